@@ -1,0 +1,94 @@
+import { oc } from '@orpc/contract';
+import { z } from 'zod';
+import { errors } from './errors.ts';
+import { architecture, digest, imageName, imageReference, nodeName } from './names.ts';
+import { withProgress } from './progress.ts';
+
+const base = oc.errors(errors);
+
+export const image = z.object({
+  /** `owner/name`. */
+  fullName: z.string(),
+  owner: z.string(),
+  name: z.string(),
+  digest,
+  architecture,
+  /** Unix time in seconds when this digest was made. */
+  created: z.number(),
+  /** Bytes of its layers, unpacked. */
+  size: z.number(),
+  layers: z.number(),
+  /** Kernel release that nodes boot, or null: it cannot boot. */
+  kernel: z.string().nullable(),
+  bootPlan: z.enum(['volumes', 'nfs-root']).nullable(),
+  /** Node models that can boot it. */
+  models: z.array(z.string()),
+  /** Names of the nodes that boot it. */
+  nodes: z.array(nodeName),
+  /** True while a shell session is open on it or waits to be saved. */
+  session: z.boolean(),
+});
+export type Image = z.infer<typeof image>;
+
+const sessionId = z.string().regex(/^[0-9a-f]{16}$/);
+
+export const shellSession = z.object({
+  id: sessionId,
+  /** `owner/name` that it was opened on. */
+  image: z.string(),
+  architecture,
+  /** True when binaries run under CPU emulation. */
+  emulated: z.boolean(),
+  /** `running`: its shell runs, attached or not; `exited`: waits to be saved or discarded. */
+  state: z.enum(['running', 'exited']),
+  attached: z.boolean(),
+  opened: z.number(),
+});
+export type ShellSession = z.infer<typeof shellSession>;
+
+const yes = z.boolean().default(false);
+
+export const imageContract = {
+  /** The caller's images; with `all`, everybody's. Sorted by owner and name. */
+  list: base.input(z.object({ all: z.boolean().default(false) })).output(z.array(image)),
+  get: base.input(z.object({ image: imageReference })).output(image),
+  duplicate: base.input(z.object({ image: imageReference, newName: imageName, yes })).output(image),
+  rename: base.input(z.object({ image: imageReference, newName: imageName })).output(image),
+  remove: base.input(z.object({ image: imageReference, yes })).output(z.object({ removed: z.string() })),
+  /** Makes the platform's default image for one architecture, from Debian packages, if it is missing or `renew`. */
+  makeDefault: base
+    .input(z.object({ architecture: architecture.optional(), renew: z.boolean().default(false) }))
+    .output(withProgress(z.object({ image: z.string(), digest, made: z.boolean() }))),
+  shell: {
+    /** The caller's sessions on one image, or all of his. */
+    list: base.input(z.object({ image: imageReference.optional() })).output(z.array(shellSession)),
+    /** Starts a new session. CONFLICT when one waits on that image: resume it, or save or discard it first. */
+    open: base.input(z.object({ image: imageReference })).output(shellSession),
+    /** What the session changed so far. */
+    changes: base.input(z.object({ session: sessionId })).output(
+      z.object({
+        added: z.number(),
+        modified: z.number(),
+        deleted: z.number(),
+        /** Up to 20 paths as examples, each with `A`, `M` or `D` and a blank in front. */
+        sample: z.array(z.string()),
+        /** Nodes that boot the session's image now. */
+        nodes: z.array(nodeName),
+      }),
+    ),
+    /** Saves the change as a new layer under `name` (default: the image it was opened on); the session is over. */
+    save: base.input(z.object({ session: sessionId, name: imageName.optional(), yes })).output(
+      withProgress(
+        z.object({
+          image: z.string(),
+          digest,
+          /** False when nothing had changed: nothing was saved. */
+          changed: z.boolean(),
+          /** Nodes that boot this name and still run the older digest. */
+          nodes: z.array(nodeName),
+        }),
+      ),
+    ),
+    discard: base.input(z.object({ session: sessionId })).output(z.object({ discarded: sessionId })),
+  },
+};

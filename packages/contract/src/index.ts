@@ -1,0 +1,87 @@
+/** The one contract between the server and its clients: calls, streams, names, errors. Imports nothing of ours. */
+import type { ContractRouterClient } from '@orpc/contract';
+import { oc } from '@orpc/contract';
+import { z } from 'zod';
+import { errors } from './errors.ts';
+import { imageContract } from './image.ts';
+import { ipv4, macAddress, nodeName, userName } from './names.ts';
+import { nodeContract } from './node.ts';
+
+export * from './errors.ts';
+export * from './image.ts';
+export * from './names.ts';
+export * from './node.ts';
+export * from './progress.ts';
+export * from './streams.ts';
+
+const base = oc.errors(errors);
+
+export const serverStatus = z.object({
+  version: z.string(),
+  /** Seconds since this server process started. */
+  uptime: z.number(),
+  user: userName,
+  configFile: z.string().nullable(),
+  stateFolder: z.string(),
+  namespace: z.string(),
+  network: z.object({ subnet: z.string(), server: ipv4 }),
+  accelerator: z.enum(['kvm', 'tcg']),
+  /** Resident bytes of the server process. */
+  memory: z.number(),
+  programs: z.array(
+    z.object({
+      name: z.string(),
+      pid: z.number().nullable(),
+      state: z.enum(['running', 'starting', 'stopped', 'failed']),
+      /** How often the server had to start it again since its own start. */
+      restarts: z.number(),
+    }),
+  ),
+});
+export type ServerStatus = z.infer<typeof serverStatus>;
+
+export const device = z.object({
+  name: z.string(),
+  ip: ipv4,
+  mac: macAddress.nullable(),
+  type: z.string(),
+});
+export type Device = z.infer<typeof device>;
+
+export const contract = {
+  /**
+   * Who the caller is, proven by the operating system: `challenge` names a file in a sticky folder; the caller
+   * creates it (mode 600) with `nonce` as its content; `prove` looks at its owner and answers a token.
+   */
+  auth: {
+    challenge: base.output(z.object({ file: z.string(), nonce: z.string() })),
+    prove: base
+      .input(z.object({ nonce: z.string() }))
+      .output(z.object({ token: z.string(), user: userName, expires: z.number() })),
+  },
+  server: { status: base.output(serverStatus) },
+  node: nodeContract,
+  image: imageContract,
+  device: { list: base.output(z.array(device)) },
+  access: {
+    /** Signs an OpenSSH public key for some nodes, as root, for minutes. OpenSSH takes 256 principals per certificate. */
+    certify: base
+      .input(z.object({ publicKey: z.string().max(16_384), nodes: z.array(nodeName).min(1).max(256) }))
+      .output(
+        z.object({
+          /** One line, as in `id_ed25519-cert.pub`. */
+          certificate: z.string(),
+          /** Unix time in seconds. */
+          expires: z.number(),
+          /** Lines for a known_hosts file: the authority that signs all nodes' host keys. */
+          knownHosts: z.string(),
+          /** Per node, the permanent name under which its host key is signed (ssh's HostKeyAlias). */
+          hostKeyAliases: z.record(nodeName, z.string()),
+        }),
+      ),
+  },
+};
+
+export type Client = ContractRouterClient<typeof contract>;
+/** Path of the RPC calls on the server's socket. */
+export const RPC_PREFIX = '/rpc';

@@ -1,0 +1,85 @@
+import { eventIterator, oc } from '@orpc/contract';
+import { z } from 'zod';
+import { errors } from './errors.ts';
+import { architecture, digest, imageReference, ipv4, macAddress, nodeName, nodeSet } from './names.ts';
+import { withProgress } from './progress.ts';
+
+const base = oc.errors(errors);
+
+/** `off`: powered down or never seen; `booting`: fetches its image; `booted`: its agent is connected and its SSH server
+ *  answers; `unreachable`: was booted, its agent is silent. */
+export const nodeState = z.enum(['off', 'booting', 'booted', 'unreachable']);
+export type NodeState = z.infer<typeof nodeState>;
+
+export const node = z.object({
+  name: nodeName,
+  mac: macAddress,
+  ip: ipv4,
+  type: z.enum(['virtual', 'physical']),
+  /** Hardware model, as `pc-x86-64`. */
+  model: z.string(),
+  architecture,
+  /** `owner/name` of the image that it boots. */
+  image: z.string(),
+  /** Who owns it: the owner of its image, or null when it is free. */
+  owner: z.string().nullable(),
+  state: nodeState,
+  /** Digest of the image that runs now; null while it is not booted. */
+  running: digest.nullable(),
+  /** False when its image's name points elsewhere since it booted: a reboot brings the change. */
+  current: z.boolean(),
+  bootPlan: z.enum(['volumes', 'nfs-root']),
+  /** Unix time in seconds of the last change of `state`; null if never seen. */
+  since: z.number().nullable(),
+  cpuCores: z.number().nullable(),
+  ramMiB: z.number().nullable(),
+});
+export type Node = z.infer<typeof node>;
+
+const affected = z.object({ nodes: z.array(nodeName) });
+/** Answer `yes` in advance to the question that the error CONFIRM would ask. */
+const yes = z.boolean().default(false);
+
+export const nodeContract = {
+  /** Nodes of a set, sorted by name. */
+  list: base.input(z.object({ set: nodeSet.default('all-nodes') })).output(z.array(node)),
+  /** Defines a virtual node and starts it. Ends when it is defined; `wait` tells when it has booted. */
+  create: base
+    .input(
+      z.object({
+        name: nodeName,
+        image: imageReference.optional(),
+        cpuCores: z.int().min(1).max(64).default(2),
+        ramMiB: z.int().min(128).max(1_048_576).default(1024),
+      }),
+    )
+    .output(node),
+  /** Removes a virtual node, or forgets a physical one that is off; its /persist folders go with it. */
+  remove: base.input(z.object({ set: nodeSet, yes })).output(affected),
+  /** Makes the nodes boot `image` (`default` for the free default image of their model), and reboots them. */
+  boot: base
+    .input(z.object({ set: nodeSet, image: z.union([imageReference, z.literal('default')]), yes }))
+    .output(affected.extend({ image: z.string(), digest })),
+  /** Orders a reboot; ends when the order is out. `hard`: power cycle without asking the node. */
+  reboot: base.input(z.object({ set: nodeSet, hard: z.boolean().default(false), yes })).output(affected),
+  /** Copies the nodes' default image into the caller's set where he has none, and boots it. */
+  acquire: base.input(z.object({ set: nodeSet })).output(affected),
+  /** Gives nodes back: they boot their default image. */
+  release: base.input(z.object({ set: nodeSet, yes })).output(affected),
+  rename: base.input(z.object({ name: nodeName, newName: nodeName, yes })).output(node),
+  /** Ends when all nodes of the set have booted; TIMEOUT after `timeout` seconds. Progress counts nodes. */
+  wait: base
+    .input(z.object({ set: nodeSet, timeout: z.number().positive().max(86_400).optional() }))
+    .output(withProgress(affected)),
+  /** ICMP echo from the server: the lines that ping prints, then its exit status. */
+  ping: base
+    .input(z.object({ name: nodeName, count: z.int().min(1).max(1000).default(4) }))
+    .output(
+      eventIterator(
+        z.discriminatedUnion('type', [
+          z.object({ type: z.literal('line'), line: z.string() }),
+          z.object({ type: z.literal('exit'), status: z.number() }),
+        ]),
+      ),
+    ),
+};
