@@ -1,0 +1,113 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { hasErrno, UserError } from './errors.ts';
+
+export const DEFAULT_CONFIG_FILE = '/etc/walt/server.conf';
+
+const absolute = z.string().startsWith('/', { error: 'must be an absolute path' });
+
+const schema = z.strictObject({
+  /** What must last: database, images, volumes, /persist folders, keys. */
+  state: absolute.default('/var/lib/walt'),
+  /** What ends with the machine's uptime: sockets, process records. */
+  runtime: absolute.default('/run/walt'),
+  /** What can be made again: default images as tar files. May be shared between platforms. */
+  cache: absolute.default('/var/cache/walt'),
+  network: z
+    .strictObject({
+      /** Network namespace of the platform; 12 characters at most, since names of links derive from it. */
+      namespace: z
+        .string()
+        .regex(/^[a-z][a-z0-9-]{0,11}$/)
+        .default('walt'),
+      /** Subnet of walt-net inside the namespace; the server has its first address. */
+      subnet: z.cidrv4().default('10.73.0.0/16'),
+    })
+    .prefault({}),
+});
+
+type FileConfig = z.infer<typeof schema>;
+
+export interface Config extends FileConfig {
+  /** File that it was read from; null when there is none and all is default. */
+  file: string | null;
+}
+
+/**
+ * Reads the configuration: `file`, else $WALT_CONFIG, else /etc/walt/server.conf. Only the last may be missing.
+ * Throws UserError INVALID that names the file and the key.
+ */
+export async function loadConfig(file = process.env.WALT_CONFIG): Promise<Config> {
+  const path = file ?? DEFAULT_CONFIG_FILE;
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (file === undefined && hasErrno(error, 'ENOENT')) return { ...schema.parse({}), file: null };
+    throw new UserError(
+      'INVALID',
+      `Cannot read the configuration file ${path}.`,
+      'Check its path and its mode.',
+    );
+  }
+  let data: unknown;
+  try {
+    data = parse(text) ?? {};
+  } catch (error) {
+    throw new UserError(
+      'INVALID',
+      `${path} is not valid YAML: ${(error as Error).message}`,
+      'Mend that line.',
+    );
+  }
+  const result = schema.safeParse(data);
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    const key = issue?.path.join('.') || '(top)';
+    throw new UserError('INVALID', `${path}: ${key}: ${issue?.message}`, 'Mend that key, then start again.');
+  }
+  return { ...result.data, file: path };
+}
+
+/** Every file and folder of a platform, so that no other module builds such a path. */
+export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'>) {
+  const state = (...parts: string[]) => join(config.state, ...parts);
+  const runtime = (...parts: string[]) => join(config.runtime, ...parts);
+  return {
+    state: config.state,
+    runtime: config.runtime,
+    cache: config.cache,
+    database: state('walt.db'),
+    /** Server's journal, and what outside programs print. */
+    logs: state('logs'),
+    /** SSH authorities and nodes' host keys, mode 700. */
+    keys: state('keys'),
+    /** podman's storage. */
+    containers: state('containers'),
+    /** One EROFS volume per layer: `sha256-HEX.erofs`. */
+    volumes: state('volumes'),
+    /** Per image: `IMAGEHEX/{vmlinuz,initramfs-MODELCLASS,boot.json}`. */
+    bootFiles: state('boot'),
+    /** Boot loaders that dnsmasq gives by TFTP: `undionly.kpxe`, `ipxe.efi`, `boot.scr.uimg`; any may be missing. */
+    loaders: state('loaders'),
+    /** `OWNER/NODEID/`: what nodes see as /persist. */
+    persist: state('persist'),
+    /** Consoles and disks of virtual nodes, by node id. */
+    virtual: state('virtual'),
+    /** Configuration of dnsmasq and the NFS server. */
+    services: state('services'),
+    socket: runtime('walt.sock'),
+    /** Sticky folder in which callers prove who they are. */
+    auth: runtime('auth'),
+    /** Records of supervised programs: `NAME.json`. */
+    programs: runtime('programs'),
+    containersRun: runtime('containers'),
+    podmanSocket: runtime('podman.sock'),
+    /** QMP and console sockets, by node id. */
+    virtualRun: runtime('virtual'),
+  };
+}
+
+export type Paths = ReturnType<typeof platformPaths>;

@@ -1,0 +1,12 @@
+/** What every other part stands on: configuration, files, outside programs, errors, the journal, the database. */
+export { projectFile } from './checkout.ts';
+export { type Config, DEFAULT_CONFIG_FILE, loadConfig, type Paths, platformPaths } from './config.ts';
+export { type Database, openDatabase } from './database.ts';
+export { ExternalError, hasErrno, isExternalError, isUserError, UserError } from './errors.ts';
+export { attempt, type ExecOptions, type ExecResult, run } from './exec.ts';
+export { fileExists, joinInside, publishFile, readIfPresent, syncFolder, writeFileAtomic } from './files.ts';
+export { hostNamespace, hostNetwork, namespaceFile } from './host.ts';
+export { createLog, type Log } from './log.ts';
+export { nearNames } from './near-names.ts';
+export { type ProgramSpec, type ProgramStatus, Programs } from './programs.ts';
+export type { NodeTable, Schema } from './schema.ts';

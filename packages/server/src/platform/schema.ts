@@ -1,0 +1,202 @@
+/** Tables of the database, and the migrations that made them. Types are portable: text and integers only. */
+import type { Generated, Kysely } from 'kysely';
+import { sql } from 'kysely';
+import type { Migration } from 'kysely/migration';
+
+/** A name in somebody's set, and the digest that it points to. */
+export interface ImageTable {
+  owner: string;
+  name: string;
+  digest: string;
+  /** Unix time in seconds of the last move of the pointer. */
+  changed: number;
+}
+
+/** What is known of an image, whatever it is called. */
+export interface ImageDigestTable {
+  digest: string;
+  architecture: string;
+  /** Unix time in seconds. */
+  created: number;
+  /** Bytes, unpacked. */
+  size: number;
+  /** JSON array of diff IDs, bottom first. */
+  layers: string;
+  kernel: string | null;
+  boot_plan: string | null;
+  /** JSON array. */
+  models: string;
+}
+
+/** Every move of a name. */
+export interface ImageHistoryTable {
+  id: Generated<number>;
+  owner: string;
+  name: string;
+  /** Null: the name was removed. */
+  digest: string | null;
+  previous: string | null;
+  /** Unix time in seconds. */
+  at: number;
+  user: string;
+  /** `shell`, `cp`, `default`, `duplicate`, `rename`, `remove`. */
+  action: string;
+  detail: string;
+}
+
+export interface ShellSessionTable {
+  /** 16 hexadecimal digits. */
+  id: string;
+  user: string;
+  owner: string;
+  name: string;
+  /** What the name pointed to when the session began. */
+  digest: string;
+  /** podman's container name. */
+  container: string;
+  opened: number;
+}
+
+export interface NodeTable {
+  id: Generated<number>;
+  mac: string;
+  name: string;
+  ip: string;
+  /** `virtual` or `physical`. */
+  type: string;
+  model: string;
+  architecture: string;
+  image_owner: string;
+  image_name: string;
+  /** Number of the boot that should run. Raised by each order to reboot. */
+  generation: number;
+  /** 1: the generation is to be reached by a power cycle, without asking the node. */
+  hard: number;
+  cpu_cores: number | null;
+  ram_mib: number | null;
+  /** Secret by which the node's agent proves which node it is. */
+  token: string;
+  created: number;
+  /** Generation and digest of the last boot that was served; null before the first. */
+  served_generation: number | null;
+  served_digest: string | null;
+  /** Folder that this boot has as /persist. */
+  served_persist: number | null;
+  /** Unix time in seconds when `served_generation` was handed out. */
+  served_at: number | null;
+  /** Unix time in seconds when that boot reported to be up; null while it has not. */
+  booted_at: number | null;
+}
+
+/** What a node of one owner sees as /persist. Its id names the NFS export. */
+export interface PersistFolderTable {
+  id: Generated<number>;
+  node: number;
+  owner: string;
+}
+
+export interface TokenTable {
+  /** SHA-256 of the token. */
+  hash: string;
+  uid: number;
+  user: string;
+  /** Unix time in seconds. */
+  expires: number;
+}
+
+export interface Schema {
+  image: ImageTable;
+  image_digest: ImageDigestTable;
+  image_history: ImageHistoryTable;
+  shell_session: ShellSessionTable;
+  node: NodeTable;
+  persist_folder: PersistFolderTable;
+  token: TokenTable;
+}
+
+async function first(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('image_digest')
+    .addColumn('digest', 'text', (c) => c.primaryKey())
+    .addColumn('architecture', 'text', (c) => c.notNull())
+    .addColumn('created', 'integer', (c) => c.notNull())
+    .addColumn('size', 'bigint', (c) => c.notNull())
+    .addColumn('layers', 'text', (c) => c.notNull())
+    .addColumn('kernel', 'text')
+    .addColumn('boot_plan', 'text')
+    .addColumn('models', 'text', (c) => c.notNull())
+    .execute();
+  await db.schema
+    .createTable('image')
+    .addColumn('owner', 'text', (c) => c.notNull())
+    .addColumn('name', 'text', (c) => c.notNull())
+    .addColumn('digest', 'text', (c) => c.notNull().references('image_digest.digest'))
+    .addColumn('changed', 'integer', (c) => c.notNull())
+    .addPrimaryKeyConstraint('image_key', ['owner', 'name'])
+    .execute();
+  await db.schema
+    .createTable('image_history')
+    .addColumn('id', 'integer', (c) => c.primaryKey().autoIncrement())
+    .addColumn('owner', 'text', (c) => c.notNull())
+    .addColumn('name', 'text', (c) => c.notNull())
+    .addColumn('digest', 'text')
+    .addColumn('previous', 'text')
+    .addColumn('at', 'integer', (c) => c.notNull())
+    .addColumn('user', 'text', (c) => c.notNull())
+    .addColumn('action', 'text', (c) => c.notNull())
+    .addColumn('detail', 'text', (c) => c.notNull().defaultTo(sql`''`))
+    .execute();
+  await db.schema
+    .createTable('shell_session')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('user', 'text', (c) => c.notNull())
+    .addColumn('owner', 'text', (c) => c.notNull())
+    .addColumn('name', 'text', (c) => c.notNull())
+    .addColumn('digest', 'text', (c) => c.notNull())
+    .addColumn('container', 'text', (c) => c.notNull())
+    .addColumn('opened', 'integer', (c) => c.notNull())
+    .addUniqueConstraint('shell_session_one_per_image', ['user', 'owner', 'name'])
+    .execute();
+  await db.schema
+    .createTable('node')
+    .addColumn('id', 'integer', (c) => c.primaryKey().autoIncrement())
+    .addColumn('mac', 'text', (c) => c.notNull().unique())
+    .addColumn('name', 'text', (c) => c.notNull().unique())
+    .addColumn('ip', 'text', (c) => c.notNull().unique())
+    .addColumn('type', 'text', (c) => c.notNull())
+    .addColumn('model', 'text', (c) => c.notNull())
+    .addColumn('architecture', 'text', (c) => c.notNull())
+    .addColumn('image_owner', 'text', (c) => c.notNull())
+    .addColumn('image_name', 'text', (c) => c.notNull())
+    .addColumn('generation', 'integer', (c) => c.notNull().defaultTo(1))
+    .addColumn('hard', 'integer', (c) => c.notNull().defaultTo(0))
+    .addColumn('cpu_cores', 'integer')
+    .addColumn('ram_mib', 'integer')
+    .addColumn('token', 'text', (c) => c.notNull())
+    .addColumn('created', 'integer', (c) => c.notNull())
+    .addColumn('served_generation', 'integer')
+    .addColumn('served_digest', 'text')
+    .addColumn('served_persist', 'integer')
+    .addColumn('served_at', 'integer')
+    .addColumn('booted_at', 'integer')
+    .execute();
+  await db.schema
+    .createTable('persist_folder')
+    .addColumn('id', 'integer', (c) => c.primaryKey().autoIncrement())
+    .addColumn('node', 'integer', (c) => c.notNull().references('node.id').onDelete('cascade'))
+    .addColumn('owner', 'text', (c) => c.notNull())
+    .addUniqueConstraint('persist_folder_one_per_owner', ['node', 'owner'])
+    .execute();
+  await db.schema
+    .createTable('token')
+    .addColumn('hash', 'text', (c) => c.primaryKey())
+    .addColumn('uid', 'integer', (c) => c.notNull())
+    .addColumn('user', 'text', (c) => c.notNull())
+    .addColumn('expires', 'integer', (c) => c.notNull())
+    .execute();
+}
+
+/** By name, in order. A migration that was released is never edited: a later one changes what it made. */
+export const migrations: Record<string, Migration> = {
+  '0001-first': { up: first },
+};
