@@ -1,0 +1,4 @@
+/** Who calls, and what makes users and nodes trust each other: identity, SSH authorities. */
+export type { Caller } from './caller.ts';
+export { Identity, type IdentityOptions } from './identity.ts';
+export { MAX_PRINCIPALS, type NodeIdentity, SshAuthority } from './ssh-authority.ts';

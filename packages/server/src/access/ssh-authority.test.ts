@@ -1,0 +1,253 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { attempt, isUserError, run } from '../platform/index.ts';
+import { SshAuthority } from './ssh-authority.ts';
+
+let folder: string;
+let keys: string;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'walt-ssh-'));
+});
+after(() => rm(folder, { recursive: true, force: true }));
+beforeEach(async () => {
+  keys = join(await mkdtemp(join(folder, 'state-')), 'keys');
+});
+
+async function userKey(type = 'ed25519'): Promise<{ file: string; publicKey: string }> {
+  const file = join(await mkdtemp(join(folder, 'user-')), 'id');
+  await run(['ssh-keygen', '-q', '-t', type, '-N', '', '-f', file]);
+  return { file, publicKey: await readFile(`${file}.pub`, 'utf8') };
+}
+
+/** What `ssh-keygen -L` tells of a certificate. */
+async function inspect(certificate: string): Promise<string> {
+  const file = join(await mkdtemp(join(folder, 'cert-')), 'cert.pub');
+  await writeFile(file, certificate);
+  return await run(['ssh-keygen', '-L', '-f', file]);
+}
+
+describe('user certificates', () => {
+  test('name the user and the nodes, and permit what a shell needs', async () => {
+    const ssh = await SshAuthority.open({ keys });
+    const { publicKey } = await userKey();
+    const { certificate, expires } = await ssh.certifyUser(
+      publicKey,
+      ['walt-node-3', 'walt-node-4'],
+      'alice',
+    );
+    assert.ok(!certificate.includes('\n'));
+    assert.ok(Math.abs(expires - (Date.now() / 1000 + 600)) < 5);
+    const text = await inspect(certificate);
+    assert.match(text, /user certificate/);
+    assert.match(text, /Key ID: "alice"/);
+    assert.match(text, /Principals: \n\s+walt-node-3\n\s+walt-node-4\n/);
+    assert.deepEqual(
+      [...text.matchAll(/^ +(permit-\S+)/gm)].map((match) => match[1]),
+      ['permit-agent-forwarding', 'permit-port-forwarding', 'permit-pty'],
+    );
+    assert.deepEqual((await readdir(keys)).sort(), ['host_ca', 'nodes', 'user_ca'], 'no scratch is left');
+  });
+
+  test('ecdsa and rsa keys can be certified', async () => {
+    const ssh = await SshAuthority.open({ keys });
+    for (const type of ['ecdsa', 'rsa']) {
+      const { publicKey } = await userKey(type);
+      assert.match((await ssh.certifyUser(publicKey, ['n'], 'a')).certificate, /^\S+-cert-v01@openssh.com /);
+    }
+  });
+
+  test('a key that only ssh-keygen sees through is refused, too', async () => {
+    const ssh = await SshAuthority.open({ keys });
+    // Well packed, but an ed25519 key has 32 bytes.
+    const blob = Buffer.concat([
+      Buffer.from([0, 0, 0, 11]),
+      Buffer.from('ssh-ed25519'),
+      Buffer.from([0, 0, 0, 1, 9]),
+    ]).toString('base64');
+    await assert.rejects(
+      ssh.certifyUser(`ssh-ed25519 ${blob}`, ['n'], 'a'),
+      (error) => isUserError(error) && error.code === 'INVALID' && /refused to sign/.test(error.message),
+    );
+  });
+
+  test('256 nodes fit into one, and OpenSSH reads it; more are refused', async () => {
+    const ssh = await SshAuthority.open({ keys });
+    const { publicKey } = await userKey();
+    const principals = Array.from({ length: 256 }, (_, id) => ssh.principal(id));
+    const { certificate } = await ssh.certifyUser(publicKey, principals, 'alice');
+    assert.match(await inspect(certificate), /walt-node-255\n/);
+    await assert.rejects(
+      ssh.certifyUser(publicKey, [...principals, 'x'], 'alice'),
+      /at most 256 nodes, not 257/,
+    );
+  });
+});
+
+describe('node identities', () => {
+  const node = { id: 7, name: 'vnode1', ip: '10.73.0.7' };
+
+  test('stay the same over restarts of the server', async () => {
+    const first = await (await SshAuthority.open({ keys })).nodeIdentity(node);
+    assert.deepEqual(await (await SshAuthority.open({ keys })).nodeIdentity(node), first);
+    assert.equal(first.principal, 'walt-node-7');
+    const text = await inspect(first.hostCertificate);
+    assert.match(text, /host certificate/);
+    assert.match(text, /Valid: forever/);
+    assert.match(text, /Principals: \n\s+walt-node-7\n\s+vnode1\n\s+10\.73\.0\.7\n/);
+  });
+
+  test('keep the key and get a new certificate when the node is renamed', async () => {
+    const ssh = await SshAuthority.open({ keys });
+    const first = await ssh.nodeIdentity(node);
+    const renamed = await ssh.nodeIdentity({ ...node, name: 'probe' });
+    assert.equal(renamed.hostKey, first.hostKey);
+    assert.match(await inspect(renamed.hostCertificate), /walt-node-7\n\s+probe\n/);
+  });
+
+  test('are made once, whoever asks at the same time', async () => {
+    const ssh = await SshAuthority.open({ keys });
+    const all = await Promise.all(Array.from({ length: 8 }, () => ssh.nodeIdentity(node)));
+    assert.equal(new Set(all.map((one) => one.hostKey)).size, 1);
+  });
+
+  test('are finished when the server died half-way', async () => {
+    await (await SshAuthority.open({ keys })).nodeIdentity(node);
+    await mkdir(join(keys, 'scratch-dead'));
+    await rm(join(keys, 'nodes', '7', 'key'));
+    const ssh = await SshAuthority.open({ keys });
+    assert.match((await ssh.nodeIdentity(node)).hostKey, /BEGIN OPENSSH PRIVATE KEY/);
+    assert.ok(!(await readdir(keys)).includes('scratch-dead'));
+  });
+
+  test('of a removed node are gone', async () => {
+    const ssh = await SshAuthority.open({ keys });
+    await ssh.nodeIdentity(node);
+    await ssh.removeNode(node.id);
+    assert.deepEqual(await readdir(join(keys, 'nodes')), []);
+  });
+});
+
+test('nobody but root reads the keys', async () => {
+  const ssh = await SshAuthority.open({ keys });
+  await ssh.nodeIdentity({ id: 1, name: 'n1', ip: '10.0.0.1' });
+  assert.equal((await stat(keys)).mode & 0o777, 0o700);
+  for (const file of ['user_ca', 'host_ca', 'nodes/1/key']) {
+    assert.equal((await stat(join(keys, file))).mode & 0o777, 0o600, file);
+  }
+});
+
+describe('OpenSSH on both sides', () => {
+  let ssh: SshAuthority;
+  let sshd: ChildProcess;
+  let port: number;
+  let user: { file: string; publicKey: string };
+  let knownHosts: string;
+
+  before(async () => {
+    const own = await mkdtemp(join(folder, 'sshd-'));
+    ssh = await SshAuthority.open({ keys: join(own, 'keys') });
+    const identity = await ssh.nodeIdentity({ id: 42, name: 'vnode1', ip: '127.0.0.1' });
+    const file = (name: string) => join(own, name);
+    await writeFile(file('host_key'), identity.hostKey, { mode: 0o600 });
+    await writeFile(file('host_key-cert.pub'), identity.hostCertificate);
+    await writeFile(file('user_ca.pub'), identity.userCa);
+    await writeFile(file('principals'), `${identity.principal}\n`);
+    knownHosts = file('known_hosts');
+    await writeFile(knownHosts, ssh.knownHosts());
+    port = await freePort();
+    await writeFile(
+      file('sshd_config'),
+      [
+        `ListenAddress 127.0.0.1:${port}`,
+        `HostKey ${file('host_key')}`,
+        `HostCertificate ${file('host_key-cert.pub')}`,
+        `TrustedUserCAKeys ${file('user_ca.pub')}`,
+        `AuthorizedPrincipalsFile ${file('principals')}`,
+        'AuthenticationMethods publickey',
+        'AuthorizedKeysFile none',
+        'PermitRootLogin prohibit-password',
+        'PidFile none',
+        'StrictModes no',
+        'UsePAM no',
+      ].join('\n'),
+    );
+    await mkdir('/run/sshd', { recursive: true, mode: 0o755 });
+    sshd = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', file('sshd_config')], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    await listening(sshd);
+    user = await userKey();
+  });
+  after(async () => {
+    sshd.kill();
+    await once(sshd, 'exit');
+  });
+
+  /** Runs `echo in` on the "node", with every check on. */
+  async function login(principals: string[], alias = 'walt-node-42') {
+    const { certificate } = await ssh.certifyUser(user.publicKey, principals, 'alice');
+    await writeFile(`${user.file}-cert.pub`, `${certificate}\n`);
+    const options = {
+      StrictHostKeyChecking: 'yes',
+      UserKnownHostsFile: knownHosts,
+      GlobalKnownHostsFile: '/dev/null',
+      HostKeyAlias: alias,
+      IdentitiesOnly: 'yes',
+      BatchMode: 'yes',
+      ConnectTimeout: '10',
+    };
+    return await attempt([
+      'ssh',
+      ...['-F', '/dev/null', '-i', user.file, '-p', String(port)],
+      ...Object.entries(options).flatMap(([key, value]) => ['-o', `${key}=${value}`]),
+      ...['root@127.0.0.1', '--', 'echo', 'in'],
+    ]);
+  }
+
+  test('a certificate for the node lets in, and its host key is believed without a question', async () => {
+    const result = await login(['walt-node-41', 'walt-node-42']);
+    assert.equal(result.stdout, 'in\n', result.stderr);
+    assert.equal(result.status, 0);
+  });
+
+  test('one for another node does not', async () => {
+    const result = await login(['walt-node-41']);
+    assert.equal(result.status, 255);
+    assert.match(result.stderr, /Permission denied/);
+  });
+
+  test('a node cannot pass for another one', async () => {
+    const result = await login(['walt-node-42'], 'walt-node-43');
+    assert.equal(result.status, 255);
+    assert.match(result.stderr, /Host key verification failed/);
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  assert.ok(address !== null && typeof address === 'object');
+  return address.port;
+}
+
+/** Resolves when sshd says so; rejects with what it said when it ends instead. */
+function listening(sshd: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    sshd.stderr?.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      if (said.includes('Server listening')) resolve();
+    });
+    sshd.once('exit', () => reject(new Error(said)));
+  });
+}

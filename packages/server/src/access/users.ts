@@ -1,0 +1,13 @@
+import { attempt, ExternalError } from '../platform/index.ts';
+
+/** Exit status of getent for "no such entry" (getent(1)). */
+const NO_SUCH_ENTRY = 2;
+
+/** Login name of a user id, from whatever source the system uses (files, LDAP…); undefined when it knows no such user. */
+export async function loginName(uid: number): Promise<string | undefined> {
+  const argv = ['getent', 'passwd', '--', String(uid)];
+  const result = await attempt(argv);
+  if (result.status === NO_SUCH_ENTRY) return undefined;
+  if (result.status !== 0) throw new ExternalError(argv, result.status, result.stderr);
+  return result.stdout.split(':')[0];
+}
