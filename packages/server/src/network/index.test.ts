@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { after, it } from 'node:test';
+import { Network } from './index.ts';
+import { addresses } from './ip.ts';
+import { testInNamespace, testPlatform } from './namespace.fixture.ts';
+
+testInNamespace(import.meta.filename, (state) => {
+  const { paths, programs } = testPlatform(state);
+  const config = { network: { subnet: '10.99.0.0/24' } };
+  after(async () => {
+    for (const name of await programs.recorded()) await programs.stop(name);
+    programs.close();
+  });
+
+  it('comes up from nothing, and is adopted by the next server', async () => {
+    const network = await Network.open(config, paths, programs);
+    assert.deepEqual([network.server, network.prefix, network.bridge], ['10.99.0.1', 24, 'walt0']);
+    const before = programs.status();
+    assert.deepEqual(before.map(({ name, state }) => [name, state]).sort(), [
+      ['dnsmasq', 'running'],
+      ['nfs', 'running'],
+    ]);
+    programs.close();
+    await Network.open(config, paths, programs);
+    const pids = (status: typeof before) => status.map(({ name, pid }) => [name, pid]).sort();
+    assert.deepEqual(pids(programs.status()), pids(before));
+  });
+
+  it('finds free addresses', async () => {
+    const network = await Network.open(config, paths, programs);
+    assert.equal(await network.freeAddress(new Set()), '10.99.0.2');
+    assert.equal(await network.freeAddress(new Set(['10.99.0.2', '10.99.0.3'])), '10.99.0.4');
+  });
+
+  it('replaces its programs when their configuration has changed', async () => {
+    const pids = () => programs.status().map(({ pid }) => pid);
+    const before = pids();
+    programs.close();
+    const network = await Network.open({ network: { subnet: '10.98.0.0/24' } }, paths, programs);
+    assert.equal(network.server, '10.98.0.1');
+    assert.deepEqual(await addresses('walt0'), ['10.98.0.1/24']);
+    assert.ok(pids().every((pid) => pid !== null && !before.includes(pid)));
+  });
+});

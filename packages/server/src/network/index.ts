@@ -1,0 +1,84 @@
+/** walt-net: the platform's namespace, its bridge, DHCP, DNS and NFS. Alone knows ip, dnsmasq and nfs-ganesha. */
+import type { Config, Paths, Programs } from '../platform/index.ts';
+import { Bridge } from './bridge.ts';
+import { Dnsmasq } from './dnsmasq.ts';
+import type { HostEntry, Lease } from './dnsmasq-config.ts';
+import { NfsServer } from './nfs.ts';
+import type { PersistExport } from './nfs-config.ts';
+import { lowestFree, parseSubnet, type Subnet } from './subnet.ts';
+
+export type { HostEntry, Lease } from './dnsmasq-config.ts';
+export { ensureNamespace, removeNamespace } from './namespace.ts';
+export type { PersistExport } from './nfs-config.ts';
+
+const BRIDGE = 'walt0';
+
+export class Network {
+  /** The first address of the subnet. */
+  readonly server: string;
+  /** Bits of the subnet's prefix. */
+  readonly prefix: number;
+  readonly bridge = BRIDGE;
+  readonly #subnet: Subnet;
+  readonly #bridge: Bridge;
+  readonly #dnsmasq: Dnsmasq;
+  readonly #nfs: NfsServer;
+
+  private constructor(subnet: Subnet, bridge: Bridge, dnsmasq: Dnsmasq, nfs: NfsServer) {
+    this.server = subnet.server;
+    this.prefix = subnet.prefix;
+    this.#subnet = subnet;
+    this.#bridge = bridge;
+    this.#dnsmasq = dnsmasq;
+    this.#nfs = nfs;
+  }
+
+  /** Brings walt-net up in the namespace that we are in; adopts what runs. Hosts and exports are those of last time. */
+  static async open(
+    config: { network: Pick<Config['network'], 'subnet'> },
+    paths: Paths,
+    programs: Programs,
+  ): Promise<Network> {
+    const subnet = parseSubnet(config.network.subnet);
+    const bridge = await Bridge.open(BRIDGE, subnet);
+    const [dnsmasq, nfs] = await Promise.all([
+      Dnsmasq.open({ subnet, bridge: BRIDGE, paths, programs }),
+      NfsServer.open({ subnet, paths, programs }),
+    ]);
+    return new Network(subnet, bridge, dnsmasq, nfs);
+  }
+
+  /** Replaces all permanent DHCP addresses and DNS names (NAME and NAME.walt); resolves when they hold. */
+  setHosts(hosts: readonly HostEntry[]): Promise<void> {
+    return this.#dnsmasq.setHosts(hosts);
+  }
+
+  /** Replaces all /persist exports; resolves when nodes can mount them. */
+  setExports(exports: readonly PersistExport[]): Promise<void> {
+    return this.#nfs.setExports(exports);
+  }
+
+  leases(): Promise<Lease[]> {
+    return this.#dnsmasq.leases();
+  }
+
+  /** The lowest address that is neither in `taken` nor leased. Throws UserError UNAVAILABLE when there is none. */
+  async freeAddress(taken: ReadonlySet<string>): Promise<string> {
+    const leased = new Set((await this.leases()).map((lease) => lease.ip));
+    return lowestFree(this.#subnet, (address) => taken.has(address) || leased.has(address));
+  }
+
+  /** A tap on the bridge, up; idempotent. */
+  ensureTap(name: string): Promise<void> {
+    return this.#bridge.ensureTap(name);
+  }
+
+  /** Idempotent. */
+  removeTap(name: string): Promise<void> {
+    return this.#bridge.removeTap(name);
+  }
+
+  taps(): Promise<string[]> {
+    return this.#bridge.taps();
+  }
+}
