@@ -1,0 +1,26 @@
+import type { Report } from './progress.ts';
+import type { Store } from './store.ts';
+import type { DigestRecord, PrepareBoot } from './types.ts';
+import type { Volumes } from './volumes.ts';
+
+interface Deps {
+  store: Store;
+  volumes: Volumes;
+  prepareBoot: PrepareBoot;
+}
+
+/**
+ * Makes all that nodes need to boot an image of the store: a volume per layer, the boot files. Each step finds what an
+ * earlier run of it made, so that it may be repeated after a crash. Nothing refers to it before its name is pointed there.
+ */
+export async function adopt(deps: Deps, digest: string, report: Report): Promise<DigestRecord> {
+  const { store, volumes, prepareBoot } = deps;
+  const { architecture, created, size, layers } = await store.inspect(digest);
+  for (const [index, layer] of layers.entries()) {
+    report('Making the volumes that nodes mount', { done: index, total: layers.length, unit: 'layers' });
+    await volumes.ensure(layer);
+  }
+  report('Making the boot files');
+  const boot = await store.withMounted(digest, (root) => prepareBoot({ digest, architecture, root }));
+  return { digest, architecture, created, size, layers: layers.map((layer) => layer.diffId), ...boot };
+}

@@ -1,0 +1,94 @@
+/** Rows of the catalogue and what they mean; its errors. */
+import type { Architecture } from '@walt/contract';
+import { UserError } from '../platform/index.ts';
+import type { ImageDigestTable } from '../platform/schema.ts';
+import type { BootPlan, DigestRecord } from './types.ts';
+
+/** Who moves a name, and why: a row of the history. */
+export interface Move {
+  user: string;
+  action: 'shell' | 'cp' | 'default' | 'import' | 'duplicate' | 'rename' | 'remove';
+  detail?: string;
+}
+
+export interface ImageName {
+  owner: string;
+  name: string;
+}
+
+/** What a name must point to before it moves: a digest, `absent`, or `any`. */
+export type Expected = { digest: string } | 'absent' | 'any';
+
+export function checkExpected(image: ImageName, current: string | undefined, expected: Expected): void {
+  if (expected === 'any') return;
+  if (expected === 'absent') {
+    if (current !== undefined) throw taken(image);
+  } else if (current !== undefined && current !== expected.digest) {
+    throw new UserError(
+      'CONFLICT',
+      `Image "${image.owner}/${image.name}" was changed by somebody else in the meantime.`,
+      'Save under another name; nothing is lost.',
+    );
+  }
+}
+
+export function taken({ owner, name }: ImageName): UserError {
+  return new UserError(
+    'CONFLICT',
+    `There is an image named "${owner}/${name}" already.`,
+    'Choose another name, or remove that image first.',
+  );
+}
+
+export function gone({ owner, name }: ImageName): UserError {
+  return new UserError(
+    'NOT_FOUND',
+    `There is no image named "${owner}/${name}".`,
+    'See: walt image show --all',
+  );
+}
+
+export function history(
+  image: ImageName,
+  digest: string | null,
+  previous: string | null,
+  move: Move,
+  at: number,
+) {
+  const { owner, name } = image;
+  return {
+    owner,
+    name,
+    digest,
+    previous,
+    at,
+    user: move.user,
+    action: move.action,
+    detail: move.detail ?? '',
+  };
+}
+
+export function toRecord(row: ImageDigestTable): DigestRecord {
+  return {
+    digest: row.digest,
+    architecture: row.architecture as Architecture,
+    created: row.created,
+    size: row.size,
+    layers: JSON.parse(row.layers) as string[],
+    kernel: row.kernel,
+    bootPlan: row.boot_plan as BootPlan | null,
+    models: JSON.parse(row.models) as string[],
+  };
+}
+
+export function fromRecord(record: DigestRecord): ImageDigestTable {
+  const { digest, architecture, created, size, kernel } = record;
+  return {
+    ...{ digest, architecture, created, size, kernel, boot_plan: record.bootPlan },
+    ...{ layers: JSON.stringify(record.layers), models: JSON.stringify(record.models) },
+  };
+}
+
+export function seconds(): number {
+  return Math.floor(Date.now() / 1000);
+}

@@ -1,0 +1,269 @@
+import type { Selectable } from 'kysely';
+import type { Database } from '../platform/index.ts';
+import { nearNames, UserError } from '../platform/index.ts';
+import type { ShellSessionTable } from '../platform/schema.ts';
+import {
+  checkExpected,
+  type Expected,
+  fromRecord,
+  gone,
+  history,
+  type ImageName,
+  type Move,
+  seconds,
+  taken,
+  toRecord,
+} from './catalogue-rows.ts';
+import type { DigestRecord, ImageRecord } from './types.ts';
+
+export type SessionRow = Selectable<ShellSessionTable>;
+
+/** Names and the digests that they point to. Each method is one transaction. */
+export class Catalogue {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async list(owner?: string): Promise<ImageRecord[]> {
+    let query = joined(this.#database);
+    if (owner !== undefined) query = query.where('image.owner', '=', owner);
+    const rows = await query.orderBy('image.owner').orderBy('image.name').execute();
+    return rows.map((row) => ({ owner: row.owner, name: row.name, ...toRecord(row) }));
+  }
+
+  async find({ owner, name }: ImageName): Promise<ImageRecord | undefined> {
+    const row = await joined(this.#database)
+      .where('image.owner', '=', owner)
+      .where('image.name', '=', name)
+      .executeTakeFirst();
+    return row && { owner: row.owner, name: row.name, ...toRecord(row) };
+  }
+
+  /** Throws UserError NOT_FOUND, with near names in the hint. */
+  async get(image: ImageName): Promise<ImageRecord> {
+    const record = await this.find(image);
+    if (record) return record;
+    const names = (await this.list(image.owner)).map((other) => other.name);
+    const near = nearNames(image.name, names);
+    throw new UserError(
+      'NOT_FOUND',
+      `There is no image named "${image.owner}/${image.name}".`,
+      near.length > 0 ? `Did you mean ${near.join(' or ')}?` : 'See all images with: walt image show --all',
+    );
+  }
+
+  async digest(digest: string): Promise<DigestRecord | undefined> {
+    const row = await this.#database
+      .selectFrom('image_digest')
+      .selectAll()
+      .where('digest', '=', digest)
+      .executeTakeFirst();
+    return row && toRecord(row);
+  }
+
+  /** Throws UserError CONFLICT when a name does not point to what is expected. */
+  async check(image: ImageName, expected: Expected): Promise<void> {
+    checkExpected(image, (await this.find(image))?.digest, expected);
+  }
+
+  /**
+   * Points `owner/name` to an image, and, where given, ends the session that made it: all or nothing.
+   * Throws UserError CONFLICT when the name does not point to what is expected.
+   */
+  async point(
+    image: ImageName,
+    to: DigestRecord,
+    expected: Expected,
+    move: Move,
+    session?: string,
+  ): Promise<void> {
+    await this.#database.transaction().execute(async (t) => {
+      const now = seconds();
+      const { owner, name } = image;
+      await t
+        .insertInto('image_digest')
+        .values(fromRecord(to))
+        .onConflict((c) => c.doNothing())
+        .execute();
+      const current = await t
+        .selectFrom('image')
+        .select('digest')
+        .where('owner', '=', owner)
+        .where('name', '=', name)
+        .executeTakeFirst();
+      checkExpected(image, current?.digest, expected);
+      await t
+        .insertInto('image')
+        .values({ owner, name, digest: to.digest, changed: now })
+        .onConflict((c) => c.columns(['owner', 'name']).doUpdateSet({ digest: to.digest, changed: now }))
+        .execute();
+      if (current?.digest !== to.digest) {
+        await t
+          .insertInto('image_history')
+          .values(history(image, to.digest, current?.digest ?? null, move, now))
+          .execute();
+      }
+      if (session !== undefined) await t.deleteFrom('shell_session').where('id', '=', session).execute();
+    });
+  }
+
+  /**
+   * Gives an image another name; the nodes that boot it and the sessions on it follow.
+   * Throws UserError CONFLICT when that name is taken, NOT_FOUND when the image is gone.
+   */
+  async rename(image: ImageName, newName: string, user: string): Promise<void> {
+    const { owner, name } = image;
+    await this.#database.transaction().execute(async (t) => {
+      const now = seconds();
+      const named = (wanted: string) =>
+        t
+          .selectFrom('image')
+          .select('digest')
+          .where('owner', '=', owner)
+          .where('name', '=', wanted)
+          .executeTakeFirst();
+      const current = await named(name);
+      if (!current) throw gone(image);
+      if (await named(newName)) throw taken({ owner, name: newName });
+      await t
+        .updateTable('image')
+        .set({ name: newName, changed: now })
+        .where('owner', '=', owner)
+        .where('name', '=', name)
+        .execute();
+      await t
+        .updateTable('node')
+        .set({ image_name: newName })
+        .where('image_owner', '=', owner)
+        .where('image_name', '=', name)
+        .execute();
+      // A session whose image was removed may still wait under the new name: it would stand in the way of those that move.
+      await t
+        .updateTable('shell_session')
+        .set({ name: newName })
+        .where('owner', '=', owner)
+        .where('name', '=', name)
+        .execute();
+      const detail = `${name} → ${newName}`;
+      const move: Move = { user, action: 'rename', detail };
+      await t
+        .insertInto('image_history')
+        .values([
+          history(image, null, current.digest, move, now),
+          history({ owner, name: newName }, current.digest, null, move, now),
+        ])
+        .execute();
+    });
+  }
+
+  /** Drops a name. Throws UserError CONFLICT while a node boots it or a session is open on it. */
+  async remove(image: ImageName, user: string): Promise<void> {
+    const { owner, name } = image;
+    await this.#database.transaction().execute(async (t) => {
+      const nodes = await t
+        .selectFrom('node')
+        .select('name')
+        .where('image_owner', '=', owner)
+        .where('image_name', '=', name)
+        .orderBy('name')
+        .execute();
+      if (nodes.length > 0) {
+        throw new UserError(
+          'CONFLICT',
+          `Image "${owner}/${name}" is in use by ${nodes.map((node) => node.name).join(', ')}.`,
+          'Boot another image on these nodes first, with: walt node boot NODES IMAGE',
+        );
+      }
+      const session = await t
+        .selectFrom('shell_session')
+        .select('user')
+        .where('owner', '=', owner)
+        .where('name', '=', name)
+        .executeTakeFirst();
+      if (session) {
+        throw new UserError(
+          'CONFLICT',
+          `${session.user} has a shell session on image "${owner}/${name}".`,
+          `Save or discard it first, with: walt image shell ${name}`,
+        );
+      }
+      const current = await t
+        .deleteFrom('image')
+        .where('owner', '=', owner)
+        .where('name', '=', name)
+        .returning('digest')
+        .executeTakeFirst();
+      if (!current) throw gone(image);
+      await t
+        .insertInto('image_history')
+        .values(history(image, null, current.digest, { user, action: 'remove' }, seconds()))
+        .execute();
+    });
+  }
+
+  async sessions(): Promise<SessionRow[]> {
+    return this.#database.selectFrom('shell_session').selectAll().orderBy('opened').orderBy('id').execute();
+  }
+
+  /** Throws UserError CONFLICT when that user has a session on that image. */
+  async addSession(row: SessionRow): Promise<void> {
+    const added = await this.#database
+      .insertInto('shell_session')
+      .values(row)
+      .onConflict((c) => c.columns(['user', 'owner', 'name']).doNothing())
+      .returning('id')
+      .executeTakeFirst();
+    if (added) return;
+    throw new UserError(
+      'CONFLICT',
+      `You have a shell session on image "${row.owner}/${row.name}" already.`,
+      'Resume it, or save or discard it first.',
+    );
+  }
+
+  async removeSession(id: string): Promise<void> {
+    await this.#database.deleteFrom('shell_session').where('id', '=', id).execute();
+  }
+
+  async digests(): Promise<DigestRecord[]> {
+    return (await this.#database.selectFrom('image_digest').selectAll().execute()).map(toRecord);
+  }
+
+  /**
+   * Forgets all digests that nobody needs: no name, no session, no node that runs it, and no name did in the last `grace`
+   * seconds (a node may be about to boot what its image was a moment ago).
+   */
+  async forgetUnneeded(keep: ReadonlySet<string>, grace: number): Promise<void> {
+    await this.#database.transaction().execute(async (t) => {
+      const needed = await Promise.all([
+        t.selectFrom('image').select('digest').execute(),
+        t.selectFrom('shell_session').select('digest').execute(),
+        t.selectFrom('node').select('served_digest as digest').execute(),
+        t
+          .selectFrom('image_history')
+          .select('previous as digest')
+          .where('at', '>', seconds() - grace)
+          .execute(),
+      ]);
+      const digests = needed.flat().flatMap(({ digest }) => (digest === null ? [] : [digest]));
+      const all = await t.selectFrom('image_digest').select('digest').execute();
+      const needless = new Set(all.map(({ digest }) => digest)).difference(new Set(digests)).difference(keep);
+      if (needless.size > 0) {
+        await t
+          .deleteFrom('image_digest')
+          .where('digest', 'in', [...needless])
+          .execute();
+      }
+    });
+  }
+}
+
+function joined(database: Database) {
+  return database
+    .selectFrom('image')
+    .innerJoin('image_digest', 'image_digest.digest', 'image.digest')
+    .selectAll('image_digest')
+    .select(['image.owner', 'image.name']);
+}

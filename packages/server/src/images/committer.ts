@@ -1,0 +1,131 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Log, type Paths, UserError } from '../platform/index.ts';
+import { adopt } from './adoption.ts';
+import type { Catalogue } from './catalogue.ts';
+import type { Verdict } from './changes.ts';
+import type { Containers } from './containers.ts';
+import { explainDiskFull } from './disk-full.ts';
+import { SharedLock } from './locks.ts';
+import type { Report } from './progress.ts';
+import { imageId, type Store } from './store.ts';
+import type { DigestRecord, PrepareBoot } from './types.ts';
+import { inspectChanges, removeResidue } from './upper-folder.ts';
+import type { Volumes } from './volumes.ts';
+
+interface Deps {
+  paths: Paths;
+  store: Store;
+  containers: Containers;
+  volumes: Volumes;
+  catalogue: Catalogue;
+  prepareBoot: PrepareBoot;
+  log: Log;
+}
+
+/** Points a name to a finished image; throws when it may not. */
+type Point = (record: DigestRecord) => Promise<void>;
+
+const SAFE = 'The image is as it was, and nothing of the change is lost.';
+
+/** Turns containers and tars into images that nodes can boot, and removes images that nobody needs. */
+export class Committer {
+  readonly #deps: Deps;
+  /** New images have no name for a while: what collects unneeded ones must not run then. */
+  readonly #unnamed = new SharedLock();
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  /** What differs between a container and its image `base`. */
+  async inspect(container: string, base: string): Promise<Verdict> {
+    const { containers, store } = this.#deps;
+    const state = await containers.inspect(container);
+    if (!state) {
+      throw new UserError('NOT_FOUND', 'The container of this session is gone.', 'Discard the session.');
+    }
+    return store.withMounted(base, (root) => inspectChanges(state.folders.upper, root));
+  }
+
+  /**
+   * Makes an image of `base` and what the stopped container changed, and points a name to it. Undefined when nothing has
+   * changed. Until `point` has ended, nothing refers to the new image: a crash leaves the container as it was.
+   */
+  async commit(task: {
+    container: string;
+    base: string;
+    report: Report;
+    point: Point;
+  }): Promise<DigestRecord | undefined> {
+    const { container, base, report, point } = task;
+    const { containers, store, paths } = this.#deps;
+    return this.#unnamed.share(() =>
+      explainDiskFull(paths.state, SAFE, async () => {
+        const state = await containers.inspect(container);
+        const { changes, residue } = await this.inspect(container, base);
+        if (!state || changes.length === 0) return undefined;
+        await removeResidue(state.folders.upper, residue);
+        report('Saving the change as a new layer');
+        return this.#publish(await store.commit(container), report, point);
+      }),
+    );
+  }
+
+  /** Makes an image of a root file system's tar, and points a name to it. */
+  async importTar(task: {
+    tar: string;
+    architecture: DigestRecord['architecture'];
+    report: Report;
+    point: Point;
+  }): Promise<DigestRecord> {
+    const { tar, architecture, report, point } = task;
+    const { store, paths } = this.#deps;
+    return this.#unnamed.share(() =>
+      explainDiskFull(paths.state, 'No image was changed.', async () => {
+        report('Unpacking the image');
+        const digest = await store.importTar(tar, architecture, ['CMD ["/sbin/init"]']);
+        return this.#publish(digest, report, point);
+      }),
+    );
+  }
+
+  /** Removes all images that nobody needs (`Catalogue.forgetUnneeded`), with their volumes and boot files. */
+  async collect(keep: ReadonlySet<string>, grace: number): Promise<void> {
+    const { catalogue, store, volumes } = this.#deps;
+    await this.#unnamed.alone(async () => {
+      await catalogue.forgetUnneeded(keep, grace);
+      const known = await catalogue.digests();
+      const digests = new Set(known.map((record) => record.digest));
+      for (const digest of await store.images()) {
+        if (!digests.has(digest)) await this.#remove(digest);
+      }
+      await volumes.keepOnly(new Set(known.flatMap((record) => record.layers)));
+    });
+  }
+
+  async #publish(digest: string, report: Report, point: Point): Promise<DigestRecord> {
+    try {
+      const record = await adopt(this.#deps, digest, report);
+      await point(record);
+      return record;
+    } catch (error) {
+      // Volumes stay until the next collection: another image may share them by now.
+      if (!(await this.#deps.catalogue.digest(digest))) await this.#removeQuietly(digest);
+      throw error;
+    }
+  }
+
+  async #remove(digest: string): Promise<void> {
+    // In use: somebody reads files of an image that was removed meanwhile.
+    if (!(await this.#deps.store.removeImage(digest))) return;
+    await rm(join(this.#deps.paths.bootFiles, imageId(digest)), { recursive: true, force: true });
+  }
+
+  /** On the way out with an error, which is the one to tell; what is left here goes with the next collection. */
+  async #removeQuietly(digest: string): Promise<void> {
+    await this.#remove(digest).catch((error: unknown) => {
+      this.#deps.log.warn('cannot remove an unfinished image', { digest, reason: String(error) });
+    });
+  }
+}

@@ -1,0 +1,158 @@
+import { randomBytes } from 'node:crypto';
+import type { Duplex, Readable } from 'node:stream';
+import { z } from 'zod';
+import { isPodmanError, type PodmanApi } from './podman-api.ts';
+import { imageId } from './store.ts';
+
+export interface ContainerState {
+  /** podman's word: `created`, `running`, `exited` and so on. */
+  status: string;
+  exitCode: number;
+  folders: ContainerFolders;
+}
+
+export interface ContainerFolders {
+  /** What the container changed, as overlayfs keeps it. */
+  upper: string;
+}
+
+export interface TerminalSize {
+  columns: number;
+  rows: number;
+}
+
+/** What a path in a container is. */
+export interface PathInfo {
+  isFolder: boolean;
+}
+
+/** Containers of our store, by name. */
+export class Containers {
+  readonly #api: PodmanApi;
+
+  constructor(api: PodmanApi) {
+    this.#api = api;
+  }
+
+  /** Creates one; `spec` is libpod's SpecGenerator. Answers its name. */
+  async create(spec: Record<string, unknown>): Promise<void> {
+    await this.#api.call('POST', '/containers/create', spec);
+  }
+
+  /** A container that never runs: to read and write an image's files. Answers its name. */
+  async createStill(digest: string): Promise<string> {
+    const name = `walt-files-${randomBytes(8).toString('hex')}`;
+    await this.create({
+      image: imageId(digest),
+      name,
+      entrypoint: ['/bin/true'],
+      image_volume_mode: 'ignore',
+    });
+    return name;
+  }
+
+  /** Names of all containers, with podman's word for their state. */
+  async list(): Promise<Map<string, string>> {
+    const list = containerList.parse(await this.#api.call('GET', '/containers/json?all=true'));
+    return new Map((list ?? []).map((container) => [container.Names[0] ?? container.Id, container.State]));
+  }
+
+  /** Undefined when there is no such container. */
+  async inspect(name: string): Promise<ContainerState | undefined> {
+    try {
+      const found = inspection.parse(await this.#api.call('GET', `${at(name)}/json`));
+      return {
+        status: found.State.Status,
+        exitCode: found.State.ExitCode,
+        folders: { upper: found.GraphDriver.Data.UpperDir },
+      };
+    } catch (error) {
+      if (isPodmanError(error, 404)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Joins its terminal. One that is not running is made ready, but does not run before `start`. */
+  attach(name: string): Promise<Duplex> {
+    return this.#api.attach(name);
+  }
+
+  async start(name: string): Promise<void> {
+    await this.#api.call('POST', `${at(name)}/start`);
+  }
+
+  async resize(name: string, { columns, rows }: TerminalSize): Promise<void> {
+    await this.#api.call('POST', `${at(name)}/resize?w=${columns}&h=${rows}`);
+  }
+
+  /** Ends its process; when it resolves, the container's mounts are gone too. Harmless when it has ended. */
+  async stop(name: string, seconds: number): Promise<void> {
+    const state = await this.inspect(name);
+    if (state?.status === 'exited' || state?.status === 'created') return;
+    await this.#api.call('POST', `${at(name)}/stop?timeout=${seconds}`);
+    await this.ended(name);
+  }
+
+  /** Exit status of its process, once it has ended and been cleaned up. */
+  async ended(name: string): Promise<number> {
+    return z
+      .number()
+      .parse(await this.#api.call('POST', `${at(name)}/wait?condition=exited&interval=${WAIT_INTERVAL}`));
+  }
+
+  /** Kills its processes and removes it, if it is there. */
+  async remove(name: string): Promise<void> {
+    try {
+      await this.#api.call('DELETE', `${at(name)}?force=true&timeout=0&v=true`);
+    } catch (error) {
+      if (!isPodmanError(error, 404)) throw error;
+    }
+  }
+
+  /** Undefined when nothing is there. Links are followed inside the container. */
+  async pathInfo(name: string, path: string): Promise<PathInfo | undefined> {
+    try {
+      const header = await this.#api.header(
+        `${at(name)}/archive?path=${encodeURIComponent(path)}`,
+        'x-docker-container-path-stat',
+      );
+      const stat = pathStat.parse(JSON.parse(Buffer.from(header, 'base64').toString('utf8')));
+      return { isFolder: stat.isDir ?? Math.floor(stat.mode / GO_FOLDER) % 2 === 1 };
+    } catch (error) {
+      if (isPodmanError(error, 404)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Tar of a path; its only top entry has the path's last name. */
+  readArchive(name: string, path: string): Promise<Readable> {
+    return this.#api.download(`${at(name)}/archive?path=${encodeURIComponent(path)}`);
+  }
+
+  /** Unpacks a tar in an existing folder. podman does it under chroot: no entry or link leads out of the container. */
+  async writeArchive(name: string, folder: string, tar: Readable): Promise<void> {
+    const path = `${at(name)}/archive?path=${encodeURIComponent(folder)}`;
+    await this.#api.upload(path, 'application/x-tar', tar);
+  }
+}
+
+/** podman looks this often whether a container has ended; its default is 250 ms, which a user feels. */
+const WAIT_INTERVAL = '20ms';
+
+/** Go's os.ModeDir. */
+const GO_FOLDER = 2 ** 31;
+
+function at(name: string): string {
+  return `/containers/${encodeURIComponent(name)}`;
+}
+
+const containerList = z
+  .array(z.object({ Id: z.string(), Names: z.array(z.string()), State: z.string() }))
+  .nullish();
+
+const inspection = z.object({
+  State: z.object({ Status: z.string(), ExitCode: z.number() }),
+  GraphDriver: z.object({ Data: z.object({ UpperDir: z.string() }) }),
+});
+
+const pathStat = z.object({ mode: z.number(), isDir: z.boolean().optional() });

@@ -1,0 +1,83 @@
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Architecture } from '@walt/contract';
+import { fileExists, publishFile, run } from '../platform/index.ts';
+import { readAptSetup } from './apt-sources.ts';
+import { withFileLock } from './locks.ts';
+import { MakingProgress } from './making-progress.ts';
+import type { Report } from './progress.ts';
+import { mmdebstrapCommand, parsePackages, RECIPE, recipeKey } from './recipe.ts';
+import type { HostCommand } from './types.ts';
+
+interface Task {
+  architecture: Architecture;
+  /** Makes it again where the cache has it: packages may have newer versions. */
+  renew: boolean;
+  cache: string;
+  host: HostCommand;
+  signal: AbortSignal;
+  report: Report;
+}
+
+/**
+ * The default image of an architecture as a tar, from the cache or made from Debian packages. One maker at a time, of all the
+ * platforms that share the cache. Answers its path. Throws ExternalError when a package cannot be had.
+ */
+export async function ensureDefaultTar(task: Task): Promise<string> {
+  const { architecture, cache, renew, signal, report } = task;
+  const apt = await readAptSetup();
+  const packages = parsePackages(await readFile(join(RECIPE, 'packages'), 'utf8'), architecture);
+  const command = (tar: string) => mmdebstrapCommand({ architecture, packages, apt, tar });
+  const tar = join(cache, `default-${architecture}-${await recipeKey(command(''))}.tar`);
+  await mkdir(cache, { recursive: true });
+  if (!renew && (await fileExists(tar))) return tar;
+  const waiting = () => report('Waiting for another platform that makes the same image');
+  return withFileLock(join(cache, `default-${architecture}.lock`), signal, waiting, async () => {
+    if (!renew && (await fileExists(tar))) return tar;
+    await make(task, command, tar, `${apt.sources.join('\n')}\n`);
+    await removeOthers(cache, architecture, tar);
+    return tar;
+  });
+}
+
+async function make(
+  task: Task,
+  command: (tar: string) => string[],
+  tar: string,
+  sources: string,
+): Promise<void> {
+  const { architecture, cache, host, signal, report } = task;
+  const temporary = `${tar}.tmp`;
+  const scratch = join(cache, `default-${architecture}.scratch`);
+  const progress = new MakingProgress(report);
+  await removeTree(scratch);
+  await mkdir(scratch, { mode: 0o755 });
+  try {
+    // mmdebstrap cleans up when it is told to end: let it be told when this server is killed, too.
+    await run(host(['setpriv', '--pdeathsig', 'TERM', '--', ...command(temporary)]), {
+      input: sources,
+      // INITRD: kernel packages make no initramfs; nodes would not use it.
+      env: { TMPDIR: scratch, INITRD: 'No', LC_ALL: 'C.UTF-8' },
+      signal,
+      onStderrLine: (line) => progress.line(line),
+      onStdoutLine: (line) => progress.line(line),
+    });
+    await publishFile(temporary, tar);
+  } finally {
+    await rm(temporary, { force: true });
+    await removeTree(scratch);
+  }
+}
+
+/** Tars of older recipes. */
+async function removeOthers(cache: string, architecture: Architecture, tar: string): Promise<void> {
+  const stale = new RegExp(`^default-${architecture}-[0-9a-f]{16}\\.tar$`);
+  for (const name of await readdir(cache)) {
+    if (stale.test(name) && join(cache, name) !== tar) await rm(join(cache, name));
+  }
+}
+
+/** Should something still be mounted in there, it is not touched. */
+async function removeTree(folder: string): Promise<void> {
+  await run(['rm', '-rf', '--one-file-system', '--', folder]);
+}

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { attempt, ExternalError, run, UserError } from '../platform/index.ts';
+import { explainDiskFull, isDiskFull } from './disk-full.ts';
+import {
+  addTiny,
+  destroyPlatform,
+  openPlatform,
+  type Platform,
+  result,
+  Typist,
+  temporaryFolder,
+} from './images.fixture.ts';
+
+const errors: [error: unknown, full: boolean][] = [
+  [Object.assign(new Error('x'), { code: 'ENOSPC' }), true],
+  [Object.assign(new Error('x'), { code: 'EDQUOT' }), true],
+  [Object.assign(new Error('x'), { code: 'EIO' }), false],
+  [new ExternalError(['buildah'], 125, 'copying layers: write /x: no space left on device'), true],
+  [new ExternalError(['mkfs.erofs'], 1, 'erofs: [Error 28] No space left on device'), true],
+  [new ExternalError(['buildah'], 125, 'image not known'), false],
+];
+
+test('knows a full disk, ours and that of other programs', async () => {
+  for (const [error, full] of errors) assert.equal(isDiskFull(error), full, String(error));
+  const other = new Error('other');
+  await assert.rejects(
+    explainDiskFull('/x', 'Safe.', () => Promise.reject(other)),
+    other,
+  );
+});
+
+let platform: Platform;
+
+before(async () => {
+  const folder = await temporaryFolder();
+  await run(['mount', '-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', folder]);
+  platform = await openPlatform(folder);
+});
+
+after(async () => {
+  // The folder itself is a mount: its removal fails as the last step, and is repeated without it.
+  await destroyPlatform(platform).catch(() => {});
+  await attempt(['umount', platform.folder]);
+  await run(['rm', '-rf', '--', platform.folder]);
+});
+
+test('a full disk during a save: the image is as it was, the session is kept, and can be saved later', async () => {
+  const { images } = platform;
+  const tiny = await addTiny(platform);
+  const { id } = await images.shells.open('ann', tiny);
+  const typist = new Typist(await images.shells.attach(id, { columns: 80, rows: 24 }));
+  await typist.type('dd if=/dev/urandom of=/root/big bs=1048576 count=9');
+  await typist.exit();
+  const save = () => result(images.shells.save('ann', id, { owner: 'ann', name: 'tiny' }));
+  await assert.rejects(save(), (error) => {
+    assert.ok(error instanceof UserError, String(error));
+    assert.equal(error.code, 'UNAVAILABLE');
+    assert.match(error.message, /disk is full/);
+    return true;
+  });
+  assert.deepEqual(await images.get('ann', 'tiny'), tiny);
+  assert.equal((await images.shells.get(id)).state, 'exited');
+  await run(['mount', '-o', 'remount,size=96m', platform.folder]);
+  const saved = await save();
+  assert.equal(saved.image.layers.length, tiny.layers.length + 1);
+});

@@ -1,0 +1,153 @@
+/** Platforms of tests: an image store of their own in a temporary folder, and tiny images. */
+import { once } from 'node:events';
+import { chmod, copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Progress } from '@walt/contract';
+import { type Database, openDatabase, type Paths, platformPaths, run } from '../platform/index.ts';
+import { haltImages } from './halt.ts';
+import { Images, type ImagesDeps } from './images.ts';
+import type { Terminal } from './session.ts';
+import type { HostCommand, ImageRecord, PrepareBoot } from './types.ts';
+
+const direct: HostCommand = (argv) => [...argv];
+
+export interface Platform {
+  folder: string;
+  paths: Paths;
+  deps: ImagesDeps;
+  database: Database;
+  images: Images;
+}
+
+export const fakeBoot: PrepareBoot = async () => ({
+  kernel: '6.1.0-fake',
+  bootPlan: 'volumes',
+  models: ['pc-x86-64'],
+});
+
+export const quiet = { info() {}, warn() {}, error() {} };
+
+/** A platform in `folder`; opened again with the same folder, it is the same platform after a restart of its server. */
+export async function openPlatform(
+  folder: string,
+  options: { prepareBoot?: PrepareBoot } = {},
+): Promise<Platform> {
+  const config = {
+    ...{ state: join(folder, 'state'), runtime: join(folder, 'run'), cache: join(folder, 'cache') },
+    ...{ network: { namespace: 'none', subnet: '10.0.0.0/24' }, file: null },
+  };
+  const paths = platformPaths(config);
+  await mkdir(paths.state, { recursive: true });
+  const database = await openDatabase(paths.database);
+  const prepareBoot = options.prepareBoot ?? fakeBoot;
+  const deps = { config, paths, database, prepareBoot, log: quiet, host: direct };
+  return { folder, paths, deps, database, images: await Images.open(deps) };
+}
+
+/** Ends the server of a platform, without a crash. */
+export async function closePlatform({ images, database }: Platform): Promise<void> {
+  await images.close();
+  await database.destroy();
+}
+
+/** Removes all that a platform has on this machine. */
+export async function destroyPlatform(platform: Platform): Promise<void> {
+  await closePlatform(platform);
+  await haltImages(platform.paths);
+  await rm(platform.folder, { recursive: true, force: true });
+}
+
+export function temporaryFolder(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'walt-images-'));
+}
+
+/** A tar of a root file system with busybox and a few files; answers its path. */
+export async function tinyRoot(folder: string, mark = ''): Promise<string> {
+  const root = join(folder, 'tiny');
+  for (const name of ['bin', 'etc', 'home/ann', 'root', 'tmp', 'usr/share']) {
+    await mkdir(join(root, name), { recursive: true });
+  }
+  await copyFile('/bin/busybox', join(root, 'bin/busybox'));
+  await chmod(join(root, 'bin/busybox'), 0o755);
+  for (const name of [
+    'sh',
+    'cat',
+    'chmod',
+    'echo',
+    'ls',
+    'mkdir',
+    'rm',
+    'sleep',
+    'stty',
+    'uname',
+    'dd',
+    'ps',
+  ]) {
+    await symlink('busybox', join(root, 'bin', name));
+  }
+  await writeFile(join(root, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
+  await writeFile(join(root, 'etc/greeting'), 'hello\n');
+  await writeFile(join(root, 'home/ann/notes'), 'old\n');
+  await writeFile(join(root, 'usr/share/mark'), mark);
+  const tar = join(folder, 'tiny.tar');
+  await run(['tar', '--numeric-owner', '--owner=0', '--group=0', '-C', root, '-cf', tar, '.']);
+  await rm(root, { recursive: true });
+  return tar;
+}
+
+/** Imports a tiny image; another mark makes other layers. */
+export async function addTiny({ images, folder }: Platform, name = 'tiny', mark = ''): Promise<ImageRecord> {
+  const source = { tar: await tinyRoot(folder, mark), architecture: 'amd64' as const };
+  return result(images.importTar('ann', source, { owner: 'ann', name }, false));
+}
+
+/** Runs a call to its end, whatever it reports. */
+export async function result<T>(call: AsyncGenerator<Progress, T>): Promise<T> {
+  for (;;) {
+    const next = await call.next();
+    if (next.done) return next.value;
+  }
+}
+
+/** A user at a terminal: types a line, and reads until the shell has answered. */
+export class Typist {
+  readonly terminal: Terminal;
+  #screen = '';
+  #count = 0;
+
+  constructor(terminal: Terminal) {
+    this.terminal = terminal;
+    terminal.stream.on('data', (chunk: Buffer) => {
+      this.#screen += chunk.toString('utf8');
+    });
+  }
+
+  /** Types a command at the prompt; answers what it printed, once it has ended. */
+  async type(command: string): Promise<string> {
+    this.#count += 1;
+    // What is typed before the first prompt would be echoed twice.
+    if (this.#count === 1) await this.#until('# ', 0);
+    const from = this.#screen.length;
+    // The echo of what is typed has the quotes in it, the answer has not.
+    this.terminal.stream.write(`${command}; echo "end"-${this.#count}\r`);
+    const end = await this.#until(`end-${this.#count}`, from);
+    const echoed = this.#screen.indexOf('\n', this.#screen.indexOf(`"end"-${this.#count}`, from)) + 1;
+    return this.#screen.slice(echoed, end);
+  }
+
+  /** Waits until the screen shows a text; answers where. */
+  async #until(text: string, from: number): Promise<number> {
+    for (;;) {
+      const at = this.#screen.indexOf(text, from);
+      if (at >= 0) return at;
+      await once(this.terminal.stream, 'data');
+    }
+  }
+
+  /** Ends the shell; answers its exit status. */
+  async exit(): Promise<number> {
+    this.terminal.stream.write('exit 0\r');
+    return this.terminal.exited;
+  }
+}

@@ -1,0 +1,202 @@
+import type { Readable } from 'node:stream';
+import { type Architecture, PLATFORM_OWNER, type Progress } from '@walt/contract';
+import type { Config, Database, Log, Paths } from '../platform/index.ts';
+import { hostNetwork } from '../platform/index.ts';
+import { defaultImageName, runsNatively, serverArchitecture } from './architectures.ts';
+import { Catalogue } from './catalogue.ts';
+import type { ImageName } from './catalogue-rows.ts';
+import { Committer } from './committer.ts';
+import { Containers } from './containers.ts';
+import { ensureDefaultTar } from './debootstrap.ts';
+import { explainDiskFull } from './disk-full.ts';
+import { registerEmulator } from './emulation.ts';
+import { readFiles, writeFiles } from './image-files.ts';
+import { KeyedLock } from './locks.ts';
+import { PodmanApi } from './podman-api.ts';
+import { withReports } from './progress.ts';
+import { ShellSessions } from './shells.ts';
+import { Store } from './store.ts';
+import type { HostCommand, ImageRecord, PrepareBoot } from './types.ts';
+import { Volumes } from './volumes.ts';
+
+export interface ImagesDeps {
+  config: Config;
+  paths: Paths;
+  database: Database;
+  prepareBoot: PrepareBoot;
+  log: Log;
+  /** How programs reach the host's network; default: out of the platform's namespace. */
+  host?: HostCommand;
+}
+
+/** Seconds for which an image stays that no name points to any more. */
+const GRACE = 60;
+
+/** Images by name. Does not ask who may: `user`, the one who calls, is for the history. */
+export class Images {
+  readonly shells: ShellSessions;
+  readonly #deps: ImagesDeps;
+  readonly #host: HostCommand;
+  readonly #catalogue: Catalogue;
+  readonly #api: PodmanApi;
+  readonly #containers: Containers;
+  readonly #committer: Committer;
+  readonly #making = new KeyedLock();
+  #tidying: Promise<void> = Promise.resolve();
+
+  private constructor(deps: ImagesDeps, host: HostCommand, store: Store) {
+    const { paths, database, log, prepareBoot } = deps;
+    this.#deps = deps;
+    this.#host = host;
+    const catalogue = new Catalogue(database);
+    const api = new PodmanApi(paths, store);
+    const containers = new Containers(api);
+    const volumes = new Volumes(paths.volumes);
+    const committer = new Committer({ paths, store, containers, volumes, catalogue, prepareBoot, log });
+    const emulate = (architecture: Architecture) => registerEmulator(architecture, paths);
+    this.#catalogue = catalogue;
+    this.#api = api;
+    this.#containers = containers;
+    this.#committer = committer;
+    this.shells = new ShellSessions({ catalogue, containers, committer, emulate });
+  }
+
+  /** Opens the store, and cleans up what a killed server left half-way. */
+  static async open(deps: ImagesDeps): Promise<Images> {
+    const { config, paths } = deps;
+    const host = deps.host ?? ((argv) => hostNetwork(config, argv));
+    const store = await Store.open(paths, host);
+    const images = new Images(deps, host, store);
+    await store.unmountAll();
+    await new Volumes(paths.volumes).removeParts();
+    await images.shells.recover();
+    images.#tidy();
+    return images;
+  }
+
+  /** Sorted by owner and name. */
+  list(owner?: string): Promise<ImageRecord[]> {
+    return this.#catalogue.list(owner);
+  }
+
+  /** Throws UserError NOT_FOUND, with near names in the hint. */
+  get(owner: string, name: string): Promise<ImageRecord> {
+    return this.#catalogue.get({ owner, name });
+  }
+
+  find(owner: string, name: string): Promise<ImageRecord | undefined> {
+    return this.#catalogue.find({ owner, name });
+  }
+
+  /** Points `target` to the same digest. Throws UserError CONFLICT when that name exists and `replace` is false. */
+  async duplicate(
+    user: string,
+    image: ImageRecord,
+    target: ImageName,
+    replace: boolean,
+  ): Promise<ImageRecord> {
+    const detail = `${image.owner}/${image.name}`;
+    const expected = replace ? 'any' : 'absent';
+    await this.#catalogue.point(target, image, expected, { user, action: 'duplicate', detail });
+    return this.#catalogue.get(target);
+  }
+
+  /** Nodes and sessions follow. Throws UserError CONFLICT when the new name exists. */
+  async rename(user: string, image: ImageRecord, newName: string): Promise<ImageRecord> {
+    await this.#catalogue.rename(image, newName, user);
+    return this.get(image.owner, newName);
+  }
+
+  /** Drops the name; what it pointed to goes with `collect`. Throws UserError CONFLICT while it is in use. */
+  async remove(user: string, image: ImageRecord): Promise<void> {
+    await this.#catalogue.remove(image, user);
+    this.#tidy();
+  }
+
+  /**
+   * The platform's default image of an architecture (the server's own, if undefined), made from Debian packages if it is
+   * missing or `renew`. `made` is false when it was there. Throws ExternalError when packages cannot be had.
+   */
+  makeDefault(
+    user: string,
+    architecture: Architecture = serverArchitecture(),
+    renew: boolean,
+    signal: AbortSignal,
+  ): AsyncGenerator<Progress, { image: ImageRecord; made: boolean }> {
+    return withReports((report) =>
+      this.#making.hold(architecture, async () => {
+        const { config, paths } = this.#deps;
+        const target = { owner: PLATFORM_OWNER, name: defaultImageName(architecture) };
+        const known = await this.#catalogue.find(target);
+        if (known && !renew) return { image: known, made: false };
+        if (!runsNatively(architecture, serverArchitecture())) await registerEmulator(architecture, paths);
+        const tar = await ensureDefaultTar({
+          ...{ architecture, renew, signal, report },
+          ...{ cache: config.cache, host: this.#host },
+        });
+        const record = await this.#committer.importTar({
+          ...{ tar, architecture, report },
+          point: (made) => this.#catalogue.point(target, made, 'any', { user, action: 'default' }),
+        });
+        return { image: { ...target, ...record }, made: true };
+      }),
+    );
+  }
+
+  /** Makes an image of a root file system's tar. Throws UserError CONFLICT when `target` exists and `replace` is false. */
+  importTar(
+    user: string,
+    source: { tar: string; architecture: Architecture },
+    target: ImageName,
+    replace: boolean,
+  ): AsyncGenerator<Progress, ImageRecord> {
+    const expected = replace ? 'any' : 'absent';
+    return withReports(async (report) => {
+      await this.#catalogue.check(target, expected);
+      const record = await this.#committer.importTar({
+        ...{ ...source, report },
+        point: (made) => this.#catalogue.point(target, made, expected, { user, action: 'import' }),
+      });
+      return { ...target, ...record };
+    });
+  }
+
+  /** Tar of `path` in the image. Throws UserError NOT_FOUND. */
+  readFiles(image: ImageRecord, path: string): Promise<Readable> {
+    return readFiles(this.#parts(), image, path);
+  }
+
+  /** Unpacks a tar at `path` and saves that as a new layer. Nothing changes when the tar breaks off. */
+  writeFiles(user: string, image: ImageRecord, path: string, tar: Readable): Promise<ImageRecord> {
+    return explainDiskFull(this.#deps.paths.state, 'The image is as it was.', () =>
+      writeFiles(this.#parts(), user, image, path, tar),
+    );
+  }
+
+  /**
+   * Removes images that nobody needs: no name, no session, no running node, nobody in `keep`, and no name in the last `grace`
+   * seconds. Runs by itself at the start and after each change.
+   */
+  collect(keep: ReadonlySet<string> = new Set(), grace = GRACE): Promise<void> {
+    return this.#committer.collect(keep, grace);
+  }
+
+  /** Lets go of podman. Shell sessions go on; who is attached to one loses the connection. */
+  async close(): Promise<void> {
+    await this.#tidying;
+    await this.#api.close();
+  }
+
+  /** Collects in the background: nobody waits for it. */
+  #tidy(): void {
+    this.#tidying = this.#tidying
+      .then(() => this.collect())
+      .catch((error: unknown) =>
+        this.#deps.log.warn('cannot remove unneeded images', { reason: String(error) }),
+      );
+  }
+
+  #parts() {
+    return { catalogue: this.#catalogue, containers: this.#containers, committer: this.#committer };
+  }
+}

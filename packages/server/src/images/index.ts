@@ -1,0 +1,10 @@
+/** Images: names, digests, layers and volumes; what changes them. Owns podman, buildah, mkfs.erofs, mmdebstrap, binfmt_misc. */
+export { defaultImageName, serverArchitecture } from './architectures.ts';
+export type { ImageName } from './catalogue-rows.ts';
+export type { TerminalSize } from './containers.ts';
+export { unregisterEmulators } from './emulation.ts';
+export { haltImages } from './halt.ts';
+export { Images, type ImagesDeps } from './images.ts';
+export type { SessionRecord, Terminal } from './session.ts';
+export type { BootPlan, DigestRecord, HostCommand, ImageRecord, PrepareBoot } from './types.ts';
+export { volumeName } from './volumes.ts';

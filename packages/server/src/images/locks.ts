@@ -1,0 +1,109 @@
+import { spawn } from 'node:child_process';
+import { ExternalError } from '../platform/index.ts';
+
+/** Many may share it, or one have it alone. First come, first served. */
+export class SharedLock {
+  #tail: Promise<void> = Promise.resolve();
+  #sharers: Promise<void>[] = [];
+
+  async share<T>(act: () => Promise<T>): Promise<T> {
+    const turn = this.#tail;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#sharers.push(promise);
+    await turn;
+    try {
+      return await act();
+    } finally {
+      this.#sharers = this.#sharers.filter((other) => other !== promise);
+      resolve();
+    }
+  }
+
+  async alone<T>(act: () => Promise<T>): Promise<T> {
+    const turn = Promise.all([this.#tail, ...this.#sharers]);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#tail = turn.then(() => promise);
+    await turn;
+    try {
+      return await act();
+    } finally {
+      resolve();
+    }
+  }
+}
+
+/** One at a time per key. */
+export class KeyedLock {
+  readonly #tails = new Map<string, Promise<void>>();
+
+  async hold<T>(key: string, act: () => Promise<T>): Promise<T> {
+    const before = this.#tails.get(key);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#tails.set(key, promise);
+    await before;
+    try {
+      return await act();
+    } finally {
+      if (this.#tails.get(key) === promise) this.#tails.delete(key);
+      resolve();
+    }
+  }
+}
+
+/**
+ * Calls `act` while this process holds a lock file (flock(2)) against other processes; `onWait` when it has to wait for it.
+ * The lock belongs to a child that ends with its standard input: a killed server holds nothing.
+ */
+export async function withFileLock<T>(
+  file: string,
+  signal: AbortSignal,
+  onWait: () => void,
+  act: () => Promise<T>,
+): Promise<T> {
+  let holder = await takeFileLock(file, signal, '--nonblock');
+  if (!holder) {
+    onWait();
+    holder = await takeFileLock(file, signal, '--wait=86400');
+  }
+  if (!holder) throw new ExternalError(['flock', file], 1, 'somebody has held it for a day');
+  try {
+    return await act();
+  } finally {
+    await holder.release();
+  }
+}
+
+/** Undefined when somebody else has the lock. */
+async function takeFileLock(
+  file: string,
+  signal: AbortSignal,
+  option: string,
+): Promise<{ release(): Promise<void> } | undefined> {
+  const argv = ['--exclusive', option, '--no-fork', file, 'sh', '-c', 'echo held; exec cat'];
+  const child = spawn('flock', argv, { stdio: ['pipe', 'pipe', 'pipe'], signal });
+  let output = '';
+  child.stderr.on('data', (chunk) => {
+    output += chunk;
+  });
+  child.stdin.on('error', () => {});
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('close', resolve);
+    child.once('error', (error) => {
+      reject(signal.aborted ? signal.reason : new ExternalError(['flock', ...argv], null, error.message));
+    });
+  });
+  const held = new Promise<'held'>((resolve) => child.stdout.once('data', () => resolve('held')));
+  const outcome = await Promise.race([held, ended]);
+  if (outcome !== 'held') {
+    if (outcome === 1 && output === '') return undefined;
+    throw new ExternalError(['flock', ...argv], outcome, output);
+  }
+  // Aborted while it is held: that is for `act` to notice.
+  ended.catch(() => {});
+  return {
+    async release() {
+      child.stdin.end();
+      await ended.catch(() => {});
+    },
+  };
+}

@@ -1,0 +1,32 @@
+import type { Duplex } from 'node:stream';
+import type { Architecture } from '@walt/contract';
+import type { TerminalSize } from './containers.ts';
+
+export interface SessionRecord {
+  /** 16 hexadecimal digits. */
+  id: string;
+  /** Who opened it. */
+  user: string;
+  /** `owner/name` of its image. */
+  image: string;
+  architecture: Architecture;
+  /** True when its binaries run under CPU emulation. */
+  emulated: boolean;
+  /** `running`: its shell runs, or will with the first attachment; `exited`: waits to be saved or discarded. */
+  state: 'running' | 'exited';
+  attached: boolean;
+  /** Unix time in seconds. */
+  opened: number;
+}
+
+/** The shell's end of a terminal. Destroying `stream` detaches; the shell goes on. */
+export interface Terminal {
+  /** What the shell prints; what is written to it is typed. Ends when the shell ends. */
+  stream: Duplex;
+  resize(size: TerminalSize): Promise<void>;
+  /**
+   * Exit status of the shell; settles after `stream` has ended. Stays pending after a mere detach; throws UserError
+   * UNAVAILABLE when the connection to the shell broke while it goes on.
+   */
+  exited: Promise<number>;
+}

@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { isUserError } from '../platform/index.ts';
+import {
+  addTiny,
+  closePlatform,
+  destroyPlatform,
+  openPlatform,
+  type Platform,
+  result,
+  Typist,
+  temporaryFolder,
+} from './images.fixture.ts';
+import type { ImageRecord } from './types.ts';
+
+const size = { columns: 90, rows: 20 };
+let platform: Platform;
+let tiny: ImageRecord;
+
+before(async () => {
+  platform = await openPlatform(await temporaryFolder());
+  tiny = await addTiny(platform);
+});
+
+after(() => destroyPlatform(platform));
+
+async function enter(image: ImageRecord): Promise<{ id: string; typist: Typist }> {
+  const { id } = await platform.images.shells.open('ann', image);
+  return { id, typist: new Typist(await platform.images.shells.attach(id, size)) };
+}
+
+async function copy(name: string): Promise<ImageRecord> {
+  return platform.images.duplicate('ann', tiny, { owner: 'ann', name }, true);
+}
+
+test('the shell is the only process, has the terminal size, and knows what it is in', async () => {
+  const { id, typist } = await enter(await copy('process'));
+  assert.match(await typist.type('stty size'), /^20 90\r\n$/m);
+  await typist.terminal.resize({ columns: 132, rows: 43 });
+  assert.match(await typist.type('stty size'), /^43 132\r\n$/m);
+  assert.match(await typist.type('ps'), /^.*COMMAND\r\n +1 root +sh\r\n +\d+ root +\{ps\} sh\r\n$/);
+  assert.match(await typist.type('echo $PS1'), /\(image\)/);
+  assert.match(await typist.type('cat /etc/hostname'), /^process$/);
+  await platform.images.shells.discard(id);
+});
+
+test('a save keeps what the user changed, and nothing else', async () => {
+  const { id, typist } = await enter(await copy('saved'));
+  await typist.type('echo new > /home/ann/notes; rm /etc/greeting; chmod 700 /tmp');
+  assert.deepEqual(await platform.images.shells.changes(id), {
+    added: 0,
+    modified: 2,
+    deleted: 1,
+    sample: ['D /etc/greeting', 'M /home/ann/notes', 'M /tmp'],
+  });
+  assert.equal(await typist.exit(), 0);
+  const saved = await result(platform.images.shells.save('ann', id, { owner: 'ann', name: 'saved' }));
+  assert.equal(saved.changed, true);
+  assert.notEqual(saved.image.digest, tiny.digest);
+  assert.equal(saved.image.layers.length, tiny.layers.length + 1);
+  assert.deepEqual(await platform.images.get('ann', 'saved'), saved.image);
+  assert.deepEqual(await platform.images.get('ann', 'tiny'), tiny);
+  await assert.rejects(platform.images.shells.get(id), { code: 'NOT_FOUND' });
+
+  const second = await enter(saved.image);
+  assert.match(await second.typist.type('cat /home/ann/notes /etc/greeting'), /^new\r\n.*No such file/s);
+  await platform.images.shells.discard(second.id);
+});
+
+test('a session without a change saves nothing', async () => {
+  const image = await copy('unchanged');
+  const { id, typist } = await enter(image);
+  await typist.type('ls; cat < /etc/greeting; echo x > /tmp/x; rm /tmp/x');
+  await typist.exit();
+  const saved = await result(platform.images.shells.save('ann', id, { owner: 'ann', name: 'unchanged' }));
+  assert.deepEqual(saved, { image, changed: false });
+  await assert.rejects(platform.images.shells.get(id), { code: 'NOT_FOUND' });
+});
+
+test('a lost terminal leaves the shell running; the next attachment finds it', async () => {
+  const { id, typist } = await enter(await copy('lost'));
+  await typist.type('place=here');
+  typist.terminal.stream.destroy();
+  await new Promise((resolve) => typist.terminal.stream.once('close', resolve));
+  const { state, attached } = await platform.images.shells.get(id);
+  assert.deepEqual({ state, attached }, { state: 'running', attached: false });
+  const again = new Typist(await platform.images.shells.attach(id, size));
+  assert.match(await again.type('echo $place'), /^here\r\n/m);
+  await assert.rejects(platform.images.shells.attach(id, size), { code: 'CONFLICT' });
+  await platform.images.shells.discard(id);
+});
+
+test('a shell that was left is started again in the same container', async () => {
+  const { id, typist } = await enter(await copy('left'));
+  await typist.type('echo 1 > /root/kept');
+  await typist.exit();
+  assert.equal((await platform.images.shells.get(id)).state, 'exited');
+  const again = new Typist(await platform.images.shells.attach(id, size));
+  assert.match(await again.type('cat /root/kept'), /^1\r\n/m);
+  await platform.images.shells.discard(id);
+});
+
+test('a save ends a shell that still runs', async () => {
+  const { id, typist } = await enter(await copy('running'));
+  await typist.type('echo 1 > /root/kept');
+  const saved = await result(platform.images.shells.save('ann', id, { owner: 'ann', name: 'running' }));
+  assert.equal(saved.changed, true);
+  assert.equal(typeof (await typist.terminal.exited), 'number');
+});
+
+test('sessions survive the server', async () => {
+  const { id, typist } = await enter(await copy('survives'));
+  await typist.type('echo 1 > /root/kept');
+  await closePlatform(platform);
+  platform = await openPlatform(platform.folder);
+  assert.equal((await platform.images.shells.get(id)).state, 'running');
+  const again = new Typist(await platform.images.shells.attach(id, size));
+  assert.match(await again.type('cat /root/kept'), /^1\r\n/m);
+  await platform.images.shells.discard(id);
+});
+
+test('one session per user and image', async () => {
+  const image = await copy('single');
+  const { id } = await platform.images.shells.open('ann', image);
+  await assert.rejects(platform.images.shells.open('ann', image), { code: 'CONFLICT' });
+  const other = await platform.images.shells.open('bob', image);
+  await platform.images.shells.discard(id);
+  await platform.images.shells.discard(other.id);
+  const left = await platform.images.shells.list();
+  assert.equal(
+    left.some((session) => session.image === 'ann/single'),
+    false,
+  );
+});
+
+test('an image that was changed meanwhile is not overwritten; the session is kept', async () => {
+  const image = await copy('moved');
+  const { id, typist } = await enter(image);
+  await typist.type('echo 1 > /root/kept');
+  const other = await platform.images.shells.open('bob', image);
+  const bob = new Typist(await platform.images.shells.attach(other.id, size));
+  await bob.type('echo bob > /root/first');
+  const bobs = await result(platform.images.shells.save('bob', other.id, { owner: 'ann', name: 'moved' }));
+  await assert.rejects(result(platform.images.shells.save('ann', id, { owner: 'ann', name: 'moved' })), {
+    code: 'CONFLICT',
+  });
+  assert.equal((await platform.images.get('ann', 'moved')).digest, bobs.image.digest);
+  const saved = await result(platform.images.shells.save('ann', id, { owner: 'ann', name: 'moved-ann' }));
+  assert.equal(saved.image.name, 'moved-ann');
+});
+
+test('an image without a shell says so', async () => {
+  const { id } = await enter(await copy('shell-less')).then(async ({ id, typist }) => {
+    await typist.type('rm /bin/sh');
+    return { id };
+  });
+  const { image } = await result(
+    platform.images.shells.save('ann', id, { owner: 'ann', name: 'shell-less' }),
+  );
+  const session = await platform.images.shells.open('ann', image);
+  await assert.rejects(platform.images.shells.attach(session.id, size), (error) => {
+    assert.ok(isUserError(error), String(error));
+    assert.equal(error.code, 'UNAVAILABLE');
+    assert.match(error.message, /ann\/shell-less.*no shell/);
+    return true;
+  });
+  await platform.images.shells.discard(session.id);
+});

@@ -1,0 +1,208 @@
+import { randomBytes } from 'node:crypto';
+import type { Progress } from '@walt/contract';
+import { UserError } from '../platform/index.ts';
+import { runsNatively, serverArchitecture } from './architectures.ts';
+import type { Catalogue, SessionRow } from './catalogue.ts';
+import type { ImageName } from './catalogue-rows.ts';
+import type { Change } from './changes.ts';
+import type { Committer } from './committer.ts';
+import type { Containers, TerminalSize } from './containers.ts';
+import { KeyedLock } from './locks.ts';
+import { withReports } from './progress.ts';
+import type { SessionRecord, Terminal } from './session.ts';
+import { STOP_LIMIT, shellContainerName, shellSpec } from './shell-container.ts';
+import { joinTerminal } from './terminal.ts';
+import type { ImageRecord } from './types.ts';
+
+/** Paths that `changes` tells as examples. */
+const SAMPLE = 20;
+
+interface Deps {
+  catalogue: Catalogue;
+  containers: Containers;
+  committer: Committer;
+  /** Makes binaries of an architecture run here. */
+  emulate(architecture: ImageRecord['architecture']): Promise<void>;
+}
+
+/**
+ * Shell sessions: containers of an image whose only process is a shell. A session is a row of the database and a container;
+ * neither depends on the server's life. It ends when it is saved or discarded, and in no other way.
+ */
+export class ShellSessions {
+  readonly #deps: Deps;
+  readonly #attached = new Set<string>();
+  /** What is done to one session is done one at a time. */
+  readonly #lock = new KeyedLock();
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  /** All sessions that run or wait to be saved, oldest first. */
+  async list(): Promise<SessionRecord[]> {
+    const rows = await this.#deps.catalogue.sessions();
+    if (rows.length === 0) return [];
+    const states = await this.#deps.containers.list();
+    return Promise.all(rows.map((row) => this.#describe(row, states.get(row.container))));
+  }
+
+  /** Throws UserError NOT_FOUND. */
+  async get(id: string): Promise<SessionRecord> {
+    const row = await this.#row(id);
+    return this.#describe(row, (await this.#deps.containers.inspect(row.container))?.status);
+  }
+
+  /**
+   * Starts a session; its shell runs from the first attachment on. Throws UserError CONFLICT when the user has one on that
+   * image, UNAVAILABLE when the server cannot run its binaries.
+   */
+  async open(user: string, image: ImageRecord): Promise<SessionRecord> {
+    const { catalogue, containers, emulate } = this.#deps;
+    if (isEmulated(image.architecture)) await emulate(image.architecture);
+    const id = randomBytes(8).toString('hex');
+    const { owner, name, digest } = image;
+    const opened = Math.floor(Date.now() / 1000);
+    // The row first: a container without one is removed at the next start.
+    const row = { id, user, owner, name, digest, container: shellContainerName(id), opened };
+    await catalogue.addSession(row);
+    try {
+      await containers.create(shellSpec({ id, digest, image: fullName(row) }));
+    } catch (error) {
+      await catalogue.removeSession(id);
+      throw error;
+    }
+    return this.#describe(row, 'created');
+  }
+
+  /** What the session changed so far. Throws UserError NOT_FOUND. */
+  async changes(id: string): Promise<{ added: number; modified: number; deleted: number; sample: string[] }> {
+    const row = await this.#row(id);
+    const { changes } = await this.#deps.committer.inspect(row.container, row.digest);
+    const count = (kind: Change['kind']) => changes.filter((change) => change.kind === kind).length;
+    return {
+      added: count('A'),
+      modified: count('M'),
+      deleted: count('D'),
+      sample: changes.slice(0, SAMPLE).map(({ kind, path }) => `${kind} ${path}`),
+    };
+  }
+
+  /**
+   * Saves what the user changed as a new layer, points `target` there, and ends the session. Ends its shell if it still runs.
+   * Without a change, nothing is saved. Killed at any point, the session is either saved or still there.
+   * Throws UserError CONFLICT when the session's own image was changed by somebody else, UNAVAILABLE when the disk is full.
+   */
+  save(
+    user: string,
+    id: string,
+    target: ImageName,
+  ): AsyncGenerator<Progress, { image: ImageRecord; changed: boolean }> {
+    return withReports((report) =>
+      this.#lock.hold(id, async () => {
+        const { catalogue, containers, committer } = this.#deps;
+        const row = await this.#row(id);
+        const own = target.owner === row.owner && target.name === row.name;
+        const expected = own ? { digest: row.digest } : 'any';
+        await catalogue.check(target, expected);
+        report('Looking for what has changed');
+        await containers.stop(row.container, STOP_LIMIT);
+        const saved = await committer.commit({
+          ...{ container: row.container, base: row.digest, report },
+          point: (record) => catalogue.point(target, record, expected, { user, action: 'shell' }, id),
+        });
+        if (!saved) await catalogue.removeSession(id);
+        await containers.remove(row.container);
+        return {
+          image: saved ? { ...target, ...saved } : await this.#unchanged(row),
+          changed: saved !== undefined,
+        };
+      }),
+    );
+  }
+
+  /** Ends the session, its shell and all that was changed in it. Throws UserError NOT_FOUND. */
+  async discard(id: string): Promise<void> {
+    await this.#lock.hold(id, async () => {
+      const row = await this.#row(id);
+      await this.#deps.catalogue.removeSession(id);
+      await this.#deps.containers.remove(row.container);
+    });
+  }
+
+  /**
+   * Joins the session's terminal; a shell that has ended is started again in the same container.
+   * Throws UserError CONFLICT while somebody is attached, UNAVAILABLE when the image has no shell.
+   */
+  async attach(id: string, size: TerminalSize): Promise<Terminal> {
+    return this.#lock.hold(id, async () => {
+      const row = await this.#row(id);
+      if (this.#attached.has(id)) {
+        throw new UserError(
+          'CONFLICT',
+          `A terminal is attached to the session on image "${fullName(row)}" already.`,
+          'Leave that one first.',
+        );
+      }
+      // The machine may have been restarted since: what emulates foreign binaries ended with it.
+      const image = await this.#deps.catalogue.digest(row.digest);
+      if (image && isEmulated(image.architecture)) await this.#deps.emulate(image.architecture);
+      const terminal = await joinTerminal(this.#deps.containers, row.container, fullName(row), size);
+      this.#attached.add(id);
+      terminal.stream.once('close', () => this.#attached.delete(id));
+      return terminal;
+    });
+  }
+
+  /** Brings rows and containers together after a crash: neither stays without the other. */
+  async recover(): Promise<void> {
+    const { catalogue, containers } = this.#deps;
+    const [rows, states] = [await catalogue.sessions(), await containers.list()];
+    for (const row of rows) {
+      if (!states.has(row.container)) await catalogue.removeSession(row.id);
+    }
+    const known = new Set(rows.map((row) => row.container));
+    for (const name of states.keys()) {
+      if (!known.has(name)) await containers.remove(name);
+    }
+  }
+
+  async #row(id: string): Promise<SessionRow> {
+    const row = (await this.#deps.catalogue.sessions()).find((session) => session.id === id);
+    if (row) return row;
+    throw new UserError(
+      'NOT_FOUND',
+      `There is no shell session ${id}.`,
+      'It was saved or discarded meanwhile.',
+    );
+  }
+
+  async #describe(row: SessionRow, status: string | undefined): Promise<SessionRecord> {
+    const image = await this.#deps.catalogue.digest(row.digest);
+    const architecture = image?.architecture ?? serverArchitecture();
+    return {
+      ...{ id: row.id, user: row.user, image: fullName(row), architecture },
+      emulated: isEmulated(architecture),
+      state: status === 'running' || status === 'created' || status === 'initialized' ? 'running' : 'exited',
+      attached: this.#attached.has(row.id),
+      opened: row.opened,
+    };
+  }
+
+  /** What the session's image is now; when its name is gone, what it was. */
+  async #unchanged(row: SessionRow): Promise<ImageRecord> {
+    const { owner, name } = row;
+    const digest = await this.#deps.catalogue.digest(row.digest);
+    const image = (await this.#deps.catalogue.find(row)) ?? (digest && { owner, name, ...digest });
+    if (!image) throw new TypeError(`session ${row.id} is on an image that is not catalogued`);
+    return image;
+  }
+}
+
+function isEmulated(architecture: ImageRecord['architecture']): boolean {
+  return !runsNatively(architecture, serverArchitecture());
+}
+
+function fullName({ owner, name }: ImageName): string {
+  return `${owner}/${name}`;
+}

@@ -1,0 +1,194 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Architecture } from '@walt/contract';
+import { z } from 'zod';
+import { attempt, ExternalError, type Paths, run, writeFileAtomic } from '../platform/index.ts';
+import { fromOci, platformOptions } from './architectures.ts';
+import type { HostCommand } from './types.ts';
+
+/** An image as podman stores it. */
+export interface StoredImage {
+  digest: string;
+  architecture: Architecture;
+  created: number;
+  size: number;
+  /** Bottom first. */
+  layers: StoredLayer[];
+}
+
+export interface StoredLayer {
+  diffId: string;
+  /** Folder that holds what this layer adds, with whiteouts as overlayfs keeps them. */
+  folder: string;
+}
+
+/** The platform's own image store: the one place that calls podman's and buildah's command lines. */
+export class Store {
+  readonly #globals: string[];
+  readonly #env: Record<string, string>;
+  readonly #host: HostCommand;
+
+  private constructor(paths: Paths, host: HostCommand) {
+    this.#globals = [
+      ...['--root', paths.containers, '--runroot', paths.containersRun],
+      ...['--storage-driver', 'overlay'],
+    ];
+    this.#env = { CONTAINERS_CONF: configFile(paths), TMPDIR: temporaryFolder(paths) };
+    this.#host = host;
+  }
+
+  static async open(paths: Paths, host: HostCommand): Promise<Store> {
+    await mkdir(paths.containers, { recursive: true, mode: 0o700 });
+    await mkdir(paths.containersRun, { recursive: true, mode: 0o700 });
+    await mkdir(paths.services, { recursive: true });
+    // What a killed commit left there.
+    await rm(temporaryFolder(paths), { recursive: true, force: true, maxRetries: 3 });
+    await mkdir(temporaryFolder(paths), { recursive: true, mode: 0o700 });
+    await writeFileAtomic(configFile(paths), containersConf(paths));
+    return new Store(paths, host);
+  }
+
+  /** A podman command line on this store, with the environment that it needs. */
+  podman(...args: string[]): { argv: string[]; env: Record<string, string> } {
+    return { argv: this.#host(['podman', ...this.#globals, ...args]), env: this.#env };
+  }
+
+  /** Makes an image of one layer from a tar of a root file system. Answers its digest. */
+  async importTar(tar: string, architecture: Architecture, changes: readonly string[] = []): Promise<string> {
+    const options = changes.flatMap((change) => ['--change', change]);
+    const out = await this.#run('import', '--quiet', ...platformOptions(architecture), ...options, '--', tar);
+    return lastDigest(out);
+  }
+
+  /** Throws ExternalError when there is no such image. */
+  async inspect(digest: string): Promise<StoredImage> {
+    const [image] = imageInspection.parse(JSON.parse(await this.#run('image', 'inspect', imageId(digest))));
+    if (!image) throw new TypeError(`podman answered nothing about ${digest}`);
+    const { UpperDir, LowerDir } = image.GraphDriver.Data;
+    const folders = [UpperDir, ...(LowerDir ? LowerDir.split(':') : [])].reverse();
+    return {
+      digest,
+      architecture: fromOci(image.Architecture),
+      created: Math.floor(Date.parse(image.Created) / 1000),
+      size: image.Size,
+      layers: image.RootFS.Layers.map((diffId, index) => {
+        const folder = folders[index];
+        if (folder === undefined) throw new TypeError(`podman knows no folder of layer ${diffId}`);
+        return { diffId, folder };
+      }),
+    };
+  }
+
+  /** Digests of all images of the store. */
+  async images(): Promise<string[]> {
+    const out = await this.#run('images', '--quiet', '--all', '--no-trunc');
+    return [...new Set(out.split('\n').filter(Boolean))];
+  }
+
+  /**
+   * Removes an image; layers that others share stay. False when a container needs it. Without `--no-prune`, podman would also
+   * remove the image that it was made from, since in podman's eyes none of ours has a name.
+   */
+  async removeImage(digest: string): Promise<boolean> {
+    const { argv, env } = this.podman('rmi', '--no-prune', imageId(digest));
+    const { status, stderr } = await attempt(argv, { env });
+    // podman-rmi(1): 1 means that there is none, 2 that it is in use.
+    if (status === 0 || status === 1) return true;
+    if (status === 2) return false;
+    throw new ExternalError(argv, status, stderr);
+  }
+
+  /** Calls `use` with the image's tree, mounted read-only while it runs. */
+  async withMounted<T>(digest: string, use: (root: string) => Promise<T>): Promise<T> {
+    const root = (await this.#run('image', 'mount', imageId(digest))).trim();
+    try {
+      return await use(root);
+    } finally {
+      await this.#run('image', 'unmount', imageId(digest));
+    }
+  }
+
+  /** Unmounts what a server that was killed left mounted. */
+  async unmountAll(): Promise<void> {
+    await this.#run('image', 'unmount', '--all', '--force');
+  }
+
+  /** Ends the processes of all containers, which stay with what was changed in them. */
+  async stopAll(seconds: number): Promise<void> {
+    await this.#run('stop', '--all', '--time', String(seconds));
+  }
+
+  /**
+   * Makes an image from a container's image and what the container changed. Answers its digest.
+   * buildah, since podman's own commit writes the container's environment and command into the image's configuration.
+   */
+  async commit(container: string): Promise<string> {
+    const argv = ['buildah', ...this.#globals, 'commit', '--quiet', '--', container];
+    return lastDigest(await run(this.#host(argv), { env: this.#env }));
+  }
+
+  async #run(...args: string[]): Promise<string> {
+    const { argv, env } = this.podman(...args);
+    return run(argv, { env });
+  }
+}
+
+function configFile(paths: Paths): string {
+  return join(paths.services, 'containers.conf');
+}
+
+/** For layers on their way into the store: on the same disk, since /var/tmp and /tmp may be small. */
+function temporaryFolder(paths: Paths): string {
+  return join(paths.containers, 'tmp');
+}
+
+/** containers.conf(5). */
+function containersConf(paths: Paths): string {
+  const text = (value: string) => JSON.stringify(value);
+  return `[containers]
+# Without CAP_SYS_RESOURCE, a process cannot raise its limits to podman's own defaults.
+default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
+# What a shell prints belongs to its user: no copy on disk.
+log_driver = "none"
+# The server's own /etc/hosts is none of an image's business.
+base_hosts_file = "none"
+
+[engine]
+# crun refuses hybrid cgroup hierarchies; systemd may not be there.
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+# ctrl-p and ctrl-q belong to the shell.
+detach_keys = ""
+# podman's defaults are shared by all stores of a machine: platforms must not meet there.
+lock_type = "file"
+tmp_dir = ${text(join(paths.containersRun, 'libpod'))}
+`;
+}
+
+/** podman and buildah take an image ID without the algorithm's name. Throws RangeError for what is no digest. */
+export function imageId(digest: string): string {
+  const hex = /^sha256:([0-9a-f]{64})$/.exec(digest)?.[1];
+  if (hex === undefined) throw new RangeError(`not a digest: ${JSON.stringify(digest)}`);
+  return hex;
+}
+
+function lastDigest(output: string): string {
+  const hex = /([0-9a-f]{64})\s*$/.exec(output)?.[1];
+  if (hex === undefined) throw new TypeError(`no image ID in ${JSON.stringify(output)}`);
+  return `sha256:${hex}`;
+}
+
+const graphDriver = z.object({
+  Data: z.object({ UpperDir: z.string(), LowerDir: z.string().optional() }),
+});
+
+const imageInspection = z.array(
+  z.object({
+    Architecture: z.string(),
+    Created: z.string(),
+    Size: z.number(),
+    GraphDriver: graphDriver,
+    RootFS: z.object({ Layers: z.array(z.string()) }),
+  }),
+);

@@ -1,0 +1,40 @@
+import type { Architecture } from '@walt/contract';
+
+/** A name, and what is known of the image that it points to. */
+export interface ImageRecord extends DigestRecord {
+  owner: string;
+  name: string;
+}
+
+/** An image, whatever it is called. */
+export interface DigestRecord {
+  /** OCI config digest: `sha256:` and podman's image ID. */
+  digest: string;
+  architecture: Architecture;
+  /** Unix time in seconds. */
+  created: number;
+  /** Bytes, unpacked. */
+  size: number;
+  /** Diff IDs, bottom first. */
+  layers: readonly string[];
+  /** Kernel release that nodes boot, or null: it cannot boot. */
+  kernel: string | null;
+  bootPlan: BootPlan | null;
+  /** Node models that can boot it. */
+  models: readonly string[];
+}
+
+export type BootPlan = 'volumes' | 'nfs-root';
+
+/**
+ * Makes the boot files of an image from its mounted, read-only tree. Called when an image arrives or is committed, never when
+ * a node boots; called again for the same digest, it ends with the same files.
+ */
+export type PrepareBoot = (image: { digest: string; architecture: Architecture; root: string }) => Promise<{
+  kernel: string | null;
+  bootPlan: BootPlan | null;
+  models: string[];
+}>;
+
+/** Prefixes a command line so that it runs with the host's network, outside the platform's namespace. */
+export type HostCommand = (argv: readonly string[]) => string[];

@@ -1,0 +1,74 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileExists, hasErrno, publishFile, run } from '../platform/index.ts';
+import type { StoredLayer } from './store.ts';
+
+const TEMPORARY = '.tmp';
+
+/** The same layer gives the same volume, byte by byte, wherever it is made. */
+const UUID = '00000000-0000-0000-0000-000000000000';
+/**
+ * mkfs.erofs takes this as the volume's own time, and lowers later times of files to it. Being far ahead (year 2100), it keeps
+ * every file's time: `-T` would replace them all, and Python then compiles its modules at each start.
+ */
+const SOURCE_DATE_EPOCH = '4102444800';
+
+/** File name of a layer's volume in the volumes folder. */
+export function volumeName(diffId: string): string {
+  if (!/^sha256:[0-9a-f]{64}$/.test(diffId)) throw new RangeError(`not a diff ID: ${JSON.stringify(diffId)}`);
+  return `${diffId.replace(':', '-')}.erofs`;
+}
+
+/** The volumes folder: one compressed, read-only file system per layer, shared by all images that contain the layer. */
+export class Volumes {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /**
+   * Makes a layer's volume if it is not there. mkfs.erofs keeps whiteouts, opaque marks, capabilities and hard links.
+   * The kernel reads lz4 volumes since 5.4.
+   */
+  async ensure(layer: StoredLayer): Promise<void> {
+    const path = join(this.#folder, volumeName(layer.diffId));
+    if (await fileExists(path)) return;
+    await mkdir(this.#folder, { recursive: true });
+    const temporary = `${path}.${process.pid}${TEMPORARY}`;
+    try {
+      await run(['mkfs.erofs', '--quiet', '-zlz4', '-U', UUID, temporary, layer.folder], {
+        env: { SOURCE_DATE_EPOCH },
+      });
+      await publishFile(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  /** Removes the volumes of all layers but these; files that are no layer's volume stay. */
+  async keepOnly(diffIds: ReadonlySet<string>): Promise<void> {
+    const wanted = new Set([...diffIds].map(volumeName));
+    for (const name of await this.#entries()) {
+      if (/^sha256-[0-9a-f]{64}\.erofs$/.test(name) && !wanted.has(name)) await rm(join(this.#folder, name));
+    }
+  }
+
+  /** Removes the parts of volumes that a killed server left. Call it before the first `ensure`. */
+  async removeParts(): Promise<void> {
+    for (const name of await this.#entries()) {
+      if (/^sha256-[0-9a-f]{64}\.erofs\..*\.tmp$/.test(name))
+        await rm(join(this.#folder, name), { force: true });
+    }
+  }
+
+  async #entries(): Promise<string[]> {
+    try {
+      return await readdir(this.#folder);
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT')) return [];
+      throw error;
+    }
+  }
+}
