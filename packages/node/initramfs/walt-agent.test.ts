@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const AGENT = fileURLToPath(new URL('walt-agent', import.meta.url));
+const NAMESPACE = `wt${process.pid}`;
+/** Both ends of a link between the server, here, and the node, in a network namespace. */
+const LINK = { server: `${NAMESPACE}s`, node: `${NAMESPACE}n` };
+const ADDRESS = { server: '198.18.73.1', node: '198.18.73.2' };
+
+const ip = (...args: string[]) => execFileSync('ip', args, { stdio: 'pipe' });
+/** In the node's network, and with processes of its own: what `reboot` ends there is this namespace alone. */
+const onNode = (...argv: string[]) => [
+  'ip',
+  'netns',
+  'exec',
+  NAMESPACE,
+  'unshare',
+  '--pid',
+  '--fork',
+  '--mount-proc',
+  ...argv,
+];
+
+interface Poll {
+  query: string;
+  token: string | undefined;
+  answer(order: string): void;
+}
+
+const polls = new EventEmitter<{ poll: [Poll] }>();
+const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+  const token = request.headers['x-walt-token'];
+  polls.emit('poll', {
+    query: request.url ?? '',
+    token: typeof token === 'string' ? token : undefined,
+    answer: (order) => response.end(order),
+  });
+});
+const children: ChildProcess[] = [];
+
+function start([file = '', ...args]: string[]): ChildProcess {
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const env = { ...process.env, server: `${ADDRESS.server}:${port}`, generation: '3', token: 'secret' };
+  const child = spawn(file, args, { env, stdio: 'ignore' });
+  children.push(child);
+  return child;
+}
+
+async function nextPoll(): Promise<Poll> {
+  const [poll] = await once(polls, 'poll');
+  return poll;
+}
+
+before(() => {
+  ip('netns', 'add', NAMESPACE);
+  ip('link', 'add', LINK.server, 'type', 'veth', 'peer', 'name', LINK.node, 'netns', NAMESPACE);
+  ip('addr', 'add', `${ADDRESS.server}/30`, 'dev', LINK.server);
+  ip('link', 'set', LINK.server, 'up');
+  ip('-n', NAMESPACE, 'addr', 'add', `${ADDRESS.node}/30`, 'dev', LINK.node);
+  ip('-n', NAMESPACE, 'link', 'set', LINK.node, 'up');
+});
+// Its link goes with it.
+after(() => ip('netns', 'del', NAMESPACE));
+
+beforeEach(async () => {
+  server.listen(0, ADDRESS.server);
+  await once(server, 'listening');
+});
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    child.kill('SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  }
+  server.close();
+  server.closeAllConnections();
+});
+
+const limit = { timeout: 30_000 };
+
+test('a node is booting until its SSH port listens', limit, async () => {
+  start(onNode('--kill-child', AGENT));
+  const first = await nextPoll();
+  assert.deepEqual([first.query, first.token], ['/node/poll?generation=3&booted=0', 'secret']);
+  first.answer('stay');
+  assert.equal((await nextPoll()).query, '/node/poll?generation=3&booted=0');
+  start(onNode('--kill-child', 'socat', 'TCP6-LISTEN:22,fork', 'EXEC:true'));
+  assert.equal((await nextPoll()).query, '/node/poll?generation=3&booted=1');
+});
+
+test('an order to reboot is carried out, also while the node boots', limit, async () => {
+  const node = start(onNode('--kill-child', AGENT));
+  (await nextPoll()).answer('reboot');
+  // The kernel ends a process namespace that asks for a restart with SIGHUP (pid_namespaces(7)).
+  const [, signal] = await once(node, 'exit');
+  assert.equal(signal, 'SIGHUP');
+});
+
+test('a server that was away is found again', limit, async () => {
+  start(onNode('--kill-child', AGENT));
+  await nextPoll();
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  server.close();
+  server.closeAllConnections();
+  await once(server, 'close');
+  server.listen(address.port, ADDRESS.server);
+  assert.equal((await nextPoll()).query, '/node/poll?generation=3&booted=0');
+});

@@ -1,0 +1,65 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { architecture, digest as digestSchema } from '@walt/contract';
+import { z } from 'zod';
+import { hasErrno, type Paths, readIfPresent } from '../platform/index.ts';
+
+/** Raise it when the files of an image become others: those of an older server then count as missing. */
+export const LAYOUT = 1;
+
+const bootRecord = z.object({
+  layout: z.number(),
+  architecture,
+  kernel: z.string().nullable(),
+  bootPlan: z.enum(['volumes', 'nfs-root']).nullable(),
+  models: z.array(z.string()),
+});
+/** `boot.json` of an image: what its boot files are. */
+export type BootRecord = z.infer<typeof bootRecord>;
+
+type BootPaths = Pick<Paths, 'bootFiles'>;
+
+/** Folder of an image's boot files. Throws ZodError when `digest` is none. */
+export function imageBootFolder(paths: BootPaths, digest: string): string {
+  return join(paths.bootFiles, digestSchema.parse(digest).slice('sha256:'.length));
+}
+
+/** Undefined: the image was never prepared. */
+export async function readBootRecord(paths: BootPaths, digest: string): Promise<BootRecord | undefined> {
+  const text = await readIfPresent(join(imageBootFolder(paths, digest), 'boot.json'));
+  return text === undefined ? undefined : bootRecord.parse(JSON.parse(text));
+}
+
+/** A file as it goes over the network: its length in bytes is known before its first byte is read. */
+export interface Download {
+  size: number;
+  /** Call it once, or `discard`. */
+  stream(): Readable;
+  discard(): Promise<void>;
+}
+
+/** Opens one file of an image with `head` in front of it; undefined when there is no such file. */
+export async function openDownload(path: string, head?: Uint8Array): Promise<Download | undefined> {
+  let file: FileHandle;
+  try {
+    file = await open(path, 'r');
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+  const { size } = await file.stat();
+  return {
+    size: size + (head?.length ?? 0),
+    stream: () => {
+      const rest = file.createReadStream({ highWaterMark: 256 * 1024 });
+      return head ? Readable.from(concatenate(head, rest), { objectMode: false }) : rest;
+    },
+    discard: () => file.close(),
+  };
+}
+
+async function* concatenate(head: Uint8Array, rest: AsyncIterable<Uint8Array>) {
+  yield head;
+  yield* rest;
+}

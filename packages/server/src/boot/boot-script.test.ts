@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import type { Architecture } from '@walt/contract';
+import { chooseScript } from './boot-script.ts';
+import type { BootTarget, NodeDirectory, Sighting } from './directory.ts';
+import { exampleTarget } from './example-target.ts';
+import { InitArchives } from './init-archives.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'walt-boot-script-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+/** A directory that knows one target, from the start or once its machine was seen. */
+function directory(target: BootTarget | undefined, known: boolean) {
+  const sightings: Sighting[] = [];
+  const nodes: NodeDirectory = {
+    async seen(sighting) {
+      sightings.push(sighting);
+    },
+    async beginBoot(ip) {
+      return known || sightings.length > 0 ? (target?.ip === ip ? target : undefined) : undefined;
+    },
+    async currentBoot() {
+      return undefined;
+    },
+    async poll() {
+      return 'stay';
+    },
+  };
+  return { nodes, sightings };
+}
+
+interface Case {
+  query?: string;
+  mac?: string | undefined;
+  known?: boolean;
+  target?: BootTarget;
+  record?: {
+    layout?: number;
+    kernel: string | null;
+    bootPlan: string | null;
+    architecture?: Architecture;
+  } | null;
+}
+
+async function ask(options: Case) {
+  const record = options.record === undefined ? { kernel: '6.1', bootPlan: 'volumes' } : options.record;
+  if (record) {
+    const image = join(folder, 'boot', 'd'.repeat(64));
+    await mkdir(image, { recursive: true });
+    const all = { layout: 1, architecture: hostArchitecture(), models: [], ...record };
+    await writeFile(join(image, 'boot.json'), JSON.stringify(all));
+  }
+  const { nodes, sightings } = directory(options.target ?? exampleTarget, options.known ?? true);
+  const script = await chooseScript(
+    {
+      ip: exampleTarget.ip,
+      mac: 'mac' in options ? options.mac : exampleTarget.mac,
+      server: exampleTarget.server,
+      query: new URLSearchParams(options.query ?? `mac=${exampleTarget.mac}`),
+    },
+    {
+      directory: nodes,
+      paths: { bootFiles: join(folder, 'boot') },
+      archives: new InitArchives({ cache: folder }),
+    },
+  );
+  return { script, sightings };
+}
+
+function hostArchitecture(): Architecture {
+  return process.arch === 'arm64' ? 'arm64' : 'amd64';
+}
+
+describe('a machine gets', () => {
+  const rows: [name: string, options: Case, script: RegExp][] = [
+    ['its kernel', {}, /^kernel http:.*vmlinuz .*walt\.mac=52:54:00:00:00:07/m],
+    ['its kernel without saying who it is', { query: '' }, /^kernel /m],
+    ['a question when it is unknown', { known: false }, /^cpuid --ext 29/m],
+    ['its kernel once it has answered', { known: false, query: 'cpu=x86_64' }, /^kernel /m],
+    ['a reason for its CPU', { known: false, query: 'cpu=riscv64' }, /no image is made for the CPU riscv64/],
+    [
+      'a reason when no image fits',
+      { known: false, query: 'cpu=i386', target: { ...exampleTarget, ip: '10.73.0.9' } },
+      /no image yet that this pc-x86-32 can boot/,
+    ],
+    ['a reason when it lies', { query: 'mac=52:54:00:00:00:08' }, /not from 52:54:00:00:00:08/],
+    ['a reason when it is no neighbour', { mac: undefined }, /came from nowhere/],
+    [
+      'a question when another machine had its address',
+      { target: { ...exampleTarget, mac: '52:54:00:00:00:99' } },
+      /^cpuid /m,
+    ],
+    ['a reason when files are missing', { record: null }, /boot files of vnode1 are missing/],
+    [
+      'a reason when files are of another server version',
+      { record: { layout: 0, kernel: '6.1', bootPlan: 'volumes' } },
+      /boot files of vnode1 are missing/,
+    ],
+    [
+      'a reason when the image has no kernel',
+      { record: { kernel: null, bootPlan: null } },
+      /image of vnode1 has no kernel/,
+    ],
+    [
+      'a reason when the kernel is too old',
+      { record: { kernel: '4.9', bootPlan: 'nfs-root' } },
+      /kernel 4.9 of the image of vnode1 cannot mount volumes/,
+    ],
+    [
+      'a reason when busybox is missing',
+      { record: { kernel: '6.1', bootPlan: 'volumes', architecture: 'armhf' } },
+      /no static busybox for armhf/,
+    ],
+  ];
+  for (const [name, options, expected] of rows) {
+    test(name, async () => {
+      const { script } = await ask(options);
+      assert.match(script, expected);
+      // Whatever it is told, it asks again in the end.
+      assert.match(script, /^chain --replace http:\/\/10\.73\.0\.1\/boot\/ipxe\?mac=/m);
+    });
+  }
+});
+
+test('a new machine is registered with what it really is', async () => {
+  const { sightings } = await ask({ known: false, query: `mac=${exampleTarget.mac}&cpu=x86_64` });
+  const { ip, mac } = exampleTarget;
+  assert.deepEqual(sightings, [{ ip, mac, architecture: 'amd64', model: 'pc-x86-64' }]);
+});

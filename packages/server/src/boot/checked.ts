@@ -1,0 +1,32 @@
+/**
+ * Every value that ends in a boot script, on a kernel command line or in the bootstrap document passes one of these:
+ * none of them lets a blank, a quote, a line end or a character through that iPXE or a shell gives a meaning to.
+ */
+import { digest, ipv4, macAddress, nodeName } from '@walt/contract';
+import { z } from 'zod';
+import type { BootTarget } from './directory.ts';
+
+const word = z.string().regex(/^[A-Za-z0-9._-]{1,255}$/);
+
+export const bootTarget = z.object({
+  nodeId: z.int().positive(),
+  mac: macAddress,
+  ip: ipv4,
+  prefix: z.int().min(1).max(32),
+  name: nodeName,
+  server: ipv4,
+  digest,
+  layers: z.array(digest).readonly(),
+  bootPlan: z.enum(['volumes', 'nfs-root']).nullable(),
+  modelClass: z.enum(['virtual', 'pc']),
+  generation: z.int().nonnegative(),
+  token: word,
+  persist: z.int().positive(),
+  platformVolume: word,
+}) satisfies z.ZodType<Omit<BootTarget, 'identity'>>;
+
+/** Throws ZodError, which names the first field that is not what it must be. */
+export function checkTarget(target: BootTarget): BootTarget {
+  bootTarget.parse(target);
+  return target;
+}

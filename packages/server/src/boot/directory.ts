@@ -1,0 +1,72 @@
+import type { Architecture } from '@walt/contract';
+
+/** How an image's files reach the node: EROFS volumes of its layers, or its file tree; null: it cannot boot. */
+export type BootPlan = 'volumes' | 'nfs-root' | null;
+
+/** Which kernel modules and console a node's initramfs needs. */
+export type ModelClass = 'virtual' | 'pc';
+
+/** What makes a node this node, apart from its address. Made by access/. */
+export interface NodeIdentity {
+  /** OpenSSH private key, PEM text. */
+  hostKey: string;
+  /** One line, as in `ssh_host_ed25519_key-cert.pub`. */
+  hostCertificate: string;
+  /** One line: public key of the authority that signs users' keys. */
+  userCa: string;
+  /** Principal that a user's certificate must carry to log in as root here. */
+  principal: string;
+}
+
+/** All that a node needs to boot, decided when it asks for its boot script. */
+export interface BootTarget {
+  nodeId: number;
+  mac: string;
+  ip: string;
+  /** Length of the subnet's prefix in bits. */
+  prefix: number;
+  name: string;
+  /** The server's address on walt-net. */
+  server: string;
+  /** `sha256:HEX` of the image. */
+  digest: string;
+  /** `sha256:HEX` of each layer, bottom first. */
+  layers: readonly string[];
+  bootPlan: BootPlan;
+  modelClass: ModelClass;
+  generation: number;
+  token: string;
+  /** Id of the NFS export that it mounts as /persist: SERVER:/persist/ID. */
+  persist: number;
+  identity: NodeIdentity;
+  /** File name in the volumes folder, from `ensurePlatformVolume`. */
+  platformVolume: string;
+}
+
+/** What a machine says of itself when it asks for its boot script. */
+export interface Sighting {
+  ip: string;
+  mac: string;
+  model: string;
+  architecture: Architecture;
+}
+
+/** The part of nodes/ that booting nodes talk to. */
+export interface NodeDirectory {
+  /** Registers a machine that is new; gives it a permanent address. */
+  seen(sighting: Sighting): Promise<void>;
+  /**
+   * For the boot script: resolves the image's name now, and notes which digest is served for which generation.
+   * Undefined: nobody has that address, or its image cannot boot.
+   */
+  beginBoot(ip: string): Promise<BootTarget | undefined>;
+  /** For what follows the script: what `beginBoot` noted, though the image's name may have moved since. */
+  currentBoot(ip: string): Promise<BootTarget | undefined>;
+  /** Answers when there is an order for the node, and within 20 s anyway. Undefined: the token is not the node's. */
+  poll(
+    ip: string,
+    token: string,
+    report: { generation: number; booted: boolean },
+    signal: AbortSignal,
+  ): Promise<'reboot' | 'stay' | undefined>;
+}

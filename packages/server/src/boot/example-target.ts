@@ -1,0 +1,25 @@
+import type { BootTarget } from './directory.ts';
+
+/** A complete boot target, for tests: 10.73.0.2 boots an image of two layers. */
+export const exampleTarget: BootTarget = {
+  nodeId: 7,
+  mac: '52:54:00:00:00:07',
+  ip: '10.73.0.2',
+  prefix: 16,
+  name: 'vnode1',
+  server: '10.73.0.1',
+  digest: `sha256:${'d'.repeat(64)}`,
+  layers: [`sha256:${'1'.repeat(64)}`, `sha256:${'2'.repeat(64)}`],
+  bootPlan: 'volumes',
+  modelClass: 'virtual',
+  generation: 3,
+  token: 'Zm9vYmFy',
+  persist: 12,
+  platformVolume: 'platform-0123456789abcdef.erofs',
+  identity: {
+    hostKey: '-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n',
+    hostCertificate: 'ssh-ed25519-cert-v01@openssh.com AAAA',
+    userCa: 'ssh-ed25519 AAAA walt',
+    principal: 'walt-node-7',
+  },
+};

@@ -1,0 +1,93 @@
+/** iPXE scripts (https://ipxe.org/scripting): what a machine's firmware runs once it has an address. */
+import { ipv4 } from '@walt/contract';
+import { checkTarget } from './checked.ts';
+import type { BootTarget, ModelClass } from './directory.ts';
+
+/** Seconds that a machine waits before it asks again, when there is nothing that it can boot. */
+const RETRY_PAUSE = 10;
+
+/** Where the kernel prints, and what our init prints to. */
+const CONSOLE: Record<ModelClass, string> = { virtual: 'console=ttyS0,115200', pc: 'console=tty0' };
+
+/** Path of an image's boot file on the server. */
+export function bootFilePath(digest: string, name: string): string {
+  return `/boot/files/${digest.slice('sha256:'.length)}/${name}`;
+}
+
+/** Kernel arguments of a node; `initrd=` names the file for a kernel that UEFI starts. */
+export function kernelArguments(target: BootTarget): string {
+  const { mac, ip, prefix, server, modelClass } = checkTarget(target);
+  return [
+    `initrd=initramfs-${modelClass}`,
+    CONSOLE[modelClass],
+    // Each line costs time on a serial line or an emulated one: only warnings, and what our init says.
+    'quiet',
+    // A node that cannot go on starts over: seconds.
+    'panic=10',
+    'net.ifnames=0',
+    `walt.ip=${ip}/${prefix}`,
+    `walt.server=${server}`,
+    `walt.mac=${mac}`,
+  ].join(' ');
+}
+
+/** Loads and starts the kernel of the node's image. */
+export function bootScript(target: BootTarget): string {
+  const { digest, modelClass, server, name } = checkTarget(target);
+  const url = (file: string) => `http://${server}${bootFilePath(digest, file)}`;
+  const initramfs = `initramfs-${modelClass}`;
+  return script([
+    `echo WalT: ${name} loads its image`,
+    `kernel ${url('vmlinuz')} ${kernelArguments(target)} || goto failed`,
+    `initrd --name ${initramfs} ${url(initramfs)} || goto failed`,
+    'boot || goto failed',
+    ':failed',
+    'echo WalT: the kernel could not be loaded or started',
+    ...retry(server),
+  ]);
+}
+
+/** Says why the machine cannot boot now, and asks again after a pause. `reason` is shown without what iPXE would act on. */
+export function waitScript(server: string, reason: string): string {
+  return script([`echo WalT: ${reason.replace(/[^A-Za-z0-9 .,:;()/_-]/g, ' ')}`, ...retry(server)]);
+}
+
+/**
+ * Asks a machine that the server does not know for its CPU: `buildarch` tells only what the loader was built for, and
+ * BIOS loaders are 32-bit ones. Bit 29 of CPUID leaf 0x80000001 EDX is long mode (AMD64 manual, volume 3, appendix D).
+ */
+export function probeScript(server: string): string {
+  return script([
+    'set walt-cpu i386',
+    `iseq ${field('buildarch')} x86_64 && set walt-cpu x86_64 ||`,
+    'cpuid --ext 29 && set walt-cpu x86_64 ||',
+    `iseq ${field('buildarch')} arm64 && set walt-cpu arm64 ||`,
+    `chain --replace ${scriptUrl(server)}&cpu=${field('walt-cpu')} ||`,
+    ...retry(server),
+  ]);
+}
+
+/** An address may have changed since, as when a new machine got its permanent one: so it asks for that, too. */
+function retry(server: string): string[] {
+  return [
+    `echo WalT: next try in ${RETRY_PAUSE} seconds`,
+    `sleep ${RETRY_PAUSE}`,
+    'dhcp ||',
+    `chain --replace ${scriptUrl(server)} ||`,
+    'reboot',
+  ];
+}
+
+/** `netX` is the adapter that iPXE opened last: the one that it boots from. */
+function scriptUrl(server: string): string {
+  return `http://${ipv4.parse(server)}/boot/ipxe?mac=${field('netX/mac')}`;
+}
+
+/** A setting that iPXE fills in. */
+function field(name: string): string {
+  return `\${${name}}`;
+}
+
+function script(lines: string[]): string {
+  return `${['#!ipxe', ...lines].join('\n')}\n`;
+}

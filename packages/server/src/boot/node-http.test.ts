@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import type { NodeDirectory } from './directory.ts';
+import { exampleTarget } from './example-target.ts';
+import { NodeHttp } from './node-http.ts';
+
+const kernel = Buffer.alloc(3_000_000, 'kernel');
+const modules = Buffer.from('modules');
+
+let folder: string;
+let http: NodeHttp;
+let address: string;
+/** What the directory answers to polls, set by each test that polls. */
+let answerPoll: NodeDirectory['poll'] = async () => 'stay';
+
+const directory: NodeDirectory = {
+  async seen() {},
+  async beginBoot() {
+    return undefined;
+  },
+  async currentBoot(ip) {
+    return ip === '127.0.0.1' ? exampleTarget : undefined;
+  },
+  poll: (...question) => answerPoll(...question),
+};
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'walt-node-http-'));
+  const image = join(folder, 'boot', 'd'.repeat(64));
+  await mkdir(image, { recursive: true });
+  await writeFile(join(image, 'vmlinuz'), kernel);
+  await writeFile(join(image, 'modules-virtual'), modules);
+  const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
+  const record = { layout: 1, architecture, kernel: '6.1', bootPlan: 'volumes', models: [] };
+  await writeFile(join(image, 'boot.json'), JSON.stringify(record));
+  http = new NodeHttp(directory, { bootFiles: join(folder, 'boot'), cache: folder });
+  address = `127.0.0.1:${await http.listen('127.0.0.1', 0)}`;
+});
+after(async () => {
+  await http.close();
+  await rm(folder, { recursive: true });
+});
+
+const ask = (path: string, init?: RequestInit) => fetch(`http://${address}${path}`, init);
+
+describe('boot files', () => {
+  test('a kernel comes with its length', async () => {
+    const answer = await ask(`/boot/files/${'d'.repeat(64)}/vmlinuz`);
+    assert.equal(answer.headers.get('content-length'), '3000000');
+    assert.ok(kernel.equals(Buffer.from(await answer.arrayBuffer())));
+  });
+
+  test('an initramfs is the archive with init, then the modules of the image', async () => {
+    const answer = await ask(`/boot/files/${'d'.repeat(64)}/initramfs-virtual`);
+    const body = Buffer.from(await answer.arrayBuffer());
+    assert.equal(answer.headers.get('content-length'), String(body.length));
+    assert.ok(body.subarray(-modules.length).equals(modules));
+    const init = gunzipSync(body.subarray(0, -modules.length));
+    const script = await readFile(new URL('../../../node/initramfs/init', import.meta.url));
+    assert.ok(init.includes(script));
+  });
+
+  test('a question for the headers alone gets no more', async () => {
+    const answer = await ask(`/boot/files/${'d'.repeat(64)}/vmlinuz`, { method: 'HEAD' });
+    assert.equal(answer.headers.get('content-length'), '3000000');
+    assert.equal((await answer.arrayBuffer()).byteLength, 0);
+  });
+
+  const missing = [
+    `/boot/files/${'d'.repeat(64)}/boot.json`,
+    `/boot/files/${'d'.repeat(64)}/initramfs-pc`,
+    `/boot/files/${'e'.repeat(64)}/vmlinuz`,
+    `/boot/files/${'d'.repeat(64)}/..%2fboot.json`,
+    '/boot/files/../../etc/passwd',
+    '/',
+  ];
+  for (const path of missing) {
+    test(`${path} is none`, async () => assert.equal((await ask(path)).status, 404));
+  }
+});
+
+test('a node learns its layers and its identity', async () => {
+  assert.match(await (await ask('/node/bootstrap')).text(), /^layer=platform-/m);
+  const tar = Buffer.from(await (await ask('/node/identity.tar')).arrayBuffer());
+  assert.ok(tar.includes('etc/walt/ssh/host_key'));
+});
+
+test('a machine whose hardware address cannot be told must wait', async () => {
+  assert.match(await (await ask('/boot/ipxe?mac=52:54:00:00:00:07')).text(), /came from nowhere/);
+});
+
+describe('a poll', () => {
+  const headers = { 'x-walt-token': 'secret' };
+
+  test('carries generation, state and token, and its answer is the order', async () => {
+    const questions: unknown[] = [];
+    answerPoll = async (ip, token, report) => {
+      questions.push({ ip, token, ...report });
+      return 'reboot';
+    };
+    const answer = await ask('/node/poll?generation=3&booted=1', { headers });
+    assert.equal(await answer.text(), 'reboot');
+    assert.deepEqual(questions, [{ ip: '127.0.0.1', token: 'secret', generation: 3, booted: true }]);
+  });
+
+  test('with a wrong token gets no order', async () => {
+    answerPoll = async () => undefined;
+    assert.equal((await ask('/node/poll?generation=3&booted=0', { headers })).status, 403);
+  });
+
+  for (const [name, path, init] of [
+    ['without a token', '/node/poll?generation=3&booted=0', {}],
+    ['without a generation', '/node/poll?booted=0', { headers }],
+    ['with a generation that is no number', '/node/poll?generation=x&booted=0', { headers }],
+  ] as const) {
+    test(`${name} is refused`, async () => {
+      answerPoll = async () => assert.fail('asked');
+      assert.equal((await ask(path, init)).status, 400);
+    });
+  }
+
+  test('that the node gives up is given up', { timeout: 10_000 }, async () => {
+    const asked = Promise.withResolvers<AbortSignal>();
+    answerPoll = async (_ip, _token, _report, signal) => {
+      asked.resolve(signal);
+      await once(signal, 'abort');
+      return 'stay';
+    };
+    const request = get(`http://${address}/node/poll?generation=3&booted=1`, { headers });
+    request.on('error', () => {});
+    const signal = await asked.promise;
+    request.destroy();
+    if (!signal.aborted) await once(signal, 'abort');
+  });
+});

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { run } from '../platform/index.ts';
+import { prepareBootFiles, sweepBootFiles } from './prepare.ts';
+
+const digest = `sha256:${'a'.repeat(64)}`;
+const release = '6.1.0-37-test';
+const modules = `usr/lib/modules/${release}`;
+
+let folder: string;
+let paths: { bootFiles: string };
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'walt-prepare-'));
+  paths = { bootFiles: join(folder, 'boot') };
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+/** An image tree with what a kernel package installs: NFS compressed with xz, loop with gzip, EROFS plain. */
+async function kernelFiles(): Promise<Record<string, string | Uint8Array>> {
+  return {
+    [`boot/vmlinuz-${release}`]: 'kernel',
+    [`${modules}/modules.dep`]: [
+      'kernel/nfsv4.ko.xz: kernel/sunrpc.ko',
+      'kernel/sunrpc.ko:',
+      'kernel/erofs.ko:',
+      'kernel/loop.ko.gz:',
+      'kernel/e1000.ko:',
+      'kernel/btrfs.ko:',
+    ].join('\n'),
+    [`${modules}/modules.builtin`]: 'kernel/fs/overlayfs/overlay.ko\n',
+    [`${modules}/modules.alias`]: 'alias pci:v00008086d0000100E* e1000\nalias fs-btrfs btrfs\n',
+    [`${modules}/kernel/nfsv4.ko.xz`]: await xz('nfsv4'),
+    [`${modules}/kernel/sunrpc.ko`]: 'sunrpc',
+    [`${modules}/kernel/erofs.ko`]: 'erofs',
+    [`${modules}/kernel/loop.ko.gz`]: gzipSync('loop'),
+    [`${modules}/kernel/e1000.ko`]: 'e1000',
+    [`${modules}/kernel/btrfs.ko`]: 'btrfs',
+  };
+}
+
+async function xz(text: string): Promise<Uint8Array> {
+  const file = join(folder, 'packed');
+  await writeFile(file, text);
+  await run(['xz', '--', file]);
+  return await readFile(`${file}.xz`);
+}
+
+async function makeImage(files: Record<string, string | Uint8Array>) {
+  const root = join(folder, 'image');
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), content);
+  }
+  await mkdir(join(root, 'usr/lib'), { recursive: true });
+  await symlink('usr/lib', join(root, 'lib'));
+  return { digest, architecture: 'amd64' as const, root };
+}
+
+/** Files of a module archive with their content. */
+async function unpack(name: string): Promise<Map<string, string>> {
+  const target = join(folder, `unpacked-${name}`);
+  await mkdir(target);
+  const archive = gunzipSync(await readFile(join(paths.bootFiles, 'a'.repeat(64), name)));
+  // The kernel has made `lib/modules` and `etc` already: the archive with init comes first.
+  await run(['busybox', 'cpio', '-i', '-d'], { cwd: target, input: archive });
+  const entries = await readdir(target, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return new Map(
+    await Promise.all(
+      files.map(async (file) => [file.slice(target.length + 1), await readFile(file, 'utf8')] as const),
+    ),
+  );
+}
+
+describe('an image with a kernel', () => {
+  test('gets its kernel, and the modules that nodes need of it, unpacked', async () => {
+    const prepared = await prepareBootFiles(await makeImage(await kernelFiles()), paths);
+    assert.deepEqual(prepared, { kernel: release, bootPlan: 'volumes', models: ['pc-x86-64'] });
+    assert.deepEqual((await readdir(join(paths.bootFiles, 'a'.repeat(64)))).sort(), [
+      'boot.json',
+      'modules-pc',
+      'modules-virtual',
+      'vmlinuz',
+    ]);
+    const prefix = `lib/modules/${release}`;
+    assert.deepEqual(
+      await unpack('modules-virtual'),
+      new Map([
+        ['etc/network-modules', '\n'],
+        ['etc/root-modules', 'loop erofs sunrpc nfsv4\n'],
+        [`${prefix}/e1000.ko`, 'e1000'],
+        [`${prefix}/erofs.ko`, 'erofs'],
+        [`${prefix}/loop.ko`, 'loop'],
+        [`${prefix}/modules.alias`, 'alias pci:v00008086d0000100E* e1000\n'],
+        [`${prefix}/modules.dep`, 'e1000.ko:\nloop.ko:\nerofs.ko:\nsunrpc.ko:\nnfsv4.ko: sunrpc.ko\n'],
+        [`${prefix}/nfsv4.ko`, 'nfsv4'],
+        [`${prefix}/sunrpc.ko`, 'sunrpc'],
+      ]),
+    );
+  });
+
+  test('is prepared once: a second call does not look at the image', async () => {
+    const image = await makeImage(await kernelFiles());
+    const prepared = await prepareBootFiles(image, paths);
+    await rm(image.root, { recursive: true });
+    assert.deepEqual(await prepareBootFiles(image, paths), prepared);
+  });
+
+  test('gets its tree over NFS when the kernel has no EROFS', async () => {
+    const files = await kernelFiles();
+    const index = String(files[`${modules}/modules.dep`]).replace(/.*erofs.*\n/, '');
+    const image = await makeImage({ ...files, [`${modules}/modules.dep`]: index });
+    assert.equal((await prepareBootFiles(image, paths)).bootPlan, 'nfs-root');
+  });
+
+  test('gets its tree over NFS when the kernel cannot unpack volumes', async () => {
+    const config = 'CONFIG_EROFS_FS=m\n# CONFIG_EROFS_FS_ZIP is not set\n';
+    const image = await makeImage({ ...(await kernelFiles()), [`boot/config-${release}`]: config });
+    assert.equal((await prepareBootFiles(image, paths)).bootPlan, 'nfs-root');
+  });
+});
+
+test('an image without a kernel boots nothing', async () => {
+  const prepared = await prepareBootFiles(await makeImage({ 'etc/hostname': 'x' }), paths);
+  assert.deepEqual(prepared, { kernel: null, bootPlan: null, models: [] });
+});
+
+test('a failure leaves nothing behind', async () => {
+  const files = await kernelFiles();
+  const image = await makeImage({ ...files, [`${modules}/kernel/nfsv4.ko.xz`]: 'not xz' });
+  await assert.rejects(prepareBootFiles(image, paths), { name: 'ExternalError' });
+  assert.deepEqual(await readdir(paths.bootFiles), []);
+});
+
+test('what a killed server left half-made is swept away, the rest stays', async () => {
+  await mkdir(join(paths.bootFiles, `${'b'.repeat(64)}.0123456789ab.tmp`), { recursive: true });
+  await prepareBootFiles(await makeImage({ 'etc/hostname': 'x' }), paths);
+  await sweepBootFiles(paths);
+  assert.deepEqual(await readdir(paths.bootFiles), ['a'.repeat(64)]);
+});
