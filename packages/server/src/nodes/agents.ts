@@ -1,0 +1,65 @@
+import { EventEmitter } from 'node:events';
+
+/** Milliseconds that a poll stays open: an agent that is silent for longer than this and a little is gone. */
+const POLL_LIMIT = 20_000;
+
+interface Connection {
+  generation: number;
+  answer(order: 'reboot' | 'stay'): void;
+}
+
+/**
+ * The agents that hold a connection now. An agent asks again as soon as it is answered, so the connection is where
+ * orders go out, and its end is how a node's death is noticed. Emits `change` when an agent comes, goes or reports.
+ */
+export class Agents extends EventEmitter<{ change: [] }> {
+  readonly #connections = new Map<number, Connection>();
+  readonly #lastHeard = new Map<number, number>();
+
+  /** Holds the agent's question until there is an order for it, it hangs up, or time is up. */
+  poll(id: number, generation: number, signal: AbortSignal): Promise<'reboot' | 'stay'> {
+    this.#connections.get(id)?.answer('stay');
+    const { promise, resolve } = Promise.withResolvers<'reboot' | 'stay'>();
+    const connection = { generation, answer: resolve };
+    this.#connections.set(id, connection);
+    const timer = setTimeout(resolve, POLL_LIMIT, 'stay');
+    const hangUp = () => resolve('stay');
+    signal.addEventListener('abort', hangUp, { once: true });
+    if (signal.aborted) hangUp();
+    this.emit('change');
+    return promise.finally(() => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', hangUp);
+      this.#lastHeard.set(id, Date.now() / 1000);
+      if (this.#connections.get(id) !== connection) return;
+      this.#connections.delete(id);
+      if (signal.aborted) this.emit('change');
+    });
+  }
+
+  /** Tells a connected agent to reboot its node. False when it is not connected any more. */
+  orderReboot(id: number): boolean {
+    const connection = this.#connections.get(id);
+    connection?.answer('reboot');
+    return connection !== undefined;
+  }
+
+  /** Generation that each connected agent's node runs. */
+  connected(): Map<number, number> {
+    return new Map([...this.#connections].map(([id, { generation }]) => [id, generation]));
+  }
+
+  isConnected(id: number): boolean {
+    return this.#connections.has(id);
+  }
+
+  /** Unix time in seconds; undefined if never. */
+  lastHeard(id: number): number | undefined {
+    return this.#lastHeard.get(id);
+  }
+
+  /** Answers everybody, so that a server that stops keeps nobody waiting. */
+  close(): void {
+    for (const connection of this.#connections.values()) connection.answer('stay');
+  }
+}

@@ -1,0 +1,34 @@
+import { join } from 'node:path';
+import type { Paths } from '../platform/index.ts';
+import type { DesiredNode } from './planner.ts';
+import type { NodeStore } from './store.ts';
+
+/** Absolute folder that a node of an owner has as /persist. */
+export function persistFolder(paths: Pick<Paths, 'persist'>, owner: string, node: number): string {
+  return join(paths.persist, owner, String(node));
+}
+
+/** What the database says should be, in the planner's words. */
+export async function desiredNodes(store: NodeStore, paths: Pick<Paths, 'persist'>): Promise<DesiredNode[]> {
+  const [rows, folders] = [await store.all(), await store.persistFolders()];
+  const byNode = Map.groupBy(folders, (folder) => folder.node);
+  return rows.map((row) => ({
+    id: row.id,
+    mac: row.mac,
+    ip: row.ip,
+    name: row.name,
+    machine:
+      row.type === 'virtual'
+        ? { id: row.id, mac: row.mac, cpuCores: row.cpu_cores ?? 2, ramMiB: row.ram_mib ?? 1024 }
+        : null,
+    generation: row.generation,
+    hard: row.hard === 1,
+    served: row.served_generation,
+    servedAt: row.served_at,
+    bootedAt: row.booted_at,
+    // A running boot keeps the folder that it was given, also when the node's owner has changed since.
+    persist: (byNode.get(row.id) ?? [])
+      .filter((folder) => folder.owner === row.image_owner || folder.id === row.served_persist)
+      .map((folder) => ({ id: folder.id, folder: persistFolder(paths, folder.owner, row.id) })),
+  }));
+}

@@ -1,0 +1,115 @@
+import { timingSafeEqual } from 'node:crypto';
+import { PLATFORM_OWNER } from '@walt/contract';
+import type { SshAuthority } from '../access/index.ts';
+import type { BootTarget, NodeDirectory } from '../boot/index.ts';
+import type { Log } from '../platform/index.ts';
+import type { Agents } from './agents.ts';
+import { defaultImageName } from './image-choice.ts';
+import type { NodeRow, NodeStore } from './store.ts';
+
+interface Deps {
+  store: NodeStore;
+  agents: Agents;
+  ssh: SshAuthority;
+  network: { server: string; prefix: number };
+  platformVolume: string;
+  /** Called when a row changed: addresses, exports or boots may have to follow. */
+  changed(): Promise<unknown>;
+  log: Log;
+}
+
+/** What boot/ asks about nodes, and what nodes tell of themselves while they boot and run. */
+export function createDirectory(deps: Deps): NodeDirectory {
+  const { store, agents, log } = deps;
+
+  async function target(node: NodeRow, digest: string, persist: number): Promise<BootTarget | undefined> {
+    const image = await store.imageByDigest(digest);
+    if (!image?.bootPlan) return undefined;
+    return {
+      nodeId: node.id,
+      mac: node.mac,
+      ip: node.ip,
+      prefix: deps.network.prefix,
+      name: node.name,
+      server: deps.network.server,
+      digest,
+      layers: image.layers,
+      bootPlan: image.bootPlan,
+      modelClass: node.type === 'virtual' ? 'virtual' : 'pc',
+      generation: node.generation,
+      token: node.token,
+      persist,
+      identity: await deps.ssh.nodeIdentity(node),
+      platformVolume: deps.platformVolume,
+    };
+  }
+
+  return {
+    async seen({ ip, mac, model, architecture }) {
+      if (await store.byMac(mac)) return;
+      const id = await store.register(async (nodes) => ({
+        mac,
+        ip,
+        name: freshName(mac, nodes),
+        type: 'physical',
+        model,
+        architecture,
+        image_owner: PLATFORM_OWNER,
+        image_name: defaultImageName(model),
+        cpu_cores: null,
+        ram_mib: null,
+      }));
+      log.info('node registered', { node: id, mac, ip, model });
+      await deps.changed();
+    },
+
+    async beginBoot(ip) {
+      const node = await store.byIp(ip);
+      if (!node?.digest) return undefined;
+      const persist = await store.persistFolder(node.id, node.image_owner);
+      const boot = await target(node, node.digest, persist);
+      if (!boot) return undefined;
+      await store.noteServed(node.id, { generation: node.generation, digest: node.digest, persist });
+      log.info('boot served', { node: node.id, generation: node.generation, digest: node.digest });
+      // The export of /persist must exist before the node asks for it.
+      await deps.changed();
+      return boot;
+    },
+
+    async currentBoot(ip) {
+      const node = await store.byIp(ip);
+      if (!node?.served_digest || node.served_persist === null || node.served_generation === null)
+        return undefined;
+      const boot = await target(node, node.served_digest, node.served_persist);
+      return boot && { ...boot, generation: node.served_generation };
+    },
+
+    async poll(ip, token, report, signal) {
+      const node = await store.byIp(ip);
+      if (!node || !sameSecret(node.token, token)) return undefined;
+      if (report.booted && node.booted_at === null && report.generation === node.served_generation) {
+        await store.noteBooted(node.id);
+        log.info('node booted', { node: node.id, generation: report.generation });
+      }
+      const answer = agents.poll(node.id, report.generation, signal);
+      // An order that was given while nobody listened is delivered now.
+      if (report.generation < node.generation) void deps.changed();
+      return answer;
+    },
+  };
+}
+
+/** A name for a node that came by itself: from the end of its hardware address. */
+function freshName(mac: string, nodes: readonly { name: string }[]): string {
+  const taken = new Set(nodes.map((node) => node.name));
+  const base = `node-${mac.replaceAll(':', '').slice(-6)}`;
+  for (let suffix = 1; ; suffix++) {
+    const name = suffix === 1 ? base : `${base}-${suffix}`;
+    if (!taken.has(name)) return name;
+  }
+}
+
+function sameSecret(a: string, b: string): boolean {
+  const [left, right] = [Buffer.from(a), Buffer.from(b)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}

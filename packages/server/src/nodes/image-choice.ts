@@ -1,0 +1,75 @@
+import { PLATFORM_OWNER } from '@walt/contract';
+import type { Caller } from '../access/index.ts';
+import type { ImageRecord, ImageService } from '../api/index.ts';
+import { isUserError, UserError } from '../platform/index.ts';
+
+/** Name of the platform's image for a model, and of a user's copy of it. */
+export function defaultImageName(model: string): string {
+  return `${model}-default`;
+}
+
+/** Which images nodes may be given. */
+export class ImageChoice {
+  readonly #images: Pick<ImageService, 'get' | 'duplicate'>;
+
+  constructor(images: Pick<ImageService, 'get' | 'duplicate'>) {
+    this.#images = images;
+  }
+
+  /** The caller's own copy of a model's default image; made when he has none. */
+  async ownDefault(model: string, caller: Caller): Promise<ImageRecord> {
+    const name = defaultImageName(model);
+    const own = await this.#find(caller.user, name);
+    const target = { owner: caller.user, name };
+    return own ?? this.#images.duplicate(caller.user, await this.platformDefault(model), target, false);
+  }
+
+  /** Throws UserError UNAVAILABLE when the platform has none. */
+  async platformDefault(model: string): Promise<ImageRecord> {
+    const image = await this.#find(PLATFORM_OWNER, defaultImageName(model));
+    if (image) return image;
+    throw new UserError(
+      'UNAVAILABLE',
+      `This platform has no default image for ${model} yet.`,
+      'Make it with: walt advanced update-default-images',
+    );
+  }
+
+  /** The image that a caller means, if he may boot it (his own or the platform's) and all the models can. */
+  async bootable(reference: string, caller: Caller, models: readonly string[]): Promise<ImageRecord> {
+    const [name = '', owner = caller.user] = reference.split('/').reverse();
+    if (owner !== caller.user && owner !== PLATFORM_OWNER) {
+      throw new UserError(
+        'FORBIDDEN',
+        `${reference} is ${owner}'s image: a node that boots it would be ${owner}'s.`,
+        `Make your own copy first: walt image duplicate ${reference} ${name}`,
+      );
+    }
+    const image = await this.#images.get(owner, name);
+    if (image.kernel === null || image.bootPlan === null) {
+      throw new UserError(
+        'INVALID',
+        `${owner}/${name} has no kernel that nodes could boot.`,
+        `Install one in it: walt image shell ${name}, then for example apt install linux-image-amd64`,
+      );
+    }
+    const unfit = models.find((model) => !image.models.includes(model));
+    if (unfit !== undefined) {
+      throw new UserError(
+        'INVALID',
+        `${owner}/${name} is an image for ${image.models.join(', ') || image.architecture}, not for ${unfit}.`,
+        'See what each image is for with: walt image show --all',
+      );
+    }
+    return image;
+  }
+
+  async #find(owner: string, name: string): Promise<ImageRecord | undefined> {
+    try {
+      return await this.#images.get(owner, name);
+    } catch (error) {
+      if (isUserError(error) && error.code === 'NOT_FOUND') return undefined;
+      throw error;
+    }
+  }
+}

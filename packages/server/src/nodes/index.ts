@@ -1,0 +1,44 @@
+/** Nodes: what they should run, what they do run, and how the one becomes the other. */
+import type { SshAuthority } from '../access/index.ts';
+import type { ImageService } from '../api/index.ts';
+import type { Network } from '../network/index.ts';
+import type { Database, Log, Paths, Programs } from '../platform/index.ts';
+import { Agents } from './agents.ts';
+import { desiredNodes } from './desired.ts';
+import { Reconciler } from './reconciler.ts';
+import { createNodeService } from './service.ts';
+import { NodeStore } from './store.ts';
+import { type Accelerator, VirtualMachines } from './virtual/index.ts';
+import { World } from './world.ts';
+
+export { createDirectory } from './directory.ts';
+export { findAccelerator } from './virtual/index.ts';
+
+interface Deps {
+  database: Database;
+  network: Network;
+  programs: Programs;
+  paths: Paths;
+  ssh: SshAuthority;
+  images: Pick<ImageService, 'get' | 'duplicate'>;
+  accelerator: Accelerator;
+  log: Log;
+}
+
+/** Puts the parts of this folder together. Nothing runs until the reconciler is asked. */
+export async function createNodes(deps: Deps) {
+  const { database, network, programs, paths, ssh, images, accelerator, log } = deps;
+  const store = new NodeStore(database);
+  const agents = new Agents();
+  const machines = await VirtualMachines.open({ programs, paths, accelerator, log });
+  const world = new World({ network, machines, agents, paths, ssh });
+  const reconciler = new Reconciler({
+    desired: () => desiredNodes(store, paths),
+    observe: () => world.observe(),
+    carryOut: (step) => world.carryOut(step),
+    log,
+  });
+  const changed = () => reconciler.reconcile();
+  const service = createNodeService({ store, agents, machines, network, images, world, reconcile: changed });
+  return { store, agents, machines, reconciler, service, changed };
+}

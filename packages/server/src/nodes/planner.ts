@@ -1,0 +1,140 @@
+/**
+ * From what should be and what is, the steps that lead from one to the other. Pure: the same code serves start-up,
+ * crash recovery and normal operation. All times in seconds of Unix time.
+ */
+import type { HostEntry, PersistExport } from '../network/index.ts';
+
+/** A node with a boot that has not come up is reset after this time, that many times. */
+export const BOOT_TIMEOUT = 180;
+export const BOOT_RETRIES = 9;
+/** A node that was told to reboot and goes on talking after this time is reset. */
+export const ORDER_TIMEOUT = 45;
+
+export interface Machine {
+  id: number;
+  mac: string;
+  cpuCores: number;
+  ramMiB: number;
+}
+
+export interface DesiredNode {
+  id: number;
+  mac: string;
+  ip: string;
+  name: string;
+  /** Null for a physical node: it has its own power. */
+  machine: Machine | null;
+  generation: number;
+  hard: boolean;
+  served: number | null;
+  servedAt: number | null;
+  bootedAt: number | null;
+  /** What it may mount as /persist: the folder of its owner, and the one that its running boot has. */
+  persist: readonly { id: number; folder: string }[];
+}
+
+export interface Observed {
+  /** Virtual machines that run, by node id. */
+  machines: ReadonlySet<number>;
+  /** Those that this server has started or adopted: it starts them again when they end. */
+  watched: ReadonlySet<number>;
+  /** As last applied; null when not known, as after a start. */
+  hosts: readonly HostEntry[] | null;
+  exports: readonly PersistExport[] | null;
+  /** Agents that hold a connection, by node id: the generation that they run. */
+  agents: ReadonlyMap<number, number>;
+  /** When this server began to watch: what happened before may not have been heard. */
+  since: number;
+  /** Reboots that are under way, by node id. */
+  attempts: ReadonlyMap<number, Attempt>;
+}
+
+/** The last thing that was done to bring a node to a generation. */
+export interface Attempt {
+  generation: number;
+  how: 'start' | 'order' | 'reset';
+  at: number;
+  /** Resets for this generation so far. */
+  resets: number;
+}
+
+/** Kinds of steps, and what each needs. An executor exists for each (executors.ts). */
+export interface StepInputs {
+  setHosts: { hosts: HostEntry[] };
+  setExports: { exports: PersistExport[] };
+  /** Starts it, or adopts the one that runs. */
+  startMachine: { machine: Machine; generation: number };
+  removeMachine: { id: number };
+  resetMachine: { machine: Machine; generation: number };
+  orderReboot: { id: number; generation: number };
+}
+
+export type StepOf<Kind extends keyof StepInputs> = { [K in Kind]: { kind: K } & StepInputs[K] }[Kind];
+export type Step = StepOf<keyof StepInputs>;
+
+/** Steps in the order in which they are to be taken: addresses and exports exist before a machine asks for them. */
+export function plan(desired: readonly DesiredNode[], observed: Observed, now: number): Step[] {
+  return [
+    ...planHosts(desired, observed),
+    ...planExports(desired, observed),
+    ...planMachines(desired, observed),
+    ...desired.flatMap((node) => planBoot(node, observed, now)),
+  ];
+}
+
+function planHosts(desired: readonly DesiredNode[], observed: Observed): Step[] {
+  const hosts = desired.map(({ mac, ip, name }) => ({ mac, ip, name }));
+  return same(hosts, observed.hosts) ? [] : [{ kind: 'setHosts', hosts }];
+}
+
+function planExports(desired: readonly DesiredNode[], observed: Observed): Step[] {
+  const exports = desired.flatMap((node) =>
+    node.persist.map(({ id, folder }) => ({ id, folder, ip: node.ip })),
+  );
+  return same(exports, observed.exports) ? [] : [{ kind: 'setExports', exports }];
+}
+
+function planMachines(desired: readonly DesiredNode[], observed: Observed): Step[] {
+  const wanted = new Set(desired.filter((node) => node.machine).map((node) => node.id));
+  const surplus = [...observed.machines].filter((id) => !wanted.has(id));
+  return [
+    ...surplus.map((id): Step => ({ kind: 'removeMachine', id })),
+    ...desired.flatMap(({ id, machine, generation }): Step[] => {
+      const runs = observed.machines.has(id) && observed.watched.has(id);
+      return machine && !runs ? [{ kind: 'startMachine', machine, generation }] : [];
+    }),
+  ];
+}
+
+/** At most one step: an order where the agent listens, a reset where there is a machine and no better way. */
+function planBoot(node: DesiredNode, observed: Observed, now: number): Step[] {
+  const { machine, generation } = node;
+  // A machine that is only just started boots what it should.
+  if (machine && !observed.machines.has(machine.id)) return [];
+  const last = observed.attempts.get(node.id);
+  const attempt = last?.generation === generation ? last : undefined;
+  const reset: Step[] = machine ? [{ kind: 'resetMachine', machine, generation }] : [];
+
+  if (node.served !== generation) {
+    const listens = observed.agents.has(node.id);
+    if (!attempt) {
+      if (listens && !(node.hard && machine)) return [{ kind: 'orderReboot', id: node.id, generation }];
+      // A first boot that an earlier server started has its time before it counts as stuck.
+      return node.served === null && now - observed.since <= BOOT_TIMEOUT ? [] : reset;
+    }
+    const patience = attempt.how === 'order' ? ORDER_TIMEOUT : BOOT_TIMEOUT;
+    return now - attempt.at > patience ? retry(attempt, reset) : [];
+  }
+  if (node.bootedAt !== null || node.servedAt === null) return [];
+  return now - Math.max(node.servedAt, attempt?.at ?? 0, observed.since) > BOOT_TIMEOUT
+    ? retry(attempt, reset)
+    : [];
+}
+
+function retry(attempt: Attempt | undefined, reset: Step[]): Step[] {
+  return (attempt?.resets ?? 0) < BOOT_RETRIES ? reset : [];
+}
+
+function same(a: readonly object[], b: readonly object[] | null): boolean {
+  return b !== null && JSON.stringify(a) === JSON.stringify(b);
+}

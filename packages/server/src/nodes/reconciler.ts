@@ -1,0 +1,107 @@
+import type { Log } from '../platform/index.ts';
+import { type DesiredNode, type Observed, plan, type Step } from './planner.ts';
+import { now } from './store.ts';
+
+/** Steps that are taken at the same time, at most: a start of a hundred machines must not smother the server. */
+const PARALLEL = 8;
+/** Milliseconds between looks at the world when nothing asks for one: for what only time brings (boot timeouts). */
+const INTERVAL = 5_000;
+
+export interface Failure {
+  step: Step;
+  error: unknown;
+}
+
+interface Deps {
+  desired(): Promise<DesiredNode[]>;
+  observe(): Promise<Observed>;
+  carryOut(step: Step): Promise<void>;
+  log: Log;
+}
+
+/** Makes the world match the database: one pass at a time, again whenever somebody asks, and every few seconds. */
+export class Reconciler {
+  readonly #deps: Deps;
+  #running: Promise<Failure[]> | undefined;
+  #next: Promise<Failure[]> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => void this.reconcile(), INTERVAL);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await (this.#next ?? this.#running);
+  }
+
+  /** Ends after a pass that began after this call; answers the steps of it that failed (they were logged). */
+  reconcile(): Promise<Failure[]> {
+    if (!this.#running) return this.#begin();
+    this.#next ??= this.#running.then(() => this.#begin());
+    return this.#next;
+  }
+
+  #begin(): Promise<Failure[]> {
+    this.#next = undefined;
+    this.#running = this.#pass().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #pass(): Promise<Failure[]> {
+    const { desired, observe, log } = this.#deps;
+    try {
+      const steps = plan(await desired(), await observe(), now());
+      const ordered = steps.filter((step) => step.kind === 'setHosts' || step.kind === 'setExports');
+      const free = steps.filter((step) => !ordered.some((other) => other === step));
+      const failures: Failure[] = [];
+      for (const step of ordered) await this.#take(step, failures);
+      const queue = free.values();
+      const workers = Array.from({ length: PARALLEL }, async () => {
+        for (const step of queue) await this.#take(step, failures);
+      });
+      await Promise.all(workers);
+      return failures;
+    } catch (error) {
+      log.error('cannot compare the world with what it should be', { error: String(error) });
+      return [];
+    }
+  }
+
+  async #take(step: Step, failures: Failure[]): Promise<void> {
+    const { carryOut, log } = this.#deps;
+    try {
+      await carryOut(step);
+      log.info('step taken', describe(step));
+    } catch (error) {
+      failures.push({ step, error });
+      log.error('step failed, will be tried again', { ...describe(step), error: String(error) });
+    }
+  }
+}
+
+/** Node that a step is about, if it is about one. */
+export function nodeOf(step: Step): number | undefined {
+  switch (step.kind) {
+    case 'setHosts':
+    case 'setExports':
+      return undefined;
+    case 'startMachine':
+    case 'resetMachine':
+      return step.machine.id;
+    case 'removeMachine':
+    case 'orderReboot':
+      return step.id;
+  }
+}
+
+function describe(step: Step) {
+  const node = nodeOf(step);
+  return node === undefined ? { kind: step.kind } : { kind: step.kind, node };
+}

@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, test } from 'node:test';
+import { PLATFORM_OWNER } from '@walt/contract';
+import type { ImageRecord } from '../api/index.ts';
+import { type Database, isUserError, openDatabase, UserError } from '../platform/index.ts';
+import { Agents } from './agents.ts';
+import { desiredNodes } from './desired.ts';
+import { plan, type Step } from './planner.ts';
+import { createNodeService } from './service.ts';
+import { NodeStore } from './store.ts';
+
+const alice = { uid: 1001, user: 'alice', admin: false };
+const bob = { uid: 1002, user: 'bob', admin: false };
+const never = new AbortController().signal;
+const DIGEST = `sha256:${'a'.repeat(64)}`;
+
+/** A platform whose database and rules are real, whose machines only exist as a set of numbers. */
+async function smallPlatform() {
+  const database = await openDatabase(':memory:');
+  const images = await smallCatalogue(database);
+  const store = new NodeStore(database);
+  const agents = new Agents();
+  const running = new Set<number>();
+  const steps: Step[] = [];
+  const forgotten: number[] = [];
+  const reconcile = async () => {
+    const observed = {
+      machines: running,
+      watched: running,
+      hosts: null,
+      exports: null,
+      agents: agents.connected(),
+      since: 0,
+      attempts: new Map(),
+    };
+    for (const step of plan(
+      await desiredNodes(store, { persist: '/persist' }),
+      observed,
+      Date.now() / 1000,
+    )) {
+      steps.push(step);
+      if (step.kind === 'startMachine') running.add(step.machine.id);
+      if (step.kind === 'removeMachine') running.delete(step.id);
+      if (step.kind === 'orderReboot') agents.orderReboot(step.id);
+    }
+    return [];
+  };
+  const service = createNodeService({
+    store,
+    agents,
+    machines: {
+      running: async () => [...running],
+      consolePath: (id) => `/run/${id}.sock`,
+      consoleLog: (id) => `/run/${id}.log`,
+    },
+    network: { freeAddress: async (taken) => `10.73.0.${taken.size + 2}` },
+    images,
+    world: { forget: async (id) => void forgotten.push(id) },
+    reconcile,
+  });
+  /** Plays the part of a node that boots and comes up. */
+  const bootUp = async (name: string) => {
+    const row = (await store.all()).find((node) => node.name === name);
+    assert.ok(row?.digest);
+    await store.noteServed(row.id, { generation: row.generation, digest: row.digest, persist: 1 });
+    await store.noteBooted(row.id);
+    return { answer: agents.poll(row.id, row.generation, never), id: row.id };
+  };
+  return { service, agents, steps, forgotten, bootUp, store };
+}
+
+async function smallCatalogue(database: Database) {
+  const records: ImageRecord[] = [];
+  const add = async (owner: string, name: string, change: Partial<ImageRecord> = {}) => {
+    const record: ImageRecord = {
+      owner,
+      name,
+      digest: DIGEST,
+      architecture: 'amd64',
+      created: 1,
+      size: 1,
+      layers: [DIGEST],
+      kernel: '6.1',
+      bootPlan: 'volumes',
+      models: ['pc-x86-64'],
+      ...change,
+    };
+    const { digest } = record;
+    await database
+      .insertInto('image_digest')
+      .values({
+        digest,
+        architecture: 'amd64',
+        created: 1,
+        size: 1,
+        layers: '[]',
+        kernel: '6.1',
+        boot_plan: 'volumes',
+        models: '[]',
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+    await database.insertInto('image').values({ owner, name, digest, changed: 1 }).execute();
+    records.push(record);
+    return record;
+  };
+  await add(PLATFORM_OWNER, 'pc-x86-64-default');
+  await add('alice', 'exp1');
+  await add('alice', 'empty', { kernel: null, bootPlan: null });
+  await add('alice', 'arm', { models: ['qemu-arm64'], architecture: 'arm64' });
+  return {
+    get: async (owner: string, name: string) => {
+      const record = records.find((image) => image.owner === owner && image.name === name);
+      if (!record) throw new UserError('NOT_FOUND', `There is no image ${owner}/${name}.`, '');
+      return record;
+    },
+    duplicate: (_user: string, _image: ImageRecord, target: { owner: string; name: string }) =>
+      add(target.owner, target.name),
+  };
+}
+
+const failsWith = (code: string, text: RegExp) => (error: unknown) =>
+  isUserError(error) && error.code === code && text.test(error.message);
+const size = { cpuCores: 1, ramMiB: 256 };
+
+describe('nodes', () => {
+  let platform: Awaited<ReturnType<typeof smallPlatform>>;
+  beforeEach(async () => {
+    platform = await smallPlatform();
+    await platform.service.create(alice, { name: 'vnode1', ...size, image: undefined }, never);
+  });
+
+  test('a new virtual node boots a copy of the default image that its maker owns', async () => {
+    const [node] = await platform.service.list(alice, { set: 'my-nodes' }, never);
+    assert.equal(node?.image, 'alice/pc-x86-64-default');
+    assert.equal(node?.owner, 'alice');
+    assert.equal(node?.state, 'booting');
+    assert.deepEqual(
+      platform.steps.map((step) => step.kind),
+      ['setHosts', 'setExports', 'startMachine'],
+    );
+  });
+
+  test('two nodes made at the same time get different addresses', async () => {
+    const made = ['a1', 'a2', 'a3'].map((name) =>
+      platform.service.create(alice, { name, ...size, image: undefined }, never),
+    );
+    const addresses = (await Promise.all(made)).map((node) => node.ip);
+    assert.equal(new Set(addresses).size, 3);
+  });
+
+  test('a name that is taken or reserved is refused', async () => {
+    const create = (name: string) =>
+      platform.service.create(alice, { name, ...size, image: undefined }, never);
+    await assert.rejects(create('vnode1'), failsWith('CONFLICT', /"vnode1" already/));
+    await assert.rejects(create('my-nodes'), failsWith('INVALID', /"my-nodes"/));
+  });
+
+  test('an order to boot reaches the agent that listens', async () => {
+    const { answer } = await platform.bootUp('vnode1');
+    const ordered = await platform.service.boot(alice, { set: 'vnode1', image: 'exp1', yes: false }, never);
+    assert.equal(ordered.image, 'alice/exp1');
+    assert.equal(await answer, 'reboot');
+    const [node] = await platform.service.list(alice, { set: 'vnode1' }, never);
+    assert.equal(node?.image, 'alice/exp1');
+    assert.equal(node?.state, 'booting');
+  });
+
+  const refused: [string, string, string, RegExp][] = [
+    ['without a kernel', 'empty', 'INVALID', /alice\/empty has no kernel/],
+    ['for another CPU', 'arm', 'INVALID', /qemu-arm64, not for pc-x86-64/],
+    ['that does not exist', 'nothing', 'NOT_FOUND', /alice\/nothing/],
+    ['of somebody else', 'bob/exp1', 'FORBIDDEN', /bob's image/],
+  ];
+  for (const [what, image, code, text] of refused) {
+    test(`an image ${what} is refused and nothing changes`, async () => {
+      const before = await platform.store.all();
+      await assert.rejects(
+        platform.service.boot(alice, { set: 'vnode1', image, yes: true }, never),
+        failsWith(code, text),
+      );
+      assert.deepEqual(await platform.store.all(), before);
+    });
+  }
+
+  test("others' nodes are touched only after a yes", async () => {
+    const reboot = (yes: boolean) => platform.service.reboot(bob, { set: 'vnode1', hard: false, yes }, never);
+    await assert.rejects(reboot(false), failsWith('CONFIRM', /vnode1 is in use by alice/));
+    assert.deepEqual(await reboot(true), { nodes: ['vnode1'] });
+    await assert.rejects(
+      platform.service.acquire(bob, { set: 'vnode1' }, never),
+      failsWith('CONFLICT', /in use by alice/),
+    );
+  });
+
+  test('a released node is free, and can be acquired by another', async () => {
+    await platform.service.release(alice, { set: 'my-nodes', yes: false }, never);
+    assert.equal((await platform.service.find('vnode1')).owner, null);
+    await platform.service.acquire(bob, { set: 'free-nodes' }, never);
+    assert.equal((await platform.service.find('vnode1')).owner, 'bob');
+  });
+
+  test('removing asks first, then takes the machine and the files along', async () => {
+    const { id } = await platform.bootUp('vnode1');
+    const remove = (yes: boolean) => platform.service.remove(alice, { set: 'vnode1', yes }, never);
+    await assert.rejects(remove(false), failsWith('CONFIRM', /deletes what is stored in \/persist/));
+    await remove(true);
+    assert.deepEqual(platform.forgotten, [id]);
+    assert.equal(platform.steps.at(-1)?.kind, 'removeMachine');
+  });
+
+  test('waiting ends when the last node has booted, or in time', async () => {
+    const wait = async (timeout?: number) => {
+      const events = [];
+      const iterator = await platform.service.wait(alice, { set: 'vnode1', timeout }, never);
+      for await (const event of iterator) events.push(event);
+      return events;
+    };
+    await assert.rejects(wait(0.05), failsWith('TIMEOUT', /vnode1 is not booted after 0.05 seconds/));
+    const waiting = wait();
+    await platform.bootUp('vnode1');
+    assert.deepEqual((await waiting).at(-1), { type: 'result', value: { nodes: ['vnode1'] } });
+    platform.agents.close();
+  });
+});

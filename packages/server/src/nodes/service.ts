@@ -1,0 +1,257 @@
+import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import { PLATFORM_OWNER } from '@walt/contract';
+import type { Caller } from '../access/index.ts';
+import type { ImageService, NodeService } from '../api/index.ts';
+import type { Network } from '../network/index.ts';
+import { isExternalError, isUserError, UserError } from '../platform/index.ts';
+import type { Agents } from './agents.ts';
+import { ImageChoice } from './image-choice.ts';
+import { ping } from './ping.ts';
+import { type Failure, nodeOf } from './reconciler.ts';
+import { expandSet, noSuchNode, reservedNames, selectSet } from './sets.ts';
+import { confirm, confirmOthers, nameList } from './stakes.ts';
+import type { NodeRow, NodeStore } from './store.ts';
+import { NodeViews } from './views.ts';
+import type { VirtualMachines } from './virtual/index.ts';
+import { waitBooted } from './wait.ts';
+import type { World } from './world.ts';
+
+/** Model of every virtual node of a PC server. */
+const VIRTUAL_MODEL = 'pc-x86-64';
+
+interface Deps {
+  store: NodeStore;
+  agents: Agents;
+  machines: Pick<VirtualMachines, 'running' | 'consolePath' | 'consoleLog'>;
+  network: Pick<Network, 'freeAddress'>;
+  images: Pick<ImageService, 'get' | 'duplicate'>;
+  world: Pick<World, 'forget'>;
+  reconcile(): Promise<Failure[]>;
+}
+
+/** The calls of the contract's `node` part, with the rules of ownership. */
+export function createNodeService(deps: Deps): NodeService {
+  const { store, agents, machines } = deps;
+  const views = new NodeViews(agents, machines);
+  const images = new ImageChoice(deps.images);
+  const changes = new EventEmitter<{ change: [] }>().setMaxListeners(0);
+  agents.on('change', () => changes.emit('change'));
+
+  async function chosen(set: string, caller: Caller): Promise<NodeRow[]> {
+    return expandSet(set, await store.all(), caller.user);
+  }
+
+  async function one(name: string): Promise<NodeRow> {
+    const rows = await store.all();
+    const row = rows.find((node) => node.name === name);
+    if (!row) throw noSuchNode(name, rows);
+    return row;
+  }
+
+  async function view(name: string) {
+    const [node] = await views.of([await one(name)]);
+    if (!node) throw noSuchNode(name, []);
+    return node;
+  }
+
+  /** Writes the order, makes it happen, and throws if it failed for one of these nodes. */
+  async function order(
+    rows: readonly NodeRow[],
+    what: { image?: { owner: string; name: string }; hard: boolean },
+  ): Promise<{ nodes: string[] }> {
+    const ids = rows.map((row) => row.id);
+    await store.orderBoot(ids, what);
+    await settle(ids);
+    return { nodes: names(rows) };
+  }
+
+  async function release(rows: readonly NodeRow[]): Promise<void> {
+    for (const [model, nodes] of Map.groupBy(rows, (row) => row.model)) {
+      await order(nodes, { image: await images.platformDefault(model), hard: false });
+    }
+  }
+
+  async function settle(ids: readonly number[]): Promise<void> {
+    const failures = await deps.reconcile();
+    changes.emit('change');
+    const failure = failures.find(({ step }) => {
+      const node = nodeOf(step);
+      return node === undefined || ids.includes(node);
+    });
+    if (!failure) return;
+    const { error } = failure;
+    if (isUserError(error)) throw error;
+    throw new UserError(
+      isExternalError(error) ? 'EXTERNAL' : 'UNAVAILABLE',
+      error instanceof Error ? error.message : String(error),
+      'The server keeps trying; its journal tells more: ./walt-server journal',
+    );
+  }
+
+  return {
+    async list(caller, { set }) {
+      return views.of(selectSet(set, await store.all(), caller.user));
+    },
+
+    async create(caller, { name, image: reference, cpuCores, ramMiB }) {
+      checkNewName(name, await store.all());
+      const image = reference
+        ? await images.bootable(reference, caller, [VIRTUAL_MODEL])
+        : await images.ownDefault(VIRTUAL_MODEL, caller);
+      const id = await store.register(async (nodes) => {
+        checkNewName(name, nodes);
+        return {
+          name,
+          ip: await deps.network.freeAddress(new Set(nodes.map((node) => node.ip))),
+          mac: freshMac(new Set(nodes.map((node) => node.mac))),
+          type: 'virtual',
+          model: VIRTUAL_MODEL,
+          architecture: image.architecture,
+          image_owner: image.owner,
+          image_name: image.name,
+          cpu_cores: cpuCores,
+          ram_mib: ramMiB,
+        };
+      });
+      await settle([id]);
+      return view(name);
+    },
+
+    async remove(caller, { set, yes }) {
+      const rows = await chosen(set, caller);
+      const connected = rows.filter((row) => row.type === 'physical' && agents.isConnected(row.id));
+      if (connected.length > 0) {
+        throw new UserError(
+          'CONFLICT',
+          `${nameList(connected)} running, and would register again at once.`,
+          'Unplug what you want to remove, then repeat the command.',
+        );
+      }
+      confirmOthers(rows, caller, yes, 'remove');
+      if (!yes) {
+        throw confirm(`Removing ${names(rows).join(', ')} deletes what is stored in /persist there. Go on?`);
+      }
+      const ids = rows.map((row) => row.id);
+      await store.remove(ids);
+      await settle(ids);
+      for (const id of ids) await deps.world.forget(id);
+      return { nodes: names(rows) };
+    },
+
+    async boot(caller, { set, image: reference, yes }) {
+      const rows = await chosen(set, caller);
+      const models = [...new Set(rows.map((row) => row.model))];
+      const image =
+        reference === 'default'
+          ? await images.platformDefault(models[0] ?? VIRTUAL_MODEL)
+          : await images.bootable(reference, caller, models);
+      confirmOthers(rows, caller, yes, 'take over');
+      if (reference === 'default') await release(rows);
+      else await order(rows, { image, hard: false });
+      return { nodes: names(rows), image: `${image.owner}/${image.name}`, digest: image.digest };
+    },
+
+    async reboot(caller, { set, hard, yes }) {
+      const rows = await chosen(set, caller);
+      confirmOthers(rows, caller, yes, 'reboot');
+      return order(rows, { hard });
+    },
+
+    async acquire(caller, { set }) {
+      const rows = await chosen(set, caller);
+      const others = rows.filter((row) => ![PLATFORM_OWNER, caller.user].includes(row.image_owner));
+      if (others.length > 0) {
+        const owners = [...new Set(others.map((row) => row.image_owner))].join(', ');
+        throw new UserError(
+          'CONFLICT',
+          `${nameList(others)} in use by ${owners}.`,
+          `Ask for: walt node release ${names(others).join(',')}`,
+        );
+      }
+      const free = rows.filter((row) => row.image_owner === PLATFORM_OWNER);
+      for (const [model, nodes] of Map.groupBy(free, (row) => row.model)) {
+        await order(nodes, { image: await images.ownDefault(model, caller), hard: false });
+      }
+      return { nodes: names(free) };
+    },
+
+    async release(caller, { set, yes }) {
+      const rows = (await chosen(set, caller)).filter((row) => row.image_owner !== PLATFORM_OWNER);
+      confirmOthers(rows, caller, yes, 'release');
+      await release(rows);
+      return { nodes: names(rows) };
+    },
+
+    async rename(caller, { name, newName, yes }) {
+      const row = await one(name);
+      checkNewName(newName, await store.all());
+      confirmOthers([row], caller, yes, 'rename');
+      await store.rename(row.id, newName);
+      await settle([row.id]);
+      return view(newName);
+    },
+
+    async wait(caller, { set, timeout }, signal) {
+      const ids = new Set((await chosen(set, caller)).map((row) => row.id));
+      const look = async () => views.of((await store.all()).filter((row) => ids.has(row.id)));
+      return waitBooted(look, changes, timeout, signal);
+    },
+
+    async ping(_caller, { name, count }, signal) {
+      return ping((await one(name)).ip, count, signal);
+    },
+
+    async find(name) {
+      const { id } = await one(name);
+      return { id, ...(await view(name)) };
+    },
+
+    async nodesByImage() {
+      const groups = Map.groupBy(await store.all(), (row) => `${row.image_owner}/${row.image_name}`);
+      return new Map([...groups].map(([image, rows]) => [image, names(rows).sort()]));
+    },
+
+    async outdated(image, digest) {
+      const rows = await store.all();
+      const behind = rows.filter(
+        (row) => `${row.image_owner}/${row.image_name}` === image && row.served_digest !== digest,
+      );
+      return names(behind).sort();
+    },
+
+    async console(id) {
+      const row = (await store.all()).find((node) => node.id === id);
+      if (row?.type !== 'virtual') {
+        throw new UserError(
+          'UNAVAILABLE',
+          `${row?.name ?? 'This node'} is no virtual node: its console is a plug on the board.`,
+          'Use walt node shell once it has booted.',
+        );
+      }
+      return { socket: machines.consolePath(id), log: machines.consoleLog(id) };
+    },
+  };
+}
+
+/** Throws UserError when a node cannot be called so. */
+function checkNewName(name: string, nodes: readonly { name: string }[]): void {
+  if (reservedNames.has(name)) {
+    throw new UserError('INVALID', `"${name}" has a meaning of its own in WalT.`, 'Choose another name.');
+  }
+  if (nodes.some((node) => node.name === name)) {
+    throw new UserError('CONFLICT', `There is a node named "${name}" already.`, 'Choose another name.');
+  }
+}
+
+function names(rows: readonly { name: string }[]): string[] {
+  return rows.map((row) => row.name);
+}
+
+/** An address under QEMU's prefix that no node has. */
+function freshMac(taken: ReadonlySet<string>): string {
+  for (;;) {
+    const mac = `52:54:00:${randomBytes(3).toString('hex').match(/../g)?.join(':')}`;
+    if (!taken.has(mac)) return mac;
+  }
+}

@@ -1,0 +1,165 @@
+import { randomBytes } from 'node:crypto';
+import type { Architecture } from '@walt/contract';
+import { architecture, digest } from '@walt/contract';
+import { z } from 'zod';
+import type { Database, NodeTable } from '../platform/index.ts';
+
+const layerList = z.array(digest);
+const bootPlan = z.enum(['volumes', 'nfs-root']).nullable();
+
+/** A node with what its image's name points to now; digest and plan are null when the image is gone or cannot boot. */
+export type NodeRow = Omit<NodeTable, 'id' | 'architecture'> & {
+  id: number;
+  architecture: Architecture;
+  digest: string | null;
+  boot_plan: string | null;
+};
+
+export type NewNode = Pick<
+  NodeTable,
+  'mac' | 'name' | 'ip' | 'type' | 'model' | 'image_owner' | 'image_name' | 'cpu_cores' | 'ram_mib'
+> & { architecture: Architecture };
+
+/** Rows of nodes and of their /persist folders. Knows nothing of rules. */
+export class NodeStore {
+  readonly #database: Database;
+  #registrations: Promise<unknown> = Promise.resolve();
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async all(): Promise<NodeRow[]> {
+    const rows = await this.#query().orderBy('node.id').execute();
+    return rows.map(typed);
+  }
+
+  async byIp(ip: string): Promise<NodeRow | undefined> {
+    const row = await this.#query().where('node.ip', '=', ip).executeTakeFirst();
+    return row && typed(row);
+  }
+
+  async byMac(mac: string): Promise<NodeRow | undefined> {
+    const row = await this.#query().where('node.mac', '=', mac).executeTakeFirst();
+    return row && typed(row);
+  }
+
+  /**
+   * Adds the node that `choose` describes, given those that are there; answers its id. One at a time, so that what
+   * `choose` finds free (a name, an address) still is when the row is written.
+   */
+  register(choose: (nodes: readonly NodeRow[]) => Promise<NewNode>): Promise<number> {
+    const registration = this.#registrations.then(async () => this.#insert(await choose(await this.all())));
+    this.#registrations = registration.catch(() => undefined);
+    return registration;
+  }
+
+  async #insert(node: NewNode): Promise<number> {
+    const { id } = await this.#database
+      .insertInto('node')
+      .values({ ...node, generation: 1, hard: 0, token: randomBytes(24).toString('hex'), created: now() })
+      .returning('id')
+      .executeTakeFirstOrThrow();
+    return id;
+  }
+
+  async remove(ids: readonly number[]): Promise<void> {
+    await this.#database.deleteFrom('node').where('id', 'in', ids).execute();
+  }
+
+  async rename(id: number, name: string): Promise<void> {
+    await this.#database.updateTable('node').set({ name }).where('id', '=', id).execute();
+  }
+
+  /** In one transaction: what the nodes boot from now on (if given), and the order to reboot. */
+  async orderBoot(
+    ids: readonly number[],
+    order: { image?: { owner: string; name: string }; hard: boolean },
+  ): Promise<void> {
+    await this.#database
+      .updateTable('node')
+      .set((eb) => ({
+        generation: eb('generation', '+', 1),
+        hard: order.hard ? 1 : 0,
+        ...(order.image && { image_owner: order.image.owner, image_name: order.image.name }),
+      }))
+      .where('id', 'in', ids)
+      .execute();
+  }
+
+  /** Notes what a node was just given to boot. */
+  async noteServed(
+    id: number,
+    served: { generation: number; digest: string; persist: number },
+  ): Promise<void> {
+    await this.#database
+      .updateTable('node')
+      .set({
+        served_generation: served.generation,
+        served_digest: served.digest,
+        served_persist: served.persist,
+        served_at: now(),
+        booted_at: null,
+      })
+      .where('id', '=', id)
+      .execute();
+  }
+
+  async noteBooted(id: number): Promise<void> {
+    await this.#database.updateTable('node').set({ booted_at: now() }).where('id', '=', id).execute();
+  }
+
+  /** Id of the /persist folder of a node under an owner; made when there is none. */
+  async persistFolder(node: number, owner: string): Promise<number> {
+    await this.#database
+      .insertInto('persist_folder')
+      .values({ node, owner })
+      .onConflict((conflict) => conflict.columns(['node', 'owner']).doNothing())
+      .execute();
+    const { id } = await this.#database
+      .selectFrom('persist_folder')
+      .select('id')
+      .where('node', '=', node)
+      .where('owner', '=', owner)
+      .executeTakeFirstOrThrow();
+    return id;
+  }
+
+  persistFolders(): Promise<{ id: number; node: number; owner: string }[]> {
+    return this.#database.selectFrom('persist_folder').selectAll().orderBy('id').execute();
+  }
+
+  /** What a node must know of an image to boot it; undefined when no such image is there. Layers bottom first. */
+  async imageByDigest(
+    digest: string,
+  ): Promise<{ layers: string[]; bootPlan: 'volumes' | 'nfs-root' | null } | undefined> {
+    const row = await this.#database
+      .selectFrom('image_digest')
+      .select(['layers', 'boot_plan'])
+      .where('digest', '=', digest)
+      .executeTakeFirst();
+    return (
+      row && { layers: layerList.parse(JSON.parse(row.layers)), bootPlan: bootPlan.parse(row.boot_plan) }
+    );
+  }
+
+  #query() {
+    return this.#database
+      .selectFrom('node')
+      .leftJoin('image', (join) =>
+        join.onRef('image.owner', '=', 'node.image_owner').onRef('image.name', '=', 'node.image_name'),
+      )
+      .leftJoin('image_digest', 'image_digest.digest', 'image.digest')
+      .selectAll('node')
+      .select(['image.digest as digest', 'image_digest.boot_plan as boot_plan']);
+  }
+}
+
+function typed<T extends { architecture: string }>(row: T) {
+  return { ...row, architecture: architecture.parse(row.architecture) };
+}
+
+/** Unix time in whole seconds. */
+export function now(): number {
+  return Math.floor(Date.now() / 1000);
+}

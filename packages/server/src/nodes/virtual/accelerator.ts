@@ -1,0 +1,83 @@
+import { constants } from 'node:fs';
+import { access, readFile } from 'node:fs/promises';
+import { release } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import {
+  isExternalError,
+  type Log,
+  type Paths,
+  readIfPresent,
+  run,
+  UserError,
+  writeFileAtomic,
+} from '../../platform/index.ts';
+import { bootSector, EXIT_WITH_AL, QEMU, runBootSector } from './boot-sector.ts';
+
+export type Accelerator = 'kvm' | 'tcg';
+
+/** Seconds that a guest of a few instructions may take to boot. TCG needs a tenth of one. */
+const PROBE_LIMIT = 5;
+/** What the guest writes before it ends: `mov al, 0x2a`, and what QEMU makes of it. */
+const PROBE = bootSector([0xb0, 0x2a, ...EXIT_WITH_AL]);
+const PROBE_STATUS = 2 * 0x2a + 1;
+
+const remembered = z.object({ machine: z.string(), accelerator: z.enum(['kvm', 'tcg']) });
+
+/**
+ * Finds out whether KVM works, by booting a tiny guest with it: on some machines /dev/kvm opens, makes a vCPU, and still QEMU
+ * aborts or the guest spins in its BIOS for ever. The answer is remembered in the state folder for this boot of this machine.
+ * Throws UserError UNAVAILABLE when QEMU is missing.
+ */
+export async function findAccelerator(paths: Pick<Paths, 'state'>, log: Log): Promise<Accelerator> {
+  const version = await qemuVersion();
+  if (!(await isUsable('/dev/kvm'))) return 'tcg';
+  const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+  const machine = `Linux ${release()}, boot ${boot}, ${version}`;
+  const file = join(paths.state, 'accelerator.json');
+  const known = parse(await readIfPresent(file));
+  if (known?.machine === machine) return known.accelerator;
+
+  const accelerator = (await canBoot('kvm', log)) ? 'kvm' : 'tcg';
+  await writeFileAtomic(file, `${JSON.stringify({ machine, accelerator })}\n`);
+  return accelerator;
+}
+
+/** Boots a guest of one sector. False when it did not do its work in time, for whatever reason. */
+export async function canBoot(accelerator: Accelerator, log: Log): Promise<boolean> {
+  const { status, output } = await runBootSector(PROBE, { accelerator, limit: PROBE_LIMIT });
+  const works = status === PROBE_STATUS;
+  const why = works ? undefined : output.trim().split('\n').at(-1) || 'the guest did not boot in time';
+  log.info('booted a probe', { accelerator, works, status, why });
+  return works;
+}
+
+/** True for a device that this process may open for reading and writing. */
+export async function isUsable(device: string): Promise<boolean> {
+  return access(device, constants.R_OK | constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function qemuVersion(): Promise<string> {
+  try {
+    return (await run([QEMU, '--version'])).split('\n')[0] ?? '';
+  } catch (error) {
+    if (!isExternalError(error)) throw error;
+    throw new UserError(
+      'UNAVAILABLE',
+      `${QEMU} does not start, so there can be no virtual nodes: ${error.message}`,
+      'Install the packages qemu-system-x86 and ipxe-qemu.',
+    );
+  }
+}
+
+function parse(text: string | undefined) {
+  if (text === undefined) return undefined;
+  try {
+    return remembered.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined; // not JSON: as good as none
+  }
+}

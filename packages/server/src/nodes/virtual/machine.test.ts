@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Host, machineFiles, qemuArguments, type VirtualMachine } from './machine.ts';
+
+const paths = { virtual: '/state/virtual', virtualRun: '/run/virtual' };
+const vm: VirtualMachine = { id: 7, mac: '52:54:00:00:00:07', tap: 'vm7', cpuCores: 2, ramMiB: 1024 };
+const host: Host = { accelerator: 'tcg', vhostNet: false, userIds: 2 ** 32 - 1 };
+
+/** Value of an option that stands once on the command line. */
+function option(argv: readonly string[], name: string): string {
+  assert.equal(argv.filter((word) => word === name).length, 1, `one ${name}`);
+  return argv[argv.indexOf(name) + 1] ?? '';
+}
+
+describe('qemuArguments', () => {
+  const table: [string, Partial<VirtualMachine>, Partial<Host>, string, string][] = [
+    ['TCG', {}, {}, '-accel', 'tcg,thread=multi,tb-size=256'],
+    ['KVM', {}, { accelerator: 'kvm' }, '-accel', 'kvm'],
+    ['processors', { cpuCores: 8 }, {}, '-smp', 'cpus=8'],
+    ['memory', { ramMiB: 512 }, {}, '-m', 'size=512M'],
+    ['its tap', { tap: 'vm9' }, {}, '-netdev', 'tap,id=net,ifname=vm9,script=no,downscript=no'],
+    ['vhost', {}, { vhostNet: true }, '-netdev', 'tap,id=net,ifname=vm7,script=no,downscript=no,vhost=on'],
+    ['a user of its own', {}, {}, '-runas', '1879048199:1879048199'],
+    ['the shared user', {}, { userIds: 65_536 }, '-runas', '65530:65530'],
+    ['what iPXE calls it', {}, {}, '-smbios', 'type=1,manufacturer=WalT,product=WalT virtual node,serial=7'],
+    ['no way to leave', {}, {}, '-sandbox', 'on,obsolete=deny,spawn=deny,resourcecontrol=deny'],
+    ['no boot menu, and another try', {}, {}, '-boot', 'menu=off,strict=on,reboot-timeout=1000'],
+    ['the key that ends iPXE’s wait', {}, {}, '-option-rom', '/state/virtual/enter-key.rom'],
+  ];
+  for (const [title, vmPart, hostPart, name, value] of table) {
+    it(`gives it ${title}: ${name} ${value}`, () => {
+      assert.equal(option(qemuArguments({ ...vm, ...vmPart }, { ...host, ...hostPart }, paths), name), value);
+    });
+  }
+
+  it('boots from the network card, with the MAC of the node', () => {
+    const devices = qemuArguments(vm, host, paths).filter((word) => word.startsWith('virtio-net-pci'));
+    assert.deepEqual(devices, ['virtio-net-pci,netdev=net,mac=52:54:00:00:00:07,bootindex=0']);
+  });
+
+  it('keeps the history of the console, with a comma in a path taken as such', () => {
+    const argv = qemuArguments(vm, host, { virtual: '/a,b', virtualRun: '/r' });
+    assert.ok(
+      argv.includes(
+        'socket,id=console,path=/r/7/console.sock,server=on,wait=off,logfile=/a,,b/7/console.log,logappend=on',
+      ),
+    );
+  });
+
+  it('gives a UUID that depends on the MAC alone', () => {
+    const uuid = option(qemuArguments(vm, host, paths), '-uuid');
+    assert.match(uuid, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/);
+    assert.equal(option(qemuArguments({ ...vm, ramMiB: 256 }, host, paths), '-uuid'), uuid);
+    assert.notEqual(option(qemuArguments({ ...vm, mac: '52:54:00:00:00:08' }, host, paths), '-uuid'), uuid);
+  });
+
+  it('refuses what is no node id', () => {
+    for (const id of [-1, 1.5, Number.NaN]) assert.throws(() => machineFiles(id, paths), RangeError);
+  });
+});

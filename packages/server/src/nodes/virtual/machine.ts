@@ -1,0 +1,131 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { Paths } from '../../platform/index.ts';
+import type { Accelerator } from './accelerator.ts';
+import { QEMU } from './boot-sector.ts';
+
+export interface VirtualMachine {
+  /** The node's number. */
+  id: number;
+  mac: string;
+  /** Name of its tap interface, which exists and is a port of the bridge. */
+  tap: string;
+  cpuCores: number;
+  ramMiB: number;
+}
+
+/** What the server's machine has to offer. */
+export interface Host {
+  accelerator: Accelerator;
+  /** True when /dev/vhost-net can be opened: without it, QEMU 7.2 aborts on `vhost=on`. */
+  vhostNet: boolean;
+  /** How many user ids exist here: fewer than 2^32 in an unprivileged container (user_namespaces(7)). */
+  userIds: number;
+}
+
+type MachinePaths = Pick<Paths, 'virtual' | 'virtualRun'>;
+
+/** Files of one virtual machine, by node id. */
+export function machineFiles(id: number, paths: MachinePaths) {
+  if (!Number.isSafeInteger(id) || id < 0) throw new RangeError(`${id} is no node id`);
+  const folder = join(paths.virtual, String(id));
+  const runFolder = join(paths.virtualRun, String(id));
+  return {
+    /** What lasts. */
+    folder,
+    /** What ends with the machine's uptime. */
+    runFolder,
+    /** All that its serial console printed lately, from earlier boots too. */
+    consoleLog: join(folder, 'console.log'),
+    /** Its serial console, for one client at a time. */
+    consoleSocket: join(runFolder, 'console.sock'),
+    qmpSocket: join(runFolder, 'qmp.sock'),
+  };
+}
+
+/** The option ROM of option-rom.ts, shared by all machines. */
+export function enterKeyRomFile(paths: Pick<Paths, 'virtual'>): string {
+  return join(paths.virtual, 'enter-key.rom');
+}
+
+/**
+ * QEMU's command line for a virtual node (qemu(1)). Pure: the same machine on the same host gives the same words, by which a later
+ * server sees whether a running one is as it should be.
+ */
+export function qemuArguments(vm: VirtualMachine, host: Host, paths: MachinePaths): string[] {
+  const files = machineFiles(vm.id, paths);
+  const uid = userId(vm.id, host.userIds);
+  return [
+    QEMU,
+    ...['-name', `guest=vm-${vm.id}`],
+    '-no-user-config',
+    '-nodefaults',
+    ...['-display', 'none'],
+    // With `graphics=off` BIOS and iPXE speak on the serial console. What is off has no use on a node without screen and disk.
+    ...['-machine', 'q35,graphics=off,smm=off,vmport=off,i8042=off,sata=off,smbus=off'],
+    // Without `tb-size` QEMU may keep an eighth of the server's memory per machine as translated code.
+    ...['-accel', host.accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi,tb-size=256'],
+    ...['-cpu', 'max'],
+    ...['-smp', `cpus=${vm.cpuCores}`],
+    ...['-m', `size=${vm.ramMiB}M`],
+    ...['-uuid', uuid(vm.mac)],
+    // What iPXE knows as ${manufacturer}, ${product} and ${serial}.
+    ...['-smbios', `type=1,manufacturer=WalT,product=WalT virtual node,serial=${vm.id}`],
+    // The server may be away for a moment when iPXE asks it: the BIOS then starts over, after so many milliseconds.
+    ...['-boot', 'menu=off,strict=on,reboot-timeout=1000'],
+    ...['-option-rom', escapeValue(enterKeyRomFile(paths))],
+    ...['-netdev', tapDevice(vm, host)],
+    ...['-device', `virtio-net-pci,netdev=net,mac=${vm.mac},bootindex=0`],
+    // Entropy from the first moment on: without it, sshd may wait for minutes.
+    ...['-object', 'rng-builtin,id=rng'],
+    ...['-device', 'virtio-rng-pci,rng=rng'],
+    // Memory that the guest has freed goes back to the server.
+    ...['-device', 'virtio-balloon-pci,free-page-reporting=on'],
+    // A reader that comes late finds the history in the log; it is opened O_APPEND, so it may be truncated under QEMU.
+    ...[
+      '-chardev',
+      `socket,id=console,path=${escapeValue(files.consoleSocket)},server=on,wait=off,` +
+        `logfile=${escapeValue(files.consoleLog)},logappend=on`,
+    ],
+    ...['-serial', 'chardev:console'],
+    ...['-chardev', `socket,id=qmp,path=${escapeValue(files.qmpSocket)},server=on,wait=off`],
+    ...['-mon', 'chardev=qmp,mode=control'],
+    // Once all is open, QEMU becomes a user that owns nothing. `elevateprivileges=deny` would forbid that very step; the sandbox
+    // sets no_new_privs anyway, so there is no way back.
+    ...['-runas', `${uid}:${uid}`],
+    ...['-sandbox', 'on,obsolete=deny,spawn=deny,resourcecontrol=deny'],
+    ...['-msg', 'timestamp=on'],
+  ];
+}
+
+function tapDevice(vm: VirtualMachine, host: Host): string {
+  const base = `tap,id=net,ifname=${escapeValue(vm.tap)},script=no,downscript=no`;
+  return host.vhostNet ? `${base},vhost=on` : base;
+}
+
+/** First of the user ids that no distribution and no container manager hands out (systemd's UIDS-GIDS.md). */
+const FIRST_USER_ID = 0x7000_0000;
+/** The same below 2^16, where there are few of them. */
+const SHARED_USER_ID = 65_530;
+
+/** A user of its own for each machine, so that none can touch another's process; one for all where ids are few. */
+function userId(id: number, userIds: number): number {
+  return FIRST_USER_ID + id < userIds ? FIRST_USER_ID + id : SHARED_USER_ID;
+}
+
+/** A machine's UUID: the same for the same MAC, in the form of version 8 (RFC 9562). */
+function uuid(mac: string): string {
+  const hex = createHash('sha256').update(`walt virtual node ${mac}`).digest('hex');
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    `8${hex.slice(17, 20)}`,
+    hex.slice(20, 32),
+  ].join('-');
+}
+
+/** In QEMU's option lists a comma ends a value, and two are one. */
+function escapeValue(value: string): string {
+  return value.replaceAll(',', ',,');
+}

@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isExternalError, isUserError, type ProgramSpec, Programs } from '../../platform/index.ts';
+import { capConsoleLog, olderConsoleLog } from './console-log.ts';
+import type { VirtualMachine } from './machine.ts';
+import { countUserIds, VirtualMachines } from './virtual-machines.ts';
+import { TestNet } from './walt-net.fixture.ts';
+
+const silent = { info() {}, warn() {}, error() {} };
+const vm: VirtualMachine = { id: 7, mac: '52:54:00:00:00:07', tap: 'vm7', cpuCores: 1, ramMiB: 128 };
+
+async function until(what: string, condition: () => Promise<boolean> | boolean, limit = 30_000) {
+  const deadline = Date.now() + limit;
+  while (!(await condition())) {
+    assert.ok(Date.now() < deadline, `${what}, within ${limit} ms`);
+    await delay(20);
+  }
+}
+
+describe('VirtualMachines', () => {
+  let netFolder: string;
+  let net: TestNet;
+  before(async () => {
+    netFolder = await mkdtemp(join(tmpdir(), 'walt-vm-net-'));
+    net = await TestNet.make(netFolder);
+  });
+  after(async () => {
+    await net.remove();
+    await rm(netFolder, { recursive: true });
+  });
+
+  let folder: string;
+  let programs: Programs;
+  let machines: VirtualMachines;
+  /** A server of its own: supervision and machines over the same folders. */
+  const open = async () => {
+    const opened = new Programs({ logs: join(folder, 'logs'), programs: join(folder, 'programs') }, silent);
+    const inside = (spec: ProgramSpec) => ({ ...spec, argv: net.inside(spec.argv) });
+    const paths = { virtual: join(folder, 'virtual'), virtualRun: join(folder, 'run') };
+    return {
+      programs: opened,
+      machines: await VirtualMachines.open({
+        programs: {
+          ensure: (spec) => opened.ensure(inside(spec)),
+          stop: (name) => opened.stop(name),
+          recorded: () => opened.recorded(),
+          status: () => opened.status(),
+        },
+        paths,
+        accelerator: 'tcg',
+        log: silent,
+      }),
+    };
+  };
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'walt-vm-'));
+    ({ programs, machines } = await open());
+  });
+  afterEach(async () => {
+    for (const name of await programs.recorded()) await programs.stop(name);
+    programs.close();
+    machines.close();
+    await rm(folder, { recursive: true });
+  });
+
+  const pid = () => {
+    const found = programs.status().find(({ name }) => name === 'vm-7')?.pid;
+    assert.ok(found, 'vm-7 runs');
+    return found;
+  };
+  const commandLine = async () => (await readFile(`/proc/${pid()}/cmdline`, 'utf8')).split('\0');
+  /** Does something that makes the machine boot, and resolves once it has an address. */
+  const boots = async (what: string, action: () => Promise<unknown>) => {
+    const earlier = await net.addressesGiven(vm.mac);
+    await action();
+    await until(`${what} leads to a boot`, async () => (await net.addressesGiven(vm.mac)) > earlier);
+  };
+
+  it('boots from the network, with its words on the console and in its history', async () => {
+    await boots('a start', () => machines.ensure(vm));
+    assert.deepEqual(await machines.running(), [7]);
+    await until('iPXE is in the log', async () =>
+      (await readFile(machines.consoleLog(7), 'utf8')).includes('Open Source Network Boot Firmware'),
+    );
+
+    const console = createConnection(machines.consolePath(7));
+    try {
+      await once(console, 'connect');
+      let heard = '';
+      console.setEncoding('latin1').on('data', (text) => {
+        heard += text;
+      });
+      await machines.reset(7);
+      await until('a client of the console hears iPXE', () => heard.includes('52:54:00:00:00:07'));
+    } finally {
+      console.destroy();
+    }
+  });
+
+  it('has no rights on the server', async () => {
+    await machines.ensure(vm);
+    const status = await readFile(`/proc/${pid()}/status`, 'utf8');
+    const field = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1];
+    assert.doesNotMatch(`${field('Uid')} ${field('Gid')} ${field('Groups')}`, /\b0\b/);
+    assert.match(field('CapEff') ?? '', /^0+$/);
+    assert.equal(field('NoNewPrivs'), '1');
+    assert.equal(field('Seccomp'), '2');
+    assert.equal((await stat(join(folder, 'run'))).mode & 0o777, 0o700);
+  });
+
+  it('resets the running QEMU', async () => {
+    await boots('a start', () => machines.ensure(vm));
+    const before = pid();
+    await boots('a reset', () => machines.reset(7));
+    assert.equal(pid(), before);
+  });
+
+  it('leaves a running machine alone when its definition changes, and brings the change with a reset', async () => {
+    await machines.ensure(vm);
+    const before = pid();
+    await machines.ensure({ ...vm, ramMiB: 192 });
+    assert.equal(pid(), before);
+    await boots('a reset', () => machines.reset(7));
+    assert.notEqual(pid(), before);
+    assert.ok((await commandLine()).includes('size=192M'));
+  });
+
+  it('replaces a QEMU that does not answer', async () => {
+    await machines.ensure(vm);
+    const before = pid();
+    process.kill(before, 'SIGSTOP');
+    await boots('a reset', () => machines.reset(7));
+    assert.notEqual(pid(), before);
+  });
+
+  it('is started again when it is killed', async () => {
+    await boots('a start', () => machines.ensure(vm));
+    const before = pid();
+    await boots('kill -9', async () => process.kill(before, 'SIGKILL'));
+    assert.notEqual(pid(), before);
+  });
+
+  it('outlives its server, and the next one can reset it', async () => {
+    await machines.ensure(vm);
+    const before = pid();
+    programs.close();
+    machines.close();
+    ({ programs, machines } = await open());
+    assert.deepEqual(await machines.running(), [7]);
+    await machines.ensure(vm);
+    assert.equal(pid(), before);
+    await boots('a reset', () => machines.reset(7));
+    assert.equal(pid(), before);
+  });
+
+  it('stays off after powerOff, and boots again after ensure', async () => {
+    await machines.ensure(vm);
+    await machines.powerOff(7);
+    assert.deepEqual(await machines.running(), []);
+    await boots('ensure', () => machines.ensure(vm));
+  });
+
+  it('leaves nothing behind when removed', async () => {
+    await machines.ensure(vm);
+    await machines.remove(7);
+    await machines.remove(7);
+    assert.deepEqual(await machines.running(), []);
+    assert.deepEqual(await readdir(join(folder, 'run')), []);
+    assert.deepEqual(await readdir(join(folder, 'virtual')), ['enter-key.rom']);
+    await assert.rejects(machines.reset(7), (error) => isUserError(error) && error.code === 'NOT_FOUND');
+  });
+
+  it('says why when QEMU does not start', async () => {
+    await assert.rejects(
+      machines.ensure({ ...vm, mac: 'no-mac' }),
+      (error) => isExternalError(error) && /no-mac|mac/.test(error.output),
+    );
+    assert.deepEqual(await machines.running(), []);
+  });
+
+  it('bounds the history of a console under a running QEMU', async () => {
+    await boots('a start', () => machines.ensure(vm));
+    const log = machines.consoleLog(7);
+    assert.equal(await capConsoleLog(log, 1_000_000), false);
+    const { size } = await stat(log);
+    assert.equal(await capConsoleLog(log, 100), true);
+    assert.ok((await stat(olderConsoleLog(log))).size >= size);
+    await boots('a reset', () => machines.reset(7));
+    const text = await readFile(log, 'utf8');
+    assert.ok(text.includes('SeaBIOS'));
+    assert.ok(!text.includes('\0'), 'QEMU goes on at the new end, not after a hole');
+  });
+});
+
+describe('countUserIds', () => {
+  for (const [title, map, count] of [
+    ['the whole machine', '         0          0 4294967295\n', 4_294_967_295],
+    ['an unprivileged container', '         0     100000      65536\n', 65_536],
+    ['two ranges', '0 1000 1\n1 100000 65536\n', 65_537],
+  ] as const) {
+    it(title, () => assert.equal(countUserIds(map), count));
+  }
+});

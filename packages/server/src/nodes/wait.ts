@@ -1,0 +1,62 @@
+import type { EventEmitter } from 'node:events';
+import type { Node, WithProgress } from '@walt/contract';
+import { UserError } from '../platform/index.ts';
+import { nameList } from './stakes.ts';
+
+/**
+ * Ends when all nodes that `look` answers have booted; says how many have, each time that changes. Throws UserError TIMEOUT
+ * after `timeout` seconds, and the signal's reason when the client is gone. Looks again at each `change` and, since
+ * silence is no event, every few seconds.
+ */
+export async function* waitBooted(
+  look: () => Promise<Node[]>,
+  changes: EventEmitter<{ change: [] }>,
+  timeout: number | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<WithProgress<{ nodes: string[] }>, void> {
+  const limit =
+    timeout === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(timeout * 1000)]);
+  let told = -1;
+  for (;;) {
+    // Listens before it looks, so that no change falls between the two.
+    const changed = nextChange(changes, limit);
+    const nodes = await look();
+    const missing = nodes.filter((node) => node.state !== 'booted');
+    const done = nodes.length - missing.length;
+    if (missing.length === 0) {
+      yield { type: 'result', value: { nodes: nodes.map((node) => node.name) } };
+      return;
+    }
+    if (done !== told) {
+      told = done;
+      const step = nodes.length === 1 ? `${missing[0]?.name} boots` : 'nodes boot';
+      yield { type: 'progress', step, done, total: nodes.length, unit: 'nodes' };
+    }
+    if (limit.aborted) {
+      signal.throwIfAborted();
+      throw new UserError(
+        'TIMEOUT',
+        `${nameList(missing)} not booted after ${timeout} seconds.`,
+        missing.length === 1
+          ? `Watch it boot with: walt node console ${missing[0]?.name}`
+          : 'See which with: walt node show',
+      );
+    }
+    await changed;
+  }
+}
+
+function nextChange(changes: EventEmitter<{ change: [] }>, limit: AbortSignal): Promise<void> {
+  if (limit.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => done(), 3000);
+    const done = () => {
+      clearTimeout(timer);
+      changes.off('change', done);
+      limit.removeEventListener('abort', done);
+      resolve();
+    };
+    changes.on('change', done);
+    limit.addEventListener('abort', done);
+  });
+}

@@ -1,0 +1,111 @@
+/** What carries out the planner's steps, and remembers what was done: the one place where nodes/ touches the world. */
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import type { SshAuthority } from '../access/index.ts';
+import type { HostEntry, Network, PersistExport } from '../network/index.ts';
+import type { Paths } from '../platform/index.ts';
+import type { Agents } from './agents.ts';
+import { persistFolder } from './desired.ts';
+import type { Attempt, Machine, Observed, StepInputs, StepOf } from './planner.ts';
+import { now } from './store.ts';
+import type { VirtualMachines } from './virtual/index.ts';
+
+/** A step that the planner knows and nobody can carry out does not compile. */
+type Executors = { [Kind in keyof StepInputs]: (input: StepInputs[Kind]) => Promise<void> };
+
+export class World {
+  readonly #network: Pick<Network, 'setHosts' | 'setExports' | 'ensureTap' | 'removeTap'>;
+  readonly #machines: VirtualMachines;
+  readonly #agents: Agents;
+  readonly #paths: Paths;
+  readonly #ssh: Pick<SshAuthority, 'removeNode'>;
+  readonly #since = now();
+  readonly #watched = new Set<number>();
+  readonly #attempts = new Map<number, Attempt>();
+  #hosts: HostEntry[] | null = null;
+  #exports: PersistExport[] | null = null;
+
+  constructor(deps: {
+    network: Pick<Network, 'setHosts' | 'setExports' | 'ensureTap' | 'removeTap'>;
+    machines: VirtualMachines;
+    agents: Agents;
+    paths: Paths;
+    ssh: Pick<SshAuthority, 'removeNode'>;
+  }) {
+    this.#network = deps.network;
+    this.#machines = deps.machines;
+    this.#agents = deps.agents;
+    this.#paths = deps.paths;
+    this.#ssh = deps.ssh;
+  }
+
+  async observe(): Promise<Observed> {
+    return {
+      machines: new Set(await this.#machines.running()),
+      watched: this.#watched,
+      hosts: this.#hosts,
+      exports: this.#exports,
+      agents: this.#agents.connected(),
+      since: this.#since,
+      attempts: this.#attempts,
+    };
+  }
+
+  carryOut<Kind extends keyof StepInputs>(step: StepOf<Kind>): Promise<void> {
+    const execute: Executors[Kind] = this.#executors[step.kind];
+    return execute(step);
+  }
+
+  readonly #executors: Executors = {
+    setHosts: async ({ hosts }) => {
+      await this.#network.setHosts(hosts);
+      this.#hosts = hosts;
+    },
+    setExports: async ({ exports }) => {
+      await mkdir(this.#paths.persist, { recursive: true, mode: 0o700 });
+      await Promise.all(exports.map(({ folder }) => mkdir(folder, { recursive: true, mode: 0o755 })));
+      await this.#network.setExports(exports);
+      this.#exports = exports;
+    },
+    startMachine: async ({ machine, generation }) => {
+      const runs = (await this.#machines.running()).includes(machine.id);
+      if (!runs) this.#note(machine, generation, 'start');
+      await this.#network.ensureTap(tapName(machine.id));
+      await this.#machines.ensure({ ...machine, tap: tapName(machine.id) });
+      this.#watched.add(machine.id);
+    },
+    removeMachine: async ({ id }) => {
+      await this.#machines.remove(id);
+      await this.#network.removeTap(tapName(id));
+      this.#attempts.delete(id);
+      this.#watched.delete(id);
+    },
+    resetMachine: async ({ machine, generation }) => {
+      this.#note(machine, generation, 'reset');
+      await this.#machines.ensure({ ...machine, tap: tapName(machine.id) });
+      await this.#machines.reset(machine.id);
+    },
+    orderReboot: async ({ id, generation }) => {
+      if (this.#agents.orderReboot(id)) this.#note({ id }, generation, 'order');
+    },
+  };
+
+  #note({ id }: Pick<Machine, 'id'>, generation: number, how: Attempt['how']): void {
+    const last = this.#attempts.get(id);
+    const before = last?.generation === generation ? last.resets : 0;
+    this.#attempts.set(id, { generation, how, at: now(), resets: before + (how === 'reset' ? 1 : 0) });
+  }
+
+  /** Deletes what a removed node left on the server: its /persist folders and its keys. */
+  async forget(node: number): Promise<void> {
+    await this.#ssh.removeNode(node);
+    const owners = await readdir(this.#paths.persist);
+    for (const owner of owners) {
+      await rm(persistFolder(this.#paths, owner, node), { recursive: true, force: true });
+    }
+  }
+}
+
+/** Interface names have 15 characters at most (IFNAMSIZ). */
+function tapName(id: number): string {
+  return `vm${id}`;
+}
