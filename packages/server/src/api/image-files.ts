@@ -1,0 +1,67 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { PassThrough, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { imageFiles } from '@walt/contract';
+import { UserError } from '../platform/index.ts';
+import { bearerToken, parseQuery, sendJson } from './http.ts';
+import { fullName, parseImageReference, requireImageOwner } from './image-calls.ts';
+import type { Services } from './services.ts';
+
+/** Answer to PUT. */
+export interface ImageWritten {
+  /** `owner/name`. */
+  image: string;
+  digest: string;
+  /** Nodes that boot this name and still run an older digest. */
+  nodes: string[];
+}
+
+/** Files out of an image (GET, a tar) and into it (PUT, a tar); bodies are streamed, so they may be larger than memory. */
+export async function serveImageFiles(
+  { identity, images, nodes }: Services,
+  url: URL,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const caller = await identity.caller(bearerToken(request));
+  const { image: reference, path } = parseQuery(imageFiles.query, url);
+  const { owner, name } = parseImageReference(reference, caller.user);
+  const image = await images.get(owner, name);
+  switch (request.method) {
+    case 'GET': {
+      const tar = await images.readFiles(image, path);
+      response.writeHead(200, { 'content-type': 'application/x-tar' });
+      // A tar that breaks off ends the connection, so that the client does not take the part for the whole.
+      await pipeline(tar, response);
+      return;
+    }
+    case 'PUT': {
+      requireImageOwner(caller, image, 'change');
+      const written = await images.writeFiles(caller.user, image, path, bodyOf(request));
+      const outdated = await nodes.outdated(fullName(written), written.digest);
+      const answer: ImageWritten = { image: fullName(written), digest: written.digest, nodes: [...outdated] };
+      sendJson(response, 200, answer);
+      return;
+    }
+    default:
+      throw new UserError(
+        'INVALID',
+        `${request.method} is no way to use ${url.pathname}.`,
+        'Use GET or PUT.',
+      );
+  }
+}
+
+/**
+ * The request's body as a stream of its own. It fails when the client breaks off; destroying it leaves the request alone, whose rest
+ * is read and dropped: a client that still writes would see a broken pipe instead of the answer.
+ */
+function bodyOf(request: IncomingMessage): Readable {
+  const body = new PassThrough({ highWaterMark: 1024 * 1024 });
+  request.once('error', (error) => body.destroy(error));
+  body.once('close', () => {
+    request.unpipe(body);
+    request.resume();
+  });
+  return request.pipe(body);
+}

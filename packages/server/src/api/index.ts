@@ -1,0 +1,16 @@
+/** The server's face to its clients: the contract's calls and streams on a Unix socket. */
+export type { ImageWritten } from './image-files.ts';
+export { type Api, listen } from './listen.ts';
+export type {
+  CallsOf,
+  ImageRecord,
+  ImageService,
+  ImageTarget,
+  NodeEndpoint,
+  NodeService,
+  Services,
+  SessionRecord,
+  ShellService,
+  Terminal,
+  TerminalSize,
+} from './services.ts';

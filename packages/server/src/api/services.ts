@@ -1,0 +1,114 @@
+/**
+ * What the API needs from the rest of the server: one object, made by main, whose parts nodes/, images/ and access/ provide.
+ * Rules about who may do what to an image live in `image-calls.ts`; rules about nodes live in nodes/.
+ */
+import type { Readable } from 'node:stream';
+import type {
+  AnySchema,
+  ContractProcedure,
+  ErrorMap,
+  InferSchemaInput,
+  InferSchemaOutput,
+  Meta,
+} from '@orpc/contract';
+import type { Architecture, Device, Node, nodeContract, Progress, ServerStatus } from '@walt/contract';
+import type { Caller, Identity, SshAuthority } from '../access/index.ts';
+import type { ImageRecord, SessionRecord, Terminal, TerminalSize } from '../images/index.ts';
+import type { Log } from '../platform/index.ts';
+
+export type { ImageRecord, SessionRecord, Terminal, TerminalSize };
+
+/** The methods of one part of the contract: validated input, output before validation; throw UserError for what users can mend. */
+export type CallsOf<Contract> = {
+  [Name in keyof Contract]: Contract[Name] extends ContractProcedure<
+    infer Input extends AnySchema,
+    infer Output extends AnySchema,
+    ErrorMap,
+    Meta
+  >
+    ? (
+        caller: Caller,
+        input: InferSchemaOutput<Input>,
+        /** Aborted when the client is gone or no longer interested. */
+        signal: AbortSignal,
+      ) => Promise<InferSchemaInput<Output>>
+    : CallsOf<Contract[Name]>;
+};
+
+/** All calls of nodes, with their rules of ownership, and what other parts ask about nodes. */
+export interface NodeService extends CallsOf<typeof nodeContract> {
+  /** One node, for the relays. Throws NOT_FOUND, with near names in the hint. */
+  find(name: string): Promise<NodeEndpoint>;
+  /** Names of the nodes that boot each image, by `owner/name`, sorted; images that no node boots are absent. */
+  nodesByImage(): Promise<ReadonlyMap<string, readonly string[]>>;
+  /** Names of the nodes that boot image `owner/name` and do not run `digest`, sorted. */
+  outdated(image: string, digest: string): Promise<readonly string[]>;
+  /** Unix socket and log file of a virtual node's serial port. Throws UNAVAILABLE when it has none or is off. */
+  console(id: number): Promise<{ socket: string; log: string }>;
+}
+
+export interface NodeEndpoint extends Pick<Node, 'name' | 'ip' | 'owner' | 'state' | 'type'> {
+  /** Permanent, never used again: names its keys and folders. */
+  id: number;
+}
+
+/** A name in somebody's set, whether or not it exists. */
+export interface ImageTarget {
+  owner: string;
+  name: string;
+}
+
+/** Images by name. Does not ask who may: `user`, the one who calls, is for the history. */
+export interface ImageService {
+  /** Sorted by owner and name. */
+  list(owner?: string): Promise<ImageRecord[]>;
+  /** Throws NOT_FOUND, with near names in the hint. */
+  get(owner: string, name: string): Promise<ImageRecord>;
+  /** Points `target` to the same digest. Throws CONFLICT when that name exists and `replace` is false. */
+  duplicate(user: string, image: ImageRecord, target: ImageTarget, replace: boolean): Promise<ImageRecord>;
+  /** Nodes and sessions follow. Throws CONFLICT when the new name exists. */
+  rename(user: string, image: ImageRecord, newName: string): Promise<ImageRecord>;
+  remove(user: string, image: ImageRecord): Promise<void>;
+  /** `made` is false when it was there already. */
+  makeDefault(
+    user: string,
+    architecture: Architecture | undefined,
+    renew: boolean,
+    signal: AbortSignal,
+  ): AsyncGenerator<Progress, { image: ImageRecord; made: boolean }>;
+  /** Tar of `path` in the image. Throws NOT_FOUND. */
+  readFiles(image: ImageRecord, path: string): Promise<Readable>;
+  /** Unpacks a tar in folder `path` and commits it as a new layer. Nothing changes when the tar breaks off. */
+  writeFiles(user: string, image: ImageRecord, path: string, tar: Readable): Promise<ImageRecord>;
+  readonly shells: ShellService;
+}
+
+export interface ShellService {
+  /** All sessions that run or wait to be saved. */
+  list(): Promise<SessionRecord[]>;
+  /** Throws NOT_FOUND. */
+  get(id: string): Promise<SessionRecord>;
+  /** Throws CONFLICT when a session on that image is open or waits. */
+  open(user: string, image: ImageRecord): Promise<SessionRecord>;
+  changes(id: string): Promise<{ added: number; modified: number; deleted: number; sample: string[] }>;
+  /** Commits as `owner/name`, replacing that name's pointer if it exists; then the session is over. */
+  save(
+    user: string,
+    id: string,
+    target: ImageTarget,
+  ): AsyncGenerator<Progress, { image: ImageRecord; changed: boolean }>;
+  discard(id: string): Promise<void>;
+  /** Joins the session's terminal. Throws CONFLICT when somebody is attached, UNAVAILABLE when its shell has ended. */
+  attach(id: string, size: TerminalSize): Promise<Terminal>;
+}
+
+export interface Services {
+  identity: Identity;
+  ssh: SshAuthority;
+  nodes: NodeService;
+  images: ImageService;
+  /** Switches and the like, later; for now what walt-net knows. */
+  devices(): Promise<Device[]>;
+  status(): Promise<Omit<ServerStatus, 'user'>>;
+  log: Log;
+}

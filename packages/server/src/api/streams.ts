@@ -1,0 +1,124 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type ServerFrame, streams } from '@walt/contract';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Caller } from '../access/index.ts';
+import { ConsoleHub } from './console-hub.ts';
+import { toApiError } from './errors.ts';
+import { bearerToken, parseQuery } from './http.ts';
+import { requireSessionUser } from './image-calls.ts';
+import { requireNodeAccess } from './node-access.ts';
+import type { Services } from './services.ts';
+import { serveTcp } from './stream-tcp.ts';
+import { serveTerminal } from './stream-terminal.ts';
+
+/** Bytes of one message from a client; ours send pieces of 64 KiB. */
+const MAX_MESSAGE = 1024 * 1024;
+
+export interface StreamOptions {
+  /** Milliseconds between two heartbeats; default 30 s. */
+  heartbeat?: number;
+}
+
+/** Serves one WebSocket to its end: resolves when there is no more to send, rejects with what goes into an error frame. */
+type Serve = (socket: WebSocket, caller: Caller, url: URL) => Promise<ServerFrame | undefined>;
+
+/**
+ * The WebSockets of the contract. Every refusal, from a missing token to a node that is off, is an `error` frame on the open
+ * WebSocket, so that clients handle one form of failure.
+ *
+ * Each WebSocket gets a heartbeat that asks for no answer (an unsolicited pong, RFC 6455, 5.5.3): writing to a client that is gone
+ * fails, which is how its end is seen while its WebSocket is paused. Pings would not do: a client that is merely suspended
+ * (ctrl-z in a node shell) answers none, and `ws` ends a connection on which it cannot get its answers out.
+ */
+export class Streams {
+  readonly #services: Services;
+  readonly #consoles: ConsoleHub;
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_MESSAGE,
+    perMessageDeflate: false,
+  });
+  readonly #routes: ReadonlyMap<string, Serve>;
+  readonly #heartbeat: NodeJS.Timeout;
+
+  constructor(services: Services, { heartbeat = 30_000 }: StreamOptions) {
+    this.#services = services;
+    this.#heartbeat = setInterval(() => this.#beat(), heartbeat).unref();
+    this.#consoles = new ConsoleHub();
+    this.#routes = new Map<string, Serve>([
+      [streams.tcp.path, (...args) => this.#tcp(...args)],
+      [streams.console.path, (...args) => this.#console(...args)],
+      [streams.imageShell.path, (...args) => this.#imageShell(...args)],
+    ]);
+  }
+
+  /** Takes over the connection of an upgrade request. */
+  upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): void {
+    const url = new URL(request.url ?? '/', 'http://walt');
+    const serve = this.#routes.get(url.pathname);
+    if (serve === undefined) {
+      connection.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+      return;
+    }
+    this.#server.handleUpgrade(request, connection, head, (socket) => {
+      // A broken message ends the WebSocket; `close` follows and is what the streams act on.
+      socket.on('error', (error) => this.#services.log.warn('stream broke', { error: error.message }));
+      // Whatever the client sends is kept in the kernel until the stream behind is there.
+      socket.pause();
+      this.#run(serve, socket, bearerToken(request), url);
+    });
+  }
+
+  close(): void {
+    clearInterval(this.#heartbeat);
+    for (const socket of this.#server.clients) socket.terminate();
+    this.#consoles.close();
+  }
+
+  #beat(): void {
+    for (const socket of this.#server.clients) {
+      if (socket.readyState === socket.OPEN) socket.pong();
+    }
+  }
+
+  async #run(serve: Serve, socket: WebSocket, token: string | undefined, url: URL): Promise<void> {
+    try {
+      const caller = await this.#services.identity.caller(token);
+      const last = await serve(socket, caller, url);
+      if (last !== undefined) sendFrame(socket, last);
+    } catch (thrown) {
+      if (socket.readyState !== socket.OPEN) return;
+      const { code, message, data } = toApiError(thrown, this.#services.log);
+      sendFrame(socket, { type: 'error', code, message, hint: data.hint });
+    } finally {
+      // A paused WebSocket would never see the client's closing frame.
+      socket.resume();
+      socket.close(1000);
+    }
+  }
+
+  async #tcp(socket: WebSocket, caller: Caller, url: URL): Promise<undefined> {
+    const { node: name, port } = parseQuery(streams.tcp.query, url);
+    const node = await this.#services.nodes.find(name);
+    requireNodeAccess(caller, node);
+    await serveTcp(socket, node, port);
+  }
+
+  async #console(socket: WebSocket, caller: Caller, url: URL): Promise<undefined> {
+    const node = await this.#services.nodes.find(parseQuery(streams.console.query, url).node);
+    requireNodeAccess(caller, node);
+    await this.#consoles.serve(socket, node, await this.#services.nodes.console(node.id));
+  }
+
+  async #imageShell(socket: WebSocket, caller: Caller, url: URL): Promise<ServerFrame | undefined> {
+    const { session, ...size } = parseQuery(streams.imageShell.query, url);
+    const { shells } = this.#services.images;
+    requireSessionUser(caller, await shells.get(session));
+    return await serveTerminal(socket, await shells.attach(session, size), this.#services.log);
+  }
+}
+
+function sendFrame(socket: WebSocket, frame: ServerFrame): void {
+  if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(frame));
+}

@@ -1,0 +1,208 @@
+/** Nodes and images in memory, as far as the API's tests need them. */
+import { createHash } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
+import { type Duplex, duplexPair, Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import type { Progress } from '@walt/contract';
+import { UserError } from '../platform/index.ts';
+import type {
+  ImageRecord,
+  ImageService,
+  ImageTarget,
+  NodeEndpoint,
+  NodeService,
+  SessionRecord,
+  ShellService,
+  Terminal,
+  TerminalSize,
+} from './services.ts';
+
+async function unused(): Promise<never> {
+  throw new Error('not part of these tests');
+}
+
+export class MemoryNodes implements NodeService {
+  readonly endpoints = new Map<string, NodeEndpoint>();
+  readonly consoles = new Map<number, { socket: string; log: string }>();
+  /** Node names by `owner/name` of the image. */
+  booting = new Map<string, string[]>();
+  list: NodeService['list'] = async () => [];
+  wait: NodeService['wait'] = unused;
+  ping: NodeService['ping'] = unused;
+  create: NodeService['create'] = unused;
+  remove = unused;
+  boot = unused;
+  reboot = unused;
+  acquire = unused;
+  release = unused;
+  rename = unused;
+
+  add(name: string, node: Partial<NodeEndpoint> = {}): NodeEndpoint {
+    const id = this.endpoints.size + 1;
+    const full = {
+      id,
+      name,
+      ip: '127.0.0.1',
+      owner: null,
+      state: 'booted',
+      type: 'virtual',
+      ...node,
+    } as const;
+    this.endpoints.set(name, full);
+    return full;
+  }
+
+  async find(name: string): Promise<NodeEndpoint> {
+    const node = this.endpoints.get(name);
+    if (!node) throw new UserError('NOT_FOUND', `There is no node ${name}.`, 'See walt node show --all.');
+    return node;
+  }
+
+  nodesByImage = async () => this.booting;
+  outdated = async (image: string) => this.booting.get(image) ?? [];
+
+  async console(id: number) {
+    const found = this.consoles.get(id);
+    if (!found)
+      throw new UserError('UNAVAILABLE', 'This node has no console.', 'Only virtual nodes have one.');
+    return found;
+  }
+}
+
+export class MemoryImages implements ImageService {
+  readonly records: ImageRecord[] = [];
+  readonly shells = new MemoryShells(this);
+  /** What was written, by full name. */
+  readonly written = new Map<string, Buffer>();
+  failWrites = false;
+
+  add(owner: string, name: string): ImageRecord {
+    const digest = `sha256:${createHash('sha256').update(`${owner}/${name}`).digest('hex')}`;
+    const record: ImageRecord = {
+      owner,
+      name,
+      digest,
+      architecture: 'amd64',
+      created: 1,
+      size: 1,
+      layers: ['sha256:1', 'sha256:2'],
+      kernel: '6.1.0',
+      bootPlan: 'volumes',
+      models: ['pc-x86-64'],
+    };
+    this.records.push(record);
+    return record;
+  }
+
+  list = async (owner?: string) =>
+    this.records.filter((image) => owner === undefined || image.owner === owner);
+
+  async get(owner: string, name: string): Promise<ImageRecord> {
+    const found = this.records.find((image) => image.owner === owner && image.name === name);
+    if (!found)
+      throw new UserError('NOT_FOUND', `There is no image ${owner}/${name}.`, 'See walt image show --all.');
+    return found;
+  }
+
+  async duplicate(_user: string, image: ImageRecord, target: ImageTarget): Promise<ImageRecord> {
+    const copy = { ...image, ...target };
+    this.records.push(copy);
+    return copy;
+  }
+
+  async rename(_user: string, image: ImageRecord, name: string): Promise<ImageRecord> {
+    image.name = name;
+    return image;
+  }
+
+  async remove(_user: string, image: ImageRecord): Promise<void> {
+    this.records.splice(this.records.indexOf(image), 1);
+  }
+
+  async *makeDefault(): AsyncGenerator<Progress, { image: ImageRecord; made: boolean }> {
+    yield { type: 'progress', step: 'Unpacking packages', done: 1, total: 2, unit: 'percent' };
+    return { image: this.add('waltplatform', 'pc-x86-64-default'), made: true };
+  }
+
+  async readFiles(image: ImageRecord, path: string): Promise<Readable> {
+    if (path === '/missing')
+      throw new UserError('NOT_FOUND', `There is no ${path} in ${image.name}.`, 'Look.');
+    return Readable.from([Buffer.from(`tar of ${path}`)]);
+  }
+
+  async writeFiles(_user: string, image: ImageRecord, path: string, tar: Readable): Promise<ImageRecord> {
+    if (this.failWrites) {
+      tar.destroy();
+      throw new UserError('UNAVAILABLE', 'The disk is full.', 'Remove something.');
+    }
+    this.written.set(`${image.owner}/${image.name}${path}`, await buffer(tar));
+    return image;
+  }
+}
+
+class MemoryShells implements ShellService {
+  readonly sessions = new Map<string, SessionRecord>();
+  readonly sizes: TerminalSize[] = [];
+  /** The shell's side of the terminal, of each attachment. */
+  readonly attached: { shell: Duplex; exit: (status: number) => void; detached: Promise<unknown> }[] = [];
+  readonly #images: MemoryImages;
+  readonly #arrivals = new EventEmitter();
+  #awaited = 0;
+
+  constructor(images: MemoryImages) {
+    this.#images = images;
+  }
+
+  list = async () => [...this.sessions.values()];
+
+  async get(id: string): Promise<SessionRecord> {
+    const found = this.sessions.get(id);
+    if (!found) throw new UserError('NOT_FOUND', `There is no session ${id}.`, 'Open one.');
+    return found;
+  }
+
+  async open(user: string, { owner, name, architecture }: ImageRecord): Promise<SessionRecord> {
+    const id = (this.sessions.size + 1).toString(16).padStart(16, '0');
+    const session: SessionRecord = {
+      ...{ id, user, image: `${owner}/${name}`, architecture },
+      ...{ emulated: false, state: 'running', attached: false, opened: 1 },
+    };
+    this.sessions.set(id, session);
+    return session;
+  }
+
+  /** Resolves when the next client attaches, or at once when one has that was not waited for. */
+  async attachment(): Promise<void> {
+    while (this.attached.length === this.#awaited) await once(this.#arrivals, 'attached');
+    this.#awaited++;
+  }
+
+  changes = async () => ({ added: 1, modified: 0, deleted: 0, sample: ['A /root/x'] });
+
+  async *save(user: string, id: string, { owner, name }: ImageTarget) {
+    yield { type: 'progress', step: `Saving for ${user}` } as const;
+    this.sessions.delete(id);
+    return {
+      image: await this.#images.get(owner, name).catch(() => this.#images.add(owner, name)),
+      changed: true,
+    };
+  }
+
+  async discard(id: string): Promise<void> {
+    this.sessions.delete(id);
+  }
+
+  async attach(_id: string, size: TerminalSize): Promise<Terminal> {
+    this.sizes.push(size);
+    const [stream, shell] = duplexPair();
+    const { promise: exited, resolve } = Promise.withResolvers<number>();
+    const detached = once(stream, 'close');
+    const exit = (status: number) => {
+      shell.end();
+      resolve(status);
+    };
+    this.attached.push({ shell, exit, detached });
+    this.#arrivals.emit('attached');
+    return { stream, exited, resize: async (to) => void this.sizes.push(to) };
+  }
+}

@@ -1,0 +1,127 @@
+/** The server: wires the parts, serves until SIGTERM. Runs inside the platform's network namespace (see admin.ts). */
+import { mkdir } from 'node:fs/promises';
+import packageFile from '../../../package.json' with { type: 'json' };
+import { Identity, SshAuthority } from './access/index.ts';
+import { listen, type Services } from './api/index.ts';
+import { ensurePlatformVolume, NodeHttp, prepareBootFiles, sweepBootFiles } from './boot/index.ts';
+import { Images } from './images/index.ts';
+import { Network } from './network/index.ts';
+import { createDirectory, createNodes, findAccelerator } from './nodes/index.ts';
+import {
+  type Config,
+  createLog,
+  isUserError,
+  loadConfig,
+  openDatabase,
+  Programs,
+  platformPaths,
+} from './platform/index.ts';
+
+const log = createLog('server');
+
+/** Brings the platform up, adopting what an earlier server left running. Answers how to end it; the rest lives on. */
+async function serve(config: Config): Promise<() => Promise<void>> {
+  const startedAt = Date.now();
+  const paths = platformPaths(config);
+  await mkdir(paths.state, { recursive: true, mode: 0o711 });
+  await mkdir(paths.runtime, { recursive: true, mode: 0o755 });
+
+  const database = await openDatabase(paths.database);
+  const programs = new Programs(paths, createLog('programs'));
+  const [network, platformVolume, ssh, accelerator] = await Promise.all([
+    Network.open(config, paths, programs),
+    ensurePlatformVolume(paths),
+    SshAuthority.open(paths),
+    findAccelerator(paths, log),
+  ]);
+  await sweepBootFiles(paths);
+  const images = await Images.open({
+    config,
+    paths,
+    database,
+    prepareBoot: (image) => prepareBootFiles(image, paths),
+    log: createLog('images'),
+  });
+  const nodes = await createNodes({
+    database,
+    network,
+    programs,
+    paths,
+    ssh,
+    images,
+    accelerator,
+    log: createLog('nodes'),
+  });
+
+  const nodeHttp = new NodeHttp(
+    createDirectory({ ...nodes, ssh, network, platformVolume, log: createLog('boot') }),
+    paths,
+  );
+  await nodeHttp.listen(network.server, 80);
+  await nodes.reconciler.reconcile();
+  nodes.reconciler.start();
+
+  const services: Services = {
+    identity: await Identity.open({ paths, database }),
+    ssh,
+    nodes: nodes.service,
+    images,
+    devices: async () => {
+      const all = await nodes.store.all();
+      return [
+        { name: 'walt-server', ip: network.server, mac: null, type: 'server' },
+        ...all.map(({ name, ip, mac, type }) => ({ name, ip, mac, type: `node (${type})` })),
+      ];
+    },
+    status: async () => ({
+      version: packageFile.version,
+      uptime: Math.round((Date.now() - startedAt) / 1000),
+      configFile: config.file,
+      stateFolder: config.state,
+      namespace: config.network.namespace,
+      network: { subnet: config.network.subnet, server: network.server },
+      accelerator,
+      memory: process.memoryUsage.rss(),
+      programs: programs.status(),
+    }),
+    log: createLog('api'),
+  };
+  const api = await listen(services, paths);
+  log.info('serving', { socket: paths.socket, namespace: config.network.namespace });
+
+  return async () => {
+    await api.close();
+    await nodes.reconciler.stop();
+    nodes.agents.close();
+    nodes.machines.close();
+    await nodeHttp.close();
+    await images.close();
+    programs.close();
+    await database.destroy();
+  };
+}
+
+try {
+  const stop = await serve(await loadConfig());
+  const end = (signal: string) => {
+    log.info('stopping', { signal });
+    // Whatever hangs, the end comes: nodes and programs live on anyway.
+    setTimeout(() => process.exit(0), 4000).unref();
+    stop().then(
+      () => process.exit(0),
+      (error) => {
+        log.error('cannot stop cleanly', { error: String(error) });
+        process.exit(1);
+      },
+    );
+  };
+  process.once('SIGTERM', end);
+  process.once('SIGINT', end);
+} catch (error) {
+  if (isUserError(error)) process.stderr.write(`walt-server: ${error.message}\n  → ${error.hint}\n`);
+  else
+    log.error('cannot start', {
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
+  process.exit(1);
+}
