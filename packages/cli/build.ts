@@ -1,0 +1,56 @@
+/**
+ * Bundles the client into `dist/walt`: one small entry, and chunks of which a command loads only those that it needs. Takes
+ * half a second. A running `walt` is not disturbed: the new folder takes the old one's place as a whole.
+ */
+import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+const SOURCES = import.meta.dirname;
+const REPOSITORY = join(SOURCES, '../..');
+
+/** `checkout` gets the folder `dist/walt`; it is this repository but in tests. */
+export async function buildClient(checkout: string): Promise<void> {
+  const target = join(checkout, 'dist/walt');
+  const fresh = `${target}.new-${process.pid}`;
+  const old = `${target}.old-${process.pid}`;
+  try {
+    mkdirSync(fresh, { recursive: true });
+    await bundle(fresh);
+    moveIfPresent(target, old);
+    renameSync(fresh, target);
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+    rmSync(old, { recursive: true, force: true });
+  }
+}
+
+async function bundle(folder: string): Promise<void> {
+  const { version } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8'));
+  await build({
+    absWorkingDir: SOURCES,
+    entryPoints: { main: 'src/main.ts' },
+    outdir: folder,
+    bundle: true,
+    format: 'esm',
+    splitting: true,
+    platform: 'node',
+    target: 'node26',
+    chunkNames: 'chunks/[name]-[hash]',
+    define: { WALT_VERSION: JSON.stringify(version) },
+    inject: ['src/no-form-data.ts'],
+    // CommonJS packages (ws, tar-stream) ask for built-in modules at run time.
+    banner: { js: "const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);" },
+    logLevel: 'warning',
+  });
+}
+
+function moveIfPresent(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  }
+}
+
+if (import.meta.main) await buildClient(REPOSITORY);

@@ -1,0 +1,108 @@
+/** From the words of a command line to the one command that it means, and from a failure to its text. */
+import type { Command } from 'commander';
+import { type CommandEntry, categories, plumbing, singles } from './categories.ts';
+import { describeFailure, renderFailure, UsageError } from './errors.ts';
+import { nearest } from './near.ts';
+import { paintOutput } from './output.ts';
+
+declare const WALT_VERSION: string;
+
+/** Runs one command line; answers the exit status unless the command has set `process.exitCode` itself. */
+export async function main(words: readonly string[]): Promise<void> {
+  try {
+    await dispatch(words);
+  } catch (error) {
+    const failure = describeFailure(error);
+    process.stderr.write(renderFailure(failure, wantsJson(words)));
+    process.exitCode = failure.status;
+  }
+}
+
+/** Failures are data too when the command prints data. Words behind `--` or of a remote command are not ours. */
+function wantsJson(words: readonly string[]): boolean {
+  const end = words.indexOf('--');
+  const own = end === -1 ? words : words.slice(0, end);
+  const flag = own.indexOf('--json');
+  if (flag === -1) return false;
+  const firstArgument = own.findIndex((word, index) => index > 1 && !word.startsWith('-'));
+  return !(own[0] === 'node' && own[1] === 'run') || firstArgument === -1 || flag < firstArgument;
+}
+
+async function dispatch(words: readonly string[]): Promise<void> {
+  const [first, second] = words;
+  if (first === '--version') return write(`walt ${WALT_VERSION}\n`);
+  if (first === undefined || first === '--help' || first === '-h') {
+    const { mainHelp } = await import('./usage.ts');
+    write(mainHelp(paintOutput()));
+    if (first === undefined) process.exitCode = 1;
+    return;
+  }
+  const single = own(singles, first) ?? own(plumbing, first);
+  if (single) return runCommand(single, `walt ${first}`, words.slice(1));
+  const category = own(categories, first);
+  if (!category) throw unknownWord('category', first, [...Object.keys(categories), ...Object.keys(singles)]);
+  if (first === 'help' && second === undefined) return dispatch(['help', 'show']);
+  if (second === undefined || second === '--help' || second === '-h') {
+    const { categoryHelp } = await import('./usage.ts');
+    write(categoryHelp(first, category, paintOutput()));
+    if (second === undefined) process.exitCode = 1;
+    return;
+  }
+  const entry = own(category.commands, second);
+  if (!entry)
+    throw unknownWord(`command of \`walt ${first}\``, second, Object.keys(category.commands), first);
+  await runCommand(entry, `walt ${first} ${second}`, words.slice(2));
+}
+
+/** Never an inherited property: `walt constructor` is no command. */
+function own<T>(table: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
+}
+
+function unknownWord(what: string, word: string, known: string[], category?: string): UsageError {
+  const guess = nearest(word, known);
+  const before = category === undefined ? 'walt' : `walt ${category}`;
+  return new UsageError(
+    `There is no ${what} named "${word}".`,
+    guess === undefined ? `\`${before} --help\` lists them.` : `Did you mean \`${before} ${guess}\`?`,
+  );
+}
+
+async function runCommand(entry: CommandEntry, name: string, words: readonly string[]): Promise<void> {
+  const command = (await entry.load()).command();
+  prepare(command, name, entry.summary);
+  try {
+    await command.parseAsync(words, { from: 'user' });
+  } catch (error) {
+    if (!isCommanderError(error)) throw error;
+    if (error.exitCode === 0) return;
+    throw new UsageError(
+      sentence(error.message.replace(/^error: /, '')),
+      `\`${name} --help\` tells how it is used.`,
+    );
+  }
+}
+
+function prepare(command: Command, name: string, summary: string): void {
+  command.name(name).helpOption('-h, --help', 'show this help').exitOverride();
+  if (command.description() === '') command.description(`${sentence(summary)}`);
+  command.configureOutput({ writeErr: () => {}, outputError: () => {} });
+}
+
+function isCommanderError(error: unknown): error is Error & { exitCode: number } {
+  return (
+    error instanceof Error &&
+    'exitCode' in error &&
+    'code' in error &&
+    String(error.code).startsWith('commander.')
+  );
+}
+
+function sentence(text: string): string {
+  const start = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.?!)]$/.test(start) ? start : `${start}.`;
+}
+
+function write(text: string): void {
+  process.stdout.write(text);
+}

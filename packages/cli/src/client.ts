@@ -1,0 +1,31 @@
+/** The typed client of the contract, on the server's Unix socket. */
+import { createORPCClient } from '@orpc/client';
+import { StandardRPCLink } from '@orpc/client/standard';
+import type { Client, RPC_PREFIX } from '@walt/contract';
+import { type KnownCredentials, openCredentials } from './credentials.ts';
+import { serverFolder, socketPath } from './paths.ts';
+import { type Credentials, SocketLinkClient } from './transport.ts';
+
+export interface Connection {
+  client: Client;
+  credentials: KnownCredentials;
+  socket: string;
+}
+
+// A value import of the contract would load zod: 30 ms. The type keeps both in step.
+const prefix: typeof RPC_PREFIX = '/rpc';
+
+/** Opens no connection yet: the first call does. */
+export function connect(): Connection {
+  const socket = socketPath();
+  const auth = makeClient(socket).auth;
+  const credentials = openCredentials(auth, serverFolder());
+  return { client: makeClient(socket, credentials), credentials, socket };
+}
+
+function makeClient(socket: string, credentials?: Credentials): Client {
+  const link = new StandardRPCLink(new SocketLinkClient(socket, credentials), {
+    url: `http://walt${prefix}`,
+  });
+  return createORPCClient<Client>(link);
+}

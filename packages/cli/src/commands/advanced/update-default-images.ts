@@ -1,0 +1,36 @@
+import type { Architecture } from '@walt/contract';
+import { Command, Option } from 'commander';
+import { connect } from '../../client.ts';
+import { shortDigest } from '../../human.ts';
+import { jsonOption } from '../../options.ts';
+import { print, printJson } from '../../output.ts';
+import { follow } from '../../progress.ts';
+
+const ARCHITECTURES: Architecture[] = ['amd64', 'arm64', 'armhf', 'i386'];
+
+interface Options {
+  arch?: Architecture;
+  ifMissing?: true;
+  json?: true;
+}
+
+export function command(): Command {
+  return new Command()
+    .addOption(
+      new Option('--arch <architecture>', "CPU of the image (default: the server's)").choices(ARCHITECTURES),
+    )
+    .option('--if-missing', 'only when there is none yet')
+    .addOption(jsonOption())
+    .description('Make the default image anew from current Debian packages. Takes some minutes.')
+    .action(async ({ arch, ifMissing, json }: Options) => {
+      const events = connect().client.image.makeDefault({
+        renew: ifMissing !== true,
+        ...(arch !== undefined && { architecture: arch }),
+      });
+      const result = await follow(events);
+      if (json) return printJson(result);
+      print(
+        `${result.image} ${result.made ? 'is made' : 'is there already'} (${shortDigest(result.digest)}).`,
+      );
+    });
+}

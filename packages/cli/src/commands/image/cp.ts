@@ -1,0 +1,35 @@
+import { Command, Option } from 'commander';
+import { connect } from '../../client.ts';
+import { UsageError } from '../../errors.ts';
+import { shortDigest } from '../../human.ts';
+import { copyFromImage } from '../../image-copy/from-image.ts';
+import { copyToImage } from '../../image-copy/to-image.ts';
+import { print } from '../../output.ts';
+import { offerReboot } from '../../reboot-offer.ts';
+import { parseImageLocation } from '../../ssh/locations.ts';
+
+export function command(): Command {
+  return new Command()
+    .argument('<source>', 'file or folder: PATH here, or IMAGE:/PATH')
+    .argument('<destination>', 'PATH here, or IMAGE:/PATH; an existing folder takes the copy into it')
+    .addOption(new Option('-r, --recursive', 'always on').hideHelp())
+    .description(
+      'Copy a file, or a folder with all that it contains, into an image or out of one.\n' +
+        'FOLDER/. stands for what the folder contains. Copying into an image makes a new version of it.',
+    )
+    .action(async (from: string, to: string) => {
+      const [source, destination] = [parseImageLocation(from), parseImageLocation(to)];
+      if ((source.remote === undefined) === (destination.remote === undefined)) {
+        throw new UsageError('Exactly one side must be in an image.', 'Write IMAGE:/PATH for that side.');
+      }
+      const connection = connect();
+      if (source.remote !== undefined) {
+        return copyFromImage(connection, { image: source.remote, path: source.path }, destination.path);
+      }
+      if (destination.remote === undefined) return;
+      const place = { image: destination.remote, path: destination.path };
+      const written = await copyToImage(connection, source.path, place);
+      print(`${written.image} is saved (${shortDigest(written.digest)}).`);
+      await offerReboot(connection.client, written.nodes);
+    });
+}

@@ -1,0 +1,49 @@
+import { Command, Option } from 'commander';
+import { connect } from '../../client.ts';
+import { UsageError } from '../../errors.ts';
+import { shortDigest } from '../../human.ts';
+import { BOOTED_IMAGE, copyToBootedImage } from '../../image-copy/node-to-image.ts';
+import { print } from '../../output.ts';
+import { offerReboot } from '../../reboot-offer.ts';
+import { reachNode } from '../../ssh/access.ts';
+import { sshFiles } from '../../ssh/files.ts';
+import { type Location, parseLocation } from '../../ssh/locations.ts';
+import { runOnTerminal } from '../../ssh/spawn.ts';
+
+export function command(): Command {
+  return new Command()
+    .argument('<source>', 'file or folder: PATH here, or NODE:PATH')
+    .argument(
+      '<destination>',
+      `PATH here, NODE:PATH, or "${BOOTED_IMAGE}"; an existing folder takes the copy into it`,
+    )
+    .addOption(new Option('-r, --recursive', 'always on').hideHelp())
+    .description(
+      'Copy a file, or a folder with all that it contains, to a node, from a node, or between nodes.\n' +
+        `NODE:/PATH ${BOOTED_IMAGE} copies it to the same place in the image that the node boots, as a new version.`,
+    )
+    .action(async (from: string, to: string) => {
+      const [source, destination] = [from, to].map(parseLocation) as [Location, Location];
+      if (source.remote !== undefined && to === BOOTED_IMAGE) {
+        const connection = connect();
+        const written = await copyToBootedImage(connection, source.remote, source.path);
+        print(`${written.image} is saved (${shortDigest(written.digest)}).`);
+        return offerReboot(connection.client, written.nodes);
+      }
+      const remotes = [source, destination].flatMap(({ remote }) => (remote === undefined ? [] : [remote]));
+      if (remotes.length === 0) {
+        throw new UsageError('Neither side is on a node.', 'Write NODE:PATH for the side that is.');
+      }
+      const { client } = connect();
+      for (const remote of new Set(remotes)) await reachNode(client, remote);
+      // -3: from node to node through this machine, since nodes hold no key of the user.
+      const args = ['-F', sshFiles().config, '-r', '-p', '-3', '--', scpWord(source), scpWord(destination)];
+      process.exitCode = (await runOnTerminal('scp', args)) === 0 ? 0 : 1;
+    });
+}
+
+/** A location such that scp reads it as we did. */
+function scpWord({ remote, path }: Location): string {
+  if (remote !== undefined) return `${remote}:${path}`;
+  return path.startsWith('/') ? path : `./${path}`;
+}

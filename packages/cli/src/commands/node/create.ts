@@ -1,0 +1,37 @@
+import { Command } from 'commander';
+import { connect } from '../../client.ts';
+import { waitForNodes } from '../../node-wait.ts';
+import { jsonOption, memorySize, wholeNumber } from '../../options.ts';
+import { print, printJson } from '../../output.ts';
+
+interface Options {
+  image?: string;
+  cpuCores?: number;
+  ram?: number;
+  wait?: true;
+  json?: true;
+}
+
+export function command(): Command {
+  return new Command()
+    .argument('<name>', 'name of the new node: lower-case letters, digits and dashes')
+    .option('--image <image>', 'image that it boots (default: the default image, copied into your set)')
+    .option('--cpu-cores <number>', 'number of its CPU cores', wholeNumber(1))
+    .option('--ram <size>', 'its memory, as 512M or 2G', memorySize)
+    .option('--wait', 'wait until it has booted')
+    .addOption(jsonOption())
+    .action(async (name: string, { image, cpuCores, ram, wait, json }: Options) => {
+      const { client } = connect();
+      const node = await client.node.create({
+        name,
+        ...(image !== undefined && { image }),
+        ...(cpuCores !== undefined && { cpuCores }),
+        ...(ram !== undefined && { ramMiB: ram }),
+      });
+      if (!json) print(`${node.name} is made and boots ${node.image}.`);
+      if (wait) await waitForNodes(client, node.name);
+      if (json) return printJson(node);
+      if (wait) print(`${node.name} has booted: \`walt node shell ${node.name}\` opens a shell on it.`);
+      else print(`\`walt node wait ${node.name}\` ends when it has booted.`);
+    });
+}

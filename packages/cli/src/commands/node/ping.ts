@@ -1,0 +1,17 @@
+import { Command } from 'commander';
+import { connect } from '../../client.ts';
+import { wholeNumber } from '../../options.ts';
+import { print } from '../../output.ts';
+
+export function command(): Command {
+  return new Command()
+    .argument('<node>', 'name of the node')
+    .option('-c, --count <number>', 'how many packets to send', wholeNumber(1), 4)
+    .description('Check that a node answers: the server sends it ICMP echo requests.')
+    .action(async (name: string, { count }: { count: number }) => {
+      for await (const event of await connect().client.node.ping({ name, count })) {
+        if (event.type === 'line') print(event.line);
+        else process.exitCode = event.status;
+      }
+    });
+}

@@ -1,0 +1,26 @@
+import { Command } from 'commander';
+import { connect } from '../../client.ts';
+import { confirming, type YesOption } from '../../confirm.ts';
+import { conjugate, nameList } from '../../human.ts';
+import { jsonOption, SET, yesOption } from '../../options.ts';
+import { print, printJson } from '../../output.ts';
+
+interface Options extends YesOption {
+  hard?: true;
+  json?: true;
+}
+
+export function command(): Command {
+  return new Command()
+    .argument('<set>', SET)
+    .option('--hard', 'cut the power, do not ask the node')
+    .addOption(yesOption())
+    .addOption(jsonOption())
+    .action(async (set: string, options: Options) => {
+      const { client } = connect();
+      const hard = options.hard === true;
+      const { nodes } = await confirming(options, (yes) => client.node.reboot({ set, hard, yes }));
+      if (options.json) return printJson({ nodes });
+      print(`${nameList(nodes)} ${conjugate(nodes, 'reboots', 'reboot')}.`);
+    });
+}

@@ -1,0 +1,19 @@
+import { Command } from 'commander';
+import { connect } from '../../client.ts';
+import { confirming, type YesOption } from '../../confirm.ts';
+import { jsonOption, yesOption } from '../../options.ts';
+import { print, printJson } from '../../output.ts';
+
+export function command(): Command {
+  return new Command()
+    .argument('<node>', 'its name now')
+    .argument('<new-name>', 'its new name')
+    .addOption(yesOption())
+    .addOption(jsonOption())
+    .action(async (name: string, newName: string, options: YesOption & { json?: true }) => {
+      const { client } = connect();
+      const node = await confirming(options, (yes) => client.node.rename({ name, newName, yes }));
+      if (options.json) return printJson(node);
+      print(`${name} is called ${node.name} now.`);
+    });
+}

@@ -1,0 +1,26 @@
+import { Command } from 'commander';
+import { connect } from '../../client.ts';
+import { renderNodes } from '../../node-table.ts';
+import { jsonOption } from '../../options.ts';
+import { paintOutput, print, printJson, printLines } from '../../output.ts';
+
+interface Options {
+  all?: true;
+  namesOnly?: true;
+  json?: true;
+}
+
+export function command(): Command {
+  return new Command()
+    .option('--all', 'also free nodes, and those of other users')
+    .option('--names-only', 'one name per line, nothing else')
+    .addOption(jsonOption())
+    .action(async (options: Options) => {
+      const { client, credentials } = connect();
+      const nodes = await client.node.list({ set: options.all ? 'all-nodes' : 'my-nodes' });
+      if (options.json) return printJson(nodes);
+      if (options.namesOnly) return printLines(nodes.map(({ name }) => name));
+      const user = await credentials.user();
+      print(renderNodes(nodes, { user, all: options.all === true, paint: paintOutput() }));
+    });
+}

@@ -1,0 +1,19 @@
+import { Command } from 'commander';
+import { connect } from '../client.ts';
+import { print } from '../output.ts';
+import { thisWalt } from '../ssh/access.ts';
+import { renderStanza } from '../ssh/config.ts';
+import { sshFiles } from '../ssh/files.ts';
+import { ensureKey } from '../ssh/key.ts';
+
+export function command(): Command {
+  return new Command()
+    .description('Print what OpenSSH needs to reach nodes by name; its first lines tell where to put it.')
+    .action(async () => {
+      const nodes = await connect().client.node.list({ set: 'all-nodes' });
+      const files = sshFiles();
+      await ensureKey(files);
+      const names = nodes.map((node) => node.name);
+      print(renderStanza(names, files, thisWalt()));
+    });
+}

@@ -1,0 +1,57 @@
+/** Local files into an image. */
+import { lstat, stat } from 'node:fs/promises';
+import type { Connection } from '../client.ts';
+import { AbortError, hasCode } from '../errors.ts';
+import { remark } from '../output.ts';
+import { openDisplay } from '../progress.ts';
+import { landing, meansContent } from './destination.ts';
+import { type ImagePlace, type ImageWritten, kindInImage, writeToImage } from './image-files.ts';
+import { packPath } from './pack-folder.ts';
+
+export async function copyToImage(
+  connection: Connection,
+  source: string,
+  destination: ImagePlace,
+): Promise<ImageWritten> {
+  const isFolder = await isLocalFolder(source);
+  const there = await kindInImage(connection, destination);
+  if (there !== undefined && there !== 'directory' && isFolder) {
+    throw new AbortError(
+      'CONFLICT',
+      `${destination.path} is a file in ${destination.image}, and ${source} is a folder.`,
+      'Name another destination.',
+    );
+  }
+  const place = landing(source, destination.path, there === 'directory');
+  const folder: ImagePlace = { image: destination.image, path: place.folder };
+  if (there === undefined) await requireFolder(connection, folder);
+  using display = openDisplay();
+  const step = `Copying ${source} into ${destination.image}`;
+  display.show({ type: 'progress', step });
+  const tar = packPath(source, {
+    name: meansContent(source) && there === 'directory' ? undefined : place.name,
+    onBytes: (done) => display.show({ type: 'progress', step, done, unit: 'bytes' }),
+    onSkipped: (path) => remark(`Left out ${path}: it is neither file, folder nor link.`),
+  });
+  return await writeToImage(connection, folder, tar);
+}
+
+/** Asked beforehand: a refusal that comes while megabytes are under way reaches the user as a broken connection. */
+export async function requireFolder(connection: Connection, folder: ImagePlace): Promise<void> {
+  if ((await kindInImage(connection, folder)) === 'directory') return;
+  throw new AbortError(
+    'NOT_FOUND',
+    `There is no folder ${folder.path} in ${folder.image}.`,
+    'Name an existing folder, or make it first in `walt image shell`.',
+  );
+}
+
+/** A link to a folder counts as a link, unless its content is asked for by `/.` or `/`. Throws NOT_FOUND. */
+async function isLocalFolder(source: string): Promise<boolean> {
+  try {
+    return (await (/\/\.?$/.test(source) ? stat(source) : lstat(source))).isDirectory();
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT') && !hasCode(error, 'ENOTDIR')) throw error;
+    throw new AbortError('NOT_FOUND', `There is no ${source} on this machine.`, 'Check the path.');
+  }
+}

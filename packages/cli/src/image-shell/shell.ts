@@ -1,0 +1,77 @@
+/** `walt image shell`: which session to take, the shell itself, what becomes of the changes. */
+import type { ShellSession } from '@walt/contract';
+import { attach } from '../attach.ts';
+import type { Connection } from '../client.ts';
+import type { YesOption } from '../confirm.ts';
+import { AbortError } from '../errors.ts';
+import { paintRemarks, remark } from '../output.ts';
+import { ByteStream } from '../stream.ts';
+import { terminalSize } from '../terminal.ts';
+import { concludeSession, type Decision } from './conclude.ts';
+import { chooseForWaiting } from './waiting.ts';
+
+export interface ShellOptions extends YesOption {
+  resume: boolean;
+  /** Made in advance, by an option; undefined: ask. */
+  decision: Decision | undefined;
+}
+
+export async function shellOnImage(
+  connection: Connection,
+  image: string,
+  options: ShellOptions,
+): Promise<void> {
+  const { client } = connection;
+  const [waiting] = await client.image.shell.list({ image });
+  if (waiting === undefined) {
+    if (options.resume) {
+      throw new AbortError(
+        'NOT_FOUND',
+        `No session waits on ${image}.`,
+        `\`walt image shell ${image}\` opens one.`,
+      );
+    }
+    const session = await client.image.shell.open({ image });
+    return enter(connection, image, session, options);
+  }
+  const choice = await chooseForWaiting(waiting, image, options);
+  switch (choice) {
+    case 'resume':
+      return enter(connection, image, waiting, options);
+    case 'save':
+      // Chosen from the menu: the name is asked for.
+      return concludeSession(connection, image, waiting, options);
+    case 'discard':
+      return concludeSession(connection, image, waiting, { ...options, decision: { what: 'discard' } });
+    case 'leave':
+      remark(`The session on ${image} goes on waiting.`);
+  }
+}
+
+async function enter(
+  connection: Connection,
+  image: string,
+  session: ShellSession,
+  options: ShellOptions,
+): Promise<void> {
+  if (session.emulated) remark(emulationNote(image, session));
+  const end = await attach({
+    open: (handlers) =>
+      new ByteStream(connection, '/stream/image-shell', { session: session.id, ...terminalSize() }, handlers),
+    resize: true,
+    piped: process.stdin.isTTY !== true,
+  });
+  if (end.how !== 'exit') {
+    throw new AbortError(
+      'UNAVAILABLE',
+      `The connection to the shell on ${image} was lost; the session waits, with all its changes.`,
+      `\`walt image shell ${image}\` goes on with it.`,
+    );
+  }
+  await concludeSession(connection, image, session, options);
+}
+
+function emulationNote(image: string, { architecture }: ShellSession): string {
+  const text = `${image} is an ${architecture} image: its programs run under emulation, slowly.`;
+  return process.stderr.isTTY ? paintRemarks()(text, 'yellow') : text;
+}

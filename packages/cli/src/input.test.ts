@@ -1,0 +1,146 @@
+/** Table tests of the pure parts that read what users type. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { nodeSets } from './completion-values.ts';
+import { escapeParser } from './escape.ts';
+import { landing, renameEntry } from './image-copy/destination.ts';
+import { renderChanges } from './image-shell/changes.ts';
+import { duration, memorySize, wholeNumber } from './options.ts';
+import { parseImageLocation, parseLocation } from './ssh/locations.ts';
+
+test('memorySize in MiB', () => {
+  for (const [text, size] of [
+    ['512', 512],
+    ['512M', 512],
+    ['2g', 2048],
+    ['1GiB', 1024],
+  ] as const) {
+    assert.equal(memorySize(text), size);
+  }
+  for (const text of ['', 'M', '1.5G', '2T', '-1', '1GX'])
+    assert.throws(() => memorySize(text), /512M or 2G/);
+});
+
+test('duration in seconds', () => {
+  for (const [text, seconds] of [
+    ['90', 90],
+    ['90s', 90],
+    ['5m', 300],
+    ['1h', 3600],
+  ] as const) {
+    assert.equal(duration(text), seconds);
+  }
+  for (const text of ['0', '', 's', '-5', '1d']) assert.throws(() => duration(text), /90, 90s, 5m or 1h/);
+});
+
+test('wholeNumber', () => {
+  assert.equal(wholeNumber(1)('7'), 7);
+  for (const text of ['0', '1.5', 'x', '1e3', ''])
+    assert.throws(() => wholeNumber(1)(text), /whole number, 1 or more/);
+});
+
+test('escape key', () => {
+  const cases: [pieces: string[], sent: string, quit: boolean][] = [
+    [['plain'], 'plain', false],
+    [['a\x01d', 'late'], 'a', true],
+    [['a\x01', 'd'], 'a', true],
+    [['\x01ab'], '\x01b', false],
+    [['\x01\x01b'], '\x01b', false],
+    [['\x01x'], '\x01x', false],
+  ];
+  for (const [pieces, sent, quit] of cases) {
+    const parse = escapeParser();
+    let all = '';
+    let over = false;
+    for (const piece of pieces) {
+      if (over) break;
+      const typed = parse(Buffer.from(piece));
+      all += typed.bytes.toString();
+      over = typed.quit;
+    }
+    assert.deepEqual([all, over], [sent, quit], JSON.stringify(pieces));
+  }
+});
+
+test('locations on nodes, as scp reads them', () => {
+  const cases: [string, string | undefined, string][] = [
+    ['file', undefined, 'file'],
+    ['vnode1:/etc', 'vnode1', '/etc'],
+    ['vnode1:', 'vnode1', ''],
+    ['./a:b', undefined, './a:b'],
+    ['/a:b', undefined, '/a:b'],
+    [':x', undefined, ':x'],
+  ];
+  for (const [text, remote, path] of cases) assert.deepEqual(parseLocation(text), { remote, path }, text);
+});
+
+test('locations in images, whose names may have an owner and a tag', () => {
+  const cases: [string, string | undefined, string][] = [
+    ['debian:/etc', 'debian', '/etc'],
+    ['debian:v2:/etc', 'debian:v2', '/etc'],
+    ['bob/x:/a:b', 'bob/x', '/a:b'],
+    ['debian:relative', undefined, 'debian:relative'],
+    ['./debian:/etc', undefined, './debian:/etc'],
+    ['/debian:/etc', undefined, '/debian:/etc'],
+  ];
+  for (const [text, remote, path] of cases)
+    assert.deepEqual(parseImageLocation(text), { remote, path }, text);
+});
+
+test('landing, by the rules of cp', () => {
+  const cases: [
+    source: string,
+    destination: string,
+    folder: boolean,
+    where: string,
+    name: string | undefined,
+  ][] = [
+    ['/a/b', '/dst', true, '/dst', 'b'],
+    ['/a/b/', '/dst', true, '/dst', 'b'],
+    ['/a/b/.', '/dst', true, '/dst', undefined],
+    ['.', '/dst', true, '/dst', undefined],
+    ['/', '/dst', true, '/dst', undefined],
+    ['/a/b', '/dst/new', false, '/dst', 'new'],
+    ['/a/b', '/dst/new/', false, '/dst', 'new'],
+    ['/a/b', 'new', false, '.', 'new'],
+    ['/a/b/.', '/new', false, '/', 'new'],
+  ];
+  for (const [source, destination, isFolder, folder, name] of cases) {
+    assert.deepEqual(landing(source, destination, isFolder), { folder, name }, `${source} ${destination}`);
+  }
+});
+
+test('renameEntry puts the top of an archive elsewhere, and refuses what is outside of it', () => {
+  const cases: [entry: string, top: string, name: string | undefined, renamed: string | undefined][] = [
+    ['etc/', 'etc/', 'new', 'new'],
+    ['etc/a', 'etc/', 'new', 'new/a'],
+    ['etc/', 'etc/', undefined, undefined],
+    ['etc/a/b', 'etc/', undefined, 'a/b'],
+    ['./', './', undefined, undefined],
+    ['./a', './', undefined, 'a'],
+    ['./a', './', 'new', 'new/a'],
+    ['/etc/a', 'etc', 'new', 'new/a'],
+  ];
+  for (const [entry, top, name, renamed] of cases)
+    assert.equal(renameEntry(entry, top, name), renamed, entry);
+  for (const [entry, top] of [
+    ['etc/../x', 'etc'],
+    ['../x', './'],
+    ['other', 'etc'],
+    ['etc2', 'etc'],
+  ] as const) {
+    assert.throws(() => renameEntry(entry, top, 'new'), RangeError, entry);
+  }
+});
+
+test('a set is completed name by name', () => {
+  assert.deepEqual(nodeSets('a,', ['a', 'b']), ['a,b', 'a,my-nodes', 'a,free-nodes', 'a,all-nodes']);
+  assert.deepEqual(nodeSets('', ['a']), ['a', 'my-nodes', 'free-nodes', 'all-nodes']);
+});
+
+test('the changes of a session in a few lines', () => {
+  const sample = Array.from({ length: 20 }, (_, index) => `A /f${index}`);
+  const text = renderChanges({ added: 30, modified: 0, deleted: 1, sample });
+  assert.match(text, /^You changed files: 30 added, 1 deleted\.\n {2}A \/f0\n/);
+  assert.match(text, /\n {2}and 23 more$/);
+});

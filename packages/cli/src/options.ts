@@ -1,0 +1,46 @@
+/** Options that several commands share, and values that need more than text. */
+import { InvalidArgumentError, Option } from 'commander';
+
+export const SET = 'node names separated by commas, or my-nodes, free-nodes, all-nodes';
+
+export function jsonOption(): Option {
+  return new Option('--json', 'print data, for programs');
+}
+
+export function yesOption(): Option {
+  return new Option('--yes', 'do not ask, even where the work of others is at stake');
+}
+
+/** A whole number from `min`; for commander's argument parsers. */
+export function wholeNumber(min: number): (text: string) => number {
+  return (text) => {
+    if (!/^\d{1,15}$/.test(text) || Number(text) < min) {
+      throw new InvalidArgumentError(`It must be a whole number, ${min} or more.`);
+    }
+    return Number(text);
+  };
+}
+
+const MIB = { '': 1, M: 1, MB: 1, MIB: 1, G: 1024, GB: 1024, GIB: 1024 } as const;
+
+/** Memory in MiB from `512`, `512M` or `2G`. */
+export function memorySize(text: string): number {
+  const match = /^(\d{1,7})(|[MG]I?B?)$/i.exec(text);
+  const unit = match?.[2]?.toUpperCase();
+  if (!match || unit === undefined || !Object.hasOwn(MIB, unit)) {
+    throw new InvalidArgumentError('It must look like 512M or 2G.');
+  }
+  return Number(match[1]) * MIB[unit as keyof typeof MIB];
+}
+
+const SECONDS = { '': 1, s: 1, m: 60, h: 3600 } as const;
+
+/** Seconds from `90`, `90s`, `5m` or `1h`. */
+export function duration(text: string): number {
+  const match = /^(\d{1,6})(|s|m|h)$/.exec(text);
+  const unit = match?.[2];
+  if (!match || unit === undefined || !Object.hasOwn(SECONDS, unit) || Number(match[1]) === 0) {
+    throw new InvalidArgumentError('It must look like 90, 90s, 5m or 1h.');
+  }
+  return Number(match[1]) * SECONDS[unit as keyof typeof SECONDS];
+}

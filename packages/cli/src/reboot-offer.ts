@@ -1,0 +1,20 @@
+/** After an image changed: nodes that boot its name still run the older version. */
+import type { Client } from '@walt/contract';
+import { confirming } from './confirm.ts';
+import { conjugate, nameList } from './human.ts';
+import { print, remark } from './output.ts';
+import { askYes, canAsk } from './prompt.ts';
+
+/** Asks whether to reboot them; without a terminal tells how. */
+export async function offerReboot(client: Client, nodes: readonly string[]): Promise<void> {
+  if (nodes.length === 0) return;
+  const set = nodes.join(',');
+  const older = `${nameList(nodes)} still ${conjugate(nodes, 'runs', 'run')} the older version`;
+  if (!canAsk()) {
+    remark(`${older}: \`walt node reboot ${set}\` brings the new one.`);
+    return;
+  }
+  if (!(await askYes(`${older}. Reboot now?`))) return;
+  const rebooted = await confirming({}, (yes) => client.node.reboot({ set, hard: false, yes }));
+  print(`${nameList(rebooted.nodes)} ${conjugate(rebooted.nodes, 'reboots', 'reboot')}.`);
+}

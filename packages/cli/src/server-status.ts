@@ -1,0 +1,33 @@
+/** `walt advanced server-status`. */
+import type { ServerStatus } from '@walt/contract';
+import { humanDuration, humanSize } from './human.ts';
+import type { Paint } from './style.ts';
+import { renderTable } from './table.ts';
+
+const STATE_COLOURS = { running: 'green', starting: 'yellow', stopped: 'dim', failed: 'red' } as const;
+
+export function renderStatus(status: ServerStatus, paint: Paint): string {
+  const facts: [string, string][] = [
+    ['Version', status.version],
+    ['Runs since', humanDuration(status.uptime)],
+    ['Memory', humanSize(status.memory)],
+    ['Configuration', status.configFile ?? 'all default'],
+    ['State folder', status.stateFolder],
+    ['Network', `${status.network.subnet} in namespace ${status.namespace}, server ${status.network.server}`],
+    ['Virtual nodes', status.accelerator === 'kvm' ? 'KVM' : 'emulated (KVM does not work here)'],
+    ['You are', status.user],
+  ];
+  const width = Math.max(...facts.map(([name]) => name.length));
+  const lines = facts.map(([name, value]) => `${paint(name.padEnd(width), 'bold')}  ${value}\n`).join('');
+  const programs = renderTable(
+    status.programs,
+    [
+      { header: 'PROGRAM', value: (program) => program.name },
+      { header: 'STATE', value: (program) => paint(program.state, STATE_COLOURS[program.state]) },
+      { header: 'PID', value: (program) => String(program.pid ?? ''), align: 'right' },
+      { header: 'RESTARTS', value: (program) => String(program.restarts), align: 'right' },
+    ],
+    paint,
+  );
+  return `${lines}\n${programs}`;
+}

@@ -1,0 +1,87 @@
+/** Gets ssh ready to reach some nodes: key, certificate, host authority, configuration. */
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Client, Node } from '@walt/contract';
+import { AbortError } from '../errors.ts';
+import { waitForNodes } from '../node-wait.ts';
+import { DEFAULT_SOCKET, launcher, socketPath } from '../paths.ts';
+import { renderNodeConfig, renderOwnConfig, type Walt } from './config.ts';
+import { type SshFiles, sshFiles } from './files.ts';
+import { ensureKey } from './key.ts';
+
+/** OpenSSH takes no more principals per certificate (SSHKEY_CERT_MAX_PRINCIPALS). */
+const NODES_PER_CERTIFICATE = 256;
+
+export function thisWalt(): Walt {
+  const socket = socketPath();
+  return { launcher: launcher(), socket: socket === DEFAULT_SOCKET ? undefined : socket };
+}
+
+/** Waits until the nodes of the set have booted, and answers them; ssh can reach them now with `-F sshFiles().config`. */
+export async function reachNodes(client: Client, set: string): Promise<Node[]> {
+  const nodes = await client.node.list({ set });
+  if (nodes.length === 0) {
+    throw new AbortError(
+      'NOT_FOUND',
+      `There is no node in ${set}.`,
+      '`walt node show --all` lists all nodes.',
+    );
+  }
+  const prepared = certifyNodes(
+    client,
+    nodes.map((node) => node.name),
+  );
+  if (nodes.some((node) => node.state !== 'booted')) {
+    // The user may wait long: a failure to certify must not be silent until then.
+    await Promise.race([prepared.then(() => new Promise(() => {})), waitForNodes(client, set)]);
+    // The certificates may have run out in the meantime.
+    await prepared;
+    await certifyNodes(
+      client,
+      nodes.map((node) => node.name),
+    );
+  }
+  await prepared;
+  return nodes;
+}
+
+/** As `reachNodes` for exactly one node. Throws INVALID when the name is a set of several. */
+export async function reachNode(client: Client, name: string): Promise<Node> {
+  const [node, ...more] = await reachNodes(client, name);
+  if (node !== undefined && more.length === 0) return node;
+  throw new AbortError(
+    'INVALID',
+    `${name} means ${more.length + 1} nodes, and this command takes one.`,
+    '`walt node run SET COMMAND` works on several.',
+  );
+}
+
+/** Writes fresh certificates, the authority and the configuration. */
+export async function certifyNodes(client: Client, names: readonly string[]): Promise<SshFiles> {
+  const files = sshFiles();
+  const publicKey = await ensureKey(files);
+  await mkdir(files.nodes, { recursive: true, mode: 0o700 });
+  for (let start = 0; start < names.length; start += NODES_PER_CERTIFICATE) {
+    const nodes = names.slice(start, start + NODES_PER_CERTIFICATE);
+    const answer = await client.access.certify({ publicKey, nodes });
+    await replaceFile(files.knownHosts, answer.knownHosts);
+    await Promise.all(
+      nodes.map(async (node) => {
+        const alias = answer.hostKeyAliases[node];
+        if (alias === undefined) throw new Error(`the server gave no host key alias for ${node}`);
+        const certificate = join(files.nodes, `${node}-cert.pub`);
+        await replaceFile(certificate, `${answer.certificate.trim()}\n`);
+        await replaceFile(join(files.nodes, `${node}.conf`), renderNodeConfig(node, alias, certificate));
+      }),
+    );
+  }
+  await replaceFile(files.config, renderOwnConfig(files, thisWalt()));
+  return files;
+}
+
+/** Other ssh may read these files at any moment: they see the old content or the new. */
+async function replaceFile(path: string, content: string): Promise<void> {
+  const temporary = join(dirname(path), `.${process.pid}-${path.slice(dirname(path).length + 1)}`);
+  await writeFile(temporary, content, { mode: 0o600 });
+  await rename(temporary, path);
+}

@@ -1,0 +1,32 @@
+/** Standard input and output joined to a TCP port of a node. */
+import type { Connection } from '../client.ts';
+import { ByteStream, frameError } from '../stream.ts';
+
+/** Ends when the node ends the connection. Throws what the server says, as that the node is off. */
+export async function relayToNode(connection: Connection, node: string, port: number): Promise<void> {
+  const { stdin, stdout } = process;
+  const stream = new ByteStream(
+    connection,
+    '/stream/tcp',
+    { node, port },
+    {
+      onData: (bytes) => {
+        if (stdout.write(bytes)) return;
+        stream.pause();
+        stdout.once('drain', () => stream.resume());
+      },
+      onOpen: () => stdin.resume(),
+    },
+  );
+  stdin.on('data', (bytes: Buffer) => {
+    if (stream.send(bytes)) return;
+    stdin.pause();
+    stream.drained().then(() => stdin.resume());
+  });
+  stdin.on('end', () => stream.control({ type: 'end' }));
+  // Nothing is read before the relay takes it.
+  stdin.pause();
+  const end = await stream.ended;
+  stdin.destroy();
+  if (end?.type === 'error') throw frameError(end);
+}

@@ -1,0 +1,349 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { Checkout } from './checkout.ts';
+import { FakeServer } from './fake-server.ts';
+import { makeImage, makeNode } from './fixtures.ts';
+
+let server: FakeServer;
+let checkout: Checkout;
+
+before(async () => {
+  server = await FakeServer.start();
+  checkout = await Checkout.make(server.socket);
+});
+after(async () => {
+  checkout[Symbol.dispose]();
+  await server[Symbol.asyncDispose]();
+});
+beforeEach(() => {
+  server.world.nodes = [
+    makeNode('vnode1'),
+    makeNode('vnode2', { current: false }),
+    makeNode('free1', { owner: null, image: 'waltplatform/default', state: 'off' }),
+    makeNode('bobs', { owner: 'bob', image: 'bob/x' }),
+  ];
+  server.world.images = [
+    makeImage('alice', 'debian', { nodes: ['vnode1', 'vnode2'], session: true }),
+    makeImage('alice', 'tools', { kernel: null, bootPlan: null, models: [] }),
+    makeImage('bob', 'x'),
+  ];
+  server.world.calls.length = 0;
+  server.world.confirm.clear();
+});
+
+describe('lists', () => {
+  test('node show lists the own nodes, and tells which ones run an older image', async () => {
+    const { status, stdout, stderr } = await checkout.run(['node', 'show']);
+    assert.equal(stderr, '');
+    assert.equal(status, 0);
+    assert.equal(
+      stdout,
+      `Your nodes
+
+NAME    STATE     IMAGE         ADDRESS    ARCH   MODEL      TYPE
+vnode1  booted    alice/debian  10.73.0.2  amd64  pc-x86-64  virtual
+vnode2  booted *  alice/debian  10.73.0.2  amd64  pc-x86-64  virtual
+
+* Its image changed since it booted: \`walt node reboot NODE\` brings the change.
+
+\`walt node show --all\` also lists free nodes and those of others.
+`,
+    );
+  });
+
+  test('node show --all has a table per kind of owner', async () => {
+    const { stdout } = await checkout.run(['node', 'show', '--all']);
+    assert.deepEqual(
+      stdout.split('\n').filter((line) => /odes$|of others$/.test(line)),
+      ['Your nodes', 'Free nodes', 'Nodes of others'],
+    );
+    assert.match(stdout, /^bobs +bob +booted/m);
+  });
+
+  test('node show says what to do when there is none', async () => {
+    server.world.nodes = [];
+    const { status, stdout } = await checkout.run(['node', 'show']);
+    assert.equal(status, 0);
+    assert.match(stdout, /You do not own any node yet: `walt node create NAME` makes a virtual one\./);
+  });
+
+  test('--names-only and --json are for programs', async () => {
+    assert.equal((await checkout.run(['node', 'show', '--names-only'])).stdout, 'vnode1\nvnode2\n');
+    const { stdout } = await checkout.run(['node', 'show', '--all', '--json']);
+    assert.deepEqual(JSON.parse(stdout), server.world.nodes);
+    const images = await checkout.run(['image', 'show', '--all', '--names-only']);
+    assert.equal(images.stdout, 'debian\ntools\nbob/x\n');
+  });
+
+  test('image show tells what boots, and where a session waits', async () => {
+    const { stdout } = await checkout.run(['image', 'show']);
+    assert.match(stdout, /^debian \* +2 +2026-09-2\d \d\d:\d\d +409 MB +amd64 +pc-x86-64$/m);
+    assert.match(stdout, /^tools .* no: no kernel$/m);
+    assert.doesNotMatch(stdout, /bob/);
+  });
+
+  test('device show and server-status print tables', async () => {
+    assert.match((await checkout.run(['device', 'show'])).stdout, /^NAME +ADDRESS +MAC +TYPE\nvnode1 /);
+    const { stdout } = await checkout.run(['advanced', 'server-status']);
+    assert.match(stdout, /^Memory +90 MB$/m);
+    assert.match(stdout, /^dnsmasq +running +4242 +0$/m);
+  });
+});
+
+describe('changes', () => {
+  const cases: [args: string[], call: [string, unknown], output: RegExp][] = [
+    [
+      ['node', 'create', 'new1', '--ram', '2G', '--cpu-cores', '1', '--image', 'debian'],
+      ['node.create', { name: 'new1', image: 'debian', cpuCores: 1, ramMiB: 2048 }],
+      /^new1 is made and boots alice\/debian\.\n`walt node wait new1` ends when it has booted\.\n$/,
+    ],
+    [
+      ['node', 'boot', 'vnode1,vnode2', 'debian', '--yes'],
+      ['node.boot', { set: 'vnode1,vnode2', image: 'debian', yes: true }],
+      /^vnode1 and vnode2 reboot into alice\/debian \(sha256:abababababab\)\.\n$/,
+    ],
+    [
+      ['node', 'reboot', '--hard', 'vnode1'],
+      ['node.reboot', { set: 'vnode1', hard: true, yes: false }],
+      /^vnode1 reboots\.\n$/,
+    ],
+    [
+      ['node', 'acquire', 'free1'],
+      ['node.acquire', { set: 'free1' }],
+      /^free1 is yours now and reboots\.\n$/,
+    ],
+    [
+      ['node', 'release', 'my-nodes'],
+      ['node.release', { set: 'my-nodes', yes: false }],
+      /^vnode1 and vnode2 are free now and reboot\.\n$/,
+    ],
+    [
+      ['node', 'rename', 'vnode1', 'other'],
+      ['node.rename', { name: 'vnode1', newName: 'other', yes: false }],
+      /^vnode1 is called other now\.\n$/,
+    ],
+    [['node', 'remove', 'vnode1'], ['node.remove', { set: 'vnode1', yes: false }], /^vnode1 is removed\.\n$/],
+    [
+      ['image', 'duplicate', 'bob/x', 'mine'],
+      ['image.duplicate', { image: 'bob/x', newName: 'mine', yes: false }],
+      /^mine is a copy of bob\/x now\.\n$/,
+    ],
+    [
+      ['image', 'rename', 'debian', 'deb'],
+      ['image.rename', { image: 'debian', newName: 'deb' }],
+      /^debian is called deb now\.\n$/,
+    ],
+    [
+      ['image', 'remove', 'tools'],
+      ['image.remove', { image: 'tools', yes: false }],
+      /^tools is removed\.\n$/,
+    ],
+  ];
+  for (const [args, call, output] of cases) {
+    test(`walt ${args.join(' ')}`, async () => {
+      const { status, stdout, stderr } = await checkout.run(args);
+      assert.equal(stderr, '');
+      assert.match(stdout, output);
+      assert.equal(status, 0);
+      assert.deepEqual(server.world.calls, [call]);
+    });
+  }
+
+  test('node wait tells its progress on standard error, its result on standard output', async () => {
+    const { status, stdout, stderr } = await checkout.run(['node', 'wait', 'vnode1,vnode2']);
+    assert.equal(status, 0);
+    assert.equal(stdout, 'vnode1 and vnode2 have booted.\n');
+    assert.equal(stderr, 'Waiting for nodes to boot · 0 of 2 nodes\n');
+  });
+
+  test('an error at the end of a stream ends the command', async () => {
+    const { status, stderr } = await checkout.run(['node', 'wait', 'vnode1', '--timeout', '1']);
+    assert.equal(status, 1);
+    assert.match(stderr, /walt: vnode1 did not boot within 1 s\.\n {2}→ Do something else\.\n$/);
+  });
+
+  test('node ping prints lines as they come and ends with the status of ping', async () => {
+    const { status, stdout } = await checkout.run(['node', 'ping', 'vnode1', '-c', '2']);
+    assert.equal(stdout, 'PING vnode1 2\n');
+    assert.equal(status, 1);
+  });
+});
+
+describe('confirmation', () => {
+  beforeEach(() => {
+    server.world.confirm.set('node.reboot', 'bobs belongs to bob. Reboot it?');
+  });
+
+  test('without a terminal nothing is done, and the error tells how to agree', async () => {
+    const { status, stderr } = await checkout.run(['node', 'reboot', 'bobs']);
+    assert.equal(status, 1);
+    assert.equal(stderr, 'walt: bobs belongs to bob. Reboot it?\n  → If you agree, repeat with --yes.\n');
+  });
+
+  test('on a terminal the user is asked', async () => {
+    using pty = checkout.terminal(['node', 'reboot', 'bobs']);
+    await pty.expect(/bobs belongs to bob\. Reboot it\? \[y\/N\] /);
+    pty.type('y\r');
+    await pty.expect(/bobs reboots\./);
+    assert.equal(await pty.exited, 0);
+  });
+
+  test('anything but yes changes nothing', async () => {
+    using pty = checkout.terminal(['node', 'reboot', 'bobs']);
+    await pty.expect(/\[y\/N\] /);
+    pty.type('\r');
+    await pty.expect(/Given up; nothing was changed\./);
+    assert.equal(await pty.exited, 1);
+    assert.equal(server.world.calls.length, 1);
+  });
+});
+
+describe('wrong usage and failures', () => {
+  const cases: [args: string[], status: number, stderr: RegExp][] = [
+    [['nod', 'show'], 2, /no category named "nod"\.\n {2}→ Did you mean `walt node`\?/],
+    [['constructor'], 2, /no category named "constructor"\.\n {2}→ `walt --help` lists them/],
+    [['node', 'rebot'], 2, /Did you mean `walt node reboot`\?/],
+    [['node', 'boot', 'vnode1'], 2, /Missing required argument 'image'\.\n {2}→ `walt node boot --help`/],
+    [['node', 'show', '--al'], 2, /Unknown option '--al'/],
+    [['node', 'show', 'vnode1'], 2, /Too many arguments/],
+    [['node', 'create', 'n1', '--ram', 'much'], 2, /It must look like 512M or 2G\./],
+    [['node', 'create', 'Bad_Name'], 2, /name must be 2 to 63 lower-case letters/],
+    [
+      ['node', 'reboot', 'nope'],
+      1,
+      /walt: There is no node named nope\.\n {2}→ `walt node show --all` lists them\.\n/,
+    ],
+    [['node', 'cp', 'a', 'b'], 2, /Neither side is on a node/],
+    [
+      ['node', 'cp', 'vnode1:notes', 'booted-image'],
+      2,
+      /notes cannot be copied into the image: it is no absolute path/,
+    ],
+    [['node', 'shell', 'my-nodes'], 1, /my-nodes means 2 nodes, and this command takes one/],
+    [['image', 'cp', 'a', 'b'], 2, /Exactly one side must be in an image/],
+    [['image', 'shell', 'debian', '--save', 'x', '--discard'], 2, /cannot be used with/],
+  ];
+  for (const [args, status, stderr] of cases) {
+    test(`walt ${args.join(' ')}`, async () => {
+      const outcome = await checkout.run(args);
+      assert.match(outcome.stderr, stderr);
+      assert.equal(outcome.stdout, '');
+      assert.equal(outcome.status, status);
+    });
+  }
+
+  test('with --json the error is an object on standard error', async () => {
+    const { status, stderr } = await checkout.run(['node', 'reboot', 'nope', '--json']);
+    assert.equal(status, 1);
+    assert.deepEqual(JSON.parse(stderr), {
+      error: {
+        code: 'NOT_FOUND',
+        message: 'There is no node named nope.',
+        hint: '`walt node show --all` lists them.',
+      },
+    });
+  });
+
+  test('no server: the socket is named, and the next step', async () => {
+    const { status, stderr } = await checkout.run(['node', 'show'], {
+      env: { WALT_SOCKET: '/nope/walt.sock' },
+    });
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /^walt: Cannot reach the WalT server at \/nope\/walt\.sock\.\n {2}→ Start it with `sudo \.\/walt-server start`/,
+    );
+  });
+
+  test('help on standard output; no command is status 1', async () => {
+    const all = await checkout.run([]);
+    assert.match(all.stdout, /^ {2}node +the machines/m);
+    assert.equal(all.status, 1);
+    assert.equal((await checkout.run(['--help'])).status, 0);
+    const node = await checkout.run(['node']);
+    assert.match(node.stdout, /^ {2}reboot +reboot nodes$/m);
+    assert.equal(node.status, 1);
+    const show = await checkout.run(['node', 'show', '--help']);
+    assert.match(show.stdout, /--names-only/);
+    assert.equal(show.status, 0);
+  });
+
+  test('a reader that goes away is no failure', async () => {
+    server.world.nodes = Array.from({ length: 5000 }, (_, index) => makeNode(`vnode${index}`));
+    const child = checkout.start(['node', 'show', '--json']);
+    child.stdout?.once('data', () => child.stdout?.destroy());
+    const status = await new Promise((resolve) => child.on('close', resolve));
+    assert.equal(status, 0);
+  });
+});
+
+describe('identity', () => {
+  const tokenFolder = () => {
+    const cache = join(checkout.home, '.cache/walt');
+    const [name] = readdirSync(cache).filter((entry) => entry.startsWith('server-'));
+    return join(cache, name ?? '');
+  };
+
+  test('the token is kept for the user alone, and used again', async () => {
+    await checkout.run(['node', 'show']);
+    const { proofs } = server.world.auth;
+    await checkout.run(['node', 'show']);
+    assert.equal(server.world.auth.proofs, proofs);
+    assert.equal(statSync(join(tokenFolder(), 'token')).mode & 0o777, 0o600);
+    assert.equal(statSync(tokenFolder()).mode & 0o777, 0o700);
+  });
+
+  test('a token that the server does not know any more is renewed without a word', async () => {
+    await checkout.run(['node', 'show']);
+    const before = readFileSync(join(tokenFolder(), 'token'), 'utf8');
+    server.world.auth.forgetTokens();
+    const { status, stderr } = await checkout.run(['node', 'show']);
+    assert.deepEqual([status, stderr], [0, '']);
+    assert.notEqual(readFileSync(join(tokenFolder(), 'token'), 'utf8'), before);
+  });
+
+  test('a home that cannot be written costs a proof each time, no more', async () => {
+    const env = { HOME: checkout.walt };
+    const { proofs } = server.world.auth;
+    assert.equal((await checkout.run(['node', 'show'], { env })).status, 0);
+    assert.equal(server.world.auth.proofs, proofs + 1);
+  });
+});
+
+describe('start-up', () => {
+  test('node show loads neither Node’s fetch nor zod', async () => {
+    const probe = `process.on('exit', () => process.stderr.write(JSON.stringify(process.moduleLoadList.filter((name) => /undici|webstreams/.test(name)))))`;
+    const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(probe)}` };
+    const { stdout, stderr } = await checkout.run(['node', 'show'], { env });
+    assert.match(stdout, /vnode1/);
+    assert.doesNotMatch(stderr, /undici/);
+  });
+
+  test('the launcher works through links, from any folder, and by PATH', async () => {
+    const bin = join(checkout.folder, 'bin');
+    mkdirSync(bin);
+    symlinkSync('../walt', join(bin, 'relative'));
+    symlinkSync(join(bin, 'relative'), join(bin, 'walt'));
+    const { spawnSync } = await import('node:child_process');
+    const env = { ...checkout.env, PATH: `${bin}:${process.env.PATH}` };
+    const { stdout } = spawnSync('walt', ['--version'], { env, cwd: '/', encoding: 'utf8' });
+    assert.match(stdout, /^walt \d+\.\d+\.\d+\n$/);
+  });
+
+  test('a checkout that is not installed says so', async () => {
+    const { cpSync, mkdtempSync, rmSync } = await import('node:fs');
+    const { tmpdir } = await import('node:os');
+    const { spawnSync } = await import('node:child_process');
+    const folder = mkdtempSync(join(tmpdir(), 'walt-cli-bare-'));
+    try {
+      cpSync(checkout.walt, join(folder, 'walt'));
+      const { status, stderr } = spawnSync(join(folder, 'walt'), [], { encoding: 'utf8' });
+      assert.equal(status, 1);
+      assert.equal(stderr, `walt: ${folder} is not installed yet: run ${folder}/quickstart first.\n`);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { after, before, describe, test } from 'node:test';
+import { Checkout, outcome } from './checkout.ts';
+import { FakeServer } from './fake-server.ts';
+import { makeImage, makeNode } from './fixtures.ts';
+
+let server: FakeServer;
+let checkout: Checkout;
+
+before(async () => {
+  server = await FakeServer.start();
+  checkout = await Checkout.make(server.socket);
+  checkout.writeTopic('shells', '# Shells\n');
+  server.world.nodes = ['vnode1', 'vnode2', 'other'].map((name) => makeNode(name));
+  server.world.images = [
+    makeImage('alice', 'debian'),
+    makeImage('alice', 'debian:v2'),
+    makeImage('bob', 'secret'),
+  ];
+});
+after(async () => {
+  checkout[Symbol.dispose]();
+  await server[Symbol.asyncDispose]();
+});
+
+const cases: [words: string[], candidates: string[]][] = [
+  [['n'], ['node']],
+  [['ss'], ['ssh-config']],
+  [
+    ['node', 're'],
+    ['remove', 'reboot', 'release', 'rename'],
+  ],
+  [
+    ['node', 'show', '--'],
+    ['--all', '--names-only', '--json', '--help'],
+  ],
+  [
+    ['node', 'shell', 'vn'],
+    ['vnode1', 'vnode2'],
+  ],
+  [['node', 'shell', 'vnode1', ''], []],
+  [
+    ['node', 'reboot', '--hard', 'v'],
+    ['vnode1', 'vnode2'],
+  ],
+  [
+    ['node', 'reboot', 'vnode1,'],
+    ['vnode1,vnode2', 'vnode1,other', 'vnode1,my-nodes', 'vnode1,free-nodes', 'vnode1,all-nodes'],
+  ],
+  [
+    ['node', 'boot', 'vnode1', 'd'],
+    ['debian', 'debian:v2', 'default'],
+  ],
+  [['node', 'create', 'x', '--image', 'b'], ['bob/secret']],
+  [['node', 'cp', 'o'], ['other:']],
+  [['image', 'shell', 'debian:'], ['debian:v2']],
+  [['image', 'shell', 'bob/'], ['bob/secret']],
+  [
+    ['advanced', 'update-default-images', '--arch', 'arm'],
+    ['arm64', 'armhf'],
+  ],
+  [['help', 'show', ''], ['shells']],
+  [['nonsense', ''], []],
+  [['ssh-proxy', ''], []],
+];
+
+describe('candidates', () => {
+  for (const [words, candidates] of cases) {
+    test(`walt ${words.join(' ')}<tab>`, async () => {
+      const { status, stdout } = await checkout.run(['complete', '--', ...words]);
+      assert.equal(status, 0);
+      assert.deepEqual(stdout.split('\n').slice(0, -1), candidates);
+    });
+  }
+});
+
+describe('bash', () => {
+  /** What bash would offer for that line, by the very code that users load. */
+  async function offered(line: string): Promise<string[]> {
+    const script = `
+      source <("$WALT" advanced dump-bash-autocomplete)
+      COMP_LINE=$1 COMP_POINT=\${#1}
+      _walt_complete
+      printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const env = { ...checkout.env, WALT: checkout.walt };
+    const { stdout, stderr } = await outcome(spawn('bash', ['-c', script, 'bash', line], { env }));
+    // compopt complains outside of a real completion.
+    assert.doesNotMatch(stderr.replace(/.*compopt.*\n/g, ''), /./);
+    return stdout.split('\n').filter(Boolean);
+  }
+
+  test('live names', async () => {
+    assert.deepEqual(await offered(`${checkout.walt} node shell vn`), ['vnode1', 'vnode2']);
+  });
+
+  test('a new word', async () => {
+    assert.deepEqual(await offered(`${checkout.walt} image `), [
+      'show',
+      'shell',
+      'cp',
+      'duplicate',
+      'rename',
+      'remove',
+    ]);
+  });
+
+  test('behind a colon only the rest, as readline wants it', async () => {
+    assert.deepEqual(await offered(`${checkout.walt} image shell debian:v`), ['v2']);
+  });
+
+  test('no server: nothing is offered, and nothing printed', async () => {
+    const { WALT_SOCKET } = checkout.env;
+    checkout.env.WALT_SOCKET = '/nope';
+    try {
+      assert.deepEqual(await offered(`${checkout.walt} node shell vn`), []);
+    } finally {
+      checkout.env.WALT_SOCKET = WALT_SOCKET ?? '';
+    }
+  });
+});
+
+test('zsh gets its code', async () => {
+  const { stdout } = await checkout.run(['advanced', 'dump-zsh-autocomplete']);
+  assert.match(stdout, /compdef _walt_complete walt/);
+});

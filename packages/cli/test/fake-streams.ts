@@ -1,0 +1,97 @@
+/** The contract's WebSockets: an sshd for a node, `cat` for a console, a real shell on a real pty for an image. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type ClientFrame, type ServerFrame, streams } from '@walt/contract';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { FakeWorld } from './fake-server.ts';
+
+export class FakeStreams {
+  readonly #world: FakeWorld;
+  readonly #sockets = new WebSocketServer({ noServer: true });
+  readonly #children = new Set<ChildProcess>();
+
+  constructor(world: FakeWorld) {
+    this.#world = world;
+  }
+
+  upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): void {
+    this.#sockets.handleUpgrade(request, connection, head, (socket) => {
+      const token = request.headers.authorization?.replace(/^Bearer /, '');
+      if (!this.#world.auth.accepts(token)) {
+        refuse(socket, 'UNAUTHENTICATED', 'Your sign-in has run out.');
+      } else this.#serve(socket, new URL(request.url ?? '/', 'http://walt'));
+    });
+  }
+
+  #serve(socket: WebSocket, url: URL): void {
+    const name = url.searchParams.get('node');
+    const node = this.#world.nodes.find((one) => one.name === name);
+    if (url.pathname === streams.imageShell.path) this.#imageShell(socket, url);
+    else if (node === undefined) refuse(socket, 'NOT_FOUND', `There is no node named ${name}.`);
+    else if (node.state !== 'booted') refuse(socket, 'UNAVAILABLE', `Node ${name} is off.`);
+    else if (url.pathname === streams.tcp.path) {
+      this.#join(socket, spawn('/usr/sbin/sshd', ['-i', '-f', this.#world.ssh.configFile]));
+    } else {
+      socket.send(Buffer.from('login: '));
+      this.#join(socket, spawn('cat'));
+    }
+  }
+
+  #imageShell(socket: WebSocket, url: URL): void {
+    const session = this.#world.sessions.find(({ id }) => id === url.searchParams.get('session'));
+    if (session === undefined) {
+      refuse(socket, 'NOT_FOUND', 'There is no such session.');
+      return;
+    }
+    const [columns, rows] = ['columns', 'rows'].map((key) => Number(url.searchParams.get(key)));
+    this.#world.tellSize({ columns: columns ?? 0, rows: rows ?? 0 });
+    session.attached = true;
+    // Set by the command: the shell that script(1) starts it with would drop a PS1 of the environment.
+    const command = "PS1='image# ' exec bash --norc --noprofile";
+    const shell = spawn('script', ['-qefc', command, '/dev/null']);
+    this.#join(socket, shell, (status) => {
+      session.state = 'exited';
+      return { type: 'exit', status };
+    });
+    socket.on('close', () => {
+      session.attached = false;
+    });
+  }
+
+  #join(socket: WebSocket, child: ChildProcess, lastFrame?: (status: number) => ServerFrame): void {
+    this.#children.add(child);
+    child.stdout?.on('data', (bytes: Buffer) => socket.send(bytes));
+    child.stdin?.on('error', () => {});
+    socket.on('message', (data: Buffer, isBinary: boolean) => {
+      if (isBinary) {
+        child.stdin?.write(data);
+        return;
+      }
+      const frame = JSON.parse(data.toString()) as ClientFrame;
+      if (frame.type === 'end') child.stdin?.end();
+      else this.#world.tellSize({ columns: frame.columns, rows: frame.rows });
+    });
+    socket.on('close', () => child.kill());
+    child.on('close', (status) => {
+      this.#children.delete(child);
+      if (lastFrame) socket.send(JSON.stringify(lastFrame(status ?? 1)));
+      socket.close();
+    });
+  }
+
+  /** As when the server dies: connections break without a word. */
+  breakAll(): void {
+    for (const socket of this.#sockets.clients) socket.terminate();
+  }
+
+  close(): void {
+    this.breakAll();
+    for (const child of this.#children) child.kill();
+  }
+}
+
+function refuse(socket: WebSocket, code: string, message: string): void {
+  socket.send(JSON.stringify({ type: 'error', code, message, hint: 'Look again.' } satisfies ServerFrame));
+  socket.close();
+}

@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { pack } from 'tar-stream';
+import { Checkout } from './checkout.ts';
+import { FakeServer } from './fake-server.ts';
+import { makeImage } from './fixtures.ts';
+
+let server: FakeServer;
+let checkout: Checkout;
+let image: string;
+let here: string;
+
+before(async () => {
+  server = await FakeServer.start();
+  checkout = await Checkout.make(server.socket);
+  server.world.images = [makeImage('alice', 'debian', { nodes: ['vnode1'] })];
+  image = server.world.imageFolder('alice/debian');
+  here = join(checkout.folder, 'here');
+});
+after(async () => {
+  checkout[Symbol.dispose]();
+  await server[Symbol.asyncDispose]();
+});
+beforeEach(() => {
+  for (const folder of [image, here]) {
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+  }
+  mkdirSync(join(image, 'etc'));
+  writeFileSync(join(image, 'etc/motd'), 'hello\n');
+});
+
+const cp = (from: string, to: string) => checkout.run(['image', 'cp', from, to], { cwd: here });
+
+/** One of each kind that a tar keeps. */
+function makeFolder(folder: string) {
+  mkdirSync(join(folder, 'sub'), { recursive: true });
+  writeFileSync(join(folder, 'file'), 'content');
+  chmodSync(join(folder, 'file'), 0o640);
+  chownSync(join(folder, 'file'), 1234, 2345);
+  utimesSync(join(folder, 'file'), 1_600_000_000, 1_600_000_000);
+  linkSync(join(folder, 'file'), join(folder, 'sub', 'same'));
+  symlinkSync('../nowhere', join(folder, 'link'));
+  writeFileSync(join(folder, 'empty'), '');
+  writeFileSync(join(folder, 'sub', `${'long'.repeat(60)}`), 'ä');
+  chmodSync(join(folder, 'sub'), 0o500);
+  utimesSync(join(folder, 'sub'), 1_500_000_000, 1_500_000_000);
+}
+
+function assertFolder(folder: string) {
+  const file = statSync(join(folder, 'file'));
+  assert.equal(readFileSync(join(folder, 'file'), 'utf8'), 'content');
+  assert.deepEqual(
+    [file.mode & 0o7777, file.uid, file.gid, file.mtimeMs],
+    [0o640, 1234, 2345, 1_600_000_000_000],
+  );
+  assert.equal(statSync(join(folder, 'sub/same')).ino, file.ino);
+  assert.equal(readlinkSync(join(folder, 'link')), '../nowhere');
+  assert.equal(statSync(join(folder, 'empty')).size, 0);
+  assert.equal(readFileSync(join(folder, 'sub', 'long'.repeat(60)), 'utf8'), 'ä');
+  const sub = statSync(join(folder, 'sub'));
+  assert.deepEqual([sub.mode & 0o7777, sub.mtimeMs], [0o500, 1_500_000_000_000]);
+}
+
+describe('into an image', () => {
+  test('a folder keeps owners, modes, times and links; its name is kept in an existing folder', async () => {
+    makeFolder(join(here, 'data'));
+    const { status, stdout, stderr } = await cp('data', 'debian:/etc');
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /alice\/debian is saved/);
+    assert.match(stderr, /vnode1 still runs the older version: `walt node reboot vnode1`/);
+    assertFolder(join(image, 'etc/data'));
+  });
+
+  const cases: [name: string, from: string, to: string, result: string][] = [
+    ['a new name', 'data', 'debian:/srv', 'srv/file'],
+    ['FOLDER/. merges', 'data/.', 'debian:/etc', 'etc/file'],
+    ['FOLDER/. into a new folder', 'data/.', 'debian:/new', 'new/file'],
+    ['a file replaces a file', 'data/file', 'debian:/etc/motd', 'etc/motd'],
+    ['a file into a folder, named with a slash', 'data/file', 'debian:/etc/', 'etc/file'],
+    ['the root of the image', 'data/file', 'debian:/', 'file'],
+  ];
+  for (const [name, from, to, result] of cases) {
+    test(name, async () => {
+      makeFolder(join(here, 'data'));
+      const { status, stderr } = await cp(from, to);
+      assert.equal(status, 0, stderr);
+      assert.equal(readFileSync(join(image, result), 'utf8'), 'content');
+      assert.equal(
+        readFileSync(join(image, 'etc/motd'), 'utf8'),
+        result === 'etc/motd' ? 'content' : 'hello\n',
+      );
+    });
+  }
+
+  test('a folder over a file is refused', async () => {
+    makeFolder(join(here, 'data'));
+    const { status, stderr } = await cp('data', 'debian:/etc/motd');
+    assert.equal(status, 1);
+    assert.match(stderr, /\/etc\/motd is a file in debian, and data is a folder/);
+    assert.equal(readFileSync(join(image, 'etc/motd'), 'utf8'), 'hello\n');
+  });
+
+  test('what is missing is named: the local file, the image, the folder', async () => {
+    writeFileSync(join(here, 'file'), '');
+    assert.match((await cp('nope', 'debian:/etc')).stderr, /There is no nope on this machine/);
+    assert.match((await cp('file', 'other:/etc')).stderr, /There is no image named alice\/other/);
+    assert.match(
+      (await cp('file', 'debian:/no/such/place')).stderr,
+      /There is no folder \/no\/such in debian/,
+    );
+  });
+
+  test('a file that is larger than memory buffers goes through', async () => {
+    const size = 48 * 1024 * 1024;
+    writeFileSync(join(here, 'large'), Buffer.alloc(size, 'x'));
+    assert.equal((await cp('large', 'debian:/large')).status, 0);
+    assert.equal(statSync(join(image, 'large')).size, size);
+  });
+
+  test('a stale token is renewed before the body goes out', async () => {
+    writeFileSync(join(here, 'file'), 'x');
+    await checkout.run(['node', 'show']);
+    server.world.auth.forgetTokens();
+    assert.equal((await cp('file', 'debian:/file')).status, 0);
+  });
+});
+
+describe('out of an image', () => {
+  test('a folder keeps owners, modes, times and links', async () => {
+    makeFolder(join(image, 'srv'));
+    const { status, stderr } = await cp('debian:/srv', 'copy');
+    assert.equal(status, 0, stderr);
+    assertFolder(join(here, 'copy'));
+  });
+
+  test('into an existing folder, and merged', async () => {
+    makeFolder(join(image, 'srv'));
+    mkdirSync(join(here, 'into'));
+    assert.equal((await cp('debian:/srv', 'into')).status, 0);
+    assertFolder(join(here, 'into/srv'));
+    assert.equal((await cp('debian:/srv/.', '.')).status, 0);
+    assertFolder(here);
+    assert.equal((await cp('debian:/etc/motd', '.')).status, 0);
+    assert.equal(readFileSync(join(here, 'motd'), 'utf8'), 'hello\n');
+  });
+
+  test('programs get no set-user-ID on this machine', async () => {
+    writeFileSync(join(image, 'su'), '');
+    chmodSync(join(image, 'su'), 0o6755);
+    assert.equal((await cp('debian:/su', 'su')).status, 0);
+    assert.equal(statSync(join(here, 'su')).mode & 0o7777, 0o755);
+  });
+
+  test('what is missing is named', async () => {
+    assert.match((await cp('debian:/nope', 'x')).stderr, /There is no \/nope in debian/);
+    assert.match(
+      (await cp('debian:/etc', 'no/such/place')).stderr,
+      /There is no folder no\/such on this machine/,
+    );
+  });
+
+  test('a folder that is in the way of a file is kept', async () => {
+    mkdirSync(join(here, 'etc/motd'), { recursive: true });
+    const { status, stderr } = await cp('debian:/etc/.', 'etc');
+    assert.equal(status, 1);
+    assert.match(stderr, /etc\/motd is a folder, and a file of that name was to be copied/);
+  });
+});
+
+describe('an archive that is made to do harm', () => {
+  const serve = (entries: Parameters<ReturnType<typeof pack>['entry']>[0][]) => {
+    server.world.nextTar = () => {
+      const tar = pack();
+      for (const entry of entries) tar.entry(entry, entry.type === 'file' || !entry.type ? 'harm' : '');
+      tar.finalize();
+      return tar;
+    };
+  };
+
+  test('a name outside is refused', async () => {
+    serve([{ name: 'top/', type: 'directory' }, { name: 'top/../../escaped' }]);
+    const { status } = await cp('debian:/etc', 'copy');
+    assert.equal(status, 1);
+    assert.ok(!existsSync(join(checkout.folder, 'escaped')));
+  });
+
+  test('a link that it brought is not followed', async () => {
+    const outside = join(checkout.folder, 'outside');
+    mkdirSync(outside, { recursive: true });
+    serve([
+      { name: 'top/', type: 'directory' },
+      { name: 'top/link', type: 'symlink', linkname: outside },
+      { name: 'top/link/file' },
+    ]);
+    const { status, stderr } = await cp('debian:/etc', 'copy');
+    assert.equal(status, 1);
+    assert.match(stderr, /copy\/link is in the way: a folder must be there/);
+    assert.ok(!existsSync(join(outside, 'file')));
+  });
+
+  test('a file is not written through a link of the same name', async () => {
+    const victim = join(checkout.folder, 'victim');
+    writeFileSync(victim, 'safe');
+    serve([
+      { name: 'top/', type: 'directory' },
+      { name: 'top/file', type: 'symlink', linkname: victim },
+      { name: 'top/file', type: 'file' },
+    ]);
+    assert.equal((await cp('debian:/etc', 'copy')).status, 0);
+    assert.equal(readFileSync(victim, 'utf8'), 'safe');
+    assert.ok(lstatSync(join(here, 'copy/file')).isFile());
+  });
+
+  test('an archive that breaks off is a failure', async () => {
+    server.world.nextTar = () => {
+      const tar = pack();
+      const entry = tar.entry({ name: 'file', size: 1_000_000 });
+      entry.on('error', () => {});
+      entry.write(Buffer.alloc(1000));
+      setImmediate(() => tar.destroy(new Error('broken')));
+      return tar;
+    };
+    const { status, stderr } = await cp('debian:/etc', 'copy');
+    assert.equal(status, 1);
+    assert.match(stderr, /The copy broke off/);
+  });
+});

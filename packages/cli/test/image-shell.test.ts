@@ -1,0 +1,329 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { Checkout } from './checkout.ts';
+import { FakeServer } from './fake-server.ts';
+import { makeImage, makeNode } from './fixtures.ts';
+
+let server: FakeServer;
+let checkout: Checkout;
+
+before(async () => {
+  server = await FakeServer.start();
+  checkout = await Checkout.make(server.socket);
+});
+after(async () => {
+  checkout[Symbol.dispose]();
+  await server[Symbol.asyncDispose]();
+});
+
+const CHANGES = { added: 2, modified: 1, deleted: 0, sample: ['A /etc/new', 'A /srv/data', 'M /etc/motd'] };
+
+beforeEach(() => {
+  const { world } = server;
+  world.nodes = [makeNode('vnode1')];
+  world.images = [
+    makeImage('alice', 'debian', { nodes: ['vnode1'] }),
+    makeImage('alice', 'pi', { architecture: 'arm64' }),
+  ];
+  world.sessions = [];
+  world.calls.length = 0;
+  world.sizes.length = 0;
+  world.confirm.clear();
+});
+
+const callNames = () => server.world.calls.map(([name]) => name);
+const inputOf = (wanted: string) => server.world.calls.find(([name]) => name === wanted)?.[1];
+
+function waitingSession(state: 'running' | 'exited' = 'running') {
+  const session = { id: '0123456789abcdef', image: 'alice/debian', state, attached: false, changes: CHANGES };
+  server.world.sessions = [session];
+}
+
+/** The session that the command under test has opened. */
+function changeSession() {
+  const [session] = server.world.sessions;
+  assert.ok(session);
+  session.changes = CHANGES;
+}
+
+describe('on a terminal', () => {
+  test('no change: nothing is asked, nothing is saved', async () => {
+    using pty = checkout.terminal(['image', 'shell', 'debian']);
+    await pty.expect(/image# /);
+    pty.type('exit\r');
+    await pty.expect(/Nothing changed\./);
+    assert.equal(await pty.exited, 0);
+    assert.ok(!callNames().includes('image.shell.save'));
+    assert.deepEqual(server.world.sessions, []);
+  });
+
+  test('changes: summary, name, nodes, and their reboot', async () => {
+    using pty = checkout.terminal(['image', 'shell', 'debian']);
+    await pty.expect(/image# /);
+    changeSession();
+    pty.type('exit\r');
+    await pty.expect(/You changed files: 2 added, 1 modified\./);
+    await pty.expect(/A \/etc\/new/);
+    await pty.expect(/vnode1 boots debian; what runs is not disturbed/);
+    await pty.expect(/New image name \[debian\]: /);
+    pty.type('\r');
+    await pty.expect(/alice\/debian is saved \(sha256:abababababab\)\./);
+    await pty.expect(/vnode1 still runs the older version\. Reboot now\? \[y\/N\] /);
+    pty.type('y\r');
+    await pty.expect(/vnode1 reboots\./);
+    assert.equal(await pty.exited, 0);
+    assert.deepEqual(inputOf('node.reboot'), { set: 'vnode1', hard: false, yes: false });
+  });
+
+  test('another name; one that is not accepted is asked for again', async () => {
+    using pty = checkout.terminal(['image', 'shell', 'debian']);
+    await pty.expect(/image# /);
+    changeSession();
+    pty.type('exit\r');
+    await pty.expect(/New image name/);
+    pty.type('No Such Name\r');
+    await pty.expect(/must be lower-case letters/);
+    await pty.expect(/New image name/);
+    pty.type('taken\r');
+    await pty.expect(/The name taken is taken\./);
+    await pty.expect(/New image name/);
+    pty.type('other\r');
+    await pty.expect(/alice\/other is saved/);
+    assert.equal(await pty.exited, 0);
+  });
+
+  test('ctrl-d at the question keeps the session', async () => {
+    using pty = checkout.terminal(['image', 'shell', 'debian']);
+    await pty.expect(/image# /);
+    changeSession();
+    pty.type('exit\r');
+    await pty.expect(/New image name/);
+    pty.type('\x04');
+    await pty.expect(/the session on debian waits/);
+    assert.equal(await pty.exited, 1);
+    assert.equal(server.world.sessions.length, 1);
+  });
+
+  test('the size of the terminal goes to the shell, and follows', async () => {
+    using pty = checkout.terminal(['image', 'shell', 'debian']);
+    const { tty } = await pty.identity();
+    await pty.expect(/image# /);
+    assert.deepEqual(server.world.sizes, [{ columns: 90, rows: 30 }]);
+    pty.resize(tty, 111, 22);
+    await server.world.nextSize();
+    assert.deepEqual(server.world.sizes.at(-1), { columns: 111, rows: 22 });
+    pty.type('exit\r');
+    assert.equal(await pty.exited, 0);
+  });
+
+  test('ctrl-c goes to the shell, not to walt', async () => {
+    using pty = checkout.terminal(['image', 'shell', 'debian']);
+    await pty.expect(/image# /);
+    // One process says that it runs and then sleeps: between two, ctrl-c could reach the shell.
+    pty.type(`sh -c 'echo started; exec sleep 1000'\r`);
+    await pty.expect(/[\r\n]started/);
+    pty.type('\x03');
+    await pty.expect(/image# /);
+    pty.type('exit 0\r');
+    assert.equal(await pty.exited, 0);
+  });
+
+  test('an image for another CPU is announced as slow', async () => {
+    using pty = checkout.terminal(['image', 'shell', 'pi']);
+    await pty.expect(/pi is an arm64 image: its programs run under emulation, slowly\./);
+    await pty.expect(/image# /);
+    pty.type('exit\r');
+    assert.equal(await pty.exited, 0);
+  });
+
+  test('a lost connection leaves a usable terminal and tells how to go on', async () => {
+    using pty = checkout.terminal(['image', 'shell', 'debian']);
+    const { tty } = await pty.identity();
+    await pty.expect(/image# /);
+    server.breakStreams();
+    await pty.expect(
+      /the session waits, with all its changes\.\s+→ `walt image shell debian` goes on with it\./,
+    );
+    assert.ok(pty.output.includes('\x1b[?1049l'));
+    assert.match(execFileSync('stty', ['-F', tty, '-a'], { encoding: 'utf8' }).toString(), / icanon/);
+    assert.equal(await pty.exited, 1);
+  });
+
+  test('SIGTERM restores the terminal; the session waits', async () => {
+    using shell = checkout.shellTerminal();
+    const { tty } = await shell.identity();
+    const settings = () =>
+      execFileSync('stty', ['-F', tty, '-a'], { encoding: 'utf8' }).match(/-?icanon/)?.[0];
+    shell.type(`${checkout.walt} image shell debian & echo pid=$!; fg\r`);
+    const pid = Number((await shell.expect(/pid=(\d+)/))[1]);
+    await shell.expect(/image# /);
+    assert.equal(settings(), '-icanon');
+    process.kill(pid, 'SIGTERM');
+    await shell.expect(/outer\$ /);
+    assert.equal(server.world.sessions.length, 1);
+    shell.type('stty -a | grep -o ".icanon"\r');
+    await shell.expect(/ icanon/);
+    shell.type('exit\r');
+    await shell.exited;
+  });
+
+  describe('a session waits', () => {
+    test('resume', async () => {
+      waitingSession();
+      using pty = checkout.terminal(['image', 'shell', 'debian']);
+      await pty.expect(/A session waits on debian since 2026-09-2\d/);
+      await pty.expect(/\[r\]esume, \[s\]ave, \[d\]iscard its changes, or \[c\]ancel\? /);
+      pty.type('r\r');
+      await pty.expect(/image# /);
+      pty.type('exit\r');
+      await pty.expect(/New image name/);
+      pty.type('\r');
+      await pty.expect(/is saved/);
+      assert.ok(!callNames().includes('image.shell.open'));
+    });
+
+    test('discard; a session whose shell has ended cannot be resumed', async () => {
+      waitingSession('exited');
+      using pty = checkout.terminal(['image', 'shell', 'debian']);
+      await pty.expect(/A session waits on debian/);
+      await pty.expect(/\[s\]ave, \[d\]iscard its changes, or \[c\]ancel\? /);
+      assert.doesNotMatch(pty.output, /resume/);
+      pty.type('r\r');
+      await pty.expect(/\[s\]ave/);
+      pty.type('d\r');
+      await pty.expect(/The changes are discarded; debian is as it was\./);
+      assert.equal(await pty.exited, 0);
+      assert.deepEqual(server.world.sessions, []);
+    });
+
+    test('save asks for the name', async () => {
+      waitingSession();
+      using pty = checkout.terminal(['image', 'shell', 'debian']);
+      await pty.expect(/or \[c\]ancel\? /);
+      pty.type('s\r');
+      await pty.expect(/New image name \[debian\]: /);
+      pty.type('other\r');
+      await pty.expect(/alice\/other is saved/);
+      assert.equal(await pty.exited, 0);
+    });
+
+    test('cancel leaves it', async () => {
+      waitingSession();
+      using pty = checkout.terminal(['image', 'shell', 'debian']);
+      await pty.expect(/or \[c\]ancel\? /);
+      pty.type('\r');
+      await pty.expect(/goes on waiting/);
+      assert.equal(await pty.exited, 0);
+      assert.equal(server.world.sessions.length, 1);
+    });
+  });
+});
+
+describe('in a script', () => {
+  test('commands are piped in; --save decides', async () => {
+    const child = checkout.start(['image', 'shell', 'debian', '--save', 'made']);
+    const opened = new Promise<void>((resolve) => child.stdout?.once('data', () => resolve()));
+    let stdout = '';
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stdin?.write('echo $((6 * 7))\n');
+    await opened;
+    changeSession();
+    child.stdin?.end();
+    const status = await new Promise((resolve) => child.on('close', resolve));
+    assert.match(stdout, /^42\r?$/m);
+    assert.match(stdout, /alice\/made is saved/);
+    assert.equal(status, 0);
+    assert.deepEqual(inputOf('image.shell.save'), { session: sessionOfSave(), yes: false, name: 'made' });
+  });
+
+  test('without a decision the session is kept', async () => {
+    waitingSession();
+    const { status, stderr } = await checkout.run(['image', 'shell', 'debian', '--resume'], {
+      input: 'true\n',
+    });
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /not saved yet: the session on debian waits\.\n {2}→ `walt image shell debian --save \[NAME\]` saves/,
+    );
+    assert.equal(server.world.sessions.length, 1);
+  });
+
+  test('a waiting session is neither taken nor lost without a flag', async () => {
+    waitingSession();
+    const { status, stderr } = await checkout.run(['image', 'shell', 'debian']);
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /A session waits on debian since .*\n {2}→ Repeat with --resume, --save or --discard\./,
+    );
+  });
+
+  test('--save and --discard alone decide on the waiting session', async () => {
+    waitingSession();
+    const saved = await checkout.run(['image', 'shell', 'debian', '--save']);
+    assert.match(saved.stdout, /alice\/debian is saved/);
+    assert.match(
+      saved.stderr,
+      /vnode1 still runs the older version: `walt node reboot vnode1` brings the new one/,
+    );
+    assert.equal(saved.status, 0);
+    waitingSession();
+    const discarded = await checkout.run(['image', 'shell', 'debian', '--discard']);
+    assert.match(discarded.stdout, /discarded/);
+    assert.equal(discarded.status, 0);
+  });
+
+  test('a save that fails tells that nothing is lost', async () => {
+    waitingSession();
+    const { status, stderr } = await checkout.run(['image', 'shell', 'debian', '--save', 'taken']);
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /The name taken is taken\.\n {2}→ .*The session on debian waits, with all its changes\./,
+    );
+  });
+
+  test('--resume without a session is a failure', async () => {
+    const { status, stderr } = await checkout.run(['image', 'shell', 'debian', '--resume']);
+    assert.equal(status, 1);
+    assert.match(stderr, /No session waits on debian/);
+  });
+});
+
+describe('console', () => {
+  test('ctrl-a d leaves it, ctrl-a a sends ctrl-a', async () => {
+    using pty = checkout.terminal(['node', 'console', 'vnode1']);
+    // Behind what the console printed before: that may have cleared the screen.
+    await pty.expect(/login: /);
+    await pty.expect(/Console of vnode1: ctrl-a d leaves it\./);
+    pty.type('ro\x01aot');
+    await pty.expect(new RegExp(`ro${'\x01'}ot`));
+    pty.type('\x01d');
+    await pty.expect(/Left the console of vnode1/);
+    assert.equal(await pty.exited, 0);
+  });
+
+  test('a stale token is renewed, and what was typed meanwhile is not lost', async () => {
+    await checkout.run(['node', 'show']);
+    server.world.auth.forgetTokens();
+    const child = checkout.start(['node', 'console', 'vnode1']);
+    child.stdin?.write('typed early\n');
+    const text = await new Promise<string>((resolve) => {
+      let all = '';
+      child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+        all += chunk;
+        if (all.includes('early')) resolve(all);
+      });
+    });
+    child.kill();
+    assert.equal(text, 'login: typed early\n');
+  });
+});
+
+function sessionOfSave(): unknown {
+  return (inputOf('image.shell.save') as { session: string }).session;
+}

@@ -1,0 +1,242 @@
+/** Shell, commands and copies by the real ssh and scp, to a real sshd with certificates. */
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { Checkout, outcome } from './checkout.ts';
+import { FakeServer } from './fake-server.ts';
+import { makeNode } from './fixtures.ts';
+
+let server: FakeServer;
+let checkout: Checkout;
+/** Files of "nodes", which are this machine. */
+let there: string;
+
+before(async () => {
+  server = await FakeServer.start();
+  checkout = await Checkout.make(server.socket);
+  there = mkdtempSync(join(tmpdir(), 'walt-cli-node-'));
+});
+after(async () => {
+  rmSync(there, { recursive: true, force: true });
+  checkout[Symbol.dispose]();
+  await server[Symbol.asyncDispose]();
+});
+beforeEach(() => {
+  server.world.nodes = ['vnode1', 'vnode2', 'vnode3'].map((name) => makeNode(name));
+  server.world.calls.length = 0;
+});
+
+const sshFolder = () => {
+  const cache = join(checkout.home, '.cache/walt');
+  return join(cache, readdirSync(cache).find((name) => name.startsWith('server-')) ?? '', 'ssh');
+};
+
+describe('node run', () => {
+  test('of one node: its output as it is, its exit status', async () => {
+    const { status, stdout, stderr } = await checkout.run([
+      'node',
+      'run',
+      'vnode1',
+      'echo out; echo err >&2; exit 7',
+    ]);
+    assert.deepEqual([status, stdout, stderr], [7, 'out\n', 'err\n']);
+  });
+
+  test('what is piped in reaches the command, bytes unchanged', async () => {
+    const input = '\x00\x01 binary \r\n no newline at the end';
+    const { stdout } = await checkout.run(['node', 'run', 'vnode1', 'cat'], { input });
+    assert.equal(stdout, input);
+  });
+
+  test('several words reach the command as they are, behind -- too', async () => {
+    const words = ['printf', '<%s>', 'a  b', '$HOME', "it's", '--json'];
+    const { stdout } = await checkout.run(['node', 'run', 'vnode1', ...words]);
+    assert.equal(stdout, "<a  b><$HOME><it's><--json>");
+    const dashes = await checkout.run(['node', 'run', 'vnode1', '--', 'echo', '-n', 'x']);
+    assert.equal(dashes.stdout, 'x');
+  });
+
+  test('of several nodes: lines with the name in front, streams apart, the highest status', async () => {
+    const line = `echo out; echo err >&2; mkdir ${there}/first 2>/dev/null && exit 4; exit 3`;
+    const { status, stdout, stderr } = await checkout.run(['node', 'run', 'my-nodes', line]);
+    assert.deepEqual(stdout.split('\n').sort(), ['', 'vnode1: out', 'vnode2: out', 'vnode3: out']);
+    assert.deepEqual(stderr.split('\n').sort(), ['', 'vnode1: err', 'vnode2: err', 'vnode3: err']);
+    assert.equal(status, 4);
+  });
+
+  test('--json tells all of each node', async () => {
+    const { status, stdout } = await checkout.run([
+      'node',
+      'run',
+      '--json',
+      'vnode1,vnode2',
+      'echo x; exit 1',
+    ]);
+    assert.equal(status, 1);
+    const one = (node: string) => ({ node, status: 1, stdout: 'x\n', stderr: '' });
+    assert.deepEqual(JSON.parse(stdout), { status: 1, nodes: [one('vnode1'), one('vnode2')] });
+  });
+
+  test('nodes that boot are waited for', async () => {
+    server.world.nodes.forEach((node) => {
+      node.state = 'booting';
+    });
+    const { status, stdout, stderr } = await checkout.run(['node', 'run', 'vnode1', 'echo up']);
+    assert.deepEqual([status, stdout], [0, 'up\n']);
+    assert.match(stderr, /Waiting for nodes to boot/);
+  });
+
+  test('ctrl-c ends the command on the nodes, and its children', async () => {
+    const mark = join(there, 'running');
+    const line = `echo $$ > ${mark}.$$; sleep 1000 & sleep 1000`;
+    const child = checkout.start(['node', 'run', 'vnode1,vnode2', line]);
+    const ended = outcome(child);
+    const pids = await untilFiles(there, 'running.', 2);
+    child.kill('SIGINT');
+    assert.equal((await ended).status, 130);
+    for (const pid of pids) assert.deepEqual(await processesOfSession(pid), []);
+  });
+});
+
+describe('node shell', () => {
+  test('is a login on a terminal, with one line on what is kept', async () => {
+    using pty = checkout.terminal(['node', 'shell', 'vnode1']);
+    await pty.expect(/gone at its next boot; only \/persist is kept/);
+    await pty.expect(/[#$] /);
+    pty.type('tty && stty size; exit 5\r');
+    await pty.expect(/\/dev\/pts\/\d+\s+30 90/);
+    assert.equal(await pty.exited, 5);
+  });
+
+  test('waits, with progress, for a node that is not booted yet', async () => {
+    server.world.nodes = [makeNode('vnode1', { state: 'off' })];
+    using pty = checkout.terminal(['node', 'shell', 'vnode1']);
+    await pty.expect(/Waiting for nodes to boot/);
+    await pty.expect(/[#$] /);
+    pty.type('exit\r');
+    assert.equal(await pty.exited, 0);
+  });
+
+  test('the key and the certificate are for the user alone', async () => {
+    await checkout.run(['node', 'run', 'vnode1', 'true']);
+    const config = join(checkout.home, '.config/walt');
+    assert.equal(statSync(join(config, 'id_ed25519')).mode & 0o777, 0o600);
+    assert.equal(statSync(join(sshFolder(), 'nodes')).mode & 0o777, 0o700);
+    assert.deepEqual(readdirSync(config).sort(), ['id_ed25519', 'id_ed25519.pub']);
+  });
+
+  test('a node that another authority has signed is refused', async () => {
+    await checkout.run(['node', 'run', 'vnode1', 'true']);
+    const other = join(there, 'other');
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', other]);
+    const certify = server.world.ssh.certify.bind(server.world.ssh);
+    server.world.ssh.certify = (...args) => ({
+      ...certify(...args),
+      knownHosts: `@cert-authority walt-node-* ${readFileSync(`${other}.pub`, 'utf8')}`,
+    });
+    try {
+      const { status, stderr } = await checkout.run(['node', 'run', 'vnode1', 'true']);
+      assert.equal(status, 255);
+      assert.match(stderr, /Host key verification failed/);
+    } finally {
+      server.world.ssh.certify = certify;
+    }
+  });
+});
+
+describe('node cp', () => {
+  test('a file there, a folder back, and from node to node', async () => {
+    const here = join(checkout.folder, 'my files');
+    mkdirSync(join(here, 'sub'), { recursive: true });
+    writeFileSync(join(here, 'sub', 'a:b'), 'content', { mode: 0o640 });
+    const copied = await checkout.run(['node', 'cp', 'my files', `vnode1:${there}`]);
+    assert.deepEqual([copied.status, copied.stderr], [0, '']);
+    assert.equal(readFileSync(join(there, 'my files/sub/a:b'), 'utf8'), 'content');
+    assert.equal(statSync(join(there, 'my files/sub/a:b')).mode & 0o777, 0o640);
+    const back = await checkout.run(['node', 'cp', `vnode1:${there}/my files/sub/a:b`, './new:name']);
+    assert.deepEqual([back.status, back.stderr], [0, '']);
+    assert.equal(readFileSync(join(checkout.folder, 'new:name'), 'utf8'), 'content');
+    const between = await checkout.run(['node', 'cp', `vnode1:${there}/my files`, `vnode2:${there}/second`]);
+    assert.deepEqual([between.status, between.stderr], [0, '']);
+    assert.ok(existsSync(join(there, 'second/sub/a:b')));
+  });
+
+  test('a file that does not exist is a failure', async () => {
+    const { status, stderr } = await checkout.run(['node', 'cp', 'vnode1:/nope/nothing', '.']);
+    assert.equal(status, 1);
+    assert.match(stderr, /No such file/);
+  });
+});
+
+describe('ssh-config', () => {
+  const stanza = async () => {
+    const { stdout } = await checkout.run(['ssh-config']);
+    const file = join(checkout.home, 'ssh_config');
+    writeFileSync(file, stdout);
+    return file;
+  };
+  const ssh = async (file: string, ...args: string[]) =>
+    outcome(spawn('ssh', ['-F', file, ...args], { env: checkout.env, stdio: ['ignore', 'pipe', 'pipe'] }));
+
+  test('plain ssh reaches a node by its name, and by NAME.walt', async () => {
+    const file = await stanza();
+    rmSync(sshFolder(), { recursive: true, force: true });
+    for (const host of ['vnode1', 'vnode3.walt']) {
+      const { status, stdout, stderr } = await ssh(file, host, 'echo reached');
+      assert.deepEqual([status, stdout, stderr], [0, 'reached\n', '']);
+    }
+  });
+
+  test('nodes that are newer than the file are reached by NAME.walt', async () => {
+    const file = await stanza();
+    server.world.nodes.push(makeNode('newer'));
+    const { status, stderr } = await ssh(file, 'newer.walt', 'true');
+    assert.deepEqual([status, stderr], [0, '']);
+  });
+
+  test('a node that is off, an unknown one: walt says so', async () => {
+    const file = await stanza();
+    server.world.nodes = [makeNode('vnode1', { state: 'off' })];
+    assert.match((await ssh(file, 'vnode1', 'true')).stderr, /walt: Node vnode1 is off\./);
+    assert.match((await ssh(file, 'other.walt', 'true')).stderr, /walt: There is no node named other\./);
+  });
+
+  test('other hosts are not touched', async () => {
+    const { stdout } = spawnSync('ssh', ['-F', await stanza(), '-G', 'example.org'], { encoding: 'utf8' });
+    assert.match(stdout, /^hostname example\.org$/m);
+    assert.doesNotMatch(stdout, /walt/);
+  });
+});
+
+/** Process ids in files `PREFIX…` of the folder, once there are as many. */
+async function untilFiles(folder: string, prefix: string, count: number): Promise<number[]> {
+  const { watch } = await import('node:fs/promises');
+  const find = () =>
+    readdirSync(folder)
+      .filter((name) => name.startsWith(prefix))
+      .map((name) => Number(readFileSync(join(folder, name), 'utf8')))
+      .filter((pid) => pid > 0);
+  if (find().length < count) {
+    for await (const _ of watch(folder, { signal: AbortSignal.timeout(30_000) }))
+      if (find().length >= count) break;
+  }
+  return find();
+}
+
+/** Processes of the session that `pid` led, but zombies. */
+async function processesOfSession(pid: number): Promise<string[]> {
+  const { stdout } = spawnSync('ps', ['-o', 'stat=,pid=,args=', '-s', String(pid)], { encoding: 'utf8' });
+  return stdout.split('\n').filter((line) => line !== '' && !line.startsWith('Z'));
+}
