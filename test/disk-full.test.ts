@@ -1,0 +1,74 @@
+/** The disk is full when an image is saved: that is said, the old image stays, and the session waits for room. */
+import assert from 'node:assert/strict';
+import { rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { Image } from '@walt/contract';
+import { run } from '../packages/server/src/platform/index.ts';
+import { DEFAULT_IMAGE, Platform } from './platform.ts';
+
+let platform: Platform;
+
+before(async () => {
+  platform = await Platform.start({ stateSize: '2g' });
+  await platform.root.ok('image', 'duplicate', `waltplatform/${DEFAULT_IMAGE}`, 'work');
+});
+after(() => platform?.close());
+
+/** Takes all space of the state's disk but for some bytes, until it is disposed of. */
+async function fillDisk(leave: number): Promise<AsyncDisposable> {
+  const { bavail, bsize } = await statfs(platform.config.state);
+  const filler = join(platform.config.state, 'filler');
+  await run(['fallocate', '--length', String(bavail * bsize - leave), '--', filler]);
+  return { [Symbol.asyncDispose]: () => rm(filler) };
+}
+
+async function work(): Promise<Image | undefined> {
+  return (await platform.root.json<Image[]>('image', 'show')).find(({ name }) => name === 'work');
+}
+
+test('a save on a full disk fails with words, and succeeds once there is room', async () => {
+  const { root } = platform;
+  const before = await work();
+  const { status } = await root.run(root.command('image', 'shell', 'work'), {
+    input: 'head -c 50000000 /dev/urandom >/root/large; echo kept >/root/kept\nexit\n',
+  });
+  assert.equal(status, 1, 'the change waits');
+  await using stack = new AsyncDisposableStack();
+  stack.use(await fillDisk(20_000_000));
+
+  const save = await root.walt('image', 'shell', 'work', '--save');
+  assert.equal(save.status, 1);
+  assert.match(save.stderr, /disk is full/);
+  assert.match(save.stderr, /→ .*room/);
+  assert.match(save.stderr, /waits/, 'and says that nothing is lost');
+  assert.doesNotMatch(save.stderr, /BUG|bug in walt/);
+  const during = await work();
+  assert.equal(during?.digest, before?.digest);
+  assert.equal(during?.session, true);
+  const { bavail, bsize } = await statfs(platform.config.state);
+  assert.ok(bavail * bsize > 15_000_000, 'what was written for it is gone again');
+
+  await stack.disposeAsync();
+  await root.ok('image', 'shell', 'work', '--save');
+  const after = await work();
+  assert.notEqual(after?.digest, before?.digest);
+  assert.equal(after?.session, false);
+  const file = join(platform.folder, 'kept');
+  await root.ok('image', 'cp', 'work:/root/kept', file);
+});
+
+test('a copy into an image on a full disk fails with words', async () => {
+  const { root } = platform;
+  const before = await work();
+  const file = join(platform.folder, 'large');
+  await run(['sh', '-c', 'head -c 50000000 /dev/urandom >"$1"', 'sh', file]);
+  await using stack = new AsyncDisposableStack();
+  stack.use(await fillDisk(20_000_000));
+  const copy = await root.walt('image', 'cp', file, 'work:/root/copied');
+  assert.equal(copy.status, 1);
+  assert.match(copy.stderr, /disk is full/);
+  assert.deepEqual(await work(), before);
+  await stack.disposeAsync();
+  await root.ok('image', 'cp', file, 'work:/root/copied');
+});

@@ -1,0 +1,119 @@
+/** What a node keeps and what it forgets, and whose it is: two nodes of one image. */
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { DEFAULT_IMAGE, Platform } from './platform.ts';
+import { TREE_LISTING } from './tree-listing.ts';
+
+let platform: Platform;
+
+before(async () => {
+  platform = await Platform.start();
+  await platform.boot('alpha', 'beta');
+});
+after(() => platform?.close());
+
+async function reboot(...nodes: string[]): Promise<void> {
+  await platform.root.ok('node', 'reboot', nodes.join(','));
+  await platform.booted(...nodes);
+}
+
+/** What a node has mounted as /persist: `SERVER:/persist/ID`. */
+async function persistSource(node: string): Promise<string> {
+  return (await platform.root.on(node, 'findmnt -n -o SOURCE /persist')).trim();
+}
+
+test('a reboot undoes every change, but for /persist', async () => {
+  const { root } = platform;
+  await root.on(
+    'alpha',
+    'echo new >/root/new && rm /etc/debian_version && echo changed >/etc/issue && mkdir /srv/folder',
+  );
+  await root.on(
+    'alpha',
+    'mkdir -p /persist/kept && echo 42 >/persist/kept/result && chown 1234:4321 /persist/kept/result && chmod 640 /persist/kept/result',
+  );
+  await reboot('alpha');
+
+  const gone = await root.on(
+    'alpha',
+    'ls /root/new /srv/folder 2>&1; cat /etc/issue; test -s /etc/debian_version',
+  );
+  assert.match(gone, /cannot access '\/root\/new'/);
+  assert.match(gone, /cannot access '\/srv\/folder'/);
+  assert.doesNotMatch(gone, /^changed$/m);
+  const kept = await root.on('alpha', 'cat /persist/kept/result; stat -c "%u:%g %a" /persist/kept/result');
+  assert.equal(kept, '42\n1234:4321 640\n');
+});
+
+test("no node sees another's /persist, nor can mount it", async () => {
+  const { root } = platform;
+  await root.on('alpha', 'echo secret >/persist/of-alpha');
+  assert.equal(await root.on('beta', 'find /persist -name of-alpha'), '');
+
+  const [alphas, betas] = [await persistSource('alpha'), await persistSource('beta')];
+  assert.notEqual(alphas, betas);
+  const mount = (source: string) =>
+    root.walt(
+      'node',
+      'run',
+      'beta',
+      '--',
+      `mkdir -p /run/try && mount -t nfs4 -o vers=4.2,proto=tcp,addr=${source.split(':')[0]},soft,retrans=1,timeo=50 ${source} /run/try && ls /run/try && umount /run/try`,
+    );
+  const other = await mount(alphas);
+  assert.notEqual(other.status, 0, 'the mount is refused');
+  assert.doesNotMatch(other.stdout, /of-alpha/);
+  // The same command with the node's own folder works, so it was refused for what it asked.
+  const own = await mount(betas);
+  assert.equal(own.status, 0, own.stderr);
+  assert.match(await root.on('alpha', 'cat /persist/of-alpha'), /secret/);
+});
+
+test('nodes cannot write to the volumes that others boot from', async () => {
+  const { root } = platform;
+  const server = (await persistSource('beta')).split(':')[0];
+  const { status, stdout } = await root.walt(
+    ...['node', 'run', 'beta', '--'],
+    `mkdir -p /run/volumes && mount -t nfs4 -o vers=4.2,proto=tcp,rw,addr=${server} ${server}:/volumes /run/volumes && ls /run/volumes && touch /run/volumes/x`,
+  );
+  assert.match(stdout, /sha256-[0-9a-f]{64}\.erofs/, 'the volumes can be seen');
+  assert.notEqual(status, 0, 'they cannot be written');
+  await root.on('beta', 'umount /run/volumes');
+});
+
+test('nodes of one digest have the same tree', async () => {
+  const { root } = platform;
+  const names = ['alpha', 'beta'];
+  const nodes = (await platform.node()).filter(({ name }) => names.includes(name));
+  assert.equal(new Set(nodes.map(({ running }) => running)).size, 1, 'both run one digest');
+  const listings = await Promise.all(
+    names.map(async (name) => (await root.on(name, TREE_LISTING)).split('\n')),
+  );
+  const [first, second] = listings.map((lines) => new Set(lines));
+  assert.ok(first && second && first.size > 5_000, 'the listing is that of a whole system');
+  const difference = {
+    alpha: [...first].filter((line) => !second.has(line)),
+    beta: [...second].filter((line) => !first.has(line)),
+  };
+  assert.deepEqual(difference, { alpha: [], beta: [] });
+});
+
+test('a change of an image disturbs no running node, and is there after its reboot', async () => {
+  const { root } = platform;
+  const file = join(platform.folder, 'motd');
+  await writeFile(file, 'made in the image\n');
+  await root.ok('image', 'cp', file, `${DEFAULT_IMAGE}:/etc/from-image`);
+
+  const before = (await platform.node()).find(({ name }) => name === 'beta');
+  assert.equal(before?.state, 'booted', 'the node goes on');
+  assert.equal(before.current, false, 'and is known to run the older digest');
+  assert.equal(await root.on('beta', 'ls /etc | grep from-image || true'), '');
+
+  await reboot('beta');
+  assert.equal(await root.on('beta', 'cat /etc/from-image'), 'made in the image\n');
+  const after = (await platform.node()).find(({ name }) => name === 'beta');
+  assert.equal(after?.current, true);
+  assert.notEqual(after.running, before.running);
+});

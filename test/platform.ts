@@ -1,0 +1,270 @@
+/** A platform of the test's own, in its own namespace and folders, of which nothing is left afterwards. */
+import assert from 'node:assert/strict';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir, userInfo } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Node, ServerStatus } from '@walt/contract';
+import {
+  attempt,
+  type Config,
+  type ExecResult,
+  loadConfig,
+  type Paths,
+  platformPaths,
+  run,
+} from '../packages/server/src/platform/index.ts';
+import { Client, checkout } from './client.ts';
+import { leftovers, type Marks, mountsIn, namespaceId, processesOf } from './leftovers.ts';
+import { until } from './until.ts';
+
+export interface PlatformOptions {
+  /** Puts the state folder on a file system of this size in RAM, as `2g`; default: a folder on disk. */
+  stateSize?: string;
+  /** False: an empty platform. Default: it has the default image. */
+  image?: boolean;
+  /** False: nothing is started yet. */
+  start?: boolean;
+  /** True: it does not share the machine's cache of default images. */
+  ownCache?: boolean;
+}
+
+/** Platforms of this process that are not removed yet. */
+const open = new Set<Platform>();
+let made = 0;
+
+/** The default image of PC nodes. */
+export const DEFAULT_IMAGE = 'pc-x86-64-default';
+
+export class Platform implements AsyncDisposable {
+  readonly folder: string;
+  readonly configFile: string;
+  readonly config: Config;
+  readonly paths: Paths;
+  /** Client of the user who runs the tests: root. */
+  readonly root: Client;
+  #namespaceId: string | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(folder: string, config: Config, root: Client) {
+    this.folder = folder;
+    this.configFile = join(folder, 'server.conf');
+    this.config = config;
+    this.paths = platformPaths(config);
+    this.root = root;
+    open.add(this);
+  }
+
+  static async start(options: PlatformOptions = {}): Promise<Platform> {
+    const platform = await Platform.#make(options);
+    try {
+      if (options.start === false) return platform;
+      await platform.up();
+      if (options.image !== false)
+        await platform.root.ok('advanced', 'update-default-images', '--if-missing');
+      return platform;
+    } catch (error) {
+      const journal = await platform.journal().catch(() => 'none');
+      await platform.close();
+      throw new Error(`the platform did not start; the end of its journal:\n${journal}`, { cause: error });
+    }
+  }
+
+  static async #make({ ownCache = false, stateSize }: PlatformOptions): Promise<Platform> {
+    made += 1;
+    const folder = await mkdtemp(join(process.env.TMPDIR ?? '/var/tmp', 'walt-test-'));
+    await chmod(folder, 0o755); // other users' homes are in it
+    const configFile = join(folder, 'server.conf');
+    const disk = join(folder, 'disk');
+    await mkdir(disk, { mode: 0o755 });
+    if (stateSize) {
+      await run(['mount', '-t', 'tmpfs', '-o', `size=${stateSize},mode=755`, 'walt-test', disk]);
+    }
+    const settings = [
+      `state: ${disk}/state`,
+      `runtime: ${folder}/run`,
+      // Otherwise the cache is the machine's: the default image is made once, not by each test.
+      ...(ownCache ? [`cache: ${folder}/cache`] : []),
+      `network: { namespace: wt${process.pid}-${made} }`,
+    ];
+    await writeFile(configFile, `${settings.join('\n')}\n`);
+    const root = await Client.make(userInfo().username, folder, join(folder, 'run', 'walt.sock'));
+    return new Platform(folder, await loadConfig(configFile), root);
+  }
+
+  get namespace(): string {
+    return this.config.network.namespace;
+  }
+
+  /** A client of another real user of the machine, as `daemon` or `games`. */
+  as(user: string): Promise<Client> {
+    return Client.make(user, this.folder, this.paths.socket);
+  }
+
+  /** Runs `walt-server` on this platform, whatever its exit status. */
+  server(...words: string[]): Promise<ExecResult> {
+    return attempt([join(checkout, 'walt-server'), ...words], {
+      timeout: 120_000,
+      env: { WALT_CONFIG: this.configFile },
+    });
+  }
+
+  /** Starts the server, also after it was killed. */
+  async up(): Promise<void> {
+    const { status, stderr } = await this.server('start');
+    assert.equal(status, 0, `walt-server start: ${stderr}`);
+    await this.noteNamespace();
+  }
+
+  /** After somebody else has started it: looks which namespace it has, so that nothing in there is overlooked at the end. */
+  async noteNamespace(): Promise<void> {
+    this.#namespaceId = await namespaceId(this.namespace);
+    assert.ok(this.#namespaceId, `namespace ${this.namespace} is there`);
+  }
+
+  async status(): Promise<ServerStatus> {
+    return this.root.json<ServerStatus>('advanced', 'server-status');
+  }
+
+  /** Process number of the server itself, or of a program that it watches. Throws when it does not run. */
+  async pid(program = 'walt-server'): Promise<number> {
+    const record = JSON.parse(await readFile(join(this.paths.programs, `${program}.json`), 'utf8'));
+    return Number(record.pid);
+  }
+
+  /** Name of the network interface of a virtual machine, read from its command line. */
+  async tapOf(program: string): Promise<string> {
+    const command = await readFile(`/proc/${await this.pid(program)}/cmdline`, 'utf8');
+    const tap = /ifname=([^,\0]+)/.exec(command)?.[1];
+    assert.ok(tap, `${program} has an interface`);
+    return tap;
+  }
+
+  /** Kills a program as a crash would, and resolves when it is gone. */
+  async kill(program = 'walt-server'): Promise<void> {
+    const pid = await this.pid(program);
+    process.kill(pid, 'SIGKILL');
+    await until(`the end of ${program}`, async () => !(await isRunning(pid)));
+  }
+
+  /** Waits until that program runs again under another process number than `before`. */
+  async restarted(program: string, before: number): Promise<void> {
+    await until(`${program} to be started again`, async () => {
+      const found = (await this.status()).programs.find(({ name }) => name === program);
+      return found?.state === 'running' && found.pid !== before;
+    });
+  }
+
+  /** Makes virtual nodes and waits until all have booted. */
+  async boot(...names: string[]): Promise<void> {
+    for (const name of names) await this.root.ok('node', 'create', name);
+    await this.booted(...names);
+  }
+
+  /** Waits until these nodes have booted. Throws with the end of their consoles when they do not. */
+  async booted(...names: string[]): Promise<void> {
+    try {
+      await this.root.ok('node', 'wait', names.join(','), '--timeout', '280');
+    } catch (error) {
+      const nodes = (await this.node()).map(({ name, state, image }) => `${name} ${state} ${image}`);
+      throw new Error(`${nodes.join('\n')}\n${await this.consoles()}\n${await this.journal()}`, {
+        cause: error,
+      });
+    }
+  }
+
+  async node(): Promise<Node[]> {
+    return this.root.json<Node[]>('node', 'show', '--all');
+  }
+
+  /** The end of what each virtual node printed on its serial port. */
+  async consoles(): Promise<string> {
+    const { stdout } = await attempt([
+      'find',
+      this.paths.virtual,
+      '-name',
+      '*.log',
+      '-exec',
+      'tail',
+      '-n',
+      '30',
+      '{}',
+      '+',
+    ]);
+    return stdout;
+  }
+
+  /** The end of the server's journal. */
+  async journal(): Promise<string> {
+    return (await attempt(['tail', '-n', '40', '--', join(this.paths.logs, 'walt-server.log')])).stdout;
+  }
+
+  /** What it has on the machine now. */
+  get marks(): Marks {
+    return { namespace: this.namespace, folder: this.folder, namespaceId: this.#namespaceId };
+  }
+
+  /** Stops and removes all of it, and asserts that nothing is left. Who calls it again waits for the same end. */
+  close(): Promise<void> {
+    this.#closing ??= this.#remove();
+    return this.#closing;
+  }
+
+  async #remove(): Promise<void> {
+    open.delete(this);
+    const { status, stderr } = await this.server('cleanup', '--delete-data');
+    await attempt(['umount', '--', dirname(this.config.state)]); // a disk in RAM is a mount of ours
+    const left = await settled(this.marks);
+    // Whatever was forgotten is told below, but must not disturb the next test.
+    for (const { pid } of processesOf(this.marks)) signal(pid);
+    for (const mount of mountsIn(this.folder)) await attempt(['umount', '--lazy', '--', mount]);
+    await attempt(['ip', 'netns', 'delete', this.namespace]);
+    await attempt(['ip', 'netns', 'delete', `${this.namespace}-host`]);
+    await rm(this.folder, { recursive: true, force: true });
+    assert.equal(status, 0, `walt-server cleanup: ${stderr}`);
+    assert.deepEqual(left, [], 'nothing is left of the platform');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/** What is left once all that is ending has ended. */
+async function settled(marks: Marks): Promise<string[]> {
+  let left: string[] = [];
+  await until(
+    'the end of the platform',
+    async () => {
+      left = await leftovers(marks);
+      return left.length === 0;
+    },
+    10_000,
+  ).catch(() => {});
+  return left;
+}
+
+async function isRunning(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return stat !== '' && !/\) [ZX] /.test(stat);
+}
+
+function signal(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended meanwhile.
+  }
+}
+
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(name, async () => {
+    await Promise.allSettled([...open].map((platform) => platform.close()));
+    process.exit(1);
+  });
+}
+
+/** For tests of their own folder: a temporary one that goes with `using`. */
+export async function temporaryFolder(): Promise<{ path: string } & AsyncDisposable> {
+  const path = await mkdtemp(join(tmpdir(), 'walt-test-'));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}

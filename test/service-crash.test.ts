@@ -1,0 +1,98 @@
+/** The programs that a node depends on are killed under it, one after the other: it waits and goes on. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Platform } from './platform.ts';
+import { until } from './until.ts';
+
+/** Milliseconds within which a killed service is back: promised to users. */
+const BACK_WITHIN = 3_000;
+
+let platform: Platform;
+
+before(async () => {
+  platform = await Platform.start();
+  await platform.boot('alpha');
+});
+after(() => platform?.close());
+
+/**
+ * What the node does meanwhile: reads files that it never touched before, each from a cold cache, and appends numbered
+ * lines to a file in /persist, until it is told to stop. Any error ends in /persist/errors.
+ */
+const LOAD = `
+cd /persist && rm -f stop errors lines files reads
+find /usr/lib /usr/share /usr/bin -xdev -type f >files
+( n=0; while [ ! -e stop ]; do n=$((n+1)); echo $n >>lines || echo "write $n" >>errors; sleep 0.02; done; echo $n >written ) </dev/null >/dev/null 2>&1 &
+( n=0; while [ ! -e stop ]; do
+    while read -r file; do
+      [ -e stop ] && break
+      cat "$file" >/dev/null 2>>errors || echo "read $file" >>errors
+      n=$((n+1)); echo $n >reads
+      [ $((n % 50)) = 0 ] && echo 3 >/proc/sys/vm/drop_caches
+    done <files
+  done; echo done >read-end ) </dev/null >/dev/null 2>&1 &
+`;
+
+/** Reads a counter of the load; the node's shell must answer, too. */
+async function counter(file: string): Promise<number> {
+  return Number((await platform.root.on('alpha', `tail -n 1 /persist/${file} 2>/dev/null || true`)).trim());
+}
+
+for (const program of ['nfs', 'dnsmasq']) {
+  test(`${program} is killed under a node that reads cold files and writes to /persist`, async () => {
+    const { root } = platform;
+    await root.on('alpha', LOAD);
+    await until(
+      'the load to run',
+      async () => (await counter('lines')) > 20 && (await counter('reads')) > 20,
+    );
+    for (let round = 1; round <= 3; round += 1) {
+      const before = await platform.pid(program);
+      await platform.kill(program);
+      const killed = Date.now();
+      await platform.restarted(program, before);
+      assert.ok(Date.now() - killed <= BACK_WITHIN, `${program} is back within ${BACK_WITHIN} ms`);
+      const lines = await counter('lines');
+      const reads = await counter('reads');
+      await until(
+        'the load to go on',
+        async () => (await counter('lines')) > lines + 10 && (await counter('reads')) > reads + 10,
+      );
+    }
+    await root.on('alpha', 'touch /persist/stop');
+    await until('the end of the load', async () => {
+      const ends = await root.on('alpha', 'ls /persist/written /persist/read-end 2>/dev/null || true');
+      return ends.trim().split('\n').length === 2;
+    });
+    assert.equal(await root.on('alpha', 'cat /persist/errors 2>/dev/null || true'), '', 'no I/O error');
+    const written = await counter('written');
+    const numbers = (await root.on('alpha', 'cat /persist/lines')).trim().split('\n').map(Number);
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: written }, (_, index) => index + 1),
+      'all writes are there, in order',
+    );
+    assert.equal(await root.on('alpha', 'dmesg | grep -i "i/o error" || true'), '');
+    await root.on('alpha', 'rm -f /persist/written /persist/read-end');
+  });
+}
+
+test('a virtual machine that is killed is started again', async () => {
+  const { root } = platform;
+  const name = (await platform.status()).programs
+    .map((program) => program.name)
+    .find((name) => name.startsWith('vm-'));
+  assert.ok(name, 'the virtual machine is among the programs');
+  await root.on('alpha', 'echo kept >/persist/over-power-loss; echo lost >/root/over-power-loss');
+  const bootId = await root.on('alpha', 'cat /proc/sys/kernel/random/boot_id');
+  const before = await platform.pid(name);
+  await platform.kill(name);
+  await platform.restarted(name, before);
+  await until('the node to be known as booting', async () => {
+    const node = (await platform.node()).find(({ name }) => name === 'alpha');
+    return node?.state !== 'booted';
+  });
+  await platform.booted('alpha');
+  assert.notEqual(await root.on('alpha', 'cat /proc/sys/kernel/random/boot_id'), bootId);
+  assert.equal(await root.on('alpha', 'cat /persist/over-power-loss; ls /root'), 'kept\n');
+});
