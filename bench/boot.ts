@@ -1,0 +1,136 @@
+/** Time and traffic of a boot: the product's way, a local disk, and the usual NFS root, in alternating runs of one machine. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Image } from '@walt/contract';
+import { machineFiles } from '../packages/server/src/nodes/virtual/machine.ts';
+import { Qmp } from '../packages/server/src/nodes/virtual/qmp.ts';
+import { Platform } from '../test/platform.ts';
+import { type BootTimes, type Subject, timeBoot } from './boot-times.ts';
+import { exportTree, NFS_ADDRESS } from './nfs-export.ts';
+import { benchOptions, progress } from './options.ts';
+import { referenceInitramfs } from './reference-initramfs.ts';
+import { ReferenceMachine } from './reference-machine.ts';
+import { makeDisk, unpackTree } from './reference-tree.ts';
+import { conclude } from './report.ts';
+import { summarize } from './statistics.ts';
+
+type Way = 'walt' | 'disk' | 'nfs';
+
+const NODE = 'bench';
+const { runs, json } = benchOptions(5);
+await using platform = await Platform.start();
+const image = (await platform.root.json<Image[]>('image', 'show', '--all'))[0];
+const release = image?.kernel;
+if (!image || !release) throw new Error('the default image has no kernel');
+
+progress('making the references: disk, NFS export');
+const tree = await unpackTree(platform);
+await using _nfs = await exportTree(platform, tree);
+const references = { disk: await reference('disk'), nfs: await reference('nfs') };
+await ReferenceMachine.makeTap(platform);
+progress('making the node');
+await platform.boot(NODE);
+const node = await waltNode();
+
+const times: Record<Way, BootTimes[]> = { walt: [], disk: [], nfs: [] };
+// The first round only fills the caches of this machine.
+for (let run = 0; run <= runs; run += 1) {
+  for (const way of ['walt', 'disk', 'nfs'] as const) {
+    const result = way === 'walt' ? await bootNode() : await bootReference(references[way]);
+    if (run > 0) times[way].push(result);
+    const { total, kernel, bytes } = result;
+    progress(
+      `${run > 0 ? `run ${run}` : 'warm-up'}, ${way}: ${total.toFixed(1)} s, from kernel start ${kernel.toFixed(1)} s, ${(bytes / 1e6).toFixed(1)} MB`,
+    );
+  }
+}
+
+const of = (way: Way, value: (times: BootTimes) => number) => summarize(times[way].map(value));
+const kernel = {
+  walt: of('walt', (t) => t.kernel),
+  disk: of('disk', (t) => t.kernel),
+  nfs: of('nfs', (t) => t.kernel),
+};
+const moved = of('walt', (t) => t.bytes / 1e6);
+conclude(
+  {
+    bench: 'boot',
+    measures: [
+      { what: 'WalT, power-on to SSH', unit: 's', ...of('walt', (t) => t.total) },
+      { what: 'local disk, power-on to SSH', unit: 's', ...of('disk', (t) => t.total) },
+      { what: 'NFS root, power-on to SSH', unit: 's', ...of('nfs', (t) => t.total) },
+      { what: 'WalT, kernel start to SSH', unit: 's', ...kernel.walt },
+      { what: 'local disk, kernel start to SSH', unit: 's', ...kernel.disk },
+      { what: 'NFS root, kernel start to SSH', unit: 's', ...kernel.nfs },
+      { what: 'WalT, kernel and initramfs', unit: 'MB', ...of('walt', (t) => t.loaded / 1e6) },
+      { what: 'WalT, moved for the root', unit: 'MB', ...moved },
+      { what: 'NFS root, moved for the root', unit: 'MB', ...of('nfs', (t) => t.bytes / 1e6) },
+    ],
+    bounds: [
+      {
+        claim: 'from kernel start, WalT : local disk',
+        value: kernel.walt.median / kernel.disk.median,
+        limit: 1.05,
+      },
+      {
+        claim: 'from kernel start, NFS root : WalT',
+        value: kernel.nfs.median / kernel.walt.median,
+        limit: 1.5,
+        atLeast: true,
+      },
+      {
+        claim: 'MB moved for the root, per 100 MB of the image',
+        value: (moved.median * 1e8) / image.size,
+        limit: 6,
+      },
+    ],
+  },
+  json,
+);
+
+async function reference(root: 'disk' | 'nfs'): Promise<ReferenceMachine> {
+  const initramfs = join(platform.folder, `initramfs-${root}`);
+  await writeFile(initramfs, await referenceInitramfs(root, tree, String(release), platform.config.cache));
+  const disk = join(platform.folder, 'disk.img');
+  if (root === 'disk') await makeDisk(tree, disk);
+  return ReferenceMachine.make(platform, root, {
+    kernel: join(tree, 'boot', `vmlinuz-${release}`),
+    initramfs,
+    server: NFS_ADDRESS,
+    ...(root === 'disk' && { disk }),
+  });
+}
+
+async function bootReference(machine: ReferenceMachine): Promise<BootTimes> {
+  try {
+    return await timeBoot(machine);
+  } finally {
+    await machine.powerOff();
+  }
+}
+
+/** The product's own virtual node. Between its runs it is paused, so that it takes nothing from the others. */
+async function bootNode(): Promise<BootTimes> {
+  const result = await timeBoot(node);
+  await platform.booted(NODE);
+  await pause();
+  return result;
+}
+
+async function waltNode(): Promise<Subject> {
+  const ip = (await platform.node()).find(({ name }) => name === NODE)?.ip ?? '';
+  const { consoleLog } = machineFiles(1, platform.paths);
+  const tap = await platform.tapOf('vm-1');
+  await pause();
+  return {
+    ...{ namespace: platform.namespace, insider: await platform.pid('dnsmasq'), ip, tap, consoleLog },
+    powerOn: async () => {
+      await platform.root.ok('node', 'reboot', NODE, '--hard');
+    },
+  };
+}
+
+async function pause(): Promise<void> {
+  using qmp = await Qmp.connect(machineFiles(1, platform.paths).qmpSocket, 5_000);
+  await qmp.execute('stop');
+}

@@ -1,0 +1,48 @@
+/** The first process of the reference boots: the product's own init, with another way to its root. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { checkout } from '../test/client.ts';
+
+/** Where the product's init begins to act, after its functions. */
+const START = '/bin/busybox mount -t proc proc /proc';
+
+/** As fast as an installed system can be: no server is asked for anything, the disk is the root itself. */
+const DISK = `
+read_arguments
+start_root_modules
+load_network_modules
+start_network
+wait "$root_modules"
+need mount -t ext4 -o noatime /dev/vda /image
+`;
+
+/** The usual network root: the tree itself on NFSv4, RAM above it. */
+const NFS = `
+read_arguments
+start_root_modules
+load_network_modules
+start_network
+wait "$root_modules"
+mount -t tmpfs -o mode=755 rw /rw
+mkdir /rw/changes /rw/work /layers/0
+mount_nfs ro,nocto,actimeo=86400 "$server:/tree" /layers/0
+need mount -t overlay -o "lowerdir=/layers/0,upperdir=/rw/changes,workdir=/rw/work" root /image
+`;
+
+const END = `
+need mount -t devtmpfs dev /image/dev
+need mount -t proc proc /image/proc
+need mount -t sysfs sys /image/sys
+read -r up _ < /proc/uptime
+say "reference is ready after $up s"
+hand_over
+`;
+
+/** Text of the init. Throws when the product's has changed so much that it does not fit any more. */
+export async function referenceInit(root: 'disk' | 'nfs'): Promise<string> {
+  const text = await readFile(join(checkout, 'packages/node/initramfs/init'), 'utf8');
+  const start = text.indexOf(START);
+  if (start === -1) throw new Error(`the product's init has no line ${JSON.stringify(START)}`);
+  const mounts = `${START}\nmount -t devtmpfs dev /dev\nmount -t sysfs sys /sys\n`;
+  return `${text.slice(0, start)}${mounts}${root === 'disk' ? DISK : NFS}${END}`;
+}
