@@ -92,6 +92,16 @@ describe('Programs', () => {
     }
   });
 
+  it('knows when a program that was killed again and again is ready', async () => {
+    const spec = { ...sleeper('victim'), ready: async () => true };
+    await programs.ensure(spec);
+    for (let kills = 1; kills <= 5; kills++) {
+      process.kill(identity('victim').pid, 'SIGKILL');
+      const state = () => programs.status()[0];
+      await until('readiness', () => state()?.restarts === kills && state()?.state === 'running', 2_500);
+    }
+  });
+
   it('adopts what an earlier server started, and goes on watching it', async () => {
     await programs.ensure(sleeper('orphan'));
     const before = identity('orphan');

@@ -11,6 +11,8 @@ import { RunningProcess } from './running-process.ts';
 /** Milliseconds that a program may take to get ready. */
 const READY_LIMIT = 10_000;
 const READY_POLL = 25;
+/** The same for one that did not get ready in time. */
+const LATE_POLL = 500;
 /** Milliseconds between SIGTERM and SIGKILL, and then until we give up. */
 const STOP_LIMIT = 5_000;
 /** A program that lived this many milliseconds did not fail to start: its next end is a first one. */
@@ -156,6 +158,9 @@ export class SupervisedProgram {
     this.#process = process;
     this.#ready = false;
     void process.ended.then((how) => this.#onEnd(process, how));
+    this.#askUntilReady(process).catch((error) =>
+      this.#log.error('cannot tell whether it is ready', { program: this.#spec.name, reason: String(error) }),
+    );
   }
 
   #onEnd(process: RunningProcess, how: string): void {
@@ -190,22 +195,36 @@ export class SupervisedProgram {
       this.#failures += 1;
       this.#log.error('cannot start', { program: this.#spec.name, reason: String(error) });
       this.#restartLater();
-      return;
     }
-    this.#untilReady().catch((error) =>
-      this.#log.error('not ready', { program: this.#spec.name, reason: String(error) }),
-    );
+  }
+
+  /**
+   * Asks a process until it is ready, for as long as it lives: one that was slow counts as running once it answers. Ready at
+   * last after many failures is ready all the same.
+   */
+  async #askUntilReady(process: RunningProcess): Promise<void> {
+    const { name, ready } = this.#spec;
+    const deadline = Date.now() + READY_LIMIT;
+    let late = false;
+    while (this.#process === process) {
+      if (ready === undefined || (await ready())) {
+        if (this.#process === process) this.#ready = true;
+        return;
+      }
+      if (!late && Date.now() >= deadline) {
+        late = true;
+        this.#log.error('not ready', { program: name, after: `${READY_LIMIT / 1000} s` });
+      }
+      await delay(late ? LATE_POLL : READY_POLL);
+    }
   }
 
   async #untilReady(): Promise<void> {
-    const { name, argv, ready } = this.#spec;
+    const { name, argv } = this.#spec;
     const deadline = Date.now() + READY_LIMIT;
-    while (this.#wanted && this.#failures < FAILED_AFTER && Date.now() < deadline) {
-      const process = this.#process;
-      if (process && (ready === undefined || (await ready())) && this.#process === process) {
-        this.#ready = true;
-        return;
-      }
+    while (this.#wanted && Date.now() < deadline) {
+      if (this.#ready) return;
+      if (this.#failures >= FAILED_AFTER) break;
       await delay(READY_POLL);
     }
     const tail = await readTail(this.#logFile);
