@@ -8,6 +8,8 @@ export interface BootTimes {
   total: number;
   /** Seconds from the kernel's start to the SSH server's greeting. */
   kernel: number;
+  /** Seconds from the kernel's start until the initramfs hands over to the image's init. */
+  initramfs: number;
   /** Bytes that were sent to the machine from the kernel's start until then: what its root costs. */
   bytes: number;
   /** Bytes that were sent before: loader script, kernel, initramfs. */
@@ -56,21 +58,26 @@ export async function timeBoot(subject: Subject): Promise<BootTimes> {
   return {
     total: (end - start) / 1000,
     kernel: (end - kernel.time) / 1000,
+    initramfs: kernel.initramfs,
     bytes: (await sentBytes(subject)) - kernel.sent,
     loaded: kernel.sent - before,
   };
 }
 
 /** When the kernel started, on the clock of `performance.now()`, and how many bytes had been sent by then. */
-async function kernelStart(subject: Subject, offset: number): Promise<{ time: number; sent: number }> {
+async function kernelStart(
+  subject: Subject,
+  offset: number,
+): Promise<{ time: number; sent: number; initramfs: number }> {
   const deadline = performance.now() + LIMIT;
   const samples: { time: number; sent: number }[] = [];
   while (performance.now() < deadline) {
     samples.push({ time: performance.now(), sent: await sentBytes(subject) });
     const match = /is ready after ([\d.]+) s/.exec(await textFrom(subject.consoleLog, offset));
     if (match) {
-      const time = performance.now() - Number(match[1]) * 1000;
-      return { time, sent: samples.findLast((sample) => sample.time <= time)?.sent ?? 0 };
+      const initramfs = Number(match[1]);
+      const time = performance.now() - initramfs * 1000;
+      return { time, sent: samples.findLast((sample) => sample.time <= time)?.sent ?? 0, initramfs };
     }
     await delay(10);
   }

@@ -3,7 +3,6 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Image } from '@walt/contract';
 import { machineFiles } from '../packages/server/src/nodes/virtual/machine.ts';
-import { Qmp } from '../packages/server/src/nodes/virtual/qmp.ts';
 import { Platform } from '../test/platform.ts';
 import { type BootTimes, type Subject, timeBoot } from './boot-times.ts';
 import { exportTree, NFS_ADDRESS } from './nfs-export.ts';
@@ -38,9 +37,9 @@ for (let run = 0; run <= runs; run += 1) {
   for (const way of ['walt', 'disk', 'nfs'] as const) {
     const result = way === 'walt' ? await bootNode() : await bootReference(references[way]);
     if (run > 0) times[way].push(result);
-    const { total, kernel, bytes } = result;
+    const { total, kernel, initramfs, bytes } = result;
     progress(
-      `${run > 0 ? `run ${run}` : 'warm-up'}, ${way}: ${total.toFixed(1)} s, from kernel start ${kernel.toFixed(1)} s, ${(bytes / 1e6).toFixed(1)} MB`,
+      `${run > 0 ? `run ${run}` : 'warm-up'}, ${way}: ${total.toFixed(1)} s, from kernel start ${kernel.toFixed(1)} s (initramfs ${initramfs.toFixed(1)} s), ${(bytes / 1e6).toFixed(1)} MB`,
     );
   }
 }
@@ -125,12 +124,12 @@ async function waltNode(): Promise<Subject> {
   return {
     ...{ namespace: platform.namespace, insider: await platform.pid('dnsmasq'), ip, tap, consoleLog },
     powerOn: async () => {
+      process.kill(await platform.pid('vm-1'), 'SIGCONT');
       await platform.root.ok('node', 'reboot', NODE, '--hard');
     },
   };
 }
 
 async function pause(): Promise<void> {
-  using qmp = await Qmp.connect(machineFiles(1, platform.paths).qmpSocket, 5_000);
-  await qmp.execute('stop');
+  process.kill(await platform.pid('vm-1'), 'SIGSTOP');
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { appendFile, rm, writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { errorFrame, openStream, startApi, type TestApi } from './testing.ts';
@@ -74,10 +74,29 @@ describe('the console of a virtual node', () => {
     assert.equal(qemu.length, 2);
   });
 
-  test('tells when it ends', async () => {
+  test('goes on over a reboot, which is a new QEMU', async () => {
     await api.serve(socket, (connection) => qemu.push(connection));
     const viewer = await open();
     await viewer.until('the last words');
+    await rm(socket);
+    qemu[0]?.destroy();
+    // Printed before anybody could be connected again.
+    await appendFile(log, 'SeaBIOS\n');
+    await api.serve(socket, (connection) => {
+      qemu.push(connection);
+      connection.on('data', (data) => connection.write(`[${data}]`));
+    });
+    await viewer.until('the last words\nSeaBIOS\n');
+    viewer.socket.send(Buffer.from('root'));
+    await viewer.until('[root]');
+    assert.equal(viewer.received().match(/SeaBIOS/g)?.length, 1);
+  });
+
+  test('tells when the node stays off', async () => {
+    await api.serve(socket, (connection) => qemu.push(connection));
+    const viewer = await open();
+    await viewer.until('the last words');
+    await rm(socket);
     qemu[0]?.destroy();
     errorFrame('UNAVAILABLE', /console of node vnode1 ended/)(await viewer.ended);
   });

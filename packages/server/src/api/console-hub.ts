@@ -9,8 +9,8 @@ export class ConsoleHub {
   readonly #lines = new Map<number, ConsoleLine>();
 
   /**
-   * Serves one viewer until he leaves. Throws UNAVAILABLE when the console cannot be reached, or when it ends (the node was
-   * switched off). `log` is the file where QEMU records what the console prints.
+   * Serves one viewer until he leaves, over reboots. Throws UNAVAILABLE when the console cannot be reached, or when it ends (the
+   * node was switched off). `log` is the file where QEMU records what the console prints.
    */
   async serve(
     viewer: WebSocket,
@@ -30,6 +30,7 @@ export class ConsoleHub {
       if ((await Promise.race([left, line.closed])) === 'closed') throw ended(node);
     } finally {
       line.leave(viewer);
+      if (line.over) this.#forget(node.id, line);
     }
   }
 
@@ -40,10 +41,12 @@ export class ConsoleHub {
   #open(nodeId: number, socket: string, log: string): ConsoleLine {
     const line = new ConsoleLine(socket, log);
     this.#lines.set(nodeId, line);
-    line.closed.then(() => {
-      if (this.#lines.get(nodeId) === line) this.#lines.delete(nodeId);
-    });
+    line.closed.then(() => this.#forget(nodeId, line));
     return line;
+  }
+
+  #forget(nodeId: number, line: ConsoleLine): void {
+    if (this.#lines.get(nodeId) === line) this.#lines.delete(nodeId);
   }
 }
 
@@ -58,7 +61,7 @@ function unreachable(node: NodeEndpoint): UserError {
 function ended(node: NodeEndpoint): UserError {
   return new UserError(
     'UNAVAILABLE',
-    `The console of node ${node.name} ended: the node was switched off or started anew.`,
+    `The console of node ${node.name} ended: the node was switched off.`,
     `Open it again: walt node console ${node.name}`,
   );
 }

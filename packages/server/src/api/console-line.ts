@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import { hasErrno } from '../platform/index.ts';
 
@@ -7,24 +9,43 @@ import { hasErrno } from '../platform/index.ts';
 const REPLAY = 16 * 1024;
 /** Bytes. Beyond, a viewer that does not read misses output, and a node that does not read misses input, as on any serial line. */
 const MAX_WAITING = 256 * 1024;
+/** Bytes by which what was shown is found again in the log. */
+const MARK = 512;
+/** Milliseconds after which a console that went away is not expected back: a reboot takes a fraction of that. */
+const REBOOT_LIMIT = 10_000;
+/** Milliseconds between attempts to reach it meanwhile. */
+const REBOOT_POLL = 50;
 
-/** One connection to a console's socket, and those who share it. It ends when the last one leaves. */
+/**
+ * The serial console of one node, shared by its viewers. It lasts over reboots, each of which is a new QEMU with a new socket, and
+ * ends when the last viewer leaves or the node stays off.
+ */
 export class ConsoleLine {
   /** False when the socket could not be reached. */
   readonly connected: Promise<boolean>;
   readonly closed: Promise<'closed'>;
-  readonly #socket: Socket;
+  readonly #path: string;
+  readonly #log: string;
+  readonly #over = new AbortController();
+  #socket: Socket | undefined;
   /** All who hold the line open, and those of them who see what is printed. */
   readonly #present = new Set<WebSocket>();
   readonly #watching = new Set<WebSocket>();
   /** The last bytes printed. */
   #recent: Buffer = Buffer.alloc(0);
 
+  /** `log` is the file where QEMU records what the console prints. */
   constructor(path: string, log: string) {
-    this.#socket = connect(path);
-    this.closed = new Promise((resolve) => this.#socket.once('close', () => resolve('closed')));
-    this.connected = this.#start(log);
-    this.#socket.on('data', (chunk: Buffer) => this.#print(chunk));
+    this.#path = path;
+    this.#log = log;
+    const first = this.#connect();
+    this.connected = first.then((socket) => socket !== undefined);
+    this.closed = first.then((socket) => this.#follow(socket));
+  }
+
+  /** True once it is for nobody any more. */
+  get over(): boolean {
+    return this.#over.signal.aborted;
   }
 
   /** Counts a viewer in; the line stays open for him. */
@@ -38,7 +59,8 @@ export class ConsoleLine {
     if (this.#recent.length > 0) viewer.send(this.#recent, { binary: true });
     this.#watching.add(viewer);
     viewer.on('message', (data: Buffer, isBinary: boolean) => {
-      if (isBinary && this.#socket.writableLength < MAX_WAITING) this.#socket.write(data);
+      const socket = this.#socket;
+      if (isBinary && socket?.writable && socket.writableLength < MAX_WAITING) socket.write(data);
     });
   }
 
@@ -49,21 +71,46 @@ export class ConsoleLine {
   }
 
   close(): void {
-    this.#socket.destroy();
+    this.#over.abort();
+    this.#socket?.destroy();
   }
 
-  /** What was printed before this connection is in QEMU's log only; the few bytes printed while it is read may come twice. */
-  async #start(log: string): Promise<boolean> {
-    const connected = await new Promise<boolean>((resolve) => {
-      this.#socket.once('connect', () => resolve(true));
-      // Later failures end the line, too: `closed` tells.
-      this.#socket.on('error', () => resolve(false));
-    });
-    if (connected) this.#recent = Buffer.concat([await readTail(log, REPLAY), this.#recent]);
-    return connected;
+  /** A connection that is read from; undefined when there is none. What was printed before it is taken from the log. */
+  async #connect(): Promise<Socket | undefined> {
+    const socket = await reach(this.#path);
+    if (!socket) return undefined;
+    if (this.over) {
+      socket.destroy();
+      return undefined;
+    }
+    this.#socket = socket;
+    // The few bytes that are printed while the log is read may come twice.
+    this.#print(unseen(await readTail(this.#log, REPLAY), this.#recent));
+    socket.on('data', (chunk: Buffer) => this.#print(chunk));
+    return socket;
+  }
+
+  async #follow(first: Socket | undefined): Promise<'closed'> {
+    let socket = first;
+    while (socket) {
+      if (!socket.closed) await once(socket, 'close');
+      socket = await this.#reconnect();
+    }
+    return 'closed';
+  }
+
+  async #reconnect(): Promise<Socket | undefined> {
+    const deadline = Date.now() + REBOOT_LIMIT;
+    while (!this.over && Date.now() < deadline) {
+      const socket = await this.#connect();
+      if (socket) return socket;
+      await delay(REBOOT_POLL);
+    }
+    return undefined;
   }
 
   #print(chunk: Buffer): void {
+    if (chunk.length === 0) return;
     this.#recent = Buffer.concat([this.#recent, chunk]).subarray(-REPLAY);
     for (const viewer of this.#watching) {
       if (viewer.readyState === viewer.OPEN && viewer.bufferedAmount < MAX_WAITING) {
@@ -73,18 +120,31 @@ export class ConsoleLine {
   }
 }
 
+/** Undefined when nobody listens there. */
+function reach(path: string): Promise<Socket | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => resolve(socket));
+    // Later failures end the connection, too: its `close` tells.
+    socket.on('error', () => resolve(undefined));
+  });
+}
+
+/** What of the log's end comes after the bytes that were printed last. */
+function unseen(end: Buffer, recent: Buffer): Buffer {
+  const mark = recent.subarray(-MARK);
+  const at = mark.length === 0 ? -1 : end.lastIndexOf(mark);
+  return at === -1 ? end : end.subarray(at + mark.length);
+}
+
 /** The last bytes of a file; none when there is no file. */
 async function readTail(path: string, size: number): Promise<Buffer> {
   try {
-    const file = await open(path);
-    try {
-      const { size: length } = await file.stat();
-      const start = Math.max(0, length - size);
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(size, length)), 0, null, start);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await file.close();
-    }
+    await using file = await open(path);
+    const { size: length } = await file.stat();
+    const start = Math.max(0, length - size);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length - start), 0, null, start);
+    return buffer.subarray(0, bytesRead);
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return Buffer.alloc(0);
     throw error;

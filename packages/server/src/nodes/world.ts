@@ -81,8 +81,7 @@ export class World {
     },
     resetMachine: async ({ machine, generation }) => {
       this.#note(machine, generation, 'reset');
-      await this.#machines.ensure({ ...machine, tap: tapName(machine.id) });
-      await this.#machines.reset(machine.id);
+      await this.#machines.reset({ ...machine, tap: tapName(machine.id) });
     },
     orderReboot: async ({ id, generation }) => {
       if (this.#agents.orderReboot(id)) this.#note({ id }, generation, 'order');

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { capConsoleLog, consoleLogSize, consoleSpeaks, olderConsoleLog } from './console-log.ts';
+import { capConsoleLog, olderConsoleLog } from './console-log.ts';
 
 let folder: string;
 let log: string;
@@ -25,24 +25,5 @@ describe('capConsoleLog', () => {
 
   it('has nothing to do where there is no log', async () => {
     assert.equal(await capConsoleLog(log, 0), false);
-    assert.equal(await consoleLogSize(log), 0);
-  });
-});
-
-describe('consoleSpeaks', () => {
-  beforeEach(() => writeFile(log, 'login: '));
-
-  it('hears what was said before the call', async () => {
-    assert.equal(await consoleSpeaks(log, 0, 10_000), true);
-  });
-
-  it('hears what is said from then on', async () => {
-    const heard = consoleSpeaks(log, 7, 10_000);
-    await appendFile(log, 'SeaBIOS');
-    assert.equal(await heard, true);
-  });
-
-  it('gives up on a silent console', async () => {
-    assert.equal(await consoleSpeaks(log, 7, 50), false);
   });
 });

@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { constants, watch } from 'node:fs';
+import { constants } from 'node:fs';
 import { copyFile, stat, truncate } from 'node:fs/promises';
 import { hasErrno } from '../../platform/index.ts';
 
@@ -26,31 +25,5 @@ export async function capConsoleLog(path: string, limit = CONSOLE_LOG_LIMIT): Pr
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return false; // not started yet, or removed meanwhile
     throw error;
-  }
-}
-
-/** Bytes of a console's history; 0 when there is none yet. */
-export async function consoleLogSize(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return 0;
-    throw error;
-  }
-}
-
-/** True as soon as a console's history is no longer as when it had `size` bytes; false after `limit` milliseconds. */
-export async function consoleSpeaks(path: string, size: number, limit: number): Promise<boolean> {
-  const watcher = watch(path);
-  try {
-    if ((await consoleLogSize(path)) === size) {
-      await once(watcher, 'change', { signal: AbortSignal.timeout(limit) });
-    }
-    return true;
-  } catch (error) {
-    if (error instanceof Error && error.name === 'AbortError') return false;
-    throw error;
-  } finally {
-    watcher.close();
   }
 }
