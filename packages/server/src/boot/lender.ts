@@ -30,8 +30,8 @@ const TRIPLETS: Record<Architecture, string> = {
   armhf: 'arm-linux-gnueabihf',
 };
 
-/** Volumes of lent things, among others in their folder. */
-export const LENT_VOLUME = /^lent-[a-z]+-[0-9a-f]{16}\.erofs$/;
+/** Volumes of lent things, among others in their folder; and what a killed server left half-made of them. */
+export const LENT_VOLUME = /^lent-[a-z]+-[0-9a-f]{16}\.erofs(?:\.[0-9a-f]+\.tmp)?$/;
 
 /**
  * Makes the volume with the lent kernel's modules, unless it is there; answers its file name. `folder` is where the image
