@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmod, copyFile, cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Architecture } from '@walt/contract';
-import { fileExists, type Paths, publishFile, run } from '../platform/index.ts';
+import { fileExists, type Paths, publishFile, run, UserError } from '../platform/index.ts';
 import { readBusybox } from './busybox.ts';
 import { dynamicNeeds } from './elf-libraries.ts';
 import type { ImageRoot } from './image-root.ts';
@@ -35,13 +35,13 @@ export const LENT_VOLUME = /^lent-[a-z]+-[0-9a-f]{16}\.erofs(?:\.[0-9a-f]+\.tmp)
 
 /**
  * Makes the volume with the lent kernel's modules, unless it is there; answers its file name. `folder` is where the image
- * has its `/lib`, as `usr/lib`.
+ * has its `/lib`, as `usr/lib`. Throws UserError UNAVAILABLE when the lender lacks a part.
  */
 export function ensureModules(lender: Lender, folder: string, paths: LendPaths): Promise<string> {
   const { release, modules } = lender.kernel;
   return ensureVolume('modules', [lender.digest, release, folder], paths, async (tree) => {
     const source = await lender.root.resolve(modules);
-    if (source === undefined) throw new Error(`the lender has no ${modules}`);
+    if (source === undefined) throw missing(modules);
     const target = join(tree, folder, 'modules', release);
     await mkdir(dirname(target), { recursive: true });
     await cp(source, target, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
@@ -50,7 +50,10 @@ export function ensureModules(lender: Lender, folder: string, paths: LendPaths):
   });
 }
 
-/** Makes the volume with SSH server, busybox and what runs an image's command, unless it is there; answers its file name. */
+/**
+ * Makes the volume with SSH server, busybox and what runs an image's command, unless it is there; answers its file name.
+ * Throws UserError UNAVAILABLE when the lender lacks a part.
+ */
 export async function ensureTools(
   lender: Lender,
   architecture: Architecture,
@@ -82,7 +85,7 @@ async function copyPrograms(root: ImageRoot, triplet: string, folder: string): P
     if (copied.has(next.target)) continue;
     copied.add(next.target);
     const file = await root.resolveFile(next.path);
-    if (file === undefined) throw new Error(`the lender has no ${next.path}`);
+    if (file === undefined) throw missing(next.path);
     await copyFile(file, join(folder, next.target));
     await chmod(join(folder, next.target), 0o755);
     const { interpreter, libraries } = dynamicNeeds(await readFile(file));
@@ -97,7 +100,15 @@ async function findLibrary(root: ImageRoot, triplet: string, name: string): Prom
   for (const folder of [`/usr/lib/${triplet}`, `/lib/${triplet}`, '/usr/lib', '/lib', '/lib64']) {
     if ((await root.resolveFile(`${folder}/${name}`)) !== undefined) return `${folder}/${name}`;
   }
-  throw new Error(`the lender has no ${name}`);
+  throw missing(name);
+}
+
+function missing(what: string): UserError {
+  return new UserError(
+    'UNAVAILABLE',
+    `The platform's default image has no ${what}, which it would lend to this image.`,
+    'Make it anew: walt advanced update-default-images',
+  );
 }
 
 /** The name derives from all that goes in: what is there needs no second look. */

@@ -158,7 +158,7 @@ describe('an image without a kernel', () => {
       use({ digest: `sha256:${'e'.repeat(64)}`, root: lender });
     const record = await prepareBootFiles({ ...image, withLender }, paths).catch((error) => error);
     // Its modprobe would be busybox, which comes with programs that this lender does not have.
-    assert.match(String(record), /the lender has no \/usr\/bin\/env/);
+    assert.match(String(record), /default image has no \/usr\/bin\/env/);
 
     for (const name of ['modprobe', 'lsmod', 'rmmod']) await writeFile(join(image.root, 'sbin', name), '');
     const prepared = await prepareBootFiles({ ...image, withLender }, paths);
