@@ -61,7 +61,8 @@ function columnsFor(name: (image: Image) => string): Column<Image>[] {
     { header: 'ARCH', value: (image) => image.architecture },
     {
       header: 'BOOTS',
-      value: (image) => (image.kernel === null ? 'no: no kernel' : image.models.join(', ')),
+      value: (image) =>
+        image.kernel === null ? `no: lacks ${image.lends.join(', ')}` : image.models.join(', '),
     },
   ];
 }

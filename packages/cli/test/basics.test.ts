@@ -26,7 +26,7 @@ beforeEach(() => {
   ];
   server.world.images = [
     makeImage('alice', 'debian', { nodes: ['vnode1', 'vnode2'], session: true }),
-    makeImage('alice', 'tools', { kernel: null, bootPlan: null, models: [] }),
+    makeImage('alice', 'tools', { kernel: null, bootPlan: null, lends: ['kernel', 'ssh'] }),
     makeImage('bob', 'x'),
   ];
   server.world.calls.length = 0;
@@ -80,7 +80,7 @@ vnode2  booted *  alice/debian  10.73.0.2  amd64  pc-x86-64  virtual
   test('image show tells what boots, and where a session waits', async () => {
     const { stdout } = await checkout.run(['image', 'show']);
     assert.match(stdout, /^debian \* +2 +2026-09-2\d \d\d:\d\d +409 MB +amd64 +pc-x86-64$/m);
-    assert.match(stdout, /^tools .* no: no kernel$/m);
+    assert.match(stdout, /^tools .* no: lacks kernel, ssh$/m);
     assert.doesNotMatch(stdout, /bob/);
   });
 

@@ -37,6 +37,7 @@ export function makeImage(owner: string, name: string, changes: Partial<Image> =
     kernel: '6.1.0-30-cloud-amd64',
     bootPlan: 'volumes',
     models: ['pc-x86-64'],
+    lends: [],
     nodes: [],
     session: false,
     ...changes,

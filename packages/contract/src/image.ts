@@ -6,6 +6,10 @@ import { withProgress } from './progress.ts';
 
 const base = oc.errors(errors);
 
+/** What an image may lack and nodes then get from the platform: `ssh` is the SSH server, `shell` is `/bin/sh`. */
+export const lend = z.enum(['kernel', 'init', 'ssh', 'shell']);
+export type Lend = z.infer<typeof lend>;
+
 export const image = z.object({
   /** `owner/name`. */
   fullName: z.string(),
@@ -18,11 +22,13 @@ export const image = z.object({
   /** Bytes of its layers, unpacked. */
   size: z.number(),
   layers: z.number(),
-  /** Kernel release that nodes boot, or null: it cannot boot. */
+  /** Kernel release that nodes boot, its own or a lent one; null: it cannot boot. */
   kernel: z.string().nullable(),
   bootPlan: z.enum(['volumes', 'nfs-root']).nullable(),
-  /** Node models that can boot it. */
+  /** Node models that it is for; they can boot it unless `kernel` is null. */
   models: z.array(z.string()),
+  /** What it lacks, which nodes get from the platform; empty for an image that is complete. */
+  lends: z.array(lend),
   /** Names of the nodes that boot it. */
   nodes: z.array(nodeName),
   /** True while a shell session is open on it or waits to be saved. */

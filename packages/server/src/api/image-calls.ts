@@ -175,6 +175,7 @@ function describeImage(record: ImageRecord, nodes: readonly string[], open: Read
     fullName: fullName(record),
     layers: record.layers.length,
     models: [...record.models],
+    lends: [...record.lends],
     nodes: [...nodes],
     session: open.has(fullName(record)),
   };

@@ -89,6 +89,7 @@ export class MemoryImages implements ImageService {
       kernel: '6.1.0',
       bootPlan: 'volumes',
       models: ['pc-x86-64'],
+      lends: [],
     };
     this.records.push(record);
     return record;

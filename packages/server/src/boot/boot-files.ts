@@ -1,12 +1,28 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { architecture, digest as digestSchema } from '@walt/contract';
+import { architecture, digest as digestSchema, lend } from '@walt/contract';
 import { z } from 'zod';
 import { hasErrno, type Paths, readIfPresent } from '../platform/index.ts';
 
 /** Raise it when the files of an image become others: those of an older server then count as missing. */
 export const LAYOUT = 1;
+
+/** Something that the identity layer holds for an image that lacks it. `path` without a leading slash. */
+const lentFile = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('file'), path: z.string(), mode: z.number(), content: z.string() }),
+  z.object({ type: z.literal('folder'), path: z.string(), mode: z.number() }),
+  z.object({ type: z.literal('link'), path: z.string(), target: z.string() }),
+]);
+export type LentFile = z.infer<typeof lentFile>;
+
+/** What nodes get beside an image's layers, where it lacks something. */
+const loan = z.object({
+  /** File names in the volumes folder, top first. */
+  volumes: z.array(z.string()),
+  files: z.array(lentFile),
+});
+export type Loan = z.infer<typeof loan>;
 
 const bootRecord = z.object({
   layout: z.number(),
@@ -14,6 +30,8 @@ const bootRecord = z.object({
   kernel: z.string().nullable(),
   bootPlan: z.enum(['volumes', 'nfs-root']).nullable(),
   models: z.array(z.string()),
+  lends: z.array(lend).default([]),
+  loan: loan.optional(),
 });
 /** `boot.json` of an image: what its boot files are. */
 export type BootRecord = z.infer<typeof bootRecord>;

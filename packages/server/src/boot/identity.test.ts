@@ -43,3 +43,22 @@ test('the archive holds folders that sshd trusts, and a host key that only root 
   );
   assert.equal(entries[0]?.[0], 'etc');
 });
+
+test('what an image is lent is in the archive: files, folders with their modes, links', async () => {
+  const input = await identityTar(exampleTarget, [
+    { type: 'file', path: 'etc/shadow', mode: 0o600, content: 'root:*:1::::::\n' },
+    { type: 'folder', path: 'tmp', mode: 0o1777 },
+    { type: 'folder', path: 'srv/data', mode: 0o755 },
+    { type: 'link', path: 'usr/bin/sh', target: '/usr/lib/walt/bin/busybox' },
+  ]);
+  const listing = await run(['tar', '-t', '-v', '--numeric-owner', '-f', '-'], { input });
+  assert.match(listing, /^-rw------- 0\/0 .* etc\/shadow$/m);
+  assert.match(listing, /^drwxrwxrwt 0\/0 .* tmp\/?$/m);
+  assert.match(listing, /^drwxr-xr-x 0\/0 .* srv\/data\/?$/m);
+  assert.match(listing, /^l.* usr\/bin\/sh -> \/usr\/lib\/walt\/bin\/busybox$/m);
+  const folders = listing.split('\n').filter((line) => line.startsWith('d'));
+  assert.ok(
+    folders.findIndex((line) => / usr\/?$/.test(line)) <
+      folders.findIndex((line) => / usr\/bin\/?$/.test(line)),
+  );
+});

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
-import { pack } from 'tar-stream';
+import { type Pack, pack } from 'tar-stream';
+import type { LentFile } from './boot-files.ts';
 import { checkTarget } from './checked.ts';
 import type { BootTarget } from './directory.ts';
 
@@ -42,21 +43,31 @@ function machineId({ nodeId, mac }: BootTarget): string {
   return createHash('sha256').update(`walt machine-id ${nodeId} ${mac}`).digest('hex').slice(0, 32);
 }
 
-/** The identity layer as a tar archive (ustar), everything owned by root, folders 755. */
-export async function identityTar(target: BootTarget): Promise<Buffer> {
+/** The identity layer as a tar archive (ustar), with what the image lacks; everything owned by root, folders 755 unless said. */
+export async function identityTar(target: BootTarget, lent: readonly LentFile[] = []): Promise<Buffer> {
   const archive = pack();
   const files = identityFiles(target);
-  for (const path of foldersOf(files))
-    archive.entry({ name: path, type: 'directory', mode: 0o755, mtime: EPOCH });
+  const modes = new Map(lent.flatMap((one) => (one.type === 'folder' ? [[one.path, one.mode]] : [])));
+  const folders = new Set([...foldersOf([...files, ...lent]), ...modes.keys()]);
+  for (const name of [...folders].sort()) {
+    archive.entry({ name, type: 'directory', mode: modes.get(name) ?? 0o755, mtime: EPOCH });
+  }
   for (const { path, mode, content } of files) archive.entry({ name: path, mode, mtime: EPOCH }, content);
+  for (const one of lent) addLent(archive, one);
   archive.finalize();
   return await buffer(archive);
 }
 
 const EPOCH = new Date(0);
 
+function addLent(archive: Pack, one: LentFile): void {
+  if (one.type === 'file') archive.entry({ name: one.path, mode: one.mode, mtime: EPOCH }, one.content);
+  if (one.type === 'link')
+    archive.entry({ name: one.path, type: 'symlink', linkname: one.target, mtime: EPOCH });
+}
+
 /** Parents before children: sshd's StrictModes looks at each folder's owner and mode. */
-function foldersOf(files: readonly IdentityFile[]): string[] {
+function foldersOf(files: readonly { path: string }[]): string[] {
   const folders = files.flatMap(({ path }) => {
     const parts = path.split('/').slice(0, -1);
     return parts.map((_, i) => parts.slice(0, i + 1).join('/'));

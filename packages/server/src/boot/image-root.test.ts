@@ -56,3 +56,18 @@ describe('a path in an image', () => {
     });
   }
 });
+
+describe('the place of a new file in an image', () => {
+  const rows: [path: string, place: string][] = [
+    ['/etc/passwd', 'etc/passwd'],
+    ['/lib/new', 'usr/lib/new'],
+    ['/absolute/new', 'usr/lib/modules/new'],
+    ['/new/folder/file', 'new/folder/file'],
+    ['/lib/new/file', 'usr/lib/new/file'],
+    // A link that leads nowhere is replaced by what the platform lends.
+    ['/gone', 'gone'],
+  ];
+  for (const [path, place] of rows) {
+    test(`of ${path} is ${place}`, async () => assert.equal(await root.place(path), place));
+  }
+});

@@ -1,5 +1,5 @@
 import { lstat, readFile, readlink, realpath } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { hasErrno } from '../platform/index.ts';
 
 /** As many links as Linux follows in one path (path_resolution(7)). */
@@ -45,6 +45,17 @@ export class ImageRoot {
       pending.push(...target.split('/').reverse());
     }
     return join(this.#root, ...found);
+  }
+
+  /**
+   * Where a file `path` would be put, from the image's root and without a link on the way: `usr/bin/sh` for `/bin/sh` where
+   * `/bin` is a link. Parents that are missing are taken for folders.
+   */
+  async place(path: string): Promise<string> {
+    if (path === '/') return '';
+    const parent = await this.resolve(dirname(path));
+    const folder = parent === undefined ? await this.place(dirname(path)) : relative(this.#root, parent);
+    return join(folder, basename(path));
   }
 
   /** Text of a regular file of the image, or undefined. */

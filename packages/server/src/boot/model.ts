@@ -12,3 +12,21 @@ const CPUS = new Map<string, { architecture: Architecture; model: string }>([
 export function modelOf(cpu: string): { architecture: Architecture; model: string } | undefined {
   return CPUS.get(cpu);
 }
+
+/** Models that boot an image of an architecture when it has a kernel. */
+const MODELS: Record<Architecture, readonly string[]> = {
+  amd64: ['pc-x86-64'],
+  i386: ['pc-x86-32', 'pc-x86-64'],
+  arm64: ['qemu-arm64'],
+  armhf: ['qemu-armhf'],
+};
+
+/** Models separated by commas, as images made for WalT say. */
+const MODELS_LABEL = 'walt.node.models';
+
+/** Node models that an image is for: what its label says, else those of its architecture. */
+export function imageModels(architecture: Architecture, labels: Readonly<Record<string, string>>): string[] {
+  const named = (labels[MODELS_LABEL] ?? '').split(',').map((word) => word.trim());
+  const valid = named.filter((word) => /^[a-z0-9][a-z0-9-]{0,62}$/.test(word));
+  return valid.length > 0 ? valid : [...MODELS[architecture]];
+}

@@ -111,13 +111,15 @@ export class NodeHttp {
   async #bootstrap({ ip, response }: Question): Promise<void> {
     const target = await this.#deps.directory.currentBoot(ip);
     if (!target) return sendText(response, 404, 'unknown node');
-    sendText(response, 200, bootstrapDocument(target, Date.now() / 1000));
+    const record = await readBootRecord(this.#deps.paths, target.digest);
+    sendText(response, 200, bootstrapDocument(target, Date.now() / 1000, record));
   }
 
   async #identity({ ip, response }: Question): Promise<void> {
     const target = await this.#deps.directory.currentBoot(ip);
     if (!target) return sendText(response, 404, 'unknown node');
-    send(response, 200, 'application/x-tar', await identityTar(target));
+    const record = await readBootRecord(this.#deps.paths, target.digest);
+    send(response, 200, 'application/x-tar', await identityTar(target, record?.loan?.files));
   }
 
   async #poll({ ip, url, request, response }: Question): Promise<void> {

@@ -1,28 +1,32 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { run } from '../platform/index.ts';
-import { prepareBootFiles, sweepBootFiles } from './prepare.ts';
+import { type ImageTree, prepareBootFiles, sweepBootFiles } from './prepare.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 const release = '6.1.0-37-test';
 const modules = `usr/lib/modules/${release}`;
 
 let folder: string;
-let paths: { bootFiles: string };
+let paths: { bootFiles: string; volumes: string; cache: string };
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'walt-prepare-'));
-  paths = { bootFiles: join(folder, 'boot') };
+  paths = { bootFiles: join(folder, 'boot'), volumes: join(folder, 'volumes'), cache: join(folder, 'cache') };
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** An image tree with what a kernel package installs: NFS compressed with xz, loop with gzip, EROFS plain. */
+/** What makes an image complete, beside a kernel. */
+const system = { 'sbin/init': 'init', 'usr/sbin/sshd': 'sshd', 'bin/sh': 'shell' };
+
+/** A complete image tree; of its kernel's modules, NFS is compressed with xz, loop with gzip, EROFS is plain. */
 async function kernelFiles(): Promise<Record<string, string | Uint8Array>> {
   return {
+    ...system,
     [`boot/vmlinuz-${release}`]: 'kernel',
     [`${modules}/modules.dep`]: [
       'kernel/nfsv4.ko.xz: kernel/sunrpc.ko',
@@ -50,7 +54,7 @@ async function xz(text: string): Promise<Uint8Array> {
   return await readFile(`${file}.xz`);
 }
 
-async function makeImage(files: Record<string, string | Uint8Array>) {
+async function makeImage(files: Record<string, string | Uint8Array>): Promise<ImageTree> {
   const root = join(folder, 'image');
   for (const [path, content] of Object.entries(files)) {
     await mkdir(dirname(join(root, path)), { recursive: true });
@@ -58,7 +62,8 @@ async function makeImage(files: Record<string, string | Uint8Array>) {
   }
   await mkdir(join(root, 'usr/lib'), { recursive: true });
   await symlink('usr/lib', join(root, 'lib'));
-  return { digest, architecture: 'amd64' as const, root };
+  const config = { entrypoint: [], cmd: [], env: [], workdir: '', user: '', labels: {} };
+  return { digest, architecture: 'amd64', root, config, withLender: async () => undefined };
 }
 
 /** Files of a module archive with their content. */
@@ -80,7 +85,10 @@ async function unpack(name: string): Promise<Map<string, string>> {
 describe('an image with a kernel', () => {
   test('gets its kernel, and the modules that nodes need of it, unpacked', async () => {
     const prepared = await prepareBootFiles(await makeImage(await kernelFiles()), paths);
-    assert.deepEqual(prepared, { kernel: release, bootPlan: 'volumes', models: ['pc-x86-64'] });
+    assert.deepEqual(prepared, {
+      ...{ kernel: release, bootPlan: 'volumes', models: ['pc-x86-64'] },
+      lends: [],
+    });
     assert.deepEqual((await readdir(join(paths.bootFiles, 'a'.repeat(64)))).sort(), [
       'boot.json',
       'modules-pc',
@@ -125,9 +133,48 @@ describe('an image with a kernel', () => {
   });
 });
 
-test('an image without a kernel boots nothing', async () => {
-  const prepared = await prepareBootFiles(await makeImage({ 'etc/hostname': 'x' }), paths);
-  assert.deepEqual(prepared, { kernel: null, bootPlan: null, models: [] });
+test('the models that its label names are those that boot it', async () => {
+  const image = await makeImage(await kernelFiles());
+  const config = { ...image.config, labels: { 'walt.node.models': 'pc-x86-64, my-board' } };
+  assert.deepEqual((await prepareBootFiles({ ...image, config }, paths)).models, ['pc-x86-64', 'my-board']);
+});
+
+describe('an image without a kernel', () => {
+  test('boots nothing where nobody lends one', async () => {
+    const prepared = await prepareBootFiles(await makeImage(system), paths);
+    assert.deepEqual(prepared, {
+      ...{ kernel: null, bootPlan: null, models: ['pc-x86-64'] },
+      lends: ['kernel'],
+    });
+  });
+
+  test('boots the kernel of the image that lends, and gets its modules and what handles them', async () => {
+    const lender = join(folder, 'lender');
+    await makeImage(await kernelFiles());
+    await rename(join(folder, 'image'), lender);
+    const image = await makeImage(system);
+    await prepareBootFiles(image, paths);
+    const withLender: ImageTree['withLender'] = (use) =>
+      use({ digest: `sha256:${'e'.repeat(64)}`, root: lender });
+    const record = await prepareBootFiles({ ...image, withLender }, paths).catch((error) => error);
+    // Its modprobe would be busybox, which comes with programs that this lender does not have.
+    assert.match(String(record), /default image has no \/usr\/bin\/env/);
+
+    for (const name of ['modprobe', 'lsmod', 'rmmod']) await writeFile(join(image.root, 'sbin', name), '');
+    const prepared = await prepareBootFiles({ ...image, withLender }, paths);
+    assert.deepEqual(prepared, {
+      ...{ kernel: release, bootPlan: 'volumes', models: ['pc-x86-64'] },
+      lends: ['kernel'],
+    });
+    assert.equal(await readFile(join(paths.bootFiles, 'a'.repeat(64), 'vmlinuz'), 'utf8'), 'kernel');
+    const [volume = ''] = await readdir(paths.volumes);
+    const index = `/usr/lib/modules/${release}/modules.dep`;
+    assert.match(await run(['dump.erofs', `--path=${index}`, join(paths.volumes, volume)]), /regular file/);
+
+    await writeFile(join(paths.volumes, 'lent-tools-0123456789abcdef.erofs'), '');
+    await sweepBootFiles(paths);
+    assert.deepEqual(await readdir(paths.volumes), [volume], 'what no image needs is swept away');
+  });
 });
 
 test('a failure leaves nothing behind', async () => {

@@ -1,14 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { constants, copyFile, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Architecture } from '@walt/contract';
+import type { Architecture, Lend } from '@walt/contract';
 import { hasErrno, type Paths, syncFolder } from '../platform/index.ts';
 import { type BootRecord, imageBootFolder, LAYOUT, readBootRecord } from './boot-files.ts';
 import { readModule } from './compressed.ts';
 import type { BootPlan, ModelClass } from './directory.ts';
+import type { ImageConfig } from './image-command.ts';
+import { readFacts } from './image-facts.ts';
 import { ImageRoot } from './image-root.ts';
 import { moduleArchive } from './initramfs.ts';
 import { findKernel, type Kernel } from './kernel.ts';
+import { ensureModules, ensureTools, LENT_VOLUME } from './lender.ts';
+import { planLends } from './lends.ts';
+import { lentFiles } from './lent-files.ts';
+import { imageModels } from './model.ts';
 import { modelClasses, neededForVolumes, networkModules, rootModules } from './model-class.ts';
 import { loadOrder, type ModuleIndex, offers, parseModuleIndex } from './modules.ts';
 
@@ -18,59 +24,78 @@ export interface ImageTree {
   architecture: Architecture;
   /** Folder where its file tree is mounted; must not change meanwhile. */
   root: string;
+  config: ImageConfig;
+  /**
+   * Calls `use` with the mounted tree of the platform's default image of that architecture, which lends to images what they
+   * lack. Undefined, without a call, when there is none.
+   */
+  withLender<T>(use: (lender: { digest: string; root: string }) => Promise<T>): Promise<T | undefined>;
 }
 
 export interface PreparedBoot {
-  /** Release of the kernel that nodes boot; null: the image has none. */
+  /** Release of the kernel that nodes boot, its own or a lent one; null: it cannot boot, since nobody lends what it lacks. */
   kernel: string | null;
   bootPlan: BootPlan;
-  /** Node models that can boot it. */
+  /** Node models that it is for; they can boot it unless `kernel` is null. */
   models: string[];
+  /** What the image lacks and nodes get from the platform. */
+  lends: Lend[];
 }
 
-/** Models that boot an image of an architecture when it has a kernel. */
-const MODELS: Record<Architecture, string[]> = {
-  amd64: ['pc-x86-64'],
-  i386: ['pc-x86-32', 'pc-x86-64'],
-  arm64: ['qemu-arm64'],
-  armhf: ['qemu-armhf'],
-};
+type PreparePaths = Pick<Paths, 'bootFiles' | 'volumes' | 'cache'>;
 
 const UNFINISHED = '.tmp';
 
-/** Removes what a server that was killed while it prepared an image left behind. Only before anything is prepared. */
-export async function sweepBootFiles({ bootFiles }: Pick<Paths, 'bootFiles'>): Promise<void> {
+/**
+ * Removes what a server that was killed while it prepared an image left behind, and lent volumes that no image needs any more.
+ * Only before anything is prepared.
+ */
+export async function sweepBootFiles(paths: Pick<Paths, 'bootFiles' | 'volumes'>): Promise<void> {
+  const { bootFiles, volumes } = paths;
   await mkdir(bootFiles, { recursive: true });
+  await mkdir(volumes, { recursive: true });
+  const needed = new Set<string>();
   for (const name of await readdir(bootFiles)) {
     if (name.endsWith(UNFINISHED)) await rm(join(bootFiles, name), { recursive: true, force: true });
+    else if (/^[0-9a-f]{64}$/.test(name)) {
+      const record = await readBootRecord(paths, `sha256:${name}`);
+      for (const volume of record?.loan?.volumes ?? []) needed.add(volume);
+    }
+  }
+  for (const name of await readdir(volumes)) {
+    if (LENT_VOLUME.test(name) && !needed.has(name)) await rm(join(volumes, name));
   }
 }
 
 /**
- * Makes what nodes load to boot an image, in `bootFiles/HEX/`; all of it or nothing. A second call finds it there.
- * The image's own initrd is neither used nor made.
+ * Makes what nodes load to boot an image, in `bootFiles/HEX/`; all of it or nothing. A second call finds it there. What the
+ * image lacks is lent by the platform's default image as it is now, and stays the same for this image. The image's own initrd
+ * is neither used nor made. Throws UserError UNAVAILABLE when a part of what is lent cannot be had.
  */
-export async function prepareBootFiles(
-  image: ImageTree,
-  paths: Pick<Paths, 'bootFiles'>,
-): Promise<PreparedBoot> {
+export async function prepareBootFiles(image: ImageTree, paths: PreparePaths): Promise<PreparedBoot> {
   const known = await readBootRecord(paths, image.digest);
-  if (known?.layout === LAYOUT) return answer(known);
+  // Without a kernel, there was nobody to lend one: perhaps there is now.
+  if (known?.layout === LAYOUT && known.kernel !== null) return answer(known);
   const folder = imageBootFolder(paths, image.digest);
   const temporary = `${folder}.${randomBytes(6).toString('hex')}${UNFINISHED}`;
   await mkdir(temporary, { recursive: true });
   try {
     const root = await ImageRoot.open(image.root);
     const kernel = await findKernel(root);
-    const bootPlan = kernel === undefined ? null : await writeBootFiles(root, kernel, temporary);
+    const lends = planLends(await readFacts(root, kernel !== undefined));
+    const parts =
+      lends.length === 0 && kernel
+        ? { kernel: kernel.release, bootPlan: await writeBootFiles(root, kernel, temporary) }
+        : await borrow(image, { root, kernel, lends }, temporary, paths);
     const record: BootRecord = {
       layout: LAYOUT,
       architecture: image.architecture,
-      kernel: kernel?.release ?? null,
-      bootPlan,
-      models: bootPlan === null ? [] : MODELS[image.architecture],
+      ...(parts ?? { kernel: null, bootPlan: null }),
+      models: imageModels(image.architecture, image.config.labels),
+      lends,
     };
-    await writeFile(join(temporary, 'boot.json'), `${JSON.stringify(record, null, 2)}\n`);
+    // It may hold passwords' hashes and the secrets of an image's environment.
+    await writeFile(join(temporary, 'boot.json'), `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
     await replaceFolder(temporary, folder);
     return answer(record);
   } finally {
@@ -78,8 +103,34 @@ export async function prepareBootFiles(
   }
 }
 
-function answer({ kernel, bootPlan, models }: BootRecord): PreparedBoot {
-  return { kernel, bootPlan, models };
+function answer({ kernel, bootPlan, models, lends }: BootRecord): PreparedBoot {
+  return { kernel, bootPlan, models, lends };
+}
+
+/** The boot files of an image that lacks something; undefined when nobody is there who could lend it. */
+async function borrow(
+  image: ImageTree,
+  own: { root: ImageRoot; kernel: Kernel | undefined; lends: readonly Lend[] },
+  folder: string,
+  paths: PreparePaths,
+): Promise<Pick<BootRecord, 'kernel' | 'bootPlan' | 'loan'> | undefined> {
+  return image.withLender(async ({ digest, root: lenderRoot }) => {
+    const root = await ImageRoot.open(lenderRoot);
+    const kernel = await findKernel(root);
+    if (!kernel) return undefined;
+    const lender = { digest, root, kernel };
+    const files = await lentFiles(own.root, own.lends, image.config);
+    const volumes: string[] = [];
+    if (own.lends.some((lend) => lend !== 'kernel') || files.some(({ type }) => type === 'link')) {
+      volumes.push(await ensureTools(lender, image.architecture, paths));
+    }
+    if (!own.kernel)
+      volumes.push(await ensureModules(lender, dirname(await own.root.place('/lib/modules')), paths));
+    const bootPlan = own.kernel
+      ? await writeBootFiles(own.root, own.kernel, folder)
+      : await writeBootFiles(root, kernel, folder);
+    return { kernel: (own.kernel ?? kernel).release, bootPlan, loan: { volumes, files } };
+  });
 }
 
 async function writeBootFiles(root: ImageRoot, kernel: Kernel, folder: string): Promise<BootPlan> {

@@ -1,5 +1,5 @@
 /** Rows of the catalogue and what they mean; its errors. */
-import type { Architecture } from '@walt/contract';
+import type { Architecture, Lend } from '@walt/contract';
 import { UserError } from '../platform/index.ts';
 import type { ImageDigestTable } from '../platform/schema.ts';
 import type { BootPlan, DigestRecord } from './types.ts';
@@ -78,6 +78,7 @@ export function toRecord(row: ImageDigestTable): DigestRecord {
     kernel: row.kernel,
     bootPlan: row.boot_plan as BootPlan | null,
     models: JSON.parse(row.models) as string[],
+    lends: JSON.parse(row.lends) as Lend[],
   };
 }
 
@@ -86,6 +87,7 @@ export function fromRecord(record: DigestRecord): ImageDigestTable {
   return {
     ...{ digest, architecture, created, size, kernel, boot_plan: record.bootPlan },
     ...{ layers: JSON.stringify(record.layers), models: JSON.stringify(record.models) },
+    lends: JSON.stringify(record.lends),
   };
 }
 

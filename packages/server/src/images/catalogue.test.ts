@@ -10,6 +10,7 @@ const [a, b] = ['a', 'b'].map(
   (letter): DigestRecord => ({
     ...{ digest: `sha256:${letter.repeat(64)}`, architecture: 'amd64', created: 1, size: 5_000_000_000 },
     ...{ layers: ['sha256:1', 'sha256:2'], kernel: null, bootPlan: 'volumes', models: ['pc-x86-64'] },
+    lends: [],
   }),
 ) as [DigestRecord, DigestRecord];
 const exp = { owner: 'ann', name: 'exp' };

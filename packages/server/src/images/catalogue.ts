@@ -109,6 +109,12 @@ export class Catalogue {
     });
   }
 
+  /** Replaces what is known of an image, by whatever names it goes. */
+  async refresh(record: DigestRecord): Promise<void> {
+    const { digest, ...values } = fromRecord(record);
+    await this.#database.updateTable('image_digest').set(values).where('digest', '=', digest).execute();
+  }
+
   /**
    * Gives an image another name; the nodes that boot it and the sessions on it follow.
    * Throws UserError CONFLICT when that name is taken, NOT_FOUND when the image is gone.

@@ -72,22 +72,38 @@ export class Committer {
     );
   }
 
-  /** Makes an image of a root file system's tar, and points a name to it. */
+  /** Makes an image of a root file system's tar, with a configuration in words of a Dockerfile, and points a name to it. */
   async importTar(task: {
     tar: string;
     architecture: DigestRecord['architecture'];
+    changes: readonly string[];
     report: Report;
     point: Point;
   }): Promise<DigestRecord> {
-    const { tar, architecture, report, point } = task;
+    const { tar, architecture, changes, report, point } = task;
     const { store, paths } = this.#deps;
     return this.#unnamed.share(() =>
       explainDiskFull(paths.state, 'No image was changed.', async () => {
         report('Unpacking the image');
-        const digest = await store.importTar(tar, architecture, ['CMD ["/sbin/init"]']);
+        const digest = await store.importTar(tar, architecture, changes);
         return this.#publish(digest, report, point);
       }),
     );
+  }
+
+  /** Makes anew what nodes need to boot images that could not boot: by now, somebody may lend what they lack. */
+  async mend(architecture?: DigestRecord['architecture']): Promise<void> {
+    const { catalogue, log } = this.#deps;
+    await this.#unnamed.share(async () => {
+      for (const record of await catalogue.digests()) {
+        if (record.kernel !== null || (architecture && record.architecture !== architecture)) continue;
+        try {
+          await catalogue.refresh(await adopt(this.#deps, record.digest, () => {}));
+        } catch (error) {
+          log.warn('cannot lend to an image what it lacks', { digest: record.digest, reason: String(error) });
+        }
+      }
+    });
   }
 
   /** Removes all images that nobody needs (`Catalogue.forgetUnneeded`), with their volumes and boot files. */

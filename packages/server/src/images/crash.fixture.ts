@@ -6,7 +6,7 @@ const die = () => process.kill(process.pid, 'SIGKILL');
 const platform = await openPlatform(folder, {
   async prepareBoot() {
     if (deadly === 'in prepareBoot') die();
-    return { kernel: null, bootPlan: null, models: [] };
+    return { kernel: null, bootPlan: null, models: [], lends: [] };
   },
 });
 const saving = platform.images.shells.save('ann', session, { owner: 'ann', name: 'tiny' });

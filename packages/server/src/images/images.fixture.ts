@@ -24,6 +24,7 @@ export const fakeBoot: PrepareBoot = async () => ({
   kernel: '6.1.0-fake',
   bootPlan: 'volumes',
   models: ['pc-x86-64'],
+  lends: [],
 });
 
 export const quiet = { info() {}, warn() {}, error() {} };

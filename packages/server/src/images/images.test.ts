@@ -50,7 +50,7 @@ test('an imported image has its volume, its boot files and its name', async () =
     { ...tiny, digest: '', created: 0, size: 0, layers: tiny.layers.length },
     {
       ...{ owner: 'ann', name: 'tiny', digest: '', architecture: 'amd64', created: 0, size: 0, layers: 1 },
-      ...{ kernel: '6.1.0-fake', bootPlan: 'volumes', models: ['pc-x86-64'] },
+      ...{ kernel: '6.1.0-fake', bootPlan: 'volumes', models: ['pc-x86-64'], lends: [] },
     },
   );
   assert.match(tiny.digest, /^sha256:[0-9a-f]{64}$/);

@@ -70,7 +70,7 @@ export class Images {
     await store.unmountAll();
     await new Volumes(paths.volumes).removeParts();
     await images.shells.recover();
-    images.#tidy();
+    images.#tidy(() => images.#committer.mend());
     return images;
   }
 
@@ -135,18 +135,23 @@ export class Images {
           ...{ cache: config.cache, host: this.#host },
         });
         const record = await this.#committer.importTar({
-          ...{ tar, architecture, report },
+          ...{ tar, architecture, report, changes: ['CMD ["/sbin/init"]'] },
           point: (made) => this.#catalogue.point(target, made, 'any', { user, action: 'default' }),
         });
+        report('Looking at images that waited for it');
+        await this.#committer.mend(architecture);
         return { image: { ...target, ...record }, made: true };
       }),
     );
   }
 
-  /** Makes an image of a root file system's tar. Throws UserError CONFLICT when `target` exists and `replace` is false. */
+  /**
+   * Makes an image of a root file system's tar; `changes` are lines like `ENTRYPOINT […]`, as podman-import(1) takes them.
+   * Throws UserError CONFLICT when `target` exists and `replace` is false.
+   */
   importTar(
     user: string,
-    source: { tar: string; architecture: Architecture },
+    source: { tar: string; architecture: Architecture; changes?: readonly string[] },
     target: ImageName,
     replace: boolean,
   ): AsyncGenerator<Progress, ImageRecord> {
@@ -154,7 +159,7 @@ export class Images {
     return withReports(async (report) => {
       await this.#catalogue.check(target, expected);
       const record = await this.#committer.importTar({
-        ...{ ...source, report },
+        ...{ changes: [], ...source, report },
         point: (made) => this.#catalogue.point(target, made, expected, { user, action: 'import' }),
       });
       return { ...target, ...record };
@@ -188,9 +193,10 @@ export class Images {
   }
 
   /** Collects in the background: nobody waits for it. */
-  #tidy(): void {
+  #tidy(first: () => Promise<void> = async () => {}): void {
     this.#tidying = this.#tidying
       .then(() => this.collect())
+      .then(first)
       .catch((error: unknown) =>
         this.#deps.log.warn('cannot remove unneeded images', { reason: String(error) }),
       );

@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Architecture } from '@walt/contract';
 import { z } from 'zod';
+import type { ImageConfig } from '../boot/index.ts';
 import { attempt, ExternalError, type Paths, run, writeFileAtomic } from '../platform/index.ts';
 import { fromOci, platformOptions } from './architectures.ts';
 import type { HostCommand } from './types.ts';
@@ -14,6 +15,7 @@ export interface StoredImage {
   size: number;
   /** Bottom first. */
   layers: StoredLayer[];
+  config: ImageConfig;
 }
 
 export interface StoredLayer {
@@ -76,6 +78,14 @@ export class Store {
         if (folder === undefined) throw new TypeError(`podman knows no folder of layer ${diffId}`);
         return { diffId, folder };
       }),
+      config: {
+        entrypoint: image.Config.Entrypoint ?? [],
+        cmd: image.Config.Cmd ?? [],
+        env: image.Config.Env ?? [],
+        workdir: image.Config.WorkingDir ?? '',
+        user: image.Config.User ?? '',
+        labels: image.Config.Labels ?? {},
+      },
     };
   }
 
@@ -183,11 +193,24 @@ const graphDriver = z.object({
   Data: z.object({ UpperDir: z.string(), LowerDir: z.string().optional() }),
 });
 
+const words = z.array(z.string()).nullish();
+
+/** What is empty, podman leaves out. */
+const ociConfig = z.object({
+  Entrypoint: words,
+  Cmd: words,
+  Env: words,
+  WorkingDir: z.string().nullish(),
+  User: z.string().nullish(),
+  Labels: z.record(z.string(), z.string()).nullish(),
+});
+
 const imageInspection = z.array(
   z.object({
     Architecture: z.string(),
     Created: z.string(),
     Size: z.number(),
+    Config: ociConfig,
     GraphDriver: graphDriver,
     RootFS: z.object({ Layers: z.array(z.string()) }),
   }),

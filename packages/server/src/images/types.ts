@@ -1,4 +1,5 @@
-import type { Architecture } from '@walt/contract';
+import type { Architecture, Lend } from '@walt/contract';
+import type { ImageTree, PreparedBoot } from '../boot/index.ts';
 
 /** A name, and what is known of the image that it points to. */
 export interface ImageRecord extends DigestRecord {
@@ -17,11 +18,13 @@ export interface DigestRecord {
   size: number;
   /** Diff IDs, bottom first. */
   layers: readonly string[];
-  /** Kernel release that nodes boot, or null: it cannot boot. */
+  /** Kernel release that nodes boot, its own or a lent one; null: it cannot boot. */
   kernel: string | null;
   bootPlan: BootPlan | null;
-  /** Node models that can boot it. */
+  /** Node models that it is for; they can boot it unless `kernel` is null. */
   models: readonly string[];
+  /** What it lacks, which nodes get from the platform. */
+  lends: readonly Lend[];
 }
 
 export type BootPlan = 'volumes' | 'nfs-root';
@@ -30,11 +33,7 @@ export type BootPlan = 'volumes' | 'nfs-root';
  * Makes the boot files of an image from its mounted, read-only tree. Called when an image arrives or is committed, never when
  * a node boots; called again for the same digest, it ends with the same files.
  */
-export type PrepareBoot = (image: { digest: string; architecture: Architecture; root: string }) => Promise<{
-  kernel: string | null;
-  bootPlan: BootPlan | null;
-  models: string[];
-}>;
+export type PrepareBoot = (image: ImageTree) => Promise<PreparedBoot>;
 
 /** Prefixes a command line so that it runs with the host's network, outside the platform's namespace. */
 export type HostCommand = (argv: readonly string[]) => string[];

@@ -46,19 +46,20 @@ export class ImageChoice {
       );
     }
     const image = await this.#images.get(owner, name);
-    if (image.kernel === null || image.bootPlan === null) {
-      throw new UserError(
-        'INVALID',
-        `${owner}/${name} has no kernel that nodes could boot.`,
-        `Install one in it: walt image shell ${name}, then for example apt install linux-image-amd64`,
-      );
-    }
     const unfit = models.find((model) => !image.models.includes(model));
     if (unfit !== undefined) {
       throw new UserError(
         'INVALID',
         `${owner}/${name} is an image for ${image.models.join(', ') || image.architecture}, not for ${unfit}.`,
         'See what each image is for with: walt image show --all',
+      );
+    }
+    if (image.kernel === null || image.bootPlan === null) {
+      const { architecture } = image;
+      throw new UserError(
+        'INVALID',
+        `${owner}/${name} lacks what a node needs (${image.lends.join(', ') || 'kernel'}), and there is no default image for ${architecture} that could lend it.`,
+        `Make that image: walt advanced update-default-images --arch ${architecture}`,
       );
     }
     return image;

@@ -83,6 +83,7 @@ async function smallCatalogue(database: Database) {
       kernel: '6.1',
       bootPlan: 'volumes',
       models: ['pc-x86-64'],
+      lends: [],
       ...change,
     };
     const { digest } = record;
@@ -97,6 +98,7 @@ async function smallCatalogue(database: Database) {
         kernel: '6.1',
         boot_plan: 'volumes',
         models: '[]',
+        lends: '[]',
       })
       .onConflict((conflict) => conflict.doNothing())
       .execute();
@@ -167,7 +169,7 @@ describe('nodes', () => {
   });
 
   const refused: [string, string, string, RegExp][] = [
-    ['without a kernel', 'empty', 'INVALID', /alice\/empty has no kernel/],
+    ['without a kernel', 'empty', 'INVALID', /alice\/empty lacks .*kernel/],
     ['for another CPU', 'arm', 'INVALID', /qemu-arm64, not for pc-x86-64/],
     ['that does not exist', 'nothing', 'NOT_FOUND', /alice\/nothing/],
     ['of somebody else', 'bob/exp1', 'FORBIDDEN', /bob's image/],

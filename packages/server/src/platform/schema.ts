@@ -26,6 +26,8 @@ export interface ImageDigestTable {
   boot_plan: string | null;
   /** JSON array. */
   models: string;
+  /** JSON array: what it lacks, which nodes get from the platform. */
+  lends: string;
 }
 
 /** Every move of a name. */
@@ -196,7 +198,15 @@ async function first(db: Kysely<unknown>): Promise<void> {
     .execute();
 }
 
+async function lends(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .alterTable('image_digest')
+    .addColumn('lends', 'text', (c) => c.notNull().defaultTo('[]'))
+    .execute();
+}
+
 /** By name, in order. A migration that was released is never edited: a later one changes what it made. */
 export const migrations: Record<string, Migration> = {
   '0001-first': { up: first },
+  '0013-lends': { up: lends },
 };
