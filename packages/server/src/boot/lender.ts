@@ -131,7 +131,7 @@ async function ensureVolume(
     await mkdir(tree, { recursive: true });
     await fill(tree);
     const id = '-U00000000-0000-0000-0000-000000000000';
-    await run(['mkfs.erofs', '--quiet', '-zlz4', '-T0', id, '--all-root', temporary, tree]);
+    await run(['mkfs.erofs', '--quiet', '-zlz4hc,4', '-T0', id, '--all-root', temporary, tree]);
     await publishFile(temporary, volume);
   } finally {
     await rm(tree, { recursive: true, force: true });
