@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileExists, hasErrno, publishFile, run } from '../platform/index.ts';
@@ -12,6 +13,10 @@ const UUID = '00000000-0000-0000-0000-000000000000';
  * every file's time: `-T` would replace them all, and Python then compiles its modules at each start.
  */
 const SOURCE_DATE_EPOCH = '4102444800';
+
+export interface VolumeDraft extends AsyncDisposable {
+  publish(): Promise<void>;
+}
 
 /** File name of a layer's volume in the volumes folder. */
 export function volumeName(diffId: string): string {
@@ -32,19 +37,29 @@ export class Volumes {
    * The kernel reads lz4 volumes since 5.4.
    */
   async ensure(layer: StoredLayer): Promise<void> {
+    await using draft = await this.draft(layer);
+    await draft?.publish();
+  }
+
+  /**
+   * Makes a layer's volume that is not there until it is published, for a layer that may still turn out to be nobody's.
+   * Undefined when the volume is there already. Whoever drops the draft removes it.
+   */
+  async draft(layer: StoredLayer): Promise<VolumeDraft | undefined> {
     const path = join(this.#folder, volumeName(layer.diffId));
-    if (await fileExists(path)) return;
+    if (await fileExists(path)) return undefined;
     await mkdir(this.#folder, { recursive: true });
-    const temporary = `${path}.${process.pid}${TEMPORARY}`;
+    const temporary = `${path}.${randomBytes(6).toString('hex')}${TEMPORARY}`;
+    const remove = () => rm(temporary, { force: true });
     try {
       await run(['mkfs.erofs', '--quiet', '-zlz4', '-U', UUID, temporary, layer.folder], {
         env: { SOURCE_DATE_EPOCH },
       });
-      await publishFile(temporary, path);
     } catch (error) {
-      await rm(temporary, { force: true });
+      await remove();
       throw error;
     }
+    return { publish: () => publishFile(temporary, path), [Symbol.asyncDispose]: remove };
   }
 
   /** Removes the volumes of all layers but these; files that are no layer's volume stay. */

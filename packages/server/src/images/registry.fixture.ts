@@ -1,0 +1,99 @@
+/** A registry of the test's own on loopback: Debian's docker-registry, with TLS and a password where wanted. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { request } from 'node:https';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { run } from '../platform/index.ts';
+
+export interface TestRegistry extends AsyncDisposable {
+  /** `localhost:PORT`. */
+  host: string;
+  /** Certificate of the authority that signed its own. */
+  ca: string;
+  username: string;
+  password: string;
+}
+
+/** Starts a registry that keeps its files in `folder`, which must exist. Resolves when it answers. */
+export async function startRegistry(folder: string): Promise<TestRegistry> {
+  const [username, password] = ['ann', 'se$cret: "1"'];
+  const { ca, certificate, key } = await makeCertificates(folder);
+  const users = await run(['htpasswd', '-inB', username], { input: password });
+  await writeFile(join(folder, 'htpasswd'), users);
+  const port = await freePort();
+  const config = {
+    version: 0.1,
+    log: { level: 'error', accesslog: { disabled: true } },
+    storage: { filesystem: { rootdirectory: join(folder, 'data') } },
+    http: { addr: `127.0.0.1:${port}`, tls: { certificate, key } },
+    auth: { htpasswd: { realm: 'test', path: join(folder, 'htpasswd') } },
+  };
+  const file = join(folder, 'registry.yml');
+  // JSON is YAML.
+  await writeFile(file, JSON.stringify(config));
+  const child = spawn('docker-registry', ['serve', file], { stdio: 'ignore' });
+  await answering(child, port, ca);
+  return {
+    ...{ host: `localhost:${port}`, ca, username, password },
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode !== null) return;
+      child.kill();
+      await once(child, 'exit');
+    },
+  };
+}
+
+/** An authority, and a certificate for `localhost` that it signed. */
+export async function makeCertificates(
+  folder: string,
+): Promise<{ ca: string; certificate: string; key: string }> {
+  await mkdir(folder, { recursive: true });
+  const file = (name: string) => join(folder, name);
+  const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  const days = ['-days', '2'];
+  await run([
+    ...['openssl', 'req', '-x509', ...ec, ...days, '-subj', '/CN=test authority'],
+    ...['-keyout', file('ca.key'), '-out', file('ca.crt')],
+  ]);
+  await run([
+    ...['openssl', 'req', ...ec, '-subj', '/CN=localhost'],
+    ...['-keyout', file('server.key'), '-out', file('server.csr')],
+  ]);
+  await writeFile(file('names'), 'subjectAltName=DNS:localhost,IP:127.0.0.1\n');
+  await run([
+    ...['openssl', 'x509', '-req', '-in', file('server.csr'), ...days, '-extfile', file('names')],
+    ...['-CA', file('ca.crt'), '-CAkey', file('ca.key'), '-CAcreateserial', '-out', file('server.crt')],
+  ]);
+  return { ca: file('ca.crt'), certificate: file('server.crt'), key: file('server.key') };
+}
+
+/** A port that nobody uses now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+/** It tells nobody when it listens: it is asked until it answers. */
+async function answering(child: ChildProcess, port: number, ca: string): Promise<void> {
+  const authority = await readFile(ca);
+  for (;;) {
+    if (child.exitCode !== null) throw new Error('docker-registry has ended');
+    const asked = request({ host: '127.0.0.1', servername: 'localhost', port, path: '/v2/', ca: authority });
+    asked.end();
+    try {
+      const [response] = await once(asked, 'response');
+      response.resume();
+      return;
+    } catch {
+      await pause(50);
+    }
+  }
+}
