@@ -1,12 +1,14 @@
 /** A registry of the test's own on loopback: Debian's docker-registry, with TLS and a password where wanted. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { run } from '../platform/index.ts';
+import { type ImageLink, parseImageLink, type RegistryLink } from '@walt/contract';
+import { type RegistryConfig, run } from '../platform/index.ts';
+import { type Platform, result } from './images.fixture.ts';
 
 export interface TestRegistry extends AsyncDisposable {
   /** `localhost:PORT`. */
@@ -96,4 +98,45 @@ async function answering(child: ChildProcess, port: number, ca: string): Promise
       await pause(50);
     }
   }
+}
+
+/** A registry as server.conf describes it. */
+export function configured(label: string, host: string, more: Partial<RegistryConfig> = {}): RegistryConfig {
+  const base = { label, host, kind: 'docker-registry-v2', protocol: 'https', ca: undefined, description: '' };
+  return { ...base, ...more } as RegistryConfig;
+}
+
+export function registryLink(text: string): RegistryLink {
+  const parsed: ImageLink | undefined = parseImageLink(text);
+  if (parsed?.kind !== 'registry') throw new Error(`${text} is no link to a registry`);
+  return parsed;
+}
+
+interface CloneOptions {
+  user?: string;
+  force?: boolean;
+  signal?: AbortSignal;
+}
+
+/** Clones to the end; `startClone` begins. */
+export async function clone({ images }: Platform, text: string, name: string, options: CloneOptions = {}) {
+  return result(startClone({ images }, text, name, options));
+}
+
+export function startClone(
+  { images }: Pick<Platform, 'images'>,
+  text: string,
+  name: string,
+  options: CloneOptions = {},
+) {
+  const { user = 'ann', force = false, signal = new AbortController().signal } = options;
+  const how = { force, architecture: undefined };
+  return images.registries.clone(user, registryLink(text), { owner: user, name }, how, signal);
+}
+
+/** What an attempt must not leave: drafts of volumes, folders of layers on their way. */
+export async function leftovers({ paths }: Platform): Promise<string[]> {
+  const way = await readdir(join(paths.containers, 'tmp'));
+  const drafts = (await readdir(paths.volumes)).filter((name) => name.endsWith('.tmp'));
+  return [...way, ...drafts];
 }
