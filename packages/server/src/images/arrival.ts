@@ -10,8 +10,11 @@ import type { VolumeDraft, Volumes } from './volumes.ts';
 
 /** skopeo tells nothing while it works without a terminal: its files are looked at. */
 const LOOK_MS = 250;
-/** Without a byte for so long, the registry is taken for dead: skopeo would wait for ever. */
-const SILENCE_MS = 120_000;
+/**
+ * Without a byte for so long, the registry is taken for dead: skopeo would wait for ever. Long, since nothing arrives either while
+ * skopeo unpacks a large layer and six others wait for their turn.
+ */
+const SILENCE_MS = 600_000;
 
 export interface Arriving {
   layers: readonly Descriptor[];
@@ -55,7 +58,11 @@ async function watch(
   copy: { copying: Promise<void>; temporary: string; missing: ReadonlySet<string>; drafts: Drafts },
 ): Promise<void> {
   const { copying, temporary, missing, drafts } = copy;
-  const total = layers.reduce((sum, { size }, at) => sum + (missing.has(diffIds[at] ?? '') ? size : 0), 0);
+  // The same layer may be in an image twice, and comes once.
+  const coming = new Map(
+    layers.filter((_, at) => missing.has(diffIds[at] ?? '')).map(({ digest, size }) => [digest, size]),
+  );
+  const total = coming.values().reduce((sum, size) => sum + size, 0);
   let ended = false;
   const end = () => {
     ended = true;
