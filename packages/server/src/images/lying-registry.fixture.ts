@@ -27,8 +27,12 @@ export interface LyingRegistry extends AsyncDisposable {
 }
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+const INDEX = 'application/vnd.oci.image.index.v1+json';
 
-/** Serves `exp:v1`: an image with one layer per entry of `texts`, each with one file. `platform` goes into its configuration. */
+/**
+ * Serves `exp:v1`: an image with one layer per entry of `texts`, each with one file. `platform` goes into its configuration.
+ * `exp:many` is an index of that image and one for arm64 that is missing.
+ */
 export async function startLyingRegistry(
   texts: readonly string[],
   platform = { architecture: 'amd64', os: 'linux' },
@@ -54,6 +58,20 @@ export async function startLyingRegistry(
       }),
     ),
   );
+  const missing = { digest: `sha256:${'0'.repeat(64)}`, size: 1 };
+  const index = add(
+    Buffer.from(
+      JSON.stringify({
+        ...{ schemaVersion: 2, mediaType: INDEX },
+        manifests: [
+          { mediaType: MANIFEST, ...missing, platform: { architecture: 'arm64', os: 'linux' } },
+          { mediaType: MANIFEST, ...manifest, platform },
+        ],
+      }),
+    ),
+  );
+  const tags: Record<string, string> = { v1: manifest.digest, many: index.digest };
+  const types: Record<string, string> = { [manifest.digest]: MANIFEST, [index.digest]: INDEX };
   const asked: string[] = [];
   const handle = (request: IncomingMessage, response: ServerResponse) => {
     const path = request.url ?? '';
@@ -61,13 +79,13 @@ export async function startLyingRegistry(
     if (blob !== undefined) asked.push(blob);
     if (registry.lie?.(path, response, blobs)) return;
     const wanted = /^\/v2\/exp\/(?:blobs|manifests)\/(\S+)$/.exec(path)?.[1];
-    const digest = wanted === 'v1' ? manifest.digest : (wanted ?? '');
+    const digest = tags[wanted ?? ''] ?? wanted ?? '';
     const data = path === '/v2/' ? Buffer.from('{}') : blobs.get(digest);
     if (data === undefined) {
       response.writeHead(404).end('{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}');
       return;
     }
-    const contentType = digest === manifest.digest ? MANIFEST : 'application/octet-stream';
+    const contentType = types[digest] ?? 'application/octet-stream';
     response.writeHead(200, { 'content-type': contentType, 'content-length': data.length }).end(data);
   };
   const server = createServer(handle).listen(0, '127.0.0.1');

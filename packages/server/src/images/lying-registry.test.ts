@@ -156,6 +156,18 @@ describe('a registry that lies', () => {
     assert.ok(image.layers.every((layer) => present.includes(volumeName(layer))));
   });
 
+  test('of an index, the image for the CPU that is wanted is taken', async () => {
+    const { image, source } = await clone(platform, 'liar:exp:many', 'chosen', { architecture: 'amd64' });
+    assert.equal(image.digest, liar.image);
+    assert.equal(source, `liar:exp@${liar.manifest}`);
+    await assert.rejects(clone(platform, 'liar:exp:many', 'other-cpu', { architecture: 'i386' }), {
+      ...{ code: 'INVALID', hint: /for arm64, amd64: pass --arch/ },
+    });
+    await assert.rejects(clone(platform, 'liar:exp:v1', 'other-cpu', { architecture: 'arm64' }), {
+      message: /is an image for amd64, not for arm64/,
+    });
+  });
+
   test('two who want the same image fetch it once, and see bytes', async () => {
     const fresh = await newPlatform();
     const events: Progress[] = [];

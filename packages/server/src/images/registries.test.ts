@@ -137,7 +137,7 @@ describe('a registry with TLS and passwords', () => {
   const failing: [link: string, code: string, message: RegExp][] = [
     ['distrusted:x', 'UNAVAILABLE', /signed by an authority that this server does not know/],
     ['nobody:x', 'UNAVAILABLE', /cannot reach 127\.0\.0\.1/],
-    ['nowhere:x', 'UNAVAILABLE', /does not find registry\.invalid/],
+    ['nowhere:x', 'UNAVAILABLE', /does not find registry\.invalid|cannot reach registry\.invalid/],
     ['plain:x', 'UNAVAILABLE', /speaks HTTP without TLS/],
     ['lost-ca:x', 'UNAVAILABLE', /cannot read .*missing\.crt/],
     ['unknown:x', 'NOT_FOUND', /knows no registry "unknown"/],

@@ -6,7 +6,7 @@ import {
   type Registry,
   type RegistryLink,
 } from '@walt/contract';
-import { isUserError, UserError } from '../platform/index.ts';
+import { isExternalError, isUserError, UserError } from '../platform/index.ts';
 import { serverArchitecture } from './architectures.ts';
 import type { Catalogue } from './catalogue.ts';
 import { type Expected, type ImageName, taken } from './catalogue-rows.ts';
@@ -72,8 +72,9 @@ export class Registries {
           try {
             return await searchRegistry(this.#deps, await accounts.access(user, label), kind, keyword);
           } catch (error) {
-            if (!isUserError(error)) throw error;
-            failed.push({ registry: label, reason: error.message, hint: error.hint });
+            if (!isUserError(error) && !isExternalError(error)) throw error;
+            const hint = isUserError(error) ? error.hint : `Tell whoever runs ${host}.`;
+            failed.push({ registry: label, reason: error.message, hint });
             return [];
           }
         }),

@@ -57,20 +57,20 @@ export async function publishImage(
   }
 }
 
-/** Digest of the image that has a name in a registry, `index` for several; undefined when there is none to be seen. */
+/** Digest of the image that has a name in a registry, `other` for what is no single image; undefined when there is none to be seen. */
 async function digestThere(
   skopeo: Skopeo,
   access: RegistryAccess,
   reference: string,
 ): Promise<string | undefined> {
-  let text: string;
   try {
-    text = await skopeo.manifest(access, reference);
+    const manifest = parseManifest(await skopeo.manifest(access, reference), reference);
+    return manifest.kind === 'manifest' ? manifest.config.digest : 'other';
   } catch (error) {
+    if (!isUserError(error)) throw error;
+    if (error.code === 'INVALID') return 'other';
     // Docker Hub says "denied" for what does not exist. If there is a reason against publishing, the copying tells it.
-    if (isUserError(error) && (error.code === 'NOT_FOUND' || error.code === 'FORBIDDEN')) return undefined;
+    if (error.code === 'NOT_FOUND' || error.code === 'FORBIDDEN') return undefined;
     throw error;
   }
-  const manifest = parseManifest(text, reference);
-  return manifest.kind === 'manifest' ? manifest.config.digest : 'index';
 }

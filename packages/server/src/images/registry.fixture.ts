@@ -6,7 +6,7 @@ import { request } from 'node:https';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type ImageLink, parseImageLink, type RegistryLink } from '@walt/contract';
+import { type Architecture, type ImageLink, parseImageLink, type RegistryLink } from '@walt/contract';
 import { type RegistryConfig, run } from '../platform/index.ts';
 import { type Platform, result } from './images.fixture.ts';
 
@@ -115,6 +115,7 @@ export function registryLink(text: string): RegistryLink {
 interface CloneOptions {
   user?: string;
   force?: boolean;
+  architecture?: Architecture;
   signal?: AbortSignal;
 }
 
@@ -129,8 +130,8 @@ export function startClone(
   name: string,
   options: CloneOptions = {},
 ) {
-  const { user = 'ann', force = false, signal = new AbortController().signal } = options;
-  const how = { force, architecture: undefined };
+  const { user = 'ann', force = false, architecture, signal = new AbortController().signal } = options;
+  const how = { force, architecture };
   return images.registries.clone(user, registryLink(text), { owner: user, name }, how, signal);
 }
 
