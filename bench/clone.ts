@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startRegistry } from '../packages/server/src/images/registry.fixture.ts';
-import { run as runProgram } from '../packages/server/src/platform/index.ts';
+import { attempt, run as runProgram } from '../packages/server/src/platform/index.ts';
 import { checkout } from '../test/client.ts';
 import { DEFAULT_IMAGE, Platform } from '../test/platform.ts';
 import { benchOptions, progress } from './options.ts';
@@ -51,6 +51,8 @@ async function skopeo(): Promise<number> {
     target,
   ]);
   const time = performance.now() - start;
+  // What containers/storage leaves mounted.
+  await attempt(['umount', '--', join(store, 'root', 'overlay')]);
   await rm(store, { recursive: true });
   return time;
 }
