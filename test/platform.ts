@@ -26,6 +26,8 @@ export interface PlatformOptions {
   start?: boolean;
   /** True: it does not share the machine's cache of default images. */
   ownCache?: boolean;
+  /** Registries of its server.conf; default: none, so that no test asks Docker Hub. */
+  registries?: readonly object[];
 }
 
 /** Platforms of this process that are not removed yet. */
@@ -69,7 +71,7 @@ export class Platform implements AsyncDisposable {
     }
   }
 
-  static async #make({ ownCache = false, stateSize }: PlatformOptions): Promise<Platform> {
+  static async #make({ ownCache = false, stateSize, registries = [] }: PlatformOptions): Promise<Platform> {
     made += 1;
     const folder = await mkdtemp(join(process.env.TMPDIR ?? '/var/tmp', 'walt-test-'));
     await chmod(folder, 0o755); // other users' homes are in it
@@ -85,6 +87,7 @@ export class Platform implements AsyncDisposable {
       // Otherwise the cache is the machine's: the default image is made once, not by each test.
       ...(ownCache ? [`cache: ${folder}/cache`] : []),
       `network: { namespace: wt${process.pid}-${made} }`,
+      `registries: ${JSON.stringify(registries)}`,
     ];
     await writeFile(configFile, `${settings.join('\n')}\n`);
     const root = await Client.make(userInfo().username, folder, join(folder, 'run', 'walt.sock'));

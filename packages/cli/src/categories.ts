@@ -49,6 +49,26 @@ export const categories: Readonly<Record<string, Category>> = {
       },
       rename: { summary: 'rename an image', load: () => import('./commands/image/rename.ts') },
       remove: { summary: 'remove an image', load: () => import('./commands/image/remove.ts') },
+      search: {
+        summary: 'find images of other users and registries',
+        load: () => import('./commands/image/search.ts'),
+      },
+      clone: {
+        summary: 'bring such an image into your set',
+        load: () => import('./commands/image/clone.ts'),
+      },
+      publish: {
+        summary: 'copy an image to a registry',
+        load: () => import('./commands/image/publish.ts'),
+      },
+    },
+  },
+  registry: {
+    summary: 'the registries that images come from and go to',
+    commands: {
+      show: { summary: 'list registries and your logins', load: () => import('./commands/registry/show.ts') },
+      login: { summary: 'log in to a registry', load: () => import('./commands/registry/login.ts') },
+      logout: { summary: 'forget a login', load: () => import('./commands/registry/logout.ts') },
     },
   },
   device: {

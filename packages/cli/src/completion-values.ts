@@ -9,6 +9,8 @@ export type ArgumentKind =
   | 'bootable-image'
   | 'node-location'
   | 'image-location'
+  | 'image-link'
+  | 'registry'
   | 'topic'
   | 'none';
 
@@ -33,6 +35,10 @@ async function all(kind: ArgumentKind, current: string): Promise<string[]> {
       return (await nodeNames()).map((name) => `${name}:`);
     case 'image-location':
       return (await imageNames(current)).map((name) => `${name}:/`);
+    case 'image-link':
+      return imageLinks();
+    case 'registry':
+      return registryLabels();
     case 'topic':
       return (await listTopics()).map(({ name }) => name);
     case 'none':
@@ -61,4 +67,16 @@ async function imageNames(current: string): Promise<string[]> {
   const others = images.filter(({ owner }) => owner !== user).map(({ fullName }) => fullName);
   const useOwn = !current.includes('/') && own.some((name) => name.startsWith(current));
   return useOwn ? own : [...own, ...others];
+}
+
+/** Others' images as a whole; of registries the beginning only: their images are not asked for at a keypress. */
+async function imageLinks(): Promise<string[]> {
+  const { client, credentials } = connect();
+  const [images, user] = [await client.image.list({ all: true }), await credentials.user()];
+  const others = images.filter(({ owner }) => owner !== user).map(({ fullName }) => `walt:${fullName}`);
+  return [...others, ...(await registryLabels()).map((label) => `${label}:`)];
+}
+
+async function registryLabels(): Promise<string[]> {
+  return (await connect().client.registry.list()).map(({ label }) => label);
 }

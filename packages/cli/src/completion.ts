@@ -28,7 +28,8 @@ async function completeArguments(
   const current = words.at(-1) ?? '';
   const before = words.slice(0, -1);
   if (current.startsWith('-') && !before.includes('--')) return matching(optionNames(command), current);
-  const option = command.options.find(({ long, short }) => [long, short].includes(before.at(-1)));
+  const last = before.at(-1) ?? '';
+  const option = command.options.find(({ long, short }) => [long, short].includes(last));
   if (option && (option.required || option.optional)) {
     if (option.argChoices) return matching(option.argChoices, current);
     if (option.required) return candidatesFor(kindOf(option.attributeName(), category), current);
@@ -68,6 +69,10 @@ function kindOf(name: string, category: string): ArgumentKind {
       return 'node';
     case 'image':
       return category === 'node' ? 'bootable-image' : 'image';
+    case 'link':
+      return 'image-link';
+    case 'registry':
+      return 'registry';
     case 'topic':
       return 'topic';
     case 'source':

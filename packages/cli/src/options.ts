@@ -1,7 +1,11 @@
 /** Options that several commands share, and values that need more than text. */
+import type { Architecture } from '@walt/contract';
 import { InvalidArgumentError, Option } from 'commander';
 
 export const SET = 'node names separated by commas, or my-nodes, free-nodes, all-nodes';
+
+/** CPUs that nodes have. */
+export const ARCHITECTURES: readonly Architecture[] = ['amd64', 'arm64', 'armhf', 'i386'];
 
 export function jsonOption(): Option {
   return new Option('--json', 'print data, for programs');

@@ -1,5 +1,6 @@
 /** Questions on the terminal. They go to standard error: standard output may be a pipe. */
 import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
 
 export function canAsk(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true;
@@ -7,17 +8,32 @@ export function canAsk(): boolean {
 
 /** The answer, without blanks around; undefined when the user gives up (ctrl-c, ctrl-d). */
 export async function ask(question: string): Promise<string | undefined> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  return (await askLine(question, process.stderr))?.trim();
+}
+
+/** As `ask`, of what must not show on the terminal; blanks stay. */
+export async function askSecret(question: string): Promise<string | undefined> {
+  // readline sets the terminal to raw mode and echoes what is typed to its output.
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const answer = await askLine(question, nowhere);
+  process.stderr.write('\n');
+  return answer;
+}
+
+async function askLine(question: string, output: NodeJS.WritableStream): Promise<string | undefined> {
+  const lines = createInterface({ input: process.stdin, output, terminal: true });
+  // Only now: what is typed before the terminal is in raw mode would show.
+  if (output !== process.stderr) process.stderr.write(question);
   try {
     return await new Promise<string | undefined>((resolve, reject) => {
       lines.on('close', () => {
         resolve(undefined);
       });
       lines.on('SIGINT', () => {
-        process.stderr.write('\n');
+        if (output === process.stderr) output.write('\n');
         resolve(undefined);
       });
-      lines.question(question).then((answer) => resolve(answer.trim()), reject);
+      lines.question(question).then(resolve, reject);
     });
   } finally {
     lines.close();

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import { Checkout, outcome } from './checkout.ts';
 import { FakeServer } from './fake-server.ts';
-import { makeImage, makeNode } from './fixtures.ts';
+import { makeImage, makeNode, makeRegistry } from './fixtures.ts';
 
 let server: FakeServer;
 let checkout: Checkout;
@@ -13,6 +13,7 @@ before(async () => {
   checkout = await Checkout.make(server.socket);
   checkout.writeTopic('shells', '# Shells\n');
   server.world.nodes = ['vnode1', 'vnode2', 'other'].map((name) => makeNode(name));
+  server.world.registries = [makeRegistry('hub'), makeRegistry('lab')];
   server.world.images = [
     makeImage('alice', 'debian'),
     makeImage('alice', 'debian:v2'),
@@ -60,6 +61,15 @@ const cases: [words: string[], candidates: string[]][] = [
     ['advanced', 'update-default-images', '--arch', 'arm'],
     ['arm64', 'armhf'],
   ],
+  [
+    ['image', 'clone', ''],
+    ['walt:bob/secret', 'hub:', 'lab:'],
+  ],
+  [['image', 'publish', 'debian', '--registry', 'l'], ['lab']],
+  [
+    ['registry', 'login', ''],
+    ['hub', 'lab'],
+  ],
   [['help', 'show', ''], ['shells']],
   [['nonsense', ''], []],
   [['ssh-proxy', ''], []],
@@ -95,14 +105,7 @@ describe('bash', () => {
   });
 
   test('a new word', async () => {
-    assert.deepEqual(await offered(`${checkout.walt} image `), [
-      'show',
-      'shell',
-      'cp',
-      'duplicate',
-      'rename',
-      'remove',
-    ]);
+    assert.deepEqual(await offered(`${checkout.walt} registry `), ['show', 'login', 'logout']);
   });
 
   test('behind a colon only the rest, as readline wants it', async () => {

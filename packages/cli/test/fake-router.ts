@@ -21,7 +21,7 @@ export function makeRouter(world: FakeWorld) {
     if (question !== undefined && !agreed) fail('CONFIRM', question, 'Repeat with yes.');
     return next();
   });
-  const { node, image, server, device, access } = signedIn;
+  const { node, image, registry, server, device, access } = signedIn;
   const set = (text: string) => nodesOfSet(world, text);
   const names = (text: string) => ({ nodes: set(text).map(({ name }) => name) });
   const find = (reference: string) => findImage(world, reference);
@@ -104,12 +104,36 @@ export function makeRouter(world: FakeWorld) {
         yield { type: 'exit' as const, status: 1 };
       }),
     },
+    registry: {
+      list: registry.list.handler(() => world.registries),
+      login: registry.login.handler(({ input }) => ({ registry: input.registry, username: input.username })),
+      logout: registry.logout.handler(({ input }) => ({ registry: input.registry, username: USER })),
+    },
     image: {
       list: image.list.handler(({ input }) => world.images.filter((one) => input.all || one.owner === USER)),
       get: image.get.handler(({ input }) => find(input.image)),
       duplicate: image.duplicate.handler(({ input }) => ({ ...find(input.image), name: input.newName })),
       rename: image.rename.handler(({ input }) => ({ ...find(input.image), name: input.newName })),
       remove: image.remove.handler(({ input }) => ({ removed: find(input.image).name })),
+      search: image.search.handler(async function* () {
+        yield { type: 'result' as const, value: { found: world.found, failed: world.failed } };
+      }),
+      clone: image.clone.handler(async function* ({ input }) {
+        yield { type: 'progress' as const, step: 'Fetching', done: 1, total: 2, unit: 'bytes' as const };
+        const name = input.name ?? 'cloned';
+        yield {
+          type: 'result' as const,
+          value: {
+            ...{ image: `${USER}/${name}`, digest: fakeDigest, architecture: 'amd64' as const },
+            ...{ source: `lab:exp@${fakeDigest}`, nodes: [] },
+          },
+        };
+      }),
+      publish: image.publish.handler(async function* ({ input }) {
+        const link = `${input.registry ?? 'lab'}:${USER}/${input.image}`;
+        const value = { link: `${link}:latest`, source: `${link}@${fakeDigest}`, digest: fakeDigest };
+        yield { type: 'result' as const, value };
+      }),
       makeDefault: image.makeDefault.handler(async function* () {
         for (const done of [0, 50, 100]) {
           yield { type: 'progress' as const, step: 'Installing packages', done, unit: 'percent' as const };

@@ -9,7 +9,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RPCHandler } from '@orpc/server/node';
-import { type Image, imageFiles, type Node, RPC_PREFIX } from '@walt/contract';
+import {
+  type FoundImage,
+  type Image,
+  imageFiles,
+  type Node,
+  type Registry,
+  RPC_PREFIX,
+} from '@walt/contract';
 import { FakeAuth } from './fake-auth.ts';
 import { serveImageFiles } from './fake-image-files.ts';
 import { FakeNodeSsh } from './fake-node-ssh.ts';
@@ -21,6 +28,9 @@ export class FakeWorld {
   readonly folder: string;
   nodes: Node[] = [];
   images: Image[] = [];
+  registries: Registry[] = [];
+  found: FoundImage[] = [];
+  failed: { registry: string; reason: string; hint: string }[] = [];
   sessions: FakeSession[] = [];
   /** Calls in their order: name and input. */
   readonly calls: [name: string, input: unknown][] = [];

@@ -1,5 +1,5 @@
 /** Nodes and images for tests, complete but for what a test is about. */
-import type { Image, Node } from '@walt/contract';
+import type { Image, Node, Registry } from '@walt/contract';
 
 export const fakeDigest = `sha256:${'ab'.repeat(32)}`;
 
@@ -41,5 +41,12 @@ export function makeImage(owner: string, name: string, changes: Partial<Image> =
     nodes: [],
     session: false,
     ...changes,
+  };
+}
+
+export function makeRegistry(label: string, more: Partial<Registry> = {}): Registry {
+  return {
+    ...{ label, kind: 'docker-registry-v2', host: `${label}.example`, protocol: 'https' },
+    ...{ description: '', username: null, ...more },
   };
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { errors } from './errors.ts';
 import { architecture, digest, imageName, imageReference, nodeName } from './names.ts';
 import { withProgress } from './progress.ts';
+import { imageRegistryCalls } from './registry.ts';
 
 const base = oc.errors(errors);
 
@@ -61,6 +62,7 @@ export const imageContract = {
   duplicate: base.input(z.object({ image: imageReference, newName: imageName, yes })).output(image),
   rename: base.input(z.object({ image: imageReference, newName: imageName })).output(image),
   remove: base.input(z.object({ image: imageReference, yes })).output(z.object({ removed: z.string() })),
+  ...imageRegistryCalls,
   /** Makes the platform's default image for one architecture, from Debian packages, if it is missing or `renew`. */
   makeDefault: base
     .input(z.object({ architecture: architecture.optional(), renew: z.boolean().default(false) }))

@@ -6,12 +6,15 @@ import { errors } from './errors.ts';
 import { imageContract } from './image.ts';
 import { ipv4, macAddress, nodeName, userName } from './names.ts';
 import { nodeContract } from './node.ts';
+import { registryContract } from './registry.ts';
 
 export * from './errors.ts';
 export * from './image.ts';
+export * from './image-link.ts';
 export * from './names.ts';
 export * from './node.ts';
 export * from './progress.ts';
+export * from './registry.ts';
 export * from './streams.ts';
 
 const base = oc.errors(errors);
@@ -62,6 +65,7 @@ export const contract = {
   server: { status: base.output(serverStatus) },
   node: nodeContract,
   image: imageContract,
+  registry: registryContract,
   device: { list: base.output(z.array(device)) },
   access: {
     /** Signs an OpenSSH public key for some nodes, as root, for minutes. OpenSSH takes 256 principals per certificate. */

@@ -70,7 +70,8 @@ export function invalidInput(issues: readonly Issue[], input: unknown): UserErro
   let value: unknown = input;
   for (const key of path) value = (value as Record<PropertyKey, unknown> | null | undefined)?.[key];
   const field = path.map(String).join('.') || 'input';
-  const given = typeof value === 'string' || typeof value === 'number' ? ` ${shown(value)}` : '';
+  const secret = path.at(-1) === 'password';
+  const given = !secret && (typeof value === 'string' || typeof value === 'number') ? ` ${shown(value)}` : '';
   const rule = first?.message ?? 'is not valid';
   const message = rule.startsWith('must ')
     ? `The ${field}${given} ${rule}.`

@@ -1,4 +1,4 @@
-import type { Image, imageContract, ShellSession } from '@walt/contract';
+import type { Image, imageContract, imageRegistryCalls, ShellSession } from '@walt/contract';
 import type { Caller } from '../access/index.ts';
 import { UserError } from '../platform/index.ts';
 import type { CallsOf, ImageRecord, ImageTarget, Services, SessionRecord } from './services.ts';
@@ -23,8 +23,11 @@ export function requireImageOwner(caller: Caller, image: ImageTarget, deed: stri
   );
 }
 
-/** The contract's image calls, with the rules of who may do what. */
-export function imageCalls({ images, nodes }: Deps): CallsOf<typeof imageContract> {
+/** The contract's image calls but those of `registry-calls.ts`, with the rules of who may do what. */
+export function imageCalls({
+  images,
+  nodes,
+}: Deps): CallsOf<Omit<typeof imageContract, keyof typeof imageRegistryCalls>> {
   const find = async (caller: Caller, reference: string) => {
     const { owner, name } = parseImageReference(reference, caller.user);
     return await images.get(owner, name);

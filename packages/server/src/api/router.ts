@@ -3,6 +3,7 @@ import { contract } from '@walt/contract';
 import type { Caller } from '../access/index.ts';
 import { imageCalls } from './image-calls.ts';
 import { requireNodeAccess } from './node-access.ts';
+import { imagesElsewhere, registryCalls } from './registry-calls.ts';
 import type { Services } from './services.ts';
 
 export interface CallContext {
@@ -19,7 +20,8 @@ interface HandlerOptions<Input> {
 /** Implements each call of the contract with the service that answers it. Only `auth` may be called by a stranger. */
 export function createRouter(services: Services) {
   const { identity, nodes, ssh } = services;
-  const images = imageCalls(services);
+  const images = { ...imageCalls(services), ...imagesElsewhere(services) };
+  const registries = registryCalls(services);
   const open = implement(contract).$context<CallContext>();
   const known = open.use(async ({ context, next }) =>
     next({ context: { caller: await identity.caller(context.token) } }),
@@ -54,6 +56,9 @@ export function createRouter(services: Services) {
       duplicate: known.image.duplicate.handler(call(images.duplicate)),
       rename: known.image.rename.handler(call(images.rename)),
       remove: known.image.remove.handler(call(images.remove)),
+      search: known.image.search.handler(call(images.search)),
+      clone: known.image.clone.handler(call(images.clone)),
+      publish: known.image.publish.handler(call(images.publish)),
       makeDefault: known.image.makeDefault.handler(call(images.makeDefault)),
       shell: {
         list: known.image.shell.list.handler(call(images.shell.list)),
@@ -62,6 +67,11 @@ export function createRouter(services: Services) {
         save: known.image.shell.save.handler(call(images.shell.save)),
         discard: known.image.shell.discard.handler(call(images.shell.discard)),
       },
+    },
+    registry: {
+      list: known.registry.list.handler(call(registries.list)),
+      login: known.registry.login.handler(call(registries.login)),
+      logout: known.registry.logout.handler(call(registries.logout)),
     },
     device: { list: known.device.list.handler(() => services.devices()) },
     access: {

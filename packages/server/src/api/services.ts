@@ -11,7 +11,17 @@ import type {
   InferSchemaOutput,
   Meta,
 } from '@orpc/contract';
-import type { Architecture, Device, Node, nodeContract, Progress, ServerStatus } from '@walt/contract';
+import type {
+  Architecture,
+  Device,
+  FoundImage,
+  Node,
+  nodeContract,
+  Progress,
+  Registry,
+  RegistryLink,
+  ServerStatus,
+} from '@walt/contract';
 import type { Caller, Identity, SshAuthority } from '../access/index.ts';
 import type { ImageRecord, SessionRecord, Terminal, TerminalSize } from '../images/index.ts';
 import type { Log } from '../platform/index.ts';
@@ -81,6 +91,41 @@ export interface ImageService {
   /** Unpacks a tar in folder `path` and commits it as a new layer. Nothing changes when the tar breaks off. */
   writeFiles(user: string, image: ImageRecord, path: string, tar: Readable): Promise<ImageRecord>;
   readonly shells: ShellService;
+  readonly registries: RegistryService;
+}
+
+/** Registries of server.conf. `user` is the one who calls: it is his login that counts. */
+export interface RegistryService {
+  list(user: string): Promise<Registry[]>;
+  /** Throws UserError when the registry does not accept the password. */
+  login(user: string, label: string, username: string, password: string): Promise<void>;
+  /** Answers the name under which `user` was logged in, or undefined. */
+  logout(user: string, label: string): Promise<string | undefined>;
+  /** Images of all registries whose name contains `keyword`, and the registries that could not be asked. */
+  search(
+    user: string,
+    keyword: string | undefined,
+  ): AsyncGenerator<
+    Progress,
+    { found: FoundImage[]; failed: { registry: string; reason: string; hint: string }[] }
+  >;
+  /** Throws CONFLICT when `target` exists and `force` is false. `source` is the link that names this very image. */
+  clone(
+    user: string,
+    link: RegistryLink,
+    target: ImageTarget,
+    options: { force: boolean; architecture: Architecture | undefined },
+    signal: AbortSignal,
+  ): AsyncGenerator<Progress, { image: ImageRecord; source: string }>;
+  /** Points `target` to another user's image. Throws CONFLICT as `clone`. */
+  take(user: string, image: ImageRecord, target: ImageTarget, force: boolean): Promise<ImageRecord>;
+  /** Answers the digest of the manifest there. Throws CONFIRM when the name is another image's and `replace` is false. */
+  publish(
+    user: string,
+    image: ImageRecord,
+    to: { label: string; repository: string; tag: string; replace: boolean },
+    signal: AbortSignal,
+  ): AsyncGenerator<Progress, string>;
 }
 
 export interface ShellService {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { type Duplex, duplexPair, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import type { Progress } from '@walt/contract';
+import type { Progress, Registry, RegistryLink } from '@walt/contract';
 import { UserError } from '../platform/index.ts';
 import type {
   ImageRecord,
@@ -11,6 +11,7 @@ import type {
   ImageTarget,
   NodeEndpoint,
   NodeService,
+  RegistryService,
   SessionRecord,
   ShellService,
   Terminal,
@@ -72,6 +73,7 @@ export class MemoryNodes implements NodeService {
 export class MemoryImages implements ImageService {
   readonly records: ImageRecord[] = [];
   readonly shells = new MemoryShells(this);
+  readonly registries = new MemoryRegistries(this);
   /** What was written, by full name. */
   readonly written = new Map<string, Buffer>();
   failWrites = false;
@@ -206,4 +208,46 @@ class MemoryShells implements ShellService {
     this.#arrivals.emit('attached');
     return { stream, exited, resize: async (to) => void this.sizes.push(to) };
   }
+}
+
+export class MemoryRegistries implements RegistryService {
+  readonly known: Registry[] = [];
+  readonly #images: MemoryImages;
+
+  constructor(images: MemoryImages) {
+    this.#images = images;
+  }
+
+  add(label: string, registry: Partial<Registry> = {}): void {
+    this.known.push({
+      ...{ label, kind: 'docker-registry-v2', host: `${label}.example`, protocol: 'https', description: '' },
+      ...{ username: null, ...registry },
+    });
+  }
+
+  list = async () => this.known;
+  logout = async () => undefined;
+
+  async login(_user: string, label: string, username: string): Promise<void> {
+    const registry = this.known.find((one) => one.label === label);
+    if (registry) registry.username = username;
+  }
+
+  search: RegistryService['search'] = async function* () {
+    yield { type: 'progress', step: 'asking' };
+    return { found: [], failed: [{ registry: 'lab', reason: 'It is down.', hint: 'Wait.' }] };
+  };
+
+  async *clone(_user: string, link: RegistryLink, target: ImageTarget) {
+    yield { type: 'progress' as const, step: 'fetching' };
+    const image = this.#images.add(target.owner, target.name);
+    return { image, source: `${link.label}:${link.repository}@${image.digest}` };
+  }
+
+  take: RegistryService['take'] = async (user, image, target) => this.#images.duplicate(user, image, target);
+
+  publish: RegistryService['publish'] = async function* (_user, image) {
+    yield { type: 'progress', step: 'copying' };
+    return image.digest;
+  };
 }

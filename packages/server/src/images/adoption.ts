@@ -20,16 +20,23 @@ interface Deps {
 export async function adopt(deps: Deps, digest: string, report: Report): Promise<DigestRecord> {
   const { catalogue, store, volumes, prepareBoot } = deps;
   const { architecture, created, size, layers, config } = await store.inspect(digest);
-  for (const [index, layer] of layers.entries()) {
-    report('Making the volumes that nodes mount', { done: index, total: layers.length, unit: 'layers' });
-    await volumes.ensure(layer);
-  }
-  report('Making the boot files');
+  const making = async () => {
+    for (const [index, layer] of layers.entries()) {
+      report('Making the volumes that nodes mount', { done: index, total: layers.length, unit: 'layers' });
+      await volumes.ensure(layer);
+    }
+    report('Making the boot files');
+  };
   const withLender = async <T>(use: (lender: { digest: string; root: string }) => Promise<T>) => {
     const lender = await catalogue.find({ owner: PLATFORM_OWNER, name: defaultImageName(architecture) });
     return lender && store.withMounted(lender.digest, (root) => use({ digest: lender.digest, root }));
   };
-  const image = { digest, architecture, config, withLender };
-  const boot = await store.withMounted(digest, (root) => prepareBoot({ ...image, root }));
-  return { digest, architecture, created, size, layers: layers.map((layer) => layer.diffId), ...boot };
+  // Side by side: the one packs, the other mostly reads. Both have ended before anybody hears of a failure.
+  const [boot, made] = await Promise.allSettled([
+    store.withMounted(digest, (root) => prepareBoot({ digest, architecture, config, withLender, root })),
+    making(),
+  ]);
+  if (made.status === 'rejected') throw made.reason;
+  if (boot.status === 'rejected') throw boot.reason;
+  return { digest, architecture, created, size, layers: layers.map((layer) => layer.diffId), ...boot.value };
 }

@@ -32,6 +32,11 @@ export function platformOptions(architecture: Architecture): string[] {
   return ['--os', 'linux', '--arch', oci, ...(variant ? ['--variant', variant] : [])];
 }
 
+/** How OCI images name an architecture. */
+export function ociName(architecture: Architecture): Pick<Names, 'oci' | 'variant'> {
+  return names[architecture];
+}
+
 /** Debian's name for an OCI architecture. Throws UserError INVALID for one that no node has. */
 export function fromOci(oci: string): Architecture {
   for (const [architecture, { oci: name }] of Object.entries(names)) {

@@ -1,12 +1,13 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Log, type Paths, UserError } from '../platform/index.ts';
+import { isUserError, type Log, type Paths, UserError } from '../platform/index.ts';
 import { adopt } from './adoption.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Verdict } from './changes.ts';
 import type { Containers } from './containers.ts';
 import { explainDiskFull } from './disk-full.ts';
-import { SharedLock } from './locks.ts';
+import { HeldImages, type Hold } from './held-images.ts';
+import { KeyedLock, SharedLock } from './locks.ts';
 import type { Report } from './progress.ts';
 import { imageId, type Store } from './store.ts';
 import type { DigestRecord, PrepareBoot } from './types.ts';
@@ -23,6 +24,11 @@ interface Deps {
   log: Log;
 }
 
+/** Seconds for which a cloned image stays whose name was taken meanwhile: time to choose another. */
+const UNCLAIMED = 3600;
+/** Seconds for which layers stay that arrived before their clone broke off. */
+const ARRIVED = 86_400;
+
 /** Points a name to a finished image; throws when it may not. */
 type Point = (record: DigestRecord) => Promise<void>;
 
@@ -33,6 +39,9 @@ export class Committer {
   readonly #deps: Deps;
   /** New images have no name for a while: what collects unneeded ones must not run then. */
   readonly #unnamed = new SharedLock();
+  /** Images that come from a registry or go to one: that may take an hour, so that no lock is held meanwhile. */
+  readonly #held = new HeldImages();
+  readonly #receiving = new KeyedLock();
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -106,17 +115,61 @@ export class Committer {
     });
   }
 
+  /**
+   * Makes an image of what `fetch` brings into the store, unless it is there already, and points a name to it. Two who want the
+   * same image fetch it once.
+   */
+  receive(task: {
+    digest: string;
+    layers: readonly string[];
+    report: Report;
+    fetch: () => Promise<void>;
+    point: Point;
+  }): Promise<DigestRecord> {
+    const { digest, layers, report, fetch, point } = task;
+    return this.#receiving.hold(digest, async () => {
+      const hold = await this.hold(digest, layers);
+      let keep = 0;
+      try {
+        const known = await this.#deps.catalogue.digest(digest);
+        const record = known ?? (await this.#receive(digest, fetch, report));
+        await point(record).catch((error: unknown) => {
+          if (isUserError(error) && error.code === 'CONFLICT') keep = UNCLAIMED;
+          throw error;
+        });
+        this.#held.claim(digest);
+        return record;
+      } finally {
+        hold.release(keep);
+      }
+    });
+  }
+
+  /** Keeps an image of the store, named or not, from being removed. Waits until no removal runs. */
+  hold(digest: string, layers: readonly string[]): Promise<Hold> {
+    return this.#unnamed.share(async () => this.#held.hold(digest, layers));
+  }
+
   /** Removes all images that nobody needs (`Catalogue.forgetUnneeded`), with their volumes and boot files. */
   async collect(keep: ReadonlySet<string>, grace: number): Promise<void> {
     const { catalogue, store, volumes } = this.#deps;
     await this.#unnamed.alone(async () => {
-      await catalogue.forgetUnneeded(keep, grace);
+      const held = this.#held.digests();
+      await catalogue.forgetUnneeded(held.union(keep), grace);
       const known = await catalogue.digests();
-      const digests = new Set(known.map((record) => record.digest));
+      const digests = held.union(new Set(known.map((record) => record.digest)));
       for (const digest of await store.images()) {
         if (!digests.has(digest)) await this.#remove(digest);
       }
-      await volumes.keepOnly(new Set(known.flatMap((record) => record.layers)));
+      await volumes.keepOnly(this.#held.layers().union(new Set(known.flatMap((record) => record.layers))));
+      if (held.size === 0) await store.removeStrayLayers(ARRIVED);
+    });
+  }
+
+  #receive(digest: string, fetch: () => Promise<void>, report: Report): Promise<DigestRecord> {
+    return explainDiskFull(this.#deps.paths.state, 'No image was changed.', async () => {
+      await fetch();
+      return this.#publish(digest, report, async () => {});
     });
   }
 

@@ -4,7 +4,14 @@ import { chmod, copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Progress } from '@walt/contract';
-import { type Database, openDatabase, type Paths, platformPaths, run } from '../platform/index.ts';
+import {
+  type Database,
+  openDatabase,
+  type Paths,
+  platformPaths,
+  type RegistryConfig,
+  run,
+} from '../platform/index.ts';
 import { haltImages } from './halt.ts';
 import { Images, type ImagesDeps } from './images.ts';
 import type { Terminal } from './session.ts';
@@ -32,11 +39,12 @@ export const quiet = { info() {}, warn() {}, error() {} };
 /** A platform in `folder`; opened again with the same folder, it is the same platform after a restart of its server. */
 export async function openPlatform(
   folder: string,
-  options: { prepareBoot?: PrepareBoot } = {},
+  options: { prepareBoot?: PrepareBoot; registries?: RegistryConfig[] } = {},
 ): Promise<Platform> {
   const config = {
     ...{ state: join(folder, 'state'), runtime: join(folder, 'run'), cache: join(folder, 'cache') },
     ...{ network: { namespace: 'none', subnet: '10.0.0.0/24' }, file: null },
+    registries: options.registries ?? [],
   };
   const paths = platformPaths(config);
   await mkdir(paths.state, { recursive: true });

@@ -14,7 +14,10 @@ import { readFiles, writeFiles } from './image-files.ts';
 import { KeyedLock } from './locks.ts';
 import { PodmanApi } from './podman-api.ts';
 import { withReports } from './progress.ts';
+import { Registries } from './registries.ts';
+import { RegistryAccounts } from './registry-accounts.ts';
 import { ShellSessions } from './shells.ts';
+import { Skopeo } from './skopeo.ts';
 import { Store } from './store.ts';
 import type { HostCommand, ImageRecord, PrepareBoot } from './types.ts';
 import { Volumes } from './volumes.ts';
@@ -35,6 +38,7 @@ const GRACE = 60;
 /** Images by name. Does not ask who may: `user`, the one who calls, is for the history. */
 export class Images {
   readonly shells: ShellSessions;
+  readonly registries: Registries;
   readonly #deps: ImagesDeps;
   readonly #host: HostCommand;
   readonly #catalogue: Catalogue;
@@ -44,7 +48,12 @@ export class Images {
   readonly #making = new KeyedLock();
   #tidying: Promise<void> = Promise.resolve();
 
-  private constructor(deps: ImagesDeps, host: HostCommand, store: Store) {
+  private constructor(
+    deps: ImagesDeps,
+    host: HostCommand,
+    parts: { store: Store; skopeo: Skopeo; accounts: RegistryAccounts },
+  ) {
+    const { store } = parts;
     const { paths, database, log, prepareBoot } = deps;
     this.#deps = deps;
     this.#host = host;
@@ -59,6 +68,7 @@ export class Images {
     this.#containers = containers;
     this.#committer = committer;
     this.shells = new ShellSessions({ catalogue, containers, committer, emulate });
+    this.registries = new Registries({ ...parts, catalogue, committer, volumes });
   }
 
   /** Opens the store, and cleans up what a killed server left half-way. */
@@ -66,7 +76,9 @@ export class Images {
     const { config, paths } = deps;
     const host = deps.host ?? ((argv) => hostNetwork(config, argv));
     const store = await Store.open(paths, host);
-    const images = new Images(deps, host, store);
+    const skopeo = new Skopeo(host, store);
+    const accounts = await RegistryAccounts.open(config.registries, paths, skopeo);
+    const images = new Images(deps, host, { store, skopeo, accounts });
     await store.unmountAll();
     await new Volumes(paths.volumes).removeParts();
     await images.shells.recover();

@@ -1,4 +1,7 @@
-/** Images: names, digests, layers and volumes; what changes them. Owns podman, buildah, mkfs.erofs, mmdebstrap, binfmt_misc. */
+/**
+ * Images: names, digests, layers and volumes; what changes them. Owns podman, buildah, skopeo,
+ * mkfs.erofs, mmdebstrap, binfmt_misc.
+ */
 export { defaultImageName, serverArchitecture } from './architectures.ts';
 export type { ImageName } from './catalogue-rows.ts';
 export type { TerminalSize } from './containers.ts';

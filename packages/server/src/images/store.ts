@@ -1,10 +1,18 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Architecture } from '@walt/contract';
 import { z } from 'zod';
 import type { ImageConfig } from '../boot/index.ts';
-import { attempt, ExternalError, type Paths, run, writeFileAtomic } from '../platform/index.ts';
+import {
+  attempt,
+  ExternalError,
+  type Paths,
+  readIfPresent,
+  run,
+  writeFileAtomic,
+} from '../platform/index.ts';
 import { fromOci, platformOptions } from './architectures.ts';
+import { layerRecords, layerUsers, strayLayers } from './stray-layers.ts';
 import type { HostCommand } from './types.ts';
 
 /** An image as podman stores it. */
@@ -26,11 +34,13 @@ export interface StoredLayer {
 
 /** The platform's own image store: the one place that calls podman's and buildah's command lines. */
 export class Store {
+  readonly #paths: Paths;
   readonly #globals: string[];
   readonly #env: Record<string, string>;
   readonly #host: HostCommand;
 
   private constructor(paths: Paths, host: HostCommand) {
+    this.#paths = paths;
     this.#globals = [
       ...['--root', paths.containers, '--runroot', paths.containersRun],
       ...['--storage-driver', 'overlay'],
@@ -135,6 +145,63 @@ export class Store {
   async commit(container: string): Promise<string> {
     const argv = ['buildah', ...this.#globals, 'commit', '--quiet', '--', container];
     return lastDigest(await run(this.#host(argv), { env: this.#env }));
+  }
+
+  /** How other programs name an image of this store (containers-transports(5)). */
+  reference(digest: string): string {
+    const { containers, containersRun } = this.#paths;
+    return `containers-storage:[overlay@${containers}+${containersRun}]@${imageId(digest)}`;
+  }
+
+  /** Calls `use` with a new folder on the store's disk, for layers on their way; it is gone afterwards. */
+  async withTemporary<T>(use: (folder: string) => Promise<T>): Promise<T> {
+    const folder = await mkdtemp(join(temporaryFolder(this.#paths), 'way-'));
+    try {
+      return await use(folder);
+    } finally {
+      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+    }
+  }
+
+  /**
+   * Layers that are there as a whole, by diff ID, also while an image arrives. Reads the file that containers/storage replaces
+   * at each change, since asking podman would wait for the layer that is being unpacked.
+   */
+  async layers(): Promise<Map<string, StoredLayer>> {
+    const text = await readIfPresent(join(this.#paths.containers, 'overlay-layers', 'layers.json'));
+    if (text === undefined) return new Map();
+    const whole = layerRecords.parse(JSON.parse(text)).filter(({ flags }) => flags?.incomplete !== true);
+    return new Map(
+      whole.flatMap(({ id, 'diff-digest': diffId }) =>
+        diffId === undefined
+          ? []
+          : [[diffId, { diffId, folder: join(this.#paths.containers, 'overlay', id, 'diff') }]],
+      ),
+    );
+  }
+
+  /**
+   * Removes layers that belong to no image and no container, `age` seconds after they came: what a clone that was interrupted
+   * and not repeated left. containers-storage refuses to remove what anything refers to.
+   */
+  async removeStrayLayers(age: number): Promise<void> {
+    const list = async <T extends z.ZodType>(kind: string, schema: T): Promise<z.output<T>> =>
+      // It prints `null` for an empty list.
+      schema.parse(JSON.parse(await this.#storage(kind, '--json')) ?? []);
+    const layers = await list('layers', layerRecords);
+    const images = await list('images', layerUsers);
+    const containers = await list('containers', layerUsers);
+    const users = [...images, ...containers];
+    const tops = users.flatMap((user) => [user.layer ?? '', ...(user['mapped-layers'] ?? [])]);
+    for (const id of strayLayers(layers, tops, Date.now() / 1000 - age)) {
+      await this.#storage('delete-layer', '--', id);
+    }
+  }
+
+  async #storage(command: string, ...args: string[]): Promise<string> {
+    const { containers, containersRun } = this.#paths;
+    const globals = ['--graph', containers, '--run', containersRun, '--storage-driver', 'overlay'];
+    return run(this.#host(['containers-storage', ...globals, command, ...args]), { env: this.#env });
   }
 
   async #run(...args: string[]): Promise<string> {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileExists, hasErrno, publishFile, run } from '../platform/index.ts';
@@ -19,6 +20,10 @@ const SOURCE_DATE_EPOCH = '4102444800';
  */
 const COMPRESSION = '-zlz4hc,4';
 
+export interface VolumeDraft extends AsyncDisposable {
+  publish(): Promise<void>;
+}
+
 /** File name of a layer's volume in the volumes folder. */
 export function volumeName(diffId: string): string {
   if (!/^sha256:[0-9a-f]{64}$/.test(diffId)) throw new RangeError(`not a diff ID: ${JSON.stringify(diffId)}`);
@@ -37,19 +42,29 @@ export class Volumes {
    * Makes a layer's volume if it is not there. mkfs.erofs keeps whiteouts, opaque marks, capabilities and hard links.
    */
   async ensure(layer: StoredLayer): Promise<void> {
+    await using draft = await this.draft(layer);
+    await draft?.publish();
+  }
+
+  /**
+   * Makes a layer's volume that is not there until it is published, for a layer that may still turn out to be nobody's.
+   * Undefined when the volume is there already. Whoever drops the draft removes it.
+   */
+  async draft(layer: StoredLayer): Promise<VolumeDraft | undefined> {
     const path = join(this.#folder, volumeName(layer.diffId));
-    if (await fileExists(path)) return;
+    if (await fileExists(path)) return undefined;
     await mkdir(this.#folder, { recursive: true });
-    const temporary = `${path}.${process.pid}${TEMPORARY}`;
+    const temporary = `${path}.${randomBytes(6).toString('hex')}${TEMPORARY}`;
+    const remove = () => rm(temporary, { force: true });
     try {
       await run(['mkfs.erofs', '--quiet', COMPRESSION, '-U', UUID, temporary, layer.folder], {
         env: { SOURCE_DATE_EPOCH },
       });
-      await publishFile(temporary, path);
     } catch (error) {
-      await rm(temporary, { force: true });
+      await remove();
       throw error;
     }
+    return { publish: () => publishFile(temporary, path), [Symbol.asyncDispose]: remove };
   }
 
   /** Removes the volumes of all layers but these; files that are no layer's volume stay. */

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { registryLabel } from '@walt/contract';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { hasErrno, UserError } from './errors.ts';
@@ -7,6 +8,40 @@ import { hasErrno, UserError } from './errors.ts';
 export const DEFAULT_CONFIG_FILE = '/etc/walt/server.conf';
 
 const absolute = z.string().startsWith('/', { error: 'must be an absolute path' });
+
+/** `host` or `host:port`, as it stands in front of an image's name in a registry. */
+const registryHost = z.string().regex(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?(?::[0-9]{1,5})?$/, {
+  error: 'must be a host name or address in lower case, with ":PORT" where it is not 443',
+});
+
+const registryBase = { label: registryLabel, description: z.string().max(200).default('') };
+
+const registry = z.discriminatedUnion('kind', [
+  z.strictObject({
+    ...registryBase,
+    kind: z.literal('docker-registry-v2'),
+    host: registryHost,
+    /** `http` sends passwords and images for all to read: for a registry on the same machine. */
+    protocol: z.enum(['https', 'http']).default('https'),
+    /** Certificate of the authority that signed the registry's own, where Debian does not know it. */
+    ca: absolute.optional(),
+  }),
+  z
+    .strictObject({ ...registryBase, kind: z.literal('docker-hub') })
+    .transform((hub) => ({ ...hub, host: 'docker.io', protocol: 'https' as const, ca: undefined })),
+]);
+
+const registries = z
+  .array(registry)
+  .refine((all) => new Set(all.map(({ label }) => label)).size === all.length, {
+    error: 'two registries have the same label',
+  })
+  // A login belongs to a host.
+  .refine((all) => new Set(all.map(({ host }) => host)).size === all.length, {
+    error: 'two registries have the same host',
+  });
+
+export type RegistryConfig = z.infer<typeof registry>;
 
 const schema = z.strictObject({
   /** What must last: database, images, volumes, /persist folders, keys. */
@@ -26,6 +61,8 @@ const schema = z.strictObject({
       subnet: z.cidrv4().default('10.73.0.0/16'),
     })
     .prefault({}),
+  /** Where images come from and go to, besides the platform itself. */
+  registries: registries.prefault([{ label: 'hub', kind: 'docker-hub', description: 'Docker Hub' }]),
 });
 
 type FileConfig = z.infer<typeof schema>;
@@ -96,7 +133,9 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     persist: state('persist'),
     /** Consoles and disks of virtual nodes, by node id. */
     virtual: state('virtual'),
-    /** Configuration of dnsmasq and the NFS server. */
+    /** Logins to registries, one file per user (containers-auth.json(5)), mode 600. */
+    logins: state('keys', 'registries'),
+    /** Configuration of dnsmasq, the NFS server, podman and skopeo. */
     services: state('services'),
     socket: runtime('walt.sock'),
     /** Sticky folder in which callers prove who they are. */

@@ -1,6 +1,13 @@
 /** What every other part stands on: configuration, files, outside programs, errors, the journal, the database. */
 export { projectFile } from './checkout.ts';
-export { type Config, DEFAULT_CONFIG_FILE, loadConfig, type Paths, platformPaths } from './config.ts';
+export {
+  type Config,
+  DEFAULT_CONFIG_FILE,
+  loadConfig,
+  type Paths,
+  platformPaths,
+  type RegistryConfig,
+} from './config.ts';
 export { type Database, openDatabase } from './database.ts';
 export { ExternalError, hasErrno, isExternalError, isUserError, UserError } from './errors.ts';
 export { attempt, type ExecOptions, type ExecResult, run } from './exec.ts';

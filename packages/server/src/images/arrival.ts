@@ -1,0 +1,152 @@
+/** Watches an image arrive: tells its bytes, and makes volumes of the layers that are there while others still come. */
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { hasErrno, UserError } from '../platform/index.ts';
+import type { Descriptor } from './oci-manifest.ts';
+import type { Report } from './progress.ts';
+import type { Store } from './store.ts';
+import type { VolumeDraft, Volumes } from './volumes.ts';
+
+/** skopeo tells nothing while it works without a terminal: its files are looked at. */
+const LOOK_MS = 250;
+/**
+ * Without a byte for so long, the registry is taken for dead: skopeo would wait for ever. Long, since nothing arrives either while
+ * skopeo unpacks a large layer and six others wait for their turn.
+ */
+const SILENCE_MS = 600_000;
+
+export interface Arriving {
+  layers: readonly Descriptor[];
+  /** Of the same layers. */
+  diffIds: readonly string[];
+  report: Report;
+  /** Aborted when nobody waits for the image any more. */
+  signal: AbortSignal;
+  /** Brings the image into the store, with what is on its way in folder `temporary`. */
+  copy: (temporary: string, signal: AbortSignal) => Promise<void>;
+  /** Milliseconds; for tests. */
+  silence?: number;
+}
+
+/** Runs `copy` to its end. Throws what it throws, and UserError when nothing comes any more. */
+export async function receiveLayers(
+  parts: { store: Store; volumes: Volumes },
+  arriving: Arriving,
+): Promise<void> {
+  const { store, volumes } = parts;
+  const before = await store.layers();
+  const missing = new Set(arriving.diffIds.filter((diffId) => !before.has(diffId)));
+  const given = new AbortController();
+  await using drafts = new Drafts(volumes);
+  await store.withTemporary(async (temporary) => {
+    const copying = arriving.copy(temporary, AbortSignal.any([arriving.signal, given.signal]));
+    try {
+      await watch(store, arriving, { copying, temporary, missing, drafts });
+    } catch (error) {
+      given.abort(error);
+    }
+    await copying;
+  });
+  await drafts.publish();
+}
+
+/** Looks until the copying has ended, however. Throws UserError when nothing comes any more. */
+async function watch(
+  store: Store,
+  { layers, diffIds, report, silence = SILENCE_MS }: Arriving,
+  copy: { copying: Promise<void>; temporary: string; missing: ReadonlySet<string>; drafts: Drafts },
+): Promise<void> {
+  const { copying, temporary, missing, drafts } = copy;
+  // The same layer may be in an image twice, and comes once.
+  const coming = new Map(
+    layers.filter((_, at) => missing.has(diffIds[at] ?? '')).map(({ digest, size }) => [digest, size]),
+  );
+  const total = coming.values().reduce((sum, size) => sum + size, 0);
+  let ended = false;
+  const end = () => {
+    ended = true;
+  };
+  const over = copying.then(end, end);
+  let [arrived, moved] = [-1, Date.now()];
+  while (!ended) {
+    const [bytes, present] = await Promise.all([bytesIn(temporary), store.layers()]);
+    const ready = diffIds.filter((diffId) => present.has(diffId)).length;
+    if (bytes > arrived || arrived >= total) [arrived, moved] = [Math.max(arrived, bytes), Date.now()];
+    if (arrived < total) {
+      const step = `Fetching the image, layer ${Math.min(ready + 1, layers.length)} of ${layers.length}`;
+      report(step, { done: arrived, total, unit: 'bytes' });
+    } else report('Unpacking the image', { done: ready, total: layers.length, unit: 'layers' });
+    for (const diffId of missing) {
+      const layer = present.get(diffId);
+      if (layer) drafts.add(layer);
+    }
+    if (Date.now() - moved > silence) throw silent();
+    await Promise.race([over, pause(LOOK_MS)]);
+  }
+}
+
+/**
+ * Volumes made ahead, one after the other. They are nobody's before the whole image is there: only then is it sure that no
+ * layer was removed while its volume was made.
+ */
+class Drafts implements AsyncDisposable {
+  readonly #volumes: Volumes;
+  readonly #begun = new Set<string>();
+  readonly #made: VolumeDraft[] = [];
+  #tail: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(volumes: Volumes) {
+    this.#volumes = volumes;
+  }
+
+  add(layer: Parameters<Volumes['draft']>[0]): void {
+    if (this.#begun.has(layer.diffId)) return;
+    this.#begun.add(layer.diffId);
+    this.#tail = this.#tail.then(async () => {
+      if (this.#stopped) return;
+      // What fails here is made again later, and told then.
+      const draft = await this.#volumes.draft(layer).catch(() => undefined);
+      if (draft) this.#made.push(draft);
+    });
+  }
+
+  /** Those that are not begun yet are left to who needs them. */
+  async publish(): Promise<void> {
+    await this.#stop();
+    for (const draft of this.#made) await draft.publish();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stop();
+    for (const draft of this.#made) await draft[Symbol.asyncDispose]();
+  }
+
+  #stop(): Promise<void> {
+    this.#stopped = true;
+    return this.#tail;
+  }
+}
+
+/** What skopeo has written so far; it keeps a layer's file until the end. */
+async function bytesIn(folder: string): Promise<number> {
+  let sum = 0;
+  try {
+    for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+      if (entry.isFile()) sum += (await stat(join(entry.parentPath, entry.name))).size;
+    }
+  } catch (error) {
+    // It removes them when it ends.
+    if (!hasErrno(error, 'ENOENT')) throw error;
+  }
+  return sum;
+}
+
+function silent(): UserError {
+  return new UserError(
+    'UNAVAILABLE',
+    'The registry sends nothing any more.',
+    'Repeat the command: layers that have arrived are not fetched again.',
+  );
+}

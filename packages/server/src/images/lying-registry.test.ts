@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import type { Progress } from '@walt/contract';
+import {
+  addTiny,
+  destroyPlatform,
+  openPlatform,
+  type Platform,
+  result,
+  temporaryFolder,
+} from './images.fixture.ts';
+import { type LyingRegistry, startLyingRegistry } from './lying-registry.fixture.ts';
+import { clone, configured, leftovers, startClone } from './registry.fixture.ts';
+import type { ImageRecord } from './types.ts';
+import { volumeName } from './volumes.ts';
+
+let platform: Platform;
+let liar: LyingRegistry;
+let tiny: ImageRecord;
+
+before(async () => {
+  const text = () => randomBytes(60_000).toString('hex');
+  liar = await startLyingRegistry([text(), text()]);
+  platform = await newPlatform();
+  tiny = await addTiny(platform);
+});
+after(async () => {
+  await destroyPlatform(platform);
+  await liar[Symbol.asyncDispose]();
+});
+beforeEach(() => {
+  liar.lie = undefined;
+  liar.asked.length = 0;
+});
+
+async function newPlatform(): Promise<Platform> {
+  const registries = [configured('liar', liar.host, { protocol: 'http' })];
+  return openPlatform(await temporaryFolder(), { registries });
+}
+
+const top = () => liar.layers[1]?.blob ?? '';
+const isTop = (path: string) => path.endsWith(top());
+const blobOf = (blobs: ReadonlyMap<string, Buffer>) => blobs.get(top()) ?? Buffer.alloc(0);
+const layersAsked = () => liar.asked.filter((blob) => liar.layers.some((layer) => layer.blob === blob));
+
+test('a name that exists is replaced only with force, and only if nobody changed it meanwhile', async () => {
+  const old = await platform.images.duplicate('ann', tiny, { owner: 'ann', name: 'mine' }, false);
+  await assert.rejects(clone(platform, 'liar:exp:v1', 'mine'), { code: 'CONFLICT' });
+  assert.equal(liar.asked.length, 0);
+  const moved = startClone(platform, 'liar:exp:v1', 'mine', { force: true });
+  const other = await addTiny(platform, 'other', 'another');
+  liar.lie = (path) => {
+    if (path.includes('/blobs/')) void platform.images.duplicate('ann', other, old, true);
+    return false;
+  };
+  await assert.rejects(result(moved), { code: 'CONFLICT', message: /while the clone arrived/ });
+  assert.equal((await platform.images.get('ann', 'mine')).digest, other.digest);
+
+  // What arrived is still there.
+  await platform.images.collect(new Set(), 0);
+  liar.lie = undefined;
+  liar.asked.length = 0;
+  const { image } = await clone(platform, 'liar:exp:v1', 'mine', { force: true });
+  assert.equal(image.digest, liar.image);
+  assert.deepEqual(layersAsked(), []);
+  await platform.images.remove('ann', image);
+  await platform.images.collect(new Set(), 0);
+});
+
+describe('a registry that lies', () => {
+  const lies: [what: string, lie: LyingRegistry['lie'], code: string, message: RegExp][] = [
+    [
+      'sends another layer than it promised',
+      (path, response, blobs) => isTop(path) && send(response, blobs.get(liar.layers[0]?.blob ?? '')),
+      'EXTERNAL',
+      /not what its digest says/,
+    ],
+    [
+      'sends a damaged layer',
+      (path, response, blobs) => isTop(path) && send(response, Buffer.from(blobOf(blobs)).fill(1, 500, 600)),
+      'EXTERNAL',
+      /not what its digest says/,
+    ],
+    [
+      'sends another configuration',
+      (path, response) => path.endsWith(liar.image) && send(response, Buffer.from('{}')),
+      'EXTERNAL',
+      /not what its digest says/,
+    ],
+    [
+      'sends another manifest than the digest names',
+      (path, response) => path.includes('/manifests/') && send(response, Buffer.from('{"schemaVersion":2}')),
+      'EXTERNAL',
+      /not what its digest says/,
+    ],
+    [
+      'breaks off in a layer',
+      (path, response, blobs) => {
+        if (!isTop(path)) return false;
+        const data = blobOf(blobs);
+        response.writeHead(200, { 'content-length': data.length });
+        response.write(data.subarray(0, data.length / 2), () => response.destroy());
+        return true;
+      },
+      'EXTERNAL',
+      /broke off in the middle/,
+    ],
+    [
+      'sends round in circles',
+      (path, response) => {
+        if (!isTop(path)) return false;
+        response.writeHead(307, { location: path }).end();
+        return true;
+      },
+      'EXTERNAL',
+      /in circles/,
+    ],
+    [
+      'fails',
+      (path, response) => {
+        if (!isTop(path)) return false;
+        response.writeHead(500).end();
+        return true;
+      },
+      'EXTERNAL',
+      /failed itself/,
+    ],
+  ];
+  for (const [what, lie, code, message] of lies) {
+    test(`${what}: the old image stays, nothing half done`, async () => {
+      const name = 'old';
+      const old = await platform.images.duplicate('ann', tiny, { owner: 'ann', name }, true);
+      liar.lie = lie;
+      await assert.rejects(clone(platform, `liar:exp@${liar.manifest}`, name, { force: true }), {
+        code,
+        message,
+      });
+      assert.deepEqual(await platform.images.get('ann', name), old);
+      assert.deepEqual(await leftovers(platform), []);
+    });
+  }
+
+  test('what arrived before it broke off is not fetched again', async () => {
+    const { image } = await clone(platform, 'liar:exp:v1', 'resumed');
+    assert.equal(image.digest, liar.image);
+    // The bottom layer came with the attempts above.
+    assert.deepEqual(
+      liar.layers.map(({ blob }) => liar.asked.includes(blob)),
+      [false, true],
+    );
+    const present = await readdir(platform.paths.volumes);
+    assert.ok(image.layers.every((layer) => present.includes(volumeName(layer))));
+  });
+
+  test('of an index, the image for the CPU that is wanted is taken', async () => {
+    const { image, source } = await clone(platform, 'liar:exp:many', 'chosen', { architecture: 'amd64' });
+    assert.equal(image.digest, liar.image);
+    assert.equal(source, `liar:exp@${liar.manifest}`);
+    await assert.rejects(clone(platform, 'liar:exp:many', 'other-cpu', { architecture: 'i386' }), {
+      ...{ code: 'INVALID', hint: /for arm64, amd64: pass --arch/ },
+    });
+    await assert.rejects(clone(platform, 'liar:exp:v1', 'other-cpu', { architecture: 'arm64' }), {
+      message: /is an image for amd64, not for arm64/,
+    });
+  });
+
+  test('two who want the same image fetch it once, and see bytes', async () => {
+    const fresh = await newPlatform();
+    const events: Progress[] = [];
+    const watched = async () => {
+      const call = startClone(fresh, 'liar:exp:v1', 'one');
+      for (;;) {
+        const next = await call.next();
+        if (next.done) return next.value;
+        events.push(next.value);
+      }
+    };
+    try {
+      const [one, two] = await Promise.all([watched(), clone(fresh, 'liar:exp:v1', 'two')]);
+      assert.equal(one.image.digest, two.image.digest);
+      assert.equal(layersAsked().length, 2);
+      assert.ok(events.some(({ step, unit }) => step.startsWith('Fetching the image') && unit === 'bytes'));
+    } finally {
+      await destroyPlatform(fresh);
+    }
+  });
+
+  test('who gives up stops it', async () => {
+    const fresh = await newPlatform();
+    const given = new AbortController();
+    // Never answers.
+    liar.lie = (path) => {
+      if (!isTop(path)) return false;
+      given.abort(new Error('client is gone'));
+      return true;
+    };
+    try {
+      const cloning = clone(fresh, 'liar:exp:v1', 'one', { signal: given.signal });
+      await assert.rejects(cloning, /client is gone/);
+      assert.deepEqual(await readdir(join(fresh.paths.containers, 'tmp')), []);
+    } finally {
+      await destroyPlatform(fresh);
+    }
+  });
+});
+
+function send(response: ServerResponse, data: Uint8Array = Buffer.alloc(0)): true {
+  response.writeHead(200, { 'content-length': data.length }).end(data);
+  return true;
+}

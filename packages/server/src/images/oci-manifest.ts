@@ -1,0 +1,125 @@
+/**
+ * What registries say about an image: manifests and indexes (OCI image-spec manifest.md, image-index.md; Docker's
+ * "Image Manifest Version 2, Schema 2", which has the same fields), and the image's configuration (config.md).
+ */
+import { createHash } from 'node:crypto';
+import { type Architecture, digest } from '@walt/contract';
+import { z } from 'zod';
+import { UserError } from '../platform/index.ts';
+import { fromOci, ociName } from './architectures.ts';
+
+const descriptor = z.object({ digest, size: z.number().int().min(0) });
+
+const manifest = z.object({ config: descriptor, layers: z.array(descriptor) });
+
+const index = z.object({
+  manifests: z.array(
+    descriptor.extend({
+      platform: z
+        .object({ architecture: z.string(), os: z.string(), variant: z.string().optional() })
+        .optional(),
+    }),
+  ),
+});
+
+const configuration = z.object({
+  architecture: z.string(),
+  os: z.string(),
+  rootfs: z.object({ diff_ids: z.array(digest) }),
+});
+
+export interface Manifest {
+  kind: 'manifest';
+  /** Digest and bytes of the configuration; the digest is the image's identity here. */
+  config: Descriptor;
+  /** As they travel, packed; bottom first. */
+  layers: Descriptor[];
+}
+
+export interface Descriptor {
+  digest: string;
+  size: number;
+}
+
+export interface Index {
+  kind: 'index';
+  images: { digest: string; architecture: string; variant: string | undefined }[];
+}
+
+export function sha256(text: string): string {
+  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
+}
+
+/** Throws UserError INVALID for what is no image. `what` is the link, for the message. */
+export function parseManifest(text: string, what: string): Manifest | Index {
+  const data = parseJson(text);
+  const many = index.safeParse(data);
+  if (many.success) {
+    const images = many.data.manifests.flatMap(({ digest, platform }) =>
+      platform?.os === 'linux'
+        ? [{ digest, architecture: platform.architecture, variant: platform.variant }]
+        : [],
+    );
+    return { kind: 'index', images };
+  }
+  const one = manifest.safeParse(data);
+  if (one.success) return { kind: 'manifest', ...one.data };
+  throw noImage(what);
+}
+
+/**
+ * The image of an index for one architecture. Where there are several, as for generations of ARM, the one that nodes are known
+ * to run is preferred. Throws UserError INVALID that names what the index has.
+ */
+export function chooseImage({ images }: Index, architecture: Architecture, what: string): string {
+  const { oci, variant } = ociName(architecture);
+  const fitting = images.filter((image) => image.architecture === oci);
+  const chosen = fitting.find((image) => image.variant === variant) ?? fitting[0];
+  if (chosen) return chosen.digest;
+  const known = [...new Set(images.flatMap((image) => knownArchitecture(image.architecture) ?? []))];
+  throw new UserError(
+    'INVALID',
+    `${what} has no image for ${architecture}.`,
+    known.length > 0
+      ? `It has one for ${known.join(', ')}: pass --arch.`
+      : 'None of its images is for a CPU that nodes have.',
+  );
+}
+
+/** Architecture and diff IDs of an image's configuration. Throws UserError INVALID for one that no node can boot. */
+export function parseConfiguration(
+  text: string,
+  what: string,
+): { architecture: Architecture; diffIds: string[] } {
+  const result = configuration.safeParse(parseJson(text));
+  if (!result.success) throw noImage(what);
+  const { architecture, os, rootfs } = result.data;
+  if (os !== 'linux') {
+    throw new UserError('INVALID', `${what} is for the system "${os}".`, 'Nodes boot images for Linux.');
+  }
+  return { architecture: fromOci(architecture), diffIds: rootfs.diff_ids };
+}
+
+function knownArchitecture(oci: string): Architecture | undefined {
+  try {
+    return fromOci(oci);
+  } catch {
+    return undefined;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function noImage(what: string): UserError {
+  return new UserError(
+    'INVALID',
+    `${what} is not an image that WalT understands.`,
+    'It must be an OCI image, or a Docker image of schema 2.',
+  );
+}

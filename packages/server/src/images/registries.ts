@@ -1,0 +1,155 @@
+import {
+  type Architecture,
+  type FoundImage,
+  formatImageLink,
+  type Progress,
+  type Registry,
+  type RegistryLink,
+} from '@walt/contract';
+import { isExternalError, isUserError, UserError } from '../platform/index.ts';
+import { serverArchitecture } from './architectures.ts';
+import type { Catalogue } from './catalogue.ts';
+import { type Expected, type ImageName, taken } from './catalogue-rows.ts';
+import { withReports } from './progress.ts';
+import type { RegistryAccounts } from './registry-accounts.ts';
+import { type CloneParts, cloneImage } from './registry-clone.ts';
+import { publishImage } from './registry-publish.ts';
+import { searchRegistry } from './registry-search.ts';
+import type { ImageRecord } from './types.ts';
+
+interface Deps extends CloneParts {
+  catalogue: Catalogue;
+  accounts: RegistryAccounts;
+}
+
+/** A registry that could not be asked, and why. */
+export interface SearchFailure {
+  registry: string;
+  reason: string;
+  hint: string;
+}
+
+/** Registries and the images that come from there and go there. `user` is the one who calls: it is his login that counts. */
+export class Registries {
+  readonly #deps: Deps;
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  async list(user: string): Promise<Registry[]> {
+    const { accounts } = this.#deps;
+    return Promise.all(
+      accounts.configured.map(async (registry) => {
+        const { label, kind, host, protocol, description } = registry;
+        const username = (await accounts.username(user, registry)) ?? null;
+        return { label, kind, host, protocol, description, username };
+      }),
+    );
+  }
+
+  /** Asks the registry first. Throws UserError when it does not accept the password; an earlier login stays then. */
+  login(user: string, label: string, username: string, password: string): Promise<void> {
+    return this.#deps.accounts.login(user, label, username, password);
+  }
+
+  /** Answers the name under which `user` was logged in, or undefined. */
+  logout(user: string, label: string): Promise<string | undefined> {
+    return this.#deps.accounts.logout(user, label);
+  }
+
+  /** Images of all registries; one that cannot be asked does not hide the others. */
+  search(
+    user: string,
+    keyword: string | undefined,
+  ): AsyncGenerator<Progress, { found: FoundImage[]; failed: SearchFailure[] }> {
+    const { accounts } = this.#deps;
+    return withReports(async (report) => {
+      const failed: SearchFailure[] = [];
+      const found = await Promise.all(
+        accounts.configured.map(async ({ label, kind, host }) => {
+          report(`Asking ${host}`);
+          try {
+            return await searchRegistry(this.#deps, await accounts.access(user, label), kind, keyword);
+          } catch (error) {
+            if (!isUserError(error) && !isExternalError(error)) throw error;
+            const hint = isUserError(error) ? error.hint : `Tell whoever runs ${host}.`;
+            failed.push({ registry: label, reason: error.message, hint });
+            return [];
+          }
+        }),
+      );
+      return { found: found.flat(), failed };
+    });
+  }
+
+  /**
+   * Brings an image into `target`. Throws UserError CONFLICT when that name exists and `force` is false, or when it changed
+   * while the image arrived. `source` is the link that names this very image.
+   */
+  clone(
+    user: string,
+    link: RegistryLink,
+    target: ImageName,
+    options: { force: boolean; architecture: Architecture | undefined },
+    signal: AbortSignal,
+  ): AsyncGenerator<Progress, { image: ImageRecord; source: string }> {
+    const { accounts, catalogue } = this.#deps;
+    return withReports(async (report) => {
+      const expected = await this.#expected(target, options.force);
+      const access = await accounts.access(user, link.label);
+      const { record, manifestDigest } = await cloneImage(this.#deps, {
+        ...{ link, access, report, signal, wanted: options.architecture, server: serverArchitecture() },
+        point: (made) =>
+          catalogue
+            .point(target, made, expected, { user, action: 'clone', detail: formatImageLink(link) })
+            .catch((error: unknown) => {
+              throw isUserError(error) && error.code === 'CONFLICT' ? changedMeanwhile(target, link) : error;
+            }),
+      });
+      const source = formatImageLink({
+        ...{ kind: 'registry', label: link.label, repository: link.repository, digest: manifestDigest },
+      });
+      return { image: { ...target, ...record }, source };
+    });
+  }
+
+  /** Points `target` to another user's image. Throws UserError CONFLICT as `clone`. */
+  async take(user: string, image: ImageRecord, target: ImageName, force: boolean): Promise<ImageRecord> {
+    const { catalogue } = this.#deps;
+    const expected = await this.#expected(target, force);
+    const detail = formatImageLink({ kind: 'platform', owner: image.owner, name: image.name });
+    await catalogue.point(target, image, expected, { user, action: 'clone', detail });
+    return catalogue.get(target);
+  }
+
+  /** Copies an image to a registry. Answers the digest of its manifest there. Throws UserError; CONFIRM as `publishImage`. */
+  publish(
+    user: string,
+    image: ImageRecord,
+    to: { label: string; repository: string; tag: string; replace: boolean },
+    signal: AbortSignal,
+  ): AsyncGenerator<Progress, string> {
+    const { label, repository, tag, replace } = to;
+    return withReports(async (report) => {
+      const access = await this.#deps.accounts.access(user, label);
+      return publishImage(this.#deps, { image, access, repository, tag, replace, report, signal });
+    });
+  }
+
+  async #expected(target: ImageName, force: boolean): Promise<Expected> {
+    const current = await this.#deps.catalogue.find(target);
+    if (!current) return 'absent';
+    if (force) return { digest: current.digest };
+    const { message } = taken(target);
+    throw new UserError('CONFLICT', message, 'Add another name to the command, or --force to replace it.');
+  }
+}
+
+function changedMeanwhile({ owner, name }: ImageName, link: RegistryLink): UserError {
+  return new UserError(
+    'CONFLICT',
+    `Image "${owner}/${name}" was changed by somebody else while the clone arrived.`,
+    `The clone is kept for an hour; give it another name: walt image clone ${formatImageLink(link)} NAME`,
+  );
+}
