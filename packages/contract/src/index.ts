@@ -7,6 +7,7 @@ import { imageContract } from './image.ts';
 import { ipv4, macAddress, nodeName, userName } from './names.ts';
 import { nodeContract } from './node.ts';
 
+export * from './cross.ts';
 export * from './errors.ts';
 export * from './image.ts';
 export * from './names.ts';

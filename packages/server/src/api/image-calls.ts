@@ -24,7 +24,7 @@ export function requireImageOwner(caller: Caller, image: ImageTarget, deed: stri
 }
 
 /** The contract's image calls, with the rules of who may do what. */
-export function imageCalls({ images, nodes }: Deps): CallsOf<typeof imageContract> {
+export function imageCalls({ images, nodes }: Deps): Omit<CallsOf<typeof imageContract>, 'cross'> {
   const find = async (caller: Caller, reference: string) => {
     const { owner, name } = parseImageReference(reference, caller.user);
     return await images.get(owner, name);
@@ -155,7 +155,7 @@ export function requireSessionUser(caller: Caller, session: SessionRecord): void
 }
 
 /** Throws CONFIRM when the target exists. */
-async function confirmReplacement(images: Services['images'], target: ImageTarget): Promise<void> {
+export async function confirmReplacement(images: Services['images'], target: ImageTarget): Promise<void> {
   const own = await images.list(target.owner);
   if (!own.some((image) => image.name === target.name)) return;
   throw new UserError(

@@ -1,11 +1,12 @@
 /** Nodes and images in memory, as far as the API's tests need them. */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { type Duplex, duplexPair, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { Progress } from '@walt/contract';
 import { UserError } from '../platform/index.ts';
 import type {
+  CrossService,
   ImageRecord,
   ImageService,
   ImageTarget,
@@ -72,6 +73,7 @@ export class MemoryNodes implements NodeService {
 export class MemoryImages implements ImageService {
   readonly records: ImageRecord[] = [];
   readonly shells = new MemoryShells(this);
+  readonly cross = new MemoryBuilds();
   /** What was written, by full name. */
   readonly written = new Map<string, Buffer>();
   failWrites = false;
@@ -205,4 +207,32 @@ class MemoryShells implements ShellService {
     this.#arrivals.emit('attached');
     return { stream, exited, resize: async (to) => void this.sizes.push(to) };
   }
+}
+
+/** Builds that print their command, and end at once. */
+export class MemoryBuilds implements CrossService {
+  /** What was asked for, by ticket. */
+  readonly requests = new Map<string, Parameters<CrossService['prepare']>[0]>();
+  /** What the last build was sent. */
+  received: Buffer | undefined;
+
+  async *prepare(request: Parameters<CrossService['prepare']>[0]) {
+    const ticket = randomBytes(16).toString('hex');
+    this.requests.set(ticket, request);
+    yield { type: 'progress' as const, step: 'Unpacking the compiler' };
+    return { ticket, ownLibrary: true };
+  }
+
+  run: CrossService['run'] = async (user, ticket, client) => {
+    const request = this.requests.get(ticket);
+    if (request?.user !== user) throw new UserError('NOT_FOUND', 'No such build.', 'Repeat the command.');
+    this.received = await buffer(client.sources());
+    const text = Buffer.from(request.command.join(' '));
+    const head = Buffer.of(1, 0, 0, 0, 0, 0, 0, text.length);
+    await client.output(Readable.from([Buffer.concat([head, text])]));
+    client.ended(3);
+    client.deleted(['old']);
+    await client.files(Readable.from([Buffer.from('tar')]));
+    return 3;
+  };
 }

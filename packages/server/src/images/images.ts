@@ -7,6 +7,7 @@ import { Catalogue } from './catalogue.ts';
 import type { ImageName } from './catalogue-rows.ts';
 import { Committer } from './committer.ts';
 import { Containers } from './containers.ts';
+import { CrossBuilds } from './cross/index.ts';
 import { ensureDefaultTar } from './debootstrap.ts';
 import { explainDiskFull } from './disk-full.ts';
 import { registerEmulator } from './emulation.ts';
@@ -35,6 +36,7 @@ const GRACE = 60;
 /** Images by name. Does not ask who may: `user`, the one who calls, is for the history. */
 export class Images {
   readonly shells: ShellSessions;
+  readonly cross: CrossBuilds;
   readonly #deps: ImagesDeps;
   readonly #host: HostCommand;
   readonly #catalogue: Catalogue;
@@ -45,7 +47,7 @@ export class Images {
   #tidying: Promise<void> = Promise.resolve();
 
   private constructor(deps: ImagesDeps, host: HostCommand, store: Store) {
-    const { paths, database, log, prepareBoot } = deps;
+    const { config, paths, database, log, prepareBoot } = deps;
     this.#deps = deps;
     this.#host = host;
     const catalogue = new Catalogue(database);
@@ -59,6 +61,7 @@ export class Images {
     this.#containers = containers;
     this.#committer = committer;
     this.shells = new ShellSessions({ catalogue, containers, committer, emulate });
+    this.cross = new CrossBuilds({ config, paths, host, store, catalogue, containers, committer, emulate });
   }
 
   /** Opens the store, and cleans up what a killed server left half-way. */
@@ -70,6 +73,7 @@ export class Images {
     await store.unmountAll();
     await new Volumes(paths.volumes).removeParts();
     await images.shells.recover();
+    await images.cross.recover();
     images.#tidy();
     return images;
   }
@@ -183,6 +187,7 @@ export class Images {
 
   /** Lets go of podman. Shell sessions go on; who is attached to one loses the connection. */
   async close(): Promise<void> {
+    await this.cross.close();
     await this.#tidying;
     await this.#api.close();
   }
