@@ -15,7 +15,10 @@ export interface Recipe {
   hooks: readonly string[];
 }
 
-export const DEFAULT_IMAGE: Recipe = { folder: RECIPE, hooks: ['extract-hook', 'essential-hook', 'customize-hook'] };
+export const DEFAULT_IMAGE: Recipe = {
+  folder: RECIPE,
+  hooks: ['extract-hook', 'essential-hook', 'customize-hook'],
+};
 
 /** Names of the packages for one architecture, from the text of the recipe's `packages`. */
 export function parsePackages(text: string, architecture: Architecture): string[] {
