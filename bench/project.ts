@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-const FILES = 40;
+const FILES = 24;
 const FUNCTIONS = 30;
 
 /** Writes a C project of some dozen files with some hundred functions, built by `make`; `make CC=…` takes another compiler. */

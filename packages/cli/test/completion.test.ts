@@ -99,6 +99,7 @@ describe('bash', () => {
       'show',
       'shell',
       'cp',
+      'cross',
       'duplicate',
       'rename',
       'remove',
