@@ -1,6 +1,6 @@
-/** An image for another CPU opens in the same shell, under emulation. */
+/** Images for other CPUs open in the same shell, under emulation. */
 import assert from 'node:assert/strict';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Image } from '@walt/contract';
@@ -12,56 +12,82 @@ import { Terminal } from './terminal.ts';
 
 let platform: Platform;
 
+/** With what the kernel calls their CPU. */
+const machines = { arm64: 'aarch64', armhf: 'armv7l' } as const;
+const architectures = ['arm64', 'armhf'] as const;
+
 before(async () => {
   platform = await Platform.start({ image: false, ownCache: true });
-  // In the place of the default image: it is imported by the product's own way, without the minutes that the real one takes.
-  const tar = await defaultTar('arm64', platform.config.cache);
   await mkdir(platform.config.cache, { recursive: true });
-  await makeBusyboxTar(tar);
-  await platform.root.ok('advanced', 'update-default-images', '--arch', 'arm64', '--if-missing');
+  // In the place of the default images: they are imported by the product's own way, without the minutes that real ones take.
+  for (const architecture of architectures) {
+    await makeBusyboxTar(architecture, await defaultTar(architecture, platform.config.cache));
+    await platform.root.ok('advanced', 'update-default-images', '--arch', architecture, '--if-missing');
+    await platform.root.ok(
+      'image',
+      'duplicate',
+      `waltplatform/${architecture}-default`,
+      `small-${architecture}`,
+    );
+  }
 });
 after(() => platform?.close());
 
 /** The smallest system of Debian packages: one static program, and no need to run anything to make it. */
-async function makeBusyboxTar(tar: string): Promise<void> {
+async function makeBusyboxTar(architecture: string, tar: string): Promise<void> {
   const tree = `${tar}.tree`;
-  const { release } = await readAptSetup();
-  await run([
-    'mmdebstrap',
-    '--architectures=arm64',
-    '--variant=extract',
-    '--include=busybox-static',
-    release,
-    tree,
-  ]);
+  const { release, sources, options } = await readAptSetup();
+  await run(
+    [
+      ...['mmdebstrap', `--architectures=${architecture}`, '--variant=extract', '--include=busybox-static'],
+      ...options.map((option) => `--aptopt=${option}`),
+      ...[release, tree, '-'],
+    ],
+    // One suite is enough for one program, and mirrors of ports may lag behind with the others.
+    { input: `${sources.filter((source) => source.split(' ')[2] === release).join('\n')}\n` },
+  );
   await symlink('busybox', join(tree, 'bin/sh'));
   await symlink('busybox', join(tree, 'bin/uname'));
   await writeFile(join(tree, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
   await run(['tar', '--create', '--numeric-owner', '--file', tar, '--directory', tree, '.']);
 }
 
-test('an arm64 image runs in the shell, and a line says that it is emulated', async () => {
-  const { root } = platform;
-  const [source] = await root.json<Image[]>('image', 'show', '--all');
-  assert.equal(source?.architecture, 'arm64');
-  await root.ok('image', 'duplicate', source.fullName, 'small');
+for (const architecture of architectures) {
+  const image = `small-${architecture}`;
 
-  await using terminal = await Terminal.open(root.command('image', 'shell', 'small'), { env: root.env });
-  await terminal.expect(/arm64 image.*emulation/);
-  await terminal.expect(/# $/m);
-  await terminal.enter('echo "machine: $(uname -m)"');
-  await terminal.expect(/^machine: aarch64$/m);
-  await terminal.enter('echo changed >/etc/changed; exit');
-  await terminal.expect(/New image name/);
-  await terminal.enter('');
-  await terminal.expect(/root\/small is saved/);
-  assert.equal(await terminal.exited(), 0);
-});
+  test(`an ${architecture} image runs in the shell, and a line says that it is emulated`, async () => {
+    const { root } = platform;
+    const found = (await root.json<Image[]>('image', 'show')).find(({ name }) => name === image);
+    assert.equal(found?.architecture, architecture);
+
+    await using terminal = await Terminal.open(root.command('image', 'shell', image), { env: root.env });
+    await terminal.expect(new RegExp(`${architecture} image.*emulation`));
+    await terminal.expect(/# $/m);
+    await terminal.enter('echo "machine: $(uname -m)"');
+    await terminal.expect(new RegExp(`^machine: ${machines[architecture]}$`, 'm'));
+    await terminal.enter('echo changed >/etc/changed; exit');
+    await terminal.expect(/New image name/);
+    await terminal.enter('');
+    await terminal.expect(new RegExp(`root/${image} is saved`));
+    assert.equal(await terminal.exited(), 0);
+  });
+
+  test(`files are copied into an ${architecture} image and out of it`, async () => {
+    const { root } = platform;
+    const [sent, back] = [join(root.home, `${image}-sent`), join(root.home, `${image}-back`)];
+    await writeFile(sent, 'sent\n');
+    await root.ok('image', 'cp', sent, `${image}:/etc/copied`);
+    await root.ok('image', 'cp', `${image}:/etc/copied`, back);
+    assert.equal(await readFile(back, 'utf8'), 'sent\n');
+    const kept = (await root.json<Image[]>('image', 'show')).find(({ name }) => name === image);
+    assert.equal(kept?.architecture, architecture);
+  });
+}
 
 test('it does not boot on a node of another architecture', async () => {
   const { root } = platform;
-  const { status, stderr } = await root.walt('node', 'create', 'pc', '--image', 'small');
+  const { status, stderr } = await root.walt('node', 'create', 'pc', '--image', 'small-arm64');
   assert.equal(status, 1);
-  assert.match(stderr, /root\/small/);
+  assert.match(stderr, /root\/small-arm64/);
   assert.match(stderr, /kernel|arm64/);
 });

@@ -43,6 +43,10 @@ export const categories: Readonly<Record<string, Category>> = {
       show: { summary: 'list images', load: () => import('./commands/image/show.ts') },
       shell: { summary: 'change an image in a shell', load: () => import('./commands/image/shell.ts') },
       cp: { summary: 'copy files to or from an image', load: () => import('./commands/image/cp.ts') },
+      cross: {
+        summary: 'build software for an image at full speed',
+        load: () => import('./commands/image/cross.ts'),
+      },
       duplicate: {
         summary: 'give an image a second name',
         load: () => import('./commands/image/duplicate.ts'),

@@ -143,6 +143,13 @@ export function makeRouter(world: FakeWorld) {
           value: { image: 'waltplatform/default', digest: fakeDigest, made: true },
         };
       }),
+      cross: {
+        prepare: image.cross.prepare.handler(async function* ({ input }) {
+          if (input.name === 'taken' && !input.yes) fail('CONFIRM', 'You have an image taken already.');
+          const value = { ticket: '0'.repeat(32), architecture: 'arm64' as const, ownLibrary: true };
+          yield { type: 'result' as const, value };
+        }),
+      },
       shell: {
         list: image.shell.list.handler(({ input }) =>
           world.sessions

@@ -1,5 +1,6 @@
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
+import { crossContract } from './cross.ts';
 import { errors } from './errors.ts';
 import { architecture, digest, imageName, imageReference, nodeName } from './names.ts';
 import { withProgress } from './progress.ts';
@@ -67,6 +68,7 @@ export const imageContract = {
   makeDefault: base
     .input(z.object({ architecture: architecture.optional(), renew: z.boolean().default(false) }))
     .output(withProgress(z.object({ image: z.string(), digest, made: z.boolean() }))),
+  cross: crossContract,
   shell: {
     /** The caller's sessions on one image, or all of his. */
     list: base.input(z.object({ image: imageReference.optional() })).output(z.array(shellSession)),

@@ -6,6 +6,7 @@
  * has nothing more to send sends `exit` or `error`, then closes.
  */
 import { z } from 'zod';
+import { ticket } from './cross.ts';
 import { imageReference, nodeName } from './names.ts';
 
 export const streams = {
@@ -25,6 +26,8 @@ export const streams = {
       rows: z.coerce.number().int().min(1).max(1000),
     }),
   },
+  /** One build for another CPU; see cross.ts for what goes over it. */
+  imageCross: { path: '/stream/image-cross', query: z.object({ ticket }) },
 } as const;
 
 /** Plain HTTP: GET answers a tar of `path`; PUT takes a tar to unpack in folder `path`, and answers `ImageWritten`. */
@@ -42,7 +45,7 @@ export const clientFrame = z.discriminatedUnion('type', [
     columns: z.int().min(1).max(1000),
     rows: z.int().min(1).max(1000),
   }),
-  /** `tcp` only: the client sends no more (TCP's FIN), and goes on receiving. */
+  /** The client sends no more (`tcp`: TCP's FIN; `imageCross`: its folder is complete), and goes on receiving. */
   z.object({ type: z.literal('end') }),
 ]);
 export type ClientFrame = z.infer<typeof clientFrame>;

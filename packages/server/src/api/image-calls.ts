@@ -23,11 +23,11 @@ export function requireImageOwner(caller: Caller, image: ImageTarget, deed: stri
   );
 }
 
-/** The contract's image calls but those of `registry-calls.ts`, with the rules of who may do what. */
+/** The contract's image calls but those of `registry-calls.ts` and `cross-calls.ts`, with the rules of who may do what. */
 export function imageCalls({
   images,
   nodes,
-}: Deps): CallsOf<Omit<typeof imageContract, keyof typeof imageRegistryCalls>> {
+}: Deps): Omit<CallsOf<typeof imageContract>, keyof typeof imageRegistryCalls | 'cross'> {
   const find = async (caller: Caller, reference: string) => {
     const { owner, name } = parseImageReference(reference, caller.user);
     return await images.get(owner, name);
@@ -158,7 +158,7 @@ export function requireSessionUser(caller: Caller, session: SessionRecord): void
 }
 
 /** Throws CONFIRM when the target exists. */
-async function confirmReplacement(images: Services['images'], target: ImageTarget): Promise<void> {
+export async function confirmReplacement(images: Services['images'], target: ImageTarget): Promise<void> {
   const own = await images.list(target.owner);
   if (!own.some((image) => image.name === target.name)) return;
   throw new UserError(

@@ -1,6 +1,7 @@
 import { implement } from '@orpc/server';
 import { contract } from '@walt/contract';
 import type { Caller } from '../access/index.ts';
+import { crossCalls } from './cross-calls.ts';
 import { imageCalls } from './image-calls.ts';
 import { requireNodeAccess } from './node-access.ts';
 import { imagesElsewhere, registryCalls } from './registry-calls.ts';
@@ -22,6 +23,7 @@ export function createRouter(services: Services) {
   const { identity, nodes, ssh } = services;
   const images = { ...imageCalls(services), ...imagesElsewhere(services) };
   const registries = registryCalls(services);
+  const cross = crossCalls(services);
   const open = implement(contract).$context<CallContext>();
   const known = open.use(async ({ context, next }) =>
     next({ context: { caller: await identity.caller(context.token) } }),
@@ -60,6 +62,7 @@ export function createRouter(services: Services) {
       clone: known.image.clone.handler(call(images.clone)),
       publish: known.image.publish.handler(call(images.publish)),
       makeDefault: known.image.makeDefault.handler(call(images.makeDefault)),
+      cross: { prepare: known.image.cross.prepare.handler(call(cross.prepare)) },
       shell: {
         list: known.image.shell.list.handler(call(images.shell.list)),
         open: known.image.shell.open.handler(call(images.shell.open)),

@@ -23,10 +23,17 @@ import type {
   ServerStatus,
 } from '@walt/contract';
 import type { Caller, Identity, SshAuthority } from '../access/index.ts';
-import type { ImageRecord, SessionRecord, Terminal, TerminalSize } from '../images/index.ts';
+import type {
+  BuildClient,
+  BuildRequest,
+  ImageRecord,
+  SessionRecord,
+  Terminal,
+  TerminalSize,
+} from '../images/index.ts';
 import type { Log } from '../platform/index.ts';
 
-export type { ImageRecord, SessionRecord, Terminal, TerminalSize };
+export type { BuildClient, ImageRecord, SessionRecord, Terminal, TerminalSize };
 
 /** The methods of one part of the contract: validated input, output before validation; throw UserError for what users can mend. */
 export type CallsOf<Contract> = {
@@ -91,6 +98,7 @@ export interface ImageService {
   /** Unpacks a tar in folder `path` and commits it as a new layer. Nothing changes when the tar breaks off. */
   writeFiles(user: string, image: ImageRecord, path: string, tar: Readable): Promise<ImageRecord>;
   readonly shells: ShellService;
+  readonly cross: CrossService;
   readonly registries: RegistryService;
 }
 
@@ -145,6 +153,17 @@ export interface ShellService {
   discard(id: string): Promise<void>;
   /** Joins the session's terminal. Throws CONFLICT when somebody is attached, UNAVAILABLE when its shell has ended. */
   attach(id: string, size: TerminalSize): Promise<Terminal>;
+}
+
+/** Builds for an image's CPU by a compiler of the server's own. */
+export interface CrossService {
+  /** Throws INVALID when the folders cannot be where they are wanted, CONFLICT when the name to save under is taken. */
+  prepare(
+    request: BuildRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<Progress, { ticket: string; ownLibrary: boolean }>;
+  /** Answers the command's exit status. Throws NOT_FOUND for a ticket that is not the user's, or old. */
+  run(user: string, ticket: string, client: BuildClient): Promise<number>;
 }
 
 export interface Services {

@@ -9,6 +9,7 @@ import { bearerToken, parseQuery } from './http.ts';
 import { requireSessionUser } from './image-calls.ts';
 import { requireNodeAccess } from './node-access.ts';
 import type { Services } from './services.ts';
+import { serveCross } from './stream-cross.ts';
 import { serveTcp } from './stream-tcp.ts';
 import { serveTerminal } from './stream-terminal.ts';
 
@@ -50,6 +51,7 @@ export class Streams {
       [streams.tcp.path, (...args) => this.#tcp(...args)],
       [streams.console.path, (...args) => this.#console(...args)],
       [streams.imageShell.path, (...args) => this.#imageShell(...args)],
+      [streams.imageCross.path, (...args) => this.#imageCross(...args)],
     ]);
   }
 
@@ -116,6 +118,11 @@ export class Streams {
     const { shells } = this.#services.images;
     requireSessionUser(caller, await shells.get(session));
     return await serveTerminal(socket, await shells.attach(session, size), this.#services.log);
+  }
+
+  async #imageCross(socket: WebSocket, caller: Caller, url: URL): Promise<ServerFrame> {
+    const { ticket } = parseQuery(streams.imageCross.query, url);
+    return await serveCross(socket, caller, ticket, this.#services);
   }
 }
 

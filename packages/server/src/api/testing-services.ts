@@ -1,11 +1,12 @@
 /** Nodes and images in memory, as far as the API's tests need them. */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { type Duplex, duplexPair, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { Progress, Registry, RegistryLink } from '@walt/contract';
 import { UserError } from '../platform/index.ts';
 import type {
+  CrossService,
   ImageRecord,
   ImageService,
   ImageTarget,
@@ -74,6 +75,7 @@ export class MemoryImages implements ImageService {
   readonly records: ImageRecord[] = [];
   readonly shells = new MemoryShells(this);
   readonly registries = new MemoryRegistries(this);
+  readonly cross = new MemoryBuilds();
   /** What was written, by full name. */
   readonly written = new Map<string, Buffer>();
   failWrites = false;
@@ -249,5 +251,33 @@ export class MemoryRegistries implements RegistryService {
   publish: RegistryService['publish'] = async function* (_user, image) {
     yield { type: 'progress', step: 'copying' };
     return image.digest;
+  };
+}
+
+/** Builds that print their command, and end at once. */
+export class MemoryBuilds implements CrossService {
+  /** What was asked for, by ticket. */
+  readonly requests = new Map<string, Parameters<CrossService['prepare']>[0]>();
+  /** What the last build was sent. */
+  received: Buffer | undefined;
+
+  async *prepare(request: Parameters<CrossService['prepare']>[0]) {
+    const ticket = randomBytes(16).toString('hex');
+    this.requests.set(ticket, request);
+    yield { type: 'progress' as const, step: 'Unpacking the compiler' };
+    return { ticket, ownLibrary: true };
+  }
+
+  run: CrossService['run'] = async (user, ticket, client) => {
+    const request = this.requests.get(ticket);
+    if (request?.user !== user) throw new UserError('NOT_FOUND', 'No such build.', 'Repeat the command.');
+    this.received = await buffer(client.sources());
+    const text = Buffer.from(request.command.join(' '));
+    const head = Buffer.of(1, 0, 0, 0, 0, 0, 0, text.length);
+    await client.output(Readable.from([Buffer.concat([head, text])]));
+    client.ended(3);
+    client.deleted(['old']);
+    await client.files(Readable.from([Buffer.from('tar')]));
+    return 3;
   };
 }

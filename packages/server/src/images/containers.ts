@@ -109,6 +109,15 @@ export class Containers {
     }
   }
 
+  /** Mounts its tree on the server; answers where. */
+  async mount(name: string): Promise<string> {
+    return (await this.#api.text('POST', `${at(name)}/mount`)).trim();
+  }
+
+  async unmount(name: string): Promise<void> {
+    await this.#api.call('POST', `${at(name)}/unmount`);
+  }
+
   /** Undefined when nothing is there. Links are followed inside the container. */
   async pathInfo(name: string, path: string): Promise<PathInfo | undefined> {
     try {

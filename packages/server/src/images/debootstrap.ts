@@ -6,11 +6,10 @@ import { readAptSetup } from './apt-sources.ts';
 import { withFileLock } from './locks.ts';
 import { MakingProgress } from './making-progress.ts';
 import type { Report } from './progress.ts';
-import { mmdebstrapCommand, parsePackages, RECIPE, recipeKey } from './recipe.ts';
+import { DEFAULT_IMAGE, mmdebstrapCommand, parsePackages, RECIPE, type Recipe, recipeKey } from './recipe.ts';
 import type { HostCommand } from './types.ts';
 
-interface Task {
-  architecture: Architecture;
+interface Making {
   /** Makes it again where the cache has it: packages may have newer versions. */
   renew: boolean;
   cache: string;
@@ -19,23 +18,37 @@ interface Task {
   report: Report;
 }
 
-/**
- * The default image of an architecture as a tar, from the cache or made from Debian packages. One maker at a time, of all the
- * platforms that share the cache. Answers its path. Throws ExternalError when a package cannot be had.
- */
-export async function ensureDefaultTar(task: Task): Promise<string> {
-  const { architecture, cache, renew, signal, report } = task;
-  const apt = await readAptSetup();
+interface Task extends Making {
+  /** What the tar's file is called in the cache, before its recipe's key. */
+  name: string;
+  recipe: Recipe;
+  architecture: Architecture;
+  packages: readonly string[];
+}
+
+/** The default image of an architecture as a tar, from the cache or made. See `ensureTar`. */
+export async function ensureDefaultTar(task: Making & { architecture: Architecture }): Promise<string> {
+  const { architecture } = task;
   const packages = parsePackages(await readFile(join(RECIPE, 'packages'), 'utf8'), architecture);
-  const command = (tar: string) => mmdebstrapCommand({ architecture, packages, apt, tar });
-  const tar = join(cache, `default-${architecture}-${await recipeKey(command(''))}.tar`);
+  return ensureTar({ ...task, name: `default-${architecture}`, recipe: DEFAULT_IMAGE, packages });
+}
+
+/**
+ * A root file system as a tar, from the cache or made from Debian packages. One maker at a time, of all the platforms that share
+ * the cache. Answers its path. Throws ExternalError when a package cannot be had.
+ */
+export async function ensureTar(task: Task): Promise<string> {
+  const { name, recipe, architecture, packages, cache, renew, signal, report } = task;
+  const apt = await readAptSetup();
+  const command = (tar: string) => mmdebstrapCommand({ architecture, packages, apt, tar, recipe });
+  const tar = join(cache, `${name}-${await recipeKey(command(''), recipe.folder)}.tar`);
   await mkdir(cache, { recursive: true });
   if (!renew && (await fileExists(tar))) return tar;
   const waiting = () => report('Waiting for another platform that makes the same image');
-  return withFileLock(join(cache, `default-${architecture}.lock`), signal, waiting, async () => {
+  return withFileLock(join(cache, `${name}.lock`), signal, waiting, async () => {
     if (!renew && (await fileExists(tar))) return tar;
     await make(task, command, tar, `${apt.sources.join('\n')}\n`);
-    await removeOthers(cache, architecture, tar);
+    await removeOthers(cache, name, tar);
     return tar;
   });
 }
@@ -46,9 +59,9 @@ async function make(
   tar: string,
   sources: string,
 ): Promise<void> {
-  const { architecture, cache, host, signal, report } = task;
+  const { name, cache, host, signal, report } = task;
   const temporary = `${tar}.tmp`;
-  const scratch = join(cache, `default-${architecture}.scratch`);
+  const scratch = join(cache, `${name}.scratch`);
   const progress = new MakingProgress(report);
   await removeTree(scratch);
   await mkdir(scratch, { mode: 0o755 });
@@ -70,8 +83,8 @@ async function make(
 }
 
 /** Tars of older recipes. */
-async function removeOthers(cache: string, architecture: Architecture, tar: string): Promise<void> {
-  const stale = new RegExp(`^default-${architecture}-[0-9a-f]{16}\\.tar$`);
+async function removeOthers(cache: string, prefix: string, tar: string): Promise<void> {
+  const stale = new RegExp(`^${prefix}-[0-9a-f]{16}\\.tar$`);
   for (const name of await readdir(cache)) {
     if (stale.test(name) && join(cache, name) !== tar) await rm(join(cache, name));
   }

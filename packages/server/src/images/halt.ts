@@ -16,6 +16,7 @@ export async function haltImages(paths: Paths): Promise<void> {
   if (!(await fileExists(paths.containers))) return;
   const store = await Store.open(paths, (argv) => [...argv]);
   await store.stopAll(STOP_LIMIT);
+  await store.unmountContainers();
   await store.unmountAll();
   await helpersGone(paths);
   // podman mounts its folder of layers upon itself and leaves it so; not mounted is as good.

@@ -7,6 +7,7 @@ import { Catalogue } from './catalogue.ts';
 import type { ImageName } from './catalogue-rows.ts';
 import { Committer } from './committer.ts';
 import { Containers } from './containers.ts';
+import { CrossBuilds } from './cross/index.ts';
 import { ensureDefaultTar } from './debootstrap.ts';
 import { explainDiskFull } from './disk-full.ts';
 import { registerEmulator } from './emulation.ts';
@@ -39,6 +40,7 @@ const GRACE = 60;
 export class Images {
   readonly shells: ShellSessions;
   readonly registries: Registries;
+  readonly cross: CrossBuilds;
   readonly #deps: ImagesDeps;
   readonly #host: HostCommand;
   readonly #catalogue: Catalogue;
@@ -54,7 +56,7 @@ export class Images {
     parts: { store: Store; skopeo: Skopeo; accounts: RegistryAccounts },
   ) {
     const { store } = parts;
-    const { paths, database, log, prepareBoot } = deps;
+    const { config, paths, database, log, prepareBoot } = deps;
     this.#deps = deps;
     this.#host = host;
     const catalogue = new Catalogue(database);
@@ -69,6 +71,7 @@ export class Images {
     this.#committer = committer;
     this.shells = new ShellSessions({ catalogue, containers, committer, emulate });
     this.registries = new Registries({ ...parts, catalogue, committer, volumes });
+    this.cross = new CrossBuilds({ config, paths, host, store, catalogue, containers, committer, emulate });
   }
 
   /** Opens the store, and cleans up what a killed server left half-way. */
@@ -82,6 +85,7 @@ export class Images {
     await store.unmountAll();
     await new Volumes(paths.volumes).removeParts();
     await images.shells.recover();
+    await images.cross.recover();
     images.#tidy(() => images.#committer.mend());
     return images;
   }
@@ -200,6 +204,7 @@ export class Images {
 
   /** Lets go of podman. Shell sessions go on; who is attached to one loses the connection. */
   async close(): Promise<void> {
+    await this.cross.close();
     await this.#tidying;
     await this.#api.close();
   }

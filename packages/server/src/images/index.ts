@@ -5,6 +5,7 @@
 export { defaultImageName, serverArchitecture } from './architectures.ts';
 export type { ImageName } from './catalogue-rows.ts';
 export type { TerminalSize } from './containers.ts';
+export type { BuildClient, BuildRequest } from './cross/index.ts';
 export { unregisterEmulators } from './emulation.ts';
 export { haltImages } from './halt.ts';
 export { Images, type ImagesDeps } from './images.ts';

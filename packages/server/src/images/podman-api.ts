@@ -53,12 +53,14 @@ export class PodmanApi {
   /** Sends a request, with `body` as JSON where given; answers the parsed JSON, undefined when there is none. */
   async call(method: string, path: string, body?: unknown): Promise<unknown> {
     const text = body === undefined ? undefined : JSON.stringify(body);
-    const response = await this.#send(
-      { method, path, headers: { 'content-type': 'application/json' } },
-      (sent) => sent.end(text),
-    );
-    const answer = await readText(response);
+    const answer = await this.text(method, path, text);
     return answer === '' ? undefined : (JSON.parse(answer) as unknown);
+  }
+
+  /** The answer to a call as it is: a few are no JSON, whatever their content type says. */
+  async text(method: string, path: string, body?: string): Promise<string> {
+    const headers = { 'content-type': 'application/json' };
+    return readText(await this.#send({ method, path, headers }, (sent) => sent.end(body)));
   }
 
   /** One header of the answer to HEAD; empty when it is absent. */

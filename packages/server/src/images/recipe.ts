@@ -1,4 +1,4 @@
-/** The recipe of the default image: the folder `images/debian` of the repository. */
+/** Recipes of what is made from Debian packages: folders of the repository, each with a list of packages and hooks. */
 import { createHash } from 'node:crypto';
 import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,7 +6,19 @@ import type { Architecture } from '@walt/contract';
 import { projectFile } from '../platform/index.ts';
 import type { AptSetup } from './apt-sources.ts';
 
+/** Recipe of the default image. */
 export const RECIPE = projectFile('images/debian');
+
+export interface Recipe {
+  folder: string;
+  /** Programs of the folder, named as the option of mmdebstrap(1) that runs them. */
+  hooks: readonly string[];
+}
+
+export const DEFAULT_IMAGE: Recipe = {
+  folder: RECIPE,
+  hooks: ['extract-hook', 'essential-hook', 'customize-hook'],
+};
 
 /** Names of the packages for one architecture, from the text of the recipe's `packages`. */
 export function parsePackages(text: string, architecture: Architecture): string[] {
@@ -27,10 +39,11 @@ export function mmdebstrapCommand(make: {
   packages: readonly string[];
   apt: AptSetup;
   tar: string;
+  recipe?: Recipe;
 }): string[] {
-  const { architecture, packages, apt, tar } = make;
+  const { architecture, packages, apt, tar, recipe = DEFAULT_IMAGE } = make;
   // mmdebstrap runs hooks by a shell, with the root folder as $1: our path has to pass it as one word.
-  const hook = (name: string) => `${shellWord(join(RECIPE, name))} "$1"`;
+  const hook = (name: string) => `--${name}=${shellWord(join(recipe.folder, name))} "$1"`;
   return [
     'mmdebstrap',
     '--verbose',
@@ -41,8 +54,7 @@ export function mmdebstrapCommand(make: {
     `--include=${packages.join(',')}`,
     ...apt.options.map((option) => `--aptopt=${option}`),
     ...dpkgOptions.map((option) => `--dpkgopt=${option}`),
-    `--essential-hook=${hook('essential-hook')}`,
-    `--customize-hook=${hook('customize-hook')}`,
+    ...recipe.hooks.map(hook),
     apt.release,
     tar,
     '-',
@@ -57,12 +69,12 @@ function shellWord(text: string): string {
  * Stands for all that makes one image differ from another, but for the versions of its packages: 16 hexadecimal digits.
  * Where the recipe lies and how repositories are reached makes no difference.
  */
-export async function recipeKey(command: readonly string[]): Promise<string> {
+export async function recipeKey(command: readonly string[], folder = RECIPE): Promise<string> {
   const hash = createHash('sha256');
   for (const part of command) {
-    if (!part.startsWith('--aptopt=')) hash.update(`${part.replaceAll(RECIPE, '')}\0`);
+    if (!part.startsWith('--aptopt=')) hash.update(`${part.replaceAll(folder, '')}\0`);
   }
-  await hashFolder(RECIPE, '', hash);
+  await hashFolder(folder, '', hash);
   return hash.digest('hex').slice(0, 16);
 }
 

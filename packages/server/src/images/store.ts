@@ -133,6 +133,11 @@ export class Store {
     await this.#run('image', 'unmount', '--all', '--force');
   }
 
+  /** Unmounts the trees of containers, for when none runs. */
+  async unmountContainers(): Promise<void> {
+    await this.#run('unmount', '--all', '--force');
+  }
+
   /** Ends the processes of all containers, which stay with what was changed in them. */
   async stopAll(seconds: number): Promise<void> {
     await this.#run('stop', '--all', '--time', String(seconds));

@@ -121,6 +121,10 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     logs: state('logs'),
     /** SSH authorities and nodes' host keys, mode 700. */
     keys: state('keys'),
+    /** Root file systems of compilers: `toolchain-ARCHITECTURE-KEY/`. */
+    toolchains: state('toolchains'),
+    /** Builds for other CPUs that run now, by id. */
+    builds: state('builds'),
     /** podman's storage. */
     containers: state('containers'),
     /** One EROFS volume per layer: `sha256-HEX.erofs`. */

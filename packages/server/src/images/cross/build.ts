@@ -1,0 +1,176 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { Progress } from '@walt/contract';
+import { isUserError, type Paths, UserError } from '../../platform/index.ts';
+import { serverArchitecture } from '../architectures.ts';
+import type { Catalogue } from '../catalogue.ts';
+import type { ImageName, Move } from '../catalogue-rows.ts';
+import type { Committer } from '../committer.ts';
+import type { Containers } from '../containers.ts';
+import type { ImageRecord } from '../types.ts';
+import { buildContainerName, buildSpec } from './container.ts';
+import { SYSROOT, TOOLS } from './places.ts';
+import { absoluteLinks, hasLibrary, makeFolders, removeEmpty } from './sysroot.ts';
+import { targetOf } from './target.ts';
+import { type Layout, LINKS, programs, settings } from './tools.ts';
+import { compareSnapshots, packEntries, takeSnapshot } from './work-folder.ts';
+
+export interface BuildDeps {
+  paths: Paths;
+  catalogue: Catalogue;
+  containers: Containers;
+  committer: Committer;
+}
+
+export interface BuildRequest {
+  user: string;
+  image: ImageRecord;
+  command: readonly string[];
+  /** Path of the user's folder, at which the command sees the copy of it. */
+  folder: string;
+  prefix: string;
+  /** Name to save under; undefined: nothing is saved. `replace`: whatever it points to. */
+  save: { target: ImageName; replace: boolean } | undefined;
+}
+
+/** Who asked for the build: gives its sources, and takes what comes of it. Each call resolves when all is handed on. */
+export interface BuildClient {
+  /** Asks for the tar of the user's folder. */
+  sources(): Readable;
+  /** podman's frames of what the command prints: `Containers.attach` without a terminal. Resolves at its end. */
+  output(frames: Readable): Promise<void>;
+  ended(status: number): void;
+  deleted(paths: readonly string[]): void;
+  files(tar: Readable): Promise<void>;
+  progress(step: string): void;
+  saved(image: ImageRecord, changed: boolean): Promise<void>;
+  /** Aborted when the client has gone. */
+  signal: AbortSignal;
+}
+
+/** Paths in one message to the client. */
+const BATCH = 500;
+
+/**
+ * Runs one build and answers the command's exit status. When it ends, by itself, by failure or since the client has gone, nothing
+ * is left of it but what it saved. Throws UserError CONFLICT when the result is kept under another name than was wanted.
+ */
+export async function runBuild(
+  deps: BuildDeps,
+  toolchain: string,
+  request: BuildRequest,
+  client: BuildClient,
+): Promise<number> {
+  const { containers, paths } = deps;
+  const { image, prefix, folder, command } = request;
+  const id = randomBytes(8).toString('hex');
+  const name = buildContainerName(id);
+  const scratch = join(paths.builds, id);
+  const [tools, work] = [join(scratch, 'tools'), join(scratch, 'work')];
+  const still = await containers.createStill(image.digest);
+  const kill = () => void containers.remove(name).catch(() => {});
+  try {
+    const root = await containers.mount(still);
+    const made = await makeFolders(root, prefix);
+    const layout = await layoutFor(root, image, prefix);
+    await mkdir(work, { recursive: true });
+    await writeTools(tools, root, layout);
+    const places = { toolchain, image: root, tools, work };
+    await containers.create(buildSpec({ id, layout, command, folder, places }));
+    await containers.writeArchive(name, folder, client.sources());
+    const before = await takeSnapshot(work);
+
+    const output = client.output(await containers.attach(name));
+    client.signal.addEventListener('abort', kill);
+    if (client.signal.aborted) throw client.signal.reason;
+    await containers.start(name);
+    await output;
+    const status = await containers.ended(name);
+    if (client.signal.aborted) throw client.signal.reason;
+    client.ended(status);
+
+    const { changed, deleted } = compareSnapshots(before, await takeSnapshot(work));
+    for (let start = 0; start < deleted.length; start += BATCH) {
+      client.deleted(deleted.slice(start, start + BATCH));
+    }
+    if (changed.length > 0) await client.files(packEntries(work, changed));
+    if (client.signal.aborted) throw client.signal.reason;
+    if (status === 0 && request.save) {
+      await containers.remove(name);
+      await removeEmpty(root, made);
+      await containers.unmount(still);
+      await save(deps, still, request, request.save, client);
+    }
+    return status;
+  } finally {
+    client.signal.removeEventListener('abort', kill);
+    await containers.remove(name);
+    await containers.remove(still);
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function layoutFor(root: string, image: ImageRecord, prefix: string): Promise<Layout> {
+  const [target, server] = [targetOf(image.architecture), targetOf(serverArchitecture())];
+  return { target, server, prefix, ownLibrary: await hasLibrary(root, target.multiarch) };
+}
+
+/** Fills the folder that the container has at /cross. */
+async function writeTools(folder: string, root: string, layout: Layout): Promise<void> {
+  const put = async (files: Record<string, string>, mode: number) => {
+    for (const [path, text] of Object.entries(files)) {
+      const full = join(folder, path);
+      await mkdir(dirname(full), { recursive: true });
+      await writeFile(full, text);
+      await chmod(full, mode);
+    }
+  };
+  await put(programs(layout), 0o755);
+  await put(settings(layout), 0o644);
+  for (const [path, target] of await absoluteLinks(root, layout.target.multiarch)) {
+    const link = join(folder, LINKS.slice(TOOLS.length), path);
+    await mkdir(dirname(link), { recursive: true });
+    await symlink(`${SYSROOT}${target}`, link);
+  }
+}
+
+/** Saves what was installed. A name that somebody moved meanwhile does not cost the user his result: it gets a new one. */
+async function save(
+  { catalogue, committer }: BuildDeps,
+  container: string,
+  { user, image, command }: BuildRequest,
+  { target, replace }: { target: ImageName; replace: boolean },
+  client: BuildClient,
+): Promise<void> {
+  const own = target.owner === image.owner && target.name === image.name;
+  const expected = own ? { digest: image.digest } : replace ? 'any' : 'absent';
+  const move: Move = { user, action: 'cross', detail: command.join(' ').slice(0, 200) };
+  let name = target;
+  let moved: UserError | undefined;
+  const saved = await committer.commit({
+    ...{ container, base: image.digest, report: (step: Progress['step']) => client.progress(step) },
+    point: async (record) => {
+      try {
+        await catalogue.point(target, record, expected, move);
+      } catch (error) {
+        if (!isUserError(error) || error.code !== 'CONFLICT') throw error;
+        name = { owner: target.owner, name: `${baseName(target.name)}-${record.digest.slice(7, 15)}` };
+        await catalogue.point(name, record, 'any', move);
+        moved = new UserError(
+          'CONFLICT',
+          `Image ${target.owner}/${target.name} was changed by somebody else meanwhile; the result is kept as ${name.owner}/${name.name}.`,
+          `Give it the name that you want: walt image rename ${name.name} NEW-NAME`,
+        );
+      }
+    },
+  });
+  if (moved) throw moved;
+  await client.saved(saved ? { ...name, ...saved } : image, saved !== undefined);
+}
+
+/** Without its tag, and short enough to take eight digits more. */
+function baseName(name: string): string {
+  return (name.split(':')[0] ?? name).slice(0, 50);
+}

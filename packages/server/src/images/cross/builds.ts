@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import type { Architecture, Progress } from '@walt/contract';
+import { type Config, UserError } from '../../platform/index.ts';
+import { runsNatively, serverArchitecture } from '../architectures.ts';
+import { KeyedLock } from '../locks.ts';
+import { withReports } from '../progress.ts';
+import type { Store } from '../store.ts';
+import type { HostCommand } from '../types.ts';
+import { type BuildClient, type BuildDeps, type BuildRequest, runBuild } from './build.ts';
+import { checkPlaces } from './places.ts';
+import { hasLibrary } from './sysroot.ts';
+import { targetOf } from './target.ts';
+import { ensureToolchain } from './toolchain.ts';
+
+interface Deps extends BuildDeps {
+  config: Config;
+  host: HostCommand;
+  store: Store;
+  /** Makes binaries of an architecture run here. */
+  emulate(architecture: Architecture): Promise<void>;
+}
+
+interface Ticket {
+  request: BuildRequest;
+  toolchain: string;
+  /** Unix time in milliseconds. */
+  until: number;
+}
+
+/** Milliseconds between `prepare` and `run`. */
+const TICKET_LIFE = 60_000;
+
+/** Builds for an image's CPU by a compiler of the server's own. */
+export class CrossBuilds {
+  readonly #deps: Deps;
+  readonly #tickets = new Map<string, Ticket>();
+  /** One toolchain is made once. */
+  readonly #making = new KeyedLock();
+  readonly #running = new Set<Promise<unknown>>();
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  /** Removes what builds left that a killed server ran; their containers are gone already. */
+  async recover(): Promise<void> {
+    await rm(this.#deps.paths.builds, { recursive: true, force: true });
+  }
+
+  /**
+   * Checks a build and makes its toolchain; the ticket is good for one `run` by the same user. Throws UserError INVALID when the
+   * folders cannot be where they are wanted, CONFLICT when the name to save under is taken.
+   */
+  prepare(
+    request: BuildRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<Progress, { ticket: string; ownLibrary: boolean }> {
+    const { config, paths, host, store, catalogue, emulate } = this.#deps;
+    const { image, save } = request;
+    return withReports(async (report) => {
+      checkPlaces(request.folder, request.prefix);
+      if (save && !save.replace && !isSame(save.target, image)) await catalogue.check(save.target, 'absent');
+      // Tests and generators that are built for the image may be run by the build.
+      if (!runsNatively(image.architecture, serverArchitecture())) await emulate(image.architecture);
+      const task = { cache: config.cache, host, signal, report };
+      const toolchain = await this.#making.hold(image.architecture, () =>
+        ensureToolchain(image.architecture, paths.toolchains, task),
+      );
+      const { multiarch } = targetOf(image.architecture);
+      const ownLibrary = await store.withMounted(image.digest, (root) => hasLibrary(root, multiarch));
+      const ticket = randomBytes(16).toString('hex');
+      this.#forgetOld();
+      this.#tickets.set(ticket, { request, toolchain, until: Date.now() + TICKET_LIFE });
+      return { ticket, ownLibrary };
+    });
+  }
+
+  /** Runs a prepared build; see `runBuild`. Throws UserError NOT_FOUND for a ticket that is unknown, used, old or another user's. */
+  async run(user: string, ticket: string, client: BuildClient): Promise<number> {
+    this.#forgetOld();
+    const found = this.#tickets.get(ticket);
+    if (found?.request.user !== user) {
+      throw new UserError('NOT_FOUND', 'This build is not prepared any more.', 'Repeat the command.');
+    }
+    this.#tickets.delete(ticket);
+    const running = runBuild(this.#deps, found.toolchain, found.request, client);
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  /** Resolves when no build runs any more: each ends by itself, once its client has gone. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#running);
+  }
+
+  #forgetOld(): void {
+    for (const [ticket, { until }] of this.#tickets) if (until < Date.now()) this.#tickets.delete(ticket);
+  }
+}
+
+function isSame(a: { owner: string; name: string }, b: { owner: string; name: string }): boolean {
+  return a.owner === b.owner && a.name === b.name;
+}
