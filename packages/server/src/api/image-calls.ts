@@ -155,7 +155,7 @@ export function requireSessionUser(caller: Caller, session: SessionRecord): void
 }
 
 /** Throws CONFIRM when the target exists. */
-async function confirmReplacement(images: Services['images'], target: ImageTarget): Promise<void> {
+export async function confirmReplacement(images: Services['images'], target: ImageTarget): Promise<void> {
   const own = await images.list(target.owner);
   if (!own.some((image) => image.name === target.name)) return;
   throw new UserError(

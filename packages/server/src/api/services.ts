@@ -13,10 +13,10 @@ import type {
 } from '@orpc/contract';
 import type { Architecture, Device, Node, nodeContract, Progress, ServerStatus } from '@walt/contract';
 import type { Caller, Identity, SshAuthority } from '../access/index.ts';
-import type { ImageRecord, SessionRecord, Terminal, TerminalSize } from '../images/index.ts';
+import type { CommandRun, ImageRecord, SessionRecord, Terminal, TerminalSize } from '../images/index.ts';
 import type { Log } from '../platform/index.ts';
 
-export type { ImageRecord, SessionRecord, Terminal, TerminalSize };
+export type { CommandRun, ImageRecord, SessionRecord, Terminal, TerminalSize };
 
 /** The methods of one part of the contract: validated input, output before validation; throw UserError for what users can mend. */
 export type CallsOf<Contract> = {
@@ -80,6 +80,8 @@ export interface ImageService {
   readFiles(image: ImageRecord, path: string): Promise<Readable>;
   /** Unpacks a tar in folder `path` and commits it as a new layer. Nothing changes when the tar breaks off. */
   writeFiles(user: string, image: ImageRecord, path: string, tar: Readable): Promise<ImageRecord>;
+  /** Starts a command in the image; nothing of it stays unless it is saved. Throws UNAVAILABLE when it cannot be run here. */
+  run(user: string, image: ImageRecord, command: readonly string[]): Promise<CommandRun>;
   readonly shells: ShellService;
 }
 

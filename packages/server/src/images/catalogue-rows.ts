@@ -7,7 +7,7 @@ import type { BootPlan, DigestRecord } from './types.ts';
 /** Who moves a name, and why: a row of the history. */
 export interface Move {
   user: string;
-  action: 'shell' | 'cp' | 'default' | 'import' | 'duplicate' | 'rename' | 'remove';
+  action: 'shell' | 'run' | 'cp' | 'default' | 'import' | 'duplicate' | 'rename' | 'remove';
   detail?: string;
 }
 

@@ -1,6 +1,7 @@
 /** Images: names, digests, layers and volumes; what changes them. Owns podman, buildah, mkfs.erofs, mmdebstrap, binfmt_misc. */
 export { defaultImageName, serverArchitecture } from './architectures.ts';
 export type { ImageName } from './catalogue-rows.ts';
+export type { CommandRun } from './command-run.ts';
 export type { TerminalSize } from './containers.ts';
 export { unregisterEmulators } from './emulation.ts';
 export { haltImages } from './halt.ts';
