@@ -42,6 +42,7 @@ export const categories: Readonly<Record<string, Category>> = {
     commands: {
       show: { summary: 'list images', load: () => import('./commands/image/show.ts') },
       shell: { summary: 'change an image in a shell', load: () => import('./commands/image/shell.ts') },
+      run: { summary: 'run a command in an image', load: () => import('./commands/image/run.ts') },
       cp: { summary: 'copy files to or from an image', load: () => import('./commands/image/cp.ts') },
       cross: {
         summary: 'build software for an image at full speed',

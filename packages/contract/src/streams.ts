@@ -7,7 +7,10 @@
  */
 import { z } from 'zod';
 import { ticket } from './cross.ts';
-import { imageReference, nodeName } from './names.ts';
+import { imageName, imageReference, nodeName } from './names.ts';
+
+/** Characters of a command with all its words, as JSON: it travels in the head of a request. */
+const MAX_COMMAND = 32_768;
 
 export const streams = {
   /** Raw relay to a TCP port of a node; binary messages only, and `error`. */
@@ -28,7 +31,55 @@ export const streams = {
   },
   /** One build for another CPU; see cross.ts for what goes over it. */
   imageCross: { path: '/stream/image-cross', query: z.object({ ticket }) },
+  /**
+   * A command in an image, without a terminal. Up: what it reads. Down: what it prints, each message with one byte in front that
+   * tells where (`outputChannels`); an empty message comes first, when the command starts: send no input before. `exit` carries its
+   * status and, with `saveAs` and status 0, what was saved. When the WebSocket closes earlier, the command is killed and nothing
+   * is kept. CONFIRM when `saveAs` is another image of the caller's and `yes` is not given.
+   */
+  imageRun: {
+    path: '/stream/image-run',
+    query: z.object({
+      image: imageReference,
+      /** A JSON array of words: the program and its arguments. */
+      command: z
+        .string()
+        .max(MAX_COMMAND, { error: 'is too long: put it in a file and pass that as input' })
+        .pipe(commandWords()),
+      /** A name in the caller's set. */
+      saveAs: imageName.optional(),
+      yes: z
+        .enum(['true', 'false'])
+        .default('false')
+        .transform((text) => text === 'true'),
+    }),
+  },
 } as const;
+
+/** First byte of each message that `imageRun` sends down. */
+export const outputChannels = { stdout: 1, stderr: 2 } as const;
+
+function commandWords() {
+  const word = z
+    .string()
+    .refine((text) => !text.includes('\0'), { error: 'must not contain a NUL character' });
+  return z
+    .string()
+    .transform((text, context): unknown => {
+      try {
+        return JSON.parse(text);
+      } catch {
+        context.addIssue({ code: 'custom', message: 'must be a JSON array of words' });
+        return z.NEVER;
+      }
+    })
+    .pipe(
+      z
+        .array(word)
+        .min(1)
+        .refine(([program]) => program !== '', { error: 'must name a program' }),
+    );
+}
 
 /** Plain HTTP: GET answers a tar of `path`; PUT takes a tar to unpack in folder `path`, and answers `ImageWritten`. */
 export const imageFiles = {
@@ -45,11 +96,22 @@ export const clientFrame = z.discriminatedUnion('type', [
     columns: z.int().min(1).max(1000),
     rows: z.int().min(1).max(1000),
   }),
-  /** The client sends no more (`tcp`: TCP's FIN; `imageCross`: its folder is complete), and goes on receiving. */
+  /** The client sends no more (`tcp` and `imageRun`: TCP's FIN; `imageCross`: its folder is complete), and goes on receiving. */
   z.object({ type: z.literal('end') }),
 ]);
 export type ClientFrame = z.infer<typeof clientFrame>;
 
+/** What became of an image by `imageRun` with `saveAs`. */
+export interface SavedRun {
+  /** `owner/name`. */
+  image: string;
+  digest: string;
+  /** False when the command changed nothing: the name points to what the command ran in. */
+  changed: boolean;
+  /** Nodes that boot this name and still run an older digest. */
+  nodes: string[];
+}
+
 export type ServerFrame =
-  | { type: 'exit'; status: number }
+  | { type: 'exit'; status: number; saved?: SavedRun }
   | { type: 'error'; code: string; message: string; hint: string };

@@ -10,6 +10,9 @@ import { createRpcHandler } from './rpc.ts';
 import type { Services } from './services.ts';
 import { type StreamOptions, Streams } from './streams.ts';
 
+/** Bytes of a request's head: it carries commands of `image run`, each of their characters as up to nine. */
+const MAX_HEAD = 512 * 1024;
+
 export interface Api {
   /** Ends all connections and removes the socket. */
   close(): Promise<void>;
@@ -40,7 +43,7 @@ export async function listen(
     }
   };
 
-  const server = createServer((request, response) => {
+  const server = createServer({ maxHeaderSize: MAX_HEAD }, (request, response) => {
     answer(request, response).catch((error) => {
       if (response.headersSent || response.destroyed) response.destroy();
       else sendError(response, toApiError(error, log));

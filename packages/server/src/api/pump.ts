@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { type ClientFrame, clientFrame } from '@walt/contract';
 import type { WebSocket } from 'ws';
 
@@ -8,8 +8,11 @@ const LOW_WATER = HIGH_WATER / 4;
 /** RFC 6455, 7.4.1. */
 const POLICY_VIOLATION = 1008;
 
-/** Sends what `source` gives as binary messages, no faster than the client takes them. Resolves when `source` has ended; rejects when it fails. */
-export function sendAll(source: Duplex, socket: WebSocket): Promise<void> {
+/**
+ * Sends what `source` gives as binary messages, no faster than the client takes them; with `channel`, that byte stands in front of
+ * each. Resolves when `source` has ended; rejects when it fails.
+ */
+export function sendAll(source: Readable, socket: WebSocket, channel?: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const resume = () => {
       if (source.isPaused() && socket.bufferedAmount <= LOW_WATER) source.resume();
@@ -17,7 +20,11 @@ export function sendAll(source: Duplex, socket: WebSocket): Promise<void> {
     source.on('data', (chunk: Buffer) => {
       if (socket.readyState !== socket.OPEN) return;
       // `ws` has no drain event; the callback of each message tells that it went to the kernel.
-      socket.send(chunk, { binary: true }, resume);
+      socket.send(
+        channel === undefined ? chunk : Buffer.concat([Buffer.of(channel), chunk]),
+        { binary: true },
+        resume,
+      );
       if (socket.bufferedAmount > HIGH_WATER) source.pause();
     });
     source.once('end', resolve);
@@ -30,7 +37,7 @@ export function sendAll(source: Duplex, socket: WebSocket): Promise<void> {
  * Writes the client's binary messages to `sink`, no faster than it takes them; text messages are frames of the contract.
  * A client that sends anything else is cut off.
  */
-export function receiveAll(socket: WebSocket, sink: Duplex, onFrame: (frame: ClientFrame) => void): void {
+export function receiveAll(socket: WebSocket, sink: Writable, onFrame: (frame: ClientFrame) => void): void {
   sink.on('drain', () => socket.resume());
   // A sink that is gone takes everything: what comes is dropped below, and the client's end is seen.
   sink.once('close', () => socket.resume());

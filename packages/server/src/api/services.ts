@@ -26,6 +26,7 @@ import type { Caller, Identity, SshAuthority } from '../access/index.ts';
 import type {
   BuildClient,
   BuildRequest,
+  CommandRun,
   ImageRecord,
   SessionRecord,
   Terminal,
@@ -33,7 +34,7 @@ import type {
 } from '../images/index.ts';
 import type { Log } from '../platform/index.ts';
 
-export type { BuildClient, ImageRecord, SessionRecord, Terminal, TerminalSize };
+export type { BuildClient, CommandRun, ImageRecord, SessionRecord, Terminal, TerminalSize };
 
 /** The methods of one part of the contract: validated input, output before validation; throw UserError for what users can mend. */
 export type CallsOf<Contract> = {
@@ -97,6 +98,8 @@ export interface ImageService {
   readFiles(image: ImageRecord, path: string): Promise<Readable>;
   /** Unpacks a tar in folder `path` and commits it as a new layer. Nothing changes when the tar breaks off. */
   writeFiles(user: string, image: ImageRecord, path: string, tar: Readable): Promise<ImageRecord>;
+  /** Starts a command in the image; nothing of it stays unless it is saved. Throws UNAVAILABLE when it cannot be run here. */
+  run(user: string, image: ImageRecord, command: readonly string[]): Promise<CommandRun>;
   readonly shells: ShellService;
   readonly cross: CrossService;
   readonly registries: RegistryService;

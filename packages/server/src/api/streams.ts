@@ -6,9 +6,10 @@ import type { Caller } from '../access/index.ts';
 import { ConsoleHub } from './console-hub.ts';
 import { toApiError } from './errors.ts';
 import { bearerToken, parseQuery } from './http.ts';
-import { requireSessionUser } from './image-calls.ts';
+import { confirmReplacement, fullName, parseImageReference, requireSessionUser } from './image-calls.ts';
 import { requireNodeAccess } from './node-access.ts';
 import type { Services } from './services.ts';
+import { serveCommand } from './stream-command.ts';
 import { serveCross } from './stream-cross.ts';
 import { serveTcp } from './stream-tcp.ts';
 import { serveTerminal } from './stream-terminal.ts';
@@ -52,6 +53,7 @@ export class Streams {
       [streams.console.path, (...args) => this.#console(...args)],
       [streams.imageShell.path, (...args) => this.#imageShell(...args)],
       [streams.imageCross.path, (...args) => this.#imageCross(...args)],
+      [streams.imageRun.path, (...args) => this.#imageRun(...args)],
     ]);
   }
 
@@ -123,6 +125,26 @@ export class Streams {
   async #imageCross(socket: WebSocket, caller: Caller, url: URL): Promise<ServerFrame> {
     const { ticket } = parseQuery(streams.imageCross.query, url);
     return await serveCross(socket, caller, ticket, this.#services);
+  }
+
+  async #imageRun(socket: WebSocket, caller: Caller, url: URL): Promise<ServerFrame | undefined> {
+    const { image: reference, command, saveAs, yes } = parseQuery(streams.imageRun.query, url);
+    const { images, nodes } = this.#services;
+    const { owner, name } = parseImageReference(reference, caller.user);
+    const image = await images.get(owner, name);
+    if (saveAs === undefined)
+      return await serveCommand(socket, await images.run(caller.user, image, command), undefined);
+    const target = { owner: caller.user, name: saveAs };
+    const same = fullName(target) === fullName(image);
+    if (!yes && !same) await confirmReplacement(images, target);
+    // What the user agreed to, or what he saw: a name that somebody moves meanwhile is not overwritten.
+    const expected = same ? { digest: image.digest } : yes ? 'any' : 'absent';
+    const run = await images.run(caller.user, image, command);
+    return await serveCommand(socket, run, async () => {
+      const { image: saved, changed } = await run.save(target, expected);
+      const outdated = await nodes.outdated(fullName(saved), saved.digest);
+      return { image: fullName(saved), digest: saved.digest, changed, nodes: [...outdated] };
+    });
   }
 }
 

@@ -129,6 +129,8 @@ export class MemoryImages implements ImageService {
     return { image: this.add('waltplatform', 'pc-x86-64-default'), made: true };
   }
 
+  run = unused;
+
   async readFiles(image: ImageRecord, path: string): Promise<Readable> {
     if (path === '/missing')
       throw new UserError('NOT_FOUND', `There is no ${path} in ${image.name}.`, 'Look.');

@@ -7,7 +7,17 @@ import type { BootPlan, DigestRecord } from './types.ts';
 /** Who moves a name, and why: a row of the history. */
 export interface Move {
   user: string;
-  action: 'shell' | 'cp' | 'cross' | 'default' | 'import' | 'duplicate' | 'clone' | 'rename' | 'remove';
+  action:
+    | 'shell'
+    | 'run'
+    | 'cp'
+    | 'cross'
+    | 'default'
+    | 'import'
+    | 'duplicate'
+    | 'clone'
+    | 'rename'
+    | 'remove';
   detail?: string;
 }
 

@@ -5,6 +5,7 @@ import { hostNetwork } from '../platform/index.ts';
 import { defaultImageName, runsNatively, serverArchitecture } from './architectures.ts';
 import { Catalogue } from './catalogue.ts';
 import type { ImageName } from './catalogue-rows.ts';
+import { type CommandRun, startCommand } from './command-run.ts';
 import { Committer } from './committer.ts';
 import { Containers } from './containers.ts';
 import { CrossBuilds } from './cross/index.ts';
@@ -47,6 +48,7 @@ export class Images {
   readonly #api: PodmanApi;
   readonly #containers: Containers;
   readonly #committer: Committer;
+  readonly #store: Store;
   readonly #making = new KeyedLock();
   #tidying: Promise<void> = Promise.resolve();
 
@@ -69,6 +71,7 @@ export class Images {
     this.#api = api;
     this.#containers = containers;
     this.#committer = committer;
+    this.#store = store;
     this.shells = new ShellSessions({ catalogue, containers, committer, emulate });
     this.registries = new Registries({ ...parts, catalogue, committer, volumes });
     this.cross = new CrossBuilds({ config, paths, host, store, catalogue, containers, committer, emulate });
@@ -192,6 +195,12 @@ export class Images {
     return explainDiskFull(this.#deps.paths.state, 'The image is as it was.', () =>
       writeFiles(this.#parts(), user, image, path, tar),
     );
+  }
+
+  /** Starts a command in the image. Throws UserError UNAVAILABLE when the server cannot run its binaries. */
+  run(user: string, image: ImageRecord, command: readonly string[]): Promise<CommandRun> {
+    const emulate = (architecture: Architecture) => registerEmulator(architecture, this.#deps.paths);
+    return startCommand({ ...this.#parts(), store: this.#store, emulate }, user, image, command);
   }
 
   /**

@@ -4,6 +4,7 @@
  */
 export { defaultImageName, serverArchitecture } from './architectures.ts';
 export type { ImageName } from './catalogue-rows.ts';
+export type { CommandRun } from './command-run.ts';
 export type { TerminalSize } from './containers.ts';
 export type { BuildClient, BuildRequest } from './cross/index.ts';
 export { unregisterEmulators } from './emulation.ts';

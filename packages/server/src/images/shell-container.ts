@@ -38,16 +38,40 @@ export function shellSpec(session: { id: string; digest: string; image: string }
   };
 }
 
-/** Nothing here may leave a trace in the image: no history of commands or searches. */
-function shellEnvironment(): Record<string, string> {
+/** libpod's SpecGenerator of one command: no shell, no terminal; standard input stays open until its end is passed on. */
+export function commandSpec(run: {
+  name: string;
+  digest: string;
+  /** Of the image, for the host's name. */
+  image: string;
+  command: readonly string[];
+}): Record<string, unknown> {
+  const { terminal: _, stop_signal: __, ...common } = shellSpec({ ...run, id: run.name });
   return {
-    TERM: 'xterm-256color',
+    ...common,
+    name: run.name,
+    entrypoint: [...run.command],
+    terminal: false,
+    env: plainEnvironment(),
+  };
+}
+
+/** Nothing here may leave a trace in the image: no history of commands or searches. */
+function plainEnvironment(): Record<string, string> {
+  return {
     LANG: 'C.UTF-8',
     HOME: '/root',
     HISTFILE: '/dev/null',
     LESSHISTFILE: '-',
     // A kernel package that is installed by hand must not make an initramfs: nodes do not use it.
     INITRD: 'No',
+  };
+}
+
+function shellEnvironment(): Record<string, string> {
+  return {
+    ...plainEnvironment(),
+    TERM: 'xterm-256color',
     // The prompt says where one is: Debian's bashrc shows the first, other shells take the second.
     debian_chroot: 'image',
     PS1: '(image)\\u@\\h:\\w\\$ ',

@@ -41,7 +41,7 @@ export interface ImageHistoryTable {
   /** Unix time in seconds. */
   at: number;
   user: string;
-  /** `shell`, `cp`, `default`, `duplicate`, `rename`, `remove`. */
+  /** How, in a word: see `Move` in images/catalogue-rows.ts. */
   action: string;
   detail: string;
 }

@@ -1,0 +1,44 @@
+import { Command } from 'commander';
+import { connect } from '../../client.ts';
+import type { YesOption } from '../../confirm.ts';
+import { shortDigest } from '../../human.ts';
+import { runInImage } from '../../image-run.ts';
+import { yesOption } from '../../options.ts';
+import { remark } from '../../output.ts';
+import { offerReboot } from '../../reboot-offer.ts';
+
+interface Options extends YesOption {
+  saveAs?: string;
+}
+
+export function command(): Command {
+  return new Command()
+    .argument('<image>', 'image to run it in')
+    .argument('<command...>', 'one word is a line of shell; several are passed on as they are')
+    .option('--save-as <name>', 'if the command succeeds, save what it changed under this name')
+    .addOption(yesOption())
+    .description(
+      'Run a command in an image, without a terminal: the image shell for scripts. What is piped in reaches the\n' +
+        'command; output and errors come out apart; the exit status is its own. Without --save-as nothing is kept.\n' +
+        'ctrl-c, or a lost connection, ends the command. Put -- before a command that has options.',
+    )
+    .action(async (image: string, words: string[], { saveAs, yes }: Options) => {
+      const [only, ...more] = words;
+      const command = only !== undefined && more.length === 0 ? ['/bin/sh', '-c', only] : words;
+      const connection = connect();
+      const { status, saved } = await runInImage(connection, {
+        ...{ image, command },
+        ...(saveAs && { saveAs }),
+        ...(yes && { yes }),
+      });
+      process.exitCode = status;
+      if (!saved) return;
+      // Standard output is the command's own.
+      remark(
+        saved.changed
+          ? `${saved.image} is saved (${shortDigest(saved.digest)}).`
+          : `Nothing changed: ${saved.image} is what the command ran in (${shortDigest(saved.digest)}).`,
+      );
+      await offerReboot(connection.client, saved.nodes);
+    });
+}

@@ -1,0 +1,91 @@
+/** `walt image run`: what a script relies on. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { after, before, test } from 'node:test';
+import type { Image } from '@walt/contract';
+import { attempt } from '../packages/server/src/platform/index.ts';
+import { DEFAULT_IMAGE, Platform } from './platform.ts';
+import { until } from './until.ts';
+
+let platform: Platform;
+
+before(async () => {
+  platform = await Platform.start();
+  await platform.root.ok('image', 'duplicate', `waltplatform/${DEFAULT_IMAGE}`, 'base');
+});
+after(() => platform?.close());
+
+async function digestOf(name: string): Promise<string | undefined> {
+  const images = await platform.root.json<Image[]>('image', 'show');
+  return images.find((image) => image.name === name)?.digest;
+}
+
+async function containers(): Promise<string> {
+  const { containers, containersRun } = platform.paths;
+  const list = ['podman', '--root', containers, '--runroot', containersRun, 'ps', '--all', '--quiet'];
+  return (await attempt(list)).stdout;
+}
+
+test('streams and status are those of the command; what it changed is gone', async () => {
+  const { root } = platform;
+  const line = 'cat; echo error >&2; echo x >/etc/changed; exit 7';
+  const input = 'x'.repeat(300_000);
+  const { status, stdout, stderr } = await root.run([root.launcher, 'image', 'run', 'base', line], { input });
+  assert.deepEqual([status, stdout === input, stderr], [7, true, 'error\n']);
+  assert.equal(await root.ok('image', 'run', 'base', '--', 'printf', '%s|', 'a b', '$(id)'), 'a b|$(id)|');
+  assert.equal((await root.walt('image', 'run', 'base', '--', 'test', '-e', '/etc/changed')).status, 1);
+});
+
+test('a success is saved where asked, a failure is not, and another image is not replaced unasked', async () => {
+  const { root } = platform;
+  const write = (text: string) => `echo ${text} >/etc/greeting`;
+  assert.equal(
+    (await root.walt('image', 'run', 'base', '--save-as', 'bad', `${write('a')}; false`)).status,
+    1,
+  );
+  assert.equal(await digestOf('bad'), undefined);
+
+  const saved = await root.walt('image', 'run', 'base', '--save-as', 'lab', write('hello'));
+  assert.deepEqual([saved.status, saved.stdout], [0, '']);
+  assert.match(saved.stderr, /root\/lab is saved/);
+  assert.equal(await root.ok('image', 'run', 'lab', 'cat', '/etc/greeting'), 'hello\n');
+
+  const lab = await digestOf('lab');
+  const refused = await root.walt('image', 'run', 'base', '--save-as', 'lab', write('b'));
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /lab already.*--yes/s);
+  assert.equal(await digestOf('lab'), lab);
+  await root.ok('image', 'run', 'base', '--save-as', 'lab', '--yes', write('b'));
+  assert.notEqual(await digestOf('lab'), lab);
+});
+
+test('bad input is named', async () => {
+  const { root } = platform;
+  const cases: [words: string[], message: RegExp][] = [
+    [['nosuch', 'true'], /nosuch/],
+    [['base', 'nosuch-program', 'x'], /no program "nosuch-program"/],
+    [['base', '--save-as', '../x;id', 'true'], /lower-case/],
+    [['base', '--save-as', 'default', 'true'], /reserved/],
+    [['base', '--', '', 'x'], /program/],
+  ];
+  for (const [words, message] of cases) {
+    const { status, stderr } = await root.walt('image', 'run', ...words);
+    assert.notEqual(status, 0);
+    assert.match(stderr, message);
+  }
+});
+
+test('a client that is killed takes the command with it', async () => {
+  const { root } = platform;
+  const [file = '', ...args] = root.command('image', 'run', 'base', '--', 'sh', '-c', 'echo on; sleep 1000');
+  const client = spawn(file, args, {
+    env: { ...process.env, ...root.env },
+    stdio: ['pipe', 'pipe', 'inherit'],
+    detached: true,
+  });
+  await once(client.stdout, 'data');
+  assert.notEqual(await containers(), '');
+  process.kill(-(client.pid ?? 0), 'SIGKILL');
+  await until('the container is removed', async () => (await containers()) === '');
+});
