@@ -1,4 +1,4 @@
-/** Time and traffic of a boot: the product's way, a local disk, and the usual NFS root, in alternating runs of one machine. */
+/** Time and traffic of a boot: the product's way, a local disk, and an NFSv4 root, in alternating runs of one machine. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Image } from '@walt/contract';
@@ -7,13 +7,14 @@ import { Platform } from '../test/platform.ts';
 import { type BootTimes, type Subject, timeBoot } from './boot-times.ts';
 import { exportTree, NFS_ADDRESS } from './nfs-export.ts';
 import { benchOptions, progress } from './options.ts';
+import type { ReferenceRoot } from './reference-init.ts';
 import { referenceInitramfs } from './reference-initramfs.ts';
 import { ReferenceMachine } from './reference-machine.ts';
 import { makeDisk, unpackTree } from './reference-tree.ts';
 import { conclude } from './report.ts';
 import { summarize } from './statistics.ts';
 
-type Way = 'walt' | 'disk' | 'nfs';
+type Way = 'walt' | ReferenceRoot;
 
 const NODE = 'bench';
 const { runs, json } = benchOptions(5);
@@ -25,16 +26,20 @@ if (!image || !release) throw new Error('the default image has no kernel');
 progress('making the references: disk, NFS export');
 const tree = await unpackTree(platform);
 await using _nfs = await exportTree(platform, tree);
-const references = { disk: await reference('disk'), nfs: await reference('nfs') };
+const references = {
+  disk: await reference('disk'),
+  nfs: await reference('nfs'),
+  nfsTuned: await reference('nfsTuned'),
+};
 await ReferenceMachine.makeTap(platform);
 progress('making the node');
 await platform.boot(NODE);
 const node = await waltNode();
 
-const times: Record<Way, BootTimes[]> = { walt: [], disk: [], nfs: [] };
+const times: Record<Way, BootTimes[]> = { walt: [], disk: [], nfs: [], nfsTuned: [] };
 // The first round only fills the caches of this machine.
 for (let run = 0; run <= runs; run += 1) {
-  for (const way of ['walt', 'disk', 'nfs'] as const) {
+  for (const way of ['walt', 'disk', 'nfs', 'nfsTuned'] as const) {
     const result = way === 'walt' ? await bootNode() : await bootReference(references[way]);
     if (run > 0) times[way].push(result);
     const { total, kernel, initramfs, bytes } = result;
@@ -49,6 +54,7 @@ const kernel = {
   walt: of('walt', (t) => t.kernel),
   disk: of('disk', (t) => t.kernel),
   nfs: of('nfs', (t) => t.kernel),
+  nfsTuned: of('nfsTuned', (t) => t.kernel),
 };
 const moved = of('walt', (t) => t.bytes / 1e6);
 conclude(
@@ -61,6 +67,9 @@ conclude(
       { what: 'WalT, kernel start to SSH', unit: 's', ...kernel.walt },
       { what: 'local disk, kernel start to SSH', unit: 's', ...kernel.disk },
       { what: 'NFS root, kernel start to SSH', unit: 's', ...kernel.nfs },
+      { what: 'NFS root that asks once a day, kernel start to SSH', unit: 's', ...kernel.nfsTuned },
+      { what: "WalT, kernel start to the image's init", unit: 's', ...of('walt', (t) => t.initramfs) },
+      { what: "local disk, kernel start to the image's init", unit: 's', ...of('disk', (t) => t.initramfs) },
       { what: 'WalT, kernel and initramfs', unit: 'MB', ...of('walt', (t) => t.loaded / 1e6) },
       { what: 'WalT, moved for the root', unit: 'MB', ...moved },
       { what: 'NFS root, moved for the root', unit: 'MB', ...of('nfs', (t) => t.bytes / 1e6) },
@@ -87,7 +96,7 @@ conclude(
   json,
 );
 
-async function reference(root: 'disk' | 'nfs'): Promise<ReferenceMachine> {
+async function reference(root: ReferenceRoot): Promise<ReferenceMachine> {
   const initramfs = join(platform.folder, `initramfs-${root}`);
   await writeFile(initramfs, await referenceInitramfs(root, tree, String(release), platform.config.cache));
   const disk = join(platform.folder, 'disk.img');

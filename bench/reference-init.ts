@@ -16,8 +16,8 @@ wait "$root_modules"
 need mount -t ext4 -o noatime /dev/vda /image
 `;
 
-/** The usual network root: the tree itself on NFSv4, RAM above it. */
-const NFS = `
+/** A network root: the tree itself on NFSv4, RAM above it. */
+const nfs = (options: string) => `
 read_arguments
 start_root_modules
 load_network_modules
@@ -25,7 +25,7 @@ start_network
 wait "$root_modules"
 mount -t tmpfs -o mode=755 rw /rw
 mkdir /rw/changes /rw/work /layers/0
-mount_nfs ro,nocto,actimeo=86400 "$server:/tree" /layers/0
+mount_nfs ${options} "$server:/tree" /layers/0
 need mount -t overlay -o "lowerdir=/layers/0,upperdir=/rw/changes,workdir=/rw/work" root /image
 `;
 
@@ -38,11 +38,21 @@ say "reference is ready after $up s"
 hand_over
 `;
 
+export type ReferenceRoot = 'disk' | 'nfs' | 'nfsTuned';
+
+const ROOTS: Record<ReferenceRoot, string> = {
+  disk: DISK,
+  // As mount(8) has it when nothing is said.
+  nfs: nfs('ro'),
+  // What WalT 10 sets: names and attributes are asked for once a day.
+  nfsTuned: nfs('ro,nocto,actimeo=86400'),
+};
+
 /** Text of the init. Throws when the product's has changed so much that it does not fit any more. */
-export async function referenceInit(root: 'disk' | 'nfs'): Promise<string> {
+export async function referenceInit(root: ReferenceRoot): Promise<string> {
   const text = await readFile(join(checkout, 'packages/node/initramfs/init'), 'utf8');
   const start = text.indexOf(START);
   if (start === -1) throw new Error(`the product's init has no line ${JSON.stringify(START)}`);
   const mounts = `${START}\nmount -t devtmpfs dev /dev\nmount -t sysfs sys /sys\n`;
-  return `${text.slice(0, start)}${mounts}${root === 'disk' ? DISK : NFS}${END}`;
+  return `${text.slice(0, start)}${mounts}${ROOTS[root]}${END}`;
 }

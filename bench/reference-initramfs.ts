@@ -8,18 +8,20 @@ import { readModule } from '../packages/server/src/boot/compressed.ts';
 import { type CpioEntry, cpioArchive } from '../packages/server/src/boot/cpio.ts';
 import { initArchive, moduleArchive } from '../packages/server/src/boot/initramfs.ts';
 import { loadOrder, parseModuleIndex } from '../packages/server/src/boot/modules.ts';
-import { referenceInit } from './reference-init.ts';
+import { type ReferenceRoot, referenceInit } from './reference-init.ts';
 
 /** Names of the modules of either root, and of the network card of virtual nodes. */
-const ROOT = {
+const NFS = ['crc32c_generic', 'crc32c_intel', 'overlay', 'nfsv4'];
+const ROOT: Record<ReferenceRoot, string[]> = {
   disk: ['crc32c_generic', 'crc32c_intel', 'virtio_pci', 'virtio_blk', 'ext4'],
-  nfs: ['crc32c_generic', 'crc32c_intel', 'overlay', 'nfsv4'],
+  nfs: NFS,
+  nfsTuned: NFS,
 };
 const NETWORK = ['virtio_pci', 'virtio_net'];
 
 /** `tree` is the image's unpacked file tree, `release` that of its kernel. */
 export async function referenceInitramfs(
-  root: 'disk' | 'nfs',
+  root: ReferenceRoot,
   tree: string,
   release: string,
   cache: string,
