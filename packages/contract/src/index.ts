@@ -37,7 +37,7 @@ export const serverStatus = z.object({
       name: z.string(),
       pid: z.number().nullable(),
       state: z.enum(['running', 'starting', 'stopped', 'failed']),
-      /** How often the server had to start it again since its own start. */
+      /** How often it had to be started again because it failed, since the start of the server. */
       restarts: z.number(),
     }),
   ),

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isExternalError } from './errors.ts';
+import { run } from './exec.ts';
 import { identifyProcess, isAlive, type ProcessIdentity } from './process.ts';
 import { Programs } from './programs.ts';
 
@@ -90,6 +91,16 @@ describe('Programs', () => {
       );
       assert.equal(programs.status()[0]?.restarts, kills);
     }
+  });
+
+  it('starts a program again that ended well, and does not count that as a failure', async () => {
+    const spec = { name: 'rebooter', argv: ['sh', '-c', 'read -r line <"$0"', join(folder, 'pipe')] };
+    await run(['mkfifo', join(folder, 'pipe')]);
+    await programs.ensure(spec);
+    const before = identity('rebooter');
+    await writeFile(join(folder, 'pipe'), 'end\n');
+    await until('a new process', () => (programs.status()[0]?.pid ?? before.pid) !== before.pid);
+    assert.equal(programs.status()[0]?.restarts, 0);
   });
 
   it('knows when a program that was killed again and again is ready', async () => {

@@ -27,7 +27,7 @@ export interface ProgramStatus {
   pid: number | null;
   /** `failed`: ended several times in a row, is tried again every 2 s. */
   state: 'running' | 'starting' | 'stopped' | 'failed';
-  /** How often this server had to start it again. */
+  /** How often it had to be started again because it failed. */
   restarts: number;
 }
 

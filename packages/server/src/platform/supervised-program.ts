@@ -6,7 +6,7 @@ import type { Log } from './log.ts';
 import { bootId, isAlive } from './process.ts';
 import type { ProgramRecords } from './program-record.ts';
 import type { ProgramSpec, ProgramStatus } from './programs.ts';
-import { RunningProcess } from './running-process.ts';
+import { type End, RunningProcess } from './running-process.ts';
 
 /** Milliseconds that a program may take to get ready. */
 const READY_LIMIT = 10_000;
@@ -157,25 +157,30 @@ export class SupervisedProgram {
   #watch(process: RunningProcess): void {
     this.#process = process;
     this.#ready = false;
-    void process.ended.then((how) => this.#onEnd(process, how));
+    void process.ended.then((end) => this.#onEnd(process, end));
     this.#askUntilReady(process).catch((error) =>
       this.#log.error('cannot tell whether it is ready', { program: this.#spec.name, reason: String(error) }),
     );
   }
 
-  #onEnd(process: RunningProcess, how: string): void {
+  #onEnd(process: RunningProcess, { how, failed }: End): void {
     if (this.#process !== process) return;
     this.#process = undefined;
     if (!this.#wanted) return;
     const lived = Date.now() - process.since;
     this.#failures = lived >= STABLE_AFTER || (process.adopted && this.#ready) ? 1 : this.#failures + 1;
-    this.#log.warn('ended', { program: this.#spec.name, pid: process.identity.pid, how });
+    this.#log[failed ? 'warn' : 'info']('ended', {
+      program: this.#spec.name,
+      pid: process.identity.pid,
+      how,
+    });
     if (this.#spec.restart === false) {
       this.#wanted = false;
       void this.#inTurn(async () => {
         if (!this.#process) await this.#records.remove(this.#spec.name);
       });
     } else {
+      if (failed) this.#restarts += 1;
       this.#restartLater();
     }
     this.#spec.onExit?.();
@@ -188,7 +193,6 @@ export class SupervisedProgram {
   async #restart(): Promise<void> {
     this.#timer = undefined;
     if (!this.#wanted || this.#process) return;
-    this.#restarts += 1;
     try {
       await this.#start();
     } catch (error) {
