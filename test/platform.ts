@@ -149,11 +149,13 @@ export class Platform implements AsyncDisposable {
     await until(`the end of ${program}`, async () => !(await isRunning(pid)));
   }
 
-  /** Waits until that program runs again under another process number than `before`. */
-  async restarted(program: string, before: number): Promise<void> {
-    await until(`${program} to be started again`, async () => {
-      const found = (await this.status()).programs.find(({ name }) => name === program);
-      return found?.state === 'running' && found.pid !== before;
+  /** Waits until that program is ready under another process number than `before`. Answers when it was, in Unix milliseconds. */
+  async restarted(program: string, before: number): Promise<number> {
+    const ready = new RegExp(`^(\\S+) info programs ready program="${program}" pid=(\\d+)$`, 'gm');
+    return until(`${program} to be started again`, async () => {
+      const journal = await readFile(join(this.paths.logs, 'walt-server.log'), 'utf8');
+      const last = [...journal.matchAll(ready)].at(-1);
+      return last?.[1] !== undefined && Number(last[2]) !== before && Date.parse(last[1]);
     });
   }
 

@@ -212,7 +212,9 @@ export class SupervisedProgram {
     let late = false;
     while (this.#process === process) {
       if (ready === undefined || (await ready())) {
-        if (this.#process === process) this.#ready = true;
+        if (this.#process !== process) return;
+        this.#ready = true;
+        this.#log.info('ready', { program: name, pid: process.identity.pid });
         return;
       }
       if (!late && Date.now() >= deadline) {
