@@ -120,10 +120,14 @@ describe('VirtualMachines', () => {
     await machines.ensure(vm);
     const before = pid();
     // There is nothing that it could load from this network: its BIOS reboots.
-    await until('a new QEMU', () => {
-      const now = programs.status().find(({ name }) => name === 'vm-7')?.pid;
-      return typeof now === 'number' && now !== before;
-    });
+    await until(
+      'a new QEMU',
+      () => {
+        const now = programs.status().find(({ name }) => name === 'vm-7')?.pid;
+        return typeof now === 'number' && now !== before;
+      },
+      90_000,
+    ); // iPXE alone is patient for 20 s
   });
 
   it('leaves a running machine alone when its definition changes, and brings the change with a reset', async () => {
