@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmod, copyFile, cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Architecture } from '@walt/contract';
-import { fileExists, type Paths, publishFile, run, UserError } from '../platform/index.ts';
+import { fileExists, makeErofs, type Paths, publishFile, UserError } from '../platform/index.ts';
 import { readBusybox } from './busybox.ts';
 import { dynamicNeeds } from './elf-libraries.ts';
 import type { ImageRoot } from './image-root.ts';
@@ -130,8 +130,7 @@ async function ensureVolume(
   try {
     await mkdir(tree, { recursive: true });
     await fill(tree);
-    const id = '-U00000000-0000-0000-0000-000000000000';
-    await run(['mkfs.erofs', '--quiet', '-zlz4hc,4', '-T0', id, '--all-root', temporary, tree]);
+    await makeErofs(tree, temporary, 'root');
     await publishFile(temporary, volume);
   } finally {
     await rm(tree, { recursive: true, force: true });

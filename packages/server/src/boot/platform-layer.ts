@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileExists, type Paths, projectFile, publishFile, run } from '../platform/index.ts';
+import { fileExists, makeErofs, type Paths, projectFile, publishFile } from '../platform/index.ts';
 
 /** Files as they appear on nodes. */
 const LAYER = projectFile('packages/node/layer/');
@@ -11,7 +11,7 @@ const LAYER = projectFile('packages/node/layer/');
 /**
  * Makes the platform layer's volume in the volumes folder unless it is there, and answers its file name. The name
  * derives from its content: a server with other files makes another volume, and nodes that run keep theirs.
- * Throws ExternalError when mkfs.erofs fails.
+ * Throws ExternalError when it cannot be made.
  */
 export async function ensurePlatformVolume(paths: Pick<Paths, 'volumes'>): Promise<string> {
   const name = `platform-${await contentHash(LAYER)}.erofs`;
@@ -23,8 +23,7 @@ export async function ensurePlatformVolume(paths: Pick<Paths, 'volumes'>): Promi
   try {
     await cp(LAYER, tree, { recursive: true });
     await setModes(tree);
-    // A fixed time and identifier: equal content gives an equal volume.
-    await run(['mkfs.erofs', '-T0', '-U00000000-0000-0000-0000-000000000000', '--all-root', temporary, tree]);
+    await makeErofs(tree, temporary, 'root');
     await publishFile(temporary, volume);
   } finally {
     await rm(tree, { recursive: true });

@@ -1,24 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileExists, hasErrno, publishFile, run } from '../platform/index.ts';
+import { fileExists, hasErrno, makeErofs, publishFile } from '../platform/index.ts';
 import type { StoredLayer } from './store.ts';
 
 const TEMPORARY = '.tmp';
-
-/** The same layer gives the same volume, byte by byte, wherever it is made. */
-const UUID = '00000000-0000-0000-0000-000000000000';
-/**
- * mkfs.erofs takes this as the volume's own time, and lowers later times of files to it. Being far ahead (year 2100), it keeps
- * every file's time: `-T` would replace them all, and Python then compiles its modules at each start.
- */
-const SOURCE_DATE_EPOCH = '4102444800';
-
-/**
- * `lz4hc` costs a node no more than `lz4` (the kernel reads lz4 volumes since 5.4) and moves 8 % less. From level 4 to 12 a volume
- * shrinks by one more percent, and takes six times as long.
- */
-const COMPRESSION = '-zlz4hc,4';
 
 export interface VolumeDraft extends AsyncDisposable {
   publish(): Promise<void>;
@@ -38,9 +24,7 @@ export class Volumes {
     this.#folder = folder;
   }
 
-  /**
-   * Makes a layer's volume if it is not there. mkfs.erofs keeps whiteouts, opaque marks, capabilities and hard links.
-   */
+  /** Makes a layer's volume if it is not there. The same layer gives the same volume, byte by byte. */
   async ensure(layer: StoredLayer): Promise<void> {
     await using draft = await this.draft(layer);
     await draft?.publish();
@@ -57,9 +41,7 @@ export class Volumes {
     const temporary = `${path}.${randomBytes(6).toString('hex')}${TEMPORARY}`;
     const remove = () => rm(temporary, { force: true });
     try {
-      await run(['mkfs.erofs', '--quiet', COMPRESSION, '-U', UUID, temporary, layer.folder], {
-        env: { SOURCE_DATE_EPOCH },
-      });
+      await makeErofs(layer.folder, temporary, 'kept');
     } catch (error) {
       await remove();
       throw error;

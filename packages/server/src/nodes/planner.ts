@@ -58,7 +58,7 @@ export interface Attempt {
   resets: number;
 }
 
-/** Kinds of steps, and what each needs. An executor exists for each (executors.ts). */
+/** Kinds of steps, and what each needs. An executor exists for each (world.ts). */
 export interface StepInputs {
   setHosts: { hosts: HostEntry[] };
   setExports: { exports: PersistExport[] };

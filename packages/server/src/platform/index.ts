@@ -9,6 +9,7 @@ export {
   type RegistryConfig,
 } from './config.ts';
 export { type Database, openDatabase } from './database.ts';
+export { makeErofs } from './erofs.ts';
 export { ExternalError, hasErrno, isExternalError, isUserError, UserError } from './errors.ts';
 export { attempt, type ExecOptions, type ExecResult, run } from './exec.ts';
 export { fileExists, joinInside, publishFile, readIfPresent, syncFolder, writeFileAtomic } from './files.ts';
