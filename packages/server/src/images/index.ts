@@ -1,6 +1,6 @@
 /**
  * Images: names, digests, layers and volumes; what changes them. Owns podman, buildah, skopeo,
- * mkfs.erofs, mmdebstrap, binfmt_misc.
+ * mmdebstrap, binfmt_misc.
  */
 export { defaultImageName, serverArchitecture } from './architectures.ts';
 export type { ImageName } from './catalogue-rows.ts';
