@@ -127,7 +127,7 @@ export class Committer {
     point: Point;
   }): Promise<DigestRecord> {
     const { digest, layers, report, fetch, point } = task;
-    return this.#receiving.hold(digest, async () => {
+    const act = async () => {
       const hold = await this.hold(digest, layers);
       let keep = 0;
       try {
@@ -142,7 +142,8 @@ export class Committer {
       } finally {
         hold.release(keep);
       }
-    });
+    };
+    return this.#receiving.hold(digest, act, () => report('Waiting for the same image, which is on its way'));
   }
 
   /** Keeps an image of the store, named or not, from being removed. Waits until no removal runs. */

@@ -36,8 +36,10 @@ export class SharedLock {
 export class KeyedLock {
   readonly #tails = new Map<string, Promise<void>>();
 
-  async hold<T>(key: string, act: () => Promise<T>): Promise<T> {
+  /** Calls `onWait` first where somebody else holds it. */
+  async hold<T>(key: string, act: () => Promise<T>, onWait?: () => void): Promise<T> {
     const before = this.#tails.get(key);
+    if (before) onWait?.();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#tails.set(key, promise);
     await before;
