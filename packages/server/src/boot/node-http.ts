@@ -4,21 +4,23 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createLog, type Paths } from '../platform/index.ts';
-import { imageBootFolder, openDownload, readBootRecord } from './boot-files.ts';
+import { type Download, imageBootFolder, openDownload, readBootRecord } from './boot-files.ts';
 import { chooseScript } from './boot-script.ts';
-import { bootstrapDocument } from './bootstrap.ts';
+import { bootstrapDocument, volumesOf } from './bootstrap.ts';
 import type { NodeDirectory } from './directory.ts';
-import { identityTar } from './identity.ts';
+import { identityTree } from './identity.ts';
 import { InitArchives } from './init-archives.ts';
+import { nodeArchive } from './initramfs.ts';
 import { neighbour } from './neighbours.ts';
+import { MAX_READS_REPORT, type Reads } from './reads.ts';
 
 const log = createLog('boot');
 
 /** `/boot/files/HEX/NAME`. */
-const BOOT_FILE = /^\/boot\/files\/([0-9a-f]{64})\/(?:(vmlinuz)|initramfs-(virtual|pc))$/;
+const BOOT_FILE = /^\/boot\/files\/([0-9a-f]{64})\/(vmlinuz)$/;
 
 /** Longest report of a failed boot that is read, in bytes. */
-const MAX_REPORT = 2000;
+const MAX_TROUBLE = 2000;
 
 interface Question {
   ip: string;
@@ -28,11 +30,19 @@ interface Question {
 }
 
 export class NodeHttp {
-  readonly #deps: { directory: NodeDirectory; paths: Pick<Paths, 'bootFiles'>; archives: InitArchives };
+  readonly #deps: {
+    directory: NodeDirectory;
+    paths: Pick<Paths, 'bootFiles'>;
+    archives: InitArchives;
+    reads: Reads;
+  };
   readonly #server: Server;
 
-  constructor(directory: NodeDirectory, paths: Pick<Paths, 'bootFiles' | 'cache'>) {
-    this.#deps = { directory, paths, archives: new InitArchives(paths) };
+  constructor(
+    directory: NodeDirectory,
+    { paths, reads }: { paths: Pick<Paths, 'bootFiles' | 'cache'>; reads: Reads },
+  ) {
+    this.#deps = { directory, paths, archives: new InitArchives(paths), reads };
     this.#server = createServer((request, response) => {
       this.#answer(request, response).catch((error) => {
         log.error('request failed', { url: request.url, error: String(error) });
@@ -65,12 +75,12 @@ export class NodeHttp {
     const question = { ip, url, request, response };
     const route = `${request.method === 'HEAD' ? 'GET' : request.method} ${url.pathname}`;
     if (route === 'GET /boot/ipxe') return this.#script(question);
-    if (route === 'GET /node/bootstrap') return this.#bootstrap(question);
-    if (route === 'GET /node/identity.tar') return this.#identity(question);
+    if (route === 'GET /node/initramfs') return this.#initramfs(question);
     if (route === 'GET /node/poll') return this.#poll(question);
     if (route === 'POST /node/trouble') return this.#trouble(question);
+    if (route === 'POST /node/reads') return this.#learn(question);
     const file = request.method === 'POST' ? null : BOOT_FILE.exec(url.pathname);
-    if (file) return this.#file(question, file[1], file[3]);
+    if (file) return this.#file(question, file[1], file[2]);
     sendText(response, 404, 'no such page');
   }
 
@@ -82,44 +92,25 @@ export class NodeHttp {
     sendText(response, 200, await chooseScript(question, this.#deps));
   }
 
-  async #file({ request, response }: Question, hex = '', modelClass?: string): Promise<void> {
-    const digest = `sha256:${hex}`;
-    const record = await readBootRecord(this.#deps.paths, digest);
-    const folder = imageBootFolder(this.#deps.paths, digest);
-    const download =
-      record &&
-      (modelClass === undefined
-        ? await openDownload(join(folder, 'vmlinuz'))
-        : await openDownload(
-            join(folder, `modules-${modelClass}`),
-            await this.#deps.archives.get(record.architecture),
-          ));
-    if (!download) return sendText(response, 404, 'no such file');
-    response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': download.size });
-    if (request.method === 'HEAD') {
-      response.end();
-      return await download.discard();
-    }
-    try {
-      await pipeline(download.stream(), response);
-    } catch (error) {
-      // A machine that is switched off while it loads is no fault of the server.
-      if (!response.destroyed) throw error;
-    }
+  async #file(question: Question, hex = '', name = ''): Promise<void> {
+    const folder = imageBootFolder(this.#deps.paths, `sha256:${hex}`);
+    await sendFile(question, await openDownload(join(folder, name)));
   }
 
-  async #bootstrap({ ip, response }: Question): Promise<void> {
-    const target = await this.#deps.directory.currentBoot(ip);
-    if (!target) return sendText(response, 404, 'unknown node');
-    const record = await readBootRecord(this.#deps.paths, target.digest);
-    sendText(response, 200, bootstrapDocument(target, Date.now() / 1000, record));
-  }
-
-  async #identity({ ip, response }: Question): Promise<void> {
-    const target = await this.#deps.directory.currentBoot(ip);
-    if (!target) return sendText(response, 404, 'unknown node');
-    const record = await readBootRecord(this.#deps.paths, target.digest);
-    send(response, 200, 'application/x-tar', await identityTar(target, record?.loan?.files));
+  /** For the node that asks: it names no image, so that it gets what its boot script was made for. */
+  async #initramfs(question: Question): Promise<void> {
+    const { paths, directory, archives, reads } = this.#deps;
+    const target = await directory.currentBoot(question.ip);
+    const record = target && (await readBootRecord(paths, target.digest));
+    if (!target || !record) return sendText(question.response, 404, 'unknown node');
+    const modules = join(imageBootFolder(paths, target.digest), `modules-${target.modelClass}`);
+    const { complete, ranges } = await reads.of(volumesOf(target, record));
+    const document = bootstrapDocument(target, Date.now() / 1000, record, !complete);
+    const [head, tail] = await Promise.all([
+      archives.get(record.architecture),
+      nodeArchive(document, ranges, identityTree(target, record.loan?.files)),
+    ]);
+    await sendFile(question, await openDownload(modules, { head, tail }));
   }
 
   async #poll({ ip, url, request, response }: Question): Promise<void> {
@@ -139,22 +130,53 @@ export class NodeHttp {
 
   /** A node that cannot boot says why, so that the journal tells it without a look at the console. */
   async #trouble({ ip, request, response }: Question): Promise<void> {
-    let report = '';
-    for await (const chunk of request.setEncoding('utf8')) {
-      report += chunk;
-      if (report.length > MAX_REPORT) break;
-    }
+    const report = await bodyOf(request, MAX_TROUBLE);
     const target = await this.#deps.directory.currentBoot(ip);
-    log.warn('node could not boot', { node: target?.name, ip, report: report.slice(0, MAX_REPORT) });
+    log.warn('node could not boot', { node: target?.name, ip, report });
+    sendText(response, 200, 'noted');
+  }
+
+  /** What a node has read until it was up, if it was asked to tell. */
+  async #learn({ ip, request, response }: Question): Promise<void> {
+    const { paths, directory, reads } = this.#deps;
+    const report = await bodyOf(request, MAX_READS_REPORT);
+    const target = await directory.currentBoot(ip);
+    if (!target || request.headers['x-walt-token'] !== target.token) {
+      return sendText(response, 403, 'wrong token');
+    }
+    const record = await readBootRecord(paths, target.digest);
+    await reads.learn(volumesOf(target, record), report);
     sendText(response, 200, 'noted');
   }
 }
 
-function sendText(response: ServerResponse, status: number, text: string): void {
-  send(response, status, 'text/plain; charset=utf-8', Buffer.from(text));
+/** The first `limit` characters of what was sent. */
+async function bodyOf(request: IncomingMessage, limit: number): Promise<string> {
+  let body = '';
+  for await (const chunk of request.setEncoding('utf8')) {
+    body += chunk;
+    if (body.length > limit) break;
+  }
+  return body.slice(0, limit);
 }
 
-function send(response: ServerResponse, status: number, type: string, body: Buffer): void {
-  response.writeHead(status, { 'content-type': type, 'content-length': body.length });
+async function sendFile({ request, response }: Question, file: Download | undefined): Promise<void> {
+  if (!file) return sendText(response, 404, 'no such file');
+  response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': file.size });
+  if (request.method === 'HEAD') {
+    response.end();
+    return await file.discard();
+  }
+  try {
+    await pipeline(file.stream(), response);
+  } catch (error) {
+    // A machine that is switched off while it loads is no fault of the server.
+    if (!response.destroyed) throw error;
+  }
+}
+
+function sendText(response: ServerResponse, status: number, text: string): void {
+  const body = Buffer.from(text);
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'content-length': body.length });
   response.end(body);
 }

@@ -129,7 +129,9 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     containers: state('containers'),
     /** One EROFS volume per layer: `sha256-HEX.erofs`. */
     volumes: state('volumes'),
-    /** Per image: `IMAGEHEX/{vmlinuz,initramfs-MODELCLASS,boot.json}`. */
+    /** What nodes read of a volume while they boot: `VOLUME.json`. */
+    reads: state('reads'),
+    /** Per image: `IMAGEHEX/{vmlinuz,modules-MODELCLASS,boot.json}`. */
     bootFiles: state('boot'),
     /** Boot loaders that dnsmasq gives by TFTP: `undionly.kpxe`, `ipxe.efi`, `boot.scr.uimg`; any may be missing. */
     loaders: state('loaders'),
