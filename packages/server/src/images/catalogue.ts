@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely';
-import type { Database } from '../platform/index.ts';
+import type { Database, Retention } from '../platform/index.ts';
 import { nearNames, UserError } from '../platform/index.ts';
 import type { ShellSessionTable } from '../platform/schema.ts';
 import {
@@ -10,10 +10,13 @@ import {
   history,
   type ImageName,
   type Move,
+  movedMeanwhile,
   seconds,
   taken,
   toRecord,
 } from './catalogue-rows.ts';
+import { claimLayers, type LayerRecord, type LayerSize, noteLayers, readLayers } from './layer-rows.ts';
+import { findNeedless } from './needless.ts';
 import type { DigestRecord, ImageRecord } from './types.ts';
 
 export type SessionRow = Selectable<ShellSessionTable>;
@@ -99,13 +102,41 @@ export class Catalogue {
         .values({ owner, name, digest: to.digest, changed: now })
         .onConflict((c) => c.columns(['owner', 'name']).doUpdateSet({ digest: to.digest, changed: now }))
         .execute();
+      const added = await claimLayers(t, to.layers, move, now);
       if (current?.digest !== to.digest) {
         await t
           .insertInto('image_history')
-          .values(history(image, to.digest, current?.digest ?? null, move, now))
+          .values(history(image, to.digest, current?.digest ?? null, move, now, added))
           .execute();
       }
       if (session !== undefined) await t.deleteFrom('shell_session').where('id', '=', session).execute();
+    });
+  }
+
+  /**
+   * Points a name, which may have been removed, to a version that it had. Throws UserError CONFLICT unless it points to
+   * `current` (null: it is absent) until then.
+   */
+  async back(image: ImageName, to: DigestRecord, current: string | null, move: Move): Promise<void> {
+    await this.#database.transaction().execute(async (t) => {
+      const now = seconds();
+      const { owner, name } = image;
+      const row = await t
+        .selectFrom('image')
+        .select('digest')
+        .where('owner', '=', owner)
+        .where('name', '=', name)
+        .executeTakeFirst();
+      if ((row?.digest ?? null) !== current) throw movedMeanwhile(image);
+      await t
+        .insertInto('image')
+        .values({ owner, name, digest: to.digest, changed: now })
+        .onConflict((c) => c.columns(['owner', 'name']).doUpdateSet({ digest: to.digest, changed: now }))
+        .execute();
+      await t
+        .insertInto('image_history')
+        .values(history(image, to.digest, current, move, now))
+        .execute();
     });
   }
 
@@ -113,6 +144,16 @@ export class Catalogue {
   async refresh(record: DigestRecord): Promise<void> {
     const { digest, ...values } = fromRecord(record);
     await this.#database.updateTable('image_digest').set(values).where('digest', '=', digest).execute();
+  }
+
+  /** Notes how large layers are. */
+  noteLayers(sizes: readonly LayerSize[]): Promise<void> {
+    return this.#database.transaction().execute((t) => noteLayers(t, sizes));
+  }
+
+  /** What is known of layers, by diff ID. */
+  layers(): Promise<Map<string, LayerRecord>> {
+    return readLayers(this.#database);
   }
 
   /**
@@ -152,14 +193,17 @@ export class Catalogue {
         .where('owner', '=', owner)
         .where('name', '=', name)
         .execute();
-      const detail = `${name} → ${newName}`;
-      const move: Move = { user, action: 'rename', detail };
+      // So does its history. That of an image that had the new name is told apart by its digests (`lineage`).
+      await t
+        .updateTable('image_history')
+        .set({ name: newName })
+        .where('owner', '=', owner)
+        .where('name', '=', name)
+        .execute();
+      const move: Move = { user, action: 'rename', detail: `${name} → ${newName}` };
       await t
         .insertInto('image_history')
-        .values([
-          history(image, null, current.digest, move, now),
-          history({ owner, name: newName }, current.digest, null, move, now),
-        ])
+        .values(history({ owner, name: newName }, current.digest, current.digest, move, now))
         .execute();
     });
   }
@@ -237,31 +281,21 @@ export class Catalogue {
     return (await this.#database.selectFrom('image_digest').selectAll().execute()).map(toRecord);
   }
 
-  /**
-   * Forgets all digests that nobody needs: no name, no session, no node that runs it, and no name did in the last `grace`
-   * seconds (a node may be about to boot what its image was a moment ago).
-   */
-  async forgetUnneeded(keep: ReadonlySet<string>, grace: number): Promise<void> {
-    await this.#database.transaction().execute(async (t) => {
-      const needed = await Promise.all([
-        t.selectFrom('image').select('digest').execute(),
-        t.selectFrom('shell_session').select('digest').execute(),
-        t.selectFrom('node').select('served_digest as digest').execute(),
-        t
-          .selectFrom('image_history')
-          .select('previous as digest')
-          .where('at', '>', seconds() - grace)
-          .execute(),
-      ]);
-      const digests = needed.flat().flatMap(({ digest }) => (digest === null ? [] : [digest]));
-      const all = await t.selectFrom('image_digest').select('digest').execute();
-      const needless = new Set(all.map(({ digest }) => digest)).difference(new Set(digests)).difference(keep);
-      if (needless.size > 0) {
-        await t
-          .deleteFrom('image_digest')
-          .where('digest', 'in', [...needless])
-          .execute();
+  /** Forgets all digests that nobody needs (`findNeedless`). Answers which. */
+  async forgetUnneeded(
+    keep: ReadonlySet<string>,
+    grace: number,
+    retention: Retention,
+  ): Promise<DigestRecord[]> {
+    return this.#database.transaction().execute(async (t) => {
+      const { needless, needed } = await findNeedless(t, { keep, grace, retention });
+      const layers = new Set(needless.flatMap((record) => record.layers));
+      const gone = layers.difference(new Set(needed.flatMap((record) => record.layers)));
+      for (const { digest } of needless) {
+        await t.deleteFrom('image_digest').where('digest', '=', digest).execute();
       }
+      for (const diffId of gone) await t.deleteFrom('image_layer').where('diff_id', '=', diffId).execute();
+      return needless;
     });
   }
 }
