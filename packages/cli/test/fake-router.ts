@@ -139,7 +139,7 @@ export function makeRouter(world: FakeWorld) {
       }),
       diff: image.diff.handler(async function* ({ input }) {
         yield { type: 'progress' as const, step: 'Comparing' };
-        const side = { image: find(input.from.split('@')[0] ?? '').fullName, digest: fakeDigest };
+        const side = { image: find(input.image.split('@')[0] ?? '').fullName, digest: fakeDigest };
         yield { type: 'result' as const, value: { from: side, to: side, changes: world.changes } };
       }),
       undo: image.undo.handler(({ input }) => {

@@ -97,12 +97,13 @@ export const imageHistoryCalls = {
   details: base.input(z.object({ image: imageReference })).output(imageDetails),
   /** Newest first; also of a name that was removed. */
   log: base.input(z.object({ image: imageReference })).output(z.array(imageStep)),
-  /** What differs between two versions, sorted by path. Without `to`, between the version before `from`, and `from`. */
+  /** What differs between two versions, sorted by path. Without `other`, between the version before `image`, and `image`. */
   diff: base
     .input(
       z.object({
-        from: imageVersion,
-        to: imageVersion.optional(),
+        image: imageVersion,
+        /** What it became. */
+        other: imageVersion.optional(),
         /** Only these files, and what is in these folders. */
         paths: z.array(imagePath).max(1000).default([]),
         /** Whether to compare the lines of text files. */

@@ -39,18 +39,21 @@ export function historyCalls({
       return steps;
     },
 
-    diff: async (caller, { from, to, paths, contents }) => {
+    diff: async (caller, { image, other, paths, contents }) => {
       const climbing = paths.find((path) => path.split('/').includes('..'));
       if (climbing !== undefined)
         throw new UserError('INVALID', `${climbing} has ".." in it.`, 'Name the path without it.');
       const [older, newer] =
-        to === undefined
-          ? [await findVersionBefore(images, from, caller.user), await findVersion(images, from, caller.user)]
-          : [await findVersion(images, from, caller.user), await findVersion(images, to, caller.user)];
+        other === undefined
+          ? [
+              await findVersionBefore(images, image, caller.user),
+              await findVersion(images, image, caller.user),
+            ]
+          : [await findVersion(images, image, caller.user), await findVersion(images, other, caller.user)];
       const comparing = history.diff(older, newer, { paths, contents });
       return (async function* () {
         const changes = yield* comparing;
-        const [a, b] = [older, newer].map((image) => ({ image: fullName(image), digest: image.digest }));
+        const [a, b] = [older, newer].map((one) => ({ image: fullName(one), digest: one.digest }));
         if (!a || !b) throw new Error('two versions were compared');
         yield { type: 'result' as const, value: { from: a, to: b, changes } };
       })();

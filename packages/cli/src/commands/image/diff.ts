@@ -27,8 +27,8 @@ export function command(): Command {
       const { client } = connect();
       const result = await follow(
         client.image.diff({
-          ...{ from: image, paths, contents: patch || options.stat === true },
-          ...(second !== undefined && !isPath && { to: second }),
+          ...{ image, paths, contents: patch || options.stat === true },
+          ...(second !== undefined && !isPath && { other: second }),
         }),
       );
       if (options.json) return printJson(result);
