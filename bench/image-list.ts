@@ -1,7 +1,7 @@
 /**
  * `walt image show` with 1 000 images of ten layers each, nine of them shared, on a real server: only its rows are written by
- * this bench instead of by a thousand commits. The claim: 200 ms at most, from the command's start to its end. A bare
- * `node -e 0` beside it tells how slow the machine is. usage: image-list.ts [--runs N] [--json]
+ * this bench instead of by a thousand commits. The claim: 200 ms at most, from the command's start to its end, on a machine
+ * where a bare `node -e 0` takes 50: four times as long as that, whatever the machine. usage: image-list.ts [--runs N] [--json]
  */
 import { createHash } from 'node:crypto';
 import { attempt, openDatabase } from '../packages/server/src/platform/index.ts';
@@ -12,8 +12,8 @@ import { summarize } from './statistics.ts';
 
 const IMAGES = 1000;
 const LAYERS = 10;
-/** Milliseconds. */
-const LIMIT = 200;
+/** 200 ms / 50 ms. */
+const LIMIT = 4;
 
 const { runs, json } = benchOptions(20);
 const user = 'root';
@@ -45,15 +45,10 @@ for (let round = 0; round <= runs; round += 1) {
 }
 
 const measures = subjects.map(({ what, times }) => ({ what, unit: 'ms', ...summarize(times) }));
-const claim = `walt image show, ${IMAGES} images of ${LAYERS} layers, median in ms`;
-conclude(
-  {
-    bench: 'image-list',
-    measures,
-    bounds: [{ claim, value: measures[0]?.median ?? Number.NaN, limit: LIMIT }],
-  },
-  json,
-);
+const [show, bare] = [measures[0], measures.at(-1)];
+const claim = 'walt image show / node -e 0, medians (200 ms where a bare start takes 50)';
+const value = (show?.median ?? Number.NaN) / (bare?.median ?? Number.NaN);
+conclude({ bench: 'image-list', measures, bounds: [{ claim, value, limit: LIMIT }] }, json);
 
 /** Writes what a thousand commits on one image of nine layers would have left in the database. */
 async function fill(): Promise<void> {
