@@ -17,6 +17,7 @@ import {
 } from './catalogue-rows.ts';
 import { claimLayers, type LayerRecord, type LayerSize, noteLayers, readLayers } from './layer-rows.ts';
 import { findNeedless } from './needless.ts';
+import { pointer, setPointer } from './pointers.ts';
 import type { DigestRecord, ImageRecord } from './types.ts';
 
 export type SessionRow = Selectable<ShellSessionTable>;
@@ -24,9 +25,12 @@ export type SessionRow = Selectable<ShellSessionTable>;
 /** Names and the digests that they point to. Each method is one transaction. */
 export class Catalogue {
   readonly #database: Database;
+  readonly #moved: () => void;
 
-  constructor(database: Database) {
+  /** `moved` is called after each move of a name: what it left may be no longer needed. */
+  constructor(database: Database, moved: () => void = () => {}) {
     this.#database = database;
+    this.#moved = moved;
   }
 
   async list(owner?: string): Promise<ImageRecord[]> {
@@ -84,33 +88,24 @@ export class Catalogue {
   ): Promise<void> {
     await this.#database.transaction().execute(async (t) => {
       const now = seconds();
-      const { owner, name } = image;
       await t
         .insertInto('image_digest')
         .values(fromRecord(to))
         .onConflict((c) => c.doNothing())
         .execute();
-      const current = await t
-        .selectFrom('image')
-        .select('digest')
-        .where('owner', '=', owner)
-        .where('name', '=', name)
-        .executeTakeFirst();
-      checkExpected(image, current?.digest, expected);
-      await t
-        .insertInto('image')
-        .values({ owner, name, digest: to.digest, changed: now })
-        .onConflict((c) => c.columns(['owner', 'name']).doUpdateSet({ digest: to.digest, changed: now }))
-        .execute();
+      const current = await pointer(t, image);
+      checkExpected(image, current, expected);
+      await setPointer(t, image, to.digest, now);
       const added = await claimLayers(t, to.layers, move, now);
-      if (current?.digest !== to.digest) {
+      if (current !== to.digest) {
         await t
           .insertInto('image_history')
-          .values(history(image, to.digest, current?.digest ?? null, move, now, added))
+          .values(history(image, to.digest, current ?? null, move, now, added))
           .execute();
       }
       if (session !== undefined) await t.deleteFrom('shell_session').where('id', '=', session).execute();
     });
+    this.#moved();
   }
 
   /**
@@ -120,24 +115,14 @@ export class Catalogue {
   async back(image: ImageName, to: DigestRecord, current: string | null, move: Move): Promise<void> {
     await this.#database.transaction().execute(async (t) => {
       const now = seconds();
-      const { owner, name } = image;
-      const row = await t
-        .selectFrom('image')
-        .select('digest')
-        .where('owner', '=', owner)
-        .where('name', '=', name)
-        .executeTakeFirst();
-      if ((row?.digest ?? null) !== current) throw movedMeanwhile(image);
-      await t
-        .insertInto('image')
-        .values({ owner, name, digest: to.digest, changed: now })
-        .onConflict((c) => c.columns(['owner', 'name']).doUpdateSet({ digest: to.digest, changed: now }))
-        .execute();
+      if (((await pointer(t, image)) ?? null) !== current) throw movedMeanwhile(image);
+      await setPointer(t, image, to.digest, now);
       await t
         .insertInto('image_history')
         .values(history(image, to.digest, current, move, now))
         .execute();
     });
+    this.#moved();
   }
 
   /** Replaces what is known of an image, by whatever names it goes. */
@@ -164,16 +149,9 @@ export class Catalogue {
     const { owner, name } = image;
     await this.#database.transaction().execute(async (t) => {
       const now = seconds();
-      const named = (wanted: string) =>
-        t
-          .selectFrom('image')
-          .select('digest')
-          .where('owner', '=', owner)
-          .where('name', '=', wanted)
-          .executeTakeFirst();
-      const current = await named(name);
-      if (!current) throw gone(image);
-      if (await named(newName)) throw taken({ owner, name: newName });
+      const current = await pointer(t, image);
+      if (current === undefined) throw gone(image);
+      if (await pointer(t, { owner, name: newName })) throw taken({ owner, name: newName });
       await t
         .updateTable('image')
         .set({ name: newName, changed: now })
@@ -203,7 +181,7 @@ export class Catalogue {
       const move: Move = { user, action: 'rename', detail: `${name} → ${newName}` };
       await t
         .insertInto('image_history')
-        .values(history({ owner, name: newName }, current.digest, current.digest, move, now))
+        .values(history({ owner, name: newName }, current, current, move, now))
         .execute();
     });
   }
@@ -251,6 +229,7 @@ export class Catalogue {
         .values(history(image, null, current.digest, { user, action: 'remove' }, seconds()))
         .execute();
     });
+    this.#moved();
   }
 
   async sessions(): Promise<SessionRow[]> {

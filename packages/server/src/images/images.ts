@@ -63,7 +63,7 @@ export class Images {
     const { config, paths, database, log, prepareBoot } = deps;
     this.#deps = deps;
     this.#host = host;
-    const catalogue = new Catalogue(database);
+    const catalogue = new Catalogue(database, () => this.#tidy());
     const api = new PodmanApi(paths, store);
     const containers = new Containers(api);
     const volumes = new Volumes(paths.volumes);
@@ -143,7 +143,6 @@ export class Images {
   /** Drops the name; what it pointed to goes with `collect`. Throws UserError CONFLICT while it is in use. */
   async remove(user: string, image: ImageRecord): Promise<void> {
     await this.#catalogue.remove(image, user);
-    this.#tidy();
   }
 
   /**
@@ -232,11 +231,13 @@ export class Images {
     await this.#api.close();
   }
 
-  /** Collects in the background: nobody waits for it. */
-  #tidy(first: () => Promise<void> = async () => {}): void {
+  /** Collects in the background if there is something to collect; at the start anyway, `then` the rest. Nobody waits for it. */
+  #tidy(then?: () => Promise<void>): void {
     this.#tidying = this.#tidying
-      .then(() => this.collect())
-      .then(first)
+      .then(async () => {
+        if (then || (await this.history.needless()).removed.length > 0) await this.collect();
+        await then?.();
+      })
       .catch((error: unknown) =>
         this.#deps.log.warn('cannot remove unneeded images', { reason: String(error) }),
       );
