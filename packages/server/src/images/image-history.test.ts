@@ -4,7 +4,7 @@ import { chmod, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { ImageChange } from '@walt/contract';
-import { run } from '../platform/index.ts';
+import { openDatabase, run } from '../platform/index.ts';
 import {
   addTiny,
   closePlatform,
@@ -281,6 +281,22 @@ test('what history keeps stays, older versions go, and a dry run tells before', 
   assert.ok(removal.size > 200_000, String(removal.size));
   await result(images.history.prune(0));
   assert.deepEqual([await stored(fourth), await stored(tiny)], [false, true]);
+});
+
+test('after each change, what is no longer kept goes by itself', async () => {
+  await copy('aged');
+  const second = await change('aged', 'echo >/tmp/x');
+  const third = await change('aged', 'echo >/tmp/y');
+  await platform.database.updateTable('image_history').set({ at: 1 }).execute();
+  await change('aged', 'echo >/tmp/z');
+  // Its end waits for what it does in the background.
+  await closePlatform(platform);
+  const database = await openDatabase(platform.paths.database);
+  const rows = await database.selectFrom('image_digest').select('digest').execute();
+  await database.destroy();
+  const left = new Set(rows.map(({ digest }) => digest));
+  assert.deepEqual([left.has(second.digest), left.has(third.digest)], [false, true]);
+  platform = await openPlatform(platform.folder, { retention });
 });
 
 test('a version whose name moves meanwhile stays while it is compared', async () => {
