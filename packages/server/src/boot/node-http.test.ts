@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { volumesOf } from './bootstrap.ts';
 import type { NodeDirectory } from './directory.ts';
 import { exampleTarget } from './example-target.ts';
 import { NodeHttp } from './node-http.ts';
@@ -91,6 +92,24 @@ describe('boot files', () => {
   for (const path of missing) {
     test(`${path} is none`, async () => assert.equal((await ask(path)).status, 404));
   }
+});
+
+test('what a node has read is told with its token, and the next boot reads it ahead', async () => {
+  const report = (token: string) =>
+    ask('/node/reads', { method: 'POST', headers: { 'x-walt-token': token }, body: '0 8 8\n2 16 16\n' });
+  const own = async () => {
+    const body = Buffer.from(await (await ask('/node/initramfs')).arrayBuffer());
+    return gunzipSync(body.subarray(body.indexOf(modules) + modules.length)).toString('latin1');
+  };
+  await mkdir(join(folder, 'volumes'));
+  const volumes = volumesOf(exampleTarget);
+  for (const volume of volumes) await writeFile(join(folder, 'volumes', volume), Buffer.alloc(65_536));
+  assert.equal((await report('guessed')).status, 403);
+  assert.match(await own(), /\nlearn=1\n/);
+  assert.equal((await report(exampleTarget.token)).status, 200);
+  const archive = await own();
+  assert.doesNotMatch(archive, /\nlearn=1\n/);
+  assert.ok(archive.includes(`${volumes[0]} 4 4\n${volumes[2]} 8 8\n`));
 });
 
 test('a machine whose hardware address cannot be told must wait', async () => {
