@@ -2,10 +2,10 @@
  * What nodes read of each volume while they boot. It is much the same at each boot: the first node that boots a volume reports
  * it, and the next ones read it ahead, in few large reads instead of many small ones that each wait for the server.
  */
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { fileExists, hasErrno, type Paths, readIfPresent, writeFileAtomic } from '../platform/index.ts';
+import { fileExists, namesIn, type Paths, readIfPresent, writeFileAtomic } from '../platform/index.ts';
 
 /** Part of a volume, in KiB. */
 export type Range = [start: number, length: number];
@@ -57,7 +57,7 @@ export class Reads {
 
   /** Forgets volumes that are no more. */
   async sweep(): Promise<void> {
-    for (const name of await entries(this.#paths.reads)) {
+    for (const name of await namesIn(this.#paths.reads)) {
       const volume = name.replace(/\.json$/, '');
       if (!(await fileExists(join(this.#paths.volumes, volume)))) await rm(join(this.#paths.reads, name));
     }
@@ -106,13 +106,4 @@ export function mergeReads(reads: readonly Range[], size: number): Range[] {
     }
   }
   return merged;
-}
-
-async function entries(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return [];
-    throw error;
-  }
 }

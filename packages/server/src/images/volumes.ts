@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileExists, hasErrno, makeErofs, publishFile } from '../platform/index.ts';
+import { fileExists, hasErrno, makeErofs, namesIn, publishFile } from '../platform/index.ts';
 import type { StoredLayer } from './store.ts';
 
 const TEMPORARY = '.tmp';
@@ -62,25 +62,16 @@ export class Volumes {
   /** Removes the volumes of all layers but these; files that are no layer's volume stay. */
   async keepOnly(diffIds: ReadonlySet<string>): Promise<void> {
     const wanted = new Set([...diffIds].map(volumeName));
-    for (const name of await this.#entries()) {
+    for (const name of await namesIn(this.#folder)) {
       if (/^sha256-[0-9a-f]{64}\.erofs$/.test(name) && !wanted.has(name)) await rm(join(this.#folder, name));
     }
   }
 
   /** Removes the parts of volumes that a killed server left. Call it before the first `ensure`. */
   async removeParts(): Promise<void> {
-    for (const name of await this.#entries()) {
+    for (const name of await namesIn(this.#folder)) {
       if (/^sha256-[0-9a-f]{64}\.erofs\..*\.tmp$/.test(name))
         await rm(join(this.#folder, name), { force: true });
-    }
-  }
-
-  async #entries(): Promise<string[]> {
-    try {
-      return await readdir(this.#folder);
-    } catch (error) {
-      if (hasErrno(error, 'ENOENT')) return [];
-      throw error;
     }
   }
 }

@@ -13,7 +13,15 @@ export { type Database, openDatabase } from './database.ts';
 export { makeErofs } from './erofs.ts';
 export { ExternalError, hasErrno, isExternalError, isUserError, UserError } from './errors.ts';
 export { attempt, type ExecOptions, type ExecResult, run } from './exec.ts';
-export { fileExists, joinInside, publishFile, readIfPresent, syncFolder, writeFileAtomic } from './files.ts';
+export {
+  fileExists,
+  joinInside,
+  namesIn,
+  publishFile,
+  readIfPresent,
+  syncFolder,
+  writeFileAtomic,
+} from './files.ts';
 export { hostNamespace, hostNetwork, namespaceFile } from './host.ts';
 export { createLog, type Log } from './log.ts';
 export { nearNames } from './near-names.ts';
