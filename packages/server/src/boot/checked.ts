@@ -18,6 +18,7 @@ export const bootTarget = z.object({
   digest,
   layers: z.array(digest).readonly(),
   bootPlan: z.enum(['volumes', 'nfs-root']).nullable(),
+  model: word,
   modelClass: z.enum(['virtual', 'pc']),
   generation: z.int().nonnegative(),
   token: word,

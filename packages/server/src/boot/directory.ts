@@ -33,6 +33,8 @@ export interface BootTarget {
   /** `sha256:HEX` of each layer, bottom first. */
   layers: readonly string[];
   bootPlan: BootPlan;
+  /** As users see it: `pc-x86-64`. */
+  model: string;
   modelClass: ModelClass;
   generation: number;
   token: string;

@@ -4,12 +4,13 @@ import { Bridge } from './bridge.ts';
 import { Dnsmasq } from './dnsmasq.ts';
 import type { HostEntry, Lease } from './dnsmasq-config.ts';
 import { NfsServer } from './nfs.ts';
-import type { PersistExport } from './nfs-config.ts';
+import type { PersistExport, TreeExport } from './nfs-config.ts';
+import { openPortmapper } from './portmapper.ts';
 import { lowestFree, parseSubnet, type Subnet } from './subnet.ts';
 
 export type { HostEntry, Lease } from './dnsmasq-config.ts';
 export { ensureNamespace, removeNamespace } from './namespace.ts';
-export type { PersistExport } from './nfs-config.ts';
+export type { PersistExport, Tree, TreeExport } from './nfs-config.ts';
 
 const BRIDGE = 'walt0';
 
@@ -41,6 +42,8 @@ export class Network {
   ): Promise<Network> {
     const subnet = parseSubnet(config.network.subnet);
     const bridge = await Bridge.open(BRIDGE, subnet);
+    // Ganesha asks it when it starts.
+    await openPortmapper(subnet.server);
     const [dnsmasq, nfs] = await Promise.all([
       Dnsmasq.open({ subnet, bridge: BRIDGE, paths, programs }),
       NfsServer.open({ subnet, paths, programs }),
@@ -53,9 +56,14 @@ export class Network {
     return this.#dnsmasq.setHosts(hosts);
   }
 
-  /** Replaces all /persist exports; resolves when nodes can mount them. */
-  setExports(exports: readonly PersistExport[]): Promise<void> {
-    return this.#nfs.setExports(exports);
+  /** Hardware address of the server on walt-net. */
+  mac(): Promise<string> {
+    return this.#bridge.mac();
+  }
+
+  /** Replaces all exports of single nodes; resolves when they can mount them. */
+  setExports(exports: readonly PersistExport[], trees: readonly TreeExport[] = []): Promise<void> {
+    return this.#nfs.setExports(exports, trees);
   }
 
   leases(): Promise<Lease[]> {

@@ -35,6 +35,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
       digest,
       layers: image.layers,
       bootPlan: image.bootPlan,
+      model: node.model,
       modelClass: node.type === 'virtual' ? 'virtual' : 'pc',
       generation: node.generation,
       token: node.token,
