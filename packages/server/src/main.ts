@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import packageFile from '../../../package.json' with { type: 'json' };
 import { Identity, SshAuthority } from './access/index.ts';
 import { listen, type Services } from './api/index.ts';
-import { ensurePlatformVolume, NodeHttp, prepareBootFiles, sweepBootFiles } from './boot/index.ts';
+import { ensurePlatformVolume, NodeHttp, prepareBootFiles, sweepBootFiles, Trees } from './boot/index.ts';
 import { Images } from './images/index.ts';
 import { Network } from './network/index.ts';
 import { createDirectory, createNodes, findAccelerator } from './nodes/index.ts';
@@ -42,12 +42,15 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     prepareBoot: (image) => prepareBootFiles(image, paths),
     log: createLog('images'),
   });
+  const address = { server: network.server, mac: await network.mac() };
+  const trees = new Trees({ paths, address, layers: () => images.layers() });
   const nodes = await createNodes({
     database,
     network,
     programs,
     paths,
     ssh,
+    trees,
     images,
     accelerator,
     log: createLog('nodes'),
@@ -56,6 +59,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   const nodeHttp = new NodeHttp(
     createDirectory({ ...nodes, ssh, network, platformVolume, log: createLog('boot') }),
     paths,
+    address,
   );
   await nodeHttp.listen(network.server, 80);
   await nodes.reconciler.reconcile();

@@ -17,6 +17,7 @@ export const bootTarget = z.object({
   server: ipv4,
   digest,
   layers: z.array(digest).readonly(),
+  size: z.number(),
   bootPlan: z.enum(['volumes', 'nfs-root']).nullable(),
   model: word,
   modelClass: z.enum(['virtual', 'pc']),

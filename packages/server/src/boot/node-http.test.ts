@@ -39,7 +39,11 @@ before(async () => {
   const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
   const record = { layout: 1, architecture, kernel: '6.1', bootPlan: 'volumes', models: [] };
   await writeFile(join(image, 'boot.json'), JSON.stringify(record));
-  http = new NodeHttp(directory, { bootFiles: join(folder, 'boot'), cache: folder });
+  http = new NodeHttp(
+    directory,
+    { bootFiles: join(folder, 'boot'), cache: folder },
+    { server: '10.73.0.1', mac: '02:00:00:00:00:01' },
+  );
   address = `127.0.0.1:${await http.listen('127.0.0.1', 0)}`;
 });
 after(async () => {

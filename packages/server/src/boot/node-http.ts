@@ -1,21 +1,27 @@
 /** What nodes get over HTTP. Who asks is told by the source address: a node has nothing else to prove itself with. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { createLog, type Paths } from '../platform/index.ts';
-import { imageBootFolder, openDownload, readBootRecord } from './boot-files.ts';
+import { createLog, joinInside, type Paths } from '../platform/index.ts';
+import { type Download, imageBootFolder, openDownload, readBootRecord } from './boot-files.ts';
 import { chooseScript } from './boot-script.ts';
 import { bootstrapDocument } from './bootstrap.ts';
 import type { NodeDirectory } from './directory.ts';
 import { identityTar } from './identity.ts';
+import { renderTemplate } from './image-spec.ts';
 import { InitArchives } from './init-archives.ts';
 import { neighbour } from './neighbours.ts';
+import { type ServerAddress, templateValues } from './trees.ts';
+import { servedFolder } from './walt-image.ts';
 
 const log = createLog('boot');
 
 /** `/boot/files/HEX/NAME`. */
 const BOOT_FILE = /^\/boot\/files\/([0-9a-f]{64})\/(?:(vmlinuz)|initramfs-(virtual|pc))$/;
+
+/** `/boot/PATH`: what an image has in `/boot/MODEL`, for images that bring their own boot scripts. */
+const IMAGE_FILE = /^\/boot\/(.+)$/;
 
 /** Longest report of a failed boot that is read, in bytes. */
 const MAX_REPORT = 2000;
@@ -28,11 +34,16 @@ interface Question {
 }
 
 export class NodeHttp {
-  readonly #deps: { directory: NodeDirectory; paths: Pick<Paths, 'bootFiles'>; archives: InitArchives };
+  readonly #deps: {
+    directory: NodeDirectory;
+    paths: Pick<Paths, 'bootFiles'>;
+    archives: InitArchives;
+    address: ServerAddress;
+  };
   readonly #server: Server;
 
-  constructor(directory: NodeDirectory, paths: Pick<Paths, 'bootFiles' | 'cache'>) {
-    this.#deps = { directory, paths, archives: new InitArchives(paths) };
+  constructor(directory: NodeDirectory, paths: Pick<Paths, 'bootFiles' | 'cache'>, address: ServerAddress) {
+    this.#deps = { directory, paths, address, archives: new InitArchives(paths) };
     this.#server = createServer((request, response) => {
       this.#answer(request, response).catch((error) => {
         log.error('request failed', { url: request.url, error: String(error) });
@@ -71,6 +82,8 @@ export class NodeHttp {
     if (route === 'POST /node/trouble') return this.#trouble(question);
     const file = request.method === 'POST' ? null : BOOT_FILE.exec(url.pathname);
     if (file) return this.#file(question, file[1], file[3]);
+    const served = request.method === 'POST' ? null : IMAGE_FILE.exec(url.pathname);
+    if (served) return this.#imageFile(question, served[1]);
     sendText(response, 404, 'no such page');
   }
 
@@ -94,6 +107,30 @@ export class NodeHttp {
             join(folder, `modules-${modelClass}`),
             await this.#deps.archives.get(record.architecture),
           ));
+    await this.#send(request, response, download);
+  }
+
+  async #imageFile({ ip, request, response }: Question, path = ''): Promise<void> {
+    const { directory, paths, address } = this.#deps;
+    const target = await directory.currentBoot(ip);
+    const record = target && (await readBootRecord(paths, target.digest));
+    if (!target || !record?.walt) return sendText(response, 404, 'no such file');
+    const name = decode(path);
+    if (name === undefined) return sendText(response, 400, 'bad request');
+    const template = record.walt.templates.find(({ served }) => served.includes(`${target.model}/${name}`));
+    if (template) {
+      const values = templateValues(target.digest, target.size, address);
+      return sendText(response, 200, renderTemplate(template.content, values));
+    }
+    const folder = servedFolder(imageBootFolder(paths, target.digest), target.model);
+    await this.#send(request, response, await openDownload(joinInside(folder, name)));
+  }
+
+  async #send(
+    request: IncomingMessage,
+    response: ServerResponse,
+    download: Download | undefined,
+  ): Promise<void> {
     if (!download) return sendText(response, 404, 'no such file');
     response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': download.size });
     if (request.method === 'HEAD') {
@@ -147,6 +184,16 @@ export class NodeHttp {
     const target = await this.#deps.directory.currentBoot(ip);
     log.warn('node could not boot', { node: target?.name, ip, report: report.slice(0, MAX_REPORT) });
     sendText(response, 200, 'noted');
+  }
+}
+
+/** A path of a URL, normalized; undefined for one that leads outside or is no text. */
+function decode(path: string): string | undefined {
+  try {
+    const name = posix.normalize(decodeURIComponent(path));
+    return /^(?:\/|\.\.(?:\/|$))|\0/.test(name) ? undefined : name;
+  } catch {
+    return undefined;
   }
 }
 

@@ -34,6 +34,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
       server: deps.network.server,
       digest,
       layers: image.layers,
+      size: image.size,
       bootPlan: image.bootPlan,
       model: node.model,
       modelClass: node.type === 'virtual' ? 'virtual' : 'pc',
