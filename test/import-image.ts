@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { prepareBootFiles } from '../packages/server/src/boot/index.ts';
 import { Images } from '../packages/server/src/images/index.ts';
 import { createLog, openDatabase } from '../packages/server/src/platform/index.ts';
@@ -13,6 +14,7 @@ export async function importImage(
   tar: string,
   changes: readonly string[],
 ): Promise<void> {
+  await mkdir(paths.state, { recursive: true, mode: 0o711 });
   const database = await openDatabase(paths.database);
   const images = await Images.open({
     ...{ config, paths, database, log: createLog('images') },

@@ -1,5 +1,6 @@
 /** Images made for WalT boot unchanged: by their own boot script, kernel and initrd, with their tree as root by NFS. */
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import type { Image, Node } from '@walt/contract';
 import { defaultTar } from './default-tar.ts';
@@ -10,13 +11,13 @@ import { makeWaltTar } from './walt-image.ts';
 let platform: Platform;
 
 before(async () => {
-  platform = await Platform.start();
+  platform = await Platform.start({ start: false });
   const tar = await makeWaltTar(await defaultTar('amd64', platform.config.cache), platform.folder);
-  assert.equal((await platform.server('stop')).status, 0);
   await importImage(platform, 'published', tar, [
     'LABEL walt.node.models=pc-x86-64,rpi-3-b',
     'LABEL walt.server.minversion=8.2',
   ]);
+  await rm(tar);
   await platform.up();
   await platform.root.ok('node', 'create', 'pub', '--image', 'published');
   await platform.booted('pub');
@@ -36,12 +37,13 @@ test('its boot plan and the models that it has boot scripts for can be seen', as
 
 test('its own boot script booted it, with its tree by NFSv3, and all that nodes have', async () => {
   const { root } = platform;
-  const read = (command: string) => root.on('pub', command);
-  assert.match(await read('cat /proc/cmdline'), /root=\/dev\/nfs .* init=\/bin\/walt-init .* from=pc-x86-64/);
-  assert.match(await read('cat /proc/mounts'), /^walt \/ overlay rw,/m);
-  assert.equal(await read('cat /etc/hostname /proc/1/comm'), 'pub\nsystemd\n');
   const hex = (await image())?.digest.slice('sha256:'.length);
-  assert.equal(await read('cat /etc/platform'), `server=10.73.0.1 image=${hex} rest=100%\n`);
+  const files = '/etc/hostname /proc/1/comm /etc/platform /proc/cmdline /proc/mounts';
+  const [name, init, platformFile, command, ...mounts] = (await root.on('pub', `cat ${files}`)).split('\n');
+  assert.deepEqual([name, init], ['pub', 'systemd']);
+  assert.equal(platformFile, `server=10.73.0.1 image=${hex} rest=100%`);
+  assert.match(command ?? '', /root=\/dev\/nfs .* init=\/bin\/walt-init .* from=pc-x86-64/);
+  assert.match(mounts.join('\n'), /^walt \/ overlay rw,/m);
   const [node] = await root.json<Node[]>('node', 'show');
   assert.equal(node?.bootPlan, 'nfs-root');
 });

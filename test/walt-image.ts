@@ -1,5 +1,5 @@
 /** An image as WalT's documentation describes them, of Debian's packages: kernel, initrd and boot scripts of its own. */
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../packages/server/src/platform/index.ts';
 
@@ -17,6 +17,9 @@ const FILES: Record<string, string> = {
     ]
   }\n`,
   'etc/platform': 'server=%(server_ip)s image=%(walt_image_id)s rest=100%%\n',
+  // Of Debian's system, what this test asks for: systemd and the SSH server.
+  'etc/systemd/system/default.target': '[Unit]\nDefaultDependencies=no\nRequires=ssh.service\n',
+  'etc/systemd/system/ssh.service.d/early.conf': '[Unit]\nDefaultDependencies=no\n',
   'boot/pc-x86-64/start.ipxe': '#!ipxe\nset node_model pc-x86-64\nchain start-generic.ipxe\n',
   'boot/pc-x86-64/start-generic.ipxe': `#!ipxe
 set nfs_root \${next-server}:/var/lib/walt/nodes/\${mac:hexhyp}/fs,ro,vers=3,nolock,nocto,acregmin=157680000,acregmax=157680000
@@ -34,8 +37,11 @@ export async function makeWaltTar(defaultTar: string, folder: string): Promise<s
   const packages = join(folder, 'packages');
   await mkdir(root);
   await mkdir(packages);
+  // What takes long to read and no boot needs.
+  const unneeded = ['./usr/share/perl', './usr/lib/x86_64-linux-gnu/perl*', './usr/share/zoneinfo'];
+  const without = unneeded.map((path) => `--exclude=${path}`);
   await Promise.all([
-    run(['tar', '-xf', defaultTar, '-C', root]),
+    run(['tar', '-xf', defaultTar, ...without, '-C', root]),
     run(['apt-get', '-o', 'APT::Sandbox::User=root', 'download', ...PACKAGES], { cwd: packages }),
   ]);
   for (const name of await readdir(packages)) {
@@ -52,6 +58,8 @@ export async function makeWaltTar(defaultTar: string, folder: string): Promise<s
   const [release = ''] = await readdir(join(root, 'usr/lib/modules'));
   await run(['ln', '-s', `../vmlinuz-${release}`, join(boot, 'vmlinuz')]);
   await run(['chroot', root, 'mkinitramfs', '-o', '/boot/pc-x86-64/initrd', release]);
+  // What the machine's devices need is in the initrd now.
+  await rm(join(root, 'usr/lib/modules', release, 'kernel', 'drivers'), { recursive: true });
   const tar = `${root}.tar`;
   await run(['tar', '--numeric-owner', '-C', root, '-cf', tar, '.']);
   return tar;

@@ -95,6 +95,42 @@ test('a node learns its layers and its identity', async () => {
   assert.ok(tar.includes('etc/walt/ssh/host_key'));
 });
 
+describe('files of an image that brings its own boot script', () => {
+  const image = () => join(folder, 'boot', 'd'.repeat(64));
+  before(async () => {
+    const served = join(image(), 'walt', 'pc-x86-64');
+    await mkdir(join(served, 'dtbs'), { recursive: true });
+    await writeFile(join(served, 'start.ipxe'), 'not rendered');
+    await writeFile(join(served, 'dtbs', 'two words'), 'tree');
+    await writeFile(join(image(), 'walt', 'secret'), 'of another model');
+    const template = {
+      path: 'boot/pc-x86-64/start.ipxe',
+      mode: 0o644,
+      content: 'chain tftp://%(server_ip)s',
+    };
+    const templates = [{ ...template, served: ['pc-x86-64/start.ipxe'] }];
+    const walt = { bin: 'bin', scripts: { 'pc-x86-64': 'start.ipxe' }, templates, folders: [] };
+    const record = JSON.parse(await readFile(join(image(), 'boot.json'), 'utf8'));
+    await writeFile(join(image(), 'boot.json'), JSON.stringify({ ...record, bootPlan: 'nfs-root', walt }));
+  });
+
+  test('are those of the node’s model, with templates filled in', async () => {
+    assert.equal(await (await ask('/boot/start.ipxe')).text(), 'chain tftp://10.73.0.1');
+    assert.equal(await (await ask('/boot/dtbs/two%20words')).text(), 'tree');
+  });
+
+  for (const path of ['/boot/none', '/boot/dtbs', '/boot/%2e%2e%2fsecret', '/boot/x%2f..%2f..%2fsecret']) {
+    test(`${path} is no such file`, async () => {
+      const answer = await ask(path);
+      assert.ok([400, 404].includes(answer.status), String(answer.status));
+    });
+  }
+  test('a name that is no text is refused', async () => {
+    assert.equal((await ask('/boot/%ff')).status, 400);
+    assert.equal((await ask('/boot/a%00')).status, 400);
+  });
+});
+
 test('a machine whose hardware address cannot be told must wait', async () => {
   assert.match(await (await ask('/boot/ipxe?mac=52:54:00:00:00:07')).text(), /came from nowhere/);
 });

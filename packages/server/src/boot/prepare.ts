@@ -217,7 +217,7 @@ async function packModules(
 
 /** A server of an older layout may have left a folder there. */
 async function replaceFolder(temporary: string, folder: string): Promise<void> {
-  for (const name of await readdir(temporary)) {
+  for (const name of await readdir(temporary, { recursive: true })) {
     await using file = await open(join(temporary, name), 'r');
     await file.sync();
   }

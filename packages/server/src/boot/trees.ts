@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileExists, type Paths, projectFile, UserError } from '../platform/index.ts';
+import { fileExists, type Paths, projectFile, syncFolder, UserError } from '../platform/index.ts';
 import { type BootRecord, imageBootFolder, readBootRecord } from './boot-files.ts';
 import { readBusybox } from './busybox.ts';
 import { renderTemplate } from './image-spec.ts';
@@ -152,10 +152,11 @@ async function writeLayer(folder: string, image: WaltImage, files: readonly Laye
     }
     for (const { path, mode, content } of files) {
       await mkdir(dirname(join(root, path)), { recursive: true });
-      await writeFile(join(root, path), content);
+      await writeFile(join(root, path), content, { flush: true });
       await chmod(join(root, path), mode);
     }
     await rename(temporary, folder);
+    await syncFolder(dirname(folder));
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
