@@ -99,6 +99,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     nodes.agents.close();
     nodes.machines.close();
     await nodeHttp.close();
+    network.close();
     await images.close();
     programs.close();
     await database.destroy();

@@ -5,7 +5,7 @@ import { Dnsmasq } from './dnsmasq.ts';
 import type { HostEntry, Lease } from './dnsmasq-config.ts';
 import { NfsServer } from './nfs.ts';
 import type { PersistExport, TreeExport } from './nfs-config.ts';
-import { openPortmapper } from './portmapper.ts';
+import { openPortmapper, type Portmapper } from './portmapper.ts';
 import { lowestFree, parseSubnet, type Subnet } from './subnet.ts';
 
 export type { HostEntry, Lease } from './dnsmasq-config.ts';
@@ -24,14 +24,20 @@ export class Network {
   readonly #bridge: Bridge;
   readonly #dnsmasq: Dnsmasq;
   readonly #nfs: NfsServer;
+  readonly #portmapper: Portmapper;
 
-  private constructor(subnet: Subnet, bridge: Bridge, dnsmasq: Dnsmasq, nfs: NfsServer) {
+  private constructor(
+    subnet: Subnet,
+    bridge: Bridge,
+    parts: { dnsmasq: Dnsmasq; nfs: NfsServer; portmapper: Portmapper },
+  ) {
     this.server = subnet.server;
     this.prefix = subnet.prefix;
     this.#subnet = subnet;
     this.#bridge = bridge;
-    this.#dnsmasq = dnsmasq;
-    this.#nfs = nfs;
+    this.#dnsmasq = parts.dnsmasq;
+    this.#nfs = parts.nfs;
+    this.#portmapper = parts.portmapper;
   }
 
   /** Brings walt-net up in the namespace that we are in; adopts what runs. Hosts and exports are those of last time. */
@@ -43,12 +49,12 @@ export class Network {
     const subnet = parseSubnet(config.network.subnet);
     const bridge = await Bridge.open(BRIDGE, subnet);
     // Ganesha asks it when it starts.
-    await openPortmapper(subnet.server);
+    const portmapper = await openPortmapper(subnet.server);
     const [dnsmasq, nfs] = await Promise.all([
       Dnsmasq.open({ subnet, bridge: BRIDGE, paths, programs }),
       NfsServer.open({ subnet, paths, programs }),
     ]);
-    return new Network(subnet, bridge, dnsmasq, nfs);
+    return new Network(subnet, bridge, { dnsmasq, nfs, portmapper });
   }
 
   /** Replaces all permanent DHCP addresses and DNS names (NAME and NAME.walt); resolves when they hold. */
@@ -64,6 +70,11 @@ export class Network {
   /** Replaces all exports of single nodes; resolves when they can mount them. */
   setExports(exports: readonly PersistExport[], trees: readonly TreeExport[] = []): Promise<void> {
     return this.#nfs.setExports(exports, trees);
+  }
+
+  /** Programs go on; what is answered in this process is not. */
+  close(): void {
+    this.#portmapper.close();
   }
 
   leases(): Promise<Lease[]> {

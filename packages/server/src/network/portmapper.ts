@@ -5,6 +5,7 @@
  */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 
 export const NFS_PORT = 2049;
@@ -26,9 +27,14 @@ const CALL = 0;
 const RPC_VERSION = 2;
 const ACCEPT = { success: 0, progUnavailable: 1, progMismatch: 2, procUnavailable: 3 };
 
-/** Listens on every address of the namespace that we are in, as long as the process lives. Throws when somebody else does. */
-export async function openPortmapper(server: string): Promise<void> {
-  const udp = createSocket({ type: 'udp6', ipv6Only: false });
+export interface Portmapper {
+  close(): void;
+}
+
+/** Listens on every address of the namespace that we are in. Throws when somebody else does. Keeps no process alive. */
+export async function openPortmapper(server: string): Promise<Portmapper> {
+  // Ganesha registers by IPv6 where there is such a thing.
+  const udp = createSocket(existsSync('/proc/sys/net/ipv6') ? 'udp6' : 'udp4');
   udp.on('message', (message, from) => {
     const answer = answerCall(message, server);
     if (answer) udp.send(answer, from.port, from.address);
@@ -41,6 +47,12 @@ export async function openPortmapper(server: string): Promise<void> {
   udp.on('error', () => {}); // of an answer that nobody takes
   udp.unref();
   tcp.unref();
+  return {
+    close() {
+      udp.close();
+      tcp.close();
+    },
+  };
 }
 
 /** Over TCP, messages have their length in front. */
