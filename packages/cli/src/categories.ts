@@ -40,7 +40,7 @@ export const categories: Readonly<Record<string, Category>> = {
   image: {
     summary: 'the operating systems that nodes boot: change, copy, remove them',
     commands: {
-      show: { summary: 'list images', load: () => import('./commands/image/show.ts') },
+      show: { summary: 'list images, or tell all about one', load: () => import('./commands/image/show.ts') },
       shell: { summary: 'change an image in a shell', load: () => import('./commands/image/shell.ts') },
       run: { summary: 'run a command in an image', load: () => import('./commands/image/run.ts') },
       cp: { summary: 'copy files to or from an image', load: () => import('./commands/image/cp.ts') },
@@ -54,6 +54,17 @@ export const categories: Readonly<Record<string, Category>> = {
       },
       rename: { summary: 'rename an image', load: () => import('./commands/image/rename.ts') },
       remove: { summary: 'remove an image', load: () => import('./commands/image/remove.ts') },
+      log: { summary: "list an image's versions", load: () => import('./commands/image/log.ts') },
+      diff: {
+        summary: 'tell what differs between two versions',
+        load: () => import('./commands/image/diff.ts'),
+      },
+      undo: { summary: 'go back to the version before', load: () => import('./commands/image/undo.ts') },
+      tag: { summary: 'give an older version a name', load: () => import('./commands/image/tag.ts') },
+      prune: {
+        summary: 'remove versions that are not kept',
+        load: () => import('./commands/image/prune.ts'),
+      },
       search: {
         summary: 'find images of other users and registries',
         load: () => import('./commands/image/search.ts'),

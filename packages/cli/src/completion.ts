@@ -68,6 +68,7 @@ function kindOf(name: string, category: string): ArgumentKind {
     case 'host':
       return 'node';
     case 'image':
+    case 'other-image':
       return category === 'node' ? 'bootable-image' : 'image';
     case 'link':
       return 'image-link';

@@ -5,11 +5,15 @@ import { conjugate, nameList } from './human.ts';
 import { print, remark } from './output.ts';
 import { askYes, canAsk } from './prompt.ts';
 
-/** Asks whether to reboot them; without a terminal tells how. */
-export async function offerReboot(client: Client, nodes: readonly string[]): Promise<void> {
+/** Asks whether to reboot them; without a terminal tells how. `what` they run, in words. */
+export async function offerReboot(
+  client: Client,
+  nodes: readonly string[],
+  what = 'the older version',
+): Promise<void> {
   if (nodes.length === 0) return;
   const set = nodes.join(',');
-  const older = `${nameList(nodes)} still ${conjugate(nodes, 'runs', 'run')} the older version`;
+  const older = `${nameList(nodes)} still ${conjugate(nodes, 'runs', 'run')} ${what}`;
   if (!canAsk()) {
     remark(`${older}: \`walt node reboot ${set}\` brings the new one.`);
     return;

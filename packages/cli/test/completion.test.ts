@@ -58,6 +58,17 @@ const cases: [words: string[], candidates: string[]][] = [
   [['image', 'shell', 'debian:'], ['debian:v2']],
   [['image', 'shell', 'bob/'], ['bob/secret']],
   [
+    ['image', 'log', 'd'],
+    ['debian', 'debian:v2'],
+  ],
+  [['image', 'diff', 'debian', 'b'], ['bob/secret']],
+  [
+    ['image', 'undo', 'debian'],
+    ['debian', 'debian:v2'],
+  ],
+  [['image', 'tag', 'bob'], ['bob/secret']],
+  [['image', 'prune', '--d'], ['--dry-run']],
+  [
     ['advanced', 'update-default-images', '--arch', 'arm'],
     ['arm64', 'armhf'],
   ],

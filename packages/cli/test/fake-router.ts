@@ -112,9 +112,49 @@ export function makeRouter(world: FakeWorld) {
     image: {
       list: image.list.handler(({ input }) => world.images.filter((one) => input.all || one.owner === USER)),
       get: image.get.handler(({ input }) => find(input.image)),
-      duplicate: image.duplicate.handler(({ input }) => ({ ...find(input.image), name: input.newName })),
+      duplicate: image.duplicate.handler(({ input }) => ({
+        ...find(input.image.split('@')[0] ?? ''),
+        name: input.newName,
+      })),
       rename: image.rename.handler(({ input }) => ({ ...find(input.image), name: input.newName })),
       remove: image.remove.handler(({ input }) => ({ removed: find(input.image).name })),
+      details: image.details.handler(({ input }) => ({
+        ...{
+          disk: 500_000_000,
+          shared: 400_000_000,
+          versions: 2,
+          outdated: find(input.image).nodes.slice(1),
+        },
+        stack: [
+          {
+            ...{ digest: fakeDigest, size: 1_000_000, volume: null, shared: false },
+            made: { action: 'cp', user: USER, at: 1_790_000_000, detail: '/etc/\u001b[31mx' },
+          },
+          { digest: fakeDigest, size: null, volume: 1, made: null, shared: true },
+        ],
+      })),
+      log: image.log.handler(({ input }) => {
+        find(input.image);
+        return world.steps;
+      }),
+      diff: image.diff.handler(async function* ({ input }) {
+        yield { type: 'progress' as const, step: 'Comparing' };
+        const side = { image: find(input.image.split('@')[0] ?? '').fullName, digest: fakeDigest };
+        yield { type: 'result' as const, value: { from: side, to: side, changes: world.changes } };
+      }),
+      undo: image.undo.handler(({ input }) => {
+        const { fullName, nodes } = find(input.image);
+        const undone = { action: 'shell', user: USER, at: 1_790_000_000, detail: '' };
+        return { image: fullName, digest: fakeDigest, previous: fakeDigest, undone, nodes };
+      }),
+      prune: image.prune.handler(async function* ({ input }) {
+        const version = { digest: fakeDigest, image: `${USER}/debian`, left: 1_790_000_000, size: 5_000_000 };
+        const removed = input.dryRun ? [version, { ...version, image: null, left: null }] : [version];
+        yield {
+          type: 'result' as const,
+          value: { removed, size: 5_000_000, keepVersions: 10, keepDays: 7 },
+        };
+      }),
       search: image.search.handler(async function* () {
         yield { type: 'result' as const, value: { found: world.found, failed: world.failed } };
       }),

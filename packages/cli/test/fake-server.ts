@@ -12,6 +12,8 @@ import { RPCHandler } from '@orpc/server/node';
 import {
   type FoundImage,
   type Image,
+  type ImageChange,
+  type ImageStep,
   imageFiles,
   type Node,
   type Registry,
@@ -28,6 +30,8 @@ export class FakeWorld {
   readonly folder: string;
   nodes: Node[] = [];
   images: Image[] = [];
+  steps: ImageStep[] = [];
+  changes: ImageChange[] = [];
   registries: Registry[] = [];
   found: FoundImage[] = [];
   failed: { registry: string; reason: string; hint: string }[] = [];

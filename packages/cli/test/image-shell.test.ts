@@ -138,16 +138,20 @@ describe('on a terminal', () => {
   });
 
   test('a lost connection leaves a usable terminal and tells how to go on', async () => {
-    using pty = checkout.terminal(['image', 'shell', 'debian']);
-    const { tty } = await pty.identity();
-    await pty.expect(/image# /);
+    // A shell around it keeps the terminal when the client has gone.
+    using shell = checkout.shellTerminal();
+    shell.type(`${checkout.walt} image shell debian; echo status=$?\r`);
+    await shell.expect(/image# /);
     server.breakStreams();
-    await pty.expect(
+    await shell.expect(
       /the session waits, with all its changes\.\s+→ `walt image shell debian` goes on with it\./,
     );
-    assert.ok(pty.output.includes('\x1b[?1049l'));
-    assert.match(execFileSync('stty', ['-F', tty, '-a'], { encoding: 'utf8' }).toString(), / icanon/);
-    assert.equal(await pty.exited, 1);
+    assert.equal((await shell.expect(/status=(\d+)/))[1], '1');
+    assert.ok(shell.output.includes('\x1b[?1049l'));
+    shell.type('stty -a | grep -o ".icanon"\r');
+    await shell.expect(/ icanon/);
+    shell.type('exit\r');
+    await shell.exited;
   });
 
   test('SIGTERM restores the terminal; the session waits', async () => {

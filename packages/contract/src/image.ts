@@ -2,7 +2,8 @@ import { oc } from '@orpc/contract';
 import { z } from 'zod';
 import { crossContract } from './cross.ts';
 import { errors } from './errors.ts';
-import { architecture, digest, imageName, imageReference, nodeName } from './names.ts';
+import { imageHistoryCalls } from './image-history.ts';
+import { architecture, digest, imageName, imageReference, imageVersion, nodeName } from './names.ts';
 import { withProgress } from './progress.ts';
 import { imageRegistryCalls } from './registry.ts';
 
@@ -60,10 +61,12 @@ export const imageContract = {
   /** The caller's images; with `all`, everybody's. Sorted by owner and name. */
   list: base.input(z.object({ all: z.boolean().default(false) })).output(z.array(image)),
   get: base.input(z.object({ image: imageReference })).output(image),
-  duplicate: base.input(z.object({ image: imageReference, newName: imageName, yes })).output(image),
+  /** Points a name in the caller's set to an image, or to an older version of one. */
+  duplicate: base.input(z.object({ image: imageVersion, newName: imageName, yes })).output(image),
   rename: base.input(z.object({ image: imageReference, newName: imageName })).output(image),
   remove: base.input(z.object({ image: imageReference, yes })).output(z.object({ removed: z.string() })),
   ...imageRegistryCalls,
+  ...imageHistoryCalls,
   /** Makes the platform's default image for one architecture, from Debian packages, if it is missing or `renew`. */
   makeDefault: base
     .input(z.object({ architecture: architecture.optional(), renew: z.boolean().default(false) }))

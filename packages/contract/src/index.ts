@@ -11,6 +11,7 @@ import { registryContract } from './registry.ts';
 export * from './cross.ts';
 export * from './errors.ts';
 export * from './image.ts';
+export * from './image-history.ts';
 export * from './image-link.ts';
 export * from './names.ts';
 export * from './node.ts';

@@ -25,6 +25,17 @@ export const imageReference = z
     },
   );
 
+/** An image as it is, or an older version: `name`, `owner/name@{2}` (two steps back), `name@sha256:…` (7 digits or more). */
+export const imageVersion = z
+  .string()
+  .max(300)
+  .regex(
+    /^(?:[A-Za-z_][A-Za-z0-9._-]{0,31}\/)?[a-z0-9][a-z0-9._-]{0,62}(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,62})?(?:@\{[0-9]{1,5}\}|@sha256:[0-9a-f]{7,64})?$/,
+    {
+      error: 'must look like "name", "owner/name", "name@{2}" or "name@sha256:…"',
+    },
+  );
+
 /** Owner of the images that belong to nobody: a node that boots one of them is free. */
 export const PLATFORM_OWNER = 'waltplatform';
 

@@ -3,7 +3,14 @@ import { mkdir } from 'node:fs/promises';
 import packageFile from '../../../package.json' with { type: 'json' };
 import { Identity, SshAuthority } from './access/index.ts';
 import { listen, type Services } from './api/index.ts';
-import { ensurePlatformVolume, NodeHttp, prepareBootFiles, sweepBootFiles, Trees } from './boot/index.ts';
+import {
+  ensurePlatformVolume,
+  NodeHttp,
+  prepareBootFiles,
+  Reads,
+  sweepBootFiles,
+  Trees,
+} from './boot/index.ts';
 import { Images } from './images/index.ts';
 import { Network } from './network/index.ts';
 import { createDirectory, createNodes, findAccelerator } from './nodes/index.ts';
@@ -34,7 +41,8 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     SshAuthority.open(paths),
     findAccelerator(paths, log),
   ]);
-  await sweepBootFiles(paths);
+  const reads = new Reads(paths);
+  await Promise.all([sweepBootFiles(paths), reads.sweep()]);
   const images = await Images.open({
     config,
     paths,
@@ -58,8 +66,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
 
   const nodeHttp = new NodeHttp(
     createDirectory({ ...nodes, ssh, network, platformVolume, log: createLog('boot') }),
-    paths,
-    address,
+    { paths, reads, address },
   );
   await nodeHttp.listen(network.server, 80);
   await nodes.reconciler.reconcile();

@@ -1,16 +1,18 @@
-import type { Image, imageContract, imageRegistryCalls, ShellSession } from '@walt/contract';
+import type {
+  Image,
+  imageContract,
+  imageHistoryCalls,
+  imageRegistryCalls,
+  ShellSession,
+} from '@walt/contract';
 import type { Caller } from '../access/index.ts';
 import { UserError } from '../platform/index.ts';
+import { findVersion, parseImageReference } from './image-version.ts';
 import type { CallsOf, ImageRecord, ImageTarget, Services, SessionRecord } from './services.ts';
 
 type Deps = Pick<Services, 'images' | 'nodes'>;
 
-/** `name` is the caller's own image, `owner/name` anybody's. */
-export function parseImageReference(reference: string, user: string): ImageTarget {
-  const slash = reference.indexOf('/');
-  if (slash < 0) return { owner: user, name: reference };
-  return { owner: reference.slice(0, slash), name: reference.slice(slash + 1) };
-}
+export { parseImageReference };
 
 /** Throws FORBIDDEN unless `caller` may change what `owner` owns. Everybody may see and duplicate every image. */
 export function requireImageOwner(caller: Caller, image: ImageTarget, deed: string): void {
@@ -23,11 +25,14 @@ export function requireImageOwner(caller: Caller, image: ImageTarget, deed: stri
   );
 }
 
-/** The contract's image calls but those of `registry-calls.ts` and `cross-calls.ts`, with the rules of who may do what. */
+/** The contract's image calls but those of `registry-calls.ts`, `history-calls.ts` and `cross-calls.ts`, with the rules of who may do what. */
 export function imageCalls({
   images,
   nodes,
-}: Deps): Omit<CallsOf<typeof imageContract>, keyof typeof imageRegistryCalls | 'cross'> {
+}: Deps): Omit<
+  CallsOf<typeof imageContract>,
+  keyof typeof imageRegistryCalls | keyof typeof imageHistoryCalls | 'cross'
+> {
   const find = async (caller: Caller, reference: string) => {
     const { owner, name } = parseImageReference(reference, caller.user);
     return await images.get(owner, name);
@@ -53,7 +58,7 @@ export function imageCalls({
     get: async (caller, input) => await presentOne(await find(caller, input.image)),
 
     duplicate: async (caller, { image, newName, yes }) => {
-      const source = await find(caller, image);
+      const source = await findVersion(images, image, caller.user);
       const target = { owner: caller.user, name: newName };
       if (!yes) await confirmReplacement(images, target);
       return await presentOne(await images.duplicate(caller.user, source, target, yes));
@@ -159,8 +164,7 @@ export function requireSessionUser(caller: Caller, session: SessionRecord): void
 
 /** Throws CONFIRM when the target exists. */
 export async function confirmReplacement(images: Services['images'], target: ImageTarget): Promise<void> {
-  const own = await images.list(target.owner);
-  if (!own.some((image) => image.name === target.name)) return;
+  if (!(await images.find(target.owner, target.name))) return;
   throw new UserError(
     'CONFIRM',
     `You have an image ${target.name} already; it would be replaced.`,

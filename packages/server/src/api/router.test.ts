@@ -102,6 +102,91 @@ describe('images', () => {
   });
 });
 
+describe('versions of images', () => {
+  const digest = `sha256:${'0'.repeat(64)}`;
+  beforeEach(() => {
+    api.images.add('alice', 'exp');
+  });
+
+  test('are named in diff and duplicate by number and digest', async () => {
+    const bob = await api.client('bob');
+    for (const image of ['alice/exp@{1}', `alice/exp@${digest}`, `alice/exp@${digest.slice(0, 14)}`]) {
+      assert.equal((await bob.image.duplicate({ image, newName: 'old', yes: true })).digest, digest);
+    }
+    await assert.rejects(
+      bob.image.duplicate({ image: 'alice/exp@{2}', newName: 'x' }),
+      failure('NOT_FOUND', /version/),
+    );
+    const compare = async (input: Parameters<typeof bob.image.diff>[0]) => {
+      const events = [];
+      for await (const event of await bob.image.diff(input)) events.push(event);
+      const last = events.at(-1);
+      assert.ok(last?.type === 'result');
+      return last.value;
+    };
+    const { from, to, changes } = await compare({ image: 'alice/exp', paths: ['/etc'], contents: true });
+    assert.deepEqual(from, { image: 'alice/exp', digest });
+    assert.notEqual(to.digest, digest);
+    assert.deepEqual(changes[0]?.lines, { added: 1, removed: 1 });
+    assert.deepEqual(api.images.history.compared, ['/etc']);
+    assert.equal((await compare({ image: 'alice/exp', other: 'alice/exp@{1}' })).to.digest, digest);
+  });
+
+  test('bad names and paths are refused', async () => {
+    const alice = await api.client('alice');
+    const bad = [
+      'exp@',
+      'exp@{}',
+      'exp@{-1}',
+      'exp@{1}x',
+      'exp@sha256:12',
+      'exp@{1}@{1}',
+      '../exp',
+      'a b',
+      '$(id)',
+    ];
+    for (const image of [...bad, `exp@sha256:${'A'.repeat(64)}`]) {
+      await assert.rejects(alice.image.diff({ image }), failure('INVALID', /must look like/));
+    }
+    for (const path of ['etc', '', '/a\0b', `/${'x'.repeat(5000)}`]) {
+      await assert.rejects(alice.image.diff({ image: 'exp', paths: [path] }), { code: 'INVALID' }, path);
+    }
+    await assert.rejects(
+      alice.image.diff({ image: 'exp', paths: ['/etc/../..'] }),
+      failure('INVALID', /"\.\."/),
+    );
+    await assert.rejects(alice.image.log({ image: 'nosuch' }), failure('NOT_FOUND', /nosuch/));
+    await assert.rejects(alice.image.undo({ image: 'nosuch' }), failure('NOT_FOUND', /nosuch/));
+  });
+
+  test('are seen by everybody, and undone by their owner and root only', async () => {
+    const bob = await api.client('bob');
+    api.nodes.booting = new Map([['alice/exp', ['vnode1']]]);
+    assert.deepEqual(
+      (await bob.image.log({ image: 'alice/exp' })).map(({ version }) => version),
+      [0, 1],
+    );
+    await assert.rejects(bob.image.undo({ image: 'alice/exp' }), failure('FORBIDDEN', /belongs to alice/));
+    const undone = await (await api.client('root')).image.undo({ image: 'alice/exp' });
+    assert.deepEqual([undone.digest, undone.nodes, undone.undone.action], [digest, ['vnode1'], 'shell']);
+    const details = await bob.image.details({ image: 'alice/exp' });
+    assert.deepEqual([details.disk, details.shared, details.versions], [22, 11, 1]);
+    assert.deepEqual(details.outdated, ['vnode1']);
+  });
+
+  test('that are not kept are removed, or named', async () => {
+    const alice = await api.client('alice');
+    for (const dryRun of [true, false]) {
+      const events = [];
+      for await (const event of await alice.image.prune({ dryRun })) events.push(event);
+      assert.equal(events.length, dryRun ? 1 : 2);
+      const last = events.at(-1);
+      assert.ok(last?.type === 'result');
+      assert.deepEqual([last.value.size, last.value.keepVersions, last.value.keepDays], [3, 10, 7]);
+    }
+  });
+});
+
 describe('SSH certificates', () => {
   test('are given for own and free nodes', async () => {
     api.nodes.add('vnode1', { owner: 'alice' });

@@ -2,6 +2,7 @@ import { implement } from '@orpc/server';
 import { contract } from '@walt/contract';
 import type { Caller } from '../access/index.ts';
 import { crossCalls } from './cross-calls.ts';
+import { historyCalls } from './history-calls.ts';
 import { imageCalls } from './image-calls.ts';
 import { requireNodeAccess } from './node-access.ts';
 import { imagesElsewhere, registryCalls } from './registry-calls.ts';
@@ -21,7 +22,7 @@ interface HandlerOptions<Input> {
 /** Implements each call of the contract with the service that answers it. Only `auth` may be called by a stranger. */
 export function createRouter(services: Services) {
   const { identity, nodes, ssh } = services;
-  const images = { ...imageCalls(services), ...imagesElsewhere(services) };
+  const images = { ...imageCalls(services), ...imagesElsewhere(services), ...historyCalls(services) };
   const registries = registryCalls(services);
   const cross = crossCalls(services);
   const open = implement(contract).$context<CallContext>();
@@ -58,6 +59,11 @@ export function createRouter(services: Services) {
       duplicate: known.image.duplicate.handler(call(images.duplicate)),
       rename: known.image.rename.handler(call(images.rename)),
       remove: known.image.remove.handler(call(images.remove)),
+      details: known.image.details.handler(call(images.details)),
+      log: known.image.log.handler(call(images.log)),
+      diff: known.image.diff.handler(call(images.diff)),
+      undo: known.image.undo.handler(call(images.undo)),
+      prune: known.image.prune.handler(call(images.prune)),
       search: known.image.search.handler(call(images.search)),
       clone: known.image.clone.handler(call(images.clone)),
       publish: known.image.publish.handler(call(images.publish)),

@@ -15,6 +15,8 @@ import type {
   Architecture,
   Device,
   FoundImage,
+  ImageChange,
+  ImageStep,
   Node,
   nodeContract,
   Progress,
@@ -26,13 +28,16 @@ import type { Caller, Identity, SshAuthority } from '../access/index.ts';
 import type {
   BuildClient,
   BuildRequest,
+  Collected,
   CommandRun,
   ImageRecord,
+  LayerRecord,
   SessionRecord,
   Terminal,
   TerminalSize,
+  VersionChoice,
 } from '../images/index.ts';
-import type { Log } from '../platform/index.ts';
+import type { Log, Retention } from '../platform/index.ts';
 
 export type { BuildClient, CommandRun, ImageRecord, SessionRecord, Terminal, TerminalSize };
 
@@ -82,6 +87,7 @@ export interface ImageService {
   list(owner?: string): Promise<ImageRecord[]>;
   /** Throws NOT_FOUND, with near names in the hint. */
   get(owner: string, name: string): Promise<ImageRecord>;
+  find(owner: string, name: string): Promise<ImageRecord | undefined>;
   /** Points `target` to the same digest. Throws CONFLICT when that name exists and `replace` is false. */
   duplicate(user: string, image: ImageRecord, target: ImageTarget, replace: boolean): Promise<ImageRecord>;
   /** Nodes and sessions follow. Throws CONFLICT when the new name exists. */
@@ -100,9 +106,35 @@ export interface ImageService {
   writeFiles(user: string, image: ImageRecord, path: string, tar: Readable): Promise<ImageRecord>;
   /** Starts a command in the image; nothing of it stays unless it is saved. Throws UNAVAILABLE when it cannot be run here. */
   run(user: string, image: ImageRecord, command: readonly string[]): Promise<CommandRun>;
+  readonly history: HistoryService;
   readonly shells: ShellService;
   readonly cross: CrossService;
   readonly registries: RegistryService;
+}
+
+/** Versions of images. All but `log` throw NOT_FOUND for a version that never was or is no longer kept. */
+export interface HistoryService {
+  /** Newest first; empty when that name never was. */
+  log(image: ImageTarget): Promise<ImageStep[]>;
+  version(image: ImageTarget, choice: VersionChoice): Promise<ImageRecord>;
+  /** The version before this one. */
+  before(image: ImageRecord): Promise<ImageRecord>;
+  diff(
+    from: ImageRecord,
+    to: ImageRecord,
+    options: { paths: readonly string[]; contents: boolean },
+  ): AsyncGenerator<Progress, ImageChange[]>;
+  /** Throws CONFLICT when the name moves meanwhile. */
+  undo(
+    user: string,
+    image: ImageTarget,
+  ): Promise<{ image: ImageRecord; previous: string | null; undone: ImageStep }>;
+  /** What `prune` would remove now. */
+  needless(): Promise<Collected>;
+  prune(): AsyncGenerator<Progress, Collected>;
+  /** Top first. */
+  layers(image: ImageRecord): Promise<(LayerRecord & { shared: boolean })[]>;
+  readonly retention: Retention;
 }
 
 /** Registries of server.conf. `user` is the one who calls: it is his login that counts. */

@@ -3,10 +3,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { type Duplex, duplexPair, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import type { Progress, Registry, RegistryLink } from '@walt/contract';
+import type { ImageStep, Progress, Registry, RegistryLink } from '@walt/contract';
 import { UserError } from '../platform/index.ts';
 import type {
   CrossService,
+  HistoryService,
   ImageRecord,
   ImageService,
   ImageTarget,
@@ -73,6 +74,7 @@ export class MemoryNodes implements NodeService {
 
 export class MemoryImages implements ImageService {
   readonly records: ImageRecord[] = [];
+  readonly history = new MemoryHistory(this);
   readonly shells = new MemoryShells(this);
   readonly registries = new MemoryRegistries(this);
   readonly cross = new MemoryBuilds();
@@ -102,8 +104,12 @@ export class MemoryImages implements ImageService {
   list = async (owner?: string) =>
     this.records.filter((image) => owner === undefined || image.owner === owner);
 
+  async find(owner: string, name: string): Promise<ImageRecord | undefined> {
+    return this.records.find((image) => image.owner === owner && image.name === name);
+  }
+
   async get(owner: string, name: string): Promise<ImageRecord> {
-    const found = this.records.find((image) => image.owner === owner && image.name === name);
+    const found = await this.find(owner, name);
     if (!found)
       throw new UserError('NOT_FOUND', `There is no image ${owner}/${name}.`, 'See walt image show --all.');
     return found;
@@ -145,6 +151,78 @@ export class MemoryImages implements ImageService {
     this.written.set(`${image.owner}/${image.name}${path}`, await buffer(tar));
     return image;
   }
+}
+
+/** Each image has one older version, which undo goes back to. */
+class MemoryHistory implements HistoryService {
+  readonly retention = { versions: 10, days: 7 };
+  readonly #images: MemoryImages;
+  /** Paths that were asked for. */
+  compared: readonly string[] = [];
+
+  constructor(images: MemoryImages) {
+    this.#images = images;
+  }
+
+  log = async ({ owner, name }: ImageTarget): Promise<ImageStep[]> => {
+    const record = await this.#images.find(owner, name);
+    if (!record) return [];
+    const step = { at: 1, user: owner, action: 'shell', detail: '', added: 1, kept: true };
+    return [
+      { ...step, version: 0, digest: record.digest },
+      { ...step, version: 1, digest: older(record).digest },
+    ];
+  };
+
+  version: HistoryService['version'] = async ({ owner, name }, choice) => {
+    const record = await this.#images.get(owner, name);
+    const versions = [record, older(record)];
+    const found =
+      'back' in choice
+        ? versions[choice.back]
+        : versions.find(({ digest }) => digest.startsWith(choice.digest));
+    if (!found) throw new UserError('NOT_FOUND', 'There is no such version.', 'Look.');
+    return found;
+  };
+
+  before = async (image: ImageRecord) => this.version(image, { back: 1 });
+
+  diff: HistoryService['diff'] = (from, to, { paths, contents }) => {
+    this.compared = paths;
+    return (async function* () {
+      yield { type: 'progress', step: 'Comparing' };
+      const path = `/${from.digest.slice(7, 11)}-${to.digest.slice(7, 11)}`;
+      const lines = contents ? { added: 1, removed: 1 } : null;
+      return [{ kind: 'M', path, type: 'file', before: 1, after: 2, lines, patch: null }];
+    })();
+  };
+
+  undo: HistoryService['undo'] = async (_user, { owner, name }) => {
+    const record = await this.#images.get(owner, name);
+    const [undone] = await this.log(record);
+    if (!undone) throw new Error('no step');
+    return { image: older(record), previous: record.digest, undone };
+  };
+
+  needless = async () => ({
+    removed: [{ digest: `sha256:${'d'.repeat(64)}`, image: 'alice/exp', left: 1, size: 3 }],
+    size: 3,
+  });
+
+  prune: HistoryService['prune'] = async function* (this: MemoryHistory) {
+    yield { type: 'progress', step: 'Removing' };
+    return this.needless();
+  };
+
+  layers: HistoryService['layers'] = async ({ layers, owner }) =>
+    layers.map((_, index) => ({
+      ...{ diffId: `sha256:${String(index).repeat(64)}`, size: 10, volume: 1, shared: index > 0 },
+      made: index > 0 ? null : { action: 'shell', user: owner, at: 1, detail: '' },
+    }));
+}
+
+function older(record: ImageRecord): ImageRecord {
+  return { ...record, digest: `sha256:${'0'.repeat(64)}` };
 }
 
 class MemoryShells implements ShellService {

@@ -60,8 +60,11 @@ export interface Download {
   discard(): Promise<void>;
 }
 
-/** Opens one file of an image with `head` in front of it; undefined when there is no such file. */
-export async function openDownload(path: string, head?: Uint8Array): Promise<Download | undefined> {
+/** Opens one file of an image, to be sent between two others; undefined when there is no such file. */
+export async function openDownload(
+  path: string,
+  { head = NOTHING, tail = NOTHING }: { head?: Uint8Array; tail?: Uint8Array } = {},
+): Promise<Download | undefined> {
   let file: FileHandle;
   try {
     file = await open(path, 'r');
@@ -76,16 +79,19 @@ export async function openDownload(path: string, head?: Uint8Array): Promise<Dow
   }
   const { size } = stats;
   return {
-    size: size + (head?.length ?? 0),
+    size: head.length + size + tail.length,
     stream: () => {
-      const rest = file.createReadStream({ highWaterMark: 256 * 1024 });
-      return head ? Readable.from(concatenate(head, rest), { objectMode: false }) : rest;
+      const middle = file.createReadStream({ highWaterMark: 256 * 1024 });
+      return Readable.from(concatenate(head, middle, tail), { objectMode: false });
     },
     discard: () => file.close(),
   };
 }
 
-async function* concatenate(head: Uint8Array, rest: AsyncIterable<Uint8Array>) {
+const NOTHING = new Uint8Array();
+
+async function* concatenate(head: Uint8Array, middle: AsyncIterable<Uint8Array>, tail: Uint8Array) {
   yield head;
-  yield* rest;
+  yield* middle;
+  yield tail;
 }

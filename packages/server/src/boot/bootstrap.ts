@@ -8,26 +8,36 @@ function volumeOf(layer: string): string {
   return `${layer.replace(':', '-')}.erofs`;
 }
 
+/** File names of a node's volumes, top first, as overlay wants them. */
+export function volumesOf(
+  { platformVolume, layers }: BootTarget,
+  { loan }: Pick<BootRecord, 'loan'> = {},
+): string[] {
+  return [platformVolume, ...(loan?.volumes ?? []), ...layers.toReversed().map(volumeOf)];
+}
+
 /**
- * What a node's init asks for first: `key=value` lines. `layer` comes once per volume, top first, as overlay wants
- * them; `time` is Unix time in seconds, for machines whose clock is wrong or missing. `start` and `init` name programs of the
- * new root, for images that lack them.
+ * What a node's init reads first: `key=value` lines. `layer` comes once per volume; `time` is Unix time in seconds, for machines
+ * whose clock is wrong or missing. `start` and `init` name programs of the new root, for images that lack them. `learn`: the
+ * server wants to know what is read.
  */
 export function bootstrapDocument(
   target: BootTarget,
   now: number,
-  { lends, loan }: Pick<BootRecord, 'lends' | 'loan'> = { lends: [] },
+  record: Pick<BootRecord, 'lends' | 'loan'> = { lends: [] },
+  learn = false,
 ): string {
-  const { name, server, persist, generation, token, layers, platformVolume } = checkTarget(target);
-  const volumes = [platformVolume, ...(loan?.volumes ?? []), ...layers.toReversed().map(volumeOf)];
+  const { name, server, persist, generation, token } = checkTarget(target);
+  const { lends } = record;
   const lines = [
     `name=${name}`,
     `time=${Math.floor(now)}`,
     `generation=${generation}`,
     `token=${token}`,
     `volumes=${server}:/volumes`,
-    ...volumes.map((volume) => `layer=${volume}`),
+    ...volumesOf(target, record).map((volume) => `layer=${volume}`),
     `persist=${server}:/persist/${persist}`,
+    ...(learn ? ['learn=1'] : []),
     ...(lends.includes('ssh') ? [`start=${LENT_START}`] : []),
     ...(lends.includes('init') ? [`init=${LENT_INIT}`] : []),
   ];

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { run } from '../platform/index.ts';
 import { exampleTarget } from './example-target.ts';
-import { identityFiles, identityTar } from './identity.ts';
+import { identityFiles, identityTree } from './identity.ts';
 
 const contentOf = (path: string, target = exampleTarget) =>
   identityFiles(target).find((file) => file.path === path)?.content;
@@ -22,43 +21,36 @@ test('a machine id stays the same at each boot and differs between nodes', () =>
   assert.notEqual(contentOf('etc/machine-id', { ...exampleTarget, nodeId: 8 }), id);
 });
 
-test('the archive holds folders that sshd trusts, and a host key that only root reads', async () => {
-  const listing = await run(['tar', '-t', '-v', '--numeric-owner', '-f', '-'], {
-    input: await identityTar(exampleTarget),
-  });
-  const entries = listing
-    .trim()
-    .split('\n')
-    .map((line) => line.split(/\s+/))
-    .map(([mode, owner, , , , path]) => [path, mode, owner]);
-  const folders = entries.filter(([, mode]) => mode?.startsWith('d'));
+test('the layer holds folders that sshd trusts, and a host key that only root reads', () => {
+  const entries = identityTree(exampleTarget);
+  const folders = entries.filter(({ type }) => type === 'folder');
   assert.deepEqual(
-    folders.filter(([, mode, owner]) => mode !== 'drwxr-xr-x' || owner !== '0/0'),
+    folders.filter((folder) => !('mode' in folder) || folder.mode !== 0o755),
     [],
   );
-  assert.ok(folders.some(([path]) => path === 'persist'));
+  assert.ok(folders.some(({ path }) => path === 'persist'));
   assert.deepEqual(
-    entries.filter(([, mode]) => mode === '-rw-------').map(([path]) => path),
+    entries.filter((one) => 'mode' in one && one.mode === 0o600).map(({ path }) => path),
     ['etc/walt/ssh/host_key'],
   );
-  assert.equal(entries[0]?.[0], 'etc');
+  assert.equal(entries[0]?.path, 'etc');
 });
 
-test('what an image is lent is in the archive: files, folders with their modes, links', async () => {
-  const input = await identityTar(exampleTarget, [
+test('what an image is lent is in the layer: files, folders with their modes, links', () => {
+  const entries = identityTree(exampleTarget, [
     { type: 'file', path: 'etc/shadow', mode: 0o600, content: 'root:*:1::::::\n' },
     { type: 'folder', path: 'tmp', mode: 0o1777 },
     { type: 'folder', path: 'srv/data', mode: 0o755 },
     { type: 'link', path: 'usr/bin/sh', target: '/usr/lib/walt/bin/busybox' },
   ]);
-  const listing = await run(['tar', '-t', '-v', '--numeric-owner', '-f', '-'], { input });
-  assert.match(listing, /^-rw------- 0\/0 .* etc\/shadow$/m);
-  assert.match(listing, /^drwxrwxrwt 0\/0 .* tmp\/?$/m);
-  assert.match(listing, /^drwxr-xr-x 0\/0 .* srv\/data\/?$/m);
-  assert.match(listing, /^l.* usr\/bin\/sh -> \/usr\/lib\/walt\/bin\/busybox$/m);
-  const folders = listing.split('\n').filter((line) => line.startsWith('d'));
-  assert.ok(
-    folders.findIndex((line) => / usr\/?$/.test(line)) <
-      folders.findIndex((line) => / usr\/bin\/?$/.test(line)),
-  );
+  const find = (path: string) => entries.find((entry) => entry.path === path);
+  const shadow = { type: 'file', path: 'etc/shadow', mode: 0o600, content: Buffer.from('root:*:1::::::\n') };
+  assert.deepEqual(find('etc/shadow'), shadow);
+  assert.deepEqual(find('tmp'), { type: 'folder', path: 'tmp', mode: 0o1777 });
+  assert.deepEqual(find('srv/data'), { type: 'folder', path: 'srv/data', mode: 0o755 });
+  const sh = { type: 'link', path: 'usr/bin/sh', target: '/usr/lib/walt/bin/busybox' };
+  assert.deepEqual(find('usr/bin/sh'), sh);
+  const paths = entries.map(({ path }) => path);
+  assert.ok(paths.indexOf('usr') < paths.indexOf('usr/bin'));
+  assert.ok(paths.indexOf('usr/bin') < paths.indexOf('usr/bin/sh'));
 });

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { buffer } from 'node:stream/consumers';
-import { type Pack, pack } from 'tar-stream';
 import type { LentFile } from './boot-files.ts';
 import { checkTarget } from './checked.ts';
+import type { CpioEntry } from './cpio.ts';
 import type { BootTarget } from './directory.ts';
 
 /** One file of the identity layer, as an absolute path without its leading slash. */
@@ -43,27 +42,20 @@ function machineId({ nodeId, mac }: BootTarget): string {
   return createHash('sha256').update(`walt machine-id ${nodeId} ${mac}`).digest('hex').slice(0, 32);
 }
 
-/** The identity layer as a tar archive (ustar), with what the image lacks; everything owned by root, folders 755 unless said. */
-export async function identityTar(target: BootTarget, lent: readonly LentFile[] = []): Promise<Buffer> {
-  const archive = pack();
+/** The identity layer as a tree, with what the image lacks; parents before children, folders 755 unless said. */
+export function identityTree(target: BootTarget, lent: readonly LentFile[] = []): CpioEntry[] {
   const files = identityFiles(target);
   const modes = new Map(lent.flatMap((one) => (one.type === 'folder' ? [[one.path, one.mode]] : [])));
   const folders = new Set([...foldersOf([...files, ...lent]), ...modes.keys()]);
-  for (const name of [...folders].sort()) {
-    archive.entry({ name, type: 'directory', mode: modes.get(name) ?? 0o755, mtime: EPOCH });
-  }
-  for (const { path, mode, content } of files) archive.entry({ name: path, mode, mtime: EPOCH }, content);
-  for (const one of lent) addLent(archive, one);
-  archive.finalize();
-  return await buffer(archive);
-}
-
-const EPOCH = new Date(0);
-
-function addLent(archive: Pack, one: LentFile): void {
-  if (one.type === 'file') archive.entry({ name: one.path, mode: one.mode, mtime: EPOCH }, one.content);
-  if (one.type === 'link')
-    archive.entry({ name: one.path, type: 'symlink', linkname: one.target, mtime: EPOCH });
+  const entry = (one: LentFile): CpioEntry =>
+    one.type === 'file' ? { ...one, content: Buffer.from(one.content) } : one;
+  return [
+    ...[...folders]
+      .sort()
+      .map((path): CpioEntry => ({ path, type: 'folder', mode: modes.get(path) ?? 0o755 })),
+    ...files.map((file) => entry({ type: 'file', ...file })),
+    ...lent.filter(({ type }) => type !== 'folder').map(entry),
+  ];
 }
 
 /** Parents before children: sshd's StrictModes looks at each folder's owner and mode. */

@@ -1,7 +1,7 @@
 /**
- * The first root of a node, in two archives that the kernel unpacks one after the other: `init` (busybox and our own
- * scripts: one per architecture, renewed with the server) and `modules` (of one image's kernel). So an upgrade of the
- * server reaches every image without opening any.
+ * The first root of a node, in three archives that the kernel unpacks one after the other: `init` (busybox and our own
+ * scripts: one per architecture, renewed with the server), `modules` (of one image's kernel), and what only this node
+ * must know. So an upgrade of the server reaches every image without opening any, and a booting node asks for nothing twice.
  */
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -9,6 +9,7 @@ import { gzip } from 'node:zlib';
 import { projectFile } from '../platform/index.ts';
 import { type CpioEntry, cpioArchive } from './cpio.ts';
 import type { ModelClass } from './directory.ts';
+import type { Range } from './reads.ts';
 
 /** Every kernel that distributions ship unpacks gzip. Its level 9 takes ten times as long and saves 1 %. */
 const compress = promisify(gzip);
@@ -25,6 +26,8 @@ const folders = [
   'rw',
   'volumes',
   'image',
+  'persist',
+  'trace',
 ];
 
 /** The archive with busybox, init and agent. */
@@ -44,6 +47,23 @@ export async function initArchive(busybox: Uint8Array): Promise<Buffer> {
       { path: 'bin/sh', type: 'link', target: 'busybox' },
       await script('init', 0o755),
       await script('walt-agent', 0o755),
+    ]),
+  );
+}
+
+/** The archive with a node's bootstrap document, what it reads ahead, and its identity layer as the folder `identity`. */
+export async function nodeArchive(
+  bootstrap: string,
+  reads: readonly [volume: string, ...Range][],
+  identity: readonly CpioEntry[],
+): Promise<Buffer> {
+  const readAhead = reads.map((read) => `${read.join(' ')}\n`).join('');
+  return await compress(
+    cpioArchive([
+      { path: 'bootstrap', type: 'file', mode: 0o600, content: Buffer.from(bootstrap) },
+      { path: 'reads', type: 'file', mode: 0o600, content: Buffer.from(readAhead) },
+      { path: 'identity', type: 'folder', mode: 0o755 },
+      ...identity.map((entry) => ({ ...entry, path: `identity/${entry.path}` })),
     ]),
   );
 }

@@ -9,6 +9,7 @@ import { gunzipSync } from 'node:zlib';
 import type { NodeDirectory } from './directory.ts';
 import { exampleTarget } from './example-target.ts';
 import { NodeHttp } from './node-http.ts';
+import { Reads } from './reads.ts';
 
 const kernel = Buffer.alloc(3_000_000, 'kernel');
 const modules = Buffer.from('modules');
@@ -39,11 +40,12 @@ before(async () => {
   const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
   const record = { layout: 1, architecture, kernel: '6.1', bootPlan: 'volumes', models: [] };
   await writeFile(join(image, 'boot.json'), JSON.stringify(record));
-  http = new NodeHttp(
-    directory,
-    { bootFiles: join(folder, 'boot'), cache: folder },
-    { server: '10.73.0.1', mac: '02:00:00:00:00:01' },
-  );
+  const paths = {
+    ...{ bootFiles: join(folder, 'boot'), cache: folder },
+    ...{ reads: join(folder, 'reads'), volumes: join(folder, 'volumes') },
+  };
+  const server = { server: '10.73.0.1', mac: '02:00:00:00:00:01' };
+  http = new NodeHttp(directory, { paths, reads: new Reads(paths), address: server });
   address = `127.0.0.1:${await http.listen('127.0.0.1', 0)}`;
 });
 after(async () => {
@@ -60,14 +62,17 @@ describe('boot files', () => {
     assert.ok(kernel.equals(Buffer.from(await answer.arrayBuffer())));
   });
 
-  test('an initramfs is the archive with init, then the modules of the image', async () => {
-    const answer = await ask(`/boot/files/${'d'.repeat(64)}/initramfs-virtual`);
+  test('an initramfs is the archive with init, the modules of the image, and what this node must know', async () => {
+    const answer = await ask('/node/initramfs');
     const body = Buffer.from(await answer.arrayBuffer());
     assert.equal(answer.headers.get('content-length'), String(body.length));
-    assert.ok(body.subarray(-modules.length).equals(modules));
-    const init = gunzipSync(body.subarray(0, -modules.length));
+    const [before, after] = [body.indexOf(modules), body.indexOf(modules) + modules.length];
+    const init = gunzipSync(body.subarray(0, before));
     const script = await readFile(new URL('../../../node/initramfs/init', import.meta.url));
     assert.ok(init.includes(script));
+    const own = gunzipSync(body.subarray(after)).toString('latin1');
+    assert.match(own, /\nlayer=platform-/);
+    assert.match(own, /identity\/etc\/walt\/ssh\/host_key/);
   });
 
   test('a question for the headers alone gets no more', async () => {
@@ -78,7 +83,7 @@ describe('boot files', () => {
 
   const missing = [
     `/boot/files/${'d'.repeat(64)}/boot.json`,
-    `/boot/files/${'d'.repeat(64)}/initramfs-pc`,
+    `/boot/files/${'d'.repeat(64)}/modules-virtual`,
     `/boot/files/${'e'.repeat(64)}/vmlinuz`,
     `/boot/files/${'d'.repeat(64)}/..%2fboot.json`,
     '/boot/files/../../etc/passwd',
@@ -89,10 +94,11 @@ describe('boot files', () => {
   }
 });
 
-test('a node learns its layers and its identity', async () => {
-  assert.match(await (await ask('/node/bootstrap')).text(), /^layer=platform-/m);
-  const tar = Buffer.from(await (await ask('/node/identity.tar')).arrayBuffer());
-  assert.ok(tar.includes('etc/walt/ssh/host_key'));
+test('a node with another initramfs gets what it must know apart', async () => {
+  const archive = Buffer.from(await (await ask('/node/archive')).arrayBuffer());
+  const own = gunzipSync(archive).toString('latin1');
+  assert.match(own, /\ntoken=/);
+  assert.match(own, /identity\/etc\/walt\/ssh\/host_key/);
 });
 
 describe('files of an image that brings its own boot script', () => {

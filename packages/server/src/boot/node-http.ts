@@ -6,25 +6,27 @@ import { pipeline } from 'node:stream/promises';
 import { createLog, joinInside, type Paths } from '../platform/index.ts';
 import { type Download, imageBootFolder, openDownload, readBootRecord } from './boot-files.ts';
 import { chooseScript } from './boot-script.ts';
-import { bootstrapDocument } from './bootstrap.ts';
+import { bootstrapDocument, volumesOf } from './bootstrap.ts';
 import type { NodeDirectory } from './directory.ts';
-import { identityTar } from './identity.ts';
+import { identityTree } from './identity.ts';
 import { renderTemplate } from './image-spec.ts';
 import { InitArchives } from './init-archives.ts';
+import { nodeArchive } from './initramfs.ts';
 import { neighbour } from './neighbours.ts';
+import { MAX_READS_REPORT, type Reads } from './reads.ts';
 import { type ServerAddress, templateValues } from './trees.ts';
 import { servedFolder } from './walt-image.ts';
 
 const log = createLog('boot');
 
 /** `/boot/files/HEX/NAME`. */
-const BOOT_FILE = /^\/boot\/files\/([0-9a-f]{64})\/(?:(vmlinuz)|initramfs-(virtual|pc))$/;
+const BOOT_FILE = /^\/boot\/files\/([0-9a-f]{64})\/(vmlinuz)$/;
 
 /** `/boot/PATH`: what an image has in `/boot/MODEL`, for images that bring their own boot scripts. */
 const IMAGE_FILE = /^\/boot\/(.+)$/;
 
 /** Longest report of a failed boot that is read, in bytes. */
-const MAX_REPORT = 2000;
+const MAX_TROUBLE = 2000;
 
 interface Question {
   ip: string;
@@ -38,12 +40,20 @@ export class NodeHttp {
     directory: NodeDirectory;
     paths: Pick<Paths, 'bootFiles'>;
     archives: InitArchives;
+    reads: Reads;
     address: ServerAddress;
   };
   readonly #server: Server;
 
-  constructor(directory: NodeDirectory, paths: Pick<Paths, 'bootFiles' | 'cache'>, address: ServerAddress) {
-    this.#deps = { directory, paths, address, archives: new InitArchives(paths) };
+  constructor(
+    directory: NodeDirectory,
+    {
+      paths,
+      reads,
+      address,
+    }: { paths: Pick<Paths, 'bootFiles' | 'cache'>; reads: Reads; address: ServerAddress },
+  ) {
+    this.#deps = { directory, paths, archives: new InitArchives(paths), reads, address };
     this.#server = createServer((request, response) => {
       this.#answer(request, response).catch((error) => {
         log.error('request failed', { url: request.url, error: String(error) });
@@ -76,12 +86,13 @@ export class NodeHttp {
     const question = { ip, url, request, response };
     const route = `${request.method === 'HEAD' ? 'GET' : request.method} ${url.pathname}`;
     if (route === 'GET /boot/ipxe') return this.#script(question);
-    if (route === 'GET /node/bootstrap') return this.#bootstrap(question);
-    if (route === 'GET /node/identity.tar') return this.#identity(question);
+    if (route === 'GET /node/initramfs') return this.#initramfs(question);
+    if (route === 'GET /node/archive') return this.#archive(question);
     if (route === 'GET /node/poll') return this.#poll(question);
     if (route === 'POST /node/trouble') return this.#trouble(question);
+    if (route === 'POST /node/reads') return this.#learn(question);
     const file = request.method === 'POST' ? null : BOOT_FILE.exec(url.pathname);
-    if (file) return this.#file(question, file[1], file[3]);
+    if (file) return this.#file(question, file[1], file[2]);
     const served = request.method === 'POST' ? null : IMAGE_FILE.exec(url.pathname);
     if (served) return this.#imageFile(question, served[1]);
     sendText(response, 404, 'no such page');
@@ -95,22 +106,13 @@ export class NodeHttp {
     sendText(response, 200, await chooseScript(question, this.#deps));
   }
 
-  async #file({ request, response }: Question, hex = '', modelClass?: string): Promise<void> {
-    const digest = `sha256:${hex}`;
-    const record = await readBootRecord(this.#deps.paths, digest);
-    const folder = imageBootFolder(this.#deps.paths, digest);
-    const download =
-      record &&
-      (modelClass === undefined
-        ? await openDownload(join(folder, 'vmlinuz'))
-        : await openDownload(
-            join(folder, `modules-${modelClass}`),
-            await this.#deps.archives.get(record.architecture),
-          ));
-    await this.#send(request, response, download);
+  async #file(question: Question, hex = '', name = ''): Promise<void> {
+    const folder = imageBootFolder(this.#deps.paths, `sha256:${hex}`);
+    await sendFile(question, await openDownload(join(folder, name)));
   }
 
-  async #imageFile({ ip, request, response }: Question, path = ''): Promise<void> {
+  async #imageFile(question: Question, path = ''): Promise<void> {
+    const { ip, response } = question;
     const { directory, paths, address } = this.#deps;
     const target = await directory.currentBoot(ip);
     const record = target && (await readBootRecord(paths, target.digest));
@@ -123,40 +125,33 @@ export class NodeHttp {
       return sendText(response, 200, renderTemplate(template.content, values));
     }
     const folder = servedFolder(imageBootFolder(paths, target.digest), target.model);
-    await this.#send(request, response, await openDownload(joinInside(folder, name)));
+    await sendFile(question, await openDownload(joinInside(folder, name)));
   }
 
-  async #send(
-    request: IncomingMessage,
-    response: ServerResponse,
-    download: Download | undefined,
-  ): Promise<void> {
-    if (!download) return sendText(response, 404, 'no such file');
-    response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': download.size });
-    if (request.method === 'HEAD') {
-      response.end();
-      return await download.discard();
-    }
-    try {
-      await pipeline(download.stream(), response);
-    } catch (error) {
-      // A machine that is switched off while it loads is no fault of the server.
-      if (!response.destroyed) throw error;
-    }
+  /** For the node that asks: it names no image, so that it gets what its boot script was made for. */
+  async #initramfs(question: Question): Promise<void> {
+    const { paths, directory, archives, reads } = this.#deps;
+    const target = await directory.currentBoot(question.ip);
+    const record = target && (await readBootRecord(paths, target.digest));
+    if (!target || !record) return sendText(question.response, 404, 'unknown node');
+    const modules = join(imageBootFolder(paths, target.digest), `modules-${target.modelClass}`);
+    const { complete, ranges } = await reads.of(volumesOf(target, record));
+    const document = bootstrapDocument(target, Date.now() / 1000, record, !complete);
+    const [head, tail] = await Promise.all([
+      archives.get(record.architecture),
+      nodeArchive(document, ranges, identityTree(target, record.loan?.files)),
+    ]);
+    await sendFile(question, await openDownload(modules, { head, tail }));
   }
 
-  async #bootstrap({ ip, response }: Question): Promise<void> {
+  /** What only this node must know, for one whose initramfs is not ours. */
+  async #archive({ ip, response }: Question): Promise<void> {
     const target = await this.#deps.directory.currentBoot(ip);
-    if (!target) return sendText(response, 404, 'unknown node');
-    const record = await readBootRecord(this.#deps.paths, target.digest);
-    sendText(response, 200, bootstrapDocument(target, Date.now() / 1000, record));
-  }
-
-  async #identity({ ip, response }: Question): Promise<void> {
-    const target = await this.#deps.directory.currentBoot(ip);
-    if (!target) return sendText(response, 404, 'unknown node');
-    const record = await readBootRecord(this.#deps.paths, target.digest);
-    send(response, 200, 'application/x-tar', await identityTar(target, record?.loan?.files));
+    const record = target && (await readBootRecord(this.#deps.paths, target.digest));
+    if (!target || !record) return sendText(response, 404, 'unknown node');
+    const document = bootstrapDocument(target, Date.now() / 1000, record);
+    const archive = await nodeArchive(document, [], identityTree(target, record.loan?.files));
+    send(response, 200, 'application/octet-stream', archive);
   }
 
   async #poll({ ip, url, request, response }: Question): Promise<void> {
@@ -176,13 +171,22 @@ export class NodeHttp {
 
   /** A node that cannot boot says why, so that the journal tells it without a look at the console. */
   async #trouble({ ip, request, response }: Question): Promise<void> {
-    let report = '';
-    for await (const chunk of request.setEncoding('utf8')) {
-      report += chunk;
-      if (report.length > MAX_REPORT) break;
-    }
+    const report = await bodyOf(request, MAX_TROUBLE);
     const target = await this.#deps.directory.currentBoot(ip);
-    log.warn('node could not boot', { node: target?.name, ip, report: report.slice(0, MAX_REPORT) });
+    log.warn('node could not boot', { node: target?.name, ip, report });
+    sendText(response, 200, 'noted');
+  }
+
+  /** What a node has read until it was up, if it was asked to tell. */
+  async #learn({ ip, request, response }: Question): Promise<void> {
+    const { paths, directory, reads } = this.#deps;
+    const report = await bodyOf(request, MAX_READS_REPORT);
+    const target = await directory.currentBoot(ip);
+    if (!target || request.headers['x-walt-token'] !== target.token) {
+      return sendText(response, 403, 'wrong token');
+    }
+    const record = await readBootRecord(paths, target.digest);
+    await reads.learn(volumesOf(target, record), report);
     sendText(response, 200, 'noted');
   }
 }
@@ -194,6 +198,31 @@ function decode(path: string): string | undefined {
     return /^(?:\/|\.\.(?:\/|$))|\0/.test(name) ? undefined : name;
   } catch {
     return undefined;
+  }
+}
+
+/** The first `limit` characters of what was sent. */
+async function bodyOf(request: IncomingMessage, limit: number): Promise<string> {
+  let body = '';
+  for await (const chunk of request.setEncoding('utf8')) {
+    body += chunk;
+    if (body.length > limit) break;
+  }
+  return body.slice(0, limit);
+}
+
+async function sendFile({ request, response }: Question, file: Download | undefined): Promise<void> {
+  if (!file) return sendText(response, 404, 'no such file');
+  response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': file.size });
+  if (request.method === 'HEAD') {
+    response.end();
+    return await file.discard();
+  }
+  try {
+    await pipeline(file.stream(), response);
+  } catch (error) {
+    // A machine that is switched off while it loads is no fault of the server.
+    if (!response.destroyed) throw error;
   }
 }
 

@@ -15,6 +15,7 @@ export interface Move {
     | 'default'
     | 'import'
     | 'duplicate'
+    | 'undo'
     | 'clone'
     | 'rename'
     | 'remove';
@@ -34,12 +35,20 @@ export function checkExpected(image: ImageName, current: string | undefined, exp
   if (expected === 'absent') {
     if (current !== undefined) throw taken(image);
   } else if (current !== undefined && current !== expected.digest) {
-    throw new UserError(
-      'CONFLICT',
-      `Image "${image.owner}/${image.name}" was changed by somebody else in the meantime.`,
-      'Save under another name; nothing is lost.',
-    );
+    throw changedMeanwhile(image, 'Save under another name; nothing is lost.');
   }
+}
+
+function changedMeanwhile({ owner, name }: ImageName, hint: string): UserError {
+  return new UserError(
+    'CONFLICT',
+    `Image "${owner}/${name}" was changed by somebody else in the meantime.`,
+    hint,
+  );
+}
+
+export function movedMeanwhile(image: ImageName): UserError {
+  return changedMeanwhile(image, `Look at it first, with: walt image log ${image.owner}/${image.name}`);
 }
 
 export function taken({ owner, name }: ImageName): UserError {
@@ -64,6 +73,7 @@ export function history(
   previous: string | null,
   move: Move,
   at: number,
+  added: number | null = 0,
 ) {
   const { owner, name } = image;
   return {
@@ -75,6 +85,7 @@ export function history(
     user: move.user,
     action: move.action,
     detail: move.detail ?? '',
+    added,
   };
 }
 

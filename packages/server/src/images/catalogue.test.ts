@@ -105,7 +105,7 @@ test('nodes and sessions follow a rename', async () => {
     const node = await database.selectFrom('node').select('image_name').executeTakeFirstOrThrow();
     assert.equal(node.image_name, 'better');
     assert.equal((await catalogue.sessions())[0]?.name, 'better');
-    assert.deepEqual((await history(database)).slice(2), ['rename exp a>-', 'rename better ->a']);
+    assert.deepEqual(await history(database), ['shell better ->a', 'shell taken ->a', 'rename better a>a']);
     await assert.rejects(catalogue.rename(exp, 'other', 'ann'), { code: 'NOT_FOUND' });
   });
 });
@@ -127,8 +127,9 @@ test('a name in use is not removed', async () => {
 
 test('only what nobody needs is forgotten', async () => {
   await withCatalogue(async (catalogue, database) => {
-    const left = async (keep: string[] = [], grace = 0) => {
-      await catalogue.forgetUnneeded(new Set(keep), grace);
+    const none = { versions: 0, days: 0 };
+    const left = async (keep: string[] = [], grace = 0, retention = none) => {
+      await catalogue.forgetUnneeded(new Set(keep), grace, retention);
       return (await catalogue.digests()).map(({ digest }) => digest.slice(7, 8)).sort();
     };
     await catalogue.point(exp, a, 'absent', move);
@@ -142,7 +143,52 @@ test('only what nobody needs is forgotten', async () => {
     await database.deleteFrom('node').execute();
     assert.deepEqual(await left([], 60), ['a', 'b'], 'a name pointed there a moment ago');
     assert.deepEqual(await left([a.digest]), ['a', 'b'], 'somebody keeps it');
+    assert.deepEqual(await left([], 0, { versions: 1, days: 0 }), ['a', 'b'], 'history keeps its versions');
+    assert.deepEqual(await left([], 0, { versions: 0, days: 1 }), ['a', 'b'], 'history keeps it for days');
     assert.deepEqual(await left(), ['b']);
+  });
+});
+
+test('a name goes back only from where it is expected', async () => {
+  await withCatalogue(async (catalogue, database) => {
+    const undo: Move = { user: 'ann', action: 'undo' };
+    await catalogue.point(exp, a, 'absent', move);
+    await catalogue.point(exp, b, 'any', move);
+    await assert.rejects(catalogue.back(exp, a, a.digest, undo), { code: 'CONFLICT' });
+    await assert.rejects(catalogue.back(exp, a, null, undo), { code: 'CONFLICT' });
+    await catalogue.back(exp, a, b.digest, undo);
+    assert.equal((await catalogue.get(exp)).digest, a.digest);
+    await catalogue.remove(exp, 'ann');
+    await assert.rejects(catalogue.back(exp, b, a.digest, undo), { code: 'CONFLICT' }, 'it is gone');
+    await catalogue.back(exp, a, null, undo);
+    assert.equal((await catalogue.get(exp)).digest, a.digest);
+    assert.deepEqual((await history(database)).slice(2), ['undo exp b>a', 'remove exp a>-', 'undo exp ->a']);
+  });
+});
+
+test('a layer came with the first move that led to it, which tells its size', async () => {
+  await withCatalogue(async (catalogue, database) => {
+    const top = { ...b, layers: [...a.layers, 'sha256:3'] };
+    await catalogue.noteLayers([
+      { diffId: 'sha256:1', size: 100, volume: 10 },
+      { diffId: 'sha256:2', size: 20, volume: 2 },
+    ]);
+    await catalogue.point(exp, a, 'absent', { user: 'ann', action: 'clone', detail: 'hub:x' });
+    await catalogue.point({ owner: 'bob', name: 'copy' }, a, 'absent', { user: 'bob', action: 'duplicate' });
+    await catalogue.point(exp, top, 'any', move);
+    const rows = await database.selectFrom('image_history').select('added').orderBy('id').execute();
+    assert.deepEqual(
+      rows.map(({ added }) => added),
+      [120, 0, null],
+      'null: nobody has measured it',
+    );
+    const layers = await catalogue.layers();
+    assert.equal(layers.get('sha256:1')?.made?.action, 'clone');
+    assert.equal(layers.get('sha256:2')?.made?.detail, 'hub:x');
+    assert.deepEqual({ ...layers.get('sha256:3')?.made, at: 0 }, { ...move, at: 0, detail: '' });
+    await catalogue.back(exp, a, top.digest, { user: 'ann', action: 'undo' });
+    await catalogue.forgetUnneeded(new Set(), 0, { versions: 0, days: 0 });
+    assert.deepEqual([...(await catalogue.layers()).keys()], ['sha256:1', 'sha256:2']);
   });
 });
 

@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely';
-import type { Database } from '../platform/index.ts';
+import type { Database, Retention } from '../platform/index.ts';
 import { nearNames, UserError } from '../platform/index.ts';
 import type { ShellSessionTable } from '../platform/schema.ts';
 import {
@@ -10,10 +10,14 @@ import {
   history,
   type ImageName,
   type Move,
+  movedMeanwhile,
   seconds,
   taken,
   toRecord,
 } from './catalogue-rows.ts';
+import { claimLayers, type LayerRecord, type LayerSize, noteLayers, readLayers } from './layer-rows.ts';
+import { findNeedless } from './needless.ts';
+import { pointer, setPointer } from './pointers.ts';
 import type { DigestRecord, ImageRecord } from './types.ts';
 
 export type SessionRow = Selectable<ShellSessionTable>;
@@ -21,9 +25,12 @@ export type SessionRow = Selectable<ShellSessionTable>;
 /** Names and the digests that they point to. Each method is one transaction. */
 export class Catalogue {
   readonly #database: Database;
+  readonly #moved: () => void;
 
-  constructor(database: Database) {
+  /** `moved` is called after each move of a name: what it left may be no longer needed. */
+  constructor(database: Database, moved: () => void = () => {}) {
     this.#database = database;
+    this.#moved = moved;
   }
 
   async list(owner?: string): Promise<ImageRecord[]> {
@@ -81,38 +88,57 @@ export class Catalogue {
   ): Promise<void> {
     await this.#database.transaction().execute(async (t) => {
       const now = seconds();
-      const { owner, name } = image;
       await t
         .insertInto('image_digest')
         .values(fromRecord(to))
         .onConflict((c) => c.doNothing())
         .execute();
-      const current = await t
-        .selectFrom('image')
-        .select('digest')
-        .where('owner', '=', owner)
-        .where('name', '=', name)
-        .executeTakeFirst();
-      checkExpected(image, current?.digest, expected);
-      await t
-        .insertInto('image')
-        .values({ owner, name, digest: to.digest, changed: now })
-        .onConflict((c) => c.columns(['owner', 'name']).doUpdateSet({ digest: to.digest, changed: now }))
-        .execute();
-      if (current?.digest !== to.digest) {
+      const current = await pointer(t, image);
+      checkExpected(image, current, expected);
+      await setPointer(t, image, to.digest, now);
+      const added = await claimLayers(t, to.layers, move, now);
+      if (current !== to.digest) {
         await t
           .insertInto('image_history')
-          .values(history(image, to.digest, current?.digest ?? null, move, now))
+          .values(history(image, to.digest, current ?? null, move, now, added))
           .execute();
       }
       if (session !== undefined) await t.deleteFrom('shell_session').where('id', '=', session).execute();
     });
+    this.#moved();
+  }
+
+  /**
+   * Points a name, which may have been removed, to a version that it had. Throws UserError CONFLICT unless it points to
+   * `current` (null: it is absent) until then.
+   */
+  async back(image: ImageName, to: DigestRecord, current: string | null, move: Move): Promise<void> {
+    await this.#database.transaction().execute(async (t) => {
+      const now = seconds();
+      if (((await pointer(t, image)) ?? null) !== current) throw movedMeanwhile(image);
+      await setPointer(t, image, to.digest, now);
+      await t
+        .insertInto('image_history')
+        .values(history(image, to.digest, current, move, now))
+        .execute();
+    });
+    this.#moved();
   }
 
   /** Replaces what is known of an image, by whatever names it goes. */
   async refresh(record: DigestRecord): Promise<void> {
     const { digest, ...values } = fromRecord(record);
     await this.#database.updateTable('image_digest').set(values).where('digest', '=', digest).execute();
+  }
+
+  /** Notes how large layers are. */
+  noteLayers(sizes: readonly LayerSize[]): Promise<void> {
+    return this.#database.transaction().execute((t) => noteLayers(t, sizes));
+  }
+
+  /** What is known of layers, by diff ID. */
+  layers(): Promise<Map<string, LayerRecord>> {
+    return readLayers(this.#database);
   }
 
   /**
@@ -123,16 +149,9 @@ export class Catalogue {
     const { owner, name } = image;
     await this.#database.transaction().execute(async (t) => {
       const now = seconds();
-      const named = (wanted: string) =>
-        t
-          .selectFrom('image')
-          .select('digest')
-          .where('owner', '=', owner)
-          .where('name', '=', wanted)
-          .executeTakeFirst();
-      const current = await named(name);
-      if (!current) throw gone(image);
-      if (await named(newName)) throw taken({ owner, name: newName });
+      const current = await pointer(t, image);
+      if (current === undefined) throw gone(image);
+      if (await pointer(t, { owner, name: newName })) throw taken({ owner, name: newName });
       await t
         .updateTable('image')
         .set({ name: newName, changed: now })
@@ -152,14 +171,17 @@ export class Catalogue {
         .where('owner', '=', owner)
         .where('name', '=', name)
         .execute();
-      const detail = `${name} → ${newName}`;
-      const move: Move = { user, action: 'rename', detail };
+      // So does its history. That of an image that had the new name is told apart by its digests (`lineage`).
+      await t
+        .updateTable('image_history')
+        .set({ name: newName })
+        .where('owner', '=', owner)
+        .where('name', '=', name)
+        .execute();
+      const move: Move = { user, action: 'rename', detail: `${name} → ${newName}` };
       await t
         .insertInto('image_history')
-        .values([
-          history(image, null, current.digest, move, now),
-          history({ owner, name: newName }, current.digest, null, move, now),
-        ])
+        .values(history({ owner, name: newName }, current, current, move, now))
         .execute();
     });
   }
@@ -207,6 +229,7 @@ export class Catalogue {
         .values(history(image, null, current.digest, { user, action: 'remove' }, seconds()))
         .execute();
     });
+    this.#moved();
   }
 
   async sessions(): Promise<SessionRow[]> {
@@ -237,31 +260,21 @@ export class Catalogue {
     return (await this.#database.selectFrom('image_digest').selectAll().execute()).map(toRecord);
   }
 
-  /**
-   * Forgets all digests that nobody needs: no name, no session, no node that runs it, and no name did in the last `grace`
-   * seconds (a node may be about to boot what its image was a moment ago).
-   */
-  async forgetUnneeded(keep: ReadonlySet<string>, grace: number): Promise<void> {
-    await this.#database.transaction().execute(async (t) => {
-      const needed = await Promise.all([
-        t.selectFrom('image').select('digest').execute(),
-        t.selectFrom('shell_session').select('digest').execute(),
-        t.selectFrom('node').select('served_digest as digest').execute(),
-        t
-          .selectFrom('image_history')
-          .select('previous as digest')
-          .where('at', '>', seconds() - grace)
-          .execute(),
-      ]);
-      const digests = needed.flat().flatMap(({ digest }) => (digest === null ? [] : [digest]));
-      const all = await t.selectFrom('image_digest').select('digest').execute();
-      const needless = new Set(all.map(({ digest }) => digest)).difference(new Set(digests)).difference(keep);
-      if (needless.size > 0) {
-        await t
-          .deleteFrom('image_digest')
-          .where('digest', 'in', [...needless])
-          .execute();
+  /** Forgets all digests that nobody needs (`findNeedless`). Answers which. */
+  async forgetUnneeded(
+    keep: ReadonlySet<string>,
+    grace: number,
+    retention: Retention,
+  ): Promise<DigestRecord[]> {
+    return this.#database.transaction().execute(async (t) => {
+      const { needless, needed } = await findNeedless(t, { keep, grace, retention });
+      const layers = new Set(needless.flatMap((record) => record.layers));
+      const gone = layers.difference(new Set(needed.flatMap((record) => record.layers)));
+      for (const { digest } of needless) {
+        await t.deleteFrom('image_digest').where('digest', '=', digest).execute();
       }
+      for (const diffId of gone) await t.deleteFrom('image_layer').where('diff_id', '=', diffId).execute();
+      return needless;
     });
   }
 }

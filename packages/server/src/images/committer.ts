@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isUserError, type Log, type Paths, UserError } from '../platform/index.ts';
+import { isUserError, type Log, type Paths, type Retention, UserError } from '../platform/index.ts';
 import { adopt } from './adoption.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Verdict } from './changes.ts';
@@ -21,6 +21,8 @@ interface Deps {
   volumes: Volumes;
   catalogue: Catalogue;
   prepareBoot: PrepareBoot;
+  /** Which older versions of images stay. */
+  retention: Retention;
   log: Log;
 }
 
@@ -151,12 +153,17 @@ export class Committer {
     return this.#unnamed.share(async () => this.#held.hold(digest, layers));
   }
 
-  /** Removes all images that nobody needs (`Catalogue.forgetUnneeded`), with their volumes and boot files. */
-  async collect(keep: ReadonlySet<string>, grace: number): Promise<void> {
-    const { catalogue, store, volumes } = this.#deps;
-    await this.#unnamed.alone(async () => {
+  /** Digests on their way in or out. */
+  get held(): Set<string> {
+    return this.#held.digests();
+  }
+
+  /** Removes all images that nobody needs (`Catalogue.forgetUnneeded`), with their volumes and boot files. Answers which. */
+  async collect(keep: ReadonlySet<string>, grace: number): Promise<DigestRecord[]> {
+    const { catalogue, store, volumes, retention } = this.#deps;
+    return this.#unnamed.alone(async () => {
       const held = this.#held.digests();
-      await catalogue.forgetUnneeded(held.union(keep), grace);
+      const forgotten = await catalogue.forgetUnneeded(held.union(keep), grace, retention);
       const known = await catalogue.digests();
       const digests = held.union(new Set(known.map((record) => record.digest)));
       for (const digest of await store.images()) {
@@ -164,7 +171,28 @@ export class Committer {
       }
       await volumes.keepOnly(this.#held.layers().union(new Set(known.flatMap((record) => record.layers))));
       if (held.size === 0) await store.removeStrayLayers(ARRIVED);
+      return forgotten;
     });
+  }
+
+  /** Notes how large the layers are that nobody has measured yet. */
+  async measureAll(): Promise<void> {
+    const { catalogue } = this.#deps;
+    await this.#unnamed.share(async () => {
+      const known = await catalogue.layers();
+      const all = new Set((await catalogue.digests()).flatMap((record) => record.layers));
+      await this.#measure([...all].filter((diffId) => typeof known.get(diffId)?.size !== 'number'));
+    });
+  }
+
+  async #measure(diffIds: readonly string[]): Promise<void> {
+    const { catalogue, store, volumes } = this.#deps;
+    if (diffIds.length === 0) return;
+    const present = await store.layers();
+    const measured = diffIds.map(async (diffId) => ({
+      ...{ diffId, size: present.get(diffId)?.size ?? null, volume: await volumes.size(diffId) },
+    }));
+    await catalogue.noteLayers(await Promise.all(measured));
   }
 
   #receive(digest: string, fetch: () => Promise<void>, report: Report): Promise<DigestRecord> {
@@ -177,6 +205,7 @@ export class Committer {
   async #publish(digest: string, report: Report, point: Point): Promise<DigestRecord> {
     try {
       const record = await adopt(this.#deps, digest, report);
+      await this.#measure(record.layers);
       await point(record);
       return record;
     } catch (error) {

@@ -10,6 +10,7 @@ import {
   type Paths,
   platformPaths,
   type RegistryConfig,
+  type Retention,
   run,
 } from '../platform/index.ts';
 import { haltImages } from './halt.ts';
@@ -39,12 +40,13 @@ export const quiet = { info() {}, warn() {}, error() {} };
 /** A platform in `folder`; opened again with the same folder, it is the same platform after a restart of its server. */
 export async function openPlatform(
   folder: string,
-  options: { prepareBoot?: PrepareBoot; registries?: RegistryConfig[] } = {},
+  options: { prepareBoot?: PrepareBoot; registries?: RegistryConfig[]; retention?: Retention } = {},
 ): Promise<Platform> {
   const config = {
     ...{ state: join(folder, 'state'), runtime: join(folder, 'run'), cache: join(folder, 'cache') },
     ...{ network: { namespace: 'none', subnet: '10.0.0.0/24' }, file: null },
     registries: options.registries ?? [],
+    images: options.retention ?? { versions: 0, days: 0 },
   };
   const paths = platformPaths(config);
   await mkdir(paths.state, { recursive: true });

@@ -13,6 +13,7 @@ import { ensureDefaultTar } from './debootstrap.ts';
 import { explainDiskFull } from './disk-full.ts';
 import { registerEmulator } from './emulation.ts';
 import { readFiles, writeFiles } from './image-files.ts';
+import { GRACE_SECONDS, ImageHistory } from './image-history.ts';
 import { KeyedLock } from './locks.ts';
 import { PodmanApi } from './podman-api.ts';
 import { withReports } from './progress.ts';
@@ -34,11 +35,12 @@ export interface ImagesDeps {
   host?: HostCommand;
 }
 
-/** Seconds for which an image stays that no name points to any more. */
-const GRACE = 60;
+/** Length of `sha256:` and as many digits as people compare. */
+const SHORT_DIGEST = 'sha256:'.length + 12;
 
 /** Images by name. Does not ask who may: `user`, the one who calls, is for the history. */
 export class Images {
+  readonly history: ImageHistory;
   readonly shells: ShellSessions;
   readonly registries: Registries;
   readonly cross: CrossBuilds;
@@ -61,17 +63,21 @@ export class Images {
     const { config, paths, database, log, prepareBoot } = deps;
     this.#deps = deps;
     this.#host = host;
-    const catalogue = new Catalogue(database);
+    const catalogue = new Catalogue(database, () => this.#tidy());
     const api = new PodmanApi(paths, store);
     const containers = new Containers(api);
     const volumes = new Volumes(paths.volumes);
-    const committer = new Committer({ paths, store, containers, volumes, catalogue, prepareBoot, log });
+    const retention = config.images;
+    const committer = new Committer({
+      ...{ paths, store, containers, volumes, catalogue, prepareBoot, retention, log },
+    });
     const emulate = (architecture: Architecture) => registerEmulator(architecture, paths);
     this.#catalogue = catalogue;
     this.#api = api;
     this.#containers = containers;
     this.#committer = committer;
     this.#store = store;
+    this.history = new ImageHistory({ database, catalogue, committer, store, retention });
     this.shells = new ShellSessions({ catalogue, containers, committer, emulate });
     this.registries = new Registries({ ...parts, catalogue, committer, volumes });
     this.cross = new CrossBuilds({ config, paths, host, store, catalogue, containers, committer, emulate });
@@ -89,7 +95,10 @@ export class Images {
     await new Volumes(paths.volumes).removeParts();
     await images.shells.recover();
     await images.cross.recover();
-    images.#tidy(() => images.#committer.mend());
+    images.#tidy(async () => {
+      await images.#committer.mend();
+      await images.#committer.measureAll();
+    });
     return images;
   }
 
@@ -107,16 +116,21 @@ export class Images {
     return this.#catalogue.find({ owner, name });
   }
 
-  /** Points `target` to the same digest. Throws UserError CONFLICT when that name exists and `replace` is false. */
+  /**
+   * Points `target` to the same digest, which may be that of an older version. Throws UserError CONFLICT when that name exists
+   * and `replace` is false, NOT_FOUND when the version was given up meanwhile.
+   */
   async duplicate(
     user: string,
     image: ImageRecord,
     target: ImageName,
     replace: boolean,
   ): Promise<ImageRecord> {
-    const detail = `${image.owner}/${image.name}`;
+    const detail = `${image.owner}/${image.name}@${image.digest.slice(0, SHORT_DIGEST)}`;
     const expected = replace ? 'any' : 'absent';
-    await this.#catalogue.point(target, image, expected, { user, action: 'duplicate', detail });
+    await this.history.whileKept([image], () =>
+      this.#catalogue.point(target, image, expected, { user, action: 'duplicate', detail }),
+    );
     return this.#catalogue.get(target);
   }
 
@@ -129,7 +143,6 @@ export class Images {
   /** Drops the name; what it pointed to goes with `collect`. Throws UserError CONFLICT while it is in use. */
   async remove(user: string, image: ImageRecord): Promise<void> {
     await this.#catalogue.remove(image, user);
-    this.#tidy();
   }
 
   /**
@@ -209,11 +222,11 @@ export class Images {
   }
 
   /**
-   * Removes images that nobody needs: no name, no session, no running node, nobody in `keep`, and no name in the last `grace`
-   * seconds. Runs by itself at the start and after each change.
+   * Removes images that nobody needs: no name, no session, no running node, nobody in `keep`, no history that the settings keep,
+   * and no name in the last `grace` seconds. Runs by itself at the start and after each change.
    */
-  collect(keep: ReadonlySet<string> = new Set(), grace = GRACE): Promise<void> {
-    return this.#committer.collect(keep, grace);
+  async collect(keep: ReadonlySet<string> = new Set(), grace = GRACE_SECONDS): Promise<void> {
+    await this.#committer.collect(keep, grace);
   }
 
   /** Lets go of podman. Shell sessions go on; who is attached to one loses the connection. */
@@ -223,11 +236,13 @@ export class Images {
     await this.#api.close();
   }
 
-  /** Collects in the background: nobody waits for it. */
-  #tidy(first: () => Promise<void> = async () => {}): void {
+  /** Collects in the background if there is something to collect; at the start anyway, `then` the rest. Nobody waits for it. */
+  #tidy(then?: () => Promise<void>): void {
     this.#tidying = this.#tidying
-      .then(() => this.collect())
-      .then(first)
+      .then(async () => {
+        if (then || (await this.history.needless()).removed.length > 0) await this.collect();
+        await then?.();
+      })
       .catch((error: unknown) =>
         this.#deps.log.warn('cannot remove unneeded images', { reason: String(error) }),
       );

@@ -32,6 +32,12 @@ export interface StoredLayer {
   folder: string;
 }
 
+/** A layer that is there as a whole. */
+export interface PresentLayer extends StoredLayer {
+  /** Bytes, unpacked; null: the store does not know. */
+  size: number | null;
+}
+
 /** The platform's own image store: the one place that calls podman's and buildah's command lines. */
 export class Store {
   readonly #paths: Paths;
@@ -172,15 +178,15 @@ export class Store {
    * Layers that are there as a whole, by diff ID, also while an image arrives. Reads the file that containers/storage replaces
    * at each change, since asking podman would wait for the layer that is being unpacked.
    */
-  async layers(): Promise<Map<string, StoredLayer>> {
+  async layers(): Promise<Map<string, PresentLayer>> {
     const text = await readIfPresent(join(this.#paths.containers, 'overlay-layers', 'layers.json'));
     if (text === undefined) return new Map();
     const whole = layerRecords.parse(JSON.parse(text)).filter(({ flags }) => flags?.incomplete !== true);
     return new Map(
-      whole.flatMap(({ id, 'diff-digest': diffId }) =>
+      whole.flatMap(({ id, 'diff-digest': diffId, 'diff-size': size = null }) =>
         diffId === undefined
           ? []
-          : [[diffId, { diffId, folder: join(this.#paths.containers, 'overlay', id, 'diff') }]],
+          : [[diffId, { diffId, size, folder: join(this.#paths.containers, 'overlay', id, 'diff') }]],
       ),
     );
   }

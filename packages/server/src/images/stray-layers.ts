@@ -8,6 +8,7 @@ export const layerRecords = z.array(
     parent: z.string().optional(),
     created: z.string().optional(),
     'diff-digest': z.string().optional(),
+    'diff-size': z.number().optional(),
     flags: z.looseObject({ incomplete: z.boolean().optional() }).optional(),
   }),
 );

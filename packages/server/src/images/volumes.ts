@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileExists, hasErrno, makeErofs, publishFile } from '../platform/index.ts';
 import type { StoredLayer } from './store.ts';
@@ -47,6 +47,16 @@ export class Volumes {
       throw error;
     }
     return { publish: () => publishFile(temporary, path), [Symbol.asyncDispose]: remove };
+  }
+
+  /** Bytes of a layer's volume; null when there is none. */
+  async size(diffId: string): Promise<number | null> {
+    try {
+      return (await stat(join(this.#folder, volumeName(diffId)))).size;
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT')) return null;
+      throw error;
+    }
   }
 
   /** Removes the volumes of all layers but these; files that are no layer's volume stay. */

@@ -62,3 +62,11 @@ for (const [text, message] of refused) {
     await assert.rejects(load(text), { code: 'INVALID', message });
   });
 }
+
+test('how long older versions of images stay', async () => {
+  assert.deepEqual((await load('')).images, { versions: 10, days: 7 });
+  assert.deepEqual((await load('images: { keep-days: 0.5 }')).images, { versions: 10, days: 0.5 });
+  for (const bad of ['keep-versions: -1', 'keep-versions: 1.5', 'keep-days: week', 'keep: 1']) {
+    await assert.rejects(load(`images: { ${bad} }`), { code: 'INVALID', message: /images/ }, bad);
+  }
+});

@@ -43,6 +43,22 @@ const registries = z
 
 export type RegistryConfig = z.infer<typeof registry>;
 
+/** Which older versions of images stay: those of either rule. */
+const retention = z
+  .strictObject({
+    /** So many of each image. */
+    'keep-versions': z.int().min(0).max(10_000).default(10),
+    /** Those that were an image's newest within so many days; also of images that were removed. */
+    'keep-days': z.number().min(0).max(36_500).default(7),
+  })
+  .prefault({})
+  .transform((keys): Retention => ({ versions: keys['keep-versions'], days: keys['keep-days'] }));
+
+export interface Retention {
+  versions: number;
+  days: number;
+}
+
 const schema = z.strictObject({
   /** What must last: database, images, volumes, /persist folders, keys. */
   state: absolute.default('/var/lib/walt'),
@@ -63,6 +79,7 @@ const schema = z.strictObject({
     .prefault({}),
   /** Where images come from and go to, besides the platform itself. */
   registries: registries.prefault([{ label: 'hub', kind: 'docker-hub', description: 'Docker Hub' }]),
+  images: retention,
 });
 
 type FileConfig = z.infer<typeof schema>;
@@ -129,7 +146,9 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     containers: state('containers'),
     /** One EROFS volume per layer: `sha256-HEX.erofs`. */
     volumes: state('volumes'),
-    /** Per image: `IMAGEHEX/{vmlinuz,initramfs-MODELCLASS,boot.json}`. */
+    /** What nodes read of a volume while they boot: `VOLUME.json`. */
+    reads: state('reads'),
+    /** Per image: `IMAGEHEX/{vmlinuz,modules-MODELCLASS,boot.json}`. */
     bootFiles: state('boot'),
     /** Boot loaders that dnsmasq gives by TFTP: `undionly.kpxe`, `ipxe.efi`, `boot.scr.uimg`; any may be missing. */
     loaders: state('loaders'),

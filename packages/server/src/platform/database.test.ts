@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { openDatabase } from './database.ts';
 import { attempt, run } from './exec.ts';
+import { migrations } from './schema.ts';
 
 const token = { hash: 'h', uid: 1, user: 'alice', expires: 9 };
 
@@ -45,6 +46,33 @@ test('a transaction that throws leaves nothing behind', async () => {
   });
   await assert.rejects(failing, /stop/);
   assert.deepEqual(await database.selectFrom('token').selectAll().execute(), []);
+  await database.destroy();
+});
+
+test('history written before a rename kept it together is put together', async () => {
+  const database = await openDatabase(':memory:');
+  const step = (name: string, previous: string | null, digest: string | null, action = 'shell') => ({
+    ...{ owner: 'alice', name, previous, digest, action, at: 1, user: 'alice', detail: '', added: null },
+  });
+  await database
+    .insertInto('image_history')
+    .values([
+      step('a', null, '1'),
+      step('other', null, '1'),
+      step('a', '1', null, 'rename'),
+      step('b', null, '1', 'rename'),
+      step('a', null, '9'),
+      step('b', '1', '2'),
+      step('b', '2', null, 'rename'),
+      step('c', null, '2', 'rename'),
+    ])
+    .execute();
+  await migrations['0015-renames']?.up(database);
+  const rows = await database.selectFrom('image_history').selectAll().orderBy('id').execute();
+  assert.deepEqual(
+    rows.map(({ name, previous, digest }) => `${name} ${previous}>${digest}`),
+    ['c null>1', 'other null>1', 'c 1>1', 'a null>9', 'c 1>2', 'c 2>2'],
+  );
   await database.destroy();
 });
 

@@ -7,6 +7,7 @@ export {
   type Paths,
   platformPaths,
   type RegistryConfig,
+  type Retention,
 } from './config.ts';
 export { type Database, openDatabase } from './database.ts';
 export { makeErofs } from './erofs.ts';

@@ -44,6 +44,22 @@ export interface ImageHistoryTable {
   /** How, in a word: see `Move` in images/catalogue-rows.ts. */
   action: string;
   detail: string;
+  /** Bytes, unpacked, of the layers that came with it; null: not known. */
+  added: number | null;
+}
+
+/** What is known of a layer, whatever images have it. */
+export interface ImageLayerTable {
+  diff_id: string;
+  /** Bytes, unpacked; null: not known. */
+  size: number | null;
+  /** Bytes of its volume. */
+  volume: number | null;
+  /** The move of a name with which it came; null before that, empty: not known. */
+  action: string | null;
+  user: string | null;
+  at: number | null;
+  detail: string | null;
 }
 
 export interface ShellSessionTable {
@@ -110,6 +126,7 @@ export interface Schema {
   image: ImageTable;
   image_digest: ImageDigestTable;
   image_history: ImageHistoryTable;
+  image_layer: ImageLayerTable;
   shell_session: ShellSessionTable;
   node: NodeTable;
   persist_folder: PersistFolderTable;
@@ -205,8 +222,61 @@ async function lends(db: Kysely<unknown>): Promise<void> {
     .execute();
 }
 
+async function layers(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('image_history').addColumn('added', 'bigint').execute();
+  await db.schema
+    .createTable('image_layer')
+    .addColumn('diff_id', 'text', (c) => c.primaryKey())
+    .addColumn('size', 'bigint')
+    .addColumn('volume', 'bigint')
+    .addColumn('action', 'text')
+    .addColumn('user', 'text')
+    .addColumn('at', 'integer')
+    .addColumn('detail', 'text')
+    .execute();
+  const tables = db as Kysely<Schema>;
+  const images = await tables.selectFrom('image_digest').select('layers').execute();
+  for (const diffId of new Set(images.flatMap((image) => JSON.parse(image.layers) as string[]))) {
+    const unknown = { size: null, volume: null, user: null, at: null, detail: null };
+    await tables
+      .insertInto('image_layer')
+      .values({ diff_id: diffId, action: '', ...unknown })
+      .execute();
+  }
+}
+
+/** A rename wrote two steps, one under each name, and left the history before it under the old one. */
+async function renames(db: Kysely<unknown>): Promise<void> {
+  const tables = db as Kysely<Schema>;
+  const steps = await tables
+    .selectFrom('image_history')
+    .selectAll()
+    .where('action', '=', 'rename')
+    .orderBy('id')
+    .execute();
+  for (const [index, from] of steps.entries()) {
+    const to = steps[index + 1];
+    if (from.digest !== null || !to || to.owner !== from.owner || to.digest !== from.previous) continue;
+    await tables.deleteFrom('image_history').where('id', '=', from.id).execute();
+    await tables
+      .updateTable('image_history')
+      .set({ name: to.name })
+      .where('owner', '=', from.owner)
+      .where('name', '=', from.name)
+      .where('id', '<', from.id)
+      .execute();
+    await tables
+      .updateTable('image_history')
+      .set({ previous: from.previous })
+      .where('id', '=', to.id)
+      .execute();
+  }
+}
+
 /** By name, in order. A migration that was released is never edited: a later one changes what it made. */
 export const migrations: Record<string, Migration> = {
   '0001-first': { up: first },
   '0013-lends': { up: lends },
+  '0014-layers': { up: layers },
+  '0015-renames': { up: renames },
 };

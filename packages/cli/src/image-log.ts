@@ -1,0 +1,24 @@
+/** `walt image log`. */
+import type { ImageStep } from '@walt/contract';
+import { humanDate, humanSize, shortDigest } from './human.ts';
+import type { Paint } from './style.ts';
+import { type Column, renderTable } from './table.ts';
+import { visibleName } from './visible.ts';
+
+const columns: readonly Column<ImageStep>[] = [
+  { header: 'VERSION', value: ({ version }) => (version === null ? '-' : `@{${version}}`) },
+  { header: 'WHEN', value: ({ at }) => humanDate(at) },
+  { header: 'WHO', value: ({ user }) => user },
+  { header: 'ADDED', value: ({ added }) => (added === null ? '?' : humanSize(added)), align: 'right' },
+  {
+    header: 'DIGEST',
+    value: ({ digest, kept }) => (digest ? shortDigest(digest) + (kept ? '' : ' †') : '-'),
+  },
+  { header: 'WHAT', value: ({ action, detail }) => visibleName(`${action} ${detail}`.trim()) },
+];
+
+export function renderLog(steps: readonly ImageStep[], paint: Paint): string {
+  const table = renderTable(steps, columns, paint);
+  const gone = steps.some(({ digest, kept }) => digest !== null && !kept);
+  return gone ? `${table}\n† It is no longer kept.\n` : table;
+}

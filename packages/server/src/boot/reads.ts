@@ -1,0 +1,118 @@
+/**
+ * What nodes read of each volume while they boot. It is much the same at each boot: the first node that boots a volume reports
+ * it, and the next ones read it ahead, in few large reads instead of many small ones that each wait for the server.
+ */
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { fileExists, hasErrno, type Paths, readIfPresent, writeFileAtomic } from '../platform/index.ts';
+
+/** Part of a volume, in KiB. */
+export type Range = [start: number, length: number];
+
+/** Largest read in KiB: as much as an NFS client asks for at once. */
+const MAX_READ = 1024;
+/** KiB of a volume that are read ahead at most, whatever a node reports: memory and network are the next node's. */
+const MAX_VOLUME = 64 * 1024;
+const MAX_RANGES = 2000;
+/** Bytes of a report. */
+export const MAX_READS_REPORT = 256 * 1024;
+
+const ranges = z.array(z.tuple([z.int().nonnegative(), z.int().positive().max(MAX_READ)])).max(MAX_RANGES);
+
+export class Reads {
+  readonly #paths: Pick<Paths, 'reads' | 'volumes'>;
+
+  constructor(paths: Pick<Paths, 'reads' | 'volumes'>) {
+    this.#paths = paths;
+  }
+
+  /** What is known of these volumes; `complete` when it is known of each. */
+  async of(volumes: readonly string[]): Promise<{ complete: boolean; ranges: [volume: string, ...Range][] }> {
+    const known = await Promise.all(volumes.map((volume) => readIfPresent(this.#file(volume))));
+    return {
+      complete: !known.includes(undefined),
+      ranges: known.flatMap((text, at) =>
+        text === undefined
+          ? []
+          : ranges.parse(JSON.parse(text)).map((range): [string, ...Range] => [volumes[at] ?? '', ...range]),
+      ),
+    };
+  }
+
+  /** Notes a node's report for those of its volumes of which nothing is known: who comes later changes nothing for others. */
+  async learn(volumes: readonly string[], report: string): Promise<void> {
+    const reads = parseReport(report);
+    await mkdir(this.#paths.reads, { recursive: true });
+    for (const [at, volume] of volumes.entries()) {
+      if (await fileExists(this.#file(volume))) continue;
+      const { size } = await stat(join(this.#paths.volumes, volume));
+      const learned = mergeReads(
+        reads.flatMap(({ volume, range }) => (volume === at ? [range] : [])),
+        size,
+      );
+      await writeFileAtomic(this.#file(volume), JSON.stringify(learned));
+    }
+  }
+
+  /** Forgets volumes that are no more. */
+  async sweep(): Promise<void> {
+    for (const name of await entries(this.#paths.reads)) {
+      const volume = name.replace(/\.json$/, '');
+      if (!(await fileExists(join(this.#paths.volumes, volume)))) await rm(join(this.#paths.reads, name));
+    }
+  }
+
+  /** `volume` is a name that the server made. */
+  #file(volume: string): string {
+    return join(this.#paths.reads, `${volume}.json`);
+  }
+}
+
+/** A report has a line per read: number of the volume, first sector, number of sectors. Other lines are left out. */
+function parseReport(report: string): { volume: number; range: Range }[] {
+  return report.split('\n').flatMap((line) => {
+    const numbers = /^(\d{1,5}) (\d{1,12}) (\d{1,6})$/.exec(line)?.slice(1).map(Number);
+    if (!numbers) return [];
+    const [volume = 0, sector = 0, sectors = 0] = numbers;
+    const start = Math.floor(sector / 2);
+    return [{ volume, range: [start, Math.ceil((sector + sectors) / 2) - start] }];
+  });
+}
+
+/**
+ * Joins reads that touch, in the order in which a node first came to them, so that what it needs first comes first. `size`:
+ * bytes of the volume; what lies behind its end is left out.
+ */
+export function mergeReads(reads: readonly Range[], size: number): Range[] {
+  const end = Math.ceil(size / 1024);
+  const order = reads.map(([start, length], at) => ({ start, end: Math.min(start + length, end), at }));
+  const joined: { start: number; end: number; at: number }[] = [];
+  for (const read of order.filter((read) => read.end > read.start).sort((a, b) => a.start - b.start)) {
+    const last = joined.at(-1);
+    if (last && read.start <= last.end) {
+      last.end = Math.max(last.end, read.end);
+      last.at = Math.min(last.at, read.at);
+    } else joined.push({ ...read });
+  }
+  const merged: Range[] = [];
+  let left = MAX_VOLUME;
+  for (const range of joined.sort((a, b) => a.at - b.at)) {
+    for (let start = range.start; start < range.end && left > 0 && merged.length < MAX_RANGES; ) {
+      const length = Math.min(range.end - start, MAX_READ, left);
+      merged.push([start, length]);
+      start += length;
+      left -= length;
+    }
+  }
+  return merged;
+}
+
+async function entries(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
