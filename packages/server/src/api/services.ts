@@ -156,7 +156,8 @@ export interface RegistryService {
   clone(
     user: string,
     link: RegistryLink,
-    target: ImageTarget,
+    /** Without a name, it is called as the image wishes, else as `fallback` says. */
+    target: ImageTarget | { owner: string; fallback: () => string },
     options: { force: boolean; architecture: Architecture | undefined },
     signal: AbortSignal,
   ): AsyncGenerator<Progress, { image: ImageRecord; source: string }>;

@@ -320,9 +320,13 @@ export class MemoryRegistries implements RegistryService {
     return { found: [], failed: [{ registry: 'lab', reason: 'It is down.', hint: 'Wait.' }] };
   };
 
-  async *clone(_user: string, link: RegistryLink, target: ImageTarget) {
+  async *clone(
+    _user: string,
+    link: RegistryLink,
+    target: ImageTarget | { owner: string; fallback: () => string },
+  ) {
     yield { type: 'progress' as const, step: 'fetching' };
-    const image = this.#images.add(target.owner, target.name);
+    const image = this.#images.add(target.owner, 'name' in target ? target.name : target.fallback());
     return { image, source: `${link.label}:${link.repository}@${image.digest}` };
   }
 

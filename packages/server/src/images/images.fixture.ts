@@ -108,8 +108,13 @@ export async function tinyRoot(folder: string, mark = ''): Promise<string> {
 }
 
 /** Imports a tiny image; another mark makes other layers. */
-export async function addTiny({ images, folder }: Platform, name = 'tiny', mark = ''): Promise<ImageRecord> {
-  const source = { tar: await tinyRoot(folder, mark), architecture: 'amd64' as const };
+export async function addTiny(
+  { images, folder }: Platform,
+  name = 'tiny',
+  mark = '',
+  changes: readonly string[] = [],
+): Promise<ImageRecord> {
+  const source = { tar: await tinyRoot(folder, mark), architecture: 'amd64' as const, changes };
   return result(images.importTar('ann', source, { owner: 'ann', name }, false));
 }
 

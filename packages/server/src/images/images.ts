@@ -216,6 +216,11 @@ export class Images {
     return startCommand({ ...this.#parts(), store: this.#store, emulate }, user, image, command);
   }
 
+  /** Folders of all layers in the store, by diff ID. */
+  layers(): Promise<ReadonlyMap<string, { folder: string }>> {
+    return this.#store.layers();
+  }
+
   /**
    * Removes images that nobody needs: no name, no session, no running node, nobody in `keep`, no history that the settings keep,
    * and no name in the last `grace` seconds. Runs by itself at the start and after each change.
