@@ -74,6 +74,11 @@ test('a name that does not point to what is expected stays', async () => {
     await assert.rejects(catalogue.check(exp, { digest: b.digest }), { code: 'CONFLICT' });
     assert.equal(await catalogue.digest(b.digest), undefined);
     assert.deepEqual(await history(database), ['shell exp ->a']);
+    const removed = { owner: 'ann', name: 'removed' };
+    const error = { code: 'CONFLICT', message: /"ann\/removed" was removed/ };
+    await assert.rejects(catalogue.point(removed, b, { digest: a.digest }, move), error);
+    await assert.rejects(catalogue.check(removed, { digest: a.digest }), error);
+    assert.equal(await catalogue.find(removed), undefined);
   });
 });
 
