@@ -30,6 +30,9 @@ export interface ImageName {
 /** What a name must point to before it moves: a digest, `absent` (it is free), or `any`, be it there or not. */
 export type Expected = { digest: string } | 'absent' | 'any';
 
+/** In the history: between a name that another image was renamed to and the time of that. No name has it. */
+export const DISPLACED = '@';
+
 export function checkExpected(image: ImageName, current: string | undefined, expected: Expected): void {
   if (expected === 'any') return;
   if (expected === 'absent') {

@@ -251,15 +251,15 @@ test('what history keeps stays, older versions go, and a dry run tells before', 
   const third = await change('pruned', 'echo >/tmp/y');
   const fourth = await change('pruned', 'echo >/tmp/z');
   assert.deepEqual((await images.history.needless()).removed, [], 'a node may be about to boot it');
-  const planned = await images.history.needless(0);
+  const planned = await images.history.needless(undefined, 0);
   assert.deepEqual(
     planned.removed.map(({ digest, image }) => [digest, image]),
     [[second.digest, 'ann/pruned']],
   );
   // Its layer is needed by the later versions.
   assert.equal(planned.size, 0);
-  assert.deepEqual(await result(images.history.prune(0)), planned);
-  assert.deepEqual((await images.history.needless(0)).removed, []);
+  assert.deepEqual(await result(images.history.prune(undefined, 0)), planned);
+  assert.deepEqual((await images.history.needless(undefined, 0)).removed, []);
   const log = await images.history.log(fourth);
   assert.deepEqual(
     log.map(({ kept }) => kept),
@@ -276,10 +276,10 @@ test('what history keeps stays, older versions go, and a dry run tells before', 
   });
 
   await images.remove('ann', fourth);
-  const removal = await images.history.needless(0);
+  const removal = await images.history.needless(undefined, 0);
   assert.deepEqual(removal.removed.map(({ digest }) => digest).sort(), [third.digest, fourth.digest].sort());
   assert.ok(removal.size > 200_000, String(removal.size));
-  await result(images.history.prune(0));
+  await result(images.history.prune(undefined, 0));
   assert.deepEqual([await stored(fourth), await stored(tiny)], [false, true]);
 });
 

@@ -3,12 +3,12 @@ import type { ImageChange, ImageStep, Progress } from '@walt/contract';
 import type { Database, Retention } from '../platform/index.ts';
 import { UserError } from '../platform/index.ts';
 import type { Catalogue } from './catalogue.ts';
-import { type ImageName, movedMeanwhile } from './catalogue-rows.ts';
+import { DISPLACED, type ImageName, movedMeanwhile } from './catalogue-rows.ts';
 import type { Committer } from './committer.ts';
 import { describeContents } from './content-diff.ts';
 import type { LayerRecord } from './layer-rows.ts';
 import { lineage, numberVersions, versionsOf } from './lineage.ts';
-import { findNeedless } from './needless.ts';
+import { findNeedless, type Keeping } from './needless.ts';
 import { type Report, withReports } from './progress.ts';
 import type { Store } from './store.ts';
 import { compareTrees } from './tree-diff.ts';
@@ -123,21 +123,26 @@ export class ImageHistory {
   }
 
   /** What `prune` would remove now. */
-  async needless(grace = GRACE_SECONDS): Promise<Collected> {
-    const { database, committer, retention } = this.#deps;
-    const { needless, needed } = await findNeedless(database, { keep: committer.held, grace, retention });
+  async needless(giveUp?: ImageName, grace = GRACE_SECONDS): Promise<Collected> {
+    const { needless, needed } = await this.#sort({ giveUp, grace });
     return (await this.#weigh(needed))(needless);
   }
 
-  /** Removes what history does not keep, and what else nobody needs. Answers what was removed. */
-  prune(grace = GRACE_SECONDS): AsyncGenerator<Progress, Collected> {
+  /**
+   * Removes what history does not keep, and what else nobody needs; with `giveUp`, also all versions of that image that history
+   * alone keeps. Answers what was removed.
+   */
+  prune(giveUp?: ImageName, grace = GRACE_SECONDS): AsyncGenerator<Progress, Collected> {
     return withReports(async (report) => {
       report('Removing versions that are not kept');
-      const { database, committer, retention } = this.#deps;
-      const before = await findNeedless(database, { keep: committer.held, grace, retention });
-      const weigh = await this.#weigh(before.needed);
-      return weigh(await committer.collect(new Set(), grace));
+      const weigh = await this.#weigh((await this.#sort({ giveUp, grace })).needed);
+      return weigh(await this.#deps.committer.collect(new Set(), { giveUp, grace }));
     });
+  }
+
+  #sort(keeping: Omit<Keeping, 'retention'>): ReturnType<typeof findNeedless> {
+    const { database, committer, retention } = this.#deps;
+    return findNeedless(database, committer.held, { ...keeping, retention });
   }
 
   get retention(): Retention {
@@ -206,7 +211,7 @@ export class ImageHistory {
     return (gone) => ({
       removed: gone.map(({ digest, layers: diffIds }) => {
         const step = left.get(digest);
-        const image = step ? `${step.owner}/${step.name}` : null;
+        const image = step ? `${step.owner}/${step.name.split(DISPLACED)[0]}` : null;
         return { digest, image, left: step?.at ?? null, size: weight(diffIds) };
       }),
       size: weight(gone.flatMap((record) => record.layers)),
