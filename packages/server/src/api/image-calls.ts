@@ -96,7 +96,10 @@ export function imageCalls({
         );
       }
       await images.remove(caller.user, record);
-      return { removed: fullName(record) };
+      const { history } = images;
+      const [all, others] = [await history.needless(record), await history.needless()];
+      const { days: keepDays } = history.retention;
+      return { removed: fullName(record), keepDays, size: all.size - others.size };
     },
 
     makeDefault: async (caller, { architecture, renew }, signal) => {

@@ -123,7 +123,7 @@ export interface HistoryService {
   diff(
     from: ImageRecord,
     to: ImageRecord,
-    options: { paths: readonly string[]; contents: boolean },
+    options: { paths: readonly string[]; contents: boolean; signal?: AbortSignal },
   ): AsyncGenerator<Progress, ImageChange[]>;
   /** Throws CONFLICT when the name moves meanwhile. */
   undo(
@@ -131,8 +131,9 @@ export interface HistoryService {
     image: ImageTarget,
   ): Promise<{ image: ImageRecord; previous: string | null; undone: ImageStep }>;
   /** What `prune` would remove now. */
-  needless(): Promise<Collected>;
-  prune(): AsyncGenerator<Progress, Collected>;
+  needless(giveUp?: ImageTarget): Promise<Collected>;
+  /** Removes what nobody needs, and all older versions of `giveUp`. */
+  prune(giveUp?: ImageTarget): AsyncGenerator<Progress, Collected>;
   /** Top first. */
   layers(image: ImageRecord): Promise<(LayerRecord & { shared: boolean })[]>;
   readonly retention: Retention;

@@ -5,7 +5,7 @@ import type { Readable, Writable } from 'node:stream';
 import { UserError } from '../platform/index.ts';
 import { runsNatively, serverArchitecture } from './architectures.ts';
 import type { Catalogue } from './catalogue.ts';
-import type { Expected, ImageName } from './catalogue-rows.ts';
+import { type Expected, gone, type ImageName } from './catalogue-rows.ts';
 import type { Committer } from './committer.ts';
 import type { Containers } from './containers.ts';
 import { saveChange } from './save-change.ts';
@@ -59,6 +59,7 @@ export async function startCommand(
   // Somebody may replace the image while the command runs; without a change, the name is to point to it all the same.
   const hold = await committer.hold(image.digest, image.layers);
   try {
+    if (!(await catalogue.digest(image.digest))) throw gone(image);
     await containers.create(commandSpec({ name, digest: image.digest, image: image.name, command }));
   } catch (error) {
     hold.release();

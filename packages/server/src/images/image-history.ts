@@ -95,11 +95,22 @@ export class ImageHistory {
   diff(
     from: ImageRecord,
     to: ImageRecord,
-    { paths, contents }: { paths: readonly string[]; contents: boolean },
+    {
+      paths,
+      contents,
+      signal,
+    }: { paths: readonly string[]; contents: boolean; signal?: AbortSignal | undefined },
   ): AsyncGenerator<Progress, ImageChange[]> {
-    return withReports((report) =>
-      this.whileKept([from, to], () => this.#compare(from, to, paths.map(posix.normalize), contents, report)),
-    );
+    return withReports((tell) => {
+      // Nothing is lost when nobody waits for it any more.
+      const report: Report = (...step) => {
+        signal?.throwIfAborted();
+        tell(...step);
+      };
+      return this.whileKept([from, to], () =>
+        this.#compare(from, to, paths.map(posix.normalize), contents, report),
+      );
+    });
   }
 
   /** Moves a name to the version before the one that it points to, or was removed from. */
