@@ -48,25 +48,31 @@ async function bundle(folder: string): Promise<void> {
 }
 
 /**
- * Built-in modules without what an ES import of one costs: it copies all exports, and some of these are getters that load half of
- * Node (streams for node:fs, MIME types for node:util, fetch for node:http: 10 to 25 ms each). Commander wants node:child_process
- * for a feature of its own that we do not use.
+ * Built-in modules without what an ES import of one costs: it copies all exports, and some of these are made when they are first
+ * looked at and load half of Node (streams for node:fs, MIME types for node:util, fetch for node:http: 10 to 25 ms each). Here each
+ * name is an export of its own, which esbuild drops where nobody imports it. Commander wants node:child_process for a feature of
+ * its own that we do not use.
  */
 const builtins: Plugin = {
   name: 'builtins',
   setup: ({ onResolve, onLoad }) => {
-    onResolve({ filter: /^(node:)?[a-z_/]+$/ }, ({ path, importer }) => {
-      const name = path.replace(/^node:/, '');
+    onResolve({ filter: /^(node:)?[a-z_/]+$/ }, ({ path, importer, kind }) => {
       if (!isBuiltin(path)) return undefined;
-      const unused = name === 'child_process' && importer.includes('/node_modules/commander/');
-      return { path: unused ? 'nothing' : name, namespace: 'builtin' };
+      const name = path.replace(/^node:/, '');
+      if (name === 'child_process' && importer.includes('/node_modules/commander/'))
+        return { path: name, namespace: 'unused' };
+      return { path: name, namespace: kind === 'require-call' ? 'required' : 'imported' };
     });
-    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
-      contents:
-        path === 'nothing'
-          ? 'module.exports = {};'
-          : `module.exports = process.getBuiltinModule(${JSON.stringify(`node:${path}`)});`,
+    const ask = (name: string) => `process.getBuiltinModule(${JSON.stringify(`node:${name}`)})`;
+    onLoad({ filter: /.*/, namespace: 'unused' }, () => ({ contents: 'export default {};' }));
+    onLoad({ filter: /.*/, namespace: 'required' }, ({ path }) => ({
+      contents: `module.exports = ${ask(path)};`,
     }));
+    onLoad({ filter: /.*/, namespace: 'imported' }, ({ path }) => {
+      const names = Object.keys(process.getBuiltinModule(path) ?? {}).filter((name) => /^\w+$/.test(name));
+      const exported = names.map((name) => `export const ${name} = /* @__PURE__ */ (() => all.${name})();`);
+      return { contents: [`const all = ${ask(path)};`, 'export default all;', ...exported].join('\n') };
+    });
   },
 };
 

@@ -137,9 +137,21 @@ export class Catalogue {
     return this.#database.transaction().execute((t) => noteLayers(t, sizes));
   }
 
-  /** What is known of layers, by diff ID. */
-  layers(): Promise<Map<string, LayerRecord>> {
-    return readLayers(this.#database);
+  /** What is known of these layers, or of all, by diff ID. */
+  layers(diffIds?: readonly string[]): Promise<Map<string, LayerRecord>> {
+    return readLayers(this.#database, diffIds);
+  }
+
+  /** Diff IDs of all layers that other names' images have. */
+  async layersOfOthers({ owner, name }: ImageName): Promise<Set<string>> {
+    const rows = await this.#database
+      .selectFrom('image_digest')
+      .innerJoin('image', 'image.digest', 'image_digest.digest')
+      .select('image_digest.layers')
+      .distinct()
+      .where((where) => where.or([where('image.owner', '!=', owner), where('image.name', '!=', name)]))
+      .execute();
+    return new Set(rows.flatMap(({ layers }) => JSON.parse(layers) as string[]));
   }
 
   /**
@@ -263,6 +275,19 @@ export class Catalogue {
 
   async removeSession(id: string): Promise<void> {
     await this.#database.deleteFrom('shell_session').where('id', '=', id).execute();
+  }
+
+  /** Digests that the name ever had and that are still there. */
+  async kept({ owner, name }: ImageName): Promise<Set<string>> {
+    const rows = await this.#database
+      .selectFrom('image_history')
+      .innerJoin('image_digest', 'image_digest.digest', 'image_history.digest')
+      .select('image_digest.digest')
+      .distinct()
+      .where('owner', '=', owner)
+      .where('name', '=', name)
+      .execute();
+    return new Set(rows.map(({ digest }) => digest));
   }
 
   async digests(): Promise<DigestRecord[]> {

@@ -52,8 +52,9 @@ export class ImageHistory {
 
   /** Newest first; empty when that name never was. */
   async log(image: ImageName): Promise<ImageStep[]> {
-    const kept = new Set((await this.#deps.catalogue.digests()).map(({ digest }) => digest));
-    return numberVersions(await this.#steps(image)).map(({ step, version }) => ({
+    const steps = await this.#steps(image);
+    const kept = await this.#deps.catalogue.kept(image);
+    return numberVersions(steps).map(({ step, version }) => ({
       ...{ version, digest: step.digest, at: step.at, user: step.user, action: step.action },
       ...{ detail: step.detail, added: step.added, kept: step.digest !== null && kept.has(step.digest) },
     }));
@@ -163,9 +164,10 @@ export class ImageHistory {
   /** What is known of the layers of an image, top first, and whether another name's image has them too. */
   async layers(image: ImageRecord): Promise<(LayerRecord & { shared: boolean })[]> {
     const { catalogue } = this.#deps;
-    const [known, all] = await Promise.all([catalogue.layers(), catalogue.list()]);
-    const others = all.filter(({ owner, name }) => owner !== image.owner || name !== image.name);
-    const shared = new Set(others.flatMap(({ layers }) => layers));
+    const [known, shared] = await Promise.all([
+      catalogue.layers(image.layers),
+      catalogue.layersOfOthers(image),
+    ]);
     return image.layers.toReversed().map((diffId) => ({
       ...(known.get(diffId) ?? { diffId, size: null, volume: null, made: null }),
       shared: shared.has(diffId),

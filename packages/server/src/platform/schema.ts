@@ -280,6 +280,7 @@ async function givenUp(db: Kysely<unknown>): Promise<void> {
     .alterTable('image_history')
     .addColumn('given_up', 'integer', (c) => c.notNull().defaultTo(0))
     .execute();
+  await db.schema.createIndex('image_history_name').on('image_history').columns(['owner', 'name']).execute();
 }
 
 /** By name, in order. A migration that was released is never edited: a later one changes what it made. */
