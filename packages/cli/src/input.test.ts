@@ -143,4 +143,6 @@ test('the changes of a session in a few lines', () => {
   const text = renderChanges({ added: 30, modified: 0, deleted: 1, sample });
   assert.match(text, /^You changed files: 30 added, 1 deleted\.\n {2}A \/f0\n/);
   assert.match(text, /\n {2}and 23 more$/);
+  const hostile = renderChanges({ added: 1, modified: 0, deleted: 0, sample: ['A /a\x1b[2J\nb'] });
+  assert.match(hostile, /\n {2}A \/a\\x1b\[2J\\x0ab$/);
 });

@@ -117,7 +117,10 @@ export function makeRouter(world: FakeWorld) {
         name: input.newName,
       })),
       rename: image.rename.handler(({ input }) => ({ ...find(input.image), name: input.newName })),
-      remove: image.remove.handler(({ input }) => ({ removed: find(input.image).name })),
+      remove: image.remove.handler(({ input }) => {
+        const { name, size } = find(input.image);
+        return { removed: name, keepDays: 7, size };
+      }),
       details: image.details.handler(({ input }) => ({
         ...{
           disk: 500_000_000,

@@ -64,7 +64,15 @@ export const imageContract = {
   /** Points a name in the caller's set to an image, or to an older version of one. */
   duplicate: base.input(z.object({ image: imageVersion, newName: imageName, yes })).output(image),
   rename: base.input(z.object({ image: imageReference, newName: imageName })).output(image),
-  remove: base.input(z.object({ image: imageReference, yes })).output(z.object({ removed: z.string() })),
+  remove: base.input(z.object({ image: imageReference, yes })).output(
+    z.object({
+      removed: z.string(),
+      /** Days for which it can be brought back. */
+      keepDays: z.number(),
+      /** Bytes on disk that it takes until then, and nothing else needs. */
+      size: z.number(),
+    }),
+  ),
   ...imageRegistryCalls,
   ...imageHistoryCalls,
   /** Makes the platform's default image for one architecture, from Debian packages, if it is missing or `renew`. */

@@ -30,6 +30,7 @@ import type {
   BuildRequest,
   Collected,
   CommandRun,
+  Expected,
   ImageRecord,
   LayerRecord,
   SessionRecord,
@@ -39,7 +40,7 @@ import type {
 } from '../images/index.ts';
 import type { Log, Retention } from '../platform/index.ts';
 
-export type { BuildClient, CommandRun, ImageRecord, SessionRecord, Terminal, TerminalSize };
+export type { BuildClient, CommandRun, Expected, ImageRecord, SessionRecord, Terminal, TerminalSize };
 
 /** The methods of one part of the contract: validated input, output before validation; throw UserError for what users can mend. */
 export type CallsOf<Contract> = {
@@ -122,7 +123,7 @@ export interface HistoryService {
   diff(
     from: ImageRecord,
     to: ImageRecord,
-    options: { paths: readonly string[]; contents: boolean },
+    options: { paths: readonly string[]; contents: boolean; signal?: AbortSignal },
   ): AsyncGenerator<Progress, ImageChange[]>;
   /** Throws CONFLICT when the name moves meanwhile. */
   undo(
@@ -130,8 +131,9 @@ export interface HistoryService {
     image: ImageTarget,
   ): Promise<{ image: ImageRecord; previous: string | null; undone: ImageStep }>;
   /** What `prune` would remove now. */
-  needless(): Promise<Collected>;
-  prune(): AsyncGenerator<Progress, Collected>;
+  needless(giveUp?: ImageTarget): Promise<Collected>;
+  /** Removes what nobody needs, and all older versions of `giveUp`. */
+  prune(giveUp?: ImageTarget): AsyncGenerator<Progress, Collected>;
   /** Top first. */
   layers(image: ImageRecord): Promise<(LayerRecord & { shared: boolean })[]>;
   readonly retention: Retention;
@@ -180,11 +182,15 @@ export interface ShellService {
   /** Throws CONFLICT when a session on that image is open or waits. */
   open(user: string, image: ImageRecord): Promise<SessionRecord>;
   changes(id: string): Promise<{ added: number; modified: number; deleted: number; sample: string[] }>;
-  /** Commits as `owner/name`, replacing that name's pointer if it exists; then the session is over. */
+  /**
+   * Commits as `owner/name`, and the session is over; `replaced` is what that name points to until then (default: whatever), unless
+   * it is the session's own image. Throws CONFLICT when the name was moved meanwhile.
+   */
   save(
     user: string,
     id: string,
     target: ImageTarget,
+    replaced?: Expected,
   ): AsyncGenerator<Progress, { image: ImageRecord; changed: boolean }>;
   discard(id: string): Promise<void>;
   /** Joins the session's terminal. Throws CONFLICT when somebody is attached, UNAVAILABLE when its shell has ended. */

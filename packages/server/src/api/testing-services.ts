@@ -204,14 +204,14 @@ class MemoryHistory implements HistoryService {
     return { image: older(record), previous: record.digest, undone };
   };
 
-  needless = async () => ({
-    removed: [{ digest: `sha256:${'d'.repeat(64)}`, image: 'alice/exp', left: 1, size: 3 }],
-    size: 3,
-  });
+  needless: HistoryService['needless'] = async (giveUp) => {
+    const gone = { digest: `sha256:${'d'.repeat(64)}`, image: 'alice/exp', left: 1, size: 3 };
+    return { removed: giveUp ? [gone, gone] : [gone], size: giveUp ? 4_000_003 : 3 };
+  };
 
-  prune: HistoryService['prune'] = async function* (this: MemoryHistory) {
+  prune: HistoryService['prune'] = async function* (this: MemoryHistory, giveUp) {
     yield { type: 'progress', step: 'Removing' };
-    return this.needless();
+    return this.needless(giveUp);
   };
 
   layers: HistoryService['layers'] = async ({ layers, owner }) =>

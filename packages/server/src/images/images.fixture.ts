@@ -145,10 +145,10 @@ export class Typist {
     // What is typed before the first prompt would be echoed twice.
     if (this.#count === 1) await this.#until('# ', 0);
     const from = this.#screen.length;
-    // The echo of what is typed has the quotes in it, the answer has not.
+    // The echo has the quotes in it, the answer has not. What is typed before the shell reads is echoed twice.
     this.terminal.stream.write(`${command}; echo "end"-${this.#count}\r`);
     const end = await this.#until(`end-${this.#count}`, from);
-    const echoed = this.#screen.indexOf('\n', this.#screen.indexOf(`"end"-${this.#count}`, from)) + 1;
+    const echoed = this.#screen.indexOf('\n', this.#screen.lastIndexOf(`"end"-${this.#count}`, end)) + 1;
     return this.#screen.slice(echoed, end);
   }
 

@@ -226,7 +226,7 @@ export class Images {
    * and no name in the last `grace` seconds. Runs by itself at the start and after each change.
    */
   async collect(keep: ReadonlySet<string> = new Set(), grace = GRACE_SECONDS): Promise<void> {
-    await this.#committer.collect(keep, grace);
+    await this.#committer.collect(keep, { grace });
   }
 
   /** Lets go of podman. Shell sessions go on; who is attached to one loses the connection. */
