@@ -137,6 +137,15 @@ export class MemoryImages implements ImageService {
 
   run = unused;
 
+  async *squash(
+    _user: string,
+    image: ImageRecord,
+    target: ImageTarget,
+  ): AsyncGenerator<Progress, { image: ImageRecord; changed: boolean }> {
+    yield { type: 'progress', step: 'Reading the image' };
+    return { image: { ...image, ...target, layers: ['sha256:3'] }, changed: true };
+  }
+
   async readFiles(image: ImageRecord, path: string): Promise<Readable> {
     if (path === '/missing')
       throw new UserError('NOT_FOUND', `There is no ${path} in ${image.name}.`, 'Look.');

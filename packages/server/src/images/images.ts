@@ -21,6 +21,7 @@ import { Registries } from './registries.ts';
 import { RegistryAccounts } from './registry-accounts.ts';
 import { ShellSessions } from './shells.ts';
 import { Skopeo } from './skopeo.ts';
+import { squash } from './squash.ts';
 import { Store } from './store.ts';
 import type { HostCommand, ImageRecord, PrepareBoot } from './types.ts';
 import { Volumes } from './volumes.ts';
@@ -51,6 +52,7 @@ export class Images {
   readonly #containers: Containers;
   readonly #committer: Committer;
   readonly #store: Store;
+  readonly #skopeo: Skopeo;
   readonly #making = new KeyedLock();
   #tidying: Promise<void> = Promise.resolve();
 
@@ -77,6 +79,7 @@ export class Images {
     this.#containers = containers;
     this.#committer = committer;
     this.#store = store;
+    this.#skopeo = parts.skopeo;
     this.history = new ImageHistory({ database, catalogue, committer, store, retention });
     this.shells = new ShellSessions({ catalogue, containers, committer, emulate });
     this.registries = new Registries({ ...parts, catalogue, committer, volumes });
@@ -207,6 +210,28 @@ export class Images {
   writeFiles(user: string, image: ImageRecord, path: string, tar: Readable): Promise<ImageRecord> {
     return explainDiskFull(this.#deps.paths.state, 'The image is as it was.', () =>
       writeFiles(this.#parts(), user, image, path, tar),
+    );
+  }
+
+  /**
+   * Makes an image of one layer with the same files and configuration, and points `target` there; `changed` is false when it had
+   * one layer already. Throws UserError CONFLICT when the image's own name moves meanwhile, or `target`, another one, exists and
+   * `replace` is false.
+   */
+  squash(
+    user: string,
+    image: ImageRecord,
+    target: ImageName,
+    replace: boolean,
+    signal: AbortSignal,
+  ): AsyncGenerator<Progress, { image: ImageRecord; changed: boolean }> {
+    const own = target.owner === image.owner && target.name === image.name;
+    const expected = own ? { digest: image.digest } : replace ? 'any' : 'absent';
+    const deps = { ...this.#parts(), store: this.#store, skopeo: this.#skopeo, history: this.history };
+    return withReports((report) =>
+      explainDiskFull(this.#deps.paths.state, 'The image is as it was.', () =>
+        squash(deps, { user, image, target, expected, report, signal }),
+      ),
     );
   }
 
