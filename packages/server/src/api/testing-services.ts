@@ -152,6 +152,10 @@ export class MemoryImages implements ImageService {
     return Readable.from([Buffer.from(`tar of ${path}`)]);
   }
 
+  async kindOfFile(_image: ImageRecord, path: string) {
+    return path === '/missing' ? undefined : ('folder' as const);
+  }
+
   async writeFiles(_user: string, image: ImageRecord, path: string, tar: Readable): Promise<ImageRecord> {
     if (this.failWrites) {
       tar.destroy();

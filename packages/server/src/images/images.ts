@@ -12,7 +12,7 @@ import { CrossBuilds } from './cross/index.ts';
 import { ensureDefaultTar } from './debootstrap.ts';
 import { explainDiskFull } from './disk-full.ts';
 import { registerEmulator } from './emulation.ts';
-import { readFiles, writeFiles } from './image-files.ts';
+import { type FileKind, kindOfFile, readFiles, writeFiles } from './image-files.ts';
 import { GRACE_SECONDS, ImageHistory } from './image-history.ts';
 import { KeyedLock } from './locks.ts';
 import { PodmanApi } from './podman-api.ts';
@@ -203,13 +203,18 @@ export class Images {
 
   /** Tar of `path` in the image. Throws UserError NOT_FOUND. */
   readFiles(image: ImageRecord, path: string): Promise<Readable> {
-    return readFiles(this.#parts(), image, path);
+    return readFiles(this.#layerParts(), image, path);
+  }
+
+  /** What is at `path` in the image, links followed; undefined: nothing. */
+  kindOfFile(image: ImageRecord, path: string): Promise<FileKind | undefined> {
+    return kindOfFile(this.#layerParts(), image, path);
   }
 
   /** Unpacks a tar at `path` and saves that as a new layer. Nothing changes when the tar breaks off. */
   writeFiles(user: string, image: ImageRecord, path: string, tar: Readable): Promise<ImageRecord> {
     return explainDiskFull(this.#deps.paths.state, 'The image is as it was.', () =>
-      writeFiles(this.#parts(), user, image, path, tar),
+      writeFiles(this.#layerParts(), user, image, path, tar),
     );
   }
 
@@ -227,10 +232,9 @@ export class Images {
   ): AsyncGenerator<Progress, { image: ImageRecord; changed: boolean }> {
     const own = target.owner === image.owner && target.name === image.name;
     const expected = own ? { digest: image.digest } : replace ? 'any' : 'absent';
-    const deps = { ...this.#parts(), store: this.#store, skopeo: this.#skopeo, history: this.history };
     return withReports((report) =>
       explainDiskFull(this.#deps.paths.state, 'The image is as it was.', () =>
-        squash(deps, { user, image, target, expected, report, signal }),
+        squash(this.#layerParts(), { user, image, target, expected, report, signal }),
       ),
     );
   }
@@ -266,6 +270,11 @@ export class Images {
       .catch((error: unknown) =>
         this.#deps.log.warn('cannot remove unneeded images', { reason: String(error) }),
       );
+  }
+
+  #layerParts() {
+    const [store, skopeo, history] = [this.#store, this.#skopeo, this.history];
+    return { ...this.#parts(), store, skopeo, history };
   }
 
   #parts() {
