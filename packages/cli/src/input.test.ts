@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nodeSets } from './completion-values.ts';
 import { escapeParser } from './escape.ts';
-import { landing, renameEntry } from './image-copy/destination.ts';
+import { landing } from './image-copy/destination.ts';
 import { renderChanges } from './image-shell/changes.ts';
 import { duration, memorySize, wholeNumber } from './options.ts';
 import { parseImageLocation, parseLocation } from './ssh/locations.ts';
@@ -107,29 +107,6 @@ test('landing, by the rules of cp', () => {
   ];
   for (const [source, destination, isFolder, folder, name] of cases) {
     assert.deepEqual(landing(source, destination, isFolder), { folder, name }, `${source} ${destination}`);
-  }
-});
-
-test('renameEntry puts the top of an archive elsewhere, and refuses what is outside of it', () => {
-  const cases: [entry: string, top: string, name: string | undefined, renamed: string | undefined][] = [
-    ['etc/', 'etc/', 'new', 'new'],
-    ['etc/a', 'etc/', 'new', 'new/a'],
-    ['etc/', 'etc/', undefined, undefined],
-    ['etc/a/b', 'etc/', undefined, 'a/b'],
-    ['./', './', undefined, undefined],
-    ['./a', './', undefined, 'a'],
-    ['./a', './', 'new', 'new/a'],
-    ['/etc/a', 'etc', 'new', 'new/a'],
-  ];
-  for (const [entry, top, name, renamed] of cases)
-    assert.equal(renameEntry(entry, top, name), renamed, entry);
-  for (const [entry, top] of [
-    ['etc/../x', 'etc'],
-    ['../x', './'],
-    ['other', 'etc'],
-    ['etc2', 'etc'],
-  ] as const) {
-    assert.throws(() => renameEntry(entry, top, 'new'), RangeError, entry);
   }
 });
 

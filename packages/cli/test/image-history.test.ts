@@ -132,6 +132,21 @@ test('image tag names a version, and asks before it replaces one', async () => {
   assert.match(stdout, /^debian is debian@\{1\} now \(sha256:\w{12}\)\.$/m);
 });
 
+test('image squash tells which nodes still run the layers, and leaves an image of one layer alone', async () => {
+  const own = await checkout.run(['image', 'squash', 'debian']);
+  assert.equal(own.status, 0, own.stderr);
+  assert.match(own.stdout, /^alice\/debian has one layer now \(sha256:\w{12}\)\.\n/);
+  assert.match(own.stderr, /Reading the image.*vnode1 and vnode2 still run the older version/s);
+  server.world.calls.length = 0;
+  const other = await checkout.run(['image', 'squash', 'debian', 'small', '--json']);
+  assert.deepEqual(JSON.parse(other.stdout), {
+    ...{ image: 'alice/small', digest: fakeDigest, changed: true, nodes: [] },
+  });
+  assert.deepEqual(inputOf('image.squash'), { image: 'debian', newName: 'small', yes: false });
+  const flat = await checkout.run(['image', 'squash', 'debian', 'flat']);
+  assert.match(flat.stdout, /^debian has one layer already\.\n/);
+});
+
 test('image prune removes, or only tells', async () => {
   const dry = await checkout.run(['image', 'prune', '--dry-run']);
   assert.deepEqual(inputOf('image.prune'), { dryRun: true, yes: false });

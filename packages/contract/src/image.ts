@@ -73,6 +73,19 @@ export const imageContract = {
       size: z.number(),
     }),
   ),
+  /** Makes one layer of all layers, under the image's own name or `newName`. CONFLICT when a name moves meanwhile. */
+  squash: base.input(z.object({ image: imageReference, newName: imageName.optional(), yes })).output(
+    withProgress(
+      z.object({
+        image: z.string(),
+        digest,
+        /** False: it had one layer already. */
+        changed: z.boolean(),
+        /** Nodes that boot this name and still run the older digest. */
+        nodes: z.array(nodeName),
+      }),
+    ),
+  ),
   ...imageRegistryCalls,
   ...imageHistoryCalls,
   /** Makes the platform's default image for one architecture, from Debian packages, if it is missing or `renew`. */

@@ -102,6 +102,20 @@ export function imageCalls({
       return { removed: fullName(record), keepDays, size: all.size - others.size };
     },
 
+    squash: async (caller, { image, newName, yes }, signal) => {
+      const record = await find(caller, image);
+      const target = newName === undefined ? record : { owner: caller.user, name: newName };
+      requireImageOwner(caller, target, 'change');
+      if (!yes && fullName(target) !== fullName(record)) await confirmReplacement(images, target);
+      const squashing = images.squash(caller.user, record, target, yes, signal);
+      return (async function* () {
+        const { image: made, changed } = yield* squashing;
+        const outdated = await nodes.outdated(fullName(made), made.digest);
+        const value = { image: fullName(made), digest: made.digest, changed, nodes: [...outdated] };
+        yield { type: 'result' as const, value };
+      })();
+    },
+
     makeDefault: async (caller, { architecture, renew }, signal) => {
       const making = images.makeDefault(caller.user, architecture, renew, signal);
       return (async function* () {

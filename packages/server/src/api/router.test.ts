@@ -214,6 +214,30 @@ describe('versions of images', () => {
   });
 });
 
+describe('squash', () => {
+  test('replaces an image of the caller, and asks before it replaces another one', async () => {
+    api.images.add('alice', 'exp');
+    api.images.add('bob', 'mine');
+    api.nodes.booting = new Map([['alice/exp', ['vnode1']]]);
+    const squash = async (user: string, input: { image: string; newName?: string; yes?: boolean }) => {
+      const client = await api.client(user);
+      for await (const event of await client.image.squash(input))
+        if (event.type === 'result') return event.value;
+      throw new Error('no result');
+    };
+    const { image, changed, nodes } = await squash('alice', { image: 'exp' });
+    assert.deepEqual([image, changed, nodes], ['alice/exp', true, ['vnode1']]);
+    const others = { image: 'alice/exp', newName: 'mine' };
+    await assert.rejects(squash('bob', { image: 'alice/exp' }), failure('FORBIDDEN', /belongs to alice/));
+    await assert.rejects(squash('bob', others), failure('CONFIRM', /mine already/));
+    assert.equal((await squash('bob', { ...others, yes: true })).image, 'bob/mine');
+    for (const newName of ['', 'Two', '../x', '--yes', 'default']) {
+      await assert.rejects(squash('bob', { image: 'alice/exp', newName }), { code: 'INVALID' }, newName);
+    }
+    await assert.rejects(squash('alice', { image: 'nosuch' }), failure('NOT_FOUND', /nosuch/));
+  });
+});
+
 describe('SSH certificates', () => {
   test('are given for own and free nodes', async () => {
     api.nodes.add('vnode1', { owner: 'alice' });

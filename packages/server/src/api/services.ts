@@ -103,8 +103,18 @@ export interface ImageService {
   ): AsyncGenerator<Progress, { image: ImageRecord; made: boolean }>;
   /** Tar of `path` in the image. Throws NOT_FOUND. */
   readFiles(image: ImageRecord, path: string): Promise<Readable>;
+  /** What is at `path`, links followed; undefined: nothing. */
+  kindOfFile(image: ImageRecord, path: string): Promise<'file' | 'folder' | 'other' | undefined>;
   /** Unpacks a tar in folder `path` and commits it as a new layer. Nothing changes when the tar breaks off. */
   writeFiles(user: string, image: ImageRecord, path: string, tar: Readable): Promise<ImageRecord>;
+  /** `changed` is false when it had one layer already. Throws CONFLICT as `duplicate`, or when the image's own name moves meanwhile. */
+  squash(
+    user: string,
+    image: ImageRecord,
+    target: ImageTarget,
+    replace: boolean,
+    signal: AbortSignal,
+  ): AsyncGenerator<Progress, { image: ImageRecord; changed: boolean }>;
   /** Starts a command in the image; nothing of it stays unless it is saved. Throws UNAVAILABLE when it cannot be run here. */
   run(user: string, image: ImageRecord, command: readonly string[]): Promise<CommandRun>;
   readonly history: HistoryService;

@@ -12,6 +12,7 @@ export interface Move {
     | 'run'
     | 'cp'
     | 'cross'
+    | 'squash'
     | 'default'
     | 'import'
     | 'duplicate'

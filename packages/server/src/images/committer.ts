@@ -149,6 +149,24 @@ export class Committer {
     return this.#receiving.hold(digest, act, () => report('Waiting for the same image, which is on its way'));
   }
 
+  /** Makes an image of what `bring` puts into the store, one that is nowhere else, and points a name to it. */
+  async adoptNew(task: {
+    digest: string;
+    layers: readonly string[];
+    report: Report;
+    bring: () => Promise<void>;
+    point: Point;
+  }): Promise<DigestRecord> {
+    const { digest, layers, report, bring, point } = task;
+    const hold = await this.hold(digest, layers);
+    try {
+      await bring();
+      return await this.#publish(digest, report, point);
+    } finally {
+      hold.release();
+    }
+  }
+
   /** Keeps an image of the store, named or not, from being removed. Waits until no removal runs. */
   hold(digest: string, layers: readonly string[]): Promise<Hold> {
     return this.#unnamed.share(async () => this.#held.hold(digest, layers));

@@ -62,18 +62,6 @@ export class PodmanApi {
     return readText(await this.#send({ method, path, headers }, (sent) => sent.end(body)));
   }
 
-  /** One header of the answer to HEAD; empty when it is absent. */
-  async header(path: string, name: string): Promise<string> {
-    const response = await this.#send({ method: 'HEAD', path }, (sent) => sent.end());
-    await readText(response);
-    return String(response.headers[name] ?? '');
-  }
-
-  /** The body of the answer, as it comes. */
-  async download(path: string): Promise<Readable> {
-    return this.#send({ method: 'GET', path }, (sent) => sent.end());
-  }
-
   /** Sends `body` as it comes; fails when it breaks off. */
   async upload(path: string, contentType: string, body: Readable): Promise<void> {
     // Only a request that has not begun may be repeated: be sure that podman listens before the stream is touched.

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { attempt, type ExecOptions, ExternalError } from '../platform/index.ts';
+import { attempt, type ExecOptions, ExternalError, run } from '../platform/index.ts';
 import { explainRegistry } from './registry-failure.ts';
 import type { Store } from './store.ts';
 import type { HostCommand } from './types.ts';
@@ -101,6 +101,36 @@ export class Skopeo {
     };
     await this.#run(access, reference, words, { signal, onStdoutLine });
     return (await readFile(digestFile, 'utf8')).trim();
+  }
+
+  /** Manifest and configuration of an image of the store, as they were stored. */
+  async origin(digest: string): Promise<{ manifest: string; configuration: string }> {
+    const words = (...what: string[]) => ['inspect', ...what, '--raw', '--', this.#store.reference(digest)];
+    const [manifest, configuration] = await Promise.all([
+      this.#local(words()),
+      this.#local(words('--config')),
+    ]);
+    return { manifest, configuration };
+  }
+
+  /** Copies an image that lies in a folder (transport `dir`) into the store, as the image `digest`, without a name. */
+  async copyFolder(copy: {
+    folder: string;
+    digest: string;
+    signal?: AbortSignal | undefined;
+  }): Promise<void> {
+    const { folder, digest, signal } = copy;
+    const images = [`dir:${folder}`, this.#store.reference(digest)];
+    const words = ['--tmpdir', folder, 'copy', '--quiet', '--preserve-digests', '--', ...images];
+    await this.#local(words, signal && { signal });
+  }
+
+  /** The policy of signatures is for what comes from elsewhere. */
+  #local(words: readonly string[], options: ExecOptions = {}): Promise<string> {
+    return run(
+      this.#host(['setpriv', '--pdeathsig', 'TERM', '--', 'skopeo', '--insecure-policy', ...words]),
+      options,
+    );
   }
 
   #inspect(access: RegistryAccess, reference: Reference, what: string[]): Promise<string> {
