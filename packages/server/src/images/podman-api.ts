@@ -16,8 +16,8 @@ import { ExternalError, hasErrno, type Paths } from '../platform/index.ts';
 import type { Store } from './store.ts';
 
 const PREFIX = '/v4.3.1/libpod';
-/** Seconds without a request after which podman's service ends; containers do not depend on it. */
-const IDLE = 60;
+/** Milliseconds without a request after which podman's service is ended; containers do not depend on it. */
+const IDLE = 60_000;
 /** Milliseconds for the service to come up. */
 const START_LIMIT = 60_000;
 /** Milliseconds for the service to end. */
@@ -40,10 +40,16 @@ export class PodmanApi {
   readonly #socket: string;
   readonly #log: string;
   readonly #store: Store;
+  readonly #idleLimit: number;
   #starting: Promise<void> | undefined;
   #service: ChildProcess | undefined;
+  /** Connections to the service. */
+  #open = 0;
+  #idle: NodeJS.Timeout | undefined;
+  #ending: Promise<void> | undefined;
 
-  constructor(paths: Paths, store: Store) {
+  constructor(paths: Paths, store: Store, idleLimit = IDLE) {
+    this.#idleLimit = idleLimit;
     this.#socket = paths.podmanSocket;
     this.#log = join(paths.logs, 'podman.log');
     this.#store = store;
@@ -107,7 +113,13 @@ export class PodmanApi {
 
   /** Ends the service if we started it, and with it all attachments; containers live on. */
   async close(): Promise<void> {
+    clearTimeout(this.#idle);
     await this.#starting?.catch(() => {});
+    await this.#ending;
+    await this.#endService();
+  }
+
+  async #endService(): Promise<void> {
     const service = this.#service;
     if (!service || service.exitCode !== null || service.signalCode !== null) return;
     service.ref();
@@ -133,11 +145,29 @@ export class PodmanApi {
   }
 
   #request(options: RequestOptions): ClientRequest {
-    return request({ ...options, path: `${PREFIX}${options.path}`, socketPath: this.#socket, agent: false });
+    clearTimeout(this.#idle);
+    this.#open += 1;
+    const path = `${PREFIX}${options.path}`;
+    const sent = request({ ...options, path, socketPath: this.#socket, agent: false });
+    sent.once('socket', (socket) => socket.once('close', () => this.#closed()));
+    return sent;
   }
 
-  /** The service ends when it is idle: once, start it and try again. */
+  /** We end the service ourselves: it would not see a request that arrives as it ends by itself. */
+  #closed(): void {
+    this.#open -= 1;
+    if (this.#open > 0) return;
+    const end = () => {
+      this.#ending = this.#endService().finally(() => {
+        this.#ending = undefined;
+      });
+    };
+    this.#idle = setTimeout(end, this.#idleLimit).unref();
+  }
+
+  /** Once, starts the service and tries again. */
   async #retrying<T>(act: () => Promise<T>): Promise<T> {
+    await this.#ending;
     try {
       return await act();
     } catch (error) {
@@ -148,6 +178,7 @@ export class PodmanApi {
   }
 
   #ensureService(): Promise<void> {
+    clearTimeout(this.#idle);
     this.#starting ??= this.#startService().finally(() => {
       this.#starting = undefined;
     });
@@ -159,13 +190,7 @@ export class PodmanApi {
     await mkdir(dirname(this.#socket), { recursive: true });
     await mkdir(dirname(this.#log), { recursive: true });
     await rm(this.#socket, { force: true });
-    const { argv, env } = this.#store.podman(
-      'system',
-      'service',
-      '--time',
-      String(IDLE),
-      `unix://${this.#socket}`,
-    );
+    const { argv, env } = this.#store.podman('system', 'service', '--time', '0', `unix://${this.#socket}`);
     // A server that is killed takes the service with it, so that none is left when the platform is stopped.
     const [file, ...args] = ['setpriv', '--pdeathsig', 'TERM', '--', ...argv] as const;
     const log = openSync(this.#log, 'a', 0o640);
