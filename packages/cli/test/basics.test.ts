@@ -1,22 +1,12 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, beforeEach, describe, test } from 'node:test';
-import { Checkout } from './checkout.ts';
-import { FakeServer } from './fake-server.ts';
+import { beforeEach, describe, test } from 'node:test';
+import { openClient } from './client.ts';
 import { makeImage, makeNode } from './fixtures.ts';
 
-let server: FakeServer;
-let checkout: Checkout;
+const { server, checkout } = await openClient();
 
-before(async () => {
-  server = await FakeServer.start();
-  checkout = await Checkout.make(server.socket);
-});
-after(async () => {
-  checkout[Symbol.dispose]();
-  await server[Symbol.asyncDispose]();
-});
 beforeEach(() => {
   server.world.nodes = [
     makeNode('vnode1'),

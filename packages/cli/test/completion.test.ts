@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { after, before, describe, test } from 'node:test';
-import { Checkout, outcome } from './checkout.ts';
-import { FakeServer } from './fake-server.ts';
+import { before, describe, test } from 'node:test';
+import { outcome } from './checkout.ts';
+import { openClient } from './client.ts';
 import { makeImage, makeNode, makeRegistry } from './fixtures.ts';
 
-let server: FakeServer;
-let checkout: Checkout;
+const { server, checkout } = await openClient();
 
-before(async () => {
-  server = await FakeServer.start();
-  checkout = await Checkout.make(server.socket);
+before(() => {
   checkout.writeTopic('shells', '# Shells\n');
   server.world.nodes = ['vnode1', 'vnode2', 'other'].map((name) => makeNode(name));
   server.world.registries = [makeRegistry('hub'), makeRegistry('lab')];
@@ -24,10 +21,6 @@ before(async () => {
     ...{ action: 'shell', detail: '' },
   });
   server.world.steps = [version(0, 'a', true), version(1, 'b', false), version(2, 'c', true)];
-});
-after(async () => {
-  checkout[Symbol.dispose]();
-  await server[Symbol.asyncDispose]();
 });
 
 const cases: [words: string[], candidates: string[]][] = [

@@ -17,28 +17,20 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
-import { after, before, beforeEach, describe, test } from 'node:test';
+import { before, beforeEach, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
-import { Checkout } from './checkout.ts';
-import { FakeServer } from './fake-server.ts';
+import { openClient } from './client.ts';
 import { makeImage } from './fixtures.ts';
 
-let server: FakeServer;
-let checkout: Checkout;
+const { server, checkout } = await openClient();
 let image: string;
 let here: string;
 
-before(async () => {
-  server = await FakeServer.start();
-  checkout = await Checkout.make(server.socket);
+before(() => {
   server.world.images = [makeImage('alice', 'debian', { nodes: ['vnode1'] })];
   image = server.world.imageFolder('alice/debian');
   here = join(checkout.folder, 'here');
-});
-after(async () => {
-  checkout[Symbol.dispose]();
-  await server[Symbol.asyncDispose]();
 });
 beforeEach(() => {
   for (const folder of [image, here]) {

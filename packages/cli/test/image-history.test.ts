@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, describe, test } from 'node:test';
+import { beforeEach, describe, test } from 'node:test';
 import type { ImageChange, ImageStep } from '@walt/contract';
-import { Checkout } from './checkout.ts';
-import { FakeServer } from './fake-server.ts';
+import { openClient } from './client.ts';
 import { fakeDigest, makeImage } from './fixtures.ts';
 
-let server: FakeServer;
-let checkout: Checkout;
+const { server, checkout } = await openClient();
 
 const step: ImageStep = {
   ...{ version: 0, digest: fakeDigest, at: 1_790_000_000, user: 'alice', action: 'shell', detail: '' },
@@ -20,14 +18,6 @@ const changed: ImageChange = {
   },
 };
 
-before(async () => {
-  server = await FakeServer.start();
-  checkout = await Checkout.make(server.socket);
-});
-after(async () => {
-  checkout[Symbol.dispose]();
-  await server[Symbol.asyncDispose]();
-});
 beforeEach(() => {
   const { world } = server;
   world.calls.length = 0;

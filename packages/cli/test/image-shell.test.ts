@@ -1,21 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { after, before, beforeEach, describe, test } from 'node:test';
-import { Checkout } from './checkout.ts';
-import { FakeServer } from './fake-server.ts';
+import { beforeEach, describe, test } from 'node:test';
+import { openClient } from './client.ts';
 import { makeImage, makeNode } from './fixtures.ts';
 
-let server: FakeServer;
-let checkout: Checkout;
-
-before(async () => {
-  server = await FakeServer.start();
-  checkout = await Checkout.make(server.socket);
-});
-after(async () => {
-  checkout[Symbol.dispose]();
-  await server[Symbol.asyncDispose]();
-});
+const { server, checkout } = await openClient();
 
 const CHANGES = { added: 2, modified: 1, deleted: 0, sample: ['A /etc/new', 'A /srv/data', 'M /etc/motd'] };
 

@@ -1,20 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, describe, test } from 'node:test';
-import { Checkout } from './checkout.ts';
-import { FakeServer } from './fake-server.ts';
+import { beforeEach, describe, test } from 'node:test';
+import { openClient } from './client.ts';
 import { fakeDigest, makeImage, makeRegistry } from './fixtures.ts';
 
-let server: FakeServer;
-let checkout: Checkout;
+const { server, checkout } = await openClient();
 
-before(async () => {
-  server = await FakeServer.start();
-  checkout = await Checkout.make(server.socket);
-});
-after(async () => {
-  checkout[Symbol.dispose]();
-  await server[Symbol.asyncDispose]();
-});
 beforeEach(() => {
   const { world } = server;
   world.calls.length = 0;

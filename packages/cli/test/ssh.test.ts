@@ -14,24 +14,19 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { Checkout, outcome } from './checkout.ts';
-import { FakeServer } from './fake-server.ts';
+import { outcome } from './checkout.ts';
+import { openClient } from './client.ts';
 import { makeNode } from './fixtures.ts';
 
-let server: FakeServer;
-let checkout: Checkout;
+const { server, checkout } = await openClient();
 /** Files of "nodes", which are this machine. */
 let there: string;
 
-before(async () => {
-  server = await FakeServer.start();
-  checkout = await Checkout.make(server.socket);
+before(() => {
   there = mkdtempSync(join(tmpdir(), 'walt-cli-node-'));
 });
-after(async () => {
+after(() => {
   rmSync(there, { recursive: true, force: true });
-  checkout[Symbol.dispose]();
-  await server[Symbol.asyncDispose]();
 });
 beforeEach(() => {
   server.world.nodes = ['vnode1', 'vnode2', 'vnode3'].map((name) => makeNode(name));

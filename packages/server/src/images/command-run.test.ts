@@ -1,21 +1,13 @@
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { attempt, isUserError } from '../platform/index.ts';
 import type { CommandRun } from './command-run.ts';
-import { addTiny, destroyPlatform, openPlatform, type Platform, temporaryFolder } from './images.fixture.ts';
-import type { ImageRecord } from './types.ts';
+import { addTiny, usePlatform } from './images.fixture.ts';
 import { volumeName } from './volumes.ts';
 
-let platform: Platform;
-let tiny: ImageRecord;
-
-before(async () => {
-  platform = await openPlatform(await temporaryFolder());
-  tiny = await addTiny(platform);
-});
-after(() => destroyPlatform(platform));
+const { platform, tiny } = await usePlatform();
 
 const start = (...command: string[]) => platform.images.run('ann', tiny, command);
 

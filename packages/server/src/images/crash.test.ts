@@ -1,30 +1,14 @@
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { attempt } from '../platform/index.ts';
-import {
-  addTiny,
-  closePlatform,
-  destroyPlatform,
-  openPlatform,
-  type Platform,
-  result,
-  Typist,
-  temporaryFolder,
-} from './images.fixture.ts';
+import { closePlatform, reopenPlatform, result, Typist, usePlatform } from './images.fixture.ts';
 import { shellContainerName } from './shell-container.ts';
 import { volumeName } from './volumes.ts';
 
 const size = { columns: 80, rows: 24 };
-let platform: Platform;
-
-before(async () => {
-  platform = await openPlatform(await temporaryFolder());
-  await addTiny(platform);
-});
-
-after(() => destroyPlatform(platform));
+const { platform } = await usePlatform();
 
 /** Runs a save in a server that is killed at `step`; then this platform is its restart. */
 async function crash(session: string, step: string): Promise<void> {
@@ -32,7 +16,7 @@ async function crash(session: string, step: string): Promise<void> {
   const program = join(import.meta.dirname, 'crash.fixture.ts');
   const { status, stderr } = await attempt([process.execPath, program, platform.folder, session, step]);
   assert.equal(status, null, stderr);
-  platform = await openPlatform(platform.folder);
+  await reopenPlatform(platform);
 }
 
 async function change(text: string): Promise<string> {
@@ -102,7 +86,7 @@ test('containers and sessions that lost each other are removed', async () => {
     .values({ ...row, container: shellContainerName(row.id), opened: 1 })
     .execute();
   await closePlatform(platform);
-  platform = await openPlatform(platform.folder);
+  await reopenPlatform(platform);
   assert.deepEqual(await platform.images.shells.list(), []);
   const again = await platform.images.shells.open('ann', image);
   await platform.images.shells.discard(again.id);

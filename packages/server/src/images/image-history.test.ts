@@ -2,31 +2,15 @@
 import assert from 'node:assert/strict';
 import { chmod, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import type { ImageChange } from '@walt/contract';
 import { openDatabase, run } from '../platform/index.ts';
-import {
-  addTiny,
-  closePlatform,
-  destroyPlatform,
-  openPlatform,
-  type Platform,
-  result,
-  temporaryFolder,
-} from './images.fixture.ts';
+import { closePlatform, reopenPlatform, result, usePlatform } from './images.fixture.ts';
 import type { ImageRecord } from './types.ts';
 import { volumeName } from './volumes.ts';
 
 const retention = { versions: 1, days: 0 };
-let platform: Platform;
-let tiny: ImageRecord;
-
-before(async () => {
-  platform = await openPlatform(await temporaryFolder(), { retention });
-  tiny = await addTiny(platform);
-});
-
-after(() => destroyPlatform(platform));
+const { platform, tiny } = await usePlatform({ retention });
 
 /** Runs a line of shell in the image, and saves what it changed. */
 async function change(name: string, line: string): Promise<ImageRecord> {
@@ -240,10 +224,10 @@ test('layers tell their size, what made them and whether others share them', asy
 
   await platform.database.updateTable('image_layer').set({ size: null, volume: null }).execute();
   await closePlatform(platform);
-  platform = await openPlatform(platform.folder, { retention });
+  await reopenPlatform(platform);
   // It measures in the background; the end of that is the end of the server.
   await closePlatform(platform);
-  platform = await openPlatform(platform.folder, { retention });
+  await reopenPlatform(platform);
   assert.equal((await platform.images.history.layers(now))[0]?.size, top.size, 'it was measured again');
 });
 
@@ -303,7 +287,7 @@ test('after each change, what is no longer kept goes by itself', async () => {
   await database.destroy();
   const left = new Set(rows.map(({ digest }) => digest));
   assert.deepEqual([left.has(second.digest), left.has(third.digest)], [false, true]);
-  platform = await openPlatform(platform.folder, { retention });
+  await reopenPlatform(platform);
 });
 
 test('a comparison ends when nobody waits for it any more', async () => {

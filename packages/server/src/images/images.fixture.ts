@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { chmod, copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import type { Progress } from '@walt/contract';
 import {
   type Database,
@@ -20,8 +21,15 @@ import type { HostCommand, ImageRecord, PrepareBoot } from './types.ts';
 
 const direct: HostCommand = (argv) => [...argv];
 
+interface PlatformOptions {
+  prepareBoot?: PrepareBoot;
+  registries?: RegistryConfig[];
+  retention?: Retention;
+}
+
 export interface Platform {
   folder: string;
+  options: PlatformOptions;
   paths: Paths;
   deps: ImagesDeps;
   database: Database;
@@ -38,10 +46,7 @@ export const fakeBoot: PrepareBoot = async () => ({
 export const quiet = { info() {}, warn() {}, error() {} };
 
 /** A platform in `folder`; opened again with the same folder, it is the same platform after a restart of its server. */
-export async function openPlatform(
-  folder: string,
-  options: { prepareBoot?: PrepareBoot; registries?: RegistryConfig[]; retention?: Retention } = {},
-): Promise<Platform> {
+export async function openPlatform(folder: string, options: PlatformOptions = {}): Promise<Platform> {
   const config = {
     ...{ state: join(folder, 'state'), runtime: join(folder, 'run'), cache: join(folder, 'cache') },
     ...{ network: { namespace: 'none', subnet: '10.0.0.0/24' }, file: null },
@@ -53,7 +58,21 @@ export async function openPlatform(
   const database = await openDatabase(paths.database);
   const prepareBoot = options.prepareBoot ?? fakeBoot;
   const deps = { config, paths, database, prepareBoot, log: quiet, host: direct };
-  return { folder, paths, deps, database, images: await Images.open(deps) };
+  return { folder, options, paths, deps, database, images: await Images.open(deps) };
+}
+
+/** A platform with one image, `ann/tiny`, until the last test of the file has ended. */
+export async function usePlatform(
+  options: PlatformOptions = {},
+): Promise<{ platform: Platform; tiny: ImageRecord }> {
+  const platform = await openPlatform(await temporaryFolder(), options);
+  after(() => destroyPlatform(platform));
+  return { platform, tiny: await addTiny(platform) };
+}
+
+/** Makes a closed platform its own restart. */
+export async function reopenPlatform(platform: Platform): Promise<void> {
+  Object.assign(platform, await openPlatform(platform.folder, platform.options));
 }
 
 /** Ends the server of a platform, without a crash. */

@@ -2,21 +2,13 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { extract, pack } from 'tar-stream';
-import { addTiny, destroyPlatform, openPlatform, type Platform, temporaryFolder } from './images.fixture.ts';
+import { addTiny, usePlatform } from './images.fixture.ts';
 import type { ImageRecord } from './types.ts';
 import { volumeName } from './volumes.ts';
 
-let platform: Platform;
-let tiny: ImageRecord;
-
-before(async () => {
-  platform = await openPlatform(await temporaryFolder());
-  tiny = await addTiny(platform);
-});
-
-after(() => destroyPlatform(platform));
+const { platform, tiny } = await usePlatform();
 
 function copy(name: string): Promise<ImageRecord> {
   return platform.images.duplicate('ann', tiny, { owner: 'ann', name }, false);

@@ -1,28 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { isUserError } from '../platform/index.ts';
-import {
-  addTiny,
-  closePlatform,
-  destroyPlatform,
-  openPlatform,
-  type Platform,
-  result,
-  Typist,
-  temporaryFolder,
-} from './images.fixture.ts';
+import { closePlatform, reopenPlatform, result, Typist, usePlatform } from './images.fixture.ts';
 import type { ImageRecord } from './types.ts';
 
 const size = { columns: 90, rows: 20 };
-let platform: Platform;
-let tiny: ImageRecord;
-
-before(async () => {
-  platform = await openPlatform(await temporaryFolder());
-  tiny = await addTiny(platform);
-});
-
-after(() => destroyPlatform(platform));
+const { platform, tiny } = await usePlatform();
 
 async function enter(image: ImageRecord): Promise<{ id: string; typist: Typist }> {
   const { id } = await platform.images.shells.open('ann', image);
@@ -120,7 +103,7 @@ test('sessions survive the server', async () => {
   const { id, typist } = await enter(await copy('survives'));
   await typist.type('echo 1 > /root/kept');
   await closePlatform(platform);
-  platform = await openPlatform(platform.folder);
+  await reopenPlatform(platform);
   assert.equal((await platform.images.shells.get(id)).state, 'running');
   const again = new Typist(await platform.images.shells.attach(id, size));
   assert.match(await again.type('cat /root/kept'), /^1\r\n/m);
