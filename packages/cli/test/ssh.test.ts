@@ -223,10 +223,17 @@ async function untilFiles(folder: string, prefix: string, count: number): Promis
       .filter((name) => name.startsWith(prefix))
       .map((name) => Number(readFileSync(join(folder, name), 'utf8')))
       .filter((pid) => pid > 0);
-  if (find().length < count) {
-    for await (const _ of watch(folder, { signal: AbortSignal.timeout(30_000) }))
-      if (find().length >= count) break;
+  // It watches from its first `next` on: what comes after the look is seen.
+  const found = new AbortController();
+  const signal = AbortSignal.any([found.signal, AbortSignal.timeout(120_000)]);
+  const events = watch(folder, { signal })[Symbol.asyncIterator]();
+  let next = events.next();
+  while (find().length < count) {
+    await next;
+    next = events.next();
   }
+  next.catch(() => {});
+  found.abort();
   return find();
 }
 

@@ -80,7 +80,7 @@ afterEach(async () => {
   server.closeAllConnections();
 });
 
-const limit = { timeout: 30_000 };
+const limit = { timeout: 120_000 };
 
 test('a node is booting until its SSH port listens', limit, async () => {
   start(onNode('--kill-child', AGENT));

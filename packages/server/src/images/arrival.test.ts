@@ -33,8 +33,7 @@ const layers = [
 type Copy = Arriving['copy'];
 
 /** Receives both layers by `copy`; answers what was reported. */
-async function receive(copy: Copy, silence?: number): Promise<string[]> {
-  const reports: string[] = [];
+async function receive(copy: Copy, silence?: number, reports: string[] = []): Promise<string[]> {
   await receiveLayers(
     { store, volumes },
     {
@@ -65,14 +64,15 @@ async function until(look: () => Promise<boolean>): Promise<void> {
 }
 
 test('bytes are told, then layers', async () => {
-  const reports = await receive(async (temporary) => {
+  const reports: string[] = [];
+  const copy: Copy = async (temporary) => {
     await bottomArrives();
     await writeFile(join(temporary, '1'), Buffer.alloc(600));
-    await pause(400);
+    await until(async () => reports.includes('Fetching the image, layer 2 of 2: 600 of 1000'));
     await writeFile(join(temporary, '2'), Buffer.alloc(400));
-    await pause(400);
-  });
-  assert.ok(reports.includes('Fetching the image, layer 2 of 2: 600 of 1000'), reports.join('\n'));
+    await until(async () => reports.includes('Unpacking the image: 1 of 2'));
+  };
+  await receive(copy, undefined, reports);
   assert.equal(reports.at(-1), 'Unpacking the image: 1 of 2');
 });
 

@@ -30,7 +30,7 @@ testInNamespace(import.meta.filename, (state) => {
   });
 
   const resolve = async (name: string) => {
-    const resolver = new Resolver({ timeout: 500, tries: 1 });
+    const resolver = new Resolver({ timeout: 2_000, tries: 5 });
     resolver.setServers([subnet.server]);
     return resolver.resolve4(name).catch((error) => error.code as string);
   };

@@ -93,7 +93,7 @@ export class Machine {
   /** Standard output and error of a program that runs on it, and its status. */
   async attempt(...argv: string[]): Promise<{ status: number | null; output: string }> {
     const inside = ['ip', 'netns', 'exec', this.#namespace, ...argv];
-    const { status, stdout, stderr } = await attempt(inside, { timeout: 20_000 });
+    const { status, stdout, stderr } = await attempt(inside, { timeout: 120_000 });
     return { status, output: stdout + stderr };
   }
 
