@@ -95,14 +95,14 @@ export class PodmanApi {
     await sending;
   }
 
-  /** Joins a container's terminal: raw bytes both ways. Ends when the container's process ends. */
-  async attach(container: string): Promise<Duplex> {
-    const query = 'stream=true&stdin=true&stdout=true&stderr=true&detachKeys=';
-    const options = {
-      method: 'POST',
-      path: `/containers/${encodeURIComponent(container)}/attach?${query}`,
-      headers: { connection: 'Upgrade', upgrade: 'tcp' },
+  /** A request that podman answers with a terminal: raw bytes both ways. Ends when the process on it ends. */
+  async attach(path: string, body?: unknown): Promise<Duplex> {
+    const text = body === undefined ? '' : JSON.stringify(body);
+    const headers = {
+      ...{ connection: 'Upgrade', upgrade: 'tcp' },
+      ...(text && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
     };
+    const options = { method: 'POST', path, headers };
     return this.#retrying(
       () =>
         new Promise<Duplex>((resolve, reject) => {
@@ -113,7 +113,7 @@ export class PodmanApi {
           });
           sent.on('response', (response) => failure(response).then(reject, reject));
           sent.on('error', reject);
-          sent.end();
+          sent.end(text);
         }),
     );
   }
