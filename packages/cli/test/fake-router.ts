@@ -270,6 +270,7 @@ function describeSession(world: FakeWorld, { id, image, state, attached }: FakeW
     image,
     architecture,
     emulated: architecture !== 'amd64',
+    init: false,
     state,
     attached,
     opened: 1_790_000_000,

@@ -48,6 +48,8 @@ export const shellSession = z.object({
   architecture,
   /** True when binaries run under CPU emulation. */
   emulated: z.boolean(),
+  /** True when the image's own init runs, since it brings the programs for that; else the shell is the only process. */
+  init: z.boolean(),
   /** `running`: its shell runs, attached or not; `exited`: waits to be saved or discarded. */
   state: z.enum(['running', 'exited']),
   attached: z.boolean(),

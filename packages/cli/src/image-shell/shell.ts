@@ -55,6 +55,7 @@ async function enter(
   options: ShellOptions,
 ): Promise<void> {
   if (session.emulated) remark(emulationNote(image, session));
+  if (session.init) remark(`The init of ${image} is started; it is shut down when you leave the shell.`);
   const end = await attach({
     open: (handlers) =>
       new ByteStream(connection, '/stream/image-shell', { session: session.id, ...terminalSize() }, handlers),

@@ -263,7 +263,7 @@ class MemoryShells implements ShellService {
     const id = (this.sessions.size + 1).toString(16).padStart(16, '0');
     const session: SessionRecord = {
       ...{ id, user, image: `${owner}/${name}`, architecture },
-      ...{ emulated: false, state: 'running', attached: false, opened: 1 },
+      ...{ emulated: false, init: false, state: 'running', attached: false, opened: 1 },
     };
     this.sessions.set(id, session);
     return session;

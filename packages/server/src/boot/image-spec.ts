@@ -10,6 +10,8 @@ export const TEMPLATE_LIMIT = 1024 * 1024;
 
 const imageSpec = z.object({
   templates: z.array(z.string().startsWith('/').max(1000)).max(1000).default([]),
+  /** Commands to run where the server has a feature of that name; this one offers none. */
+  features: z.record(z.string(), z.string()).default({}),
 });
 export type ImageSpec = z.infer<typeof imageSpec>;
 

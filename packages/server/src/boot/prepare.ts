@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants, copyFile, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Architecture, Lend } from '@walt/contract';
-import { hasErrno, type Paths, syncFolder } from '../platform/index.ts';
+import { hasErrno, type Paths, syncFolder, UserError } from '../platform/index.ts';
 import { type BootRecord, imageBootFolder, LAYOUT, readBootRecord } from './boot-files.ts';
 import { readModule } from './compressed.ts';
 import type { BootPlan, ModelClass } from './directory.ts';
@@ -110,6 +110,9 @@ export async function prepareBootFiles(image: ImageTree, paths: PreparePaths): P
   }
 }
 
+/** Images made for WalT must have it, for programs of their own; those without get ours. */
+const BUSYBOX = '/bin/busybox';
+
 /** What an image made for WalT says of itself, and what its nodes load; undefined for others. */
 async function prepareWaltImage(
   { config }: ImageTree,
@@ -118,12 +121,20 @@ async function prepareWaltImage(
 ): Promise<WaltImage | undefined> {
   const found = await readWaltImage(root, config.labels);
   if (!found) return undefined;
+  if (!(await readFacts(root, true)).init) {
+    throw new UserError(
+      'INVALID',
+      'The image is made for WalT, but has no init: nodes would find nothing to start.',
+      'Install one at /sbin/init, or remove the label walt.node.models to be lent one.',
+    );
+  }
   const lacking = await lentFiles(root, [], config);
   const folders = lacking.flatMap((one) =>
     one.type === 'folder' ? [{ path: one.path, mode: one.mode }] : [],
   );
   if ((await root.resolve('/persist')) === undefined) folders.push({ path: 'persist', mode: 0o755 });
-  const walt = { ...found, folders };
+  const busybox = (await root.resolve(BUSYBOX)) === undefined;
+  const walt = { ...found, folders, ...(busybox && { busybox: await root.place(BUSYBOX) }) };
   await copyServed(root, walt, folder);
   return walt;
 }

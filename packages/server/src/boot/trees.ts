@@ -108,6 +108,7 @@ async function platformFiles(
   const program = async (path: string, source: string): Promise<LayerFile> => ({
     ...{ path, mode: 0o755, content: await readFile(projectFile(`packages/node/${source}`)) },
   });
+  const busybox = await readBusybox(architecture, paths);
   const environment = Object.entries(values).filter(([name]) => name.startsWith('walt_'));
   return [
     ...image.templates.map(({ path, mode, content }) => ({
@@ -115,7 +116,8 @@ async function platformFiles(
     })),
     await program(`${image.bin}/walt-init`, 'walt/walt-init'),
     await program(`${internal}/walt-agent`, 'initramfs/walt-agent'),
-    { path: `${internal}/busybox`, mode: 0o755, content: await readBusybox(architecture, paths) },
+    { path: `${internal}/busybox`, mode: 0o755, content: busybox },
+    ...(image.busybox === undefined ? [] : [{ path: image.busybox, mode: 0o755, content: busybox }]),
     {
       path: `${image.bin}/walt-env`,
       mode: 0o644,

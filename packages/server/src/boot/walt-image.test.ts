@@ -19,7 +19,9 @@ beforeEach(async () => {
   paths = { bootFiles: join(folder, 'boot'), volumes: join(folder, 'volumes'), cache: join(folder, 'cache') };
   await addFiles({
     'usr/bin/env': 'env',
-    'etc/walt/image.spec': '{ "templates": ["/etc/platform", "/boot/common/start", "/gone"] }',
+    'sbin/init': 'init',
+    'etc/walt/image.spec':
+      '{ "templates": ["/etc/platform", "/boot/common/start", "/gone"], "features": { "ptp": "/bin/use-ptp" } }',
     'etc/platform': 'at %(server_ip)s',
     'boot/common/start': '#!ipxe\n# %(walt_image_id)s\n',
     'boot/common/kernel': 'kernel',
@@ -99,6 +101,11 @@ describe('an image with label and boot scripts', () => {
   });
 });
 
+test('such an image without an init is refused', async () => {
+  await rm(join(folder, 'image/sbin/init'));
+  await assert.rejects(prepare(MODELS), { code: 'INVALID', message: /no init/ });
+});
+
 describe('the tree of such an image', () => {
   const layers = ['sha256:1', 'sha256:2', 'sha256:1'];
   const trees = (server: string) =>
@@ -117,8 +124,19 @@ describe('the tree of such an image', () => {
     assert.match(await readFile(join(top, 'usr/bin/walt-env'), 'utf8'), /^walt_server_ip=10\.73\.0\.1$/m);
     assert.match(await readFile(join(top, 'usr/bin/walt-env'), 'utf8'), /^walt_image_size_kib=4$/m);
     assert.equal((await stat(join(top, 'usr/bin/walt-init'))).mode & 0o777, 0o755);
+    assert.deepEqual(
+      await readFile(join(top, 'usr/bin/busybox')),
+      await readFile(join(top, 'usr/bin/_walt_internal_/busybox')),
+    );
     assert.equal((await stat(join(top, 'tmp'))).mode & 0o7777, 0o1777);
     assert.ok((await stat(join(top, 'persist'))).isDirectory());
+  });
+
+  test('has the busybox of the image where there is one', async () => {
+    await addFiles({ 'usr/bin/busybox': 'of the image' });
+    await prepare(MODELS);
+    const top = join((await of('10.73.0.1'))?.lower[0] ?? '', 'diff');
+    await assert.rejects(stat(join(top, 'usr/bin/busybox')), { code: 'ENOENT' });
   });
 
   test('is another one when the server’s address is another, and the same when nothing changed', async () => {

@@ -34,6 +34,8 @@ export const waltImage = z.object({
   templates: z.array(template),
   /** Folders that it lacks and nodes need. */
   folders: z.array(z.object({ path: z.string(), mode: z.number() })),
+  /** Where nodes get the platform's busybox, if the image has none. */
+  busybox: z.string().optional(),
 });
 export type WaltImage = z.infer<typeof waltImage>;
 

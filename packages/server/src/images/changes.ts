@@ -46,16 +46,19 @@ export interface Verdict {
   residue: string[];
 }
 
-/** Sorts the entries below the root of an upper folder into what the user changed and what merely lies there. */
-export function judge(entries: readonly Entry[]): Verdict {
+/**
+ * Sorts the entries below the root of an upper folder into what the user changed and what merely lies there. `left`: files that
+ * are nobody's change, and folders that are none while nothing is in them.
+ */
+export function judge(entries: readonly Entry[], left: ReadonlySet<string> = new Set()): Verdict {
   const verdict: Verdict = { changes: [], residue: [] };
-  for (const entry of entries) judgeEntry(entry, verdict);
+  for (const entry of entries) judgeEntry(entry, verdict, left);
   verdict.changes.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
   return verdict;
 }
 
 /** True when the entry, or something in it, is a change of the user: then it has to stay. */
-function judgeEntry(entry: Entry, verdict: Verdict): boolean {
+function judgeEntry(entry: Entry, verdict: Verdict, left: ReadonlySet<string>): boolean {
   const { path, upper, lower } = entry;
   const change = (kind: Change['kind']) => {
     verdict.changes.push({ kind, path });
@@ -70,11 +73,13 @@ function judgeEntry(entry: Entry, verdict: Verdict): boolean {
     if (isRedirected(upper)) return change('A');
     const replaced = lower !== undefined && (lower.type !== 'folder' || isOpaque(upper));
     if (replaced) for (const gone of missingNames(entry)) verdict.changes.push({ kind: 'D', path: gone });
-    const stays = entry.children.map((child) => judgeEntry(child, verdict)).some(Boolean);
-    if (lower === undefined) return !stays && isMountPoint(path) ? residue() : change('A');
+    const stays = entry.children.map((child) => judgeEntry(child, verdict, left)).some(Boolean);
+    if (lower === undefined)
+      return !stays && (isMountPoint(path) || left.has(path)) ? residue() : change('A');
     if (replaced || !sameFolder(upper, lower)) return change('M');
     return stays || residue();
   }
+  if (upper.type === 'file' && left.has(path)) return residue();
   if (lower === undefined) return isLeftByPodman(path, upper) ? residue() : change('A');
   return sameLeaf(entry, lower) ? residue() : change('M');
 }
@@ -136,6 +141,11 @@ function missingNames({ path, children, lowerNames = [] }: Entry): string[] {
 
 /** Files that podman makes so that it can mount its own over them, where the image has none. */
 const mountedFiles = new Set(['/etc/hostname', '/etc/hosts', '/etc/resolv.conf', '/run/.containerenv']);
+
+/** What an init leaves, and the folders that podman makes for one: a machine's id must not be that of all nodes. */
+export const leftByInit: ReadonlySet<string> = new Set([
+  ...['/etc/machine-id', '/etc/.pwd.lock', '/tmp', '/run/lock', '/var', '/var/log', '/var/log/journal'],
+]);
 
 /** Folders that podman makes to mount something there, where the image has none. */
 const mountPoints = new Set(['/dev', '/etc', '/proc', '/run', '/run/secrets', '/sys']);

@@ -10,6 +10,7 @@ import { HeldImages, type Hold } from './held-images.ts';
 import { KeyedLock, SharedLock } from './locks.ts';
 import type { Keeping } from './needless.ts';
 import type { Report } from './progress.ts';
+import { INIT_START } from './shell-container.ts';
 import { imageId, type Store } from './store.ts';
 import type { DigestRecord, PrepareBoot } from './types.ts';
 import { inspectChanges, removeResidue } from './upper-folder.ts';
@@ -57,7 +58,9 @@ export class Committer {
     if (!state) {
       throw new UserError('NOT_FOUND', 'The container of this session is gone.', 'Discard the session.');
     }
-    return store.withMounted(base, (root) => inspectChanges(state.folders.upper, root));
+    return store.withMounted(base, (root) =>
+      inspectChanges(state.folders.upper, root, { init: state.entrypoint === INIT_START }),
+    );
   }
 
   /**

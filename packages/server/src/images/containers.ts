@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Duplex, Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { isPodmanError, type PodmanApi } from './podman-api.ts';
 import { imageId } from './store.ts';
@@ -8,6 +9,8 @@ export interface ContainerState {
   /** podman's word: `created`, `running`, `exited` and so on. */
   status: string;
   exitCode: number;
+  /** Its first program and that one's arguments, joined by blanks. */
+  entrypoint: string;
   folders: ContainerFolders;
 }
 
@@ -59,6 +62,7 @@ export class Containers {
       return {
         status: found.State.Status,
         exitCode: found.State.ExitCode,
+        entrypoint: [found.Config.Entrypoint ?? []].flat().join(' '),
         folders: { upper: found.GraphDriver.Data.UpperDir },
       };
     } catch (error) {
@@ -69,7 +73,7 @@ export class Containers {
 
   /** Joins its terminal. One that is not running is made ready, but does not run before `start`. */
   attach(name: string): Promise<Duplex> {
-    return this.#api.attach(name);
+    return this.#api.attach(`${at(name)}/attach?stream=true&stdin=true&stdout=true&stderr=true&detachKeys=`);
   }
 
   async start(name: string): Promise<void> {
@@ -95,6 +99,47 @@ export class Containers {
       .parse(await this.#api.call('POST', `${at(name)}/wait?condition=exited&interval=${WAIT_INTERVAL}`));
   }
 
+  /** Prepares one more program in a running container; answers its id. With a terminal, `joinProgram` starts it, else `startProgram`. */
+  async addProgram(
+    name: string,
+    {
+      command,
+      env,
+      terminal = false,
+    }: { command: string[]; env: Record<string, string>; terminal?: boolean },
+  ): Promise<string> {
+    const made = await this.#api.call('POST', `${at(name)}/exec`, {
+      ...{ Cmd: command, User: '0:0', WorkingDir: '/', Tty: terminal, DetachKeys: '' },
+      ...{ AttachStdin: terminal, AttachStdout: terminal, AttachStderr: terminal },
+      Env: Object.entries(env).map(([key, value]) => `${key}=${value}`),
+    });
+    return z.object({ Id: z.string() }).parse(made).Id;
+  }
+
+  joinProgram(id: string, { columns, rows }: TerminalSize): Promise<Duplex> {
+    return this.#api.attach(`/exec/${id}/start`, { Detach: false, Tty: true, w: columns, h: rows });
+  }
+
+  async startProgram(id: string): Promise<void> {
+    await this.#api.text('POST', `/exec/${id}/start`, JSON.stringify({ Detach: true, Tty: false }));
+  }
+
+  async resizeProgram(id: string, { columns, rows }: TerminalSize): Promise<void> {
+    await this.#api.call('POST', `/exec/${id}/resize?w=${columns}&h=${rows}`);
+  }
+
+  /** Exit status of a program that was added; undefined when it still runs after `limit` milliseconds. */
+  async programEnded(id: string, limit: number): Promise<number | undefined> {
+    const end = Date.now() + limit;
+    for (;;) {
+      const { Running, ExitCode } = programInspection.parse(await this.#api.call('GET', `/exec/${id}/json`));
+      if (!Running) return ExitCode;
+      if (Date.now() > end) return undefined;
+      // podman has no way to wait for it.
+      await delay(20);
+    }
+  }
+
   /** Kills its processes and removes it, if it is there. */
   async remove(name: string): Promise<void> {
     try {
@@ -111,6 +156,21 @@ export class Containers {
 
   async unmount(name: string): Promise<void> {
     await this.#api.call('POST', `${at(name)}/unmount`);
+  }
+
+  /** Whether a file is there that may be executed. Links are followed inside the container. */
+  async hasProgram(name: string, path: string): Promise<boolean> {
+    try {
+      const header = await this.#api.header(
+        `${at(name)}/archive?path=${encodeURIComponent(path)}`,
+        'x-docker-container-path-stat',
+      );
+      const { mode } = pathStat.parse(JSON.parse(Buffer.from(header, 'base64').toString('utf8')));
+      return Math.floor(mode / GO_FOLDER) % 2 === 0 && (mode & 0o111) !== 0;
+    } catch (error) {
+      if (isPodmanError(error, 404)) return false;
+      throw error;
+    }
   }
 
   /** Unpacks a tar in an existing folder. podman does it under chroot: no entry or link leads out of the container. */
@@ -133,5 +193,14 @@ const containerList = z
 
 const inspection = z.object({
   State: z.object({ Status: z.string(), ExitCode: z.number() }),
+  Config: z.object({ Entrypoint: z.union([z.string(), z.array(z.string())]).nullish() }),
   GraphDriver: z.object({ Data: z.object({ UpperDir: z.string() }) }),
 });
+
+const programInspection = z.object({ Running: z.boolean(), ExitCode: z.number() });
+
+/** Go's os.FileMode. */
+const pathStat = z.object({ mode: z.number() });
+
+/** Go's os.ModeDir. */
+const GO_FOLDER = 2 ** 31;

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { attempt, fileExists, hasErrno, type Paths } from '../platform/index.ts';
-import { STOP_LIMIT } from './shell-container.ts';
+import { INIT_LABEL, INIT_SHUTDOWN, STOP_LIMIT } from './shell-container.ts';
 import { Store } from './store.ts';
 
 /** Milliseconds for podman's helpers to end after their containers. */
@@ -15,6 +15,7 @@ const HELPERS_LIMIT = 60_000;
 export async function haltImages(paths: Paths): Promise<void> {
   if (!(await fileExists(paths.containers))) return;
   const store = await Store.open(paths, (argv) => [...argv]);
+  await store.execInLabelled(INIT_LABEL, INIT_SHUTDOWN);
   await store.stopAll(STOP_LIMIT);
   await store.unmountContainers();
   await store.unmountAll();

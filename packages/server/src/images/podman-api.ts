@@ -68,6 +68,13 @@ export class PodmanApi {
     return readText(await this.#send({ method, path, headers }, (sent) => sent.end(body)));
   }
 
+  /** One header of the answer to HEAD; empty when it is absent. */
+  async header(path: string, name: string): Promise<string> {
+    const response = await this.#send({ method: 'HEAD', path }, (sent) => sent.end());
+    await readText(response);
+    return String(response.headers[name] ?? '');
+  }
+
   /** Sends `body` as it comes; fails when it breaks off. */
   async upload(path: string, contentType: string, body: Readable): Promise<void> {
     // Only a request that has not begun may be repeated: be sure that podman listens before the stream is touched.
@@ -88,14 +95,14 @@ export class PodmanApi {
     await sending;
   }
 
-  /** Joins a container's terminal: raw bytes both ways. Ends when the container's process ends. */
-  async attach(container: string): Promise<Duplex> {
-    const query = 'stream=true&stdin=true&stdout=true&stderr=true&detachKeys=';
-    const options = {
-      method: 'POST',
-      path: `/containers/${encodeURIComponent(container)}/attach?${query}`,
-      headers: { connection: 'Upgrade', upgrade: 'tcp' },
+  /** A request that podman answers with a terminal: raw bytes both ways. Ends when the process on it ends. */
+  async attach(path: string, body?: unknown): Promise<Duplex> {
+    const text = body === undefined ? '' : JSON.stringify(body);
+    const headers = {
+      ...{ connection: 'Upgrade', upgrade: 'tcp' },
+      ...(text && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
     };
+    const options = { method: 'POST', path, headers };
     return this.#retrying(
       () =>
         new Promise<Duplex>((resolve, reject) => {
@@ -106,7 +113,7 @@ export class PodmanApi {
           });
           sent.on('response', (response) => failure(options, response).then(reject, reject));
           sent.on('error', reject);
-          sent.end();
+          sent.end(text);
         }),
     );
   }

@@ -12,6 +12,8 @@ export interface SessionRecord {
   architecture: Architecture;
   /** True when its binaries run under CPU emulation. */
   emulated: boolean;
+  /** True when the image's own init runs in it. */
+  init: boolean;
   /** `running`: its shell runs, or will with the first attachment; `exited`: waits to be saved or discarded. */
   state: 'running' | 'exited';
   attached: boolean;

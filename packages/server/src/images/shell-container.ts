@@ -1,5 +1,12 @@
 import { imageId } from './store.ts';
 
+/** With these two programs, an image shell runs the image's own init: the first ends as that init, the second ends it. */
+export const INIT_START = '/bin/walt-image-shell-start';
+export const INIT_SHUTDOWN = '/bin/walt-image-shell-shutdown';
+
+/** Marks such containers for podman's filters. */
+export const INIT_LABEL = 'walt.shell.init';
+
 const NAME_PREFIX = 'walt-shell-';
 
 export function shellContainerName(session: string): string {
@@ -9,8 +16,8 @@ export function shellContainerName(session: string): string {
 /** Seconds that a shell has to end after SIGHUP, when it is saved or discarded while it runs. */
 export const STOP_LIMIT = 1;
 
-/** The first shell that the image has becomes the container's only process. */
-const SHELL = 'cd /root 2>/dev/null; command -v bash >/dev/null && exec bash; exec sh';
+/** The first shell that the image has. */
+export const SHELL = 'cd /root 2>/dev/null; command -v bash >/dev/null && exec bash; exec sh';
 
 /** libpod's SpecGenerator of a shell session: no service, no init, the shell is the only process. */
 export function shellSpec(session: { id: string; digest: string; image: string }): Record<string, unknown> {
@@ -35,6 +42,24 @@ export function shellSpec(session: { id: string; digest: string; image: string }
     // What the image declares as volumes is part of it, and saved like the rest.
     image_volume_mode: 'ignore',
     env: shellEnvironment(),
+  };
+}
+
+/** systemd(1): SIGRTMIN+3 halts it. */
+const SYSTEMD_HALT = 37;
+
+/** libpod's SpecGenerator of a session in which the image's init runs; its shells are added (`image-init.ts`). */
+export function initSpec(session: { id: string; digest: string; image: string }): Record<string, unknown> {
+  return {
+    ...shellSpec(session),
+    entrypoint: [INIT_START],
+    terminal: false,
+    stdin: false,
+    // Control groups and /run, /tmp and the journal in memory, as systemd wants them.
+    systemd: 'always',
+    stop_signal: SYSTEMD_HALT,
+    labels: { [INIT_LABEL]: 'true' },
+    env: plainEnvironment(),
   };
 }
 
@@ -68,7 +93,7 @@ function plainEnvironment(): Record<string, string> {
   };
 }
 
-function shellEnvironment(): Record<string, string> {
+export function shellEnvironment(): Record<string, string> {
   return {
     ...plainEnvironment(),
     TERM: 'xterm-256color',

@@ -6,11 +6,12 @@ import type { Catalogue, SessionRow } from './catalogue.ts';
 import type { Expected, ImageName } from './catalogue-rows.ts';
 import type { Change } from './changes.ts';
 import type { Committer } from './committer.ts';
-import type { Containers, TerminalSize } from './containers.ts';
+import type { ContainerState, Containers, TerminalSize } from './containers.ts';
+import { bringsInit, hasInit, joinInit, shutDown } from './image-init.ts';
 import { KeyedLock } from './locks.ts';
 import { withReports } from './progress.ts';
 import type { SessionRecord, Terminal } from './session.ts';
-import { STOP_LIMIT, shellContainerName, shellSpec } from './shell-container.ts';
+import { INIT_START, initSpec, STOP_LIMIT, shellContainerName, shellSpec } from './shell-container.ts';
 import { joinTerminal } from './terminal.ts';
 import type { ImageRecord } from './types.ts';
 
@@ -26,7 +27,8 @@ interface Deps {
 }
 
 /**
- * Shell sessions: containers of an image whose only process is a shell. A session is a row of the database and a container;
+ * Shell sessions: containers of an image whose only process is a shell, or the image's own init if it brings the programs for
+ * that. A session is a row of the database and a container;
  * neither depends on the server's life. It ends when it is saved or discarded, and in no other way.
  */
 export class ShellSessions {
@@ -43,14 +45,15 @@ export class ShellSessions {
   async list(): Promise<SessionRecord[]> {
     const rows = await this.#deps.catalogue.sessions();
     if (rows.length === 0) return [];
-    const states = await this.#deps.containers.list();
-    return Promise.all(rows.map((row) => this.#describe(row, states.get(row.container))));
+    return Promise.all(
+      rows.map(async (row) => this.#describe(row, await this.#deps.containers.inspect(row.container))),
+    );
   }
 
   /** Throws UserError NOT_FOUND. */
   async get(id: string): Promise<SessionRecord> {
     const row = await this.#row(id);
-    return this.#describe(row, (await this.#deps.containers.inspect(row.container))?.status);
+    return this.#describe(row, await this.#deps.containers.inspect(row.container));
   }
 
   /**
@@ -67,12 +70,17 @@ export class ShellSessions {
     const row = { id, user, owner, name, digest, container: shellContainerName(id), opened };
     await catalogue.addSession(row);
     try {
-      await containers.create(shellSpec({ id, digest, image: fullName(row) }));
+      const session = { id, digest, image: fullName(row) };
+      await containers.create(shellSpec(session));
+      if (await bringsInit(containers, row.container)) {
+        await containers.remove(row.container);
+        await containers.create(initSpec(session));
+      }
     } catch (error) {
       await catalogue.removeSession(id);
       throw error;
     }
-    return this.#describe(row, 'created');
+    return this.get(id);
   }
 
   /** What the session changed so far. Throws UserError NOT_FOUND. */
@@ -108,7 +116,8 @@ export class ShellSessions {
         const expected = own ? { digest: row.digest } : replaced;
         await catalogue.check(target, expected);
         report('Looking for what has changed');
-        await containers.stop(row.container, STOP_LIMIT);
+        if (await hasInit(containers, row.container)) await shutDown(containers, row.container);
+        else await containers.stop(row.container, STOP_LIMIT);
         const saved = await committer.commit({
           ...{ container: row.container, base: row.digest, report },
           point: (record) => catalogue.point(target, record, expected, { user, action: 'shell' }, id),
@@ -149,7 +158,9 @@ export class ShellSessions {
       // The machine may have been restarted since: what emulates foreign binaries ended with it.
       const image = await this.#deps.catalogue.digest(row.digest);
       if (image && isEmulated(image.architecture)) await this.#deps.emulate(image.architecture);
-      const terminal = await joinTerminal(this.#deps.containers, row.container, fullName(row), size);
+      const { containers } = this.#deps;
+      const join = (await hasInit(containers, row.container)) ? joinInit : joinTerminal;
+      const terminal = await join(containers, row.container, fullName(row), size);
       this.#attached.add(id);
       terminal.stream.once('close', () => this.#attached.delete(id));
       return terminal;
@@ -179,12 +190,14 @@ export class ShellSessions {
     );
   }
 
-  async #describe(row: SessionRow, status: string | undefined): Promise<SessionRecord> {
+  async #describe(row: SessionRow, container: ContainerState | undefined): Promise<SessionRecord> {
+    const status = container?.status;
     const image = await this.#deps.catalogue.digest(row.digest);
     const architecture = image?.architecture ?? serverArchitecture();
     return {
       ...{ id: row.id, user: row.user, image: fullName(row), architecture },
       emulated: isEmulated(architecture),
+      init: container?.entrypoint === INIT_START,
       state: status === 'running' || status === 'created' || status === 'initialized' ? 'running' : 'exited',
       attached: this.#attached.has(row.id),
       opened: row.opened,

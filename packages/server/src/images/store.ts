@@ -144,6 +144,15 @@ export class Store {
     await this.#run('unmount', '--all', '--force');
   }
 
+  /** Runs a program in all running containers with that label, for as long as it takes; whether it succeeds plays no part. */
+  async execInLabelled(label: string, program: string): Promise<void> {
+    const names = await this.#run('ps', '--filter', `label=${label}`, '--format', '{{.Names}}');
+    for (const name of names.split('\n').filter(Boolean)) {
+      const { argv, env } = this.podman('exec', name, program);
+      await attempt(argv, { env, timeout: 10_000 });
+    }
+  }
+
   /** Ends the processes of all containers, which stay with what was changed in them. */
   async stopAll(seconds: number): Promise<void> {
     await this.#run('stop', '--all', '--time', String(seconds));

@@ -5,7 +5,7 @@ import { isPodmanError } from './podman-api.ts';
 import type { Terminal } from './session.ts';
 
 /** Milliseconds between the end of a terminal and that of its shell. */
-const END_LIMIT = 5000;
+export const END_LIMIT = 5000;
 
 /**
  * Attaches to a shell's container, and starts the shell if it does not run. `image` is for messages.
@@ -65,14 +65,16 @@ async function exitStatus(containers: Containers, container: string, image: stri
   const limit = AbortSignal.timeout(END_LIMIT);
   const broken = new Promise<never>((_, reject) => {
     limit.addEventListener('abort', () => {
-      reject(
-        new UserError(
-          'UNAVAILABLE',
-          `The connection to the shell of image "${image}" broke; the shell goes on.`,
-          'Open it again to resume.',
-        ),
-      );
+      reject(brokenConnection(image));
     });
   });
   return Promise.race([containers.ended(container), broken]);
+}
+
+export function brokenConnection(image: string): UserError {
+  return new UserError(
+    'UNAVAILABLE',
+    `The connection to the shell of image "${image}" broke; the shell goes on.`,
+    'Open it again to resume.',
+  );
 }

@@ -4,15 +4,15 @@ import { lstat, readdir, readlink, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrno } from '../platform/index.ts';
 import { readAttributes } from './attributes.ts';
-import { type Entry, type Facts, judge, type Verdict } from './changes.ts';
+import { type Entry, type Facts, judge, leftByInit, type Verdict } from './changes.ts';
 
-/** What the user changed. `lower` is the image's mounted tree. Reads only; the container may run. */
-export async function inspectChanges(upper: string, lower: string): Promise<Verdict> {
+/** What the user changed. `lower` is the image's mounted tree; `init`: its init has run. Reads only; the container may run. */
+export async function inspectChanges(upper: string, lower: string, { init = false } = {}): Promise<Verdict> {
   const entries = await readFolder(upper, lower, '');
   const all = [...flatten(entries)];
   await addAttributes(upper, lower, all);
   for (const entry of all) await compareContent(upper, lower, entry);
-  return judge(entries);
+  return judge(entries, init ? leftByInit : undefined);
 }
 
 /** Removes residue from the upper folder. The container must be stopped. Safe to repeat. */
