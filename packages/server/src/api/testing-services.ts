@@ -8,6 +8,7 @@ import { UserError } from '../platform/index.ts';
 import type {
   CrossService,
   HistoryService,
+  ImageBuildService,
   ImageRecord,
   ImageService,
   ImageTarget,
@@ -78,6 +79,7 @@ export class MemoryImages implements ImageService {
   readonly shells = new MemoryShells(this);
   readonly registries = new MemoryRegistries(this);
   readonly cross = new MemoryBuilds();
+  readonly builds = new MemoryImageBuilds(this);
   /** What was written, by full name. */
   readonly written = new Map<string, Buffer>();
   failWrites = false;
@@ -359,5 +361,32 @@ export class MemoryBuilds implements CrossService {
     client.deleted(['old']);
     await client.files(Readable.from([Buffer.from('tar')]));
     return 3;
+  };
+}
+
+/** Builds that print their Dockerfile, and succeed. */
+export class MemoryImageBuilds implements ImageBuildService {
+  /** What was asked for, by ticket. */
+  readonly orders = new Map<string, Parameters<ImageBuildService['prepare']>[0]>();
+  readonly #images: MemoryImages;
+  /** What the last build was sent. */
+  received: Buffer | undefined;
+
+  constructor(images: MemoryImages) {
+    this.#images = images;
+  }
+
+  prepare: ImageBuildService['prepare'] = async (order) => {
+    const ticket = randomBytes(16).toString('hex');
+    this.orders.set(ticket, order);
+    return ticket;
+  };
+
+  run: ImageBuildService['run'] = async (user, ticket, client) => {
+    const order = this.orders.get(ticket);
+    if (order?.user !== user) throw new UserError('NOT_FOUND', 'No such build.', 'Repeat the command.');
+    this.received = await buffer(client.sources());
+    await client.output('stdout', Readable.from([Buffer.from(order.dockerfile.text)]));
+    await client.saved(this.#images.add(order.target.owner, order.target.name), true);
   };
 }

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { attempt, type ExecOptions, ExternalError } from '../platform/index.ts';
+import { attempt, type ExecOptions, ExternalError, run } from '../platform/index.ts';
 import { explainRegistry } from './registry-failure.ts';
-import type { Store } from './store.ts';
+import { imageId, type Store } from './store.ts';
 import type { HostCommand } from './types.ts';
 
 /** A registry as one user meets it. */
@@ -101,6 +101,31 @@ export class Skopeo {
     };
     await this.#run(access, reference, words, { signal, onStdoutLine });
     return (await readFile(digestFile, 'utf8')).trim();
+  }
+
+  /**
+   * Copies an image from another store on this machine into ours, without a name; `images` is the store that the other one shares
+   * layers with. Layers that are here already are not copied.
+   */
+  async copyBuilt(
+    from: { root: string; run: string; images: string },
+    { digest, temporary, signal }: { digest: string; temporary: string; signal: AbortSignal },
+  ): Promise<void> {
+    const source = `containers-storage:[overlay@${from.root}+${from.run}:overlay.imagestore=${from.images}]@${imageId(digest)}`;
+    const words = ['--tmpdir', temporary, 'copy', '--', source, this.#store.reference(digest)];
+    // With mounts of its own: containers/storage leaves the other store's folder mounted.
+    const argv = this.#host([
+      'setpriv',
+      '--pdeathsig',
+      'TERM',
+      '--',
+      'unshare',
+      '--mount',
+      '--',
+      'skopeo',
+      ...words,
+    ]);
+    await run(argv, { signal });
   }
 
   #inspect(access: RegistryAccess, reference: Reference, what: string[]): Promise<string> {

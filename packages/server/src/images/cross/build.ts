@@ -3,12 +3,13 @@ import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Progress } from '@walt/contract';
-import { isUserError, type Paths, UserError } from '../../platform/index.ts';
+import type { Paths, UserError } from '../../platform/index.ts';
 import { serverArchitecture } from '../architectures.ts';
 import type { Catalogue } from '../catalogue.ts';
 import type { ImageName, Move } from '../catalogue-rows.ts';
 import type { Committer } from '../committer.ts';
 import type { Containers } from '../containers.ts';
+import { pointOrKeep } from '../kept-aside.ts';
 import type { ImageRecord } from '../types.ts';
 import { buildContainerName, buildSpec } from './container.ts';
 import { SYSROOT, TOOLS } from './places.ts';
@@ -147,30 +148,13 @@ async function save(
   const own = target.owner === image.owner && target.name === image.name;
   const expected = own ? { digest: image.digest } : replace ? 'any' : 'absent';
   const move: Move = { user, action: 'cross', detail: command.join(' ').slice(0, 200) };
-  let name = target;
   let moved: UserError | undefined;
   const saved = await committer.commit({
     ...{ container, base: image.digest, report: (step: Progress['step']) => client.progress(step) },
     point: async (record) => {
-      try {
-        await catalogue.point(target, record, expected, move);
-      } catch (error) {
-        if (!isUserError(error) || error.code !== 'CONFLICT') throw error;
-        name = { owner: target.owner, name: `${baseName(target.name)}-${record.digest.slice(7, 15)}` };
-        await catalogue.point(name, record, 'any', move);
-        moved = new UserError(
-          'CONFLICT',
-          `Image ${target.owner}/${target.name} was changed by somebody else meanwhile; the result is kept as ${name.owner}/${name.name}.`,
-          `Give it the name that you want: walt image rename ${name.name} NEW-NAME`,
-        );
-      }
+      moved = await pointOrKeep(catalogue, target, record, expected, move);
     },
   });
   if (moved) throw moved;
-  await client.saved(saved ? { ...name, ...saved } : image, saved !== undefined);
-}
-
-/** Without its tag, and short enough to take eight digits more. */
-function baseName(name: string): string {
-  return (name.split(':')[0] ?? name).slice(0, 50);
+  await client.saved(saved ? { ...target, ...saved } : image, saved !== undefined);
 }
