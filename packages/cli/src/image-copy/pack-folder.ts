@@ -12,6 +12,8 @@ type NewHeader = Partial<Header> & Pick<Header, 'name'>;
 export interface PackOptions {
   /** Name of the top entry; undefined: only what the folder contains. */
   name: string | undefined;
+  /** What the tar does not get; default: it gets all. */
+  filter?: { omits(name: string): boolean; mayHold(folder: string): boolean };
   /** Bytes of file content so far. */
   onBytes: (done: number) => void;
   /** A file that no tar can carry (socket) was left out. */
@@ -42,10 +44,14 @@ class Packer {
   }
 
   async add(path: string, name: string): Promise<void> {
+    const { filter } = this.#options;
+    const omitted = name !== '' && filter?.omits(name) === true;
+    if (omitted && !filter?.mayHold(name)) return;
     const info = await lstat(path);
+    if (omitted && !info.isDirectory()) return;
     const header = entryHeader(name, info);
     if (info.isDirectory()) {
-      if (name !== '') await this.#entry({ ...header, type: 'directory' });
+      if (name !== '' && !omitted) await this.#entry({ ...header, type: 'directory' });
       // Sorted, so that the same folder gives the same tar.
       for (const child of (await readdir(path)).sort()) {
         await this.add(join(path, child), name === '' ? child : `${name}/${child}`);

@@ -104,28 +104,19 @@ export class Skopeo {
   }
 
   /**
-   * Copies an image from another store on this machine into ours, without a name; `images` is the store that the other one shares
-   * layers with. Layers that are here already are not copied.
+   * Copies an image from another store on this machine into ours, without a name. The other one has its lower layers of `images`, in
+   * which our own are mounted meanwhile; those are not copied.
    */
   async copyBuilt(
     from: { root: string; run: string; images: string },
     { digest, temporary, signal }: { digest: string; temporary: string; signal: AbortSignal },
   ): Promise<void> {
-    const source = `containers-storage:[overlay@${from.root}+${from.run}:overlay.imagestore=${from.images}]@${imageId(digest)}`;
+    const options = `overlay.imagestore=${from.images}`;
+    const source = `containers-storage:[overlay@${from.root}+${from.run}:${options}]@${imageId(digest)}`;
     const words = ['--tmpdir', temporary, 'copy', '--', source, this.#store.reference(digest)];
-    // With mounts of its own: containers/storage leaves the other store's folder mounted.
-    const argv = this.#host([
-      'setpriv',
-      '--pdeathsig',
-      'TERM',
-      '--',
-      'unshare',
-      '--mount',
-      '--',
-      'skopeo',
-      ...words,
-    ]);
-    await run(argv, { signal });
+    const mounts = [this.#store.layerFolder, join(from.images, 'overlay')];
+    const argv = ['unshare', '--mount', '--', '/bin/sh', '-c', MOUNTED, 'sh', ...mounts, 'skopeo', ...words];
+    await run(this.#host(['setpriv', '--pdeathsig', 'TERM', '--', ...argv]), { signal });
   }
 
   #inspect(access: RegistryAccess, reference: Reference, what: string[]): Promise<string> {
@@ -161,6 +152,9 @@ function tls({ protocol, ca }: RegistryAccess, prefix: '' | 'src-' | 'dest-'): s
   const certificates = ca === undefined ? [] : [`--${prefix}cert-dir`, dirname(ca)];
   return [`--${prefix}tls-verify=${protocol === 'https'}`, ...certificates];
 }
+
+/** With mounts of its own, of which nothing is left: those of containers/storage neither. */
+const MOUNTED = 'mount --bind -- "$1" "$2" && shift 2 && exec "$@"';
 
 /** skopeo complains as `time="…" level=fatal msg="…"`. */
 function complaint(stderr: string): string {

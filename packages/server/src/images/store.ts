@@ -60,6 +60,11 @@ export class Store {
     return configFile(this.#paths);
   }
 
+  /** Folder of all layers, as containers/storage's driver for overlayfs keeps them. */
+  get layerFolder(): string {
+    return join(this.#paths.containers, 'overlay');
+  }
+
   static async open(paths: Paths, host: HostCommand): Promise<Store> {
     await mkdir(paths.containers, { recursive: true, mode: 0o700 });
     await mkdir(paths.containersRun, { recursive: true, mode: 0o700 });

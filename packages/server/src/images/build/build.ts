@@ -127,16 +127,15 @@ async function build(
   client: ImageBuildClient,
   bases: ReadonlyMap<Needed, Base>,
 ): Promise<string> {
-  const { paths, host } = deps;
+  const { paths, host, store: main } = deps;
   const { plan, args, cache } = request;
   const { store, work, id } = places;
   await prepare(deps, request, places, bases);
-  const overlay = join(paths.containers, 'overlay');
   const folders = {
     store,
     work,
     cache: places.cache,
-    overlay,
+    overlay: main.layerFolder,
     hidden: [paths.state, paths.runtime],
   } as const;
   const architecture = finalOrigin(plan) ? undefined : targetArchitecture(request);
