@@ -55,7 +55,7 @@ describe('a build of several stages', () => {
   const files = {
     Dockerfile: [
       'ARG BASE=nothing',
-      'FROM ${BASE} AS made',
+      'FROM $BASE AS made',
       'ARG WORD=default',
       'COPY src /src',
       'RUN echo "$WORD" > /result; \\',

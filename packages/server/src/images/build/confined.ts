@@ -113,14 +113,26 @@ function notStarted(argv: readonly string[]): () => never {
   };
 }
 
-/** With podman's options for an image shell. Resolves when the network is up. */
+/**
+ * With podman's options for an image shell. Resolves when the network is up. As podman does, in a mount namespace of its own: the
+ * sandbox unmounts what it leaves behind, and where mounts are shared, as those of `ip netns` are, everybody would lose them.
+ */
 async function startNetwork(host: HostCommand, pid: number) {
   const options = [
     ...['--configure', '--mtu=65520', '--disable-host-loopback', '--enable-ipv6'],
     ...['--enable-sandbox', '--enable-seccomp', '--ready-fd=3'],
   ];
   const argv = ['slirp4netns', ...options, String(pid), 'tap0'];
-  const [file = '', ...args] = host(['setpriv', '--pdeathsig', 'KILL', '--', ...argv]);
+  const [file = '', ...args] = host([
+    'setpriv',
+    '--pdeathsig',
+    'KILL',
+    '--',
+    'unshare',
+    '--mount',
+    '--',
+    ...argv,
+  ]);
   const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] });
   let complaint = '';
   child.stderr?.on('data', (chunk: Buffer) => {

@@ -1,10 +1,11 @@
 /** The folder of a build, from the tar that the client sends: hostile input, unpacked so that nothing lands outside. */
+import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { chmod, link, lutimes, mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { extract, type Header } from 'tar-stream';
+import { type Extract, extract, type Header } from 'tar-stream';
 import { hasErrno, UserError } from '../../platform/index.ts';
 import { quoted } from './dockerfile.ts';
 
@@ -23,24 +24,33 @@ export async function unpackContext(
 ): Promise<void> {
   const unpacker = new Unpacker(folder, limits);
   const entries = extract();
-  // tar-stream's own stream, which Node's pipeline knows; its failure ends the loop below.
-  const feeding = pipeline(tar, entries);
-  feeding.catch(() => {});
+  let failure: unknown;
+  feed(tar, entries).catch((error: Error) => {
+    failure = readable(error);
+    entries.destroy(error);
+  });
   try {
     for await (const entry of entries) {
       await unpacker.add(entry.header, entry);
       entry.resume();
     }
-    await feeding;
   } catch (error) {
+    // An entry whose archive breaks off only says that it was destroyed.
+    throw failure ?? readable(error);
+  } finally {
     tar.destroy();
-    const cause = await feeding.then(
-      () => error,
-      (failure: unknown) => failure,
-    );
-    throw readable(error instanceof UserError || hasErrno(error, 'ENOSPC', 'EDQUOT') ? error : cause);
   }
+  if (failure) throw failure;
   await unpacker.finish();
+}
+
+/** tar-stream is built on streamx, which `pipeline` of Node's streams does not fit. */
+async function feed(tar: Readable, entries: Extract): Promise<void> {
+  for await (const chunk of tar) {
+    if (entries.destroyed) return;
+    if (!entries.write(chunk)) await Promise.race([once(entries, 'drain'), once(entries, 'close')]);
+  }
+  entries.end(null);
 }
 
 class Unpacker {

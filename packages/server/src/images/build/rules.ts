@@ -71,6 +71,8 @@ function checkMount(text: string, line: number, file: string): void {
     const at = option.indexOf('=');
     return at < 0 ? ([option, undefined] as const) : ([option.slice(0, at), option.slice(at + 1)] as const);
   });
+  // Of two, buildah may take the other one.
+  if (new Set(options.map(([name]) => name)).size < options.length) throw refuse('has an option twice');
   const type = options.find(([name]) => name === 'type')?.[1];
   const known = type !== undefined && Object.hasOwn(MOUNTS, type) ? MOUNTS[type] : undefined;
   if (!known) {
