@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { copyFile, mkdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Readable, Transform } from 'node:stream';
+import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Architecture, Progress } from '@walt/contract';
 import { ExternalError, type Paths, UserError } from '../../platform/index.ts';
@@ -11,13 +11,14 @@ import { explainDiskFull, isDiskFull } from '../disk-full.ts';
 import { pointOrKeep } from '../kept-aside.ts';
 import type { Skopeo } from '../skopeo.ts';
 import { imageId, type Store } from '../store.ts';
-import type { HostCommand, ImageRecord } from '../types.ts';
+import type { DigestRecord, HostCommand, ImageRecord } from '../types.ts';
 import { type Base, type BaseDeps, findBase } from './bases.ts';
 import { buildCommand, environment, FILES, groupName } from './buildah.ts';
 import { type Confined, RESOLVER, removeControlGroup, startConfined } from './confined.ts';
 import { unpackContext } from './context.ts';
 import { type Instruction, lineError, shownText } from './dockerfile.ts';
 import { type BuildPlan, finalOrigin, type Needed, neededImages, writeDockerfile } from './plan.ts';
+import { isRepeatable, noteResult, readResult, resultKey } from './results.ts';
 import { checkTriggers } from './rules.ts';
 import { StepWatcher } from './steps.ts';
 import { readConfiguration, writeView } from './view.ts';
@@ -61,6 +62,7 @@ export interface ImageBuildClient {
 export interface BuildPlaces {
   store: string;
   cache: string;
+  results: string;
   /** Of this build. */
   work: string;
   id: string;
@@ -69,7 +71,13 @@ export interface BuildPlaces {
 export function buildPlaces(paths: Paths, user: string, architecture: Architecture): BuildPlaces {
   const id = randomBytes(8).toString('hex');
   const own = join(paths.imageBuilds, user, architecture);
-  return { store: join(own, 'store'), cache: join(own, 'cache'), work: join(own, `work-${id}`), id };
+  return {
+    store: join(own, 'store'),
+    cache: join(own, 'cache'),
+    results: join(own, 'results'),
+    work: join(own, `work-${id}`),
+    id,
+  };
 }
 
 /** Runs one build to its end, whatever that is: nothing is left of it then but the image and the user's cache. Throws UserError. */
@@ -83,12 +91,19 @@ export async function runImageBuild(
   const bases = new Map<Needed, Base>();
   try {
     await explainDiskFull(paths.state, 'No image was changed.', async () => {
-      await findBases(deps, request, client, bases);
+      const triggers = await findBases(deps, request, client, bases);
       client.signal.throwIfAborted();
       await mkdir(join(places.work, FILES.context), { recursive: true, mode: 0o700 });
-      await unpackContext(client.sources(), join(places.work, FILES.context));
-      const digest = await build(deps, request, places, client, bases);
-      await publish(deps, request, places, client, bases, digest);
+      const context = await unpackContext(client.sources(), join(places.work, FILES.context));
+      const idOf = (needed: Needed) => imageId(bases.get(needed)?.record.digest ?? '');
+      const dockerfile = writeDockerfile(request.plan, idOf);
+      const key = resultKey({ dockerfile, args: request.args, context });
+      const repeatable = isRepeatable(request.plan, triggers);
+      const known = repeatable && request.cache ? await knownResult(deps, places, key) : undefined;
+      if (known) await client.output('stdout', Readable.from([Buffer.from(UNCHANGED)]));
+      const digest = known?.digest ?? (await build(deps, request, places, client, bases, dockerfile));
+      await publish(deps, request, places, client, [...bases.values()], digest);
+      if (repeatable && !known) await noteResult(places.results, key, digest);
     });
   } finally {
     for (const base of bases.values()) base.release();
@@ -102,13 +117,26 @@ export function targetArchitecture({ architecture }: Pick<ImageBuildRequest, 'ar
   return architecture ?? serverArchitecture();
 }
 
+const UNCHANGED = 'Nothing has changed since it was built: no step is run.\n';
+
+async function knownResult(
+  { catalogue }: ImageBuildDeps,
+  { results }: BuildPlaces,
+  key: string,
+): Promise<DigestRecord | undefined> {
+  const digest = await readResult(results, key);
+  return digest === undefined ? undefined : catalogue.digest(digest);
+}
+
+/** Answers what the images have builds do that start from them. */
 async function findBases(
   deps: ImageBuildDeps,
   { user, plan }: ImageBuildRequest,
   client: ImageBuildClient,
   bases: Map<Needed, Base>,
-): Promise<void> {
+): Promise<string[]> {
   const report = (step: string, amount = {}) => client.progress({ type: 'progress', step, ...amount });
+  const all: string[] = [];
   for (const needed of neededImages(plan)) {
     const base = await findBase(deps, needed, { user, file: plan.file, report, signal: client.signal });
     bases.set(needed, base);
@@ -116,7 +144,9 @@ async function findBases(
     if (!runsNatively(architecture, serverArchitecture())) await deps.emulate(architecture);
     const { triggers } = await readConfiguration(deps.paths.containers, digest);
     checkTriggers(triggers, needed.text, needed.line, plan.file);
+    all.push(...triggers);
   }
+  return all;
 }
 
 /** Answers the digest of what it made, in the user's own store. */
@@ -126,11 +156,12 @@ async function build(
   places: BuildPlaces,
   client: ImageBuildClient,
   bases: ReadonlyMap<Needed, Base>,
+  dockerfile: string,
 ): Promise<string> {
   const { paths, host, store: main } = deps;
   const { plan, args, cache } = request;
   const { store, work, id } = places;
-  await prepare(deps, request, places, bases);
+  await prepare(deps, places, [...bases.values()], dockerfile);
   const folders = {
     store,
     work,
@@ -150,19 +181,18 @@ async function build(
 
 async function prepare(
   { paths, store: main }: ImageBuildDeps,
-  { plan }: ImageBuildRequest,
   { store, cache, work }: BuildPlaces,
-  bases: ReadonlyMap<Needed, Base>,
+  bases: readonly Base[],
+  dockerfile: string,
 ): Promise<void> {
   for (const folder of [store, cache, join(work, 'tmp', 'buildah-cache')]) {
     await mkdir(folder, { recursive: true, mode: 0o700 });
   }
   // When it was last of use.
   await utimes(store, new Date(), new Date());
-  const digests = [...bases.values()].map(({ record }) => record.digest);
+  const digests = bases.map(({ record }) => record.digest);
   await writeView(paths.containers, digests, join(work, 'images'));
-  const idOf = (needed: Needed) => imageId(bases.get(needed)?.record.digest ?? '');
-  await writeFile(join(work, FILES.dockerfile), writeDockerfile(plan, idOf));
+  await writeFile(join(work, FILES.dockerfile), dockerfile);
   await writeFile(join(work, 'resolv.conf'), `nameserver ${RESOLVER}\n`);
   await copyFile(main.configFile, join(work, FILES.config));
 }
@@ -229,12 +259,13 @@ async function publish(
   { user, target, expected, source }: ImageBuildRequest,
   { store, work }: BuildPlaces,
   client: ImageBuildClient,
-  bases: ReadonlyMap<Needed, Base>,
+  bases: readonly Base[],
   digest: string,
 ): Promise<void> {
   const report = (step: string, amount = {}) => client.progress({ type: 'progress', step, ...amount });
-  const base = [...bases.values()].find(({ record }) => record.digest === digest);
-  const layers = base?.record.layers ?? (await readConfiguration(store, digest)).diffIds;
+  const base = bases.find(({ record }) => record.digest === digest);
+  const known = base?.record ?? (await catalogue.digest(digest));
+  const layers = known?.layers ?? (await readConfiguration(store, digest)).diffIds;
   const before = await catalogue.find(target);
   let moved: UserError | undefined;
   const record = await committer.receive({

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Architecture } from '@walt/contract';
 import { type Log, namesIn, UserError } from '../../platform/index.ts';
 import { serverArchitecture } from '../architectures.ts';
@@ -131,7 +131,7 @@ export class ImageBuilds {
   /** A store that cannot be tidied is only a cache: it is begun anew. */
   async #tidy(store: string): Promise<void> {
     const { host, store: main, log } = this.#deps;
-    const remove = () => rm(store, { recursive: true, force: true, maxRetries: 3 });
+    const remove = () => rm(dirname(store), { recursive: true, force: true, maxRetries: 3 });
     try {
       const used = await stat(store).catch(() => undefined);
       if (!used) return;

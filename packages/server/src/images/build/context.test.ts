@@ -106,6 +106,20 @@ for (const [what, entries] of hostile) {
   });
 }
 
+test('the hash tells names, modes and contents, and not times', async () => {
+  const hashOf = async (entry: Partial<Entry>) => {
+    const at = await mkdtemp(join(place, 'hash-'));
+    return unpackContext(tarOf([{ name: 'f', text: 'one', mode: 0o644, mtime: new Date(1), ...entry }]), at);
+  };
+  const first = await hashOf({});
+  assert.match(first, /^[0-9a-f]{64}$/);
+  assert.equal(await hashOf({ mtime: new Date(5000) }), first);
+  const large = 'x'.repeat(2 ** 20 + 1);
+  const others = [{ name: 'g' }, { mode: 0o755 }, { text: 'two' }, { text: large }, { text: `${large}y` }];
+  const hashes = await Promise.all(others.map(hashOf));
+  assert.equal(new Set([first, ...hashes]).size, 6);
+});
+
 test('a tar that breaks off, or is none, is not taken for a folder', async () => {
   const whole = await buffer(tarOf([{ name: 'f', text: 'x'.repeat(5000) }]));
   async function* broken() {

@@ -1,7 +1,8 @@
 /** The folder of a build, from the tar that the client sends: hostile input, unpacked so that nothing lands outside. */
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { chmod, link, lutimes, mkdir, symlink } from 'node:fs/promises';
+import { chmod, link, lutimes, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -11,17 +12,19 @@ import { quoted } from './dockerfile.ts';
 
 /** Bytes of all files. */
 const MAX_BYTES = 32 * 1024 ** 3;
+/** A file that is written as a whole: streams of thousands of small ones take their time. */
+const SMALL = 1024 ** 2;
 const MAX_ENTRIES = 2_000_000;
 
 /**
  * Unpacks into `folder`, which must be new and nobody else's. Symbolic links are kept as they are, wherever they lead, and never
- * followed. Throws UserError INVALID for what no folder of sources holds, UNAVAILABLE when the tar breaks off.
+ * followed. Answers a hash of names, modes and contents, whatever their times. Throws UserError INVALID for what no folder of sources holds, UNAVAILABLE when the tar breaks off.
  */
 export async function unpackContext(
   tar: Readable,
   folder: string,
   limits = { bytes: MAX_BYTES, entries: MAX_ENTRIES },
-): Promise<void> {
+): Promise<string> {
   const unpacker = new Unpacker(folder, limits);
   const entries = extract();
   let failure: unknown;
@@ -41,7 +44,7 @@ export async function unpackContext(
     tar.destroy();
   }
   if (failure) throw failure;
-  await unpacker.finish();
+  return unpacker.finish();
 }
 
 /** tar-stream is built on streamx, which `pipeline` of Node's streams does not fit. */
@@ -60,6 +63,7 @@ class Unpacker {
   readonly #made = new Map<string, 'folder' | 'file' | 'link'>();
   /** A folder's mode and time, for the end: its files must get in first. */
   readonly #folders: [path: string, header: Header][] = [];
+  readonly #hash = createHash('sha256');
   #bytes = 0;
   #entries = 0;
 
@@ -75,6 +79,8 @@ class Unpacker {
     if (path === '') return;
     await this.#makeParents(path);
     const full = join(this.#folder, path);
+    const { type, mode = 0, size = 0, linkname = '' } = header;
+    this.#hash.update(`${JSON.stringify([path, type, mode & 0o7777, size, linkname])}\n`);
     if (header.type === 'directory') {
       if (this.#made.get(path) !== 'folder') await this.#make(path, 'folder', () => mkdir(full, 0o755));
       this.#folders.push([full, header]);
@@ -85,10 +91,7 @@ class Unpacker {
       case 'contiguous-file':
         this.#bytes += header.size ?? 0;
         if (this.#bytes > this.#limits.bytes) throw tooLarge(`more than ${this.#limits.bytes} bytes`);
-        await this.#make(path, 'file', () =>
-          // "wx": never through what lies there already.
-          pipeline(content, createWriteStream(full, { flags: 'wx', mode: header.mode ?? 0o644 })),
-        );
+        await this.#make(path, 'file', () => this.#write(full, size, content));
         await chmod(full, (header.mode ?? 0o644) & 0o7777);
         await lutimes(full, header.mtime ?? 0, header.mtime ?? 0);
         return;
@@ -112,11 +115,30 @@ class Unpacker {
     }
   }
 
-  async finish(): Promise<void> {
+  /** "wx": never through what lies there already. */
+  async #write(path: string, size: number, content: AsyncIterable<unknown>): Promise<void> {
+    const hash = this.#hash;
+    if (size <= SMALL) {
+      const whole = Buffer.concat((await Array.fromAsync(content)) as Buffer[]);
+      hash.update(whole);
+      await writeFile(path, whole, { flag: 'wx' });
+      return;
+    }
+    async function* hashed() {
+      for await (const chunk of content) {
+        hash.update(chunk as Buffer);
+        yield chunk;
+      }
+    }
+    await pipeline(hashed, createWriteStream(path, { flags: 'wx' }));
+  }
+
+  async finish(): Promise<string> {
     for (const [path, { mode = 0o755, mtime }] of this.#folders.reverse()) {
       await chmod(path, mode & 0o7777);
       if (mtime) await lutimes(path, mtime, mtime);
     }
+    return this.#hash.digest('hex');
   }
 
   async #makeParents(path: string): Promise<void> {
