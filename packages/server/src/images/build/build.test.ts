@@ -74,7 +74,9 @@ async function build(lines: readonly string[], options: Options = {}): Promise<B
       built.output += await text(stream);
     },
     progress: () => {},
-    saved: async (image, changed) => Object.assign(built, { image, changed }),
+    saved: async (image, changed) => {
+      Object.assign(built, { image, changed });
+    },
     signal: new AbortController().signal,
   });
   return built;
