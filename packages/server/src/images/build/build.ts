@@ -234,7 +234,8 @@ function failure(
   complaint: string,
   { plan, target }: ImageBuildRequest,
 ): Error {
-  const external = new ExternalError(command, status, complaint);
+  // buildah's own words come last: a command may have filled a disk that is not the server's.
+  const external = new ExternalError(command, status, complaint.trim().split('\n').at(-1) ?? '');
   if (isDiskFull(external) || !step) return external;
   const ended = /exit status (\d+)/.exec(complaint.slice(complaint.lastIndexOf('error building')))?.[1];
   const reason = ended === undefined ? lastWords(complaint) : `exit status ${ended}`;
