@@ -159,6 +159,8 @@ export class MemoryImages implements ImageService {
 class MemoryHistory implements HistoryService {
   readonly retention = { versions: 10, days: 7 };
   readonly #images: MemoryImages;
+  /** What made the newest version. */
+  action = 'shell';
   /** Paths that were asked for. */
   compared: readonly string[] = [];
 
@@ -169,7 +171,7 @@ class MemoryHistory implements HistoryService {
   log = async ({ owner, name }: ImageTarget): Promise<ImageStep[]> => {
     const record = await this.#images.find(owner, name);
     if (!record) return [];
-    const step = { at: 1, user: owner, action: 'shell', detail: '', added: 1, kept: true };
+    const step = { at: 1, user: owner, action: this.action, detail: '', added: 1, kept: true };
     return [
       { ...step, version: 0, digest: record.digest },
       { ...step, version: 1, digest: older(record).digest },
