@@ -41,8 +41,8 @@ interface Options {
   args?: Record<string, string>;
   cache?: boolean;
   files?: Record<string, string>;
-  /** Called with each piece of what the build prints on standard output. */
-  onOutput?: (printed: string) => void;
+  /** Called once, when a command has printed `begun`: the build does not end before it has. */
+  onBegun?: () => Promise<unknown>;
 }
 
 interface Built {
@@ -69,8 +69,8 @@ async function build(lines: readonly string[], options: Options = {}): Promise<B
   await builds.run(user, ticket, {
     sources: () => tarOf(files),
     output: async (to, stream) => {
-      if (to === 'stdout') stream.on('data', (chunk: Buffer) => options.onOutput?.(String(chunk)));
       const printed = await text(stream);
+      if (to === 'stdout' && /^begun$/m.test(printed)) await options.onBegun?.();
       built.output += printed;
     },
     progress: () => {},
@@ -125,15 +125,11 @@ test('a name that moves meanwhile is not overwritten: the result gets another on
   const target = { owner: 'ann', name: 'contested' };
   await images.duplicate('ann', tiny, target, false);
   const other = await addTiny(platform, 'other', 'other');
-  let moving: Promise<unknown> = Promise.resolve();
   const building = build(['FROM tiny', 'RUN echo contested > /f; echo begun'], {
     name: 'contested',
-    onOutput: (printed) => {
-      if (/^begun$/m.test(printed)) moving = images.duplicate('ann', other, target, true);
-    },
+    onBegun: () => images.duplicate('ann', other, target, true),
   });
   await assert.rejects(building, { code: 'CONFLICT', message: /kept as ann\/contested-[0-9a-f]{8}\./ });
-  await moving;
   assert.equal((await images.get('ann', 'contested')).digest, other.digest);
   const kept = (await images.list('ann')).filter(({ name }) => name.startsWith('contested-'));
   assert.equal(kept.length, 1);
