@@ -4,10 +4,9 @@ import { chmod, copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/pr
 import { basename, dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Image } from '@walt/contract';
-import { prepareBootFiles } from '../packages/server/src/boot/index.ts';
 import { readAptSetup } from '../packages/server/src/images/apt-sources.ts';
-import { Images } from '../packages/server/src/images/index.ts';
-import { createLog, openDatabase, run } from '../packages/server/src/platform/index.ts';
+import { run } from '../packages/server/src/platform/index.ts';
+import { importImage } from './import-image.ts';
 import { DEFAULT_IMAGE, Platform } from './platform.ts';
 import { Terminal } from './terminal.ts';
 import { until } from './until.ts';
@@ -22,14 +21,14 @@ before(async () => {
   await makePartial(platform);
   // By the import that the product has, in this process, for a configuration of our own.
   assert.equal((await platform.server('stop')).status, 0);
-  await importImage('tiny', busybox, [
+  await importImage(platform, 'tiny', busybox, [
     `ENTRYPOINT ["/bin/sh", "-c", "{ env; echo here=$PWD; echo uid=$(id -u); } > /tmp/ran; sleep 0.1 & exit 3"]`,
     'ENV GREETING="two words"',
     'WORKDIR /work',
     'LABEL walt.node.models=pc-x86-64',
   ]);
-  await importImage('bare', bare, ['ENTRYPOINT ["/app/busybox", "touch", "/ran"]']);
-  await importImage('minbase', debian, [
+  await importImage(platform, 'bare', bare, ['ENTRYPOINT ["/app/busybox", "touch", "/ran"]']);
+  await importImage(platform, 'minbase', debian, [
     `CMD ["sh", "-c", "env > /run/lock/ran; id > /run/lock/who; exec sleep 9999"]`,
     'ENV MODE=fast',
     'USER games',
@@ -41,24 +40,6 @@ before(async () => {
   await platform.booted('small', 'deb');
 });
 after(() => platform?.close());
-
-async function importImage(name: string, tar: string, changes: readonly string[]): Promise<void> {
-  const { config, paths } = platform;
-  const database = await openDatabase(paths.database);
-  const images = await Images.open({
-    ...{ config, paths, database, log: createLog('images') },
-    prepareBoot: (image) => prepareBootFiles(image, paths),
-    host: (argv) => [...argv],
-  });
-  try {
-    const source = { tar, architecture: 'amd64' as const, changes };
-    const steps = images.importTar('root', source, { owner: 'root', name }, false);
-    while (!(await steps.next()).done);
-  } finally {
-    await images.close();
-    await database.destroy();
-  }
-}
 
 /** The default image without its kernel and SSH server. */
 async function makePartial({ root }: Platform): Promise<void> {

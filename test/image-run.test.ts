@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import type { Image } from '@walt/contract';
 import { attempt } from '../packages/server/src/platform/index.ts';
@@ -34,7 +35,7 @@ test('streams and status are those of the command; what it changed is gone', asy
   const { status, stdout, stderr } = await root.run([root.launcher, 'image', 'run', 'base', line], { input });
   assert.deepEqual([status, stdout === input, stderr], [7, true, 'error\n']);
   assert.equal(await root.ok('image', 'run', 'base', '--', 'printf', '%s|', 'a b', '$(id)'), 'a b|$(id)|');
-  assert.equal((await root.walt('image', 'run', 'base', '--', 'test', '-e', '/etc/changed')).status, 1);
+  assert.equal((await root.walt('image', 'run', 'base', 'test', '-e', '/etc/changed')).status, 1);
 });
 
 test('a success is saved where asked, a failure is not, and another image is not replaced unasked', async () => {
@@ -60,6 +61,23 @@ test('a success is saved where asked, a failure is not, and another image is not
   assert.notEqual(await digestOf('lab'), lab);
 });
 
+test('a name that somebody takes while the command runs stays his, and the result is kept', async () => {
+  const { root } = platform;
+  const line = 'echo on; cat; echo mine >/etc/greeting';
+  const [file = '', ...args] = root.command('image', 'run', 'base', '--save-as', 'contested', line);
+  const client = spawn(file, args, { env: { ...process.env, ...root.env }, stdio: ['pipe', 'pipe', 'pipe'] });
+  const stderr = text(client.stderr);
+  const ended = once(client, 'close');
+  await once(client.stdout, 'data');
+  await root.ok('image', 'duplicate', 'base', 'contested');
+  client.stdin.end();
+  const [status] = await ended;
+  assert.equal(status, 1);
+  const kept = /kept as root\/(contested-[0-9a-f]+)\./.exec(await stderr)?.[1] ?? '';
+  assert.equal(await root.ok('image', 'run', kept, 'cat', '/etc/greeting'), 'mine\n');
+  assert.equal(await digestOf('contested'), await digestOf('base'));
+});
+
 test('bad input is named', async () => {
   const { root } = platform;
   const cases: [words: string[], message: RegExp][] = [
@@ -68,6 +86,7 @@ test('bad input is named', async () => {
     [['base', '--save-as', '../x;id', 'true'], /lower-case/],
     [['base', '--save-as', 'default', 'true'], /reserved/],
     [['base', '--', '', 'x'], /program/],
+    [['base', '--nosuch', 'true'], /--nosuch/],
   ];
   for (const [words, message] of cases) {
     const { status, stderr } = await root.walt('image', 'run', ...words);

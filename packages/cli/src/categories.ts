@@ -56,6 +56,7 @@ export const categories: Readonly<Record<string, Category>> = {
         summary: 'give an image a second name',
         load: () => import('./commands/image/duplicate.ts'),
       },
+      squash: { summary: 'make one layer of all', load: () => import('./commands/image/squash.ts') },
       rename: { summary: 'rename an image', load: () => import('./commands/image/rename.ts') },
       remove: { summary: 'remove an image', load: () => import('./commands/image/remove.ts') },
       log: { summary: "list an image's versions", load: () => import('./commands/image/log.ts') },

@@ -18,14 +18,15 @@ export async function main(words: readonly string[]): Promise<void> {
   }
 }
 
-/** Failures are data too when the command prints data. Words behind `--` or of a remote command are not ours. */
+/** Failures are data too when the command prints data. Words behind `--` or of a command elsewhere are not ours. */
 function wantsJson(words: readonly string[]): boolean {
   const end = words.indexOf('--');
   const own = end === -1 ? words : words.slice(0, end);
   const flag = own.indexOf('--json');
   if (flag === -1) return false;
   const firstArgument = own.findIndex((word, index) => index > 1 && !word.startsWith('-'));
-  return !(own[0] === 'node' && own[1] === 'run') || firstArgument === -1 || flag < firstArgument;
+  const runsCommand = own[1] === 'run' || (own[0] === 'image' && own[1] === 'cross');
+  return !runsCommand || firstArgument === -1 || flag < firstArgument;
 }
 
 async function dispatch(words: readonly string[]): Promise<void> {

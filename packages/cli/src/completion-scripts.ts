@@ -1,8 +1,8 @@
 /** Code for the user's shell that asks `walt complete` for candidates. */
 
 /**
- * A colon or an equals sign breaks words in bash's readline (COMP_WORDBREAKS), so words are put together again from the line,
- * and what stands before the last colon is cut from the candidates.
+ * A colon, an at sign or an equals sign breaks words in bash's readline (COMP_WORDBREAKS), so words are put together again from
+ * the line, and what stands before the last colon or at sign is cut from the candidates.
  */
 export function bashCompletion(): string {
   return `# WalT completion for bash
@@ -13,10 +13,13 @@ _walt_complete() {
   current=\${words[\${#words[@]}-1]}
   local IFS=$'\\n'
   COMPREPLY=($("\${words[0]}" complete -- "\${words[@]:1}" 2>/dev/null))
-  if [[ $current == *:* && $COMP_WORDBREAKS == *:* ]]; then
-    local index
-    for index in "\${!COMPREPLY[@]}"; do COMPREPLY[index]=\${COMPREPLY[index]#"\${current%:*}:"}; done
-  fi
+  local index sign before=
+  for sign in : @; do
+    [[ $current == *"$sign"* && $COMP_WORDBREAKS == *"$sign"* ]] || continue
+    index=\${current%"$sign"*}
+    (( \${#index} >= \${#before} )) && before=$index$sign
+  done
+  for index in "\${!COMPREPLY[@]}"; do COMPREPLY[index]=\${COMPREPLY[index]#"$before"}; done
   [[ \${#COMPREPLY[@]} == 1 && \${COMPREPLY[0]} == */ ]] && compopt -o nospace
 }
 complete -o default -F _walt_complete walt

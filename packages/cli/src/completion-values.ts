@@ -1,12 +1,14 @@
 /** Candidates that only the server or the manual know. */
 import { connect } from './client.ts';
 import { listTopics } from './help/topics.ts';
+import { shortDigest } from './human.ts';
 
 export type ArgumentKind =
   | 'node'
   | 'node-set'
   | 'image'
   | 'bootable-image'
+  | 'image-version'
   | 'node-location'
   | 'image-location'
   | 'image-link'
@@ -31,6 +33,8 @@ async function all(kind: ArgumentKind, current: string): Promise<string[]> {
       return imageNames(current);
     case 'bootable-image':
       return [...(await imageNames(current)), 'default'];
+    case 'image-version':
+      return current.includes('@') ? versions(current) : imageNames(current);
     case 'node-location':
       return (await nodeNames()).map((name) => `${name}:`);
     case 'image-location':
@@ -67,6 +71,17 @@ async function imageNames(current: string): Promise<string[]> {
   const others = images.filter(({ owner }) => owner !== user).map(({ fullName }) => fullName);
   const useOwn = !current.includes('/') && own.some((name) => name.startsWith(current));
   return useOwn ? own : [...own, ...others];
+}
+
+/** Versions that can still be had: by number, or by digest once that is begun. */
+async function versions(current: string): Promise<string[]> {
+  const [image = '', begun = ''] = current.split('@');
+  const steps = await connect().client.image.log({ image });
+  const kept = steps.filter(({ version, kept }) => version !== null && kept);
+  const names = kept.map(({ version, digest }) =>
+    begun.startsWith('s') ? `${image}@${shortDigest(digest ?? '')}` : `${image}@{${version}}`,
+  );
+  return [...new Set(names)];
 }
 
 /** Others' images as a whole; of registries the beginning only: their images are not asked for at a keypress. */

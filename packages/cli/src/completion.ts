@@ -68,8 +68,10 @@ function kindOf(name: string, category: string): ArgumentKind {
     case 'host':
       return 'node';
     case 'image':
-    case 'other-image':
       return category === 'node' ? 'bootable-image' : 'image';
+    case 'version':
+    case 'other-version':
+      return 'image-version';
     case 'link':
       return 'image-link';
     case 'registry':

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nodeSets } from './completion-values.ts';
 import { escapeParser } from './escape.ts';
-import { landing, renameEntry } from './image-copy/destination.ts';
+import { landing } from './image-copy/destination.ts';
 import { renderChanges } from './image-shell/changes.ts';
 import { duration, memorySize, wholeNumber } from './options.ts';
 import { parseImageLocation, parseLocation } from './ssh/locations.ts';
@@ -110,29 +110,6 @@ test('landing, by the rules of cp', () => {
   }
 });
 
-test('renameEntry puts the top of an archive elsewhere, and refuses what is outside of it', () => {
-  const cases: [entry: string, top: string, name: string | undefined, renamed: string | undefined][] = [
-    ['etc/', 'etc/', 'new', 'new'],
-    ['etc/a', 'etc/', 'new', 'new/a'],
-    ['etc/', 'etc/', undefined, undefined],
-    ['etc/a/b', 'etc/', undefined, 'a/b'],
-    ['./', './', undefined, undefined],
-    ['./a', './', undefined, 'a'],
-    ['./a', './', 'new', 'new/a'],
-    ['/etc/a', 'etc', 'new', 'new/a'],
-  ];
-  for (const [entry, top, name, renamed] of cases)
-    assert.equal(renameEntry(entry, top, name), renamed, entry);
-  for (const [entry, top] of [
-    ['etc/../x', 'etc'],
-    ['../x', './'],
-    ['other', 'etc'],
-    ['etc2', 'etc'],
-  ] as const) {
-    assert.throws(() => renameEntry(entry, top, 'new'), RangeError, entry);
-  }
-});
-
 test('a set is completed name by name', () => {
   assert.deepEqual(nodeSets('a,', ['a', 'b']), ['a,b', 'a,my-nodes', 'a,free-nodes', 'a,all-nodes']);
   assert.deepEqual(nodeSets('', ['a']), ['a', 'my-nodes', 'free-nodes', 'all-nodes']);
@@ -143,4 +120,6 @@ test('the changes of a session in a few lines', () => {
   const text = renderChanges({ added: 30, modified: 0, deleted: 1, sample });
   assert.match(text, /^You changed files: 30 added, 1 deleted\.\n {2}A \/f0\n/);
   assert.match(text, /\n {2}and 23 more$/);
+  const hostile = renderChanges({ added: 1, modified: 0, deleted: 0, sample: ['A /a\x1b[2J\nb'] });
+  assert.match(hostile, /\n {2}A \/a\\x1b\[2J\\x0ab$/);
 });

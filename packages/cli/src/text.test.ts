@@ -7,8 +7,15 @@ import { editDistance, nearest } from './near.ts';
 import { renderAmount, renderLive } from './progress.ts';
 import { displayWidth, painter, wantsColours } from './style.ts';
 import { renderTable } from './table.ts';
+import { visibleName, visibleText } from './visible.ts';
 
 const plain = painter(false);
+
+test('names and texts out of images cannot steer a terminal, nor turn the direction of writing', () => {
+  const hostile = 'a\x1b[31m\x9b2J\u202egpj.exe\n\tb';
+  assert.equal(visibleName(hostile), String.raw`a\x1b[31m\x9b2J\u202egpj.exe\x0a\x09b`);
+  assert.equal(visibleText(hostile), `${String.raw`a\x1b[31m\x9b2J\u202egpj.exe`}\n\tb`);
+});
 
 test('displayWidth counts columns', () => {
   const cases: [string, number][] = [

@@ -1,10 +1,10 @@
 /** HTTP requests on the server's Unix socket, for RPC calls and plain bodies alike. */
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import http from 'node:http';
 import type { Readable } from 'node:stream';
 import type { ClientContext } from '@orpc/client';
 import type { StandardLinkClient } from '@orpc/client/standard';
 import { AbortError, hasCode } from './errors.ts';
-import { http } from './http.ts';
 
 export interface HttpRequest {
   method: string;

@@ -135,11 +135,7 @@ describe('changes', () => {
       ['image.rename', { image: 'debian', newName: 'deb' }],
       /^debian is called deb now\.\n$/,
     ],
-    [
-      ['image', 'remove', 'tools'],
-      ['image.remove', { image: 'tools', yes: false }],
-      /^tools is removed\.\n$/,
-    ],
+    [['image', 'remove', 'tools'], ['image.remove', { image: 'tools', yes: false }], /^tools is removed\.\n/],
   ];
   for (const [args, call, output] of cases) {
     test(`walt ${args.join(' ')}`, async () => {

@@ -19,6 +19,11 @@ before(async () => {
     makeImage('alice', 'debian:v2'),
     makeImage('bob', 'secret'),
   ];
+  const version = (number: number, letter: string, kept: boolean) => ({
+    ...{ version: number, digest: `sha256:${letter.repeat(64)}`, kept, at: 1, user: 'alice', added: 1 },
+    ...{ action: 'shell', detail: '' },
+  });
+  server.world.steps = [version(0, 'a', true), version(1, 'b', false), version(2, 'c', true)];
 });
 after(async () => {
   checkout[Symbol.dispose]();
@@ -67,6 +72,15 @@ const cases: [words: string[], candidates: string[]][] = [
     ['debian', 'debian:v2'],
   ],
   [['image', 'tag', 'bob'], ['bob/secret']],
+  [
+    ['image', 'tag', 'debian@'],
+    ['debian@{0}', 'debian@{2}'],
+  ],
+  [
+    ['image', 'diff', 'debian', 'debian@s'],
+    [`debian@sha256:${'a'.repeat(12)}`, `debian@sha256:${'c'.repeat(12)}`],
+  ],
+  [['image', 'shell', 'debian@'], []],
   [['image', 'prune', '--d'], ['--dry-run']],
   [
     ['advanced', 'update-default-images', '--arch', 'arm'],
@@ -98,9 +112,9 @@ describe('candidates', () => {
 
 describe('bash', () => {
   /** What bash would offer for that line, by the very code that users load. */
-  async function offered(line: string): Promise<string[]> {
+  async function offered(line: string, source = 'source'): Promise<string[]> {
     const script = `
-      source <("$WALT" advanced dump-bash-autocomplete)
+      ${source} <("$WALT" advanced dump-bash-autocomplete)
       COMP_LINE=$1 COMP_POINT=\${#1}
       _walt_complete
       printf '%s\\n' "\${COMPREPLY[@]}"`;
@@ -121,6 +135,12 @@ describe('bash', () => {
 
   test('behind a colon only the rest, as readline wants it', async () => {
     assert.deepEqual(await offered(`${checkout.walt} image shell debian:v`), ['v2']);
+  });
+
+  test('behind an at sign, too', async () => {
+    const all = "COMP_WORDBREAKS=' @:'; source";
+    assert.deepEqual(await offered(`${checkout.walt} image diff debian@{`, all), ['{0}', '{2}']);
+    assert.deepEqual(await offered(`${checkout.walt} image diff debian@sha256:a`, all), ['a'.repeat(12)]);
   });
 
   test('no server: nothing is offered, and nothing printed', async () => {

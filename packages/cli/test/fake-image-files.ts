@@ -1,10 +1,11 @@
 /** Files of images by tar(1), as the contract's `imageFiles` says. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, statSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdirSync, statSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { FakeWorld } from './fake-server.ts';
 import { fakeDigest } from './fixtures.ts';
 
@@ -23,6 +24,12 @@ export async function serveImageFiles(
   if (image === undefined) return refuse(response, 404, 'NOT_FOUND', `There is no image named ${reference}.`);
   const place = join(world.imageFolder(image.fullName), path);
   if (request.method === 'GET') {
+    if (url.searchParams.get('only') === 'kind') {
+      const kind = existsSync(place) ? (statSync(place).isDirectory() ? 'folder' : 'file') : null;
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ kind }));
+      return;
+    }
     if (!existsSync(place)) return refuse(response, 404, 'NOT_FOUND', `There is no ${path} in ${reference}.`);
     const own = world.nextTar?.();
     world.nextTar = undefined;
@@ -33,18 +40,25 @@ export async function serveImageFiles(
         .pipe(response);
       return;
     }
-    const tar = spawn('tar', ['-C', dirname(place), '-cf', '-', '--', basename(place)]);
+    const tar = spawn('tar', ['-C', dirname(place), '--format=pax', '-cf', '-', '--', basename(place)]);
     response.writeHead(200, { 'content-type': 'application/x-tar' });
     tar.stdout.pipe(response);
     return;
   }
-  if (!existsSync(place) || !statSync(place).isDirectory()) {
+  const isFolder = existsSync(place) && statSync(place).isDirectory();
+  const folder = isFolder ? place : dirname(place);
+  if (!existsSync(folder)) {
     request.resume();
-    return refuse(response, 404, 'NOT_FOUND', `There is no folder ${path} in ${reference}.`);
+    return refuse(response, 404, 'NOT_FOUND', `There is no folder ${dirname(path)} in ${reference}.`);
   }
-  const tar = spawn('tar', ['-C', place, '-xpf', '-'], { stdio: ['pipe', 'inherit', 'inherit'] });
-  request.pipe(tar.stdin);
-  request.on('aborted', () => tar.kill());
+  const sent = join(world.imageFolder(image.fullName), '..', 'sent.tar');
+  await pipeline(request, createWriteStream(sent));
+  const [top = ''] = execFileSync('tar', ['-tf', sent], { encoding: 'utf8' }).split('\n');
+  if (!isFolder && top === './') mkdirSync(place);
+  const transform =
+    isFolder || top === './' ? [] : [`--transform=flags=rhS;s,^\\./[^/]*,${basename(place)},`];
+  const into = top === './' ? place : folder;
+  const tar = spawn('tar', ['-C', into, ...transform, '--numeric-owner', '-xpf', sent], { stdio: 'inherit' });
   const [status] = await once(tar, 'close');
   if (status !== 0) return refuse(response, 502, 'EXTERNAL', 'tar failed.');
   response.writeHead(200, { 'content-type': 'application/json' });

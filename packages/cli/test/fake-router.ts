@@ -117,7 +117,20 @@ export function makeRouter(world: FakeWorld) {
         name: input.newName,
       })),
       rename: image.rename.handler(({ input }) => ({ ...find(input.image), name: input.newName })),
-      remove: image.remove.handler(({ input }) => ({ removed: find(input.image).name })),
+      remove: image.remove.handler(({ input }) => {
+        const { name, size } = find(input.image);
+        return { removed: name, keepDays: 7, size };
+      }),
+      squash: image.squash.handler(async function* ({ input }) {
+        yield { type: 'progress' as const, step: 'Reading the image' };
+        const { fullName, nodes } = find(input.image);
+        const own = input.newName === undefined;
+        const value = { image: own ? fullName : `${USER}/${input.newName}`, nodes: own ? nodes : [] };
+        yield {
+          type: 'result' as const,
+          value: { ...value, digest: fakeDigest, changed: input.newName !== 'flat' },
+        };
+      }),
       details: image.details.handler(({ input }) => ({
         ...{
           disk: 500_000_000,

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
   existsSync,
   linkSync,
-  lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
@@ -14,8 +15,10 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { Checkout } from './checkout.ts';
 import { FakeServer } from './fake-server.ts';
@@ -120,7 +123,7 @@ describe('into an image', () => {
   test('what is missing is named: the local file, the image, the folder', async () => {
     writeFileSync(join(here, 'file'), '');
     assert.match((await cp('nope', 'debian:/etc')).stderr, /There is no nope on this machine/);
-    assert.match((await cp('file', 'other:/etc')).stderr, /There is no image named alice\/other/);
+    assert.match((await cp('file', 'other:/etc')).stderr, /There is no image named other/);
     assert.match(
       (await cp('file', 'debian:/no/such/place')).stderr,
       /There is no folder \/no\/such in debian/,
@@ -184,6 +187,94 @@ describe('out of an image', () => {
   });
 });
 
+/** What `stat` and `sha256sum` tell, with names as bytes. */
+function listing(folder: string, format = '%P %y %m %U %G %T@ %l'): string {
+  const tell = `find . -printf '${format}' ! -type d -printf ' %n %s' , -printf '\\0' | sort -z
+    find . -type f -exec sha256sum -z {} + | sort -z`;
+  return execFileSync('sh', ['-c', tell], { cwd: folder, encoding: 'latin1' });
+}
+
+const ODD = `mkdir -p odd/closed odd/öffne; printf x >"odd/$(printf 'bad\\377\\nname')"; printf y >'odd/öffne/-dash "q" \\n'
+  touch -d '2001-02-03 04:05:06.123456789' odd/öffne/*; ln -s "$(printf 'to\\377')" odd/link; : >odd/closed/empty
+  chmod 1777 odd/öffne; chmod 500 odd/closed; touch -d '2001-02-03 04:05:06.123456789' odd/closed odd`;
+const makeOdd = (cwd: string) => execFileSync('sh', ['-ec', ODD], { cwd });
+
+test('names that are no UTF-8, nanoseconds and large owners go both ways', async () => {
+  makeOdd(here);
+  execFileSync('chown', ['300000000:400000000', join(here, 'odd/closed/empty')]);
+  const told = listing(join(here, 'odd'));
+  const into = await cp('odd', 'debian:/srv');
+  assert.equal(into.status, 0, into.stderr);
+  assert.match(into.stderr, /Saving debian/);
+  assert.equal(listing(join(image, 'srv')), told);
+  const out = await cp('debian:/srv', 'back');
+  assert.equal(out.status, 0, out.stderr);
+  assert.equal(listing(join(here, 'back')), told);
+  assert.deepEqual(readdirSync(here).sort(), ['back', 'odd'], 'nothing else is left');
+});
+
+test('an existing folder keeps its mode and its time', async () => {
+  makeOdd(image);
+  mkdirSync(join(here, 'odd'), { mode: 0o711 });
+  assert.equal((await cp('debian:/odd', '.')).status, 0);
+  assert.equal(statSync(join(here, 'odd')).mode & 0o7777, 0o711);
+  assert.equal(statSync(join(here, 'odd/closed')).mode & 0o7777, 0o500);
+});
+
+describe('somebody who is not root', () => {
+  before(() => {
+    for (const folder of [checkout.folder, dirname(server.socket)]) chmodSync(folder, 0o755);
+    chmodSync(server.socket, 0o666);
+    chmodSync(join(dirname(server.socket), 'auth'), 0o777);
+  });
+  /** By number alone: there is no such account. */
+  const walt = (...words: string[]) =>
+    new Promise<{ status: number | null; stderr: string }>((resolve) => {
+      const ids = ['--reuid=12345', '--regid=12345', '--clear-groups'];
+      const child = spawn('setpriv', [...ids, '--', checkout.walt, 'image', 'cp', ...words], {
+        ...{
+          cwd: here,
+          env: { ...checkout.env, HOME: here, XDG_CONFIG_HOME: join(checkout.folder, 'user') },
+        },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      let stderr = '';
+      child.stderr.on('data', (chunk) => {
+        stderr += chunk;
+      });
+      child.on('close', (status) => resolve({ status, stderr }));
+    });
+
+  test('gives what is his to root, or keeps it with -a; the owners of other files are kept', async () => {
+    makeOdd(here);
+    execFileSync('chown', ['-R', '12345:12345', here]);
+    execFileSync('chown', ['33:44', join(here, 'odd/öffne')]);
+    const owners = () => listing(join(image, 'odd'), '%P %U %G').split('\0').slice(0, 6);
+    const { status, stderr } = await walt('odd', 'debian:/odd');
+    assert.equal(status, 0, stderr);
+    assert.ok(owners().includes('closed 0 0') && owners().includes('Ã¶ffne 33 44'), String(owners()));
+    rmSync(join(image, 'odd'), { recursive: true });
+    assert.equal((await walt('-a', 'odd', 'debian:/odd')).status, 0);
+    assert.ok(owners().includes('closed 12345 12345'), String(owners()));
+  });
+
+  test('gets what he copies, also from folders that are closed', async () => {
+    makeOdd(image);
+    execFileSync('chown', ['-R', '12345:12345', here]);
+    const { status, stderr } = await walt('debian:/odd', 'copy');
+    assert.equal(status, 0, stderr);
+    const copied = statSync(join(here, 'copy/closed'), { bigint: true });
+    assert.deepEqual(
+      [copied.uid, copied.mode & 0o7777n, copied.mtimeNs % 1_000_000_000n],
+      [12345n, 0o500n, 123456789n],
+    );
+    assert.deepEqual(
+      readdirSync(here).filter((name) => name !== '.cache'),
+      ['copy'],
+    );
+  });
+});
+
 describe('an archive that is made to do harm', () => {
   const serve = (entries: Parameters<ReturnType<typeof pack>['entry']>[0][]) => {
     server.world.nextTar = () => {
@@ -211,7 +302,7 @@ describe('an archive that is made to do harm', () => {
     ]);
     const { status, stderr } = await cp('debian:/etc', 'copy');
     assert.equal(status, 1);
-    assert.match(stderr, /copy\/link is in the way: a folder must be there/);
+    assert.match(stderr, /tar could not copy all: top\/link\/file/);
     assert.ok(!existsSync(join(outside, 'file')));
   });
 
@@ -225,7 +316,49 @@ describe('an archive that is made to do harm', () => {
     ]);
     assert.equal((await cp('debian:/etc', 'copy')).status, 0);
     assert.equal(readFileSync(victim, 'utf8'), 'safe');
-    assert.ok(lstatSync(join(here, 'copy/file')).isFile());
+    assert.deepEqual(readdirSync(here), ['copy']);
+  });
+
+  const types = ['character-device', 'block-device', 'fifo'] as const;
+  test('devices and pipes are left out, and named', async () => {
+    serve([
+      { name: 'top/', type: 'directory', mtime: new Date(1_600_000_000_000) },
+      ...types.map((type) => ({ name: `top/${type}`, type, devmajor: 1, devminor: 3 })),
+      { name: 'top/file' },
+    ]);
+    const { status, stderr } = await cp('debian:/etc', 'copy');
+    assert.equal(status, 0, stderr);
+    for (const type of types) assert.match(stderr, new RegExp(`Left out ${type}: it is neither`));
+    assert.deepEqual(readdirSync(join(here, 'copy')), ['file']);
+    assert.equal(statSync(join(here, 'copy')).mtimeMs, 1_600_000_000_000);
+  });
+
+  test('hard links and absolute names lead nowhere out', async () => {
+    const victim = join(checkout.folder, 'victim');
+    writeFileSync(victim, 'safe');
+    for (const linkname of [victim, '../../victim', '../../../victim', 'top/link/victim']) {
+      serve([
+        { name: 'top/', type: 'directory' },
+        { name: 'top/link', type: 'symlink', linkname: checkout.folder },
+        { name: 'top/stolen', type: 'link', linkname },
+        { name: 'top/stolen' },
+      ]);
+      assert.equal((await cp('debian:/etc', 'copy')).status, 1, linkname);
+      assert.deepEqual(readdirSync(here), [], linkname);
+    }
+    serve([{ name: victim }]);
+    await cp('debian:/etc', 'copy');
+    assert.equal(readFileSync(victim, 'utf8'), 'safe');
+    serve([{ name: 'one' }, { name: 'two' }]);
+    assert.match((await cp('debian:/etc', 'copy')).stderr, /damaged archive/);
+  });
+
+  test('a compressed archive, and one that is none, are refused', async () => {
+    for (const bytes of [gzipSync(Buffer.alloc(10_240)), Buffer.alloc(10_240, 'x')]) {
+      server.world.nextTar = () => Readable.from([bytes]);
+      assert.equal((await cp('debian:/etc', 'copy')).status, 1);
+      assert.deepEqual(readdirSync(here), []);
+    }
   });
 
   test('an archive that breaks off is a failure', async () => {

@@ -132,16 +132,54 @@ test('image tag names a version, and asks before it replaces one', async () => {
   assert.match(stdout, /^debian is debian@\{1\} now \(sha256:\w{12}\)\.$/m);
 });
 
+test('image squash tells which nodes still run the layers, and leaves an image of one layer alone', async () => {
+  const own = await checkout.run(['image', 'squash', 'debian']);
+  assert.equal(own.status, 0, own.stderr);
+  assert.match(own.stdout, /^alice\/debian has one layer now \(sha256:\w{12}\)\.\n/);
+  assert.match(own.stderr, /Reading the image.*vnode1 and vnode2 still run the older version/s);
+  server.world.calls.length = 0;
+  const other = await checkout.run(['image', 'squash', 'debian', 'small', '--json']);
+  assert.deepEqual(JSON.parse(other.stdout), {
+    ...{ image: 'alice/small', digest: fakeDigest, changed: true, nodes: [] },
+  });
+  assert.deepEqual(inputOf('image.squash'), { image: 'debian', newName: 'small', yes: false });
+  const flat = await checkout.run(['image', 'squash', 'debian', 'flat']);
+  assert.match(flat.stdout, /^debian has one layer already\.\n/);
+});
+
 test('image prune removes, or only tells', async () => {
   const dry = await checkout.run(['image', 'prune', '--dry-run']);
-  assert.deepEqual(inputOf('image.prune'), { dryRun: true });
+  assert.deepEqual(inputOf('image.prune'), { dryRun: true, yes: false });
   assert.match(dry.stdout, /^DIGEST +WAS +UNTIL +SIZE\nsha256:\w+ +alice\/debian +2026-\S+ \S+ +5 MB\n/);
   assert.match(
     dry.stdout,
-    /^2 versions go: 5 MB on the server's disk\.\nKept of each image: 10 older .* 7 days\.\n$/m,
+    /^2 versions go: 5 MB on the server's disk\.\nKept of each image: 10 older .* 7 days\.\n`walt image prune IMAGE` frees/m,
   );
   const { stdout } = await checkout.run(['image', 'prune']);
   assert.match(stdout, /^1 version is removed: 5 MB/m);
+});
+
+test('image prune IMAGE gives up its versions, if the user agrees', async () => {
+  server.world.confirm.set(
+    'image.prune',
+    '2 versions of image alice/debian would go for good (5 MB on disk).',
+  );
+  const refused = await checkout.run(['image', 'prune', 'debian']);
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /2 versions .* for good.*--yes/s);
+  server.world.calls.length = 0;
+  const { stdout } = await checkout.run(['image', 'prune', 'debian', '--yes']);
+  assert.deepEqual(inputOf('image.prune'), { image: 'debian', dryRun: false, yes: true });
+  assert.match(stdout, /^1 version is removed: 5 MB/m);
+});
+
+test('image remove tells how it comes back, and how its space is freed', async () => {
+  const { stdout } = await checkout.run(['image', 'remove', 'debian']);
+  assert.match(
+    stdout,
+    /is removed\.\nFor 7 days, `walt image undo debian` brings it back\. It takes \S+ \wB of disk/,
+  );
+  assert.match(stdout, /^`walt image prune debian` frees them now\.$/m);
 });
 
 test('image show NAME tells layers, sizes and nodes', async () => {

@@ -127,16 +127,27 @@ export const imageHistoryCalls = {
       nodes: z.array(nodeName),
     }),
   ),
-  /** Removes the versions that the server's settings do not keep, as the server does by itself; or tells which these are. */
-  prune: base.input(z.object({ dryRun: z.boolean().default(false) })).output(
-    withProgress(
+  /**
+   * Removes the versions that the server's settings do not keep, as the server does by itself; with `image`, also all older
+   * versions of that one, which may be removed itself: CONFIRM when there are such. With `dryRun`, tells which these are.
+   */
+  prune: base
+    .input(
       z.object({
-        removed: z.array(collectedVersion),
-        /** Bytes on disk of all of them. */
-        size: z.number(),
-        keepVersions: z.number(),
-        keepDays: z.number(),
+        image: imageReference.optional(),
+        dryRun: z.boolean().default(false),
+        yes: z.boolean().default(false),
       }),
+    )
+    .output(
+      withProgress(
+        z.object({
+          removed: z.array(collectedVersion),
+          /** Bytes on disk of all of them. */
+          size: z.number(),
+          keepVersions: z.number(),
+          keepDays: z.number(),
+        }),
+      ),
     ),
-  ),
 };

@@ -65,7 +65,28 @@ export const imageContract = {
   /** Points a name in the caller's set to an image, or to an older version of one. */
   duplicate: base.input(z.object({ image: imageVersion, newName: imageName, yes })).output(image),
   rename: base.input(z.object({ image: imageReference, newName: imageName })).output(image),
-  remove: base.input(z.object({ image: imageReference, yes })).output(z.object({ removed: z.string() })),
+  remove: base.input(z.object({ image: imageReference, yes })).output(
+    z.object({
+      removed: z.string(),
+      /** Days for which it can be brought back. */
+      keepDays: z.number(),
+      /** Bytes on disk that it takes until then, and nothing else needs. */
+      size: z.number(),
+    }),
+  ),
+  /** Makes one layer of all layers, under the image's own name or `newName`. CONFLICT when a name moves meanwhile. */
+  squash: base.input(z.object({ image: imageReference, newName: imageName.optional(), yes })).output(
+    withProgress(
+      z.object({
+        image: z.string(),
+        digest,
+        /** False: it had one layer already. */
+        changed: z.boolean(),
+        /** Nodes that boot this name and still run the older digest. */
+        nodes: z.array(nodeName),
+      }),
+    ),
+  ),
   ...imageRegistryCalls,
   ...imageHistoryCalls,
   /** Makes the platform's default image for one architecture, from Debian packages, if it is missing or `renew`. */

@@ -83,14 +83,28 @@ function commandWords() {
     );
 }
 
-/** Plain HTTP: GET answers a tar of `path`; PUT takes a tar to unpack in folder `path`, and answers `ImageWritten`. */
+/**
+ * Plain HTTP: GET answers a tar of `path` with one top entry, or, with `only=kind`, `FileKind` as JSON, links followed; PUT takes a
+ * tar to unpack in folder `path`, or, where none is, one whose top entry gets that path, and answers `ImageWritten`.
+ */
 export const imageFiles = {
   path: '/image-files',
   query: z.object({
     image: imageReference,
-    path: z.string().min(1).max(4096).startsWith('/', { error: 'must be an absolute path' }),
+    path: z
+      .string()
+      .min(1)
+      .max(4096)
+      .startsWith('/', { error: 'must be an absolute path' })
+      .refine((path) => !path.includes('\0'), { error: 'must not contain a null byte' }),
+    only: z.literal('kind').optional(),
   }),
 } as const;
+
+export interface FileKind {
+  /** Null: nothing is there. */
+  kind: 'file' | 'folder' | 'other' | null;
+}
 
 export const clientFrame = z.discriminatedUnion('type', [
   z.object({

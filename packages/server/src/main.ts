@@ -3,7 +3,14 @@ import { mkdir } from 'node:fs/promises';
 import packageFile from '../../../package.json' with { type: 'json' };
 import { Identity, SshAuthority } from './access/index.ts';
 import { listen, type Services } from './api/index.ts';
-import { ensurePlatformVolume, NodeHttp, prepareBootFiles, Reads, sweepBootFiles } from './boot/index.ts';
+import {
+  ensurePlatformVolume,
+  NodeHttp,
+  prepareBootFiles,
+  Reads,
+  sweepBootFiles,
+  Trees,
+} from './boot/index.ts';
 import { Images } from './images/index.ts';
 import { Network } from './network/index.ts';
 import { createDirectory, createNodes, findAccelerator } from './nodes/index.ts';
@@ -43,12 +50,15 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     prepareBoot: (image) => prepareBootFiles(image, paths),
     log: createLog('images'),
   });
+  const address = { server: network.server, mac: await network.mac() };
+  const trees = new Trees({ paths, address, layers: () => images.layers() });
   const nodes = await createNodes({
     database,
     network,
     programs,
     paths,
     ssh,
+    trees,
     images,
     accelerator,
     log: createLog('nodes'),
@@ -56,7 +66,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
 
   const nodeHttp = new NodeHttp(
     createDirectory({ ...nodes, ssh, network, platformVolume, log: createLog('boot') }),
-    { paths, reads },
+    { paths, reads, address },
   );
   await nodeHttp.listen(network.server, 80);
   await nodes.reconciler.reconcile();
@@ -96,6 +106,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     nodes.agents.close();
     nodes.machines.close();
     await nodeHttp.close();
+    network.close();
     await images.close();
     programs.close();
     await database.destroy();

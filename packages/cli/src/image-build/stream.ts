@@ -2,11 +2,10 @@
 import type { BuildEvent } from '@walt/contract';
 import type { Connection } from '../client.ts';
 import { AbortError, hasCode } from '../errors.ts';
-import { packPath } from '../image-copy/pack-folder.ts';
 import { dispatch } from '../image-cross/channels.ts';
-import { remark } from '../output.ts';
 import { type Display, openDisplay } from '../progress.ts';
 import { ByteStream, frameError } from '../stream.ts';
+import { packContext } from './pack-context.ts';
 import type { Source } from './source.ts';
 
 export type Saved = Extract<BuildEvent, { type: 'saved' }>;
@@ -76,13 +75,12 @@ export class ImageBuildStream {
   async #send(): Promise<void> {
     const step = 'Sending the folder';
     const { folder, rules } = this.#source;
-    const tar = packPath(folder, {
-      name: undefined,
-      filter: rules,
-      onBytes: (done) => this.#show({ type: 'progress', step, done, unit: 'bytes' }),
-      onSkipped: (path) => remark(`Left out ${path}: it is neither file, folder nor link.`),
-    });
-    for await (const chunk of tar) if (!this.#stream.send(chunk)) await this.#stream.drained();
+    let done = 0;
+    for await (const chunk of packContext(folder, rules)) {
+      done += chunk.length;
+      this.#show({ type: 'progress', step, done, unit: 'bytes' });
+      if (!this.#stream.send(chunk)) await this.#stream.drained();
+    }
     this.#hide();
     this.#stream.control({ type: 'end' });
   }

@@ -1,5 +1,5 @@
 /** Where a copy lands, by the rules of cp(1) and scp(1). */
-import { basename, dirname, posix } from 'node:path';
+import { basename, dirname } from 'node:path';
 
 export interface Landing {
   /** Existing folder in which the copy is made. */
@@ -23,24 +23,4 @@ export function landing(source: string, destination: string, destinationIsFolder
   }
   const trimmed = destination.length > 1 ? destination.replace(/\/+$/, '') : destination;
   return { folder: dirname(trimmed), name: basename(trimmed) };
-}
-
-/**
- * New name of a tar entry: the top (name of the first entry) becomes `name`, or vanishes. Undefined for the top itself when
- * it vanishes. Throws RangeError for a name outside the top.
- */
-export function renameEntry(entry: string, top: string, name: string | undefined): string | undefined {
-  const [clean, cleanTop] = [normal(entry), normal(top)];
-  const inside = cleanTop === '.' ? clean : posix.relative(cleanTop, clean);
-  const rest = inside === '.' ? '' : inside;
-  if (rest === '..' || rest.startsWith('../') || posix.isAbsolute(rest)) {
-    throw new RangeError(`the archive contains ${JSON.stringify(entry)}, outside of ${JSON.stringify(top)}`);
-  }
-  if (name === undefined) return rest === '' ? undefined : rest;
-  return rest === '' ? name : `${name}/${rest}`;
-}
-
-/** Without leading slash, `./` or trailing slash. */
-function normal(path: string): string {
-  return posix.normalize(path.replace(/^\/+/, '')).replace(/\/+$/, '') || '.';
 }

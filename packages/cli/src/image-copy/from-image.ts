@@ -26,7 +26,7 @@ export async function copyFromImage(
   const tar = await readFromImage(connection, source);
   display.show({ type: 'progress', step });
   await unpack(tar, {
-    landing: place,
+    ...{ landing: place, wrapped: true, existing: 'keep' },
     onBytes: (done) => display.show({ type: 'progress', step, done, unit: 'bytes' }),
     onSkipped: (path) => remark(`Left out ${path}: it is neither file, folder nor link.`),
   });

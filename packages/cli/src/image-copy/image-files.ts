@@ -1,12 +1,10 @@
 /** The server's tar interface to files of images (contract, `imageFiles`). */
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { imageFiles } from '@walt/contract';
-import type { Header } from 'tar-stream';
+import type { FileKind, imageFiles } from '@walt/contract';
 import type { Connection } from '../client.ts';
-import { AbortError, hasCode, isRecord } from '../errors.ts';
+import { AbortError, isRecord } from '../errors.ts';
 import { readText, sendAs } from '../transport.ts';
-import { visitEntries } from './tar-entries.ts';
 
 const PATH: (typeof imageFiles)['path'] = '/image-files';
 
@@ -23,7 +21,7 @@ export interface ImageWritten {
   nodes: string[];
 }
 
-/** A tar of what is at that place; its first entry is the place itself. Throws NOT_FOUND. */
+/** A tar of what is at that place, with one entry at its top. Throws NOT_FOUND. */
 export async function readFromImage(connection: Connection, place: ImagePlace): Promise<IncomingMessage> {
   const response = await sendAs(connection.socket, connection.credentials, {
     method: 'GET',
@@ -34,17 +32,17 @@ export async function readFromImage(connection: Connection, place: ImagePlace): 
   throw await responseError(response);
 }
 
-/** Unpacks the tar in an existing folder of the image, which makes a new version of it. */
+/** Unpacks the tar in a folder of the image, or as a new file or folder there, which makes a new version of it. */
 export async function writeToImage(
   connection: Connection,
-  folder: ImagePlace,
+  place: ImagePlace,
   tar: Readable,
 ): Promise<ImageWritten> {
   // The body goes out once: a token that has run out must show before.
   await connection.client.server.status();
   const response = await sendAs(connection.socket, connection.credentials, {
     method: 'PUT',
-    path: `${PATH}?${new URLSearchParams({ ...folder })}`,
+    path: `${PATH}?${new URLSearchParams({ ...place })}`,
     headers: { 'content-type': 'application/x-tar' },
     body: tar,
   });
@@ -52,34 +50,15 @@ export async function writeToImage(
   return JSON.parse(await readText(response)) as ImageWritten;
 }
 
-/** What is there: the kind of a tar's first entry; undefined for nothing. */
-export async function kindInImage(
-  connection: Connection,
-  place: ImagePlace,
-): Promise<Header['type'] | undefined> {
-  try {
-    const response = await readFromImage(connection, place);
-    try {
-      return await firstKind(response);
-    } finally {
-      response.destroy();
-    }
-  } catch (error) {
-    // Only the path may be missing: a missing image must show as such.
-    if (!hasCode(error, 'NOT_FOUND')) throw error;
-    await connection.client.image.get({ image: place.image });
-    return undefined;
-  }
-}
-
-async function firstKind(tar: Readable): Promise<Header['type']> {
-  let kind: Header['type'] | undefined;
-  await visitEntries(tar, async ({ header }, stop) => {
-    kind = header.type;
-    stop();
+/** What is there, links followed; null: nothing. Throws NOT_FOUND when there is no such image. */
+export async function kindInImage(connection: Connection, place: ImagePlace): Promise<FileKind['kind']> {
+  const response = await sendAs(connection.socket, connection.credentials, {
+    method: 'GET',
+    path: `${PATH}?${new URLSearchParams({ ...place, only: 'kind' })}`,
+    headers: {},
   });
-  if (kind !== undefined) return kind;
-  throw new AbortError('EXTERNAL', 'The server sent an empty archive.', 'Repeat the command.');
+  if (response.statusCode !== 200) throw await responseError(response);
+  return (JSON.parse(await readText(response)) as FileKind).kind;
 }
 
 async function responseError(response: IncomingMessage): Promise<Error> {

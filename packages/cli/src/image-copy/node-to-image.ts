@@ -51,7 +51,8 @@ export async function copyToBootedImage(
     }
     // A tar that broke off on the node must break off here too: the server then changes nothing.
     const status = await ended;
-    if (status !== 0) {
+    if (status === 0) display.show({ type: 'progress', step: `Saving ${node.image}` });
+    else {
       throw new AbortError(
         'NOT_FOUND',
         `${node.name} could not read ${path} (tar ended with status ${status}).`,

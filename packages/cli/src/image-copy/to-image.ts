@@ -1,44 +1,45 @@
 /** Local files into an image. */
 import { lstat, stat } from 'node:fs/promises';
+import { posix } from 'node:path';
 import type { Connection } from '../client.ts';
 import { AbortError, hasCode } from '../errors.ts';
 import { remark } from '../output.ts';
 import { openDisplay } from '../progress.ts';
-import { landing, meansContent } from './destination.ts';
 import { type ImagePlace, type ImageWritten, kindInImage, writeToImage } from './image-files.ts';
-import { packPath } from './pack-folder.ts';
+import { packFiles } from './pack-files.ts';
 
 export async function copyToImage(
   connection: Connection,
   source: string,
   destination: ImagePlace,
+  options: { archive: boolean },
 ): Promise<ImageWritten> {
   const isFolder = await isLocalFolder(source);
   const there = await kindInImage(connection, destination);
-  if (there !== undefined && there !== 'directory' && isFolder) {
+  if (there !== null && there !== 'folder' && isFolder) {
     throw new AbortError(
       'CONFLICT',
       `${destination.path} is a file in ${destination.image}, and ${source} is a folder.`,
       'Name another destination.',
     );
   }
-  const place = landing(source, destination.path, there === 'directory');
-  const folder: ImagePlace = { image: destination.image, path: place.folder };
-  if (there === undefined) await requireFolder(connection, folder);
+  const parent = { ...destination, path: posix.dirname(destination.path) };
+  if (there === null) await requireFolder(connection, parent);
   using display = openDisplay();
   const step = `Copying ${source} into ${destination.image}`;
   display.show({ type: 'progress', step });
-  const tar = packPath(source, {
-    name: meansContent(source) && there === 'directory' ? undefined : place.name,
+  const tar = await packFiles(source, {
+    ...{ archive: options.archive, attributes: true },
     onBytes: (done) => display.show({ type: 'progress', step, done, unit: 'bytes' }),
+    onEnd: () => display.show({ type: 'progress', step: `Saving ${destination.image}` }),
     onSkipped: (path) => remark(`Left out ${path}: it is neither file, folder nor link.`),
   });
-  return await writeToImage(connection, folder, tar);
+  return await writeToImage(connection, destination, tar);
 }
 
 /** Asked beforehand: a refusal that comes while megabytes are under way reaches the user as a broken connection. */
 export async function requireFolder(connection: Connection, folder: ImagePlace): Promise<void> {
-  if ((await kindInImage(connection, folder)) === 'directory') return;
+  if ((await kindInImage(connection, folder)) === 'folder') return;
   throw new AbortError(
     'NOT_FOUND',
     `There is no folder ${folder.path} in ${folder.image}.`,

@@ -3,7 +3,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import type { CrossEvent } from '@walt/contract';
 import type { Connection } from '../client.ts';
 import { AbortError, hasCode } from '../errors.ts';
-import { packPath } from '../image-copy/pack-folder.ts';
+import { packFiles } from '../image-copy/pack-files.ts';
 import { unpack } from '../image-copy/unpack.ts';
 import { remark } from '../output.ts';
 import { type Display, openDisplay } from '../progress.ts';
@@ -92,8 +92,8 @@ export class BuildStream {
   async #send(): Promise<void> {
     const step = 'Sending the current folder';
     this.#show(step);
-    const tar = packPath(this.#folder, {
-      name: undefined,
+    const tar = await packFiles(`${this.#folder}/.`, {
+      ...{ archive: true, attributes: false, onEnd: () => {} },
       onBytes: (done) => this.#display?.show({ type: 'progress', step, done, unit: 'bytes' }),
       onSkipped: () => {},
     });
@@ -115,6 +115,7 @@ export class BuildStream {
   #unpack(tar: Readable): Promise<void> {
     return unpack(tar, {
       landing: { folder: this.#folder, name: undefined },
+      ...{ wrapped: false, existing: 'change' },
       onBytes: () => {},
       onSkipped: (path) => remark(`Left out ${path}: it is neither file, folder nor link.`),
     });

@@ -1,4 +1,6 @@
 /** What a session changed, in a few lines. */
+import { visibleName } from '../visible.ts';
+
 interface Changes {
   added: number;
   modified: number;
@@ -16,7 +18,7 @@ export function renderChanges({ added, modified, deleted, sample }: Changes): st
   ] as const;
   const total = added + modified + deleted;
   const told = counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
-  const lines = sample.slice(0, SHOWN).map((path) => `  ${path}`);
+  const lines = sample.slice(0, SHOWN).map((path) => `  ${visibleName(path)}`);
   if (total > lines.length && lines.length > 0) lines.push(`  and ${total - lines.length} more`);
   return [`You changed files: ${told.join(', ')}.`, ...lines].join('\n');
 }

@@ -1,5 +1,5 @@
 import type { imageContract } from '@walt/contract';
-import { confirmReplacement, fullName } from './image-calls.ts';
+import { confirmReplacement } from './image-calls.ts';
 import type { CallsOf, ImageTarget, Services } from './services.ts';
 
 /** The contract's calls about builds from a Dockerfile. What is built is the caller's own. */
@@ -17,8 +17,7 @@ export function buildCalls({ images }: Pick<Services, 'images'>): CallsOf<(typeo
 
 /** True when it was a build that made the image what it is: the next one is what its user wants. */
 async function isBuilt(images: Services['images'], target: ImageTarget): Promise<boolean> {
-  const image = await images.find(target.owner, target.name);
-  const steps = image ? await images.history.log(target) : [];
-  const made = steps.find((step, at) => step.digest !== steps[at + 1]?.digest);
-  return image !== undefined && made?.action === 'build' && fullName(image) === fullName(target);
+  const steps = await images.history.log(target);
+  // A rename is no change of the image.
+  return steps.find((step, at) => step.digest !== steps[at + 1]?.digest)?.action === 'build';
 }

@@ -1,6 +1,6 @@
 import type { imageContract } from '@walt/contract';
 import type { Caller } from '../access/index.ts';
-import { confirmReplacement, fullName, parseImageReference, requireImageOwner } from './image-calls.ts';
+import { agreedReplacement, parseImageReference, requireImageOwner } from './image-calls.ts';
 import type { CallsOf, ImageTarget, Services } from './services.ts';
 
 /** The contract's calls about builds for other CPUs. Everybody may build with every image; saving is for its owner. */
@@ -11,8 +11,7 @@ export function crossCalls({ images }: Pick<Services, 'images'>): CallsOf<(typeo
       const { owner, name } = parseImageReference(input.image, caller.user);
       const image = await images.get(owner, name);
       const target = input.save ? targetFor(caller, image, input.name) : undefined;
-      if (target && !yes && fullName(target) !== fullName(image)) await confirmReplacement(images, target);
-      const save = target && { target, replace: yes };
+      const save = target && { target, expected: await agreedReplacement(images, image, target, yes) };
       const request = { user: caller.user, image, command, folder, prefix, save };
       const preparing = images.cross.prepare(request, signal);
       return (async function* () {

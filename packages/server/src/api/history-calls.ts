@@ -3,7 +3,7 @@ import { diskSize } from '../images/index.ts';
 import { UserError } from '../platform/index.ts';
 import { fullName, requireImageOwner } from './image-calls.ts';
 import { findVersion, findVersionBefore, parseImageReference } from './image-version.ts';
-import type { CallsOf, Services } from './services.ts';
+import type { CallsOf, ImageTarget, Services } from './services.ts';
 
 /** The contract's calls about versions of images. Everybody may see and compare every image; what goes back is one's own. */
 export function historyCalls({
@@ -39,7 +39,7 @@ export function historyCalls({
       return steps;
     },
 
-    diff: async (caller, { image, other, paths, contents }) => {
+    diff: async (caller, { image, other, paths, contents }, signal) => {
       const climbing = paths.find((path) => path.split('/').includes('..'));
       if (climbing !== undefined)
         throw new UserError('INVALID', `${climbing} has ".." in it.`, 'Name the path without it.');
@@ -50,7 +50,7 @@ export function historyCalls({
               await findVersion(images, image, caller.user),
             ]
           : [await findVersion(images, image, caller.user), await findVersion(images, other, caller.user)];
-      const comparing = history.diff(older, newer, { paths, contents });
+      const comparing = history.diff(older, newer, { paths, contents, signal });
       return (async function* () {
         const changes = yield* comparing;
         const [a, b] = [older, newer].map((one) => ({ image: fullName(one), digest: one.digest }));
@@ -71,12 +71,31 @@ export function historyCalls({
       };
     },
 
-    prune: async (_caller, { dryRun }) => {
+    prune: async (caller, input) => {
       const { versions: keepVersions, days: keepDays } = history.retention;
+      const giveUp = input.image === undefined ? undefined : parseImageReference(input.image, caller.user);
+      if (giveUp) {
+        requireImageOwner(caller, giveUp, 'give up versions of');
+        if ((await history.log(giveUp)).length === 0) await images.get(giveUp.owner, giveUp.name);
+        if (!input.dryRun && !input.yes) await confirmForGood(history, giveUp);
+      }
       return (async function* () {
-        const collected = dryRun ? await history.needless() : yield* history.prune();
+        const collected = input.dryRun ? await history.needless(giveUp) : yield* history.prune(giveUp);
         yield { type: 'result' as const, value: { ...collected, keepVersions, keepDays } };
       })();
     },
   };
+}
+
+/** Throws CONFIRM when there are versions that only the history of this image keeps. */
+async function confirmForGood(history: Services['images']['history'], image: ImageTarget): Promise<void> {
+  const [all, others] = [await history.needless(image), await history.needless()];
+  const count = all.removed.length - others.removed.length;
+  if (count <= 0) return;
+  const megabytes = Math.ceil((all.size - others.size) / 1_000_000);
+  throw new UserError(
+    'CONFIRM',
+    `${count} ${count === 1 ? 'version' : 'versions'} of image ${fullName(image)} would go for good (${megabytes} MB on disk).`,
+    'Pass --dry-run to see which, --yes to remove them.',
+  );
 }

@@ -8,7 +8,7 @@ import type {
 import type { Caller } from '../access/index.ts';
 import { UserError } from '../platform/index.ts';
 import { findVersion, parseImageReference } from './image-version.ts';
-import type { CallsOf, ImageRecord, ImageTarget, Services, SessionRecord } from './services.ts';
+import type { CallsOf, Expected, ImageRecord, ImageTarget, Services, SessionRecord } from './services.ts';
 
 type Deps = Pick<Services, 'images' | 'nodes'>;
 
@@ -96,7 +96,24 @@ export function imageCalls({
         );
       }
       await images.remove(caller.user, record);
-      return { removed: fullName(record) };
+      const { history } = images;
+      const [all, others] = [await history.needless(record), await history.needless()];
+      const { days: keepDays } = history.retention;
+      return { removed: fullName(record), keepDays, size: all.size - others.size };
+    },
+
+    squash: async (caller, { image, newName, yes }, signal) => {
+      const record = await find(caller, image);
+      const target = newName === undefined ? record : { owner: caller.user, name: newName };
+      requireImageOwner(caller, target, 'change');
+      if (!yes && fullName(target) !== fullName(record)) await confirmReplacement(images, target);
+      const squashing = images.squash(caller.user, record, target, yes, signal);
+      return (async function* () {
+        const { image: made, changed } = yield* squashing;
+        const outdated = await nodes.outdated(fullName(made), made.digest);
+        const value = { image: fullName(made), digest: made.digest, changed, nodes: [...outdated] };
+        yield { type: 'result' as const, value };
+      })();
     },
 
     makeDefault: async (caller, { architecture, renew }, signal) => {
@@ -133,8 +150,9 @@ export function imageCalls({
         const target =
           name === undefined ? parseImageReference(image, caller.user) : { owner: caller.user, name };
         requireImageOwner(caller, target, 'change');
-        if (!yes && fullName(target) !== image) await confirmReplacement(images, target);
-        const saving = images.shells.save(caller.user, id, target);
+        const replaced =
+          fullName(target) === image ? undefined : await confirmReplacement(images, target, yes);
+        const saving = images.shells.save(caller.user, id, target, replaced);
         return (async function* () {
           const { image: saved, changed } = yield* saving;
           const outdated = await nodes.outdated(fullName(saved), saved.digest);
@@ -162,9 +180,29 @@ export function requireSessionUser(caller: Caller, session: SessionRecord): void
   );
 }
 
-/** Throws CONFIRM when the target exists. */
-export async function confirmReplacement(images: Services['images'], target: ImageTarget): Promise<void> {
-  if (!(await images.find(target.owner, target.name))) return;
+/**
+ * What the target must still point to when the result of some work on `image` is saved there: what it points to now, which is
+ * what the user saw or, with `yes`, agreed to replace. Throws CONFIRM when it is another image.
+ */
+export async function agreedReplacement(
+  images: Services['images'],
+  image: Pick<ImageRecord, 'owner' | 'name' | 'digest'>,
+  target: ImageTarget,
+  yes: boolean,
+): Promise<Expected> {
+  if (fullName(target) === fullName(image)) return { digest: image.digest };
+  return confirmReplacement(images, target, yes);
+}
+
+/** Answers what the target points to now. Throws CONFIRM when it exists, unless `yes`. */
+export async function confirmReplacement(
+  images: Services['images'],
+  target: ImageTarget,
+  yes = false,
+): Promise<Expected> {
+  const current = await images.find(target.owner, target.name);
+  if (!current) return 'absent';
+  if (yes) return { digest: current.digest };
   throw new UserError(
     'CONFIRM',
     `You have an image ${target.name} already; it would be replaced.`,

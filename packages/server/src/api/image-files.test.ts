@@ -30,6 +30,13 @@ describe('files of an image', () => {
     });
   });
 
+  test('are there or not', async () => {
+    const kind = async (path: string) =>
+      (await call('GET', `${url(path, 'alice/exp')}&only=kind`, 'bob')).text;
+    assert.deepEqual(JSON.parse(await kind('/etc')), { kind: 'folder' });
+    assert.deepEqual(JSON.parse(await kind('/missing')), { kind: null });
+  });
+
   test('go in as a tar, from the owner, and the answer tells the new digest', async () => {
     api.nodes.booting = new Map([['alice/exp', ['vnode1']]]);
     const tar = Buffer.alloc(3 * 1024 * 1024, 'tar');
@@ -48,6 +55,9 @@ describe('files of an image', () => {
     const cases: [string, string, string, number, RegExp][] = [
       ['PUT', url('/root', 'alice/exp'), 'bob', 403, /"FORBIDDEN".*belongs to alice.*"hint"/],
       ['PUT', url('root'), 'alice', 422, /"INVALID".*The path \\"root\\" must be an absolute path/],
+      ['GET', url('/a\0b'), 'alice', 422, /null byte/],
+      ['GET', `${url('/root', 'none')}&only=kind`, 'alice', 404, /"NOT_FOUND".*alice\/none/],
+      ['GET', `${url('/root')}&only=size`, 'alice', 422, /"INVALID"/],
       ['PUT', url('/root', 'none'), 'alice', 404, /"NOT_FOUND".*alice\/none/],
       ['GET', url('/missing'), 'alice', 404, /"NOT_FOUND".*\/missing/],
       ['POST', url('/root'), 'alice', 422, /"INVALID".*POST/],

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { imageFiles } from '@walt/contract';
+import { type FileKind, imageFiles } from '@walt/contract';
 import { UserError } from '../platform/index.ts';
 import { bearerToken, parseQuery, sendJson } from './http.ts';
 import { fullName, parseImageReference, requireImageOwner } from './image-calls.ts';
@@ -24,11 +24,16 @@ export async function serveImageFiles(
   response: ServerResponse,
 ): Promise<void> {
   const caller = await identity.caller(bearerToken(request));
-  const { image: reference, path } = parseQuery(imageFiles.query, url);
+  const { image: reference, path, only } = parseQuery(imageFiles.query, url);
   const { owner, name } = parseImageReference(reference, caller.user);
   const image = await images.get(owner, name);
   switch (request.method) {
     case 'GET': {
+      if (only === 'kind') {
+        const answer: FileKind = { kind: (await images.kindOfFile(image, path)) ?? null };
+        sendJson(response, 200, answer);
+        return;
+      }
       const tar = await images.readFiles(image, path);
       response.writeHead(200, { 'content-type': 'application/x-tar' });
       // A tar that breaks off ends the connection, so that the client does not take the part for the whole.

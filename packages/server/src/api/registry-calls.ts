@@ -72,7 +72,8 @@ export function imagesElsewhere({ images, nodes }: Deps): CallsOf<typeof imageRe
           yield await described(taken, null);
         })();
       }
-      const target = { owner: caller.user, name: name ?? nameOf(link) };
+      const { user: owner } = caller;
+      const target = name === undefined ? { owner, fallback: () => nameOf(link) } : { owner, name };
       const cloning = registries.clone(caller.user, link, target, { force, architecture }, signal);
       return (async function* () {
         const { image, source } = yield* cloning;

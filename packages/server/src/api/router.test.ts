@@ -59,7 +59,7 @@ describe('images', () => {
     assert.equal((await alice.image.get({ image: 'exp' })).session, true);
     await assert.rejects(alice.image.remove({ image: 'exp' }), failure('CONFLICT', /shell session/));
     await alice.image.shell.discard({ session: id });
-    assert.deepEqual(await alice.image.remove({ image: 'exp' }), { removed: 'alice/exp' });
+    assert.equal((await alice.image.remove({ image: 'exp' })).removed, 'alice/exp');
   });
 
   test('a session is saved by who opened it, with progress, and tells which nodes are behind', async () => {
@@ -99,6 +99,33 @@ describe('images', () => {
       events.map((event) => event.type),
       ['progress', 'result'],
     );
+  });
+});
+
+test('space that a removed image takes is told, and given up by its owner only, who is asked', async () => {
+  api.images.add('alice', 'exp');
+  const [alice, bob] = [await api.client('alice'), await api.client('bob')];
+  const prune = async (client: typeof alice, input: Parameters<typeof alice.image.prune>[0]) => {
+    const events = [];
+    for await (const event of await client.image.prune(input)) events.push(event);
+    const last = events.at(-1);
+    assert.ok(last?.type === 'result');
+    return last.value.removed.length;
+  };
+  await assert.rejects(
+    prune(bob, { image: 'alice/exp', yes: true }),
+    failure('FORBIDDEN', /belongs to alice/),
+  );
+  await assert.rejects(prune(alice, { image: 'none', yes: true }), failure('NOT_FOUND', /none/));
+  await assert.rejects(
+    prune(alice, { image: 'exp' }),
+    failure('CONFIRM', /^1 version of image alice\/exp would go for good \(4 MB/),
+  );
+  assert.equal(await prune(alice, { image: 'exp', dryRun: true }), 2);
+  assert.equal(await prune(alice, { image: 'exp', yes: true }), 2);
+  assert.equal(await prune(bob, {}), 1);
+  assert.deepEqual(await alice.image.remove({ image: 'exp' }), {
+    ...{ removed: 'alice/exp', keepDays: 7, size: 4_000_000 },
   });
 });
 
@@ -184,6 +211,30 @@ describe('versions of images', () => {
       assert.ok(last?.type === 'result');
       assert.deepEqual([last.value.size, last.value.keepVersions, last.value.keepDays], [3, 10, 7]);
     }
+  });
+});
+
+describe('squash', () => {
+  test('replaces an image of the caller, and asks before it replaces another one', async () => {
+    api.images.add('alice', 'exp');
+    api.images.add('bob', 'mine');
+    api.nodes.booting = new Map([['alice/exp', ['vnode1']]]);
+    const squash = async (user: string, input: { image: string; newName?: string; yes?: boolean }) => {
+      const client = await api.client(user);
+      for await (const event of await client.image.squash(input))
+        if (event.type === 'result') return event.value;
+      throw new Error('no result');
+    };
+    const { image, changed, nodes } = await squash('alice', { image: 'exp' });
+    assert.deepEqual([image, changed, nodes], ['alice/exp', true, ['vnode1']]);
+    const others = { image: 'alice/exp', newName: 'mine' };
+    await assert.rejects(squash('bob', { image: 'alice/exp' }), failure('FORBIDDEN', /belongs to alice/));
+    await assert.rejects(squash('bob', others), failure('CONFIRM', /mine already/));
+    assert.equal((await squash('bob', { ...others, yes: true })).image, 'bob/mine');
+    for (const newName of ['', 'Two', '../x', '--yes', 'default']) {
+      await assert.rejects(squash('bob', { image: 'alice/exp', newName }), { code: 'INVALID' }, newName);
+    }
+    await assert.rejects(squash('alice', { image: 'nosuch' }), failure('NOT_FOUND', /nosuch/));
   });
 });
 

@@ -61,6 +61,7 @@ export function createRouter(services: Services) {
       duplicate: known.image.duplicate.handler(call(images.duplicate)),
       rename: known.image.rename.handler(call(images.rename)),
       remove: known.image.remove.handler(call(images.remove)),
+      squash: known.image.squash.handler(call(images.squash)),
       details: known.image.details.handler(call(images.details)),
       log: known.image.log.handler(call(images.log)),
       diff: known.image.diff.handler(call(images.diff)),

@@ -30,6 +30,7 @@ import type {
   BuildRequest,
   Collected,
   CommandRun,
+  Expected,
   ImageBuildClient,
   ImageBuildOrder,
   ImageRecord,
@@ -41,7 +42,16 @@ import type {
 } from '../images/index.ts';
 import type { Log, Retention } from '../platform/index.ts';
 
-export type { BuildClient, CommandRun, ImageBuildClient, ImageRecord, SessionRecord, Terminal, TerminalSize };
+export type {
+  BuildClient,
+  CommandRun,
+  Expected,
+  ImageBuildClient,
+  ImageRecord,
+  SessionRecord,
+  Terminal,
+  TerminalSize,
+};
 
 /** The methods of one part of the contract: validated input, output before validation; throw UserError for what users can mend. */
 export type CallsOf<Contract> = {
@@ -104,8 +114,18 @@ export interface ImageService {
   ): AsyncGenerator<Progress, { image: ImageRecord; made: boolean }>;
   /** Tar of `path` in the image. Throws NOT_FOUND. */
   readFiles(image: ImageRecord, path: string): Promise<Readable>;
+  /** What is at `path`, links followed; undefined: nothing. */
+  kindOfFile(image: ImageRecord, path: string): Promise<'file' | 'folder' | 'other' | undefined>;
   /** Unpacks a tar in folder `path` and commits it as a new layer. Nothing changes when the tar breaks off. */
   writeFiles(user: string, image: ImageRecord, path: string, tar: Readable): Promise<ImageRecord>;
+  /** `changed` is false when it had one layer already. Throws CONFLICT as `duplicate`, or when the image's own name moves meanwhile. */
+  squash(
+    user: string,
+    image: ImageRecord,
+    target: ImageTarget,
+    replace: boolean,
+    signal: AbortSignal,
+  ): AsyncGenerator<Progress, { image: ImageRecord; changed: boolean }>;
   /** Starts a command in the image; nothing of it stays unless it is saved. Throws UNAVAILABLE when it cannot be run here. */
   run(user: string, image: ImageRecord, command: readonly string[]): Promise<CommandRun>;
   readonly history: HistoryService;
@@ -125,7 +145,7 @@ export interface HistoryService {
   diff(
     from: ImageRecord,
     to: ImageRecord,
-    options: { paths: readonly string[]; contents: boolean },
+    options: { paths: readonly string[]; contents: boolean; signal?: AbortSignal },
   ): AsyncGenerator<Progress, ImageChange[]>;
   /** Throws CONFLICT when the name moves meanwhile. */
   undo(
@@ -133,8 +153,9 @@ export interface HistoryService {
     image: ImageTarget,
   ): Promise<{ image: ImageRecord; previous: string | null; undone: ImageStep }>;
   /** What `prune` would remove now. */
-  needless(): Promise<Collected>;
-  prune(): AsyncGenerator<Progress, Collected>;
+  needless(giveUp?: ImageTarget): Promise<Collected>;
+  /** Removes what nobody needs, and all older versions of `giveUp`. */
+  prune(giveUp?: ImageTarget): AsyncGenerator<Progress, Collected>;
   /** Top first. */
   layers(image: ImageRecord): Promise<(LayerRecord & { shared: boolean })[]>;
   readonly retention: Retention;
@@ -159,7 +180,8 @@ export interface RegistryService {
   clone(
     user: string,
     link: RegistryLink,
-    target: ImageTarget,
+    /** Without a name, it is called as the image wishes, else as `fallback` says. */
+    target: ImageTarget | { owner: string; fallback: () => string },
     options: { force: boolean; architecture: Architecture | undefined },
     signal: AbortSignal,
   ): AsyncGenerator<Progress, { image: ImageRecord; source: string }>;
@@ -182,11 +204,15 @@ export interface ShellService {
   /** Throws CONFLICT when a session on that image is open or waits. */
   open(user: string, image: ImageRecord): Promise<SessionRecord>;
   changes(id: string): Promise<{ added: number; modified: number; deleted: number; sample: string[] }>;
-  /** Commits as `owner/name`, replacing that name's pointer if it exists; then the session is over. */
+  /**
+   * Commits as `owner/name`, and the session is over; `replaced` is what that name points to until then (default: whatever), unless
+   * it is the session's own image. Throws CONFLICT when the name was moved meanwhile.
+   */
   save(
     user: string,
     id: string,
     target: ImageTarget,
+    replaced?: Expected,
   ): AsyncGenerator<Progress, { image: ImageRecord; changed: boolean }>;
   discard(id: string): Promise<void>;
   /** Joins the session's terminal. Throws CONFLICT when somebody is attached, UNAVAILABLE when its shell has ended. */

@@ -6,7 +6,7 @@ import type { Caller } from '../access/index.ts';
 import { ConsoleHub } from './console-hub.ts';
 import { toApiError } from './errors.ts';
 import { bearerToken, parseQuery } from './http.ts';
-import { confirmReplacement, fullName, parseImageReference, requireSessionUser } from './image-calls.ts';
+import { agreedReplacement, fullName, parseImageReference, requireSessionUser } from './image-calls.ts';
 import { requireNodeAccess } from './node-access.ts';
 import type { Services } from './services.ts';
 import { serveBuild } from './stream-build.ts';
@@ -142,10 +142,7 @@ export class Streams {
     if (saveAs === undefined)
       return await serveCommand(socket, await images.run(caller.user, image, command), undefined);
     const target = { owner: caller.user, name: saveAs };
-    const same = fullName(target) === fullName(image);
-    if (!yes && !same) await confirmReplacement(images, target);
-    // What the user agreed to, or what he saw: a name that somebody moves meanwhile is not overwritten.
-    const expected = same ? { digest: image.digest } : yes ? 'any' : 'absent';
+    const expected = await agreedReplacement(images, image, target, yes);
     const run = await images.run(caller.user, image, command);
     return await serveCommand(socket, run, async () => {
       const { image: saved, changed } = await run.save(target, expected);

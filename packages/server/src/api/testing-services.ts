@@ -139,10 +139,23 @@ export class MemoryImages implements ImageService {
 
   run = unused;
 
+  async *squash(
+    _user: string,
+    image: ImageRecord,
+    target: ImageTarget,
+  ): AsyncGenerator<Progress, { image: ImageRecord; changed: boolean }> {
+    yield { type: 'progress', step: 'Reading the image' };
+    return { image: { ...image, ...target, layers: ['sha256:3'] }, changed: true };
+  }
+
   async readFiles(image: ImageRecord, path: string): Promise<Readable> {
     if (path === '/missing')
       throw new UserError('NOT_FOUND', `There is no ${path} in ${image.name}.`, 'Look.');
     return Readable.from([Buffer.from(`tar of ${path}`)]);
+  }
+
+  async kindOfFile(_image: ImageRecord, path: string) {
+    return path === '/missing' ? undefined : ('folder' as const);
   }
 
   async writeFiles(_user: string, image: ImageRecord, path: string, tar: Readable): Promise<ImageRecord> {
@@ -208,14 +221,14 @@ class MemoryHistory implements HistoryService {
     return { image: older(record), previous: record.digest, undone };
   };
 
-  needless = async () => ({
-    removed: [{ digest: `sha256:${'d'.repeat(64)}`, image: 'alice/exp', left: 1, size: 3 }],
-    size: 3,
-  });
+  needless: HistoryService['needless'] = async (giveUp) => {
+    const gone = { digest: `sha256:${'d'.repeat(64)}`, image: 'alice/exp', left: 1, size: 3 };
+    return { removed: giveUp ? [gone, gone] : [gone], size: giveUp ? 4_000_003 : 3 };
+  };
 
-  prune: HistoryService['prune'] = async function* (this: MemoryHistory) {
+  prune: HistoryService['prune'] = async function* (this: MemoryHistory, giveUp) {
     yield { type: 'progress', step: 'Removing' };
-    return this.needless();
+    return this.needless(giveUp);
   };
 
   layers: HistoryService['layers'] = async ({ layers, owner }) =>
@@ -324,9 +337,13 @@ export class MemoryRegistries implements RegistryService {
     return { found: [], failed: [{ registry: 'lab', reason: 'It is down.', hint: 'Wait.' }] };
   };
 
-  async *clone(_user: string, link: RegistryLink, target: ImageTarget) {
+  async *clone(
+    _user: string,
+    link: RegistryLink,
+    target: ImageTarget | { owner: string; fallback: () => string },
+  ) {
     yield { type: 'progress' as const, step: 'fetching' };
-    const image = this.#images.add(target.owner, target.name);
+    const image = this.#images.add(target.owner, 'name' in target ? target.name : target.fallback());
     return { image, source: `${link.label}:${link.repository}@${image.digest}` };
   }
 

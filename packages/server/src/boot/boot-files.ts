@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { architecture, digest as digestSchema, lend } from '@walt/contract';
 import { z } from 'zod';
 import { hasErrno, type Paths, readIfPresent } from '../platform/index.ts';
+import { waltImage } from './walt-image.ts';
 
 /** Raise it when the files of an image become others: those of an older server then count as missing. */
 export const LAYOUT = 1;
@@ -32,6 +33,8 @@ const bootRecord = z.object({
   models: z.array(z.string()),
   lends: z.array(lend).default([]),
   loan: loan.optional(),
+  /** For an image that brings its own boot scripts. */
+  walt: waltImage.optional(),
 });
 /** `boot.json` of an image: what its boot files are. */
 export type BootRecord = z.infer<typeof bootRecord>;
@@ -69,7 +72,12 @@ export async function openDownload(
     if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw error;
   }
-  const { size } = await file.stat();
+  const stats = await file.stat();
+  if (!stats.isFile()) {
+    await file.close();
+    return undefined;
+  }
+  const { size } = stats;
   return {
     size: head.length + size + tail.length,
     stream: () => {

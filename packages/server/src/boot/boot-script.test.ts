@@ -45,6 +45,7 @@ interface Case {
     kernel: string | null;
     bootPlan: string | null;
     architecture?: Architecture;
+    walt?: object;
   } | null;
 }
 
@@ -71,6 +72,13 @@ async function ask(options: Case) {
     },
   );
   return { script, sightings };
+}
+
+function waltRecord(scripts: Record<string, string>) {
+  return {
+    ...{ kernel: '6.1', bootPlan: 'nfs-root' },
+    walt: { bin: 'usr/bin', scripts, templates: [], folders: [] },
+  };
 }
 
 function hostArchitecture(): Architecture {
@@ -111,6 +119,21 @@ describe('a machine gets', () => {
       'a reason when the kernel is too old',
       { record: { kernel: '4.9', bootPlan: 'nfs-root' } },
       /kernel 4.9 of the image of vnode1 cannot mount volumes/,
+    ],
+    [
+      'the boot script of its image',
+      { record: waltRecord({ 'pc-x86-64': 'start.ipxe' }) },
+      /^set model pc-x86-64\nset server_ip 10\.73\.0\.1\n.*\nchain http:\/\/10\.73\.0\.1\/boot\/start\.ipxe /m,
+    ],
+    [
+      'a reason when its image has a boot script for others only',
+      { record: waltRecord({ 'rpi-3-b': 'start.uboot' }) },
+      /image of vnode1 has no boot script for pc-x86-64/,
+    ],
+    [
+      'a reason when its image boots it by U-Boot',
+      { record: waltRecord({ 'pc-x86-64': 'start.uboot' }) },
+      /image of vnode1 boots pc-x86-64 by U-Boot only/,
     ],
     [
       'a reason when busybox is missing',

@@ -1,8 +1,8 @@
 import { createLog, isUserError, type Paths } from '../platform/index.ts';
-import { LAYOUT, readBootRecord } from './boot-files.ts';
+import { type BootRecord, LAYOUT, readBootRecord } from './boot-files.ts';
 import type { BootTarget, NodeDirectory } from './directory.ts';
 import type { InitArchives } from './init-archives.ts';
-import { bootScript, probeScript, waitScript } from './ipxe.ts';
+import { bootScript, imageScript, probeScript, waitScript } from './ipxe.ts';
 import { modelOf } from './model.ts';
 
 const log = createLog('boot');
@@ -42,10 +42,11 @@ export async function chooseScript(request: BootRequest, deps: Deps): Promise<st
     target = await begin(ip, mac, deps);
     if (!target) return waitScript(server, `there is no image yet that this ${model.model} can boot`);
   }
-  const obstacle = await obstacleOf(target, deps);
+  const record = await readBootRecord(deps.paths, target.digest);
+  const obstacle = await obstacleOf(target, record, deps);
   if (obstacle) return waitScript(server, obstacle);
   log.info('node boots', { node: target.name, digest: target.digest, generation: target.generation });
-  return bootScript(target);
+  return record?.walt ? imageScript(target) : bootScript(target);
 }
 
 /** An address that once was another machine's says nothing about this one. */
@@ -56,13 +57,17 @@ async function begin(ip: string, mac: string, { directory }: Deps): Promise<Boot
 
 /** Why the node cannot boot its image now; undefined when it can. */
 async function obstacleOf(
-  { name, digest }: BootTarget,
-  { paths, archives }: Deps,
+  { name, model }: BootTarget,
+  record: BootRecord | undefined,
+  { archives }: Pick<Deps, 'archives'>,
 ): Promise<string | undefined> {
-  const record = await readBootRecord(paths, digest);
   if (record?.layout !== LAYOUT) return `the boot files of ${name} are missing on the server`;
   if (record.kernel === null) return `the image of ${name} has no kernel`;
-  if (record.bootPlan !== 'volumes') {
+  if (record.walt) {
+    const script = record.walt.scripts[model];
+    if (script === undefined) return `the image of ${name} has no boot script for ${model}`;
+    if (script !== 'start.ipxe') return `the image of ${name} boots ${model} by U-Boot only`;
+  } else if (record.bootPlan !== 'volumes') {
     return `the kernel ${record.kernel} of the image of ${name} cannot mount volumes (EROFS, overlay, NFSv4)`;
   }
   try {

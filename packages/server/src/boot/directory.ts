@@ -32,7 +32,11 @@ export interface BootTarget {
   digest: string;
   /** `sha256:HEX` of each layer, bottom first. */
   layers: readonly string[];
+  /** Bytes of its layers, unpacked. */
+  size: number;
   bootPlan: BootPlan;
+  /** As users see it: `pc-x86-64`. */
+  model: string;
   modelClass: ModelClass;
   generation: number;
   token: string;

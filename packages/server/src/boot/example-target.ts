@@ -11,6 +11,8 @@ export const exampleTarget: BootTarget = {
   digest: `sha256:${'d'.repeat(64)}`,
   layers: [`sha256:${'1'.repeat(64)}`, `sha256:${'2'.repeat(64)}`],
   bootPlan: 'volumes',
+  size: 4096,
+  model: 'pc-x86-64',
   modelClass: 'virtual',
   generation: 3,
   token: 'Zm9vYmFy',

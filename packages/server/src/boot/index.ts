@@ -5,3 +5,5 @@ export { NodeHttp } from './node-http.ts';
 export { ensurePlatformVolume } from './platform-layer.ts';
 export { type ImageTree, type PreparedBoot, prepareBootFiles, sweepBootFiles } from './prepare.ts';
 export { Reads } from './reads.ts';
+export { Trees } from './trees.ts';
+export { preferredName, requireServerVersion } from './walt-image.ts';

@@ -55,6 +55,23 @@ export function bootScript(target: BootTarget): string {
   ]);
 }
 
+/**
+ * Runs the boot script that the image brings, with the variables that images made for WalT expect. What it loads by relative
+ * paths comes from the server, too.
+ */
+export function imageScript(target: BootTarget): string {
+  const { server, name, model } = checkTarget(target);
+  const settings = { name, hostname: name, model, server_ip: server, 'next-server': server };
+  return script([
+    `echo WalT: ${name} runs the boot script of its image`,
+    ...Object.entries(settings).map(([key, value]) => `set ${key} ${value}`),
+    `chain http://${server}/boot/start.ipxe || goto failed`,
+    ':failed',
+    'echo WalT: the boot script of the image failed',
+    ...retry(server),
+  ]);
+}
+
 /** Says why the machine cannot boot now, and asks again after a pause. `reason` is shown without what iPXE would act on. */
 export function waitScript(server: string, reason: string): string {
   return script([`echo WalT: ${reason.replace(/[^A-Za-z0-9 .,:;()/_-]/g, ' ')}`, ...retry(server)]);

@@ -45,7 +45,8 @@ before(async () => {
     ...{ bootFiles: join(folder, 'boot'), cache: folder },
     ...{ reads: join(folder, 'reads'), volumes: join(folder, 'volumes') },
   };
-  http = new NodeHttp(directory, { paths, reads: new Reads(paths) });
+  const server = { server: '10.73.0.1', mac: '02:00:00:00:00:01' };
+  http = new NodeHttp(directory, { paths, reads: new Reads(paths), address: server });
   address = `127.0.0.1:${await http.listen('127.0.0.1', 0)}`;
 });
 after(async () => {
@@ -110,6 +111,49 @@ test('what a node has read is told with its token, and the next boot reads it ah
   const archive = await own();
   assert.doesNotMatch(archive, /\nlearn=1\n/);
   assert.ok(archive.includes(`${volumes[0]} 4 4\n${volumes[2]} 8 8\n`));
+});
+
+test('a node with another initramfs gets what it must know apart', async () => {
+  const archive = Buffer.from(await (await ask('/node/archive')).arrayBuffer());
+  const own = gunzipSync(archive).toString('latin1');
+  assert.match(own, /\ntoken=/);
+  assert.match(own, /identity\/etc\/walt\/ssh\/host_key/);
+});
+
+describe('files of an image that brings its own boot script', () => {
+  const image = () => join(folder, 'boot', 'd'.repeat(64));
+  before(async () => {
+    const served = join(image(), 'walt', 'pc-x86-64');
+    await mkdir(join(served, 'dtbs'), { recursive: true });
+    await writeFile(join(served, 'start.ipxe'), 'not rendered');
+    await writeFile(join(served, 'dtbs', 'two words'), 'tree');
+    await writeFile(join(image(), 'walt', 'secret'), 'of another model');
+    const template = {
+      path: 'boot/pc-x86-64/start.ipxe',
+      mode: 0o644,
+      content: 'chain tftp://%(server_ip)s',
+    };
+    const templates = [{ ...template, served: ['pc-x86-64/start.ipxe'] }];
+    const walt = { bin: 'bin', scripts: { 'pc-x86-64': 'start.ipxe' }, templates, folders: [] };
+    const record = JSON.parse(await readFile(join(image(), 'boot.json'), 'utf8'));
+    await writeFile(join(image(), 'boot.json'), JSON.stringify({ ...record, bootPlan: 'nfs-root', walt }));
+  });
+
+  test('are those of the node’s model, with templates filled in', async () => {
+    assert.equal(await (await ask('/boot/start.ipxe')).text(), 'chain tftp://10.73.0.1');
+    assert.equal(await (await ask('/boot/dtbs/two%20words')).text(), 'tree');
+  });
+
+  for (const path of ['/boot/none', '/boot/dtbs', '/boot/%2e%2e%2fsecret', '/boot/x%2f..%2f..%2fsecret']) {
+    test(`${path} is no such file`, async () => {
+      const answer = await ask(path);
+      assert.ok([400, 404].includes(answer.status), String(answer.status));
+    });
+  }
+  test('a name that is no text is refused', async () => {
+    assert.equal((await ask('/boot/%ff')).status, 400);
+    assert.equal((await ask('/boot/a%00')).status, 400);
+  });
 });
 
 test('a machine whose hardware address cannot be told must wait', async () => {

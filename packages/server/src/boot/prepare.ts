@@ -17,6 +17,7 @@ import { lentFiles } from './lent-files.ts';
 import { imageModels } from './model.ts';
 import { modelClasses, neededForVolumes, networkModules, rootModules } from './model-class.ts';
 import { loadOrder, type ModuleIndex, offers, parseModuleIndex } from './modules.ts';
+import { copyServed, readWaltImage, requireServerVersion, type WaltImage } from './walt-image.ts';
 
 export interface ImageTree {
   /** `sha256:HEX`. */
@@ -45,6 +46,9 @@ export interface PreparedBoot {
 type PreparePaths = Pick<Paths, 'bootFiles' | 'volumes' | 'cache'>;
 
 const UNFINISHED = '.tmp';
+
+/** Release of a kernel that is not where other images have theirs. */
+const OWN_KERNEL = 'own';
 
 /**
  * Removes what a server that was killed while it prepared an image left behind, and lent volumes that no image needs any more.
@@ -76,22 +80,25 @@ export async function prepareBootFiles(image: ImageTree, paths: PreparePaths): P
   const known = await readBootRecord(paths, image.digest);
   // Without a kernel, there was nobody to lend one: perhaps there is now.
   if (known?.layout === LAYOUT && known.kernel !== null) return answer(known);
+  requireServerVersion(image.config.labels);
   const folder = imageBootFolder(paths, image.digest);
   const temporary = `${folder}.${randomBytes(6).toString('hex')}${UNFINISHED}`;
   await mkdir(temporary, { recursive: true });
   try {
     const root = await ImageRoot.open(image.root);
     const kernel = await findKernel(root);
-    const lends = planLends(await readFacts(root, kernel !== undefined));
-    const parts =
-      lends.length === 0 && kernel
+    const walt = await prepareWaltImage(image, root, temporary);
+    const lends = walt ? [] : planLends(await readFacts(root, kernel !== undefined));
+    const parts = walt
+      ? { kernel: kernel?.release ?? OWN_KERNEL, bootPlan: 'nfs-root' as const, walt }
+      : lends.length === 0 && kernel
         ? { kernel: kernel.release, bootPlan: await writeBootFiles(root, kernel, temporary) }
         : await borrow(image, { root, kernel, lends }, temporary, paths);
     const record: BootRecord = {
       layout: LAYOUT,
       architecture: image.architecture,
       ...(parts ?? { kernel: null, bootPlan: null }),
-      models: imageModels(image.architecture, image.config.labels),
+      models: walt ? Object.keys(walt.scripts) : imageModels(image.architecture, image.config.labels),
       lends,
     };
     // It may hold passwords' hashes and the secrets of an image's environment.
@@ -101,6 +108,24 @@ export async function prepareBootFiles(image: ImageTree, paths: PreparePaths): P
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
+}
+
+/** What an image made for WalT says of itself, and what its nodes load; undefined for others. */
+async function prepareWaltImage(
+  { config }: ImageTree,
+  root: ImageRoot,
+  folder: string,
+): Promise<WaltImage | undefined> {
+  const found = await readWaltImage(root, config.labels);
+  if (!found) return undefined;
+  const lacking = await lentFiles(root, [], config);
+  const folders = lacking.flatMap((one) =>
+    one.type === 'folder' ? [{ path: one.path, mode: one.mode }] : [],
+  );
+  if ((await root.resolve('/persist')) === undefined) folders.push({ path: 'persist', mode: 0o755 });
+  const walt = { ...found, folders };
+  await copyServed(root, walt, folder);
+  return walt;
 }
 
 function answer({ kernel, bootPlan, models, lends }: BootRecord): PreparedBoot {
@@ -192,7 +217,7 @@ async function packModules(
 
 /** A server of an older layout may have left a folder there. */
 async function replaceFolder(temporary: string, folder: string): Promise<void> {
-  for (const name of await readdir(temporary)) {
+  for (const name of await readdir(temporary, { recursive: true })) {
     await using file = await open(join(temporary, name), 'r');
     await file.sync();
   }

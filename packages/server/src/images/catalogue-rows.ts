@@ -13,6 +13,7 @@ export interface Move {
     | 'cp'
     | 'cross'
     | 'build'
+    | 'squash'
     | 'default'
     | 'import'
     | 'duplicate'
@@ -28,28 +29,36 @@ export interface ImageName {
   name: string;
 }
 
-/** What a name must point to before it moves: a digest, `absent`, or `any`. */
+/** What a name must point to before it moves: a digest, `absent` (it is free), or `any`, be it there or not. */
 export type Expected = { digest: string } | 'absent' | 'any';
+
+/** In the history: between a name that another image was renamed to and the time of that. No name has it. */
+export const DISPLACED = '@';
 
 export function checkExpected(image: ImageName, current: string | undefined, expected: Expected): void {
   if (expected === 'any') return;
   if (expected === 'absent') {
     if (current !== undefined) throw taken(image);
-  } else if (current !== undefined && current !== expected.digest) {
-    throw changedMeanwhile(image, 'Save under another name; nothing is lost.');
+  } else if (current !== expected.digest) {
+    const deed = current === undefined ? 'removed or renamed' : 'changed';
+    throw changedMeanwhile(image, deed, 'Save under another name; nothing is lost.');
   }
 }
 
-function changedMeanwhile({ owner, name }: ImageName, hint: string): UserError {
+function changedMeanwhile({ owner, name }: ImageName, deed: string, hint: string): UserError {
   return new UserError(
     'CONFLICT',
-    `Image "${owner}/${name}" was changed by somebody else in the meantime.`,
+    `Image "${owner}/${name}" was ${deed} by somebody else in the meantime.`,
     hint,
   );
 }
 
 export function movedMeanwhile(image: ImageName): UserError {
-  return changedMeanwhile(image, `Look at it first, with: walt image log ${image.owner}/${image.name}`);
+  return changedMeanwhile(
+    image,
+    'changed',
+    `Look at it first, with: walt image log ${image.owner}/${image.name}`,
+  );
 }
 
 export function taken({ owner, name }: ImageName): UserError {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { type Database, openDatabase } from '../platform/index.ts';
 import { Catalogue } from './catalogue.ts';
 import type { Move } from './catalogue-rows.ts';
+import { lineage, versionsOf } from './lineage.ts';
 import type { DigestRecord } from './types.ts';
 
 const move: Move = { user: 'ann', action: 'shell' };
@@ -74,6 +75,11 @@ test('a name that does not point to what is expected stays', async () => {
     await assert.rejects(catalogue.check(exp, { digest: b.digest }), { code: 'CONFLICT' });
     assert.equal(await catalogue.digest(b.digest), undefined);
     assert.deepEqual(await history(database), ['shell exp ->a']);
+    const removed = { owner: 'ann', name: 'removed' };
+    const error = { code: 'CONFLICT', message: /"ann\/removed" was removed/ };
+    await assert.rejects(catalogue.point(removed, b, { digest: a.digest }, move), error);
+    await assert.rejects(catalogue.check(removed, { digest: a.digest }), error);
+    assert.equal(await catalogue.find(removed), undefined);
   });
 });
 
@@ -110,6 +116,37 @@ test('nodes and sessions follow a rename', async () => {
   });
 });
 
+test('what had the new name of a renamed image before is no version of it, and stays as long as it would', async () => {
+  await withCatalogue(async (catalogue, database) => {
+    const old = { owner: 'ann', name: 'old' };
+    await catalogue.point(old, a, 'absent', move);
+    await catalogue.remove(old, 'ann');
+    await catalogue.point(exp, b, 'absent', move);
+    await catalogue.rename(exp, 'old', 'ann');
+    const steps = (name: string) =>
+      database
+        .selectFrom('image_history')
+        .selectAll()
+        .where('name', '=', name)
+        .orderBy('id', 'desc')
+        .execute();
+    assert.deepEqual(versionsOf(lineage(await steps('old'))), [b.digest]);
+    await catalogue.rename({ ...exp, name: 'old' }, 'new', 'ann');
+    assert.deepEqual(versionsOf(lineage(await steps('new'))), [b.digest]);
+    await catalogue.forgetUnneeded(new Set(), { grace: 0, retention: { versions: 0, days: 1 } });
+    assert.ok(await catalogue.digest(a.digest));
+  });
+});
+
+test('no session begins on a name that was removed meanwhile', async () => {
+  await withCatalogue(async (catalogue) => {
+    await catalogue.point(exp, a, 'absent', move);
+    await catalogue.remove(exp, 'ann');
+    await assert.rejects(catalogue.addSession(session), { code: 'NOT_FOUND', message: /ann\/exp/ });
+    assert.deepEqual(await catalogue.sessions(), []);
+  });
+});
+
 test('a name in use is not removed', async () => {
   await withCatalogue(async (catalogue, database) => {
     await catalogue.point(exp, a, 'absent', move);
@@ -129,7 +166,7 @@ test('only what nobody needs is forgotten', async () => {
   await withCatalogue(async (catalogue, database) => {
     const none = { versions: 0, days: 0 };
     const left = async (keep: string[] = [], grace = 0, retention = none) => {
-      await catalogue.forgetUnneeded(new Set(keep), grace, retention);
+      await catalogue.forgetUnneeded(new Set(keep), { grace, retention });
       return (await catalogue.digests()).map(({ digest }) => digest.slice(7, 8)).sort();
     };
     await catalogue.point(exp, a, 'absent', move);
@@ -146,6 +183,26 @@ test('only what nobody needs is forgotten', async () => {
     assert.deepEqual(await left([], 0, { versions: 1, days: 0 }), ['a', 'b'], 'history keeps its versions');
     assert.deepEqual(await left([], 0, { versions: 0, days: 1 }), ['a', 'b'], 'history keeps it for days');
     assert.deepEqual(await left(), ['b']);
+  });
+});
+
+test('the versions of one image are given up, whatever the settings; what others need of them stays', async () => {
+  await withCatalogue(async (catalogue) => {
+    const settings = { grace: 60, retention: { versions: 9, days: 9 } };
+    const other = { owner: 'bob', name: 'exp' };
+    await catalogue.point(exp, a, 'absent', move);
+    await catalogue.point(exp, b, 'any', move);
+    await catalogue.point(other, a, 'absent', move);
+    await catalogue.remove(exp, 'ann');
+    await catalogue.point(other, b, 'any', move);
+    await catalogue.remove(other, 'bob');
+    assert.deepEqual(await catalogue.forgetUnneeded(new Set(), { ...settings, giveUp: exp }), []);
+    const gone = await catalogue.forgetUnneeded(new Set([a.digest]), { ...settings, giveUp: other });
+    assert.deepEqual(gone, [b], 'ann gave hers up before');
+    await catalogue.point(exp, a, 'absent', move);
+    assert.deepEqual(await catalogue.forgetUnneeded(new Set(), { ...settings, giveUp: exp }), []);
+    await catalogue.point(exp, b, 'any', move);
+    assert.deepEqual(await catalogue.forgetUnneeded(new Set(), settings), [], 'it was left after that');
   });
 });
 
@@ -187,7 +244,7 @@ test('a layer came with the first move that led to it, which tells its size', as
     assert.equal(layers.get('sha256:2')?.made?.detail, 'hub:x');
     assert.deepEqual({ ...layers.get('sha256:3')?.made, at: 0 }, { ...move, at: 0, detail: '' });
     await catalogue.back(exp, a, top.digest, { user: 'ann', action: 'undo' });
-    await catalogue.forgetUnneeded(new Set(), 0, { versions: 0, days: 0 });
+    await catalogue.forgetUnneeded(new Set(), { grace: 0, retention: { versions: 0, days: 0 } });
     assert.deepEqual([...(await catalogue.layers()).keys()], ['sha256:1', 'sha256:2']);
   });
 });

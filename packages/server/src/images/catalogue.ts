@@ -1,9 +1,10 @@
 import type { Selectable } from 'kysely';
-import type { Database, Retention } from '../platform/index.ts';
+import type { Database } from '../platform/index.ts';
 import { nearNames, UserError } from '../platform/index.ts';
 import type { ShellSessionTable } from '../platform/schema.ts';
 import {
   checkExpected,
+  DISPLACED,
   type Expected,
   fromRecord,
   gone,
@@ -16,7 +17,7 @@ import {
   toRecord,
 } from './catalogue-rows.ts';
 import { claimLayers, type LayerRecord, type LayerSize, noteLayers, readLayers } from './layer-rows.ts';
-import { findNeedless } from './needless.ts';
+import { findNeedless, type Keeping } from './needless.ts';
 import { pointer, setPointer } from './pointers.ts';
 import type { DigestRecord, ImageRecord } from './types.ts';
 
@@ -136,9 +137,21 @@ export class Catalogue {
     return this.#database.transaction().execute((t) => noteLayers(t, sizes));
   }
 
-  /** What is known of layers, by diff ID. */
-  layers(): Promise<Map<string, LayerRecord>> {
-    return readLayers(this.#database);
+  /** What is known of these layers, or of all, by diff ID. */
+  layers(diffIds?: readonly string[]): Promise<Map<string, LayerRecord>> {
+    return readLayers(this.#database, diffIds);
+  }
+
+  /** Diff IDs of all layers that other names' images have. */
+  async layersOfOthers({ owner, name }: ImageName): Promise<Set<string>> {
+    const rows = await this.#database
+      .selectFrom('image_digest')
+      .innerJoin('image', 'image.digest', 'image_digest.digest')
+      .select('image_digest.layers')
+      .distinct()
+      .where((where) => where.or([where('image.owner', '!=', owner), where('image.name', '!=', name)]))
+      .execute();
+    return new Set(rows.flatMap(({ layers }) => JSON.parse(layers) as string[]));
   }
 
   /**
@@ -164,14 +177,19 @@ export class Catalogue {
         .where('image_owner', '=', owner)
         .where('image_name', '=', name)
         .execute();
-      // A session whose image was removed may still wait under the new name: it would stand in the way of those that move.
       await t
         .updateTable('shell_session')
         .set({ name: newName })
         .where('owner', '=', owner)
         .where('name', '=', name)
         .execute();
-      // So does its history. That of an image that had the new name is told apart by its digests (`lineage`).
+      // So does its history. That of an image that had the new name, and was removed, makes room.
+      await t
+        .updateTable('image_history')
+        .set({ name: `${newName}${DISPLACED}${now}` })
+        .where('owner', '=', owner)
+        .where('name', '=', newName)
+        .execute();
       await t
         .updateTable('image_history')
         .set({ name: newName })
@@ -236,14 +254,17 @@ export class Catalogue {
     return this.#database.selectFrom('shell_session').selectAll().orderBy('opened').orderBy('id').execute();
   }
 
-  /** Throws UserError CONFLICT when that user has a session on that image. */
+  /** Throws UserError CONFLICT when that user has a session on that image, NOT_FOUND when the image is gone. */
   async addSession(row: SessionRow): Promise<void> {
-    const added = await this.#database
-      .insertInto('shell_session')
-      .values(row)
-      .onConflict((c) => c.columns(['user', 'owner', 'name']).doNothing())
-      .returning('id')
-      .executeTakeFirst();
+    const added = await this.#database.transaction().execute(async (t) => {
+      if ((await pointer(t, row)) === undefined) throw gone(row);
+      return t
+        .insertInto('shell_session')
+        .values(row)
+        .onConflict((c) => c.columns(['user', 'owner', 'name']).doNothing())
+        .returning('id')
+        .executeTakeFirst();
+    });
     if (added) return;
     throw new UserError(
       'CONFLICT',
@@ -256,18 +277,36 @@ export class Catalogue {
     await this.#database.deleteFrom('shell_session').where('id', '=', id).execute();
   }
 
+  /** Digests that the name ever had and that are still there. */
+  async kept({ owner, name }: ImageName): Promise<Set<string>> {
+    const rows = await this.#database
+      .selectFrom('image_history')
+      .innerJoin('image_digest', 'image_digest.digest', 'image_history.digest')
+      .select('image_digest.digest')
+      .distinct()
+      .where('owner', '=', owner)
+      .where('name', '=', name)
+      .execute();
+    return new Set(rows.map(({ digest }) => digest));
+  }
+
   async digests(): Promise<DigestRecord[]> {
     return (await this.#database.selectFrom('image_digest').selectAll().execute()).map(toRecord);
   }
 
-  /** Forgets all digests that nobody needs (`findNeedless`). Answers which. */
-  async forgetUnneeded(
-    keep: ReadonlySet<string>,
-    grace: number,
-    retention: Retention,
-  ): Promise<DigestRecord[]> {
+  /** Forgets all digests that nobody needs (`findNeedless`), and what is to be given up, for good. Answers which. */
+  async forgetUnneeded(keep: ReadonlySet<string>, keeping: Keeping): Promise<DigestRecord[]> {
     return this.#database.transaction().execute(async (t) => {
-      const { needless, needed } = await findNeedless(t, { keep, grace, retention });
+      const { giveUp } = keeping;
+      const { needless, needed } = await findNeedless(t, keep, keeping);
+      if (giveUp) {
+        await t
+          .updateTable('image_history')
+          .set({ given_up: 1 })
+          .where('owner', '=', giveUp.owner)
+          .where('name', '=', giveUp.name)
+          .execute();
+      }
       const layers = new Set(needless.flatMap((record) => record.layers));
       const gone = layers.difference(new Set(needed.flatMap((record) => record.layers)));
       for (const { digest } of needless) {

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { attempt, isUserError } from '../platform/index.ts';
 import type { CommandRun } from './command-run.ts';
 import { addTiny, destroyPlatform, openPlatform, type Platform, temporaryFolder } from './images.fixture.ts';
 import type { ImageRecord } from './types.ts';
+import { volumeName } from './volumes.ts';
 
 let platform: Platform;
 let tiny: ImageRecord;
@@ -62,15 +64,42 @@ test('a change is saved as a layer; without one, the name points to the same dig
   assert.deepEqual(same, { image: { ...tiny, name: 'same' }, changed: false });
 });
 
-test('a name that was taken meanwhile stays as it is', async () => {
-  const run = await start('/bin/sh', '-c', 'echo other >/etc/greeting');
-  assert.equal((await finish(run)).status, 0);
-  await assert.rejects(
-    run.save({ owner: 'ann', name: 'tiny' }, 'absent'),
-    (error) => isUserError(error) && error.code === 'CONFLICT',
-  );
-  await run.end();
+test('a name that was taken or removed meanwhile stays as it is, and the result has a name of its own', async () => {
+  const cases = [
+    { target: 'tiny', expected: 'absent', message: /There is an image named "ann\/tiny" already/ },
+    { target: 'tiny', expected: { digest: `sha256:${'0'.repeat(64)}` }, message: /was changed/ },
+    { target: `${'long-'.repeat(12)}:v2`, expected: { digest: tiny.digest }, message: /was removed/ },
+  ] as const;
+  for (const [index, { target, expected, message }] of cases.entries()) {
+    const run = await start('/bin/sh', '-c', `echo ${index} >/etc/greeting`);
+    assert.equal((await finish(run)).status, 0);
+    const error = await run.save({ owner: 'ann', name: target }, expected).catch((thrown: unknown) => thrown);
+    await run.end();
+    assert.ok(isUserError(error) && error.code === 'CONFLICT', String(error));
+    assert.match(error.message, message);
+    const kept = /The result is kept as ann\/(\S+)\.$/.exec(error.message)?.[1] ?? '';
+    assert.ok(kept.startsWith(target.slice(0, 4)), kept);
+    assert.match(error.hint, new RegExp(`walt image rename ${kept} `));
+    const image = await platform.images.get('ann', kept);
+    const reading = await platform.images.run('ann', image, ['cat', '/etc/greeting']);
+    assert.equal((await finish(reading)).stdout, `${index}\n`);
+    await reading.end();
+  }
   assert.deepEqual(await platform.images.get('ann', 'tiny'), tiny);
+  assert.equal(await platform.images.find('ann', cases[2].target), undefined);
+});
+
+test('without a change, the name points to what the command ran in, though nobody else needed that any more', async () => {
+  const old = await addTiny(platform, 'old', 'old');
+  const run = await platform.images.run('ann', old, ['/bin/sh', '-c', ':']);
+  await platform.images.duplicate('ann', tiny, { owner: 'ann', name: 'old' }, true);
+  await platform.images.collect(new Set(), 0);
+  assert.equal((await finish(run)).status, 0);
+  await run.save({ owner: 'ann', name: 'again' }, 'absent');
+  await run.end();
+  await platform.images.collect(new Set(), 0);
+  const volumes = await readdir(platform.paths.volumes);
+  for (const layer of old.layers) assert.ok(volumes.includes(volumeName(layer)), 'nodes can mount it');
 });
 
 test('its end kills it, and nothing of it stays', async () => {

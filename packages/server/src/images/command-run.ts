@@ -5,9 +5,10 @@ import type { Readable, Writable } from 'node:stream';
 import { UserError } from '../platform/index.ts';
 import { runsNatively, serverArchitecture } from './architectures.ts';
 import type { Catalogue } from './catalogue.ts';
-import type { Expected, ImageName } from './catalogue-rows.ts';
+import { type Expected, gone, type ImageName } from './catalogue-rows.ts';
 import type { Committer } from './committer.ts';
 import type { Containers } from './containers.ts';
+import { saveChange } from './save-change.ts';
 import { commandSpec } from './shell-container.ts';
 import type { Store } from './store.ts';
 import type { ImageRecord } from './types.ts';
@@ -33,7 +34,10 @@ export interface CommandRun {
   stderr: Readable;
   /** Exit status; throws UserError NOT_FOUND when the image has no such program, UNAVAILABLE when it cannot be run. */
   exited: Promise<number>;
-  /** Points `target` to the image with what the command changed, once it has ended. Throws UserError CONFLICT. */
+  /**
+   * Points `target` to the image with what the command changed, once it has ended. Throws UserError CONFLICT when that is kept
+   * under another name, since `target` was moved (`saveChange`).
+   */
   save(target: ImageName, expected: Expected): Promise<{ image: ImageRecord; changed: boolean }>;
   /** Kills what still runs and removes the container. Safe to repeat. */
   end(): Promise<void>;
@@ -52,7 +56,15 @@ export async function startCommand(
   const { catalogue, containers, committer, store } = deps;
   if (!runsNatively(image.architecture, serverArchitecture())) await deps.emulate(image.architecture);
   const name = `walt-run-${randomBytes(8).toString('hex')}`;
-  await containers.create(commandSpec({ name, digest: image.digest, image: image.name, command }));
+  // Somebody may replace the image while the command runs; without a change, the name is to point to it all the same.
+  const hold = await committer.hold(image.digest, image.layers);
+  try {
+    if (!(await catalogue.digest(image.digest))) throw gone(image);
+    await containers.create(commandSpec({ name, digest: image.digest, image: image.name, command }));
+  } catch (error) {
+    hold.release();
+    throw error;
+  }
   const child = attached(store, name);
   const exited = exitStatus(child, containers, name, image, command);
   // Whoever is interested handles its failure; where nobody is, it must not bring the server down.
@@ -64,14 +76,13 @@ export async function startCommand(
     exited,
     save: async (target, expected) => {
       const move = { user, action: 'run', detail: `${image.owner}/${image.name}` } as const;
-      const saved = await committer.commit({
-        ...{ container: name, base: image.digest, report: () => {} },
-        point: (record) => catalogue.point(target, record, expected, move),
-      });
+      const task = { container: name, base: image.digest, target, expected, move, report: () => {} };
+      const saved = await saveChange(deps, task);
       if (!saved) await catalogue.point(target, image, expected, move);
       return { image: { ...image, ...saved, ...target }, changed: saved !== undefined };
     },
     end: async () => {
+      hold.release();
       await containers.remove(name);
       // What nobody reads any more would keep podman's end from being seen.
       for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();

@@ -8,6 +8,7 @@ import type { Containers } from './containers.ts';
 import { explainDiskFull } from './disk-full.ts';
 import { HeldImages, type Hold } from './held-images.ts';
 import { KeyedLock, SharedLock } from './locks.ts';
+import type { Keeping } from './needless.ts';
 import type { Report } from './progress.ts';
 import { imageId, type Store } from './store.ts';
 import type { DigestRecord, PrepareBoot } from './types.ts';
@@ -148,6 +149,24 @@ export class Committer {
     return this.#receiving.hold(digest, act, () => report('Waiting for the same image, which is on its way'));
   }
 
+  /** Makes an image of what `bring` puts into the store, one that is nowhere else, and points a name to it. */
+  async adoptNew(task: {
+    digest: string;
+    layers: readonly string[];
+    report: Report;
+    bring: () => Promise<void>;
+    point: Point;
+  }): Promise<DigestRecord> {
+    const { digest, layers, report, bring, point } = task;
+    const hold = await this.hold(digest, layers);
+    try {
+      await bring();
+      return await this.#publish(digest, report, point);
+    } finally {
+      hold.release();
+    }
+  }
+
   /** Keeps an image of the store, named or not, from being removed. Waits until no removal runs. */
   hold(digest: string, layers: readonly string[]): Promise<Hold> {
     return this.#unnamed.share(async () => this.#held.hold(digest, layers));
@@ -159,15 +178,16 @@ export class Committer {
   }
 
   /** Removes all images that nobody needs (`Catalogue.forgetUnneeded`), with their volumes and boot files. Answers which. */
-  async collect(keep: ReadonlySet<string>, grace: number): Promise<DigestRecord[]> {
+  async collect(keep: ReadonlySet<string>, keeping: Omit<Keeping, 'retention'>): Promise<DigestRecord[]> {
     const { catalogue, store, volumes, retention } = this.#deps;
     return this.#unnamed.alone(async () => {
       const held = this.#held.digests();
-      const forgotten = await catalogue.forgetUnneeded(held.union(keep), grace, retention);
+      const forgotten = await catalogue.forgetUnneeded(held.union(keep), { ...keeping, retention });
       const known = await catalogue.digests();
       const digests = held.union(new Set(known.map((record) => record.digest)));
       for (const digest of await store.images()) {
-        if (!digests.has(digest)) await this.#remove(digest);
+        // One that cannot be removed is tried again next time; it keeps no other from going.
+        if (!digests.has(digest)) await this.#removeQuietly(digest);
       }
       await volumes.keepOnly(this.#held.layers().union(new Set(known.flatMap((record) => record.layers))));
       if (held.size === 0) await store.removeStrayLayers(ARRIVED);
@@ -216,15 +236,16 @@ export class Committer {
   }
 
   async #remove(digest: string): Promise<void> {
-    // In use: somebody reads files of an image that was removed meanwhile.
-    if (!(await this.#deps.store.removeImage(digest))) return;
+    // The image goes last: killed before, the next collection finds it and goes on. In use, it stays until then, too: somebody reads
+    // files of an image that was removed meanwhile.
     await rm(join(this.#deps.paths.bootFiles, imageId(digest)), { recursive: true, force: true });
+    await this.#deps.store.removeImage(digest);
   }
 
-  /** On the way out with an error, which is the one to tell; what is left here goes with the next collection. */
+  /** What is left here goes with the next collection. */
   async #removeQuietly(digest: string): Promise<void> {
     await this.#remove(digest).catch((error: unknown) => {
-      this.#deps.log.warn('cannot remove an unfinished image', { digest, reason: String(error) });
+      this.#deps.log.warn('cannot remove an image that nobody needs', { digest, reason: String(error) });
     });
   }
 }

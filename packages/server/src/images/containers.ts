@@ -21,11 +21,6 @@ export interface TerminalSize {
   rows: number;
 }
 
-/** What a path in a container is. */
-export interface PathInfo {
-  isFolder: boolean;
-}
-
 /** Containers of our store, by name. */
 export class Containers {
   readonly #api: PodmanApi;
@@ -118,26 +113,6 @@ export class Containers {
     await this.#api.call('POST', `${at(name)}/unmount`);
   }
 
-  /** Undefined when nothing is there. Links are followed inside the container. */
-  async pathInfo(name: string, path: string): Promise<PathInfo | undefined> {
-    try {
-      const header = await this.#api.header(
-        `${at(name)}/archive?path=${encodeURIComponent(path)}`,
-        'x-docker-container-path-stat',
-      );
-      const stat = pathStat.parse(JSON.parse(Buffer.from(header, 'base64').toString('utf8')));
-      return { isFolder: stat.isDir ?? Math.floor(stat.mode / GO_FOLDER) % 2 === 1 };
-    } catch (error) {
-      if (isPodmanError(error, 404)) return undefined;
-      throw error;
-    }
-  }
-
-  /** Tar of a path; its only top entry has the path's last name. */
-  readArchive(name: string, path: string): Promise<Readable> {
-    return this.#api.download(`${at(name)}/archive?path=${encodeURIComponent(path)}`);
-  }
-
   /** Unpacks a tar in an existing folder. podman does it under chroot: no entry or link leads out of the container. */
   async writeArchive(name: string, folder: string, tar: Readable): Promise<void> {
     const path = `${at(name)}/archive?path=${encodeURIComponent(folder)}`;
@@ -147,9 +122,6 @@ export class Containers {
 
 /** podman looks this often whether a container has ended; its default is 250 ms, which a user feels. */
 const WAIT_INTERVAL = '20ms';
-
-/** Go's os.ModeDir. */
-const GO_FOLDER = 2 ** 31;
 
 function at(name: string): string {
   return `/containers/${encodeURIComponent(name)}`;
@@ -163,5 +135,3 @@ const inspection = z.object({
   State: z.object({ Status: z.string(), ExitCode: z.number() }),
   GraphDriver: z.object({ Data: z.object({ UpperDir: z.string() }) }),
 });
-
-const pathStat = z.object({ mode: z.number(), isDir: z.boolean().optional() });

@@ -42,21 +42,22 @@ async function contentsOf(
   if ((before ?? 0) > MAX_FILE || (after ?? 0) > MAX_FILE || (before === null && after === null)) return NONE;
   await using old = before === null ? undefined : await openInTree(roots.before, rawPath);
   await using now = after === null ? undefined : await openInTree(roots.after, rawPath);
-  const [was, is] = [await readText(old), await readText(now)];
-  if (was === undefined || is === undefined || was === is) return NONE;
+  const [was, is] = [await readBytes(old), await readBytes(now)];
+  if (was.includes(0) || is.includes(0) || was.equals(is)) return NONE;
   const named = path.replace(/\p{Cc}/gu, '\uFFFD');
   const labels = [old ? `a${named}` : '/dev/null', now ? `b${named}` : '/dev/null'] as const;
-  const patch = old && now ? await unifiedDiff(old, now, labels) : wholeFile([was, is], labels);
+  const patch =
+    old && now ? await unifiedDiff(old, now, labels) : wholeFile([was.toString(), is.toString()], labels);
   return { lines: countLines(patch), patch };
 }
 
-/** Content of a text file, '' of a missing one; undefined: it is binary. */
-async function readText(file: FileHandle | undefined): Promise<string | undefined> {
-  if (!file) return '';
+/** Content of a file; empty for a missing one. */
+async function readBytes(file: FileHandle | undefined): Promise<Buffer> {
+  if (!file) return Buffer.alloc(0);
   // At an explicit position, so that diff(1) begins at the start.
   const { size } = await file.stat();
   const { buffer } = await file.read(Buffer.alloc(size), 0, size, 0);
-  return buffer.includes(0) ? undefined : buffer.toString('utf8');
+  return buffer;
 }
 
 /** Both files are handed over open: their names never reach a command line. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { statfs } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { attempt, ExternalError, run, UserError } from '../platform/index.ts';
 import { explainDiskFull, isDiskFull } from './disk-full.ts';
@@ -64,4 +65,22 @@ test('a full disk during a save: the image is as it was, the session is kept, an
   await run(['mount', '-o', 'remount,size=96m', platform.folder]);
   const saved = await save();
   assert.equal(saved.image.layers.length, tiny.layers.length + 1);
+});
+
+test('a full disk during a squash: the image is as it was, and it works when there is room', async () => {
+  const { images, folder } = platform;
+  const image = await images.get('ann', 'tiny');
+  const { signal } = new AbortController();
+  const squash = () => result(images.squash('ann', image, image, false, signal));
+  const { bsize, blocks, bfree } = await statfs(folder);
+  const used = Math.ceil(((blocks - bfree) * bsize) / 2 ** 20);
+  await run(['mount', '-o', `remount,size=${used + 5}m`, folder]);
+  await assert.rejects(squash(), (error) => {
+    assert.ok(error instanceof UserError, String(error));
+    assert.match(error.message, /disk is full/);
+    return true;
+  });
+  assert.deepEqual(await images.get('ann', 'tiny'), image);
+  await run(['mount', '-o', 'remount,size=128m', folder]);
+  assert.equal((await squash()).image.layers.length, 1);
 });

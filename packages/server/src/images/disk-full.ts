@@ -1,10 +1,9 @@
 import { hasErrno, isExternalError, UserError } from '../platform/index.ts';
-import { isPodmanError } from './podman-api.ts';
 
 /** True when the error, ours or an outside program's, is that no space is left. */
 export function isDiskFull(error: unknown): boolean {
   if (hasErrno(error, 'ENOSPC', 'EDQUOT')) return true;
-  const text = isExternalError(error) ? error.output : isPodmanError(error) ? error.message : '';
+  const text = isExternalError(error) ? error.output : '';
   // buildah tells of the pipe that was closed when its temporary file could not be written, and not why it could not.
   return /no space left on device|disk quota exceeded|storing layer .* to file: io: .*closed pipe/i.test(
     text,

@@ -6,7 +6,7 @@ import { STOP_LIMIT } from './shell-container.ts';
 import { Store } from './store.ts';
 
 /** Milliseconds for podman's helpers to end after their containers. */
-const HELPERS_LIMIT = 10_000;
+const HELPERS_LIMIT = 60_000;
 
 /**
  * Ends all that images have running or mounted on this machine: shells stop, their sessions wait to be saved. For when the

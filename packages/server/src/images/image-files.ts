@@ -1,41 +1,66 @@
-import { posix } from 'node:path';
-import type { Readable } from 'node:stream';
-import { UserError } from '../platform/index.ts';
+import { Readable } from 'node:stream';
+import { isUserError, UserError } from '../platform/index.ts';
 import type { Catalogue } from './catalogue.ts';
-import type { Committer } from './committer.ts';
-import type { Containers } from './containers.ts';
-import { renameTop } from './rename-top.ts';
+import { CopyLayer, type CopyTarget } from './copy-layer.ts';
+import type { ImageHistory } from './image-history.ts';
+import { addLayer, type LayerParts } from './new-layer.ts';
+import { archive } from './tree-archive.ts';
+import { findInTree, typed } from './tree-path.ts';
 import type { ImageRecord } from './types.ts';
 
-interface Deps {
+interface Deps extends LayerParts {
   catalogue: Catalogue;
-  containers: Containers;
-  committer: Committer;
+  history: ImageHistory;
+}
+
+/** What is at a path of an image, links followed. */
+export type FileKind = 'file' | 'folder' | 'other';
+
+/** Undefined when nothing is there. */
+export function kindOfFile(deps: Deps, image: ImageRecord, path: string): Promise<FileKind | undefined> {
+  return withTree(deps, image, async (root) => {
+    const stats = (await findInTree(root, typed(path)))?.stats;
+    if (stats?.isDirectory()) return 'folder';
+    return stats && (stats.isFile() ? 'file' : 'other');
+  });
 }
 
 /**
- * Tar of a file or folder of an image; its only top entry has the path's last name. Links are followed inside the image.
- * Throws UserError NOT_FOUND.
+ * Tar of a file or folder of an image, whose only top entry has its name: `root` for the image's root. Links on the way are followed
+ * inside the image. Throws UserError NOT_FOUND.
  */
-export async function readFiles({ containers }: Deps, image: ImageRecord, path: string): Promise<Readable> {
-  const container = await containers.createStill(image.digest);
-  const remove = () => containers.remove(container);
-  try {
-    if (!(await containers.pathInfo(container, path))) throw notFound(image, path);
-    const tar = await containers.readArchive(container, path);
-    // After the last byte, or when the reader has gone. Should it fail, the next start removes the container.
-    tar.once('close', () => void remove().catch(() => {}));
-    return tar;
-  } catch (error) {
-    await remove();
-    throw error;
-  }
+export async function readFiles(deps: Deps, image: ImageRecord, path: string): Promise<Readable> {
+  const reading = read(deps, image, path);
+  // What fails before the first byte is for the caller to tell.
+  const first = await reading.next();
+  return Readable.from(
+    (async function* () {
+      try {
+        if (!first.done) yield first.value;
+        yield* reading;
+      } finally {
+        await reading.return(undefined);
+      }
+    })(),
+    { objectMode: false },
+  );
+}
+
+async function* read(deps: Deps, image: ImageRecord, path: string): AsyncGenerator<Buffer> {
+  await using tree = await openTree(deps, image);
+  const place = await findInTree(tree.root, typed(path));
+  if (!place?.stats) throw notFound(image, path);
+  const slash = place.path.lastIndexOf('/');
+  const folder = `${tree.root}/${Buffer.from(place.path.slice(0, Math.max(0, slash)), 'latin1').toString('utf8')}`;
+  const name = Buffer.from(place.path.slice(slash + 1), 'latin1');
+  if (place.path === '') yield* archive(tree.root, { names: [Buffer.from('.')], rootName: 'root' });
+  else yield* archive(folder, { names: [name] });
 }
 
 /**
- * Unpacks a tar in an image and saves that as a new layer, under the same name. Where `path` is a folder, it goes in there;
- * where nothing is, the tar's only top entry gets that path. All entries belong to root.
- * Throws UserError NOT_FOUND when the folder is missing, CONFLICT when the image was changed meanwhile.
+ * Unpacks a tar in an image and saves that as a new layer, under the same name. Where `path` is a folder, it goes in there; else the
+ * tar's only top entry gets that path, and replaces a file that is there. Owners are those that the tar tells.
+ * Throws UserError NOT_FOUND when the folder is missing, CONFLICT when the image was changed meanwhile, and as `CopyLayer`.
  */
 export async function writeFiles(
   deps: Deps,
@@ -44,38 +69,70 @@ export async function writeFiles(
   path: string,
   tar: Readable,
 ): Promise<ImageRecord> {
-  const { catalogue, containers, committer } = deps;
+  const { catalogue } = deps;
   // It may break off before somebody reads it: who reads then will notice.
   tar.on('error', () => {});
-  const container = await containers.createStill(image.digest);
-  try {
-    await unpack(containers, container, image, path, tar);
-    const saved = await committer.commit({
-      ...{ container, base: image.digest, report: () => {} },
+  const saved = await withTree(deps, image, async (root) => {
+    const layer = new CopyLayer(await copyTarget(root, image, path), tar);
+    return addLayer(deps, {
+      ...{ base: image, mode: 'add', createdBy: `walt image cp ${JSON.stringify(path)}`, report: () => {} },
+      ...{ tar: layer.tar(), worthwhile: () => layer.changes() },
       point: (record) =>
-        catalogue.point(image, record, { digest: image.digest }, { user, action: 'cp', detail: path }),
+        catalogue
+          .point(image, record, { digest: image.digest }, { user, action: 'cp', detail: path })
+          .catch((error: unknown) => {
+            throw isUserError(error) && error.code === 'CONFLICT' ? movedMeanwhile(error) : error;
+          }),
     });
-    return saved ? { owner: image.owner, name: image.name, ...saved } : image;
-  } finally {
-    await containers.remove(container);
-  }
+  });
+  return saved ? { owner: image.owner, name: image.name, ...saved } : image;
 }
 
-async function unpack(
-  containers: Containers,
-  container: string,
+async function copyTarget(root: string, image: ImageRecord, path: string): Promise<CopyTarget> {
+  const place = await findInTree(root, typed(path));
+  if (place?.stats?.isDirectory()) return { root, folder: place.path, name: undefined };
+  if (!place || place.path === '') throw notFound(image, parentOf(path));
+  const slash = place.path.lastIndexOf('/');
+  return { root, folder: place.path.slice(0, Math.max(0, slash)), name: place.path.slice(slash + 1) };
+}
+
+function parentOf(path: string): string {
+  return path.replace(/\/*[^/]*\/*$/, '') || '/';
+}
+
+function withTree<T>(
+  { history, store }: Deps,
   image: ImageRecord,
-  path: string,
-  tar: Readable,
-): Promise<void> {
-  const target = posix.normalize(path).replace(/(?<=.)\/$/, '');
-  if ((await containers.pathInfo(container, target))?.isFolder) {
-    await containers.writeArchive(container, target, tar);
-    return;
-  }
-  const parent = posix.dirname(target);
-  if (!(await containers.pathInfo(container, parent))?.isFolder) throw notFound(image, parent);
-  await containers.writeArchive(container, parent, renameTop(tar, posix.basename(target)));
+  use: (root: string) => Promise<T>,
+): Promise<T> {
+  return history.whileKept([image], () => store.withMounted(image.digest, use));
+}
+
+/** For who hands on pieces while the tree is mounted. */
+async function openTree(deps: Deps, image: ImageRecord): Promise<AsyncDisposable & { root: string }> {
+  const opened = Promise.withResolvers<string>();
+  const closing = Promise.withResolvers<void>();
+  const done = withTree(deps, image, (root) => {
+    opened.resolve(root);
+    return closing.promise;
+  });
+  done.catch(opened.reject);
+  const root = await opened.promise;
+  return {
+    root,
+    [Symbol.asyncDispose]: () => {
+      closing.resolve();
+      return done;
+    },
+  };
+}
+
+function movedMeanwhile({ message }: UserError): UserError {
+  return new UserError(
+    'CONFLICT',
+    message,
+    'Nothing was copied. Repeat the command to copy into what it is now.',
+  );
 }
 
 function notFound(image: ImageRecord, path: string): UserError {

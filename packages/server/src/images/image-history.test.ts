@@ -134,11 +134,13 @@ test('a link in the place of a folder leads nowhere out of the image', async () 
   await writeFile(Buffer.concat([Buffer.from(`${root}/etc/`), Buffer.of(0xff, 0x0a, 0x62)]), 'a\n');
   await writeFile(join(root, 'etc/binary'), Buffer.of(1, 0, 2));
   await writeFile(join(root, 'etc/capable'), '');
+  await writeFile(join(root, 'etc/latin1'), Buffer.of(0x63, 0x61, 0x66, 0xe9, 0x0a));
   const folder = await add('hostile1');
   await rm(join(root, 'etc/shadow'));
   await symlink('/etc/shadow', join(root, 'etc/shadow'));
   await writeFile(Buffer.concat([Buffer.from(`${root}/etc/`), Buffer.of(0xff, 0x0a, 0x62)]), 'b\n');
   await writeFile(join(root, 'etc/binary'), Buffer.of(1, 0, 3));
+  await writeFile(join(root, 'etc/latin1'), Buffer.of(0x63, 0x61, 0x66, 0xe8, 0x0a));
   await run(['setfattr', '-n', 'user.walt', '-v', 'x', join(root, 'etc/capable')]);
   await chmod(join(root, 'etc/hostname'), 0o4755);
   const changed = await add('hostile2');
@@ -149,6 +151,7 @@ test('a link in the place of a folder leads nowhere out of the image', async () 
       ['M', '/etc/binary', 'file', null],
       ['M', '/etc/capable', 'file', null],
       ['M', '/etc/hostname', 'file', null],
+      ['M', '/etc/latin1', 'file', ['-caf\uFFFD', '+caf\uFFFD', '']],
       ['M', '/etc/shadow', 'link', ['-secret', '']],
       ['M', '/etc/\uFFFD\nb', 'file', ['-a', '+b', '']],
     ],
@@ -163,6 +166,7 @@ test('a link in the place of a folder leads nowhere out of the image', async () 
     'D /etc/binary',
     'D /etc/capable',
     'D /etc/hostname',
+    'D /etc/latin1',
     'D /etc/shadow',
     'D /etc/\uFFFD\nb',
   ]);
@@ -251,15 +255,15 @@ test('what history keeps stays, older versions go, and a dry run tells before', 
   const third = await change('pruned', 'echo >/tmp/y');
   const fourth = await change('pruned', 'echo >/tmp/z');
   assert.deepEqual((await images.history.needless()).removed, [], 'a node may be about to boot it');
-  const planned = await images.history.needless(0);
+  const planned = await images.history.needless(undefined, 0);
   assert.deepEqual(
     planned.removed.map(({ digest, image }) => [digest, image]),
     [[second.digest, 'ann/pruned']],
   );
   // Its layer is needed by the later versions.
   assert.equal(planned.size, 0);
-  assert.deepEqual(await result(images.history.prune(0)), planned);
-  assert.deepEqual((await images.history.needless(0)).removed, []);
+  assert.deepEqual(await result(images.history.prune(undefined, 0)), planned);
+  assert.deepEqual((await images.history.needless(undefined, 0)).removed, []);
   const log = await images.history.log(fourth);
   assert.deepEqual(
     log.map(({ kept }) => kept),
@@ -276,11 +280,14 @@ test('what history keeps stays, older versions go, and a dry run tells before', 
   });
 
   await images.remove('ann', fourth);
-  const removal = await images.history.needless(0);
+  const removal = await images.history.needless(undefined, 0);
   assert.deepEqual(removal.removed.map(({ digest }) => digest).sort(), [third.digest, fourth.digest].sort());
   assert.ok(removal.size > 200_000, String(removal.size));
-  await result(images.history.prune(0));
+  assert.deepEqual((await images.history.needless()).removed, [], 'it left its name a moment ago');
+  const given = await result(images.history.prune({ owner: 'ann', name: 'pruned' }));
+  assert.deepEqual([given.removed.length, given.size], [2, removal.size], 'given up, it goes at once');
   assert.deepEqual([await stored(fourth), await stored(tiny)], [false, true]);
+  await assert.rejects(images.history.undo('ann', fourth), { code: 'NOT_FOUND', message: /no longer kept/ });
 });
 
 test('after each change, what is no longer kept goes by itself', async () => {
@@ -297,6 +304,14 @@ test('after each change, what is no longer kept goes by itself', async () => {
   const left = new Set(rows.map(({ digest }) => digest));
   assert.deepEqual([left.has(second.digest), left.has(third.digest)], [false, true]);
   platform = await openPlatform(platform.folder, { retention });
+});
+
+test('a comparison ends when nobody waits for it any more', async () => {
+  const old = await copy('left');
+  const now = await change('left', 'echo >/tmp/x');
+  const signal = AbortSignal.abort(new Error('gone'));
+  const options = { paths: [], contents: true, signal };
+  await assert.rejects(result(platform.images.history.diff(old, now, options)), { message: 'gone' });
 });
 
 test('a version whose name moves meanwhile stays while it is compared', async () => {

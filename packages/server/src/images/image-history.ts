@@ -3,12 +3,12 @@ import type { ImageChange, ImageStep, Progress } from '@walt/contract';
 import type { Database, Retention } from '../platform/index.ts';
 import { UserError } from '../platform/index.ts';
 import type { Catalogue } from './catalogue.ts';
-import { type ImageName, movedMeanwhile } from './catalogue-rows.ts';
+import { DISPLACED, type ImageName, movedMeanwhile } from './catalogue-rows.ts';
 import type { Committer } from './committer.ts';
 import { describeContents } from './content-diff.ts';
 import type { LayerRecord } from './layer-rows.ts';
 import { lineage, numberVersions, versionsOf } from './lineage.ts';
-import { findNeedless } from './needless.ts';
+import { findNeedless, type Keeping } from './needless.ts';
 import { type Report, withReports } from './progress.ts';
 import type { Store } from './store.ts';
 import { compareTrees } from './tree-diff.ts';
@@ -52,8 +52,9 @@ export class ImageHistory {
 
   /** Newest first; empty when that name never was. */
   async log(image: ImageName): Promise<ImageStep[]> {
-    const kept = new Set((await this.#deps.catalogue.digests()).map(({ digest }) => digest));
-    return numberVersions(await this.#steps(image)).map(({ step, version }) => ({
+    const steps = await this.#steps(image);
+    const kept = await this.#deps.catalogue.kept(image);
+    return numberVersions(steps).map(({ step, version }) => ({
       ...{ version, digest: step.digest, at: step.at, user: step.user, action: step.action },
       ...{ detail: step.detail, added: step.added, kept: step.digest !== null && kept.has(step.digest) },
     }));
@@ -95,11 +96,22 @@ export class ImageHistory {
   diff(
     from: ImageRecord,
     to: ImageRecord,
-    { paths, contents }: { paths: readonly string[]; contents: boolean },
+    {
+      paths,
+      contents,
+      signal,
+    }: { paths: readonly string[]; contents: boolean; signal?: AbortSignal | undefined },
   ): AsyncGenerator<Progress, ImageChange[]> {
-    return withReports((report) =>
-      this.whileKept([from, to], () => this.#compare(from, to, paths.map(posix.normalize), contents, report)),
-    );
+    return withReports((tell) => {
+      // Nothing is lost when nobody waits for it any more.
+      const report: Report = (...step) => {
+        signal?.throwIfAborted();
+        tell(...step);
+      };
+      return this.whileKept([from, to], () =>
+        this.#compare(from, to, paths.map(posix.normalize), contents, report),
+      );
+    });
   }
 
   /** Moves a name to the version before the one that it points to, or was removed from. */
@@ -123,21 +135,26 @@ export class ImageHistory {
   }
 
   /** What `prune` would remove now. */
-  async needless(grace = GRACE_SECONDS): Promise<Collected> {
-    const { database, committer, retention } = this.#deps;
-    const { needless, needed } = await findNeedless(database, { keep: committer.held, grace, retention });
+  async needless(giveUp?: ImageName, grace = GRACE_SECONDS): Promise<Collected> {
+    const { needless, needed } = await this.#sort({ giveUp, grace });
     return (await this.#weigh(needed))(needless);
   }
 
-  /** Removes what history does not keep, and what else nobody needs. Answers what was removed. */
-  prune(grace = GRACE_SECONDS): AsyncGenerator<Progress, Collected> {
+  /**
+   * Removes what history does not keep, and what else nobody needs; with `giveUp`, also all versions of that image that history
+   * alone keeps. Answers what was removed.
+   */
+  prune(giveUp?: ImageName, grace = GRACE_SECONDS): AsyncGenerator<Progress, Collected> {
     return withReports(async (report) => {
       report('Removing versions that are not kept');
-      const { database, committer, retention } = this.#deps;
-      const before = await findNeedless(database, { keep: committer.held, grace, retention });
-      const weigh = await this.#weigh(before.needed);
-      return weigh(await committer.collect(new Set(), grace));
+      const weigh = await this.#weigh((await this.#sort({ giveUp, grace })).needed);
+      return weigh(await this.#deps.committer.collect(new Set(), { giveUp, grace }));
     });
+  }
+
+  #sort(keeping: Omit<Keeping, 'retention'>): ReturnType<typeof findNeedless> {
+    const { database, committer, retention } = this.#deps;
+    return findNeedless(database, committer.held, { ...keeping, retention });
   }
 
   get retention(): Retention {
@@ -147,9 +164,10 @@ export class ImageHistory {
   /** What is known of the layers of an image, top first, and whether another name's image has them too. */
   async layers(image: ImageRecord): Promise<(LayerRecord & { shared: boolean })[]> {
     const { catalogue } = this.#deps;
-    const [known, all] = await Promise.all([catalogue.layers(), catalogue.list()]);
-    const others = all.filter(({ owner, name }) => owner !== image.owner || name !== image.name);
-    const shared = new Set(others.flatMap(({ layers }) => layers));
+    const [known, shared] = await Promise.all([
+      catalogue.layers(image.layers),
+      catalogue.layersOfOthers(image),
+    ]);
     return image.layers.toReversed().map((diffId) => ({
       ...(known.get(diffId) ?? { diffId, size: null, volume: null, made: null }),
       shared: shared.has(diffId),
@@ -206,7 +224,7 @@ export class ImageHistory {
     return (gone) => ({
       removed: gone.map(({ digest, layers: diffIds }) => {
         const step = left.get(digest);
-        const image = step ? `${step.owner}/${step.name}` : null;
+        const image = step ? `${step.owner}/${step.name.split(DISPLACED)[0]}` : null;
         return { digest, image, left: step?.at ?? null, size: weight(diffIds) };
       }),
       size: weight(gone.flatMap((record) => record.layers)),

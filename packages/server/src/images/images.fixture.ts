@@ -108,8 +108,13 @@ export async function tinyRoot(folder: string, mark = ''): Promise<string> {
 }
 
 /** Imports a tiny image; another mark makes other layers. */
-export async function addTiny({ images, folder }: Platform, name = 'tiny', mark = ''): Promise<ImageRecord> {
-  const source = { tar: await tinyRoot(folder, mark), architecture: 'amd64' as const };
+export async function addTiny(
+  { images, folder }: Platform,
+  name = 'tiny',
+  mark = '',
+  changes: readonly string[] = [],
+): Promise<ImageRecord> {
+  const source = { tar: await tinyRoot(folder, mark), architecture: 'amd64' as const, changes };
   return result(images.importTar('ann', source, { owner: 'ann', name }, false));
 }
 
@@ -140,10 +145,10 @@ export class Typist {
     // What is typed before the first prompt would be echoed twice.
     if (this.#count === 1) await this.#until('# ', 0);
     const from = this.#screen.length;
-    // The echo of what is typed has the quotes in it, the answer has not.
+    // The echo has the quotes in it, the answer has not. What is typed before the shell reads is echoed twice.
     this.terminal.stream.write(`${command}; echo "end"-${this.#count}\r`);
     const end = await this.#until(`end-${this.#count}`, from);
-    const echoed = this.#screen.indexOf('\n', this.#screen.indexOf(`"end"-${this.#count}`, from)) + 1;
+    const echoed = this.#screen.indexOf('\n', this.#screen.lastIndexOf(`"end"-${this.#count}`, end)) + 1;
     return this.#screen.slice(echoed, end);
   }
 

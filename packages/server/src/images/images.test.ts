@@ -40,7 +40,8 @@ async function read(image: ImageRecord, path: string): Promise<Record<string, st
   (await platform.images.readFiles(image, path)).pipe(reader);
   for await (const entry of reader) {
     const content = (await buffer(entry)).toString('utf8');
-    files[entry.header.name] = entry.header.type === 'symlink' ? `→ ${entry.header.linkname}` : content;
+    files[entry.header.name.replace(/\/$/, '')] =
+      entry.header.type === 'symlink' ? `→ ${entry.header.linkname}` : content;
   }
   return files;
 }

@@ -13,7 +13,7 @@ import { CrossBuilds } from './cross/index.ts';
 import { ensureDefaultTar } from './debootstrap.ts';
 import { explainDiskFull } from './disk-full.ts';
 import { registerEmulator } from './emulation.ts';
-import { readFiles, writeFiles } from './image-files.ts';
+import { type FileKind, kindOfFile, readFiles, writeFiles } from './image-files.ts';
 import { GRACE_SECONDS, ImageHistory } from './image-history.ts';
 import { KeyedLock } from './locks.ts';
 import { PodmanApi } from './podman-api.ts';
@@ -22,6 +22,7 @@ import { Registries } from './registries.ts';
 import { RegistryAccounts } from './registry-accounts.ts';
 import { ShellSessions } from './shells.ts';
 import { Skopeo } from './skopeo.ts';
+import { squash } from './squash.ts';
 import { Store } from './store.ts';
 import type { HostCommand, ImageRecord, PrepareBoot } from './types.ts';
 import { Volumes } from './volumes.ts';
@@ -53,6 +54,7 @@ export class Images {
   readonly #containers: Containers;
   readonly #committer: Committer;
   readonly #store: Store;
+  readonly #skopeo: Skopeo;
   readonly #making = new KeyedLock();
   #tidying: Promise<void> = Promise.resolve();
 
@@ -79,6 +81,7 @@ export class Images {
     this.#containers = containers;
     this.#committer = committer;
     this.#store = store;
+    this.#skopeo = parts.skopeo;
     this.history = new ImageHistory({ database, catalogue, committer, store, retention });
     this.shells = new ShellSessions({ catalogue, containers, committer, emulate });
     this.registries = new Registries({ ...parts, catalogue, committer, volumes });
@@ -207,13 +210,39 @@ export class Images {
 
   /** Tar of `path` in the image. Throws UserError NOT_FOUND. */
   readFiles(image: ImageRecord, path: string): Promise<Readable> {
-    return readFiles(this.#parts(), image, path);
+    return readFiles(this.#layerParts(), image, path);
+  }
+
+  /** What is at `path` in the image, links followed; undefined: nothing. */
+  kindOfFile(image: ImageRecord, path: string): Promise<FileKind | undefined> {
+    return kindOfFile(this.#layerParts(), image, path);
   }
 
   /** Unpacks a tar at `path` and saves that as a new layer. Nothing changes when the tar breaks off. */
   writeFiles(user: string, image: ImageRecord, path: string, tar: Readable): Promise<ImageRecord> {
     return explainDiskFull(this.#deps.paths.state, 'The image is as it was.', () =>
-      writeFiles(this.#parts(), user, image, path, tar),
+      writeFiles(this.#layerParts(), user, image, path, tar),
+    );
+  }
+
+  /**
+   * Makes an image of one layer with the same files and configuration, and points `target` there; `changed` is false when it had
+   * one layer already. Throws UserError CONFLICT when the image's own name moves meanwhile, or `target`, another one, exists and
+   * `replace` is false.
+   */
+  squash(
+    user: string,
+    image: ImageRecord,
+    target: ImageName,
+    replace: boolean,
+    signal: AbortSignal,
+  ): AsyncGenerator<Progress, { image: ImageRecord; changed: boolean }> {
+    const own = target.owner === image.owner && target.name === image.name;
+    const expected = own ? { digest: image.digest } : replace ? 'any' : 'absent';
+    return withReports((report) =>
+      explainDiskFull(this.#deps.paths.state, 'The image is as it was.', () =>
+        squash(this.#layerParts(), { user, image, target, expected, report, signal }),
+      ),
     );
   }
 
@@ -223,12 +252,17 @@ export class Images {
     return startCommand({ ...this.#parts(), store: this.#store, emulate }, user, image, command);
   }
 
+  /** Folders of all layers in the store, by diff ID. */
+  layers(): Promise<ReadonlyMap<string, { folder: string }>> {
+    return this.#store.layers();
+  }
+
   /**
    * Removes images that nobody needs: no name, no session, no running node, nobody in `keep`, no history that the settings keep,
    * and no name in the last `grace` seconds. Runs by itself at the start and after each change.
    */
   async collect(keep: ReadonlySet<string> = new Set(), grace = GRACE_SECONDS): Promise<void> {
-    await this.#committer.collect(keep, grace);
+    await this.#committer.collect(keep, { grace });
   }
 
   /** Lets go of podman. Shell sessions go on; who is attached to one loses the connection. */
@@ -249,6 +283,11 @@ export class Images {
       .catch((error: unknown) =>
         this.#deps.log.warn('cannot remove unneeded images', { reason: String(error) }),
       );
+  }
+
+  #layerParts() {
+    const [store, skopeo, history] = [this.#store, this.#skopeo, this.history];
+    return { ...this.#parts(), store, skopeo, history };
   }
 
   #parts() {

@@ -4,7 +4,7 @@
  */
 export { defaultImageName, serverArchitecture } from './architectures.ts';
 export type { ImageBuildClient, ImageBuildOrder } from './build/index.ts';
-export type { ImageName } from './catalogue-rows.ts';
+export type { Expected, ImageName } from './catalogue-rows.ts';
 export type { CommandRun } from './command-run.ts';
 export type { TerminalSize } from './containers.ts';
 export type { BuildClient, BuildRequest } from './cross/index.ts';

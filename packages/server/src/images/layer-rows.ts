@@ -55,8 +55,13 @@ export async function claimLayers(
   return bytes;
 }
 
-export async function readLayers(database: Kysely<Schema>): Promise<Map<string, LayerRecord>> {
-  const rows = await database.selectFrom('image_layer').selectAll().execute();
+export async function readLayers(
+  database: Kysely<Schema>,
+  diffIds?: readonly string[],
+): Promise<Map<string, LayerRecord>> {
+  let query = database.selectFrom('image_layer').selectAll();
+  if (diffIds) query = query.where('diff_id', 'in', diffIds);
+  const rows = await query.execute();
   return new Map(
     rows.map(({ diff_id: diffId, size, volume, action, user, at, detail }) => [
       diffId,

@@ -5,12 +5,16 @@ import { lineage, numberVersions, retained, type Step, versionsOf } from './line
 const NOW = 1_000_000_000;
 const DAY = 86_400;
 
-/** Steps as `a>b`, newest first; `-` stands for no image. Each is as many days old as its place tells. */
+/** Steps as `a>b`, newest first; `-` stands for no image, `!` for given up. Each is as many days old as its place tells. */
 function steps(text: string, name = 'exp'): Step[] {
   const words = text.split(' ').filter(Boolean);
   return words.map((word, index) => {
     const [previous = null, digest = null] = word.split('>').map((side) => (side === '-' ? null : side));
-    return { owner: 'ann', name, previous, digest, at: NOW - index * DAY - 1 };
+    const given_up = word.startsWith('!') ? 1 : 0;
+    return {
+      ...{ owner: 'ann', name, previous: previous?.replace('!', '') || null, digest, given_up },
+      at: NOW - index * DAY - 1,
+    };
   });
 }
 
@@ -50,6 +54,8 @@ const policies: [what: string, steps: string, versions: number, days: number, gr
     ['each version once, however often one goes back and forth', 'b>c c>b b>c a>b ->a', 2, 0, 0, 'a b'],
     ['a removed image for days', 'c>- b>c a>b ->a', 5, 2, 0, 'b c'],
     ['nothing of a removed image once its days are over', 'c>- b>c a>b ->a', 5, 0, 0, ''],
+    ['nothing that was given up, but what was left after that', 'd>e c>d !b>c !a>b !->a', 9, 9, 0, 'c d'],
+    ['nothing of a removed image that was given up', '!b>- !a>b !->a', 9, 9, 60, ''],
     ['nothing that a rename left', 'a>a ->a', 0, 5, 0, ''],
   ];
 

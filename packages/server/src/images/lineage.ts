@@ -9,6 +9,8 @@ export interface Step {
   previous: string | null;
   /** Unix time in seconds. */
   at: number;
+  /** 1: somebody gave up what it left, and what came before it. */
+  given_up: number;
 }
 
 /**
@@ -53,7 +55,7 @@ export function versionsOf(steps: readonly Pick<Step, 'digest'>[]): string[] {
 }
 
 /**
- * Digests that history keeps: of each name, the last `versions` that differ from what it points to, and all that any name, also
+ * Digests that history keeps, but for those that were given up: of each name, the last `versions` that differ from what it points to, and all that any name, also
  * one that was removed, left in the last `days`, or `grace` seconds. `steps` of all names, newest first.
  */
 export function retained(
@@ -63,14 +65,20 @@ export function retained(
   now: number,
 ): Set<string> {
   const since = now - Math.max(retention.days * 86_400, grace);
-  const recent = steps.filter(({ at, previous, digest }) => at > since && previous !== digest);
+  const recent = steps.filter((step) => !step.given_up && step.at > since && step.previous !== step.digest);
   const kept = new Set(recent.flatMap(({ previous }) => (previous === null ? [] : [previous])));
   if (retention.versions === 0) return kept;
   for (const own of Map.groupBy(steps, ({ owner, name }) => `${owner}/${name}`).values()) {
     const newest = own[0]?.digest ?? null;
     if (newest === null) continue;
-    const older = new Set(versionsOf(lineage(own))).difference(new Set([newest]));
+    const older = new Set(versionsOf(untilGivenUp(lineage(own)))).difference(new Set([newest]));
     for (const digest of [...older].slice(0, retention.versions)) kept.add(digest);
   }
   return kept;
+}
+
+/** Of a lineage, the steps that still count; the last of them leads to what the name was when the older ones were given up. */
+function untilGivenUp<S extends Pick<Step, 'given_up'>>(steps: readonly S[]): readonly S[] {
+  const last = steps.findIndex((step) => step.given_up);
+  return last < 0 ? steps : steps.slice(0, last + 1);
 }

@@ -1,34 +1,38 @@
 import { spawn } from 'node:child_process';
 import { ExternalError } from '../platform/index.ts';
 
-/** Many may share it, or one have it alone. First come, first served. */
+/** Many may share it, or one have it alone: who does waits until nobody shares it, and keeps nobody from sharing it until then. */
 export class SharedLock {
-  #tail: Promise<void> = Promise.resolve();
-  #sharers: Promise<void>[] = [];
+  #sharers = 0;
+  #alone = false;
+  #released = Promise.withResolvers<void>();
 
   async share<T>(act: () => Promise<T>): Promise<T> {
-    const turn = this.#tail;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#sharers.push(promise);
-    await turn;
+    while (this.#alone) await this.#released.promise;
+    this.#sharers += 1;
     try {
       return await act();
     } finally {
-      this.#sharers = this.#sharers.filter((other) => other !== promise);
-      resolve();
+      this.#sharers -= 1;
+      this.#release();
     }
   }
 
   async alone<T>(act: () => Promise<T>): Promise<T> {
-    const turn = Promise.all([this.#tail, ...this.#sharers]);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#tail = turn.then(() => promise);
-    await turn;
+    while (this.#alone || this.#sharers > 0) await this.#released.promise;
+    this.#alone = true;
     try {
       return await act();
     } finally {
-      resolve();
+      this.#alone = false;
+      this.#release();
     }
+  }
+
+  #release(): void {
+    const { resolve } = this.#released;
+    this.#released = Promise.withResolvers();
+    resolve();
   }
 }
 

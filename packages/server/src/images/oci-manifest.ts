@@ -26,6 +26,7 @@ const configuration = z.object({
   architecture: z.string(),
   os: z.string(),
   rootfs: z.object({ diff_ids: z.array(digest) }),
+  config: z.object({ Labels: z.record(z.string(), z.string()).nullish() }).nullish(),
 });
 
 export interface Manifest {
@@ -86,18 +87,18 @@ export function chooseImage({ images }: Index, architecture: Architecture, what:
   );
 }
 
-/** Architecture and diff IDs of an image's configuration. Throws UserError INVALID for one that no node can boot. */
+/** What an image's configuration says that must be known before the image is there. Throws UserError INVALID for one that no node can boot. */
 export function parseConfiguration(
   text: string,
   what: string,
-): { architecture: Architecture; diffIds: string[] } {
+): { architecture: Architecture; diffIds: string[]; labels: Record<string, string> } {
   const result = configuration.safeParse(parseJson(text));
   if (!result.success) throw noImage(what);
-  const { architecture, os, rootfs } = result.data;
+  const { architecture, os, rootfs, config } = result.data;
   if (os !== 'linux') {
     throw new UserError('INVALID', `${what} is for the system "${os}".`, 'Nodes boot images for Linux.');
   }
-  return { architecture: fromOci(architecture), diffIds: rootfs.diff_ids };
+  return { architecture: fromOci(architecture), diffIds: rootfs.diff_ids, labels: config?.Labels ?? {} };
 }
 
 function knownArchitecture(oci: string): Architecture | undefined {

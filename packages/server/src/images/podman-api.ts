@@ -19,22 +19,21 @@ const PREFIX = '/v4.3.1/libpod';
 /** Seconds without a request after which podman's service ends; containers do not depend on it. */
 const IDLE = 60;
 /** Milliseconds for the service to come up. */
-const START_LIMIT = 10_000;
+const START_LIMIT = 60_000;
 /** Milliseconds for the service to end. */
 const STOP_LIMIT = 500;
 
-/** podman refused a request, or failed at it. */
-export class PodmanError extends Error {
-  override readonly name = 'PodmanError';
-  readonly status: number;
-  constructor(status: number, message: string) {
-    super(`podman: ${message}`);
-    this.status = status;
+/** podman refused a request, or failed at it: `request` is its method and path, `code` the HTTP status. */
+export class PodmanError extends ExternalError {
+  readonly code: number;
+  constructor(request: readonly string[], code: number, message: string) {
+    super(['podman', ...request], null, message, `status ${code}`);
+    this.code = code;
   }
 }
 
-export function isPodmanError(error: unknown, status?: number): error is PodmanError {
-  return error instanceof PodmanError && (status === undefined || error.status === status);
+export function isPodmanError(error: unknown, code?: number): error is PodmanError {
+  return error instanceof PodmanError && (code === undefined || error.code === code);
 }
 
 export class PodmanApi {
@@ -61,18 +60,6 @@ export class PodmanApi {
   async text(method: string, path: string, body?: string): Promise<string> {
     const headers = { 'content-type': 'application/json' };
     return readText(await this.#send({ method, path, headers }, (sent) => sent.end(body)));
-  }
-
-  /** One header of the answer to HEAD; empty when it is absent. */
-  async header(path: string, name: string): Promise<string> {
-    const response = await this.#send({ method: 'HEAD', path }, (sent) => sent.end());
-    await readText(response);
-    return String(response.headers[name] ?? '');
-  }
-
-  /** The body of the answer, as it comes. */
-  async download(path: string): Promise<Readable> {
-    return this.#send({ method: 'GET', path }, (sent) => sent.end());
   }
 
   /** Sends `body` as it comes; fails when it breaks off. */
@@ -111,7 +98,7 @@ export class PodmanApi {
             if (head.length > 0) socket.unshift(head);
             resolve(socket);
           });
-          sent.on('response', (response) => failure(response).then(reject, reject));
+          sent.on('response', (response) => failure(options, response).then(reject, reject));
           sent.on('error', reject);
           sent.end();
         }),
@@ -140,7 +127,7 @@ export class PodmanApi {
         sent.on('error', reject);
         write(sent);
       });
-      if ((response.statusCode ?? 500) >= 400) throw await failure(response);
+      if ((response.statusCode ?? 500) >= 400) throw await failure(options, response);
       return response;
     });
   }
@@ -220,7 +207,7 @@ function answers(socket: string): Promise<boolean> {
   });
 }
 
-async function failure(response: IncomingMessage): Promise<PodmanError> {
+async function failure({ method, path }: RequestOptions, response: IncomingMessage): Promise<PodmanError> {
   const text = await readText(response);
   let message = text;
   try {
@@ -230,7 +217,7 @@ async function failure(response: IncomingMessage): Promise<PodmanError> {
   } catch {
     // Not JSON: the text says it.
   }
-  return new PodmanError(response.statusCode ?? 0, message.trim());
+  return new PodmanError([`${method} ${path}`], response.statusCode ?? 0, message.trim());
 }
 
 async function readText(response: IncomingMessage): Promise<string> {

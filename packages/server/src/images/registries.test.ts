@@ -16,6 +16,7 @@ import {
   configured,
   freePort,
   leftovers,
+  registryLink,
   startRegistry,
   type TestRegistry,
 } from './registry.fixture.ts';
@@ -74,6 +75,34 @@ describe('a registry with TLS and passwords', () => {
     assert.ok(JSON.parse(await readFile(file, 'utf8')).auths[real.host].auth);
     await assert.rejects(login('ann', 'wrong again'), { code: 'FORBIDDEN' });
     assert.equal((await labelled('ann'))?.username, real.username);
+  });
+
+  test('a clone without a name is called as its maker wished, where that can be a name', async () => {
+    const call = (text: string) => {
+      const target = { owner: 'bob', fallback: () => 'from-link' };
+      const how = { force: false, architecture: undefined };
+      return result(registries().clone('ann', registryLink(text), target, how, new AbortController().signal));
+    };
+    for (const [label, wish, name] of [
+      ['good', 'wished-for', 'wished-for'],
+      ['bad', '../etc', 'from-link'],
+    ] as const) {
+      const image = await addTiny(platform, label, label, [`LABEL walt.image.preferred-name=${wish}`]);
+      await publish(image, `ann/${label}`);
+      assert.equal((await call(`lab:ann/${label}:v1`)).image.name, name);
+      await platform.images.remove('ann', image);
+    }
+    await assert.rejects(call('lab:ann/good:v1'), { code: 'CONFLICT', message: /bob\/wished-for/ });
+  });
+
+  test('an image for a newer server is refused before it is fetched', async () => {
+    const image = await addTiny(platform, 'new', 'new', ['LABEL walt.server.minversion=9999']);
+    await publish(image, 'ann/new');
+    await platform.images.remove('ann', image);
+    await platform.images.collect(new Set(), 0);
+    await assert.rejects(clone(platform, 'lab:ann/new:v1', 'newer'), { code: 'INVALID', message: /9999/ });
+    assert.equal(await platform.images.find('ann', 'newer'), undefined);
+    assert.deepEqual(await leftovers(platform), []);
   });
 
   test('what was published comes back as the same image, with its volumes', async () => {

@@ -2,10 +2,12 @@ import {
   type Architecture,
   type FoundImage,
   formatImageLink,
+  imageName,
   type Progress,
   type Registry,
   type RegistryLink,
 } from '@walt/contract';
+import { preferredName, requireServerVersion } from '../boot/index.ts';
 import { isExternalError, isUserError, UserError } from '../platform/index.ts';
 import { serverArchitecture } from './architectures.ts';
 import type { Catalogue } from './catalogue.ts';
@@ -28,6 +30,9 @@ export interface SearchFailure {
   reason: string;
   hint: string;
 }
+
+/** How a clone is called: as the user says, else as the image says, else as `fallback` says. */
+export type CloneTarget = ImageName | { owner: string; fallback: () => string };
 
 /** Registries and the images that come from there and go there. `user` is the one who calls: it is his login that counts. */
 export class Registries {
@@ -85,32 +90,46 @@ export class Registries {
 
   /**
    * Brings an image into `target`. Throws UserError CONFLICT when that name exists and `force` is false, or when it changed
-   * while the image arrived. `source` is the link that names this very image.
+   * while the image arrived; INVALID when the image needs a newer server. `source` is the link that names this very image.
    */
   clone(
     user: string,
     link: RegistryLink,
-    target: ImageName,
+    target: CloneTarget,
     options: { force: boolean; architecture: Architecture | undefined },
     signal: AbortSignal,
   ): AsyncGenerator<Progress, { image: ImageRecord; source: string }> {
     const { accounts, catalogue } = this.#deps;
     return withReports(async (report) => {
-      const expected = await this.#expected(target, options.force);
+      const place = async (image: ImageName) => ({
+        image,
+        expected: await this.#expected(image, options.force),
+      });
+      let to = 'name' in target ? await place(target) : undefined;
       const access = await accounts.access(user, link.label);
       const { record, manifestDigest } = await cloneImage(this.#deps, {
         ...{ link, access, report, signal, wanted: options.architecture, server: serverArchitecture() },
+        described: async (labels) => {
+          requireServerVersion(labels);
+          if (!('name' in target)) to = await place({ owner: target.owner, name: nameFrom(labels, target) });
+        },
         point: (made) =>
           catalogue
-            .point(target, made, expected, { user, action: 'clone', detail: formatImageLink(link) })
+            .point(chosen(to).image, made, chosen(to).expected, {
+              user,
+              action: 'clone',
+              detail: formatImageLink(link),
+            })
             .catch((error: unknown) => {
-              throw isUserError(error) && error.code === 'CONFLICT' ? changedMeanwhile(target, link) : error;
+              throw isUserError(error) && error.code === 'CONFLICT'
+                ? changedMeanwhile(chosen(to).image, link)
+                : error;
             }),
       });
       const source = formatImageLink({
         ...{ kind: 'registry', label: link.label, repository: link.repository, digest: manifestDigest },
       });
-      return { image: { ...target, ...record }, source };
+      return { image: { ...chosen(to).image, ...record }, source };
     });
   }
 
@@ -133,7 +152,8 @@ export class Registries {
   ): Promise<DigestRecord> {
     const access = await this.#deps.accounts.access(user, link.label);
     const { architecture: wanted, ...rest } = options;
-    const task = { link, access, wanted, server: serverArchitecture(), point: hold, ...rest };
+    const described = async (labels: Readonly<Record<string, string>>) => requireServerVersion(labels);
+    const task = { link, access, wanted, server: serverArchitecture(), described, point: hold, ...rest };
     return (await cloneImage(this.#deps, task)).record;
   }
 
@@ -175,4 +195,15 @@ function changedMeanwhile({ owner, name }: ImageName, link: RegistryLink): UserE
     `Image "${owner}/${name}" was changed by somebody else while the clone arrived.`,
     `The clone is kept for an hour; give it another name: walt image clone ${formatImageLink(link)} NAME`,
   );
+}
+
+/** A name that its maker wished for and that cannot be one here is as good as none. */
+function nameFrom(labels: Readonly<Record<string, string>>, target: { fallback: () => string }): string {
+  const wished = imageName.safeParse(preferredName(labels));
+  return wished.success ? wished.data : target.fallback();
+}
+
+function chosen<T>(to: T | undefined): T {
+  if (to === undefined) throw new TypeError('the clone has no name yet');
+  return to;
 }

@@ -25,6 +25,8 @@ export interface CloneTask {
   server: Architecture;
   report: Report;
   signal: AbortSignal;
+  /** Told the image's labels before anything else is fetched; ends the clone by what it throws. */
+  described: (labels: Readonly<Record<string, string>>) => Promise<void>;
   point: (record: DigestRecord) => Promise<void>;
 }
 
@@ -36,6 +38,7 @@ interface Described {
   manifest: Manifest;
   architecture: Architecture;
   diffIds: string[];
+  labels: Record<string, string>;
 }
 
 /**
@@ -46,9 +49,10 @@ export async function cloneImage(
   parts: CloneParts,
   task: CloneTask,
 ): Promise<{ record: DigestRecord; manifestDigest: string }> {
-  const { access, report, signal, point } = task;
+  const { access, report, signal, described, point } = task;
   report(`Asking ${access.host}`);
-  const { reference, manifestDigest, manifest, diffIds } = await describe(parts.skopeo, task);
+  const { reference, manifestDigest, manifest, diffIds, labels } = await describe(parts.skopeo, task);
+  await described(labels);
   const { digest } = manifest.config;
   const record = await parts.committer.receive({
     ...{ digest, layers: diffIds, report, point },
@@ -84,7 +88,7 @@ async function describe(skopeo: Skopeo, task: CloneTask): Promise<Described> {
   const reference = `${repository}@${manifestDigest}`;
   const configuration = await skopeo.configuration(access, reference);
   requireDigest(configuration, manifest.config.digest, access, asked);
-  const { architecture, diffIds } = parseConfiguration(configuration, what);
+  const { architecture, diffIds, labels } = parseConfiguration(configuration, what);
   if (wanted !== undefined && architecture !== wanted) {
     throw new UserError(
       'INVALID',
@@ -99,7 +103,7 @@ async function describe(skopeo: Skopeo, task: CloneTask): Promise<Described> {
       `Tell whoever runs ${access.host}.`,
     );
   }
-  return { reference, manifestDigest, manifest, architecture, diffIds };
+  return { reference, manifestDigest, manifest, architecture, diffIds, labels };
 }
 
 function requireDigest(text: string, digest: string, { label, host }: RegistryAccess, what: string): void {

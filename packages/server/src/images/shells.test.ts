@@ -153,6 +153,11 @@ test('an image that was changed meanwhile is not overwritten; the session is kep
     code: 'CONFLICT',
   });
   assert.equal((await platform.images.get('ann', 'moved')).digest, bobs.image.digest);
+  await assert.rejects(
+    result(platform.images.shells.save('ann', id, { owner: 'ann', name: 'tiny' }, 'absent')),
+    { code: 'CONFLICT' },
+    'a name that came meanwhile',
+  );
   const saved = await result(platform.images.shells.save('ann', id, { owner: 'ann', name: 'moved-ann' }));
   assert.equal(saved.image.name, 'moved-ann');
 });

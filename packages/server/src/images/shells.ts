@@ -3,7 +3,7 @@ import type { Progress } from '@walt/contract';
 import { UserError } from '../platform/index.ts';
 import { runsNatively, serverArchitecture } from './architectures.ts';
 import type { Catalogue, SessionRow } from './catalogue.ts';
-import type { ImageName } from './catalogue-rows.ts';
+import type { Expected, ImageName } from './catalogue-rows.ts';
 import type { Change } from './changes.ts';
 import type { Committer } from './committer.ts';
 import type { Containers, TerminalSize } from './containers.ts';
@@ -91,19 +91,21 @@ export class ShellSessions {
   /**
    * Saves what the user changed as a new layer, points `target` there, and ends the session. Ends its shell if it still runs.
    * Without a change, nothing is saved. Killed at any point, the session is either saved or still there.
-   * Throws UserError CONFLICT when the session's own image was changed by somebody else, UNAVAILABLE when the disk is full.
+   * Throws UserError CONFLICT when the session's own image was changed or removed by somebody else, or another one is not what was
+   * to be `replaced`; UNAVAILABLE when the disk is full.
    */
   save(
     user: string,
     id: string,
     target: ImageName,
+    replaced: Expected = 'any',
   ): AsyncGenerator<Progress, { image: ImageRecord; changed: boolean }> {
     return withReports((report) =>
       this.#lock.hold(id, async () => {
         const { catalogue, containers, committer } = this.#deps;
         const row = await this.#row(id);
         const own = target.owner === row.owner && target.name === row.name;
-        const expected = own ? { digest: row.digest } : 'any';
+        const expected = own ? { digest: row.digest } : replaced;
         await catalogue.check(target, expected);
         report('Looking for what has changed');
         await containers.stop(row.container, STOP_LIMIT);

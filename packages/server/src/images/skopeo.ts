@@ -119,6 +119,36 @@ export class Skopeo {
     await run(this.#host(['setpriv', '--pdeathsig', 'TERM', '--', ...argv]), { signal });
   }
 
+  /** Manifest and configuration of an image of the store, as they were stored. */
+  async origin(digest: string): Promise<{ manifest: string; configuration: string }> {
+    const words = (...what: string[]) => ['inspect', ...what, '--raw', '--', this.#store.reference(digest)];
+    const [manifest, configuration] = await Promise.all([
+      this.#local(words()),
+      this.#local(words('--config')),
+    ]);
+    return { manifest, configuration };
+  }
+
+  /** Copies an image that lies in a folder (transport `dir`) into the store, as the image `digest`, without a name. */
+  async copyFolder(copy: {
+    folder: string;
+    digest: string;
+    signal?: AbortSignal | undefined;
+  }): Promise<void> {
+    const { folder, digest, signal } = copy;
+    const images = [`dir:${folder}`, this.#store.reference(digest)];
+    const words = ['--tmpdir', folder, 'copy', '--quiet', '--preserve-digests', '--', ...images];
+    await this.#local(words, signal && { signal });
+  }
+
+  /** The policy of signatures is for what comes from elsewhere. */
+  #local(words: readonly string[], options: ExecOptions = {}): Promise<string> {
+    return run(
+      this.#host(['setpriv', '--pdeathsig', 'TERM', '--', 'skopeo', '--insecure-policy', ...words]),
+      options,
+    );
+  }
+
   #inspect(access: RegistryAccess, reference: Reference, what: string[]): Promise<string> {
     const options = [...what, ...tls(access, ''), '--authfile', access.authFile];
     const words = ['inspect', ...options, '--', `docker://${access.host}/${reference}`];

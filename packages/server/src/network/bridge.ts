@@ -40,6 +40,13 @@ export class Bridge {
     return new Bridge(name);
   }
 
+  /** Its hardware address, which stays as long as the bridge. */
+  async mac(): Promise<string> {
+    const address = (await links()).find((link) => link.ifname === this.name)?.address;
+    if (address === undefined) throw new TypeError(`the bridge ${this.name} is gone`);
+    return address;
+  }
+
   /** A tap on the bridge, up; idempotent. It lasts until `removeTap`, whatever becomes of its QEMU. */
   async ensureTap(name: string): Promise<void> {
     requireLinkName(name);

@@ -21,7 +21,8 @@ testInNamespace(import.meta.filename, (state) => {
       ['nfs', 'running'],
     ]);
     programs.close();
-    await Network.open(config, paths, programs);
+    network.close();
+    (await Network.open(config, paths, programs)).close();
     const pids = (status: typeof before) => status.map(({ name, pid }) => [name, pid]).sort();
     assert.deepEqual(pids(programs.status()), pids(before));
   });
@@ -30,6 +31,7 @@ testInNamespace(import.meta.filename, (state) => {
     const network = await Network.open(config, paths, programs);
     assert.equal(await network.freeAddress(new Set()), '10.99.0.2');
     assert.equal(await network.freeAddress(new Set(['10.99.0.2', '10.99.0.3'])), '10.99.0.4');
+    network.close();
   });
 
   it('replaces its programs when their configuration has changed', async () => {

@@ -4,12 +4,13 @@ import { Bridge } from './bridge.ts';
 import { Dnsmasq } from './dnsmasq.ts';
 import type { HostEntry, Lease } from './dnsmasq-config.ts';
 import { NfsServer } from './nfs.ts';
-import type { PersistExport } from './nfs-config.ts';
+import type { PersistExport, TreeExport } from './nfs-config.ts';
+import { openPortmapper, type Portmapper } from './portmapper.ts';
 import { lowestFree, parseSubnet, type Subnet } from './subnet.ts';
 
 export type { HostEntry, Lease } from './dnsmasq-config.ts';
 export { ensureNamespace, removeNamespace } from './namespace.ts';
-export type { PersistExport } from './nfs-config.ts';
+export type { PersistExport, Tree, TreeExport } from './nfs-config.ts';
 
 const BRIDGE = 'walt0';
 
@@ -23,14 +24,20 @@ export class Network {
   readonly #bridge: Bridge;
   readonly #dnsmasq: Dnsmasq;
   readonly #nfs: NfsServer;
+  readonly #portmapper: Portmapper;
 
-  private constructor(subnet: Subnet, bridge: Bridge, dnsmasq: Dnsmasq, nfs: NfsServer) {
+  private constructor(
+    subnet: Subnet,
+    bridge: Bridge,
+    parts: { dnsmasq: Dnsmasq; nfs: NfsServer; portmapper: Portmapper },
+  ) {
     this.server = subnet.server;
     this.prefix = subnet.prefix;
     this.#subnet = subnet;
     this.#bridge = bridge;
-    this.#dnsmasq = dnsmasq;
-    this.#nfs = nfs;
+    this.#dnsmasq = parts.dnsmasq;
+    this.#nfs = parts.nfs;
+    this.#portmapper = parts.portmapper;
   }
 
   /** Brings walt-net up in the namespace that we are in; adopts what runs. Hosts and exports are those of last time. */
@@ -41,11 +48,13 @@ export class Network {
   ): Promise<Network> {
     const subnet = parseSubnet(config.network.subnet);
     const bridge = await Bridge.open(BRIDGE, subnet);
+    // Ganesha asks it when it starts.
+    const portmapper = await openPortmapper(subnet.server);
     const [dnsmasq, nfs] = await Promise.all([
       Dnsmasq.open({ subnet, bridge: BRIDGE, paths, programs }),
       NfsServer.open({ subnet, paths, programs }),
     ]);
-    return new Network(subnet, bridge, dnsmasq, nfs);
+    return new Network(subnet, bridge, { dnsmasq, nfs, portmapper });
   }
 
   /** Replaces all permanent DHCP addresses and DNS names (NAME and NAME.walt); resolves when they hold. */
@@ -53,9 +62,19 @@ export class Network {
     return this.#dnsmasq.setHosts(hosts);
   }
 
-  /** Replaces all /persist exports; resolves when nodes can mount them. */
-  setExports(exports: readonly PersistExport[]): Promise<void> {
-    return this.#nfs.setExports(exports);
+  /** Hardware address of the server on walt-net. */
+  mac(): Promise<string> {
+    return this.#bridge.mac();
+  }
+
+  /** Replaces all exports of single nodes; resolves when they can mount them. */
+  setExports(exports: readonly PersistExport[], trees: readonly TreeExport[] = []): Promise<void> {
+    return this.#nfs.setExports(exports, trees);
+  }
+
+  /** Programs go on; what is answered in this process is not. */
+  close(): void {
+    this.#portmapper.close();
   }
 
   leases(): Promise<Lease[]> {

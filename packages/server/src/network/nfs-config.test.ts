@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isUserError } from '../platform/index.ts';
 import {
+  type Export,
   movesFolder,
   type NumberedExport,
   numberExports,
@@ -11,13 +12,23 @@ import {
 import { parseSubnet } from './subnet.ts';
 
 const subnet = parseSubnet('10.0.0.0/16');
-const numbered = (id: number, folder: string, exportId: number): NumberedExport => ({
-  id,
+const wanted = (id: number, folder: string): Export => ({
+  pseudo: `/persist/${id}`,
   folder,
   ip: `10.0.0.${id}`,
+  kind: 'persist',
+});
+const numbered = (id: number, folder: string, exportId: number): NumberedExport => ({
+  ...wanted(id, folder),
   exportId,
 });
-const wanted = (id: number, folder: string) => ({ id, folder, ip: `10.0.0.${id}` });
+const tree = (path: string, exportId: number): NumberedExport => ({
+  pseudo: `/var/lib/walt/nodes/${path}/fs`,
+  folder: '/trees/a/root/diff',
+  ip: '10.0.0.7',
+  kind: 'tree',
+  exportId,
+});
 
 describe('numberExports', () => {
   const table: [string, NumberedExport[], ReturnType<typeof wanted>[], number[]][] = [
@@ -55,13 +66,19 @@ describe('renderExports', () => {
   it('lets all nodes read the volumes, and one node write each /persist', () => {
     assert.equal(
       renderExports('/state/volumes', subnet, [numbered(5, '/state/persist/al ice/5', 2)]),
-      `EXPORT { Export_Id = 1; Path = "/state/volumes"; Pseudo = /volumes; FSAL { Name = VFS; } CLIENT { Clients = 10.0.0.0/16; Access_Type = RO; Squash = No_Root_Squash; Protocols = 4; } }
-EXPORT { Export_Id = 2; Path = "/state/persist/al ice/5"; Pseudo = /persist/5; FSAL { Name = VFS; } CLIENT { Clients = 10.0.0.5; Access_Type = RW; Squash = No_Root_Squash; Protocols = 4; } }
+      `EXPORT { Export_Id = 1; Path = "/state/volumes"; Pseudo = "/volumes"; FSAL { Name = VFS; } CLIENT { Clients = 10.0.0.0/16; Access_Type = RO; Squash = No_Root_Squash; Protocols = 4; } }
+EXPORT { Export_Id = 2; Path = "/state/persist/al ice/5"; Pseudo = "/persist/5"; FSAL { Name = VFS; } CLIENT { Clients = 10.0.0.5; Access_Type = RW; Squash = No_Root_Squash; Protocols = 4; } }
 `,
     );
   });
+  it('lets one node read a tree, also by NFSv3', () => {
+    const line = renderExports('/v', subnet, [tree('10.0.0.7', 2)]).split('\n')[1];
+    assert.match(line ?? '', /Pseudo = "\/var\/lib\/walt\/nodes\/10\.0\.0\.7\/fs"; /);
+    assert.match(line ?? '', /Clients = 10\.0\.0\.7; Access_Type = RO; .* Protocols = 3, 4; /);
+  });
   it('is read again by parseExports', () => {
-    const exports = [numbered(5, '/state/per sist/5', 2), numbered(6, '/b', 77)];
+    const trees = [tree('10.0.0.7', 78), tree('52:54:00:00:00:07', 79)];
+    const exports = [numbered(5, '/state/per sist/5', 2), numbered(6, '/b', 77), ...trees];
     assert.deepEqual(parseExports(renderExports('/v', subnet, exports)), exports);
     assert.deepEqual(parseExports(''), []);
   });

@@ -1,5 +1,6 @@
 /** What nfs-ganesha reads (ganesha-config(8), ganesha-core-config(8), ganesha-export-config(8)). Pure. */
 import { UserError } from '../platform/index.ts';
+import { MOUNT_PORT, NFS_PORT } from './portmapper.ts';
 import type { Subnet } from './subnet.ts';
 
 /** A node's own read-write folder, mounted by it as SERVER:/persist/ID. */
@@ -9,11 +10,35 @@ export interface PersistExport {
   ip: string;
 }
 
+/** An image's file tree, read-only, for one node, under the paths where images made for WalT look for it. */
+export interface TreeExport {
+  tree: Tree;
+  paths: readonly string[];
+  ip: string;
+}
+
+/** What is overlaid for an image's file tree. */
+export interface Tree {
+  /** Another name, another content. */
+  name: string;
+  /** Folders with the layers in `diff`, top first: see `TREE_FOLDER`. At least two. */
+  lower: readonly string[];
+}
+
+/** One export as the NFS server has it. */
+export interface Export {
+  /** Path by which nodes mount it. */
+  pseudo: string;
+  folder: string;
+  ip: string;
+  kind: 'persist' | 'tree';
+}
+
 /**
  * An export with the number that file handles carry. A number stands for one folder as long as there is an export of
  * it: nodes go on using the handles that they hold, also over a restart of the NFS server.
  */
-export interface NumberedExport extends PersistExport {
+export interface NumberedExport extends Export {
   exportId: number;
 }
 
@@ -29,9 +54,12 @@ export function renderNfsConfig(options: {
   exportsFile: string;
 }): string {
   return `NFS_CORE_PARAM {
-  Protocols = 4;
+  Protocols = 3, 4;
   Bind_addr = ${options.server};
-  NFS_Port = 2049;
+  NFS_Port = ${NFS_PORT};
+  MNT_Port = ${MOUNT_PORT};
+  # NFSv3 clients name exports as the others do.
+  Mount_Path_Pseudo = true;
   Enable_NLM = false;
   Enable_RQUOTA = false;
 }
@@ -64,33 +92,30 @@ export function renderExports(
   subnet: Subnet,
   exports: readonly NumberedExport[],
 ): string {
-  const volumes = renderExport(VOLUMES_EXPORT, volumesFolder, '/volumes', subnet.cidr, 'RO');
-  const persist = exports.map(({ exportId, folder, id, ip }) =>
-    renderExport(exportId, folder, `/persist/${id}`, ip, 'RW'),
+  const volumes = renderExport(
+    { exportId: VOLUMES_EXPORT, folder: volumesFolder, pseudo: '/volumes', ip: subnet.cidr, kind: 'persist' },
+    'RO',
   );
-  return [volumes, ...persist].join('');
+  return [volumes, ...exports.map((each) => renderExport(each, each.kind === 'tree' ? 'RO' : 'RW'))].join('');
 }
 
-function renderExport(
-  number: number,
-  folder: string,
-  pseudo: string,
-  clients: string,
-  access: string,
-): string {
-  const client = `CLIENT { Clients = ${clients}; Access_Type = ${access}; Squash = No_Root_Squash; Protocols = 4; }`;
-  return `EXPORT { Export_Id = ${number}; Path = ${quote(folder)}; Pseudo = ${pseudo}; FSAL { Name = VFS; } ${client} }\n`;
+function renderExport({ exportId, folder, pseudo, ip, kind }: NumberedExport, access: 'RO' | 'RW'): string {
+  // The number alone tells a tree's handles apart: the device number of an overlay is another one after each mount.
+  const fsal = kind === 'tree' ? 'Name = VFS; fsid_type = None;' : 'Name = VFS;';
+  const protocols = kind === 'tree' ? '3, 4; Transports = TCP, UDP;' : '4;';
+  const client = `CLIENT { Clients = ${ip}; Access_Type = ${access}; Squash = No_Root_Squash; Protocols = ${protocols} }`;
+  return `EXPORT { Export_Id = ${exportId}; Path = ${quote(folder)}; Pseudo = ${quote(pseudo)}; FSAL { ${fsal} } ${client} }\n`;
 }
 
 const EXPORT_LINE =
-  /^EXPORT { Export_Id = (\d+); Path = "([^"]*)"; Pseudo = \/persist\/(\d+);.*Clients = ([\d.]+);/;
+  /^EXPORT { Export_Id = (\d+); Path = "([^"]*)"; Pseudo = "?([^";]+)"?;.*Clients = ([\d.]+); Access_Type = (RO|RW);/;
 
-/** The /persist exports of a file that `renderExports` wrote. */
+/** The exports of single nodes in a file that `renderExports` wrote. */
 export function parseExports(text: string): NumberedExport[] {
   return text.split('\n').flatMap((line) => {
-    const [, exportId, folder, id, ip] = EXPORT_LINE.exec(line) ?? [];
-    if (exportId === undefined || folder === undefined || id === undefined || ip === undefined) return [];
-    return [{ exportId: Number(exportId), folder, id: Number(id), ip }];
+    const [, exportId, folder, pseudo, ip, access] = EXPORT_LINE.exec(line) ?? [];
+    if (exportId === undefined || folder === undefined || pseudo === undefined || ip === undefined) return [];
+    return [{ exportId: Number(exportId), folder, pseudo, ip, kind: access === 'RO' ? 'tree' : 'persist' }];
   });
 }
 
@@ -100,19 +125,19 @@ export function parseExports(text: string): NumberedExport[] {
  */
 export function numberExports(
   before: readonly NumberedExport[],
-  exports: readonly PersistExport[],
+  exports: readonly Export[],
 ): NumberedExport[] {
   const used = new Set(before.map(({ exportId }) => exportId));
-  const kept = new Map(before.map((each) => [each.id, each]));
+  const kept = new Map(before.map((each) => [each.pseudo, each]));
   let next = FIRST_EXPORT;
   return exports.map((each) => {
-    const old = kept.get(each.id);
+    const old = kept.get(each.pseudo);
     if (old?.folder === each.folder) return { ...each, exportId: old.exportId };
     while (used.has(next)) next += 1;
     if (next > LAST_EXPORT) {
       throw new UserError(
         'UNAVAILABLE',
-        `The NFS server has no number left for /persist of node ${each.id}: ${LAST_EXPORT} are in use.`,
+        `The NFS server has no number left for ${each.pseudo}: ${LAST_EXPORT} are in use.`,
         'Remove nodes that are no longer used.',
       );
     }
@@ -123,8 +148,8 @@ export function numberExports(
 
 /** True when an export moved to another folder: its name is free for the new one only once the old one is gone. */
 export function movesFolder(before: readonly NumberedExport[], after: readonly NumberedExport[]): boolean {
-  const folders = new Map(before.map(({ id, folder }) => [id, folder]));
-  return after.some(({ id, folder }) => folders.has(id) && folders.get(id) !== folder);
+  const folders = new Map(before.map(({ pseudo, folder }) => [pseudo, folder]));
+  return after.some(({ pseudo, folder }) => folders.has(pseudo) && folders.get(pseudo) !== folder);
 }
 
 /** Ganesha's strings know no escape for these. */

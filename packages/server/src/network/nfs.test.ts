@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Bridge } from './bridge.ts';
 import { Machine, testInNamespace, testPlatform } from './namespace.fixture.ts';
 import { NfsServer } from './nfs.ts';
+import { openPortmapper } from './portmapper.ts';
 import { parseSubnet } from './subnet.ts';
 
 const subnet = parseSubnet('10.99.0.0/24');
@@ -21,6 +22,7 @@ testInNamespace(import.meta.filename, (state) => {
 
   before(async () => {
     await Bridge.open('walt0', subnet);
+    await openPortmapper(subnet.server);
     nfs = await NfsServer.open({ subnet, paths, programs });
     one = await Machine.plug(1, 'walt0', { ip: '10.99.0.2/24' });
     two = await Machine.plug(2, 'walt0', { ip: '10.99.0.3/24' });
@@ -78,6 +80,39 @@ testInNamespace(import.meta.filename, (state) => {
     await nfs.setExports([{ ...moved, ip: first.ip }]);
     assert.equal(await read(two, '/persist/2/new'), undefined);
     assert.equal(await read(one, '/persist/2/new'), 'of carol');
+  });
+
+  it('gives an image’s tree to one machine by every path, by NFSv3 and NFSv4, also after kill -9', async () => {
+    const layer = async (name: string, file: string) => {
+      await mkdir(join(state, name, 'diff', 'etc'), { recursive: true });
+      await writeFile(join(state, name, 'diff', 'etc', file), `${file} of ${name}`);
+      return join(state, name);
+    };
+    await layer('lower', 'b');
+    const lower = [await layer('upper', 'b'), await layer('lower', 'a')];
+    const [byIp, byMac] = ['10.99.0.2', '52:54:00:00:00:01'].map((key) => `/var/lib/walt/nodes/${key}/fs`);
+    assert.ok(byIp && byMac);
+    const both: string[] = [byIp, byMac];
+    const tree = { name: 'tree-1', lower };
+    await nfs.setExports([first], [{ tree, paths: [byIp, byMac], ip: first.ip }]);
+    const cat = (machine: Machine, version: number, path: string): ReturnType<Machine['attempt']> =>
+      machine.attempt(...['nfs-cat', `nfs://${subnet.server}${path}?version=${version}&uid=0&gid=0`]);
+    const check = async () => {
+      for (const version of [3, 4]) {
+        for (const path of both) {
+          assert.equal((await cat(one, version, `${path}/etc/a`)).output, 'a of lower');
+          assert.equal((await cat(one, version, `${path}/etc/b`)).output, 'b of upper');
+        }
+        assert.notEqual((await cat(two, version, `${byIp}/etc/a`)).status, 0);
+      }
+    };
+    await check();
+    programs.signal('nfs', 'SIGKILL');
+    await nfs.setExports([first, second], [{ tree, paths: [byIp, byMac], ip: first.ip }]);
+    await check();
+    await nfs.setExports([first]);
+    assert.notEqual((await cat(one, 3, `${byIp}/etc/a`)).status, 0);
+    assert.deepEqual(await readdir(join(paths.services, 'nfs', 'trees')), []);
   });
 
   it('takes over changes that come together, the last one last', async () => {

@@ -10,7 +10,7 @@ export function persistFolder(paths: Pick<Paths, 'persist'>, owner: string, node
 
 /** What the database says should be, in the planner's words. */
 export async function desiredNodes(store: NodeStore, paths: Pick<Paths, 'persist'>): Promise<DesiredNode[]> {
-  const [rows, folders] = [await store.all(), await store.persistFolders()];
+  const [rows, folders, trees] = await Promise.all([store.all(), store.persistFolders(), store.treeImages()]);
   const byNode = Map.groupBy(folders, (folder) => folder.node);
   return rows.map((row) => ({
     id: row.id,
@@ -30,5 +30,6 @@ export async function desiredNodes(store: NodeStore, paths: Pick<Paths, 'persist
     persist: (byNode.get(row.id) ?? [])
       .filter((folder) => folder.owner === row.image_owner || folder.id === row.served_persist)
       .map((folder) => ({ id: folder.id, folder: persistFolder(paths, folder.owner, row.id) })),
+    tree: trees.get(row.served_digest ?? '') ?? null,
   }));
 }

@@ -34,7 +34,9 @@ export function createDirectory(deps: Deps): NodeDirectory {
       server: deps.network.server,
       digest,
       layers: image.layers,
+      size: image.size,
       bootPlan: image.bootPlan,
+      model: node.model,
       modelClass: node.type === 'virtual' ? 'virtual' : 'pc',
       generation: node.generation,
       token: node.token,
@@ -42,6 +44,21 @@ export function createDirectory(deps: Deps): NodeDirectory {
       identity: await deps.ssh.nodeIdentity(node),
       platformVolume: deps.platformVolume,
     };
+  }
+
+  async function beginBoot(ip: string): Promise<BootTarget | undefined> {
+    const node = await store.byIp(ip);
+    if (!node?.digest) return undefined;
+    const persist = await store.persistFolder(node.id, node.image_owner);
+    const boot = await target(node, node.digest, persist);
+    if (!boot) return undefined;
+    await store.noteServed(node.id, { generation: node.generation, digest: node.digest, persist });
+    // What is noted stays. Somebody may have given up that version just before: its name points elsewhere by now.
+    if (!(await store.imageByDigest(node.digest))) return beginBoot(ip);
+    log.info('boot served', { node: node.id, generation: node.generation, digest: node.digest });
+    // The export of /persist must exist before the node asks for it.
+    await deps.changed();
+    return boot;
   }
 
   return {
@@ -63,18 +80,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
       await deps.changed();
     },
 
-    async beginBoot(ip) {
-      const node = await store.byIp(ip);
-      if (!node?.digest) return undefined;
-      const persist = await store.persistFolder(node.id, node.image_owner);
-      const boot = await target(node, node.digest, persist);
-      if (!boot) return undefined;
-      await store.noteServed(node.id, { generation: node.generation, digest: node.digest, persist });
-      log.info('boot served', { node: node.id, generation: node.generation, digest: node.digest });
-      // The export of /persist must exist before the node asks for it.
-      await deps.changed();
-      return boot;
-    },
+    beginBoot,
 
     async currentBoot(ip) {
       const node = await store.byIp(ip);

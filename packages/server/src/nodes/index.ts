@@ -1,6 +1,7 @@
 /** Nodes: what they should run, what they do run, and how the one becomes the other. */
 import type { SshAuthority } from '../access/index.ts';
 import type { ImageService } from '../api/index.ts';
+import type { Trees } from '../boot/index.ts';
 import type { Network } from '../network/index.ts';
 import type { Database, Log, Paths, Programs } from '../platform/index.ts';
 import { Agents } from './agents.ts';
@@ -20,6 +21,7 @@ interface Deps {
   programs: Programs;
   paths: Paths;
   ssh: SshAuthority;
+  trees: Trees;
   images: Pick<ImageService, 'get' | 'duplicate'>;
   accelerator: Accelerator;
   log: Log;
@@ -27,11 +29,11 @@ interface Deps {
 
 /** Puts the parts of this folder together. Nothing runs until the reconciler is asked. */
 export async function createNodes(deps: Deps) {
-  const { database, network, programs, paths, ssh, images, accelerator, log } = deps;
+  const { database, network, programs, paths, ssh, trees, images, accelerator, log } = deps;
   const store = new NodeStore(database);
   const agents = new Agents();
   const machines = await VirtualMachines.open({ programs, paths, accelerator, log });
-  const world = new World({ network, machines, agents, paths, ssh });
+  const world = new World({ network, machines, agents, paths, ssh, trees });
   const reconciler = new Reconciler({
     desired: () => desiredNodes(store, paths),
     observe: () => world.observe(),

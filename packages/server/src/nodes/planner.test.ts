@@ -24,6 +24,7 @@ const node: DesiredNode = {
   servedAt: NOW - 60,
   bootedAt: NOW - 40,
   persist: [{ id: 5, folder: '/state/persist/alice/1' }],
+  tree: null,
 };
 const hosts = [{ mac: node.mac, ip: node.ip, name: node.name }];
 const exports = [{ id: 5, folder: '/state/persist/alice/1', ip: node.ip }];
@@ -32,6 +33,7 @@ const settled: Observed = {
   watched: new Set([1]),
   hosts,
   exports,
+  trees: [],
   agents: new Map([[1, 1]]),
   since: NOW - 1000,
   attempts: new Map(),
@@ -47,7 +49,7 @@ test('after a start nothing is known: addresses and exports come before machines
   const observed = { ...settled, machines: new Set<number>(), hosts: null, exports: null };
   assert.deepEqual(plan([node], observed, NOW), [
     { kind: 'setHosts', hosts },
-    { kind: 'setExports', exports },
+    { kind: 'setExports', exports, trees: [] },
     { kind: 'startMachine', machine, generation: 1 },
   ]);
 });

@@ -3,6 +3,7 @@
  * crash recovery and normal operation. All times in seconds of Unix time.
  */
 import type { HostEntry, PersistExport } from '../network/index.ts';
+import type { TreeImage } from './store.ts';
 
 /** A node with a boot that has not come up is reset after this time, that many times. */
 export const BOOT_TIMEOUT = 180;
@@ -31,6 +32,15 @@ export interface DesiredNode {
   bootedAt: number | null;
   /** What it may mount as /persist: the folder of its owner, and the one that its running boot has. */
   persist: readonly { id: number; folder: string }[];
+  /** The image whose tree it mounts; null when its running boot mounts none. */
+  tree: TreeImage | null;
+}
+
+/** An image's tree for one node, under all the paths that images made for WalT know. */
+export interface TreeWish {
+  image: TreeImage;
+  ip: string;
+  paths: readonly string[];
 }
 
 export interface Observed {
@@ -41,6 +51,7 @@ export interface Observed {
   /** As last applied; null when not known, as after a start. */
   hosts: readonly HostEntry[] | null;
   exports: readonly PersistExport[] | null;
+  trees: readonly TreeWish[] | null;
   /** Agents that hold a connection, by node id: the generation that they run. */
   agents: ReadonlyMap<number, number>;
   /** When this server began to watch: what happened before may not have been heard. */
@@ -61,7 +72,7 @@ export interface Attempt {
 /** Kinds of steps, and what each needs. An executor exists for each (world.ts). */
 export interface StepInputs {
   setHosts: { hosts: HostEntry[] };
-  setExports: { exports: PersistExport[] };
+  setExports: { exports: PersistExport[]; trees: TreeWish[] };
   /** Starts it, or adopts the one that runs. */
   startMachine: { machine: Machine; generation: number };
   removeMachine: { id: number };
@@ -91,7 +102,17 @@ function planExports(desired: readonly DesiredNode[], observed: Observed): Step[
   const exports = desired.flatMap((node) =>
     node.persist.map(({ id, folder }) => ({ id, folder, ip: node.ip })),
   );
-  return same(exports, observed.exports) ? [] : [{ kind: 'setExports', exports }];
+  const trees = desired.flatMap((node) =>
+    node.tree ? [{ image: node.tree, ip: node.ip, paths: treePaths(node) }] : [],
+  );
+  return same(exports, observed.exports) && same(trees, observed.trees)
+    ? []
+    : [{ kind: 'setExports', exports, trees }];
+}
+
+/** As the Python WalT names nodes' folders. */
+function treePaths({ ip, mac, name }: DesiredNode): string[] {
+  return [ip, mac, mac.replaceAll(':', '-'), name].map((key) => `/var/lib/walt/nodes/${key}/fs`);
 }
 
 function planMachines(desired: readonly DesiredNode[], observed: Observed): Step[] {

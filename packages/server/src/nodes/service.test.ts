@@ -29,6 +29,7 @@ async function smallPlatform() {
       watched: running,
       hosts: null,
       exports: null,
+      trees: null,
       agents: agents.connected(),
       since: 0,
       attempts: new Map(),

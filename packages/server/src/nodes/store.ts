@@ -15,6 +15,13 @@ export type NodeRow = Omit<NodeTable, 'id' | 'architecture'> & {
   boot_plan: string | null;
 };
 
+/** What must be known of an image to export its tree. */
+export interface TreeImage {
+  digest: string;
+  layers: readonly string[];
+  size: number;
+}
+
 export type NewNode = Pick<
   NodeTable,
   'mac' | 'name' | 'ip' | 'type' | 'model' | 'image_owner' | 'image_name' | 'cpu_cores' | 'ram_mib'
@@ -132,14 +139,33 @@ export class NodeStore {
   /** What a node must know of an image to boot it; undefined when no such image is there. Layers bottom first. */
   async imageByDigest(
     digest: string,
-  ): Promise<{ layers: string[]; bootPlan: 'volumes' | 'nfs-root' | null } | undefined> {
+  ): Promise<{ layers: string[]; size: number; bootPlan: 'volumes' | 'nfs-root' | null } | undefined> {
     const row = await this.#database
       .selectFrom('image_digest')
-      .select(['layers', 'boot_plan'])
+      .select(['layers', 'size', 'boot_plan'])
       .where('digest', '=', digest)
       .executeTakeFirst();
     return (
-      row && { layers: layerList.parse(JSON.parse(row.layers)), bootPlan: bootPlan.parse(row.boot_plan) }
+      row && {
+        layers: layerList.parse(JSON.parse(row.layers)),
+        size: row.size,
+        bootPlan: bootPlan.parse(row.boot_plan),
+      }
+    );
+  }
+
+  /** Images whose nodes mount their tree, by digest. Layers bottom first. */
+  async treeImages(): Promise<Map<string, TreeImage>> {
+    const rows = await this.#database
+      .selectFrom('image_digest')
+      .select(['digest', 'layers', 'size'])
+      .where('boot_plan', '=', 'nfs-root')
+      .execute();
+    return new Map(
+      rows.map(({ digest, layers, size }) => [
+        digest,
+        { digest, layers: layerList.parse(JSON.parse(layers)), size },
+      ]),
     );
   }
 

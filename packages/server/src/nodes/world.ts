@@ -1,11 +1,12 @@
 /** What carries out the planner's steps, and remembers what was done: the one place where nodes/ touches the world. */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import type { SshAuthority } from '../access/index.ts';
-import type { HostEntry, Network, PersistExport } from '../network/index.ts';
+import type { Trees } from '../boot/index.ts';
+import type { HostEntry, Network, PersistExport, TreeExport } from '../network/index.ts';
 import type { Paths } from '../platform/index.ts';
 import type { Agents } from './agents.ts';
 import { persistFolder } from './desired.ts';
-import type { Attempt, Machine, Observed, StepInputs, StepOf } from './planner.ts';
+import type { Attempt, Machine, Observed, StepInputs, StepOf, TreeWish } from './planner.ts';
 import { now } from './store.ts';
 import type { VirtualMachines } from './virtual/index.ts';
 
@@ -18,11 +19,13 @@ export class World {
   readonly #agents: Agents;
   readonly #paths: Paths;
   readonly #ssh: Pick<SshAuthority, 'removeNode'>;
+  readonly #trees: Pick<Trees, 'of'>;
   readonly #since = now();
   readonly #watched = new Set<number>();
   readonly #attempts = new Map<number, Attempt>();
   #hosts: HostEntry[] | null = null;
   #exports: PersistExport[] | null = null;
+  #wishes: TreeWish[] | null = null;
 
   constructor(deps: {
     network: Pick<Network, 'setHosts' | 'setExports' | 'ensureTap' | 'removeTap'>;
@@ -30,12 +33,14 @@ export class World {
     agents: Agents;
     paths: Paths;
     ssh: Pick<SshAuthority, 'removeNode'>;
+    trees: Pick<Trees, 'of'>;
   }) {
     this.#network = deps.network;
     this.#machines = deps.machines;
     this.#agents = deps.agents;
     this.#paths = deps.paths;
     this.#ssh = deps.ssh;
+    this.#trees = deps.trees;
   }
 
   async observe(): Promise<Observed> {
@@ -44,6 +49,7 @@ export class World {
       watched: this.#watched,
       hosts: this.#hosts,
       exports: this.#exports,
+      trees: this.#wishes,
       agents: this.#agents.connected(),
       since: this.#since,
       attempts: this.#attempts,
@@ -60,11 +66,24 @@ export class World {
       await this.#network.setHosts(hosts);
       this.#hosts = hosts;
     },
-    setExports: async ({ exports }) => {
+    setExports: async ({ exports, trees }) => {
       await mkdir(this.#paths.persist, { recursive: true, mode: 0o700 });
       await Promise.all(exports.map(({ folder }) => mkdir(folder, { recursive: true, mode: 0o755 })));
-      await this.#network.setExports(exports);
+      const ready: TreeExport[] = [];
+      const failures: unknown[] = [];
+      for (const { image, ip, paths } of trees) {
+        try {
+          const tree = await this.#trees.of(image);
+          if (tree) ready.push({ tree, ip, paths });
+        } catch (error) {
+          failures.push(error);
+        }
+      }
+      await this.#network.setExports(exports, ready);
+      // The others have theirs; what failed is tried again.
+      if (failures.length > 0) throw failures[0];
       this.#exports = exports;
+      this.#wishes = trees;
     },
     startMachine: async ({ machine, generation }) => {
       const runs = (await this.#machines.running()).includes(machine.id);

@@ -18,11 +18,14 @@ export class ExternalError extends Error {
   readonly argv: readonly string[];
   readonly status: number | null;
   readonly output: string;
-  constructor(argv: readonly string[], status: number | null, output: string) {
+  constructor(
+    argv: readonly string[],
+    status: number | null,
+    output: string,
+    how = status === null ? 'killed' : `exit status ${status}`,
+  ) {
     const last = output.trim().split('\n').slice(-3).join(' · ');
-    super(
-      `${argv[0]} failed (${status === null ? 'killed' : `exit status ${status}`}): ${last || 'no output'}`,
-    );
+    super(`${argv[0]} failed (${how}): ${last || 'no output'}`);
     this.argv = argv;
     this.status = status;
     this.output = output;

@@ -60,6 +60,11 @@ export class Programs {
     return this.#programs.get(name)?.running ?? false;
   }
 
+  /** Process number; undefined when it does not run just now. */
+  pid(name: string): number | undefined {
+    return this.#programs.get(name)?.status?.pid ?? undefined;
+  }
+
   /** SIGTERM, after 5 s SIGKILL; resolves when it is gone. Also ends what only an earlier server has started. */
   async stop(name: string): Promise<void> {
     await this.#program(name, { name, argv: [name] }).stop();

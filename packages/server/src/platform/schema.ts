@@ -46,6 +46,8 @@ export interface ImageHistoryTable {
   detail: string;
   /** Bytes, unpacked, of the layers that came with it; null: not known. */
   added: number | null;
+  /** 1: what it left, and what came before it, was given up. */
+  given_up: Generated<number>;
 }
 
 /** What is known of a layer, whatever images have it. */
@@ -273,10 +275,19 @@ async function renames(db: Kysely<unknown>): Promise<void> {
   }
 }
 
+async function givenUp(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .alterTable('image_history')
+    .addColumn('given_up', 'integer', (c) => c.notNull().defaultTo(0))
+    .execute();
+  await db.schema.createIndex('image_history_name').on('image_history').columns(['owner', 'name']).execute();
+}
+
 /** By name, in order. A migration that was released is never edited: a later one changes what it made. */
 export const migrations: Record<string, Migration> = {
   '0001-first': { up: first },
   '0013-lends': { up: lends },
   '0014-layers': { up: layers },
   '0015-renames': { up: renames },
+  '0019-given-up': { up: givenUp },
 };

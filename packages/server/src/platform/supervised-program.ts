@@ -9,7 +9,7 @@ import type { ProgramSpec, ProgramStatus } from './programs.ts';
 import { type End, RunningProcess } from './running-process.ts';
 
 /** Milliseconds that a program may take to get ready. */
-const READY_LIMIT = 10_000;
+const READY_LIMIT = 60_000;
 const READY_POLL = 25;
 /** The same for one that did not get ready in time. */
 const LATE_POLL = 500;

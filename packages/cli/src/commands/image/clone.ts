@@ -16,7 +16,10 @@ interface Options {
 export function command(): Command {
   return new Command()
     .argument('<link>', 'walt:USER/NAME, REGISTRY:REPOSITORY[:TAG] or REGISTRY:REPOSITORY@sha256:…')
-    .argument('[name]', 'its name in your own set (default: the last part of the link)')
+    .argument(
+      '[name]',
+      'its name in your own set (default: what its maker wished, else the last part of the link)',
+    )
     .option('--force', 'replace your image of that name')
     .addOption(
       new Option(

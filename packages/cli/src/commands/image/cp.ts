@@ -15,9 +15,11 @@ export function command(): Command {
     .addOption(new Option('-r, --recursive', 'always on').hideHelp())
     .description(
       'Copy a file, or a folder with all that it contains, into an image or out of one.\n' +
-        'FOLDER/. stands for what the folder contains. Copying into an image makes a new version of it.',
+        'FOLDER/. stands for what the folder contains. Copying into an image makes a new version of it.\n' +
+        "Files keep their owners' numbers; into an image, those that belong to you belong to root, unless -a is given.",
     )
-    .action(async (from: string, to: string) => {
+    .option('-a, --archive', 'into an image, also files that belong to you keep their owner')
+    .action(async (from: string, to: string, options: { archive?: true }) => {
       const [source, destination] = [parseImageLocation(from), parseImageLocation(to)];
       if ((source.remote === undefined) === (destination.remote === undefined)) {
         throw new UsageError('Exactly one side must be in an image.', 'Write IMAGE:/PATH for that side.');
@@ -28,7 +30,9 @@ export function command(): Command {
       }
       if (destination.remote === undefined) return;
       const place = { image: destination.remote, path: destination.path };
-      const written = await copyToImage(connection, source.path, place);
+      const written = await copyToImage(connection, source.path, place, {
+        archive: options.archive === true,
+      });
       print(`${written.image} is saved (${shortDigest(written.digest)}).`);
       await offerReboot(connection.client, written.nodes);
     });

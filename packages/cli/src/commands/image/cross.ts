@@ -4,6 +4,7 @@ import type { YesOption } from '../../confirm.ts';
 import { UsageError } from '../../errors.ts';
 import { crossBuild } from '../../image-cross/cross.ts';
 import { yesOption } from '../../options.ts';
+import { splitBehind } from '../../words-behind.ts';
 
 interface Options extends YesOption {
   saveAs?: string;
@@ -14,7 +15,7 @@ interface Options extends YesOption {
 export function command(): Command {
   return new Command()
     .argument('<image>', 'image to build for')
-    .argument('<command...>', 'behind --; one word is a line of shell; several are passed on as they are')
+    .argument('<command...>', 'one word is a line of shell; several are passed on as they are')
     .option('--save-as <name>', 'save what was installed under this name (default: the same image)')
     .option('--no-save', 'build only, and throw away what was installed')
     .option('--prefix <folder>', 'folder of the image that takes what is installed', '/usr/local')
@@ -26,7 +27,10 @@ export function command(): Command {
         "  walt image cross board -- './configure && make && make install'\n\n" +
         'Ends with the exit status of COMMAND. ctrl-c ends it, and the image stays as it was.',
     )
-    .action(async (image: string, command: string[], { saveAs, save, prefix, yes }: Options) => {
+    .passThroughOptions()
+    .action(async (image: string, behind: string[], _: Options, own: Command) => {
+      const { options: given, command } = splitBehind<Options>(own, behind);
+      const { saveAs, save, prefix, yes } = given;
       if (!save && saveAs !== undefined) {
         throw new UsageError('--save-as and --no-save contradict each other.', 'Take one of them.');
       }

@@ -13,8 +13,8 @@ interface Options {
 
 export function command(): Command {
   return new Command()
-    .argument('<image>', 'image or version: NAME, NAME@{2} (two steps back), NAME@sha256:…')
-    .argument('[other-image]', 'what it became (default: IMAGE itself, compared with its version before)')
+    .argument('<version>', 'image or version: NAME, NAME@{2} (two steps back), NAME@sha256:…')
+    .argument('[other-version]', 'what it became (default: VERSION itself, compared with the one before)')
     .argument('[paths...]', 'only these files and folders of the image; absolute')
     .option('--stat', 'with sizes, and numbers of lines of text files')
     .option('--patch', 'with the lines that differ in text files; so it is where paths are named')

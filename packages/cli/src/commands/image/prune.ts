@@ -1,8 +1,9 @@
 import type { CollectedVersion } from '@walt/contract';
 import { Command } from 'commander';
 import { connect } from '../../client.ts';
+import { confirming, type YesOption } from '../../confirm.ts';
 import { conjugate, humanDate, humanSize, shortDigest } from '../../human.ts';
-import { jsonOption } from '../../options.ts';
+import { jsonOption, yesOption } from '../../options.ts';
 import { paintOutput, print, printJson } from '../../output.ts';
 import { follow } from '../../progress.ts';
 import { type Column, renderTable } from '../../table.ts';
@@ -14,16 +15,27 @@ const columns: readonly Column<CollectedVersion>[] = [
   { header: 'SIZE', value: ({ size }) => humanSize(size), align: 'right' },
 ];
 
+interface Options extends YesOption {
+  dryRun?: true;
+  json?: true;
+}
+
 export function command(): Command {
   return new Command()
+    .argument('[image]', 'free what its older versions take, or all that an image took which was removed')
     .option('--dry-run', 'only tell what would be removed')
+    .addOption(yesOption())
     .description(
       'Remove older versions of images that the settings of the server do not keep. The server does so by itself\n' +
-        'after each change. What a node runs or a session needs always stays.',
+        'after each change. With IMAGE, also all older versions of that one, at once and for good: it cannot go back\n' +
+        'any more, and one that was removed cannot be brought back. What a name points to, a node runs or a session\n' +
+        'needs always stays.',
     )
     .addOption(jsonOption())
-    .action(async ({ dryRun, json }: { dryRun?: true; json?: true }) => {
-      const result = await follow(connect().client.image.prune({ dryRun: dryRun === true }));
+    .action(async (image: string | undefined, { dryRun, json, ...options }: Options) => {
+      const { client } = connect();
+      const wanted = { dryRun: dryRun === true, ...(image !== undefined && { image }) };
+      const result = await confirming(options, (yes) => follow(client.image.prune({ ...wanted, yes })));
       if (json) return printJson(result);
       const { removed, size, keepVersions, keepDays } = result;
       if (removed.length > 0) print(renderTable(removed, columns, paintOutput()));
@@ -37,5 +49,7 @@ export function command(): Command {
           : `${count} ${done}: ${humanSize(size)} on the server's disk.`,
       );
       print(`Kept of each image: ${keepVersions} older versions, and those of the last ${keepDays} days.`);
+      if (image === undefined)
+        print('`walt image prune IMAGE` frees what the older versions of one image take.');
     });
 }

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { connect } from '../../client.ts';
 import { confirming, type YesOption } from '../../confirm.ts';
+import { humanSize } from '../../human.ts';
 import { jsonOption, yesOption } from '../../options.ts';
 import { print, printJson } from '../../output.ts';
 
@@ -14,5 +15,11 @@ export function command(): Command {
       const result = await confirming(options, (yes) => client.image.remove({ image, yes }));
       if (options.json) return printJson(result);
       print(`${result.removed} is removed.`);
+      const { keepDays, size } = result;
+      if (keepDays === 0) return;
+      const days = keepDays === 1 ? 'a day' : `${keepDays} days`;
+      const takes = size === 0 ? '' : ` It takes ${humanSize(size)} of disk until then.`;
+      print(`For ${days}, \`walt image undo ${image}\` brings it back.${takes}`);
+      if (size > 0) print(`\`walt image prune ${image}\` frees them now.`);
     });
 }

@@ -6,6 +6,7 @@ import { runInImage } from '../../image-run.ts';
 import { yesOption } from '../../options.ts';
 import { remark } from '../../output.ts';
 import { offerReboot } from '../../reboot-offer.ts';
+import { splitBehind } from '../../words-behind.ts';
 
 interface Options extends YesOption {
   saveAs?: string;
@@ -20,9 +21,12 @@ export function command(): Command {
     .description(
       'Run a command in an image, without a terminal: the image shell for scripts. What is piped in reaches the\n' +
         'command; output and errors come out apart; the exit status is its own. Without --save-as nothing is kept.\n' +
-        'ctrl-c, or a lost connection, ends the command. Put -- before a command that has options.',
+        'ctrl-c, or a lost connection, ends the command. Options behind COMMAND are its own.',
     )
-    .action(async (image: string, words: string[], { saveAs, yes }: Options) => {
+    .passThroughOptions()
+    .action(async (image: string, behind: string[], _: Options, own: Command) => {
+      const { options, command: words } = splitBehind<Options>(own, behind);
+      const { saveAs, yes } = options;
       const [only, ...more] = words;
       const command = only !== undefined && more.length === 0 ? ['/bin/sh', '-c', only] : words;
       const connection = connect();

@@ -8,7 +8,7 @@ import { offerReboot } from '../../reboot-offer.ts';
 
 export function command(): Command {
   return new Command()
-    .argument('<image>', 'image or version: NAME, NAME@{2} (two steps back), NAME@sha256:…')
+    .argument('<version>', 'image or version: NAME, NAME@{2} (two steps back), NAME@sha256:…')
     .argument('<new-name>', 'name in your own set that points to it')
     .description(
       'Give an image, or an older version of it, a name. Takes no space. With the name of the image itself, that\n' +

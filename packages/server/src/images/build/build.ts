@@ -8,7 +8,7 @@ import { ExternalError, type Paths, UserError } from '../../platform/index.ts';
 import { runsNatively, serverArchitecture } from '../architectures.ts';
 import type { Expected, ImageName } from '../catalogue-rows.ts';
 import { explainDiskFull, isDiskFull } from '../disk-full.ts';
-import { pointOrKeep } from '../kept-aside.ts';
+import { pointOrKeep } from '../save-change.ts';
 import type { Skopeo } from '../skopeo.ts';
 import { imageId, type Store } from '../store.ts';
 import type { DigestRecord, HostCommand, ImageRecord } from '../types.ts';

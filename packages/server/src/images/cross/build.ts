@@ -2,14 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { Progress } from '@walt/contract';
-import type { Paths, UserError } from '../../platform/index.ts';
+import type { Paths } from '../../platform/index.ts';
 import { serverArchitecture } from '../architectures.ts';
 import type { Catalogue } from '../catalogue.ts';
-import type { ImageName, Move } from '../catalogue-rows.ts';
+import type { Expected, ImageName } from '../catalogue-rows.ts';
 import type { Committer } from '../committer.ts';
 import type { Containers } from '../containers.ts';
-import { pointOrKeep } from '../kept-aside.ts';
+import { saveChange } from '../save-change.ts';
 import type { ImageRecord } from '../types.ts';
 import { buildContainerName, buildSpec } from './container.ts';
 import { SYSROOT, TOOLS } from './places.ts';
@@ -32,8 +31,8 @@ export interface BuildRequest {
   /** Path of the user's folder, at which the command sees the copy of it. */
   folder: string;
   prefix: string;
-  /** Name to save under; undefined: nothing is saved. `replace`: whatever it points to. */
-  save: { target: ImageName; replace: boolean } | undefined;
+  /** Name to save under, and what it points to until then; undefined: nothing is saved. */
+  save: { target: ImageName; expected: Expected } | undefined;
 }
 
 /** Who asked for the build: gives its sources, and takes what comes of it. Each call resolves when all is handed on. */
@@ -137,24 +136,17 @@ async function writeTools(folder: string, root: string, layout: Layout): Promise
   }
 }
 
-/** Saves what was installed. A name that somebody moved meanwhile does not cost the user his result: it gets a new one. */
 async function save(
-  { catalogue, committer }: BuildDeps,
+  deps: BuildDeps,
   container: string,
   { user, image, command }: BuildRequest,
-  { target, replace }: { target: ImageName; replace: boolean },
+  { target, expected }: { target: ImageName; expected: Expected },
   client: BuildClient,
 ): Promise<void> {
-  const own = target.owner === image.owner && target.name === image.name;
-  const expected = own ? { digest: image.digest } : replace ? 'any' : 'absent';
-  const move: Move = { user, action: 'cross', detail: command.join(' ').slice(0, 200) };
-  let moved: UserError | undefined;
-  const saved = await committer.commit({
-    ...{ container, base: image.digest, report: (step: Progress['step']) => client.progress(step) },
-    point: async (record) => {
-      moved = await pointOrKeep(catalogue, target, record, expected, move);
-    },
+  const saved = await saveChange(deps, {
+    ...{ container, base: image.digest, target, expected },
+    move: { user, action: 'cross', detail: command.join(' ').slice(0, 200) },
+    report: (step) => client.progress(step),
   });
-  if (moved) throw moved;
   await client.saved(saved ? { ...target, ...saved } : image, saved !== undefined);
 }

@@ -50,7 +50,7 @@ export class CrossBuilds {
 
   /**
    * Checks a build and makes its toolchain; the ticket is good for one `run` by the same user. Throws UserError INVALID when the
-   * folders cannot be where they are wanted, CONFLICT when the name to save under is taken.
+   * folders cannot be where they are wanted, CONFLICT when the name to save under was moved already.
    */
   prepare(
     request: BuildRequest,
@@ -60,7 +60,7 @@ export class CrossBuilds {
     const { image, save } = request;
     return withReports(async (report) => {
       checkPlaces(request.folder, request.prefix);
-      if (save && !save.replace && !isSame(save.target, image)) await catalogue.check(save.target, 'absent');
+      if (save) await catalogue.check(save.target, save.expected);
       // Tests and generators that are built for the image may be run by the build.
       if (!runsNatively(image.architecture, serverArchitecture())) await emulate(image.architecture);
       const task = { cache: config.cache, host, signal, report };
@@ -101,8 +101,4 @@ export class CrossBuilds {
   #forgetOld(): void {
     for (const [ticket, { until }] of this.#tickets) if (until < Date.now()) this.#tickets.delete(ticket);
   }
-}
-
-function isSame(a: { owner: string; name: string }, b: { owner: string; name: string }): boolean {
-  return a.owner === b.owner && a.name === b.name;
 }

@@ -1,0 +1,32 @@
+import { mkdir } from 'node:fs/promises';
+import { prepareBootFiles } from '../packages/server/src/boot/index.ts';
+import { Images } from '../packages/server/src/images/index.ts';
+import { createLog, openDatabase } from '../packages/server/src/platform/index.ts';
+import type { Platform } from './platform.ts';
+
+/**
+ * Gives root an image of a root file system's tar, with a configuration in words of a Dockerfile: by the import that the product
+ * has, in this process. The platform's server must not run.
+ */
+export async function importImage(
+  { config, paths }: Platform,
+  name: string,
+  tar: string,
+  changes: readonly string[],
+): Promise<void> {
+  await mkdir(paths.state, { recursive: true, mode: 0o711 });
+  const database = await openDatabase(paths.database);
+  const images = await Images.open({
+    ...{ config, paths, database, log: createLog('images') },
+    prepareBoot: (image) => prepareBootFiles(image, paths),
+    host: (argv) => [...argv],
+  });
+  try {
+    const source = { tar, architecture: 'amd64' as const, changes };
+    const steps = images.importTar('root', source, { owner: 'root', name }, false);
+    while (!(await steps.next()).done);
+  } finally {
+    await images.close();
+    await database.destroy();
+  }
+}
