@@ -1,6 +1,6 @@
 /** The disk is full when an image is saved: that is said, the old image stays, and the session waits for room. */
 import assert from 'node:assert/strict';
-import { rm, statfs } from 'node:fs/promises';
+import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Image } from '@walt/contract';
@@ -71,4 +71,24 @@ test('a copy into an image on a full disk fails with words', async () => {
   assert.deepEqual(await work(), before);
   await stack.disposeAsync();
   await root.ok('image', 'cp', file, 'work:/root/copied');
+});
+
+test('a build on a full disk fails with words, leaves nothing of it, and succeeds once there is room', async () => {
+  const { root } = platform;
+  const before = await work();
+  const sources = join(root.home, 'sources');
+  await mkdir(sources);
+  await run(['dd', 'if=/dev/urandom', `of=${sources}/data`, 'bs=1M', 'count=40', 'status=none']);
+  await writeFile(join(sources, 'Dockerfile'), 'FROM work\nCOPY data /data\n');
+  const build = () => root.walt('image', 'build', 'work', '--from-dir', sources, '--yes');
+  // Room for the folder on its way, or for the folder and not for the layer.
+  for (const room of [10_000_000, 60_000_000]) {
+    await using _ = await fillDisk(room);
+    const { status, stderr } = await build();
+    assert.equal(status, 1);
+    assert.match(stderr, /disk is full.*No image was changed/);
+    assert.equal((await work())?.digest, before?.digest);
+  }
+  const { status, stderr } = await build();
+  assert.equal(status, 0, stderr);
 });

@@ -72,6 +72,17 @@ for (const architecture of architectures) {
     assert.equal(await terminal.exited(), 0);
   });
 
+  test(`an ${architecture} image is built on, and commands of the build run`, async () => {
+    const { root } = platform;
+    const sources = join(root.home, `${image}-sources`);
+    await mkdir(sources);
+    await writeFile(join(sources, 'Dockerfile'), `FROM ${image}\nRUN uname -m\n`);
+    const built = await root.ok('image', 'build', `built-${architecture}`, '--from-dir', sources);
+    assert.match(built, new RegExp(`^${machines[architecture]}$`, 'm'));
+    const all = await root.json<Image[]>('image', 'show');
+    assert.equal(all.find(({ name }) => name === `built-${architecture}`)?.architecture, architecture);
+  });
+
   test(`files are copied into an ${architecture} image and out of it`, async () => {
     const { root } = platform;
     const [sent, back] = [join(root.home, `${image}-sent`), join(root.home, `${image}-back`)];

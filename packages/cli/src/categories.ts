@@ -43,6 +43,10 @@ export const categories: Readonly<Record<string, Category>> = {
       show: { summary: 'list images, or tell all about one', load: () => import('./commands/image/show.ts') },
       shell: { summary: 'change an image in a shell', load: () => import('./commands/image/shell.ts') },
       run: { summary: 'run a command in an image', load: () => import('./commands/image/run.ts') },
+      build: {
+        summary: 'build an image from a Dockerfile',
+        load: () => import('./commands/image/build.ts'),
+      },
       cp: { summary: 'copy files to or from an image', load: () => import('./commands/image/cp.ts') },
       cross: {
         summary: 'build software for an image at full speed',

@@ -196,6 +196,13 @@ export function makeRouter(world: FakeWorld) {
           value: { image: 'waltplatform/default', digest: fakeDigest, made: true },
         };
       }),
+      build: {
+        prepare: image.build.prepare.handler(({ input }) => {
+          if (input.dockerfile.includes('nonsense'))
+            fail('INVALID', `${input.file}:1: there is no such thing.`);
+          return { ticket: '1'.repeat(32) };
+        }),
+      },
       cross: {
         prepare: image.cross.prepare.handler(async function* ({ input }) {
           if (input.name === 'taken' && !input.yes) fail('CONFIRM', 'You have an image taken already.');

@@ -36,6 +36,8 @@ export class FakeWorld {
   found: FoundImage[] = [];
   failed: { registry: string; reason: string; hint: string }[] = [];
   sessions: FakeSession[] = [];
+  /** What the next builds fail with; undefined: they succeed. */
+  buildError: string | undefined;
   /** Calls in their order: name and input. */
   readonly calls: [name: string, input: unknown][] = [];
   /** Calls that want a confirmation. */

@@ -2,9 +2,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type ClientFrame, type ServerFrame, streams } from '@walt/contract';
+import { type BuildEvent, type ClientFrame, type ServerFrame, streams } from '@walt/contract';
+import { extract } from 'tar-stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { FakeWorld } from './fake-server.ts';
+import { fakeDigest } from './fixtures.ts';
 
 export class FakeStreams {
   readonly #world: FakeWorld;
@@ -28,6 +30,7 @@ export class FakeStreams {
     const name = url.searchParams.get('node');
     const node = this.#world.nodes.find((one) => one.name === name);
     if (url.pathname === streams.imageShell.path) this.#imageShell(socket, url);
+    else if (url.pathname === streams.imageBuild.path) this.#imageBuild(socket);
     else if (node === undefined) refuse(socket, 'NOT_FOUND', `There is no node named ${name}.`);
     else if (node.state !== 'booted') refuse(socket, 'UNAVAILABLE', `Node ${name} is off.`);
     else if (url.pathname === streams.tcp.path) {
@@ -36,6 +39,29 @@ export class FakeStreams {
       socket.send(Buffer.from('login: '));
       this.#join(socket, spawn('cat'));
     }
+  }
+
+  /** A build that prints the names of what it is sent, and ends as the test wants. */
+  #imageBuild(socket: WebSocket): void {
+    const pieces: Buffer[] = [];
+    const say = (event: BuildEvent) => socket.send(`\0${JSON.stringify(event)}`, { binary: true });
+    socket.on('message', async (data: Buffer, isBinary: boolean) => {
+      if (isBinary) {
+        pieces.push(data);
+        return;
+      }
+      const names = await tarNames(Buffer.concat(pieces));
+      socket.send(`\x01${names.join(' ')}\n`, { binary: true });
+      const { buildError } = this.#world;
+      if (buildError !== undefined) {
+        refuse(socket, 'EXTERNAL', buildError);
+        return;
+      }
+      say({ type: 'saved', image: 'alice/exp', digest: fakeDigest, changed: true, nodes: ['vnode1'] });
+      socket.send(JSON.stringify({ type: 'exit', status: 0 } satisfies ServerFrame));
+      socket.close();
+    });
+    say({ type: 'ready' });
   }
 
   #imageShell(socket: WebSocket, url: URL): void {
@@ -89,6 +115,17 @@ export class FakeStreams {
     this.breakAll();
     for (const child of this.#children) child.kill();
   }
+}
+
+async function tarNames(tar: Buffer): Promise<string[]> {
+  const names: string[] = [];
+  const entries = extract();
+  entries.end(tar);
+  for await (const entry of entries) {
+    names.push(entry.header.name);
+    entry.resume();
+  }
+  return names;
 }
 
 function refuse(socket: WebSocket, code: string, message: string): void {

@@ -1,5 +1,6 @@
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
+import { buildContract } from './build.ts';
 import { crossContract } from './cross.ts';
 import { errors } from './errors.ts';
 import { imageHistoryCalls } from './image-history.ts';
@@ -94,6 +95,7 @@ export const imageContract = {
   makeDefault: base
     .input(z.object({ architecture: architecture.optional(), renew: z.boolean().default(false) }))
     .output(withProgress(z.object({ image: z.string(), digest, made: z.boolean() }))),
+  build: buildContract,
   cross: crossContract,
   shell: {
     /** The caller's sessions on one image, or all of his. */

@@ -8,6 +8,7 @@ import { ipv4, macAddress, nodeName, userName } from './names.ts';
 import { nodeContract } from './node.ts';
 import { registryContract } from './registry.ts';
 
+export * from './build.ts';
 export * from './cross.ts';
 export * from './errors.ts';
 export * from './image.ts';

@@ -31,6 +31,8 @@ export const streams = {
   },
   /** One build for another CPU; see cross.ts for what goes over it. */
   imageCross: { path: '/stream/image-cross', query: z.object({ ticket }) },
+  /** One build from a Dockerfile; see build.ts for what goes over it. */
+  imageBuild: { path: '/stream/image-build', query: z.object({ ticket }) },
   /**
    * A command in an image, without a terminal. Up: what it reads. Down: what it prints, each message with one byte in front that
    * tells where (`outputChannels`); an empty message comes first, when the command starts: send no input before. `exit` carries its
@@ -110,7 +112,7 @@ export const clientFrame = z.discriminatedUnion('type', [
     columns: z.int().min(1).max(1000),
     rows: z.int().min(1).max(1000),
   }),
-  /** The client sends no more (`tcp` and `imageRun`: TCP's FIN; `imageCross`: its folder is complete), and goes on receiving. */
+  /** The client sends no more (`tcp` and `imageRun`: TCP's FIN; `imageCross`, `imageBuild`: its folder is complete), and goes on receiving. */
   z.object({ type: z.literal('end') }),
 ]);
 export type ClientFrame = z.infer<typeof clientFrame>;

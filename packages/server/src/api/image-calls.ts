@@ -25,13 +25,13 @@ export function requireImageOwner(caller: Caller, image: ImageTarget, deed: stri
   );
 }
 
-/** The contract's image calls but those of `registry-calls.ts`, `history-calls.ts` and `cross-calls.ts`, with the rules of who may do what. */
+/** The contract's image calls but those of `registry-calls.ts`, `history-calls.ts`, `cross-calls.ts` and `build-calls.ts`, with the rules of who may do what. */
 export function imageCalls({
   images,
   nodes,
 }: Deps): Omit<
   CallsOf<typeof imageContract>,
-  keyof typeof imageRegistryCalls | keyof typeof imageHistoryCalls | 'cross'
+  keyof typeof imageRegistryCalls | keyof typeof imageHistoryCalls | 'cross' | 'build'
 > {
   const find = async (caller: Caller, reference: string) => {
     const { owner, name } = parseImageReference(reference, caller.user);

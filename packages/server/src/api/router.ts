@@ -1,6 +1,7 @@
 import { implement } from '@orpc/server';
 import { contract } from '@walt/contract';
 import type { Caller } from '../access/index.ts';
+import { buildCalls } from './build-calls.ts';
 import { crossCalls } from './cross-calls.ts';
 import { historyCalls } from './history-calls.ts';
 import { imageCalls } from './image-calls.ts';
@@ -25,6 +26,7 @@ export function createRouter(services: Services) {
   const images = { ...imageCalls(services), ...imagesElsewhere(services), ...historyCalls(services) };
   const registries = registryCalls(services);
   const cross = crossCalls(services);
+  const build = buildCalls(services);
   const open = implement(contract).$context<CallContext>();
   const known = open.use(async ({ context, next }) =>
     next({ context: { caller: await identity.caller(context.token) } }),
@@ -69,6 +71,7 @@ export function createRouter(services: Services) {
       clone: known.image.clone.handler(call(images.clone)),
       publish: known.image.publish.handler(call(images.publish)),
       makeDefault: known.image.makeDefault.handler(call(images.makeDefault)),
+      build: { prepare: known.image.build.prepare.handler(call(build.prepare)) },
       cross: { prepare: known.image.cross.prepare.handler(call(cross.prepare)) },
       shell: {
         list: known.image.shell.list.handler(call(images.shell.list)),

@@ -31,6 +31,8 @@ import type {
   Collected,
   CommandRun,
   Expected,
+  ImageBuildClient,
+  ImageBuildOrder,
   ImageRecord,
   LayerRecord,
   SessionRecord,
@@ -40,7 +42,16 @@ import type {
 } from '../images/index.ts';
 import type { Log, Retention } from '../platform/index.ts';
 
-export type { BuildClient, CommandRun, Expected, ImageRecord, SessionRecord, Terminal, TerminalSize };
+export type {
+  BuildClient,
+  CommandRun,
+  Expected,
+  ImageBuildClient,
+  ImageRecord,
+  SessionRecord,
+  Terminal,
+  TerminalSize,
+};
 
 /** The methods of one part of the contract: validated input, output before validation; throw UserError for what users can mend. */
 export type CallsOf<Contract> = {
@@ -120,6 +131,7 @@ export interface ImageService {
   readonly history: HistoryService;
   readonly shells: ShellService;
   readonly cross: CrossService;
+  readonly builds: ImageBuildService;
   readonly registries: RegistryService;
 }
 
@@ -216,6 +228,14 @@ export interface CrossService {
   ): AsyncGenerator<Progress, { ticket: string; ownLibrary: boolean }>;
   /** Answers the command's exit status. Throws NOT_FOUND for a ticket that is not the user's, or old. */
   run(user: string, ticket: string, client: BuildClient): Promise<number>;
+}
+
+/** Builds of images from a Dockerfile. */
+export interface ImageBuildService {
+  /** Answers a ticket. Throws INVALID when the Dockerfile cannot be built; the message names the line. */
+  prepare(order: ImageBuildOrder): Promise<string>;
+  /** Throws NOT_FOUND for a ticket that is not the user's, or old; EXTERNAL that names the line when a step fails. */
+  run(user: string, ticket: string, client: ImageBuildClient): Promise<void>;
 }
 
 export interface Services {

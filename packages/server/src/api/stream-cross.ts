@@ -45,7 +45,7 @@ export async function serveCross(
 }
 
 /** The tar that the client sends, until its frame `end`; fails when it leaves before. */
-function receiveSources(socket: WebSocket): Readable {
+export function receiveSources(socket: WebSocket): Readable {
   const sources = new PassThrough({ highWaterMark: 1024 * 1024 });
   socket.once('close', () => {
     if (!sources.writableEnded) sources.destroy(new Error('the client has gone'));
@@ -67,7 +67,7 @@ async function sendFiles(tar: Readable, socket: WebSocket): Promise<void> {
   await sendAll(tar.pipe(channel), socket);
 }
 
-function inChannel(channel: number, bytes: Uint8Array): Buffer {
+export function inChannel(channel: number, bytes: Uint8Array): Buffer {
   return Buffer.concat([Buffer.of(channel), bytes]);
 }
 

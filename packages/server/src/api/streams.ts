@@ -9,6 +9,7 @@ import { bearerToken, parseQuery } from './http.ts';
 import { agreedReplacement, fullName, parseImageReference, requireSessionUser } from './image-calls.ts';
 import { requireNodeAccess } from './node-access.ts';
 import type { Services } from './services.ts';
+import { serveBuild } from './stream-build.ts';
 import { serveCommand } from './stream-command.ts';
 import { serveCross } from './stream-cross.ts';
 import { serveTcp } from './stream-tcp.ts';
@@ -52,6 +53,7 @@ export class Streams {
       [streams.tcp.path, (...args) => this.#tcp(...args)],
       [streams.console.path, (...args) => this.#console(...args)],
       [streams.imageShell.path, (...args) => this.#imageShell(...args)],
+      [streams.imageBuild.path, (...args) => this.#imageBuild(...args)],
       [streams.imageCross.path, (...args) => this.#imageCross(...args)],
       [streams.imageRun.path, (...args) => this.#imageRun(...args)],
     ]);
@@ -125,6 +127,11 @@ export class Streams {
   async #imageCross(socket: WebSocket, caller: Caller, url: URL): Promise<ServerFrame> {
     const { ticket } = parseQuery(streams.imageCross.query, url);
     return await serveCross(socket, caller, ticket, this.#services);
+  }
+
+  async #imageBuild(socket: WebSocket, caller: Caller, url: URL): Promise<ServerFrame> {
+    const { ticket } = parseQuery(streams.imageBuild.query, url);
+    return await serveBuild(socket, caller, ticket, this.#services);
   }
 
   async #imageRun(socket: WebSocket, caller: Caller, url: URL): Promise<ServerFrame | undefined> {

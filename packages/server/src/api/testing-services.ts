@@ -8,6 +8,7 @@ import { UserError } from '../platform/index.ts';
 import type {
   CrossService,
   HistoryService,
+  ImageBuildService,
   ImageRecord,
   ImageService,
   ImageTarget,
@@ -78,6 +79,7 @@ export class MemoryImages implements ImageService {
   readonly shells = new MemoryShells(this);
   readonly registries = new MemoryRegistries(this);
   readonly cross = new MemoryBuilds();
+  readonly builds = new MemoryImageBuilds(this);
   /** What was written, by full name. */
   readonly written = new Map<string, Buffer>();
   failWrites = false;
@@ -170,6 +172,8 @@ export class MemoryImages implements ImageService {
 class MemoryHistory implements HistoryService {
   readonly retention = { versions: 10, days: 7 };
   readonly #images: MemoryImages;
+  /** What made the newest version. */
+  action = 'shell';
   /** Paths that were asked for. */
   compared: readonly string[] = [];
 
@@ -180,7 +184,7 @@ class MemoryHistory implements HistoryService {
   log = async ({ owner, name }: ImageTarget): Promise<ImageStep[]> => {
     const record = await this.#images.find(owner, name);
     if (!record) return [];
-    const step = { at: 1, user: owner, action: 'shell', detail: '', added: 1, kept: true };
+    const step = { at: 1, user: owner, action: this.action, detail: '', added: 1, kept: true };
     return [
       { ...step, version: 0, digest: record.digest },
       { ...step, version: 1, digest: older(record).digest },
@@ -376,5 +380,32 @@ export class MemoryBuilds implements CrossService {
     client.deleted(['old']);
     await client.files(Readable.from([Buffer.from('tar')]));
     return 3;
+  };
+}
+
+/** Builds that print their Dockerfile, and succeed. */
+export class MemoryImageBuilds implements ImageBuildService {
+  /** What was asked for, by ticket. */
+  readonly orders = new Map<string, Parameters<ImageBuildService['prepare']>[0]>();
+  readonly #images: MemoryImages;
+  /** What the last build was sent. */
+  received: Buffer | undefined;
+
+  constructor(images: MemoryImages) {
+    this.#images = images;
+  }
+
+  prepare: ImageBuildService['prepare'] = async (order) => {
+    const ticket = randomBytes(16).toString('hex');
+    this.orders.set(ticket, order);
+    return ticket;
+  };
+
+  run: ImageBuildService['run'] = async (user, ticket, client) => {
+    const order = this.orders.get(ticket);
+    if (order?.user !== user) throw new UserError('NOT_FOUND', 'No such build.', 'Repeat the command.');
+    this.received = await buffer(client.sources());
+    await client.output('stdout', Readable.from([Buffer.from(order.dockerfile.text)]));
+    await client.saved(this.#images.add(order.target.owner, order.target.name), true);
   };
 }

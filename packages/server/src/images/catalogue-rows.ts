@@ -12,6 +12,7 @@ export interface Move {
     | 'run'
     | 'cp'
     | 'cross'
+    | 'build'
     | 'squash'
     | 'default'
     | 'import'

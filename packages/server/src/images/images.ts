@@ -3,6 +3,7 @@ import { type Architecture, PLATFORM_OWNER, type Progress } from '@walt/contract
 import type { Config, Database, Log, Paths } from '../platform/index.ts';
 import { hostNetwork } from '../platform/index.ts';
 import { defaultImageName, runsNatively, serverArchitecture } from './architectures.ts';
+import { ImageBuilds } from './build/index.ts';
 import { Catalogue } from './catalogue.ts';
 import type { ImageName } from './catalogue-rows.ts';
 import { type CommandRun, startCommand } from './command-run.ts';
@@ -45,6 +46,7 @@ export class Images {
   readonly shells: ShellSessions;
   readonly registries: Registries;
   readonly cross: CrossBuilds;
+  readonly builds: ImageBuilds;
   readonly #deps: ImagesDeps;
   readonly #host: HostCommand;
   readonly #catalogue: Catalogue;
@@ -84,6 +86,10 @@ export class Images {
     this.shells = new ShellSessions({ catalogue, containers, committer, emulate });
     this.registries = new Registries({ ...parts, catalogue, committer, volumes });
     this.cross = new CrossBuilds({ config, paths, host, store, catalogue, containers, committer, emulate });
+    this.builds = new ImageBuilds({
+      ...{ paths, host, store, skopeo: parts.skopeo, catalogue, committer, emulate, log },
+      ...{ history: this.history, registries: this.registries },
+    });
   }
 
   /** Opens the store, and cleans up what a killed server left half-way. */
@@ -98,6 +104,7 @@ export class Images {
     await new Volumes(paths.volumes).removeParts();
     await images.shells.recover();
     await images.cross.recover();
+    await images.builds.recover();
     images.#tidy(async () => {
       await images.#committer.mend();
       await images.#committer.measureAll();
@@ -261,6 +268,7 @@ export class Images {
   /** Lets go of podman. Shell sessions go on; who is attached to one loses the connection. */
   async close(): Promise<void> {
     await this.cross.close();
+    await this.builds.close();
     await this.#tidying;
     await this.#api.close();
   }

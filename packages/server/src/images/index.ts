@@ -3,6 +3,7 @@
  * mmdebstrap, binfmt_misc.
  */
 export { defaultImageName, serverArchitecture } from './architectures.ts';
+export type { ImageBuildClient, ImageBuildOrder } from './build/index.ts';
 export type { Expected, ImageName } from './catalogue-rows.ts';
 export type { CommandRun } from './command-run.ts';
 export type { TerminalSize } from './containers.ts';

@@ -12,12 +12,12 @@ import { isExternalError, isUserError, UserError } from '../platform/index.ts';
 import { serverArchitecture } from './architectures.ts';
 import type { Catalogue } from './catalogue.ts';
 import { type Expected, type ImageName, taken } from './catalogue-rows.ts';
-import { withReports } from './progress.ts';
+import { type Report, withReports } from './progress.ts';
 import type { RegistryAccounts } from './registry-accounts.ts';
 import { type CloneParts, cloneImage } from './registry-clone.ts';
 import { publishImage } from './registry-publish.ts';
 import { searchRegistry } from './registry-search.ts';
-import type { ImageRecord } from './types.ts';
+import type { DigestRecord, ImageRecord } from './types.ts';
 
 interface Deps extends CloneParts {
   catalogue: Catalogue;
@@ -131,6 +131,30 @@ export class Registries {
       });
       return { image: { ...chosen(to).image, ...record }, source };
     });
+  }
+
+  /** True for a label of server.conf. */
+  knows(label: string): boolean {
+    return this.#deps.accounts.configured.some((registry) => registry.label === label);
+  }
+
+  /** Label of the registry at `host`. */
+  labelOf(host: string): string | undefined {
+    return this.#deps.accounts.configured.find((registry) => registry.host === host)?.label;
+  }
+
+  /** Brings an image into the store without a name; `hold` is called before anybody could remove it. Throws UserError. */
+  async fetch(
+    user: string,
+    link: RegistryLink,
+    options: { architecture: Architecture | undefined; report: Report; signal: AbortSignal },
+    hold: (record: DigestRecord) => Promise<void>,
+  ): Promise<DigestRecord> {
+    const access = await this.#deps.accounts.access(user, link.label);
+    const { architecture: wanted, ...rest } = options;
+    const described = async (labels: Readonly<Record<string, string>>) => requireServerVersion(labels);
+    const task = { link, access, wanted, server: serverArchitecture(), described, point: hold, ...rest };
+    return (await cloneImage(this.#deps, task)).record;
   }
 
   /** Points `target` to another user's image. Throws UserError CONFLICT as `clone`. */

@@ -32,18 +32,33 @@ export async function saveChange(
   const saved = await committer.commit({
     ...{ container, base, report },
     point: async (record) => {
-      try {
-        await catalogue.point(target, record, expected, move);
-      } catch (error) {
-        if (!isUserError(error) || error.code !== 'CONFLICT') throw error;
-        const kept = nameOfItsOwn(target, record.digest);
-        await catalogue.point(kept, record, 'absent', move);
-        elsewhere = keptElsewhere(error, kept, move.user);
-      }
+      elsewhere = await pointOrKeep(catalogue, target, record, expected, move);
     },
   });
   if (elsewhere) throw elsewhere;
   return saved;
+}
+
+/**
+ * Points `target` to what somebody worked for, or, where it does not point to what is expected, a name of its own: the answer is then
+ * the UserError CONFLICT that tells it.
+ */
+export async function pointOrKeep(
+  catalogue: Catalogue,
+  target: ImageName,
+  record: DigestRecord,
+  expected: Expected,
+  move: Move,
+): Promise<UserError | undefined> {
+  try {
+    await catalogue.point(target, record, expected, move);
+    return undefined;
+  } catch (error) {
+    if (!isUserError(error) || error.code !== 'CONFLICT') throw error;
+    const kept = nameOfItsOwn(target, record.digest);
+    await catalogue.point(kept, record, 'absent', move);
+    return keptElsewhere(error, kept, move.user);
+  }
 }
 
 function keptElsewhere({ message }: UserError, { owner, name }: ImageName, user: string): UserError {

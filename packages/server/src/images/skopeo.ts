@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { attempt, type ExecOptions, ExternalError, run } from '../platform/index.ts';
 import { explainRegistry } from './registry-failure.ts';
-import type { Store } from './store.ts';
+import { imageId, type Store } from './store.ts';
 import type { HostCommand } from './types.ts';
 
 /** A registry as one user meets it. */
@@ -103,6 +103,22 @@ export class Skopeo {
     return (await readFile(digestFile, 'utf8')).trim();
   }
 
+  /**
+   * Copies an image from another store on this machine into ours, without a name. The other one has its lower layers of `images`, in
+   * which our own are mounted meanwhile; those are not copied.
+   */
+  async copyBuilt(
+    from: { root: string; run: string; images: string },
+    { digest, temporary, signal }: { digest: string; temporary: string; signal: AbortSignal },
+  ): Promise<void> {
+    const options = `overlay.imagestore=${from.images}`;
+    const source = `containers-storage:[overlay@${from.root}+${from.run}:${options}]@${imageId(digest)}`;
+    const words = ['--tmpdir', temporary, 'copy', '--', source, this.#store.reference(digest)];
+    const mounts = [this.#store.layerFolder, join(from.images, 'overlay')];
+    const argv = ['unshare', '--mount', '--', '/bin/sh', '-c', MOUNTED, 'sh', ...mounts, 'skopeo', ...words];
+    await run(this.#host(['setpriv', '--pdeathsig', 'TERM', '--', ...argv]), { signal });
+  }
+
   /** Manifest and configuration of an image of the store, as they were stored. */
   async origin(digest: string): Promise<{ manifest: string; configuration: string }> {
     const words = (...what: string[]) => ['inspect', ...what, '--raw', '--', this.#store.reference(digest)];
@@ -166,6 +182,9 @@ function tls({ protocol, ca }: RegistryAccess, prefix: '' | 'src-' | 'dest-'): s
   const certificates = ca === undefined ? [] : [`--${prefix}cert-dir`, dirname(ca)];
   return [`--${prefix}tls-verify=${protocol === 'https'}`, ...certificates];
 }
+
+/** With mounts of its own, of which nothing is left: those of containers/storage neither. */
+const MOUNTED = 'mount --bind -- "$1" "$2" && shift 2 && exec "$@"';
 
 /** skopeo complains as `time="…" level=fatal msg="…"`. */
 function complaint(stderr: string): string {

@@ -38,7 +38,7 @@ export interface PresentLayer extends StoredLayer {
   size: number | null;
 }
 
-/** The platform's own image store: the one place that calls podman's and buildah's command lines. */
+/** The platform's own image store: the one place that calls podman's and, but for `build/`, buildah's command lines. */
 export class Store {
   readonly #paths: Paths;
   readonly #globals: string[];
@@ -53,6 +53,16 @@ export class Store {
     ];
     this.#env = { CONTAINERS_CONF: configFile(paths), TMPDIR: temporaryFolder(paths) };
     this.#host = host;
+  }
+
+  /** containers.conf(5) of all programs that use the store. */
+  get configFile(): string {
+    return configFile(this.#paths);
+  }
+
+  /** Folder of all layers, as containers/storage's driver for overlayfs keeps them. */
+  get layerFolder(): string {
+    return join(this.#paths.containers, 'overlay');
   }
 
   static async open(paths: Paths, host: HostCommand): Promise<Store> {

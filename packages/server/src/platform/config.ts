@@ -142,6 +142,8 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     toolchains: state('toolchains'),
     /** Builds for other CPUs that run now, by id. */
     builds: state('builds'),
+    /** Builds from a Dockerfile: each user's cache, and what runs now. */
+    imageBuilds: state('image-builds'),
     /** podman's storage. */
     containers: state('containers'),
     /** One EROFS volume per layer: `sha256-HEX.erofs`. */

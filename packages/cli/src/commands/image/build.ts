@@ -1,0 +1,102 @@
+import type { Architecture } from '@walt/contract';
+import { Command, Option } from 'commander';
+import { connect } from '../../client.ts';
+import type { YesOption } from '../../confirm.ts';
+import { UsageError } from '../../errors.ts';
+import { shortDigest } from '../../human.ts';
+import { buildImage } from '../../image-build/build.ts';
+import { ARCHITECTURES, jsonOption, yesOption } from '../../options.ts';
+import { print, printJson } from '../../output.ts';
+import { offerReboot } from '../../reboot-offer.ts';
+
+interface Options extends YesOption {
+  fromDir?: string;
+  fromUrl?: string;
+  ref?: string;
+  subDir?: string;
+  file?: string;
+  buildArg: string[];
+  arch?: Architecture;
+  cache: boolean;
+  json?: true;
+}
+
+/** As a shell tells of a command that ctrl-c ended. */
+const INTERRUPTED = 130;
+
+export function command(): Command {
+  return new Command()
+    .argument('<image>', 'name of the image, in your own set')
+    .option('--from-dir <folder>', 'build this folder of yours (default: the current one)')
+    .option('--from-url <url>', 'build a git repository, which is fetched with your own keys')
+    .option('--ref <ref>', 'its branch, tag or commit (default: what it has as HEAD)')
+    .option('--sub-dir <folder>', 'build this folder below it')
+    .option('-f, --file <name>', 'the Dockerfile (default: Containerfile or Dockerfile)')
+    .addOption(
+      new Option('--build-arg <name=value>', 'value of an ARG; NAME alone takes it from your environment')
+        .argParser((word: string, words: string[]) => [...words, word])
+        .default([], ''),
+    )
+    .addOption(
+      new Option(
+        '--arch <architecture>',
+        "for images of registries, and FROM scratch (default: the server's)",
+      ).choices(ARCHITECTURES),
+    )
+    .option('--no-cache', 'run every step again')
+    .addOption(yesOption())
+    .addOption(jsonOption())
+    .description(
+      'Build an image from a Dockerfile or Containerfile. FROM NAME is your own image, FROM USER/NAME that of another\n' +
+        'user, FROM waltplatform/NAME a default one, and FROM hub:debian:12 one of a registry. Files that .dockerignore\n' +
+        'or .containerignore names are not sent. Steps that have not changed are not run again.\n' +
+        'When a step fails, the line is named and the image stays as it was; ctrl-c ends a build.',
+    )
+    .action(async (name: string, options: Options) => {
+      const { fromDir, fromUrl, ref, subDir, file, buildArg, arch, cache, json, yes } = options;
+      if (fromDir !== undefined && fromUrl !== undefined) {
+        throw new UsageError('--from-dir and --from-url contradict each other.', 'Take one of them.');
+      }
+      if (ref !== undefined && fromUrl === undefined) {
+        throw new UsageError('--ref is a version of a git repository.', 'Give its address with --from-url.');
+      }
+      const connection = connect();
+      const saved = await buildImage(connection, {
+        name,
+        source: { dir: fromDir, url: fromUrl, ref, subDir, file },
+        args: readArguments(buildArg),
+        architecture: arch,
+        cache,
+        output: json ? process.stderr : process.stdout,
+        ...(yes && { yes }),
+      });
+      if (saved === undefined) {
+        process.exitCode = INTERRUPTED;
+        return;
+      }
+      const { type: _, ...result } = saved;
+      if (json) return printJson(result);
+      const { image, digest, changed, nodes } = result;
+      print(
+        changed
+          ? `${image} is built (${shortDigest(digest)}).`
+          : `${image} was just that already (${shortDigest(digest)}).`,
+      );
+      await offerReboot(connection.client, nodes);
+    });
+}
+
+function readArguments(words: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    words.map((word) => {
+      const at = word.indexOf('=');
+      if (at >= 0) return [word.slice(0, at), word.slice(at + 1)];
+      const value = process.env[word];
+      if (value !== undefined) return [word, value];
+      throw new UsageError(
+        `There is no variable ${JSON.stringify(word)} in your environment.`,
+        'Write --build-arg NAME=VALUE.',
+      );
+    }),
+  );
+}

@@ -1,0 +1,114 @@
+/** The stream that is a build (contract, build.ts), from its opening to its end. */
+import type { BuildEvent } from '@walt/contract';
+import type { Connection } from '../client.ts';
+import { AbortError, hasCode } from '../errors.ts';
+import { dispatch } from '../image-cross/channels.ts';
+import { type Display, openDisplay } from '../progress.ts';
+import { ByteStream, frameError } from '../stream.ts';
+import { packContext } from './pack-context.ts';
+import type { Source } from './source.ts';
+
+export type Saved = Extract<BuildEvent, { type: 'saved' }>;
+
+export class ImageBuildStream {
+  readonly #source: Source;
+  readonly #stream: ByteStream;
+  #display: Display | undefined;
+  #saved: Saved | undefined;
+  /** The folder cannot be read: that ends the build. */
+  readonly #failed = Promise.withResolvers<never>();
+
+  /** Where what the build prints goes. */
+  constructor(
+    connection: Connection,
+    ticket: string,
+    source: Source,
+    sinks: Record<'stdout' | 'stderr', NodeJS.WriteStream>,
+  ) {
+    this.#source = source;
+    // Whoever waits for the end gets it; before that, nobody does.
+    this.#failed.promise.catch(() => {});
+    this.#stream = new ByteStream(
+      connection,
+      '/stream/image-build',
+      { ticket },
+      {
+        onOpen: () => {},
+        onData: (message) =>
+          dispatch<BuildEvent>(message, {
+            onEvent: (event) => this.#take(event),
+            onOutput: (to, bytes) => this.#print(sinks[to], bytes),
+            onFiles: () => {},
+          }),
+      },
+    );
+  }
+
+  /** Ends the build on the server. */
+  close(): void {
+    this.#stream.close();
+  }
+
+  /** Resolves when the image is there. Throws AbortError when the build failed. */
+  async end(): Promise<Saved> {
+    try {
+      const end = await Promise.race([this.#stream.ended, this.#failed.promise]);
+      if (end?.type === 'error') throw frameError(end);
+      if (end !== undefined && this.#saved !== undefined) return this.#saved;
+      throw new AbortError(
+        'UNAVAILABLE',
+        'The connection to the server was lost: the build has ended, and no image was changed.',
+        'See `sudo ./walt-server status`, then repeat the command: finished steps are kept.',
+      );
+    } finally {
+      this.#stream.close();
+      this.#hide();
+    }
+  }
+
+  #take(event: BuildEvent): void {
+    if (event.type === 'saved') this.#saved = event;
+    else if (event.type === 'progress') this.#show(event);
+    else this.#send().catch((error: Error) => this.#failed.reject(readable(error, this.#source.folder)));
+  }
+
+  async #send(): Promise<void> {
+    const step = 'Sending the folder';
+    const { folder, rules } = this.#source;
+    let done = 0;
+    for await (const chunk of packContext(folder, rules)) {
+      done += chunk.length;
+      this.#show({ type: 'progress', step, done, unit: 'bytes' });
+      if (!this.#stream.send(chunk)) await this.#stream.drained();
+    }
+    this.#hide();
+    this.#stream.control({ type: 'end' });
+  }
+
+  #print(sink: NodeJS.WriteStream, bytes: Buffer): void {
+    this.#hide();
+    if (sink.write(bytes)) return;
+    this.#stream.pause();
+    sink.once('drain', () => this.#stream.resume());
+  }
+
+  /** One line of progress, until the build's own lines come. */
+  #show(progress: Parameters<Display['show']>[0]): void {
+    this.#display ??= openDisplay();
+    this.#display.show(progress);
+  }
+
+  #hide(): void {
+    this.#display?.[Symbol.dispose]();
+    this.#display = undefined;
+  }
+}
+
+function readable(error: Error, folder: string): Error {
+  if (!hasCode(error, 'EACCES') && !hasCode(error, 'EPERM')) return error;
+  return new AbortError(
+    'FORBIDDEN',
+    `A file in ${folder} cannot be read: ${error.message}.`,
+    'Change its mode, or name it in .dockerignore.',
+  );
+}

@@ -1,0 +1,85 @@
+/**
+ * Builds of images from a Dockerfile. `prepare` reads the Dockerfile; its ticket opens the stream `imageBuild`, which is the build:
+ * when that ends, nothing is left of it but the image, and the cache of its user's next build.
+ *
+ * On the stream, the server says `ready` once it has the images that the Dockerfile starts from. The client then sends a tar of its
+ * folder as binary messages, and the frame `end`. Each binary message from the server begins with one byte, its channel, as in a
+ * build for another CPU (`crossChannels`): `control` is a `BuildEvent` as JSON, `stdout` and `stderr` are what the build prints.
+ * After `saved` comes the frame `exit` with status 0; a build that fails ends with an error that names the line. A client that leaves
+ * ends the build, and no image changes.
+ */
+import { oc } from '@orpc/contract';
+import { z } from 'zod';
+import { ticket } from './cross.ts';
+import { errors } from './errors.ts';
+import { architecture, imageName } from './names.ts';
+import type { Progress } from './progress.ts';
+
+const base = oc.errors(errors);
+
+/** Characters of a Dockerfile. */
+export const MAX_DOCKERFILE = 262_144;
+const MAX_ARGUMENTS = 200;
+
+/** Text of one line, for messages. */
+const label = (length: number) =>
+  z
+    .string()
+    .max(length)
+    .regex(/^\P{Cc}*$/u, { error: 'must not contain control characters' });
+
+const buildArguments = z
+  .record(
+    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, {
+      error: 'must be letters, digits and underscores, not beginning with a digit',
+    }),
+    z
+      .string()
+      .max(32_768)
+      .regex(/^[^\0\r\n]*$/, { error: 'must be one line' }),
+  )
+  .refine((all) => Object.keys(all).length <= MAX_ARGUMENTS, {
+    error: `must be ${MAX_ARGUMENTS} build arguments at most`,
+  });
+
+export const buildContract = {
+  /**
+   * INVALID when the Dockerfile cannot be built; CONFIRM when an image that no build made has that name. The ticket is good for one
+   * build, within a minute.
+   */
+  prepare: base
+    .input(
+      z.object({
+        /** In the caller's set. */
+        name: imageName,
+        /** How messages call the Dockerfile: they begin with it. */
+        file: label(4096).min(1),
+        dockerfile: z
+          .string()
+          .max(MAX_DOCKERFILE, { error: `must be of ${MAX_DOCKERFILE} characters at most` })
+          .regex(/^[^\0]*$/, { error: 'must be a text' }),
+        /** Where the folder comes from, for the history. */
+        source: label(200).default(''),
+        args: buildArguments.default({}),
+        /** Of images that are made from nothing or have several; default: the server's own. */
+        architecture: architecture.optional(),
+        /** False: every step is run. */
+        cache: z.boolean().default(true),
+        yes: z.boolean().default(false),
+      }),
+    )
+    .output(z.object({ ticket })),
+};
+
+export type BuildEvent =
+  | { type: 'ready' }
+  | Progress
+  | {
+      type: 'saved';
+      image: string;
+      digest: string;
+      /** False when the name pointed to this very image already. */
+      changed: boolean;
+      /** Nodes that boot this name and still run an older digest. */
+      nodes: string[];
+    };

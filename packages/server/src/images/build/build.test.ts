@@ -1,0 +1,202 @@
+/** Builds by the real buildah, on a store of the test's own. */
+import assert from 'node:assert/strict';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { after, before, describe, test } from 'node:test';
+import { pack } from 'tar-stream';
+import {
+  addTiny,
+  destroyPlatform,
+  openPlatform,
+  type Platform,
+  result,
+  temporaryFolder,
+} from '../images.fixture.ts';
+import { configured, startRegistry, type TestRegistry } from '../registry.fixture.ts';
+import type { ImageRecord } from '../types.ts';
+
+let platform: Platform;
+let registry: TestRegistry;
+let tiny: ImageRecord;
+
+before(async () => {
+  const folder = await temporaryFolder();
+  await mkdir(join(folder, 'registry'));
+  registry = await startRegistry(join(folder, 'registry'));
+  const { host, ca } = registry;
+  platform = await openPlatform(folder, { registries: [configured('lab', host, { ca })] });
+  tiny = await addTiny(platform);
+});
+after(async () => {
+  await registry?.[Symbol.asyncDispose]();
+  await destroyPlatform(platform);
+});
+
+interface Options {
+  user?: string;
+  name?: string;
+  architecture?: 'arm64';
+  args?: Record<string, string>;
+  cache?: boolean;
+  files?: Record<string, string>;
+  /** Called once, when a command has printed `begun`: the build does not end before it has. */
+  onBegun?: () => Promise<unknown>;
+}
+
+interface Built {
+  output: string;
+  /** Undefined: the build failed. */
+  image: ImageRecord | undefined;
+  changed: boolean;
+}
+
+function tarOf(files: Record<string, string>): Readable {
+  const tar = pack();
+  for (const [name, content] of Object.entries(files)) tar.entry({ name }, content);
+  tar.finalize();
+  return Readable.from(tar);
+}
+
+async function build(lines: readonly string[], options: Options = {}): Promise<Built> {
+  const { user = 'ann', name = 'made', architecture, args = {}, cache = true, files = {} } = options;
+  const { builds } = platform.images;
+  const target = { owner: user, name };
+  const dockerfile = { text: lines.join('\n'), file: 'Dockerfile' };
+  const ticket = await builds.prepare({ user, target, dockerfile, args, architecture, cache, source: '/x' });
+  const built: Built = { output: '', image: undefined, changed: false };
+  await builds.run(user, ticket, {
+    sources: () => tarOf(files),
+    output: async (to, stream) => {
+      const printed = await text(stream);
+      if (to === 'stdout' && /^begun$/m.test(printed)) await options.onBegun?.();
+      built.output += printed;
+    },
+    progress: () => {},
+    saved: async (image, changed) => {
+      Object.assign(built, { image, changed });
+    },
+    signal: new AbortController().signal,
+  });
+  return built;
+}
+
+describe('the cache', () => {
+  const lines = ['FROM ann/tiny', 'RUN echo made > /made', 'COPY f /f'];
+
+  test("has the user's own steps, and nobody else's", async () => {
+    const cached = (built: Built) => built.output.match(/^--> Using cache/gm)?.length ?? 0;
+    const files = { f: '1' };
+    assert.equal(cached(await build(lines, { user: 'bob', files })), 0);
+    // Bob's image is in the store now, with the very history that these steps have.
+    assert.equal(cached(await build(lines, { files })), 0);
+    assert.equal(cached(await build(lines, { files: { f: '2' } })), 1);
+    assert.match((await build(lines, { files })).output, /Nothing has changed/);
+    const again = await build(lines, { files, cache: false });
+    assert.equal(cached(again), 0);
+    assert.doesNotMatch(again.output, /Nothing has changed/);
+  });
+
+  test('a mounted one is kept, for its user only', async () => {
+    const mount = '--mount=type=cache,id=kept,target=/c';
+    const count = ['FROM ann/tiny', `RUN ${mount} echo x >> /c/f; echo "lines $(cat /c/f)" | cat`];
+    const lines = (built: Built) => built.output.match(/^(?:lines )?x$/gm)?.length;
+    assert.equal(lines(await build(count, { cache: false })), 1);
+    assert.equal(lines(await build(count, { cache: false })), 2);
+    assert.equal(lines(await build(count, { user: 'bob', cache: false })), 1);
+  });
+});
+
+test('commands see a network of their own, and neither the server nor its processes', async () => {
+  const state = platform.paths.state;
+  const { output } = await build([
+    'FROM tiny',
+    `RUN ls /sys/class/net; cat /etc/resolv.conf; ls ${state}; cat /proc/1/cmdline; true`,
+  ]);
+  assert.match(output, /^tap0$/m);
+  assert.match(output, /^nameserver 10\.0\.2\.3$/m);
+  assert.match(output, new RegExp(`${state}: No such file`));
+  assert.match(output, /\/bin\/sh/);
+});
+
+test('a name that moves meanwhile is not overwritten: the result gets another one', async () => {
+  const { images } = platform;
+  const target = { owner: 'ann', name: 'contested' };
+  await images.duplicate('ann', tiny, target, false);
+  const other = await addTiny(platform, 'other', 'other');
+  const building = build(['FROM tiny', 'RUN echo contested > /f; echo begun'], {
+    name: 'contested',
+    onBegun: () => images.duplicate('ann', other, target, true),
+  });
+  await assert.rejects(building, { code: 'CONFLICT', message: /kept as ann\/contested-[0-9a-f]{8}\./ });
+  assert.equal((await images.get('ann', 'contested')).digest, other.digest);
+  const kept = (await images.list('ann')).filter(({ name }) => name.startsWith('contested-'));
+  assert.equal(kept.length, 1);
+});
+
+describe('FROM', () => {
+  test('an image of a registry, with the login of who builds', async () => {
+    const { images } = platform;
+    const { host, username, password } = registry;
+    await images.registries.login('ann', 'lab', username, password);
+    const to = { label: 'lab', repository: 'base', tag: 'v1', replace: false };
+    await result(images.registries.publish('ann', tiny, to, new AbortController().signal));
+    const { output, image } = await build([`FROM ${host}/base:v1`, 'RUN cat /etc/greeting'], { name: 'far' });
+    assert.match(output, /^STEP 1\/2: FROM localhost:\d+\/base:v1$/m);
+    assert.equal(image?.layers[0], tiny.layers[0]);
+    await build(['FROM lab:base:v1'], { name: 'far' });
+    for (const [user, base, code] of [
+      ['bob', 'lab:base:v1', 'FORBIDDEN'],
+      ['ann', 'lab:base:v2', 'NOT_FOUND'],
+      ['ann', 'elsewhere.example/base', 'NOT_FOUND'],
+      ['ann', 'nobody/nothing', 'NOT_FOUND'],
+    ] as const) {
+      const failing = build(['ARG A', '', `FROM ${base}`], { user });
+      await assert.rejects(failing, { code, message: /^Dockerfile:3: / });
+    }
+  });
+
+  test('an older version, and an image that nothing is added to', async () => {
+    await build(['FROM tiny', 'RUN echo 1 > /v'], { name: 'versions' });
+    await build(['FROM tiny', 'RUN echo 2 > /v'], { name: 'versions' });
+    const { output } = await build(['FROM versions@{1}', 'RUN cat /v'], { name: 'older' });
+    assert.match(output, /^1$/m);
+    const same = await build(['FROM tiny'], { name: 'same' });
+    assert.equal(same.image?.digest, tiny.digest);
+  });
+
+  test('nothing, for another CPU', async () => {
+    const lines = ['FROM scratch', 'COPY f /f'];
+    const files = { f: '1' };
+    const foreign = await build(lines, { architecture: 'arm64', files, name: 'foreign' });
+    const own = await build(lines, { files, name: 'native' });
+    assert.deepEqual([foreign.image?.architecture, own.image?.architecture], ['arm64', 'amd64']);
+    await assert.rejects(build(['FROM --platform=linux/amd64 foreign', 'COPY f /g']), {
+      code: 'INVALID',
+      message: /^Dockerfile:1: .* is for arm64, not for amd64/,
+    });
+  });
+
+  test('an image that has instructions for those who build on it', async () => {
+    await build(['FROM tiny', 'ONBUILD RUN echo triggered'], { name: 'asking' });
+    assert.match((await build(['FROM asking', 'RUN true'])).output, /^triggered$/m);
+    // Nobody looked at what they take from elsewhere: buildah decides whether they have to run.
+    assert.doesNotMatch((await build(['FROM asking', 'RUN true'])).output, /Nothing has changed/);
+  });
+});
+
+test('a ticket is good once, and for its user', async () => {
+  const { builds } = platform.images;
+  const order = { user: 'ann', target: { owner: 'ann', name: 'x' }, args: {}, cache: true, source: '' };
+  const dockerfile = { text: 'FROM tiny', file: 'Dockerfile' };
+  const ticket = await builds.prepare({ ...order, architecture: undefined, dockerfile });
+  const client = {
+    ...{ sources: () => tarOf({}), progress: () => {}, saved: async () => {} },
+    output: async (_to: string, stream: Readable) => void (await text(stream)),
+    signal: new AbortController().signal,
+  };
+  await assert.rejects(builds.run('bob', ticket, client), { code: 'NOT_FOUND' });
+  await builds.run('ann', ticket, client);
+  await assert.rejects(builds.run('ann', ticket, client), { code: 'NOT_FOUND' });
+});

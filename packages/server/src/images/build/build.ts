@@ -1,0 +1,287 @@
+import { randomBytes } from 'node:crypto';
+import { copyFile, mkdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Architecture, Progress } from '@walt/contract';
+import { ExternalError, type Paths, UserError } from '../../platform/index.ts';
+import { runsNatively, serverArchitecture } from '../architectures.ts';
+import type { Expected, ImageName } from '../catalogue-rows.ts';
+import { explainDiskFull, isDiskFull } from '../disk-full.ts';
+import { pointOrKeep } from '../save-change.ts';
+import type { Skopeo } from '../skopeo.ts';
+import { imageId, type Store } from '../store.ts';
+import type { DigestRecord, HostCommand, ImageRecord } from '../types.ts';
+import { type Base, type BaseDeps, findBase } from './bases.ts';
+import { buildCommand, environment, FILES, groupName } from './buildah.ts';
+import { type Confined, RESOLVER, removeControlGroup, startConfined } from './confined.ts';
+import { unpackContext } from './context.ts';
+import { type Instruction, lineError, shownText } from './dockerfile.ts';
+import { type BuildPlan, finalOrigin, type Needed, neededImages, writeDockerfile } from './plan.ts';
+import { isRepeatable, noteResult, readResult, resultKey } from './results.ts';
+import { checkTriggers } from './rules.ts';
+import { StepWatcher } from './steps.ts';
+import { readConfiguration, writeView } from './view.ts';
+
+export interface ImageBuildDeps extends BaseDeps {
+  paths: Paths;
+  host: HostCommand;
+  store: Store;
+  skopeo: Skopeo;
+  /** Makes binaries of an architecture run here. */
+  emulate(architecture: Architecture): Promise<void>;
+}
+
+export interface ImageBuildRequest {
+  user: string;
+  target: ImageName;
+  /** What `target` points to when the build begins. */
+  expected: Expected;
+  plan: BuildPlan;
+  args: Readonly<Record<string, string>>;
+  /** For images that are made from nothing or have several architectures; undefined: the server's. */
+  architecture: Architecture | undefined;
+  cache: boolean;
+  /** For the history. */
+  source: string;
+}
+
+/** Who asked for the build: gives its folder, and takes what comes of it. */
+export interface ImageBuildClient {
+  /** Asks for the tar of the user's folder. */
+  sources(): Readable;
+  /** Takes what the build prints; resolves at its end. */
+  output(to: 'stdout' | 'stderr', stream: Readable): Promise<void>;
+  progress(progress: Progress): void;
+  saved(image: ImageRecord, changed: boolean): Promise<void>;
+  /** Aborted when the client has gone. */
+  signal: AbortSignal;
+}
+
+/** A user's folder for one architecture: `scratch` images of several look alike to buildah's cache. */
+export interface BuildPlaces {
+  store: string;
+  cache: string;
+  results: string;
+  /** Of this build. */
+  work: string;
+  id: string;
+}
+
+export function buildPlaces(paths: Paths, user: string, architecture: Architecture): BuildPlaces {
+  const id = randomBytes(8).toString('hex');
+  const own = join(paths.imageBuilds, user, architecture);
+  return {
+    store: join(own, 'store'),
+    cache: join(own, 'cache'),
+    results: join(own, 'results'),
+    work: join(own, `work-${id}`),
+    id,
+  };
+}
+
+/** Runs one build to its end, whatever that is: nothing is left of it then but the image and the user's cache. Throws UserError. */
+export async function runImageBuild(
+  deps: ImageBuildDeps,
+  request: ImageBuildRequest,
+  places: BuildPlaces,
+  client: ImageBuildClient,
+): Promise<void> {
+  const { paths } = deps;
+  const bases = new Map<Needed, Base>();
+  try {
+    await explainDiskFull(paths.state, 'No image was changed.', async () => {
+      const triggers = await findBases(deps, request, client, bases);
+      client.signal.throwIfAborted();
+      await mkdir(join(places.work, FILES.context), { recursive: true, mode: 0o700 });
+      const context = await unpackContext(client.sources(), join(places.work, FILES.context));
+      const idOf = (needed: Needed) => imageId(bases.get(needed)?.record.digest ?? '');
+      const dockerfile = writeDockerfile(request.plan, idOf);
+      const key = resultKey({ dockerfile, args: request.args, context });
+      const repeatable = isRepeatable(request.plan, triggers);
+      const known = repeatable && request.cache ? await knownResult(deps, places, key) : undefined;
+      if (known) await client.output('stdout', Readable.from([Buffer.from(UNCHANGED)]));
+      const digest = known?.digest ?? (await build(deps, request, places, client, bases, dockerfile));
+      await publish(deps, request, places, client, [...bases.values()], digest);
+      if (repeatable && !known) await noteResult(places.results, key, digest);
+    });
+  } finally {
+    for (const base of bases.values()) base.release();
+    await removeControlGroup(groupName(places.id));
+    await rm(places.work, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/** Architecture of what will come out, as far as it is known before images of registries are. */
+export function targetArchitecture({ architecture }: Pick<ImageBuildRequest, 'architecture'>): Architecture {
+  return architecture ?? serverArchitecture();
+}
+
+const UNCHANGED = 'Nothing has changed since it was built: no step is run.\n';
+
+async function knownResult(
+  { catalogue }: ImageBuildDeps,
+  { results }: BuildPlaces,
+  key: string,
+): Promise<DigestRecord | undefined> {
+  const digest = await readResult(results, key);
+  return digest === undefined ? undefined : catalogue.digest(digest);
+}
+
+/** Answers what the images have builds do that start from them. */
+async function findBases(
+  deps: ImageBuildDeps,
+  { user, plan }: ImageBuildRequest,
+  client: ImageBuildClient,
+  bases: Map<Needed, Base>,
+): Promise<string[]> {
+  const report = (step: string, amount = {}) => client.progress({ type: 'progress', step, ...amount });
+  const all: string[] = [];
+  for (const needed of neededImages(plan)) {
+    const base = await findBase(deps, needed, { user, file: plan.file, report, signal: client.signal });
+    bases.set(needed, base);
+    const { digest, architecture } = base.record;
+    if (!runsNatively(architecture, serverArchitecture())) await deps.emulate(architecture);
+    const { triggers } = await readConfiguration(deps.paths.containers, digest);
+    checkTriggers(triggers, needed.text, needed.line, plan.file);
+    all.push(...triggers);
+  }
+  return all;
+}
+
+/** Answers the digest of what it made, in the user's own store. */
+async function build(
+  deps: ImageBuildDeps,
+  request: ImageBuildRequest,
+  places: BuildPlaces,
+  client: ImageBuildClient,
+  bases: ReadonlyMap<Needed, Base>,
+  dockerfile: string,
+): Promise<string> {
+  const { paths, host, store: main } = deps;
+  const { plan, args, cache } = request;
+  const { store, work, id } = places;
+  await prepare(deps, places, [...bases.values()], dockerfile);
+  const folders = {
+    store,
+    work,
+    cache: places.cache,
+    overlay: main.layerFolder,
+    hidden: [paths.state, paths.runtime],
+  } as const;
+  const architecture = finalOrigin(plan) ? undefined : targetArchitecture(request);
+  const command = buildCommand({ id, args, cache, architecture });
+  const names = new Map([...bases].map(([{ text }, { record }]) => [imageId(record.digest), text]));
+  const confined = await startConfined(host, folders, command, environment());
+  const { status, step, complaint } = await follow(confined, client, new StepWatcher(plan, names));
+  client.signal.throwIfAborted();
+  if (status !== 0) throw failure(command, status, step, complaint, request);
+  return (await readFile(join(work, FILES.result), 'utf8')).trim();
+}
+
+async function prepare(
+  { paths, store: main }: ImageBuildDeps,
+  { store, cache, work }: BuildPlaces,
+  bases: readonly Base[],
+  dockerfile: string,
+): Promise<void> {
+  for (const folder of [store, cache, join(work, 'tmp', 'buildah-cache')]) {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+  }
+  // When it was last of use.
+  await utimes(store, new Date(), new Date());
+  const digests = bases.map(({ record }) => record.digest);
+  await writeView(paths.containers, digests, join(work, 'images'));
+  await writeFile(join(work, FILES.dockerfile), dockerfile);
+  await writeFile(join(work, 'resolv.conf'), `nameserver ${RESOLVER}\n`);
+  await copyFile(main.configFile, join(work, FILES.config));
+}
+
+/** Bytes of what the build said last, for finding out why it failed. */
+const MAX_COMPLAINT = 16_384;
+
+async function follow(confined: Confined, client: ImageBuildClient, watcher: StepWatcher) {
+  const kill = () => confined.kill();
+  client.signal.addEventListener('abort', kill);
+  if (client.signal.aborted) kill();
+  let complaint = '';
+  const errors = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      complaint = (complaint + chunk.toString('utf8')).slice(-MAX_COMPLAINT);
+      done(null, chunk);
+    },
+  });
+  try {
+    await Promise.all([
+      pipeline(confined.stdout, watcher),
+      pipeline(confined.stderr, errors),
+      client.output('stdout', watcher),
+      client.output('stderr', errors),
+    ]);
+    const status = await confined.ended;
+    return { status, step: watcher.current, complaint };
+  } finally {
+    client.signal.removeEventListener('abort', kill);
+    kill();
+    await confined.ended;
+  }
+}
+
+function failure(
+  command: readonly string[],
+  status: number | null,
+  step: Instruction | undefined,
+  complaint: string,
+  { plan, target }: ImageBuildRequest,
+): Error {
+  // buildah's own words come last: a command may have filled a disk that is not the server's.
+  const external = new ExternalError(command, status, complaint.trim().split('\n').at(-1) ?? '');
+  if (isDiskFull(external) || !step) return external;
+  const ended = /exit status (\d+)/.exec(complaint.slice(complaint.lastIndexOf('error building')))?.[1];
+  const reason = ended === undefined ? lastWords(complaint) : `exit status ${ended}`;
+  const { message } = lineError(plan.file, step.line, `${shownText(step)}: ${reason}`, '');
+  return new UserError(
+    'EXTERNAL',
+    message,
+    `What it printed stands above. ${target.owner}/${target.name} was not changed; steps before that line are kept for the next build.`,
+  );
+}
+
+/** Of buildah's last line, what stands behind the step that it repeats. */
+function lastWords(complaint: string): string {
+  const last = complaint.trim().split('\n').at(-1) ?? '';
+  const said = /error building at STEP ".*?": (.*)/.exec(last)?.[1] ?? last;
+  return said.replace(/\p{Cc}+/gu, ' ').slice(0, 500) || 'it was killed';
+}
+
+/** Brings the result into the server's store and points the name there. Throws UserError CONFLICT when it is kept under another one. */
+async function publish(
+  { catalogue, committer, skopeo }: ImageBuildDeps,
+  { user, target, expected, source }: ImageBuildRequest,
+  { store, work }: BuildPlaces,
+  client: ImageBuildClient,
+  bases: readonly Base[],
+  digest: string,
+): Promise<void> {
+  const report = (step: string, amount = {}) => client.progress({ type: 'progress', step, ...amount });
+  const base = bases.find(({ record }) => record.digest === digest);
+  const known = base?.record ?? (await catalogue.digest(digest));
+  const layers = known?.layers ?? (await readConfiguration(store, digest)).diffIds;
+  const before = await catalogue.find(target);
+  let moved: UserError | undefined;
+  const record = await committer.receive({
+    ...{ digest, layers, report },
+    fetch: async () => {
+      if (base) return;
+      report('Saving the image');
+      const overlay = { root: store, run: join(work, 'run'), images: join(work, 'images') };
+      await skopeo.copyBuilt(overlay, { digest, temporary: join(work, 'tmp'), signal: client.signal });
+    },
+    point: async (made) => {
+      client.signal.throwIfAborted();
+      moved = await pointOrKeep(catalogue, target, made, expected, { user, action: 'build', detail: source });
+    },
+  });
+  if (moved) throw moved;
+  await client.saved({ ...target, ...record }, before?.digest !== digest);
+}

@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto';
+import { rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Architecture } from '@walt/contract';
+import { type Log, namesIn, UserError } from '../../platform/index.ts';
+import { serverArchitecture } from '../architectures.ts';
+import type { ImageName } from '../catalogue-rows.ts';
+import {
+  type BuildPlaces,
+  buildPlaces,
+  type ImageBuildClient,
+  type ImageBuildDeps,
+  type ImageBuildRequest,
+  runImageBuild,
+  targetArchitecture,
+} from './build.ts';
+import { groupName, removeContainers } from './buildah.ts';
+import { removeControlGroup } from './confined.ts';
+import { planBuild } from './plan.ts';
+import { hasContainers, storeSize } from './view.ts';
+
+/** What a user wants built, before it is looked at. */
+export interface ImageBuildOrder {
+  user: string;
+  target: ImageName;
+  /** Text of the Dockerfile, and how messages call it. */
+  dockerfile: { text: string; file: string };
+  args: Readonly<Record<string, string>>;
+  architecture: Architecture | undefined;
+  cache: boolean;
+  source: string;
+}
+
+/** Milliseconds between `prepare` and `run`. */
+const TICKET_LIFE = 60_000;
+/** Bytes of a user's cache, unpacked; one that has grown larger is begun anew. */
+const MAX_CACHE = 20_000_000_000;
+/** Milliseconds after which a cache that no build has used is removed. */
+const CACHE_LIFE = 30 * 86_400_000;
+
+/** Builds of images from a Dockerfile, by buildah. */
+export class ImageBuilds {
+  readonly #deps: ImageBuildDeps & { log: Log };
+  readonly #tickets = new Map<string, { request: ImageBuildRequest; until: number }>();
+  readonly #running = new Set<Promise<unknown>>();
+  /** Builds that use a store now, by its folder; and what waits until there are none. */
+  readonly #users = new Map<string, number>();
+  readonly #tidying = new Map<string, Promise<void>>();
+
+  constructor(deps: ImageBuildDeps & { log: Log }) {
+    this.#deps = deps;
+  }
+
+  /** Removes what builds left that a killed server ran, and caches that nobody uses. */
+  async recover(): Promise<void> {
+    const { paths } = this.#deps;
+    for (const user of await namesIn(paths.imageBuilds)) {
+      for (const architecture of await namesIn(join(paths.imageBuilds, user))) {
+        const own = join(paths.imageBuilds, user, architecture);
+        for (const name of await namesIn(own)) {
+          const id = /^work-([0-9a-f]{16})$/.exec(name)?.[1];
+          if (id === undefined) continue;
+          await removeControlGroup(groupName(id));
+          await rm(join(own, name), { recursive: true, force: true, maxRetries: 3 });
+        }
+        await this.#tidy(join(own, 'store'));
+      }
+    }
+  }
+
+  /** Reads the Dockerfile; the ticket is good for one `run` by the same user. Throws UserError INVALID that names a line. */
+  async prepare({ dockerfile, ...order }: ImageBuildOrder): Promise<string> {
+    const { args, architecture, target } = order;
+    const plan = planBuild(dockerfile, args, { server: serverArchitecture(), wanted: architecture });
+    const current = await this.#deps.catalogue.find(target);
+    const request = { ...order, plan, expected: current ? { digest: current.digest } : ('absent' as const) };
+    const ticket = randomBytes(16).toString('hex');
+    this.#forgetOld();
+    this.#tickets.set(ticket, { request, until: Date.now() + TICKET_LIFE });
+    return ticket;
+  }
+
+  /** Runs a prepared build; see `runImageBuild`. Throws UserError NOT_FOUND for a ticket that is unknown, used, old or another user's. */
+  async run(user: string, ticket: string, client: ImageBuildClient): Promise<void> {
+    this.#forgetOld();
+    const found = this.#tickets.get(ticket);
+    if (found?.request.user !== user) {
+      throw new UserError('NOT_FOUND', 'This build is not prepared any more.', 'Repeat the command.');
+    }
+    this.#tickets.delete(ticket);
+    const running = this.#run(found.request, client);
+    this.#running.add(running);
+    try {
+      await running;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  /** Resolves when no build runs any more: each ends by itself, once its client has gone. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#running);
+  }
+
+  async #run(request: ImageBuildRequest, client: ImageBuildClient): Promise<void> {
+    const places = buildPlaces(this.#deps.paths, request.user, targetArchitecture(request));
+    const { store } = places;
+    await this.#tidying.get(store);
+    this.#users.set(store, (this.#users.get(store) ?? 0) + 1);
+    try {
+      await runImageBuild(this.#deps, request, places, client);
+    } finally {
+      await this.#leave(places);
+    }
+  }
+
+  /** The last one out tidies up: no build uses the store then. */
+  async #leave({ store }: BuildPlaces): Promise<void> {
+    const others = (this.#users.get(store) ?? 1) - 1;
+    if (others > 0) {
+      this.#users.set(store, others);
+      return;
+    }
+    this.#users.delete(store);
+    const tidying = this.#tidy(store);
+    this.#tidying.set(store, tidying);
+    await tidying;
+    if (this.#tidying.get(store) === tidying) this.#tidying.delete(store);
+  }
+
+  /** A store that cannot be tidied is only a cache: it is begun anew. */
+  async #tidy(store: string): Promise<void> {
+    const { host, store: main, log } = this.#deps;
+    const remove = () => rm(dirname(store), { recursive: true, force: true, maxRetries: 3 });
+    try {
+      const used = await stat(store).catch(() => undefined);
+      if (!used) return;
+      if (used.mtimeMs < Date.now() - CACHE_LIFE || (await storeSize(store)) > MAX_CACHE) await remove();
+      else if (await hasContainers(store)) await removeContainers(host, store, main.configFile);
+    } catch (error) {
+      log.warn('the cache of a build is begun anew', { store, reason: String(error) });
+      await remove();
+    }
+  }
+
+  #forgetOld(): void {
+    for (const [ticket, { until }] of this.#tickets) if (until < Date.now()) this.#tickets.delete(ticket);
+  }
+}
