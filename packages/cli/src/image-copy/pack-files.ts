@@ -20,29 +20,15 @@ export interface PackOptions {
 }
 
 /** The stream fails when a file cannot be read as a whole: then the tar has no end, and is not taken for complete. */
-export function packFiles(source: string, options: PackOptions): Promise<Readable> {
+export async function packFiles(source: string, options: PackOptions): Promise<Readable> {
   const { folder, name } = split(source);
-  return pack(folder, [name], [], options);
-}
-
-/** The same for these paths below a folder, without what is below those that are folders themselves. */
-export function packNames(folder: string, names: readonly string[], options: PackOptions): Promise<Readable> {
-  return pack(folder, names, ['--no-recursion'], options);
-}
-
-async function pack(
-  folder: string,
-  names: readonly string[],
-  flags: readonly string[],
-  options: PackOptions,
-): Promise<Readable> {
   const maps = await ownerMaps(options.archive);
   const tar = startTar([
     ...['--create', '--file=-', '--format=pax', '--pax-option=delete=atime,delete=ctime', '--sort=name'],
     ...['--numeric-owner', ...(options.attributes ? ['--xattrs', '--xattrs-include=*'] : []), ...maps.args],
-    ...['--directory', folder, ...flags, '--null', '--verbatim-files-from', '--files-from=-'],
+    ...['--directory', folder, '--null', '--verbatim-files-from', '--files-from=-'],
   ]);
-  tar.stdin.end(names.map((name) => `./${name}\0`).join(''));
+  tar.stdin.end(`./${name}\0`);
   let done = 0;
   const body = async function* (output: AsyncIterable<Buffer>) {
     for await (const chunk of output) {
