@@ -12,6 +12,8 @@ export type Range = [start: number, length: number];
 
 /** Largest read in KiB: as much as an NFS client asks for at once. */
 const MAX_READ = 1024;
+/** KiB that are read without need rather than making two reads of one: a process start costs an emulated CPU more. */
+const MAX_GAP = 16;
 /** KiB of a volume that are read ahead at most, whatever a node reports: memory and network are the next node's. */
 const MAX_VOLUME = 64 * 1024;
 const MAX_RANGES = 2000;
@@ -81,23 +83,22 @@ function parseReport(report: string): { volume: number; range: Range }[] {
 }
 
 /**
- * Joins reads that touch, in the order in which a node first came to them, so that what it needs first comes first. `size`:
- * bytes of the volume; what lies behind its end is left out.
+ * Joins reads that touch, or nearly so, and orders them by where they lie: a node reads them one after the other from a file that
+ * it has opened once. `size`: bytes of the volume; what lies behind its end is left out.
  */
 export function mergeReads(reads: readonly Range[], size: number): Range[] {
   const end = Math.ceil(size / 1024);
-  const order = reads.map(([start, length], at) => ({ start, end: Math.min(start + length, end), at }));
-  const joined: { start: number; end: number; at: number }[] = [];
-  for (const read of order.filter((read) => read.end > read.start).sort((a, b) => a.start - b.start)) {
+  const joined: { start: number; end: number }[] = [];
+  for (const [start, length] of reads.toSorted(([a], [b]) => a - b)) {
+    if (start >= end) break;
     const last = joined.at(-1);
-    if (last && read.start <= last.end) {
-      last.end = Math.max(last.end, read.end);
-      last.at = Math.min(last.at, read.at);
-    } else joined.push({ ...read });
+    const stop = Math.min(start + length, end);
+    if (last && start - last.end <= MAX_GAP) last.end = Math.max(last.end, stop);
+    else joined.push({ start, end: stop });
   }
   const merged: Range[] = [];
   let left = MAX_VOLUME;
-  for (const range of joined.sort((a, b) => a.at - b.at)) {
+  for (const range of joined) {
     for (let start = range.start; start < range.end && left > 0 && merged.length < MAX_RANGES; ) {
       const length = Math.min(range.end - start, MAX_READ, left);
       merged.push([start, length]);
