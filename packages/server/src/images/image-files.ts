@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream';
-import { isUserError, UserError } from '../platform/index.ts';
+import { UserError } from '../platform/index.ts';
 import type { Catalogue } from './catalogue.ts';
 import { CopyLayer, type CopyTarget } from './copy-layer.ts';
 import type { ImageHistory } from './image-history.ts';
 import { addLayer, type LayerParts } from './new-layer.ts';
+import { pointOrKeep } from './save-change.ts';
 import { archive } from './tree-archive.ts';
 import { findInTree, typed } from './tree-path.ts';
 import type { ImageRecord } from './types.ts';
@@ -60,7 +61,8 @@ async function* read(deps: Deps, image: ImageRecord, path: string): AsyncGenerat
 /**
  * Unpacks a tar in an image and saves that as a new layer, under the same name. Where `path` is a folder, it goes in there; else the
  * tar's only top entry gets that path, and replaces a file that is there. Owners are those that the tar tells.
- * Throws UserError NOT_FOUND when the folder is missing, CONFLICT when the image was changed meanwhile, and as `CopyLayer`.
+ * Throws UserError NOT_FOUND when the folder is missing, CONFLICT when the image was changed meanwhile and the result is kept
+ * under another name (`pointOrKeep`), and as `CopyLayer`.
  */
 export async function writeFiles(
   deps: Deps,
@@ -70,6 +72,8 @@ export async function writeFiles(
   tar: Readable,
 ): Promise<ImageRecord> {
   const { catalogue } = deps;
+  const move = { user, action: 'cp', detail: path } as const;
+  let elsewhere: UserError | undefined;
   // It may break off before somebody reads it: who reads then will notice.
   tar.on('error', () => {});
   const saved = await withTree(deps, image, async (root) => {
@@ -77,14 +81,12 @@ export async function writeFiles(
     return addLayer(deps, {
       ...{ base: image, mode: 'add', createdBy: `walt image cp ${JSON.stringify(path)}`, report: () => {} },
       ...{ tar: layer.tar(), worthwhile: () => layer.changes() },
-      point: (record) =>
-        catalogue
-          .point(image, record, { digest: image.digest }, { user, action: 'cp', detail: path })
-          .catch((error: unknown) => {
-            throw isUserError(error) && error.code === 'CONFLICT' ? movedMeanwhile(error) : error;
-          }),
+      point: async (record) => {
+        elsewhere = await pointOrKeep(catalogue, image, record, { digest: image.digest }, move);
+      },
     });
   });
+  if (elsewhere) throw elsewhere;
   return saved ? { owner: image.owner, name: image.name, ...saved } : image;
 }
 
@@ -125,14 +127,6 @@ async function openTree(deps: Deps, image: ImageRecord): Promise<AsyncDisposable
       return done;
     },
   };
-}
-
-function movedMeanwhile({ message }: UserError): UserError {
-  return new UserError(
-    'CONFLICT',
-    message,
-    'Nothing was copied. Repeat the command to copy into what it is now.',
-  );
 }
 
 function notFound(image: ImageRecord, path: string): UserError {

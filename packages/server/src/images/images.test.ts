@@ -107,12 +107,19 @@ test('a link in the image leads nowhere out of it', async () => {
   await assert.rejects(readdir('/etc/mark'), { code: 'ENOENT' });
 });
 
-test('an image that was changed meanwhile is not overwritten', async () => {
+test('an image that was changed meanwhile is not overwritten; the result is kept beside it', async () => {
   const image = await copy('moved');
-  await platform.images.writeFiles('ann', image, '/tmp', tarOf({ a: '1' }));
-  await assert.rejects(platform.images.writeFiles('ann', image, '/tmp', tarOf({ b: '1' })), {
-    code: 'CONFLICT',
-  });
+  const now = await platform.images.writeFiles('ann', image, '/tmp', tarOf({ a: '1' }));
+  let kept = '';
+  await assert.rejects(
+    platform.images.writeFiles('ann', image, '/tmp', tarOf({ b: '1' })),
+    (error: Error) => {
+      kept = /kept as ann\/(moved-\w{8})\.$/.exec(error.message)?.[1] ?? '';
+      return 'code' in error && error.code === 'CONFLICT';
+    },
+  );
+  assert.deepEqual(await platform.images.get('ann', 'moved'), now);
+  assert.deepEqual(await read(await platform.images.get('ann', kept), '/tmp/b'), { b: '1' });
 });
 
 test('what no name, no session and no node needs is collected', async () => {
