@@ -34,7 +34,10 @@ async function helpersGone(paths: Paths): Promise<void> {
     const helpers = await processesNaming(paths.containersRun);
     if (helpers.length === 0) return;
     if (Date.now() > limit) throw new Error(`processes of ${paths.containersRun} do not end`);
-    for (const { pid, argv } of helpers) if (argv.includes('service')) terminate(pid);
+    for (const { pid, argv } of helpers) {
+      // What watched a program that was added to a container stays for 5 minutes, so that one can ask how it ended.
+      if (argv.includes('service') || argv.includes('--exit-delay')) terminate(pid);
+    }
     await delay(20);
   }
 }
