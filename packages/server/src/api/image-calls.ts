@@ -38,8 +38,7 @@ export function imageCalls({
     return await images.get(owner, name);
   };
   const present = async (records: readonly ImageRecord[]): Promise<Image[]> => {
-    const [users, sessions] = await Promise.all([nodes.nodesByImage(), images.shells.list()]);
-    const open = new Set(sessions.map((session) => session.image));
+    const [users, open] = await Promise.all([nodes.nodesByImage(), images.shells.images()]);
     return records.map((record) => describeImage(record, users.get(fullName(record)) ?? [], open));
   };
   const presentOne = async (record: ImageRecord): Promise<Image> => {

@@ -199,6 +199,8 @@ export interface RegistryService {
 export interface ShellService {
   /** All sessions that run or wait to be saved. */
   list(): Promise<SessionRecord[]>;
+  /** `owner/name` of the images with a session. */
+  images(): Promise<ReadonlySet<string>>;
   /** Throws NOT_FOUND. */
   get(id: string): Promise<SessionRecord>;
   /** Throws CONFLICT when a session on that image is open or waits. */

@@ -257,6 +257,8 @@ class MemoryShells implements ShellService {
 
   list = async () => [...this.sessions.values()];
 
+  images = async () => new Set([...this.sessions.values()].map(({ image }) => image));
+
   async get(id: string): Promise<SessionRecord> {
     const found = this.sessions.get(id);
     if (!found) throw new UserError('NOT_FOUND', `There is no session ${id}.`, 'Open one.');

@@ -41,10 +41,14 @@ export class ShellSessions {
     this.#deps = deps;
   }
 
+  /** `owner/name` of the images with a session. */
+  async images(): Promise<ReadonlySet<string>> {
+    return new Set((await this.#deps.catalogue.sessions()).map(fullName));
+  }
+
   /** All sessions that run or wait to be saved, oldest first. */
   async list(): Promise<SessionRecord[]> {
     const rows = await this.#deps.catalogue.sessions();
-    if (rows.length === 0) return [];
     return Promise.all(
       rows.map(async (row) => this.#describe(row, await this.#deps.containers.inspect(row.container))),
     );
