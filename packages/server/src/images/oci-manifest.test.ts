@@ -66,7 +66,7 @@ const configuration = (more: object) =>
 
 test('reads a configuration, and refuses what no node can boot', () => {
   assert.deepEqual(parseConfiguration(configuration({}), 'x'), {
-    ...{ architecture: 'arm64', diffIds: [digest('1')] },
+    ...{ architecture: 'arm64', diffIds: [digest('1')], labels: {} },
   });
   assert.throws(() => parseConfiguration(configuration({ os: 'windows' }), 'x'), { message: /"windows"/ });
   assert.throws(() => parseConfiguration(configuration({ architecture: 's390x' }), 'x'), {
