@@ -267,6 +267,14 @@ test('what has no place is refused, and nothing is left of it', async () => {
   await assert.rejects(write('/tmp', Readable.from([tarOf({ path: 'f' })[0] ?? Buffer.alloc(0)])), {
     code: 'INVALID',
   });
+  const rest = Readable.from(
+    (function* () {
+      yield* tarOf({ path: '../f' });
+      for (;;) yield Buffer.alloc(512);
+    })(),
+  );
+  await assert.rejects(platform.images.writeFiles('ann', image, '/tmp', rest), { code: 'INVALID' });
+  assert.equal(rest.destroyed, true, 'who sends more need not wait');
   assert.deepEqual(await platform.images.get('ann', image.name), known);
   assert.deepEqual(await store.images(), images);
   assert.deepEqual(await readdir(join(platform.paths.containers, 'tmp')), []);

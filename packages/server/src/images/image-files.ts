@@ -76,18 +76,23 @@ export async function writeFiles(
   let elsewhere: UserError | undefined;
   // It may break off before somebody reads it: who reads then will notice.
   tar.on('error', () => {});
-  const saved = await withTree(deps, image, async (root) => {
-    const layer = new CopyLayer(await copyTarget(root, image, path), tar);
-    return addLayer(deps, {
-      ...{ base: image, mode: 'add', createdBy: `walt image cp ${JSON.stringify(path)}`, report: () => {} },
-      ...{ tar: layer.tar(), worthwhile: () => layer.changes() },
-      point: async (record) => {
-        elsewhere = await pointOrKeep(catalogue, image, record, { digest: image.digest }, move);
-      },
+  try {
+    const saved = await withTree(deps, image, async (root) => {
+      const layer = new CopyLayer(await copyTarget(root, image, path), tar);
+      return addLayer(deps, {
+        ...{ base: image, mode: 'add', createdBy: `walt image cp ${JSON.stringify(path)}`, report: () => {} },
+        ...{ tar: layer.tar(), worthwhile: () => layer.changes() },
+        point: async (record) => {
+          elsewhere = await pointOrKeep(catalogue, image, record, { digest: image.digest }, move);
+        },
+      });
     });
-  });
-  if (elsewhere) throw elsewhere;
-  return saved ? { owner: image.owner, name: image.name, ...saved } : image;
+    if (elsewhere) throw elsewhere;
+    return saved ? { owner: image.owner, name: image.name, ...saved } : image;
+  } finally {
+    // Else who sends it would wait for ever for somebody to read the rest.
+    tar.destroy();
+  }
 }
 
 async function copyTarget(root: string, image: ImageRecord, path: string): Promise<CopyTarget> {
