@@ -40,14 +40,19 @@ export async function writeToImage(
 ): Promise<ImageWritten> {
   // The body goes out once: a token that has run out must show before.
   await connection.client.server.status();
-  const response = await sendAs(connection.socket, connection.credentials, {
-    method: 'PUT',
-    path: `${PATH}?${new URLSearchParams({ ...place })}`,
-    headers: { 'content-type': 'application/x-tar' },
-    body: tar,
-  });
-  if (response.statusCode !== 200) throw await responseError(response);
-  return JSON.parse(await readText(response)) as ImageWritten;
+  try {
+    const response = await sendAs(connection.socket, connection.credentials, {
+      method: 'PUT',
+      path: `${PATH}?${new URLSearchParams({ ...place })}`,
+      headers: { 'content-type': 'application/x-tar' },
+      body: tar,
+    });
+    if (response.statusCode !== 200) throw await responseError(response);
+    return JSON.parse(await readText(response)) as ImageWritten;
+  } finally {
+    // After a refusal, nobody reads the rest: whoever makes the tar must not wait for that.
+    tar.destroy();
+  }
 }
 
 /** What is there, links followed; null: nothing. Throws NOT_FOUND when there is no such image. */
