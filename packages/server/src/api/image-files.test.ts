@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
-import { request } from 'node:http';
+import { once } from 'node:events';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { bodyOf } from './image-files.ts';
 import { send, startApi, type TestApi } from './testing.ts';
 
 let api: TestApi;
@@ -96,4 +99,24 @@ describe('files of an image', () => {
     assert.ok((await outcome) instanceof Error);
     assert.equal(api.images.written.size, 0);
   });
+});
+
+test('the body of a client that has left already fails, too: nobody may wait for it', {
+  timeout: 60_000,
+}, async () => {
+  const { promise: outcome, resolve } = Promise.withResolvers<unknown>();
+  await using server = createServer((incoming) => {
+    incoming.on('error', () => {});
+    incoming.once('close', () => resolve(text(bodyOf(incoming)).catch((error: unknown) => error)));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const outgoing = request({
+    port: (server.address() as AddressInfo).port,
+    host: '127.0.0.1',
+    method: 'PUT',
+  });
+  outgoing.on('error', () => {});
+  outgoing.write('half', () => outgoing.destroy());
+  assert.ok((await outcome) instanceof Error);
 });

@@ -61,9 +61,15 @@ export async function serveImageFiles(
  * The request's body as a stream of its own. It fails when the client breaks off; destroying it leaves the request alone, whose rest
  * is read and dropped: a client that still writes would see a broken pipe instead of the answer.
  */
-function bodyOf(request: IncomingMessage): Readable {
+export function bodyOf(request: IncomingMessage): Readable {
   const body = new PassThrough({ highWaterMark: 1024 * 1024 });
-  request.once('error', (error) => body.destroy(error));
+  const broken = () => {
+    if (!request.complete) body.destroy(new Error('the client has gone'));
+  };
+  // A request that broke off before tells nobody again.
+  if (request.destroyed) broken();
+  request.once('error', broken);
+  request.once('close', broken);
   body.once('close', () => {
     request.unpipe(body);
     request.resume();
