@@ -14,6 +14,7 @@ import { ticket } from './cross.ts';
 import { errors } from './errors.ts';
 import { architecture, imageName } from './names.ts';
 import type { Progress } from './progress.ts';
+import type { SavedImage } from './saved.ts';
 
 const base = oc.errors(errors);
 
@@ -71,15 +72,4 @@ export const buildContract = {
     .output(z.object({ ticket })),
 };
 
-export type BuildEvent =
-  | { type: 'ready' }
-  | Progress
-  | {
-      type: 'saved';
-      image: string;
-      digest: string;
-      /** False when the name pointed to this very image already. */
-      changed: boolean;
-      /** Nodes that boot this name and still run an older digest. */
-      nodes: string[];
-    };
+export type BuildEvent = { type: 'ready' } | Progress | ({ type: 'saved' } & SavedImage);

@@ -9,9 +9,10 @@
  */
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
+import type { BuildEvent } from './build.ts';
 import { errors } from './errors.ts';
 import { architecture, imageName, imageReference } from './names.ts';
-import { type Progress, withProgress } from './progress.ts';
+import { withProgress } from './progress.ts';
 
 const base = oc.errors(errors);
 
@@ -69,18 +70,8 @@ export const crossContract = {
 export const crossChannels = { control: 0, stdout: 1, stderr: 2, files: 3 } as const;
 
 export type CrossEvent =
-  | { type: 'ready' }
-  | Progress
+  | BuildEvent
   /** The command has ended; what follows is the return of files, and the saving. */
   | { type: 'ended'; status: number }
   /** Paths relative to the folder, children before their folders; may come several times. */
-  | { type: 'deleted'; paths: string[] }
-  | {
-      type: 'saved';
-      image: string;
-      digest: string;
-      /** False when nothing was installed: nothing was saved. */
-      changed: boolean;
-      /** Nodes that boot this name and still run an older digest. */
-      nodes: string[];
-    };
+  | { type: 'deleted'; paths: string[] };

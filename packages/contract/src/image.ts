@@ -7,6 +7,7 @@ import { imageHistoryCalls } from './image-history.ts';
 import { architecture, digest, imageName, imageReference, imageVersion, nodeName } from './names.ts';
 import { withProgress } from './progress.ts';
 import { imageRegistryCalls } from './registry.ts';
+import { savedImage } from './saved.ts';
 
 const base = oc.errors(errors);
 
@@ -77,18 +78,9 @@ export const imageContract = {
     }),
   ),
   /** Makes one layer of all layers, under the image's own name or `newName`. CONFLICT when a name moves meanwhile. */
-  squash: base.input(z.object({ image: imageReference, newName: imageName.optional(), yes })).output(
-    withProgress(
-      z.object({
-        image: z.string(),
-        digest,
-        /** False: it had one layer already. */
-        changed: z.boolean(),
-        /** Nodes that boot this name and still run the older digest. */
-        nodes: z.array(nodeName),
-      }),
-    ),
-  ),
+  squash: base
+    .input(z.object({ image: imageReference, newName: imageName.optional(), yes }))
+    .output(withProgress(savedImage)),
   ...imageRegistryCalls,
   ...imageHistoryCalls,
   /** Makes the platform's default image for one architecture, from Debian packages, if it is missing or `renew`. */
@@ -115,18 +107,9 @@ export const imageContract = {
       }),
     ),
     /** Saves the change as a new layer under `name` (default: the image it was opened on); the session is over. */
-    save: base.input(z.object({ session: sessionId, name: imageName.optional(), yes })).output(
-      withProgress(
-        z.object({
-          image: z.string(),
-          digest,
-          /** False when nothing had changed: nothing was saved. */
-          changed: z.boolean(),
-          /** Nodes that boot this name and still run the older digest. */
-          nodes: z.array(nodeName),
-        }),
-      ),
-    ),
+    save: base
+      .input(z.object({ session: sessionId, name: imageName.optional(), yes }))
+      .output(withProgress(savedImage)),
     discard: base.input(z.object({ session: sessionId })).output(z.object({ discarded: sessionId })),
   },
 };

@@ -18,6 +18,7 @@ export * from './names.ts';
 export * from './node.ts';
 export * from './progress.ts';
 export * from './registry.ts';
+export * from './saved.ts';
 export * from './streams.ts';
 
 const base = oc.errors(errors);

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { openStream, startApi, type TestApi } from './testing.ts';
 
@@ -36,6 +38,17 @@ describe('the stream of an image build', () => {
     const stream = await openStream(api, `/stream/image-build?ticket=${await prepared('bob')}`, alice);
     assert.partialDeepStrictEqual(await stream.ended, { type: 'error', code: 'NOT_FOUND' });
   });
+});
+
+test('a client that left before its folder was asked for fails the build', { timeout: 60_000 }, async () => {
+  const { promise: outcome, resolve } = Promise.withResolvers<unknown>();
+  api.images.builds.run = async (_user, _ticket, { signal, sources }) => {
+    await once(signal, 'abort');
+    resolve(await buffer(sources()).catch((error: unknown) => error));
+  };
+  const stream = await openStream(api, `/stream/image-build?ticket=${await prepared('alice')}`, alice);
+  stream.socket.terminate();
+  assert.match(String(await outcome), /the client has gone/);
 });
 
 describe('the preparation of an image build', () => {

@@ -1,9 +1,9 @@
-import { PassThrough, type Readable, Transform } from 'node:stream';
-import { type CrossEvent, crossChannels, type ServerFrame } from '@walt/contract';
+import { type Readable, Transform } from 'node:stream';
+import { crossChannels, type ServerFrame } from '@walt/contract';
 import type { WebSocket } from 'ws';
 import type { Caller } from '../access/index.ts';
-import { fullName } from './image-calls.ts';
-import { receiveAll, sendAll } from './pump.ts';
+import { buildChannels, inChannel } from './build-channels.ts';
+import { sendAll } from './pump.ts';
 import type { BuildClient, Services } from './services.ts';
 
 /**
@@ -16,45 +16,16 @@ export async function serveCross(
   ticket: string,
   { images, nodes }: Services,
 ): Promise<ServerFrame> {
-  const gone = new AbortController();
-  const leave = () => gone.abort(new Error('the client has gone'));
-  if (socket.readyState !== socket.OPEN) leave();
-  socket.once('close', leave);
-  const say = (event: CrossEvent) => {
-    if (socket.readyState === socket.OPEN)
-      socket.send(inChannel(crossChannels.control, Buffer.from(JSON.stringify(event))));
-  };
+  const { say, ...common } = buildChannels(socket, nodes);
   const client: BuildClient = {
-    sources: () => {
-      const sources = receiveSources(socket);
-      say({ type: 'ready' });
-      return sources;
-    },
+    ...common,
     output: (frames) => sendAll(frames.pipe(new OutputChannels()), socket),
     ended: (status) => say({ type: 'ended', status }),
     deleted: (paths) => say({ type: 'deleted', paths: [...paths] }),
     files: (tar) => sendFiles(tar, socket),
     progress: (step) => say({ type: 'progress', step }),
-    saved: async (image, changed) => {
-      const outdated = await nodes.outdated(fullName(image), image.digest);
-      say({ type: 'saved', image: fullName(image), digest: image.digest, changed, nodes: [...outdated] });
-    },
-    signal: gone.signal,
   };
   return { type: 'exit', status: await images.cross.run(caller.user, ticket, client) };
-}
-
-/** The tar that the client sends, until its frame `end`; fails when it leaves before. */
-export function receiveSources(socket: WebSocket): Readable {
-  const sources = new PassThrough({ highWaterMark: 1024 * 1024 });
-  socket.once('close', () => {
-    if (!sources.writableEnded) sources.destroy(new Error('the client has gone'));
-  });
-  receiveAll(socket, sources, (frame) => {
-    if (frame.type === 'end') sources.end();
-  });
-  socket.resume();
-  return sources;
 }
 
 /** A tar that breaks off must not look complete: its failure is that of the build. */
@@ -65,10 +36,6 @@ async function sendFiles(tar: Readable, socket: WebSocket): Promise<void> {
   });
   tar.once('error', (error) => channel.destroy(error));
   await sendAll(tar.pipe(channel), socket);
-}
-
-export function inChannel(channel: number, bytes: Uint8Array): Buffer {
-  return Buffer.concat([Buffer.of(channel), bytes]);
 }
 
 /** Bytes of the head of podman's frames: the stream (1 standard output, 2 standard error), three zeros, the length (big-endian). */

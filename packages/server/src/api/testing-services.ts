@@ -1,14 +1,12 @@
 /** Nodes and images in memory, as far as the API's tests need them. */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { type Duplex, duplexPair, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { ImageStep, Progress, Registry, RegistryLink } from '@walt/contract';
 import { UserError } from '../platform/index.ts';
 import type {
-  CrossService,
   HistoryService,
-  ImageBuildService,
   ImageRecord,
   ImageService,
   ImageTarget,
@@ -20,6 +18,7 @@ import type {
   Terminal,
   TerminalSize,
 } from './services.ts';
+import { MemoryBuilds, MemoryImageBuilds } from './testing-builds.ts';
 
 async function unused(): Promise<never> {
   throw new Error('not part of these tests');
@@ -354,60 +353,5 @@ export class MemoryRegistries implements RegistryService {
   publish: RegistryService['publish'] = async function* (_user, image) {
     yield { type: 'progress', step: 'copying' };
     return image.digest;
-  };
-}
-
-/** Builds that print their command, and end at once. */
-export class MemoryBuilds implements CrossService {
-  /** What was asked for, by ticket. */
-  readonly requests = new Map<string, Parameters<CrossService['prepare']>[0]>();
-  /** What the last build was sent. */
-  received: Buffer | undefined;
-
-  async *prepare(request: Parameters<CrossService['prepare']>[0]) {
-    const ticket = randomBytes(16).toString('hex');
-    this.requests.set(ticket, request);
-    yield { type: 'progress' as const, step: 'Unpacking the compiler' };
-    return { ticket, ownLibrary: true };
-  }
-
-  run: CrossService['run'] = async (user, ticket, client) => {
-    const request = this.requests.get(ticket);
-    if (request?.user !== user) throw new UserError('NOT_FOUND', 'No such build.', 'Repeat the command.');
-    this.received = await buffer(client.sources());
-    const text = Buffer.from(request.command.join(' '));
-    const head = Buffer.of(1, 0, 0, 0, 0, 0, 0, text.length);
-    await client.output(Readable.from([Buffer.concat([head, text])]));
-    client.ended(3);
-    client.deleted(['old']);
-    await client.files(Readable.from([Buffer.from('tar')]));
-    return 3;
-  };
-}
-
-/** Builds that print their Dockerfile, and succeed. */
-export class MemoryImageBuilds implements ImageBuildService {
-  /** What was asked for, by ticket. */
-  readonly orders = new Map<string, Parameters<ImageBuildService['prepare']>[0]>();
-  readonly #images: MemoryImages;
-  /** What the last build was sent. */
-  received: Buffer | undefined;
-
-  constructor(images: MemoryImages) {
-    this.#images = images;
-  }
-
-  prepare: ImageBuildService['prepare'] = async (order) => {
-    const ticket = randomBytes(16).toString('hex');
-    this.orders.set(ticket, order);
-    return ticket;
-  };
-
-  run: ImageBuildService['run'] = async (user, ticket, client) => {
-    const order = this.orders.get(ticket);
-    if (order?.user !== user) throw new UserError('NOT_FOUND', 'No such build.', 'Repeat the command.');
-    this.received = await buffer(client.sources());
-    await client.output('stdout', Readable.from([Buffer.from(order.dockerfile.text)]));
-    await client.saved(this.#images.add(order.target.owner, order.target.name), true);
   };
 }
