@@ -5,26 +5,18 @@ import { once } from 'node:events';
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { run } from '../platform/index.ts';
-import { addTiny, destroyPlatform, openPlatform, type Platform, temporaryFolder } from './images.fixture.ts';
+import { usePlatform } from './images.fixture.ts';
 import { Store } from './store.ts';
 import { endOfTar, padding, type TarHeader, tarHeader } from './tar/index.ts';
 import type { ImageRecord } from './types.ts';
 
-let platform: Platform;
-let store: Store;
+const { platform, tiny } = await usePlatform();
+const store = await Store.open(platform.paths, (argv) => [...argv]);
 /** The image that all tests change, each in a folder of its own. */
-let image: ImageRecord;
-
-before(async () => {
-  platform = await openPlatform(await temporaryFolder());
-  store = await Store.open(platform.paths, (argv) => [...argv]);
-  image = await addTiny(platform);
-});
-
-after(() => destroyPlatform(platform));
+let image: ImageRecord = tiny;
 
 async function write(path: string, tar: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<ImageRecord> {
   image = await platform.images.writeFiles('ann', image, path, Readable.from(tar));

@@ -1,21 +1,12 @@
 /** Images that bring an init for their shell: here a few lines of shell, which act as a system's init would. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { haltImages } from './halt.ts';
-import {
-  addTiny,
-  closePlatform,
-  destroyPlatform,
-  openPlatform,
-  type Platform,
-  result,
-  Typist,
-  temporaryFolder,
-} from './images.fixture.ts';
+import { closePlatform, reopenPlatform, result, Typist, usePlatform } from './images.fixture.ts';
 import type { ImageRecord } from './types.ts';
 
 const size = { columns: 90, rows: 20 };
-let platform: Platform;
+const { platform, tiny } = await usePlatform();
 let image: ImageRecord;
 
 /** As images do: the one tunes the image for a container and becomes the init, the other undoes that and ends the init. */
@@ -26,16 +17,12 @@ const INSTALL = [
 ];
 
 before(async () => {
-  platform = await openPlatform(await temporaryFolder());
-  const tiny = await addTiny(platform);
   const { id, typist } = await enter(tiny);
   for (const line of INSTALL) await typist.type(line);
   await typist.type('chmod 755 /bin/walt-image-shell-*');
   await typist.exit();
   image = (await result(platform.images.shells.save('ann', id, { owner: 'ann', name: 'system' }))).image;
 });
-
-after(() => destroyPlatform(platform));
 
 async function enter(of: ImageRecord): Promise<{ id: string; typist: Typist; init: boolean }> {
   const { id, init } = await platform.images.shells.open('ann', of);
@@ -46,20 +33,12 @@ async function copy(name: string): Promise<ImageRecord> {
   return platform.images.duplicate('ann', image, { owner: 'ann', name }, true);
 }
 
-/** Until the init has come that far. */
-async function tuned(typist: Typist): Promise<void> {
-  for (let look = 0; look < 100; look++) {
-    if ((await typist.type('cat /etc/tuned')).startsWith('tuned')) return;
-  }
-  assert.fail('The init did not start.');
-}
-
 test('the init runs beside the shell, ends with it, and leaves only what the user changed', async () => {
   const { id, typist, init } = await enter(await copy('changed'));
   assert.equal(init, true);
-  await tuned(typist);
+  await typist.see('cat /etc/tuned', 'tuned');
   assert.match(await typist.type('cat /proc/1/cmdline'), /walt-image-shell-start/);
-  assert.match(await typist.type('stty size; echo $PS1'), /^20 90\r\n\(image\)/);
+  await typist.see('stty size; echo $PS1', '20 90\r\n(image)');
   await typist.type('echo new >/home/ann/notes');
   assert.equal(await typist.exit(), 0);
   const { state, attached } = await platform.images.shells.get(id);
@@ -72,11 +51,11 @@ test('the init runs beside the shell, ends with it, and leaves only what the use
 
 test('a lost terminal leaves init and shell running; the next one is beside them, also after a restart', async () => {
   const { id, typist } = await enter(await copy('lost'));
-  await tuned(typist);
+  await typist.see('cat /etc/tuned', 'tuned');
   await typist.type('echo 1 >/tmp/in-memory');
   typist.terminal.stream.destroy();
   await closePlatform(platform);
-  platform = await openPlatform(platform.folder);
+  await reopenPlatform(platform);
   assert.equal((await platform.images.shells.get(id)).state, 'running');
   const again = new Typist(await platform.images.shells.attach(id, size));
   assert.match(await again.type('cat /tmp/in-memory'), /^1\r\n/);
@@ -86,12 +65,12 @@ test('a lost terminal leaves init and shell running; the next one is beside them
 test('a save while it runs, and a stop of the platform, shut it down first', async () => {
   for (const end of ['save', 'halt']) {
     const { id, typist } = await enter(await copy(`ended-by-${end}`));
-    await tuned(typist);
+    await typist.see('cat /etc/tuned', 'tuned');
     await typist.type('echo new >/home/ann/notes');
     if (end === 'halt') {
       await closePlatform(platform);
       await haltImages(platform.paths);
-      platform = await openPlatform(platform.folder);
+      await reopenPlatform(platform);
       assert.deepEqual((await platform.images.shells.changes(id)).sample, ['M /home/ann/notes']);
     }
     const saved = await result(platform.images.shells.save('ann', id, { owner: 'ann', name: end }));

@@ -171,6 +171,16 @@ export class Typist {
     return this.#screen.slice(echoed, end);
   }
 
+  /** Types a command until it prints that first, for what comes about in its own time; at most a hundred times. */
+  async see(command: string, start: string): Promise<void> {
+    let printed = '';
+    for (let look = 0; look < 100; look++) {
+      printed = await this.type(command);
+      if (printed.startsWith(start)) return;
+    }
+    throw new Error(`${command} still prints ${JSON.stringify(printed)}, not ${JSON.stringify(start)}`);
+  }
+
   /** Waits until the screen shows a text; answers where. */
   async #until(text: string, from: number): Promise<number> {
     for (;;) {

@@ -16,19 +16,12 @@ async function copy(name: string): Promise<ImageRecord> {
   return platform.images.duplicate('ann', tiny, { owner: 'ann', name }, true);
 }
 
-/** Until the shell sees that terminal size: podman answers before it has passed one on. */
-async function sized(typist: Typist, size: string): Promise<void> {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    if ((await typist.type('stty size')).startsWith(`${size}\r\n`)) return;
-  }
-  assert.fail(`The terminal is not ${size} after 100 looks.`);
-}
-
 test('the shell is the only process, has the terminal size, and knows what it is in', async () => {
   const { id, typist } = await enter(await copy('process'));
-  await sized(typist, '20 90');
+  // podman answers before it has passed a size on.
+  await typist.see('stty size', '20 90\r\n');
   await typist.terminal.resize({ columns: 132, rows: 43 });
-  await sized(typist, '43 132');
+  await typist.see('stty size', '43 132\r\n');
   assert.match(await typist.type('ps'), /^.*COMMAND\r\n +1 root +sh\r\n +\d+ root +\{ps\} sh\r\n$/);
   assert.match(await typist.type('echo $PS1'), /\(image\)/);
   assert.match(await typist.type('cat /etc/hostname'), /^process$/);

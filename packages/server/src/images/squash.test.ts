@@ -2,34 +2,18 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { promisify } from 'node:util';
 import type { Progress } from '@walt/contract';
 import { attempt, run } from '../platform/index.ts';
-import {
-  addTiny,
-  closePlatform,
-  destroyPlatform,
-  openPlatform,
-  type Platform,
-  result,
-  temporaryFolder,
-  tinyRoot,
-} from './images.fixture.ts';
+import { addTiny, closePlatform, reopenPlatform, result, tinyRoot, usePlatform } from './images.fixture.ts';
 import { Skopeo } from './skopeo.ts';
 import { Store } from './store.ts';
 import type { ImageRecord } from './types.ts';
 import { volumeName } from './volumes.ts';
 
-let platform: Platform;
-let store: Store;
-
-before(async () => {
-  platform = await openPlatform(await temporaryFolder());
-  store = await Store.open(platform.paths, (argv) => [...argv]);
-});
-
-after(() => destroyPlatform(platform));
+const { platform } = await usePlatform();
+const store = await Store.open(platform.paths, (argv) => [...argv]);
 
 const CHANGES = [
   'ENTRYPOINT ["/bin/sh", "-c"]',
@@ -211,7 +195,7 @@ test('a server that is killed in the middle leaves nothing', async () => {
   // By then the image is in the store, and what it was made of still lies beside it.
   const { status, stderr } = await attempt([process.execPath, program, platform.folder, 'aborted']);
   assert.equal(status, null, stderr);
-  platform = await openPlatform(platform.folder);
+  await reopenPlatform(platform);
   assert.deepEqual(await platform.images.get('ann', 'aborted'), two);
   await platform.images.collect(new Set(), 0);
   assert.deepEqual((await store.images()).sort(), known.sort());
