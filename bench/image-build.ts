@@ -107,9 +107,9 @@ async function writeSources(): Promise<void> {
   const steps = [
     'FROM base AS made',
     'ARG MODE=release',
-    'WORKDIR /work',
+    'WORKDIR /made',
     'RUN mkdir -p /out',
-    'COPY src /work/src',
+    'COPY src /made/src',
     'RUN echo "$MODE" > /out/mode',
     'RUN cat src/part*/file* > /out/program',
     'RUN sha256sum /out/program > /out/sum',

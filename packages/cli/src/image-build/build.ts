@@ -1,10 +1,10 @@
 /** `walt image build`: sends a folder, shows the build, tells what came of it. */
-import type { Architecture } from '@walt/contract';
+import type { Architecture, SavedImage } from '@walt/contract';
 import type { Connection } from '../client.ts';
 import { confirming, type YesOption } from '../confirm.ts';
 import { remark } from '../output.ts';
 import { openSource, type SourceOptions } from './source.ts';
-import { ImageBuildStream, type Saved } from './stream.ts';
+import { ImageBuildStream } from './stream.ts';
 
 export interface BuildOptions extends YesOption {
   name: string;
@@ -20,7 +20,10 @@ export interface BuildOptions extends YesOption {
 const MAX_ORIGIN = 200;
 
 /** Undefined when ctrl-c ended it. Throws AbortError when the build failed. */
-export async function buildImage(connection: Connection, options: BuildOptions): Promise<Saved | undefined> {
+export async function buildImage(
+  connection: Connection,
+  options: BuildOptions,
+): Promise<SavedImage | undefined> {
   const { name, args, architecture, cache } = options;
   const interrupted = new AbortController();
   const interrupt = () => interrupted.abort(new Error('interrupted'));

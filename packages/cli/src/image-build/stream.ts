@@ -1,5 +1,5 @@
 /** The stream that is a build (contract, build.ts), from its opening to its end. */
-import type { BuildEvent } from '@walt/contract';
+import type { BuildEvent, SavedImage } from '@walt/contract';
 import type { Connection } from '../client.ts';
 import { AbortError, hasCode } from '../errors.ts';
 import { dispatch } from '../image-cross/channels.ts';
@@ -8,13 +8,11 @@ import { ByteStream, frameError } from '../stream.ts';
 import { packContext } from './pack-context.ts';
 import type { Source } from './source.ts';
 
-export type Saved = Extract<BuildEvent, { type: 'saved' }>;
-
 export class ImageBuildStream {
   readonly #source: Source;
   readonly #stream: ByteStream;
   #display: Display | undefined;
-  #saved: Saved | undefined;
+  #saved: SavedImage | undefined;
   /** The folder cannot be read: that ends the build. */
   readonly #failed = Promise.withResolvers<never>();
 
@@ -50,7 +48,7 @@ export class ImageBuildStream {
   }
 
   /** Resolves when the image is there. Throws AbortError when the build failed. */
-  async end(): Promise<Saved> {
+  async end(): Promise<SavedImage> {
     try {
       const end = await Promise.race([this.#stream.ended, this.#failed.promise]);
       if (end?.type === 'error') throw frameError(end);
@@ -67,8 +65,10 @@ export class ImageBuildStream {
   }
 
   #take(event: BuildEvent): void {
-    if (event.type === 'saved') this.#saved = event;
-    else if (event.type === 'progress') this.#show(event);
+    if (event.type === 'saved') {
+      const { type: _, ...saved } = event;
+      this.#saved = saved;
+    } else if (event.type === 'progress') this.#show(event);
     else this.#send().catch((error: Error) => this.#failed.reject(readable(error, this.#source.folder)));
   }
 

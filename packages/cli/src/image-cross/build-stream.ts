@@ -1,6 +1,6 @@
 /** The stream that is a build (contract, cross.ts), from its opening to its end. */
 import { PassThrough, type Readable } from 'node:stream';
-import type { CrossEvent } from '@walt/contract';
+import type { CrossEvent, SavedImage } from '@walt/contract';
 import type { Connection } from '../client.ts';
 import { AbortError, hasCode } from '../errors.ts';
 import { packFiles } from '../image-copy/pack-files.ts';
@@ -11,13 +11,11 @@ import { ByteStream, frameError } from '../stream.ts';
 import { dispatch } from './channels.ts';
 import { deleteFiles } from './delete-files.ts';
 
-type Saved = Extract<CrossEvent, { type: 'saved' }>;
-
 export class BuildStream {
   readonly #folder: string;
   readonly #stream: ByteStream;
   #display: Display | undefined;
-  #saved: Saved | undefined;
+  #saved: SavedImage | undefined;
   /** Sending the folder, then what comes back: a failure here ends the build. */
   readonly #failed = Promise.withResolvers<never>();
   #deleting: Promise<void> = Promise.resolve();
@@ -50,7 +48,7 @@ export class BuildStream {
   }
 
   /** Resolves when all is done here and there. Throws AbortError when the build failed for another reason than its command. */
-  async end(): Promise<{ status: number; saved: Saved | undefined }> {
+  async end(): Promise<{ status: number; saved: SavedImage | undefined }> {
     try {
       const end = await Promise.race([this.#stream.ended, this.#failed.promise]);
       const lost = new AbortError(

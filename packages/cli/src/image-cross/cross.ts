@@ -1,5 +1,5 @@
 /** `walt image cross`: sends the current folder, shows what the command prints, takes back what it changed. */
-import type { CrossEvent } from '@walt/contract';
+import type { SavedImage } from '@walt/contract';
 import type { Connection } from '../client.ts';
 import { confirming, type YesOption } from '../confirm.ts';
 import { AbortError } from '../errors.ts';
@@ -66,7 +66,7 @@ export async function crossBuild(connection: Connection, options: CrossOptions):
 async function conclude(
   { client }: Connection,
   { image, save }: CrossOptions,
-  { status, saved }: { status: number; saved: Extract<CrossEvent, { type: 'saved' }> | undefined },
+  { status, saved }: { status: number; saved: SavedImage | undefined },
 ): Promise<number> {
   if (status !== 0) {
     if (save) remark(`The command ended with status ${status}: ${image} is as it was.`);

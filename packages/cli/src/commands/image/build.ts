@@ -74,9 +74,8 @@ export function command(): Command {
         process.exitCode = INTERRUPTED;
         return;
       }
-      const { type: _, ...result } = saved;
-      if (json) return printJson(result);
-      const { image, digest, changed, nodes } = result;
+      if (json) return printJson(saved);
+      const { image, digest, changed, nodes } = saved;
       print(
         changed
           ? `${image} is built (${shortDigest(digest)}).`
