@@ -1,7 +1,7 @@
 import type { imageHistoryCalls } from '@walt/contract';
 import { diskSize } from '../images/index.ts';
 import { UserError } from '../platform/index.ts';
-import { fullName, requireImageOwner } from './image-calls.ts';
+import { fullName, keptByHistory, requireImageOwner } from './image-calls.ts';
 import { findVersion, findVersionBefore, parseImageReference } from './image-version.ts';
 import type { CallsOf, ImageTarget, Services } from './services.ts';
 
@@ -89,10 +89,9 @@ export function historyCalls({
 
 /** Throws CONFIRM when there are versions that only the history of this image keeps. */
 async function confirmForGood(history: Services['images']['history'], image: ImageTarget): Promise<void> {
-  const [all, others] = [await history.needless(image), await history.needless()];
-  const count = all.removed.length - others.removed.length;
+  const { count, size } = await keptByHistory(history, image);
   if (count <= 0) return;
-  const megabytes = Math.ceil((all.size - others.size) / 1_000_000);
+  const megabytes = Math.ceil(size / 1_000_000);
   throw new UserError(
     'CONFIRM',
     `${count} ${count === 1 ? 'version' : 'versions'} of image ${fullName(image)} would go for good (${megabytes} MB on disk).`,

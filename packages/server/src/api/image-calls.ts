@@ -95,18 +95,16 @@ export function imageCalls({
         );
       }
       await images.remove(caller.user, record);
-      const { history } = images;
-      const [all, others] = [await history.needless(record), await history.needless()];
-      const { days: keepDays } = history.retention;
-      return { removed: fullName(record), keepDays, size: all.size - others.size };
+      const { size } = await keptByHistory(images.history, record);
+      return { removed: fullName(record), keepDays: images.history.retention.days, size };
     },
 
     squash: async (caller, { image, newName, yes }, signal) => {
       const record = await find(caller, image);
       const target = newName === undefined ? record : { owner: caller.user, name: newName };
       requireImageOwner(caller, target, 'change');
-      if (!yes && fullName(target) !== fullName(record)) await confirmReplacement(images, target);
-      const squashing = images.squash(caller.user, record, target, yes, signal);
+      const expected = await agreedReplacement(images, record, target, yes);
+      const squashing = images.squash(caller.user, record, target, expected, signal);
       return (async function* () {
         const { image: made, changed } = yield* squashing;
         const outdated = await nodes.outdated(fullName(made), made.digest);
@@ -191,6 +189,15 @@ export async function agreedReplacement(
 ): Promise<Expected> {
   if (fullName(target) === fullName(image)) return { digest: image.digest };
   return confirmReplacement(images, target, yes);
+}
+
+/** Versions that only the history of this image keeps, and their bytes on disk. */
+export async function keptByHistory(
+  history: Services['images']['history'],
+  image: ImageTarget,
+): Promise<{ count: number; size: number }> {
+  const [all, others] = await Promise.all([history.needless(image), history.needless()]);
+  return { count: all.removed.length - others.removed.length, size: all.size - others.size };
 }
 
 /** Answers what the target points to now. Throws CONFIRM when it exists, unless `yes`. */

@@ -118,12 +118,12 @@ export interface ImageService {
   kindOfFile(image: ImageRecord, path: string): Promise<'file' | 'folder' | 'other' | undefined>;
   /** Unpacks a tar in folder `path` and commits it as a new layer. Nothing changes when the tar breaks off. */
   writeFiles(user: string, image: ImageRecord, path: string, tar: Readable): Promise<ImageRecord>;
-  /** `changed` is false when it had one layer already. Throws CONFLICT as `duplicate`, or when the image's own name moves meanwhile. */
+  /** `changed` is false when it had one layer already. Throws CONFLICT unless `target` points to what is expected until then. */
   squash(
     user: string,
     image: ImageRecord,
     target: ImageTarget,
-    replace: boolean,
+    expected: Expected,
     signal: AbortSignal,
   ): AsyncGenerator<Progress, { image: ImageRecord; changed: boolean }>;
   /** Starts a command in the image; nothing of it stays unless it is saved. Throws UNAVAILABLE when it cannot be run here. */

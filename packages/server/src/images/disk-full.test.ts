@@ -71,7 +71,7 @@ test('a full disk during a squash: the image is as it was, and it works when the
   const { images, folder } = platform;
   const image = await images.get('ann', 'tiny');
   const { signal } = new AbortController();
-  const squash = () => result(images.squash('ann', image, image, false, signal));
+  const squash = () => result(images.squash('ann', image, image, { digest: image.digest }, signal));
   const { bsize, blocks, bfree } = await statfs(folder);
   const used = Math.ceil(((blocks - bfree) * bsize) / 2 ** 20);
   await run(['mount', '-o', `remount,size=${used + 5}m`, folder]);

@@ -5,7 +5,7 @@ import { hostNetwork } from '../platform/index.ts';
 import { defaultImageName, runsNatively, serverArchitecture } from './architectures.ts';
 import { ImageBuilds } from './build/index.ts';
 import { Catalogue } from './catalogue.ts';
-import type { ImageName } from './catalogue-rows.ts';
+import type { Expected, ImageName } from './catalogue-rows.ts';
 import { type CommandRun, startCommand } from './command-run.ts';
 import { Committer } from './committer.ts';
 import { Containers } from './containers.ts';
@@ -227,18 +227,15 @@ export class Images {
 
   /**
    * Makes an image of one layer with the same files and configuration, and points `target` there; `changed` is false when it had
-   * one layer already. Throws UserError CONFLICT when the image's own name moves meanwhile, or `target`, another one, exists and
-   * `replace` is false.
+   * one layer already. Throws UserError CONFLICT unless `target` points to what is expected until then.
    */
   squash(
     user: string,
     image: ImageRecord,
     target: ImageName,
-    replace: boolean,
+    expected: Expected,
     signal: AbortSignal,
   ): AsyncGenerator<Progress, { image: ImageRecord; changed: boolean }> {
-    const own = target.owner === image.owner && target.name === image.name;
-    const expected = own ? { digest: image.digest } : replace ? 'any' : 'absent';
     return withReports((report) =>
       explainDiskFull(this.#deps.paths.state, 'The image is as it was.', () =>
         squash(this.#layerParts(), { user, image, target, expected, report, signal }),

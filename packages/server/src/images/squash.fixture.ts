@@ -9,5 +9,5 @@ const { images } = await openPlatform(folder, {
   },
 });
 const image = await images.get('ann', name);
-const squashing = images.squash('ann', image, image, false, new AbortController().signal);
+const squashing = images.squash('ann', image, image, { digest: image.digest }, new AbortController().signal);
 while (!(await squashing.next()).done);

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import type { Progress } from '@walt/contract';
 import { attempt, run } from '../platform/index.ts';
+import type { Expected } from './catalogue-rows.ts';
 import { addTiny, closePlatform, reopenPlatform, result, tinyRoot, usePlatform } from './images.fixture.ts';
 import { Skopeo } from './skopeo.ts';
 import { Store } from './store.ts';
@@ -77,8 +78,12 @@ function listing(image: ImageRecord): Promise<string> {
   });
 }
 
-const squash = (image: ImageRecord, name: string, replace = false, signal = new AbortController().signal) =>
-  platform.images.squash('ann', image, { owner: 'ann', name }, replace, signal);
+const squash = (
+  image: ImageRecord,
+  name: string,
+  expected: Expected = name === image.name ? { digest: image.digest } : 'absent',
+  signal = new AbortController().signal,
+) => platform.images.squash('ann', image, { owner: 'ann', name }, expected, signal);
 
 test('one layer comes of several, with the same files and the same configuration', async () => {
   const image = await twoLayers('two');
@@ -134,7 +139,7 @@ test('another name takes the result, and the image stays; a name that is taken d
   assert.deepEqual([image.name, image.layers.length], ['one', 1]);
   assert.deepEqual(await images.get('ann', 'two'), two);
   await assert.rejects(result(squash(two, 'one')), { code: 'CONFLICT' });
-  const again = await result(squash(two, 'one', true));
+  const again = await result(squash(two, 'one', { digest: image.digest }));
   assert.deepEqual(again.image.layers, image.layers, 'the same files give the same layer');
   // An image of one layer is that already: the name is one more for the same digest.
   const same = await result(squash(again.image, 'alone'));
@@ -170,14 +175,13 @@ test('an image that moves meanwhile is not overwritten, and nothing is left', as
     (await store.images()).filter((digest) => !known.includes(digest)),
     [],
   );
-  await images.duplicate('ann', two, { owner: 'ann', name: 'two' }, true).catch(() => {});
 });
 
 test('who goes away in the middle leaves nothing', async () => {
   const two = await twoLayers('aborted');
   const known = await store.images();
   const gone = new AbortController();
-  const squashing = squash(two, 'aborted', false, gone.signal);
+  const squashing = squash(two, 'aborted', undefined, gone.signal);
   await squashing.next();
   gone.abort(new Error('the client is gone'));
   await assert.rejects(result(squashing), { message: 'the client is gone' });
