@@ -1,10 +1,11 @@
 /** What a node keeps and what it forgets, and whose it is: two nodes of one image. */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { DEFAULT_IMAGE, Platform } from './platform.ts';
 import { TREE_LISTING } from './tree-listing.ts';
+import { until } from './until.ts';
 
 let platform: Platform;
 
@@ -45,6 +46,21 @@ test('a reboot undoes every change, but for /persist', async () => {
   assert.doesNotMatch(gone, /^changed$/m);
   const kept = await root.on('alpha', 'cat /persist/kept/result; stat -c "%u:%g %a" /persist/kept/result');
   assert.equal(kept, '42\n1234:4321 640\n');
+});
+
+test('what the first boot read of a volume is known, for the next ones to read ahead', async () => {
+  const { reads, volumes } = platform.paths;
+  const wanted = (await readdir(volumes)).map((name) => `${name}.json`).sort();
+  const known = async () => (await readdir(reads).catch((): string[] => [])).sort();
+  // It is told after the node has booted.
+  await until('the reads of all volumes', async () => `${await known()}` === `${wanted}`);
+  const ranges = await Promise.all(
+    wanted.map(
+      async (name): Promise<[number, number][]> => JSON.parse(await readFile(join(reads, name), 'utf8')),
+    ),
+  );
+  const kibibytes = ranges.flat().reduce((sum, [, length]) => sum + length, 0);
+  assert.ok(kibibytes > 2048, `${kibibytes} KiB`);
 });
 
 test("no node sees another's /persist, nor can mount it", async () => {
