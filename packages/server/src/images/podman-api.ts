@@ -165,6 +165,8 @@ export class PodmanApi {
     this.#open -= 1;
     if (this.#open > 0) return;
     const end = () => {
+      // For a request that found none: it comes as soon as the service is up.
+      if (this.#starting) return;
       this.#ending = this.#endService().finally(() => {
         this.#ending = undefined;
       });
@@ -185,7 +187,6 @@ export class PodmanApi {
   }
 
   #ensureService(): Promise<void> {
-    clearTimeout(this.#idle);
     this.#starting ??= this.#startService().finally(() => {
       this.#starting = undefined;
     });
@@ -193,6 +194,8 @@ export class PodmanApi {
   }
 
   async #startService(): Promise<void> {
+    // One that is ending still answers.
+    await this.#ending;
     if (await answers(this.#socket)) return;
     await mkdir(dirname(this.#socket), { recursive: true });
     await mkdir(dirname(this.#log), { recursive: true });
