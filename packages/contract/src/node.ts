@@ -11,6 +11,10 @@ const base = oc.errors(errors);
 export const nodeState = z.enum(['off', 'booting', 'booted', 'unreachable']);
 export type NodeState = z.infer<typeof nodeState>;
 
+/** Models of virtual nodes: what they are to an image, whatever the server's CPU is. */
+export const virtualModel = z.enum(['pc-x86-64', 'qemu-arm64', 'qemu-armhf']);
+export type VirtualModel = z.infer<typeof virtualModel>;
+
 export const node = z.object({
   name: nodeName,
   mac: macAddress,
@@ -43,12 +47,16 @@ const yes = z.boolean().default(false);
 export const nodeContract = {
   /** Nodes of a set, sorted by name. */
   list: base.input(z.object({ set: nodeSet.default('all-nodes') })).output(z.array(node)),
-  /** Defines a virtual node and starts it. Ends when it is defined; `wait` tells when it has booted. */
+  /**
+   * Defines a virtual node and starts it. Ends when it is defined; `wait` tells when it has booted. Without `model`, the
+   * first one that the image is for.
+   */
   create: base
     .input(
       z.object({
         name: nodeName,
         image: imageReference.optional(),
+        model: virtualModel.optional(),
         cpuCores: z.int().min(1).max(64).default(2),
         ramMiB: z.int().min(128).max(1_048_576).default(1024),
       }),

@@ -5,7 +5,10 @@ import { Identity, SshAuthority } from './access/index.ts';
 import { listen, type Services } from './api/index.ts';
 import {
   ensurePlatformVolume,
+  InitArchives,
+  NodeFiles,
   NodeHttp,
+  NodeTftp,
   prepareBootFiles,
   Reads,
   sweepBootFiles,
@@ -64,11 +67,12 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     log: createLog('nodes'),
   });
 
-  const nodeHttp = new NodeHttp(
-    createDirectory({ ...nodes, ssh, network, platformVolume, log: createLog('boot') }),
-    { paths, reads, address },
-  );
-  await nodeHttp.listen(network.server, 80);
+  const directory = createDirectory({ ...nodes, ssh, network, platformVolume, log: createLog('boot') });
+  const archives = new InitArchives(paths);
+  const files = new NodeFiles({ directory, paths, archives, reads, address });
+  const nodeHttp = new NodeHttp({ directory, paths, archives, reads, files });
+  const nodeTftp = new NodeTftp({ directory, paths, archives, files });
+  await Promise.all([nodeHttp.listen(network.server, 80), nodeTftp.listen(network.server, 69)]);
   await nodes.reconciler.reconcile();
   nodes.reconciler.start();
 
@@ -105,7 +109,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     await nodes.reconciler.stop();
     nodes.agents.close();
     nodes.machines.close();
-    await nodeHttp.close();
+    await Promise.all([nodeHttp.close(), nodeTftp.close()]);
     network.close();
     await images.close();
     programs.close();

@@ -1,33 +1,59 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Architecture } from '@walt/contract';
-import { hasErrno, type Paths, UserError } from '../platform/index.ts';
+import { attempt, fileExists, hasErrno, type Paths, publishFile, UserError } from '../platform/index.ts';
 import { inspectElf } from './elf.ts';
 
 /** Where Debian's package busybox-static puts it. */
 const HOST_BUSYBOX = '/bin/busybox';
+
+function cachedFile(architecture: Architecture, { cache }: Pick<Paths, 'cache'>): string {
+  return join(cache, `busybox-${architecture}`);
+}
+
+/** Takes the busybox of a default image's tar into the cache, for nodes whose CPU is not the host's. Does nothing when it is there. */
+export async function keepBusybox(
+  architecture: Architecture,
+  tar: string,
+  paths: Pick<Paths, 'cache'>,
+): Promise<void> {
+  const cached = cachedFile(architecture, paths);
+  if ((await inspect(HOST_BUSYBOX))?.architecture === architecture || (await fileExists(cached))) return;
+  const folder = await mkdtemp(`${cached}.`);
+  try {
+    const members = ['./usr/bin/busybox', './bin/busybox'];
+    // It ends with 2 where one of them is missing: what counts is what it has found.
+    await attempt(['tar', '-x', '-f', tar, '-C', folder, '--occurrence=1', '--', ...members]);
+    for (const member of members) {
+      if ((await inspect(join(folder, member)))?.architecture === architecture) {
+        return await publishFile(join(folder, member), cached);
+      }
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
 
 /**
  * A static busybox for `architecture`: the host's own, or `CACHE/busybox-ARCHITECTURE`.
  * Throws UserError UNAVAILABLE that names the missing file.
  */
 export async function readBusybox(architecture: Architecture, paths: Pick<Paths, 'cache'>): Promise<Buffer> {
-  const cached = join(paths.cache, `busybox-${architecture}`);
-  for (const path of [cached, HOST_BUSYBOX]) {
-    const bytes = await readOptional(path);
-    const program = bytes && inspectElf(bytes);
-    if (bytes && program?.isStatic && program.architecture === architecture) return bytes;
+  for (const path of [cachedFile(architecture, paths), HOST_BUSYBOX]) {
+    const program = await inspect(path);
+    if (program?.isStatic && program.architecture === architecture) return program.bytes;
   }
   throw new UserError(
     'UNAVAILABLE',
     `There is no static busybox for ${architecture}, so nodes of that architecture cannot boot.`,
-    `Install the package busybox-static on a server of that architecture, or put the program of its ${architecture} package at ${cached}.`,
+    `Make the default image of that architecture, which brings one: walt advanced update-default-images --arch ${architecture}`,
   );
 }
 
-async function readOptional(path: string): Promise<Buffer | undefined> {
+async function inspect(path: string) {
   try {
-    return await readFile(path);
+    const bytes = await readFile(path);
+    return { bytes, ...inspectElf(bytes) };
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return undefined;
     throw error;

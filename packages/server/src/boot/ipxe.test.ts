@@ -4,7 +4,9 @@ import { bootstrapDocument } from './bootstrap.ts';
 import type { BootTarget } from './directory.ts';
 import { exampleTarget } from './example-target.ts';
 import { identityFiles } from './identity.ts';
-import { bootScript, kernelArguments, probeScript, waitScript } from './ipxe.ts';
+import { ipxeScript } from './ipxe.ts';
+import { kernelArguments } from './kernel-arguments.ts';
+import { uBootScript } from './u-boot.ts';
 
 const retry = `echo WalT: next try in 10 seconds
 sleep 10
@@ -16,7 +18,7 @@ reboot
 test('a boot script loads kernel and initramfs of the image', () => {
   const files = `http://10.73.0.1/boot/files/${'d'.repeat(64)}`;
   assert.equal(
-    bootScript(exampleTarget),
+    ipxeScript({ kind: 'kernel', target: exampleTarget }, exampleTarget.server),
     `#!ipxe
 echo WalT: vnode1 loads its image
 kernel ${files}/vmlinuz initrd=initramfs-virtual console=ttyS0,115200 cgroup.memory=nosocket quiet panic=10 net.ifnames=0 walt.ip=10.73.0.2/16 walt.server=10.73.0.1 walt.mac=52:54:00:00:00:07 || goto failed
@@ -29,19 +31,19 @@ ${retry}`,
 });
 
 test('a PC has a screen', () => {
-  assert.match(kernelArguments({ ...exampleTarget, modelClass: 'pc' }), /^initrd=initramfs-pc console=tty0 /);
+  assert.match(kernelArguments({ ...exampleTarget, modelClass: 'pc' }), /^console=tty0 /);
 });
 
 test('a machine that must wait is told why, in words that iPXE cannot take for anything else', () => {
   assert.equal(
-    waitScript('10.73.0.1', `no image for "\${x}" && reboot ||\nshell`),
+    ipxeScript({ kind: 'wait', reason: `no image for "\${x}" && reboot ||\nshell` }, '10.73.0.1'),
     `#!ipxe\necho WalT: no image for    x      reboot    shell\n${retry}`,
   );
 });
 
 test('an unknown machine tells its CPU', () => {
   assert.equal(
-    probeScript('10.73.0.1'),
+    ipxeScript({ kind: 'probe' }, '10.73.0.1'),
     `#!ipxe
 set walt-cpu i386
 iseq \${buildarch} x86_64 && set walt-cpu x86_64 ||
@@ -68,7 +70,15 @@ describe('nothing is rendered from a target with', () => {
   for (const [name, change] of rows) {
     test(name, () => {
       const target = { ...exampleTarget, ...change };
-      for (const render of [bootScript, identityFiles, (t: BootTarget) => bootstrapDocument(t, 0)]) {
+      const renderers = [
+        (t: BootTarget) => ipxeScript({ kind: 'kernel', target: t }, t.server),
+        (t: BootTarget) => ipxeScript({ kind: 'script', target: t }, t.server),
+        (t: BootTarget) => uBootScript({ kind: 'kernel', target: t }),
+        (t: BootTarget) => uBootScript({ kind: 'script', target: t }),
+        identityFiles,
+        (t: BootTarget) => bootstrapDocument(t, 0),
+      ];
+      for (const render of renderers) {
         assert.throws(() => render(target), { name: 'ZodError' });
       }
     });

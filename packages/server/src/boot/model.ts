@@ -1,4 +1,5 @@
 import type { Architecture } from '@walt/contract';
+import type { Hardware } from './boot-choice.ts';
 
 /** CPU as a boot script reports it: iPXE's `buildarch` words, `x86_64` proven by CPUID. */
 const CPUS = new Map<string, { architecture: Architecture; model: string }>([
@@ -8,9 +9,9 @@ const CPUS = new Map<string, { architecture: Architecture; model: string }>([
   ['arm32', { architecture: 'armhf', model: 'qemu-armhf' }],
 ]);
 
-/** Node model and architecture behind a CPU name; undefined for one that WalT does not boot. */
-export function modelOf(cpu: string): { architecture: Architecture; model: string } | undefined {
-  return CPUS.get(cpu);
+/** A machine by the CPU that its boot script found. */
+export function machineOf(cpu: string): Hardware {
+  return { architecture: undefined, model: undefined, ...CPUS.get(cpu), words: `the CPU ${cpu}` };
 }
 
 /** Models that boot an image of an architecture when it has a kernel. */

@@ -9,6 +9,8 @@ import { gunzipSync } from 'node:zlib';
 import { volumesOf } from './bootstrap.ts';
 import type { NodeDirectory } from './directory.ts';
 import { exampleTarget } from './example-target.ts';
+import { InitArchives } from './init-archives.ts';
+import { NodeFiles } from './node-files.ts';
 import { NodeHttp } from './node-http.ts';
 import { Reads } from './reads.ts';
 
@@ -46,7 +48,8 @@ before(async () => {
     ...{ reads: join(folder, 'reads'), volumes: join(folder, 'volumes') },
   };
   const server = { server: '10.73.0.1', mac: '02:00:00:00:00:01' };
-  http = new NodeHttp(directory, { paths, reads: new Reads(paths), address: server });
+  const parts = { directory, paths, archives: new InitArchives(paths), reads: new Reads(paths) };
+  http = new NodeHttp({ ...parts, files: new NodeFiles({ ...parts, address: server }) });
   address = `127.0.0.1:${await http.listen('127.0.0.1', 0)}`;
 });
 after(async () => {

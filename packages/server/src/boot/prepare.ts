@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
 import { constants, copyFile, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
 import type { Architecture, Lend } from '@walt/contract';
 import { hasErrno, type Paths, syncFolder, UserError } from '../platform/index.ts';
 import { type BootRecord, imageBootFolder, LAYOUT, readBootRecord } from './boot-files.ts';
@@ -170,7 +173,7 @@ async function borrow(
 }
 
 async function writeBootFiles(root: ImageRoot, kernel: Kernel, folder: string): Promise<BootPlan> {
-  await copyFile(kernel.file, join(folder, 'vmlinuz'), constants.COPYFILE_FICLONE);
+  await copyKernel(kernel.file, join(folder, 'vmlinuz'));
   const index = await readModuleIndex(root, kernel);
   const bootPlan = bootPlanOf(index, kernel.config);
   if (bootPlan === 'volumes') {
@@ -180,6 +183,18 @@ async function writeBootFiles(root: ImageRoot, kernel: Kernel, folder: string): 
     }
   }
   return bootPlan;
+}
+
+/** Kernels for ARM may be packed by gzip as a whole, which no loader is asked to undo. */
+async function copyKernel(file: string, target: string): Promise<void> {
+  const start = Buffer.alloc(2);
+  {
+    await using kernel = await open(file, 'r');
+    await kernel.read(start, 0, start.length, 0);
+  }
+  if (start.readUInt16BE() === 0x1f8b)
+    await pipeline(createReadStream(file), createGunzip(), createWriteStream(target));
+  else await copyFile(file, target, constants.COPYFILE_FICLONE);
 }
 
 async function readModuleIndex(root: ImageRoot, kernel: Kernel): Promise<ModuleIndex> {

@@ -113,6 +113,14 @@ class Client {
   }
 }
 
+function withClient(
+  answer: Answer,
+  retry: Retry,
+  talk: (client: Client, port: number) => Promise<void>,
+): Promise<void> {
+  return withServer(answer, retry, (port) => Client.use((client) => talk(client, port)));
+}
+
 /** Gives every path as a file of so many bytes. */
 const sized: Answer = async ({ path }) => (/^\d+$/.test(path) ? content(Number(path)) : undefined);
 
@@ -141,15 +149,13 @@ const limit = { timeout: 20_000 };
 describe('a file', limit, () => {
   for (const size of [0, 1, 511, 512, 513, 1 << 20]) {
     test(`of ${size} bytes`, () =>
-      withServer(sized, never, (port) =>
-        Client.use(async (client) => {
-          assert.deepEqual(await client.load(`${size}`, port), content(size));
-          assert.equal(client.blocks, Math.floor(size / 512) + 1);
-          const options = { blksize: 1024, windowsize: 4 };
-          const loaded = await client.load(`${size}`, port, { options, size: 1024, window: 4 });
-          assert.deepEqual(loaded, content(size));
-        }),
-      ));
+      withClient(sized, never, async (client, port) => {
+        assert.deepEqual(await client.load(`${size}`, port), content(size));
+        assert.equal(client.blocks, Math.floor(size / 512) + 1);
+        const options = { blksize: 1024, windowsize: 4 };
+        const loaded = await client.load(`${size}`, port, { options, size: 1024, window: 4 });
+        assert.deepEqual(loaded, content(size));
+      }));
   }
 
   test('is given to curl', () =>
@@ -171,13 +177,11 @@ describe('a file', limit, () => {
     }));
 
   test('may have more blocks than block numbers', () =>
-    withServer(sized, never, (port) =>
-      Client.use(async (client) => {
-        const size = 8 * 65_600 + 3;
-        const options = { blksize: 8, windowsize: 64 };
-        assert.deepEqual(await client.load(`${size}`, port, { options, size: 8, window: 64 }), content(size));
-      }),
-    ));
+    withClient(sized, never, async (client, port) => {
+      const size = 8 * 65_600 + 3;
+      const options = { blksize: 8, windowsize: 64 };
+      assert.deepEqual(await client.load(`${size}`, port, { options, size: 8, window: 64 }), content(size));
+    }));
 
   test('comes to two clients at once, each of which the answer knows', async () => {
     const questions: TftpQuestion[] = [];
@@ -210,24 +214,20 @@ describe('options', limit, () => {
   ];
   for (const [options, granted] of cases) {
     test(`${Object.entries(options).flat().join(' ')} → ${granted}`, () =>
-      withServer(sized, never, (port) =>
-        Client.use(async (client) => {
-          client.send(request('1000', { options }), port);
-          const { opcode, body } = await client.next();
-          assert.equal(opcode, OACK);
-          assert.equal(`${body}`, `${granted} `.replaceAll(' ', '\0'));
-        }),
-      ));
+      withClient(sized, never, async (client, port) => {
+        client.send(request('1000', { options }), port);
+        const { opcode, body } = await client.next();
+        assert.equal(opcode, OACK);
+        assert.equal(`${body}`, `${granted} `.replaceAll(' ', '\0'));
+      }));
   }
 
   test('none is acknowledged if none is granted', () =>
-    withServer(sized, never, (port) =>
-      Client.use(async (client) => {
-        const options = { blksize: 7, timeout: 256, windowsize: 0, tsize: 'x', constructor: 1 };
-        assert.deepEqual(await client.load('1000', port, { options }), content(1000));
-        assert.equal(client.blocks, 2);
-      }),
-    ));
+    withClient(sized, never, async (client, port) => {
+      const options = { blksize: 7, timeout: 256, windowsize: 0, tsize: 'x', constructor: 1 };
+      assert.deepEqual(await client.load('1000', port, { options }), content(1000));
+      assert.equal(client.blocks, 2);
+    }));
 
   test('who only wanted to know the size leaves, and the file is closed', async () => {
     const { download, closed } = watched(77);
@@ -246,68 +246,55 @@ describe('options', limit, () => {
   });
 
   test('the agreed timeout replaces ours', () =>
-    withServer(sized, never, (port) =>
-      Client.use(async (client) => {
-        client.send(request('1000', { options: { timeout: 1 } }), port);
-        assert.deepEqual(await client.next(), await client.next());
-      }),
-    ));
+    withClient(sized, never, async (client, port) => {
+      client.send(request('1000', { options: { timeout: 1 } }), port);
+      assert.deepEqual(await client.next(), await client.next());
+    }));
 });
 
 describe('losses', limit, () => {
   test('what is not acknowledged comes again', () =>
-    withServer(sized, { wait: 20 }, (port) =>
-      Client.use(async (client) => {
-        client.send(request('513'), port);
-        const first = await client.next();
-        assert.deepEqual(await client.next(), first);
-        client.acknowledge(1, first.port);
-        const second = await client.next();
-        assert.equal(second.number, 2);
-        assert.deepEqual(await client.next(), second);
-        client.acknowledge(2, second.port);
-      }),
-    ));
+    withClient(sized, { wait: 20 }, async (client, port) => {
+      client.send(request('513'), port);
+      const first = await client.next();
+      assert.deepEqual(await client.next(), first);
+      client.acknowledge(1, first.port);
+      const second = await client.next();
+      assert.equal(second.number, 2);
+      assert.deepEqual(await client.next(), second);
+      client.acknowledge(2, second.port);
+    }));
 
   test('an acknowledgement that comes twice doubles no block', () =>
-    withServer(sized, never, (port) =>
-      Client.use(async (client) => {
-        assert.deepEqual(await client.load('100000', port, { copies: 2 }), content(100_000));
-        assert.equal(client.blocks, 196);
-        client.blocks = 0;
-        const options = { windowsize: 8 };
-        assert.deepEqual(
-          await client.load('100000', port, { options, window: 8, copies: 2 }),
-          content(100_000),
-        );
-        assert.equal(client.blocks, 196);
-      }),
-    ));
+    withClient(sized, never, async (client, port) => {
+      assert.deepEqual(await client.load('100000', port, { copies: 2 }), content(100_000));
+      assert.equal(client.blocks, 196);
+      client.blocks = 0;
+      const options = { windowsize: 8 };
+      assert.deepEqual(
+        await client.load('100000', port, { options, window: 8, copies: 2 }),
+        content(100_000),
+      );
+      assert.equal(client.blocks, 196);
+    }));
 
   test('the window goes on behind the last block that came', () =>
-    withServer(sized, never, (port) =>
-      Client.use(async (client) => {
-        client.send(request('10000', { options: { windowsize: 4 } }), port);
-        const { port: from } = await client.next();
-        const numbers = async () => {
-          const packets = [
-            await client.next(),
-            await client.next(),
-            await client.next(),
-            await client.next(),
-          ];
-          return packets.map(({ number }) => number);
-        };
-        client.acknowledge(0, from);
-        assert.deepEqual(await numbers(), [1, 2, 3, 4]);
-        client.acknowledge(2, from); // 3 was lost
-        client.acknowledge(2, from);
-        client.acknowledge(1, from);
-        assert.deepEqual(await numbers(), [3, 4, 5, 6]);
-        client.acknowledge(6, from);
-        assert.deepEqual(await numbers(), [7, 8, 9, 10]);
-      }),
-    ));
+    withClient(sized, never, async (client, port) => {
+      client.send(request('10000', { options: { windowsize: 4 } }), port);
+      const { port: from } = await client.next();
+      const numbers = async () => {
+        const packets = [await client.next(), await client.next(), await client.next(), await client.next()];
+        return packets.map(({ number }) => number);
+      };
+      client.acknowledge(0, from);
+      assert.deepEqual(await numbers(), [1, 2, 3, 4]);
+      client.acknowledge(2, from); // 3 was lost
+      client.acknowledge(2, from);
+      client.acknowledge(1, from);
+      assert.deepEqual(await numbers(), [3, 4, 5, 6]);
+      client.acknowledge(6, from);
+      assert.deepEqual(await numbers(), [7, 8, 9, 10]);
+    }));
 
   test('who asks again gets one transfer', async () => {
     const asked: string[] = [];
@@ -315,19 +302,17 @@ describe('losses', limit, () => {
       asked.push(question.path);
       return sized(question);
     };
-    await withServer(answer, never, (port) =>
-      Client.use(async (client) => {
-        client.send(request('1000'), port);
-        client.send(request('1000'), port);
-        const first = await client.next();
-        client.send(request('1000'), port);
-        client.acknowledge(1, first.port);
-        assert.equal((await client.next()).number, 2);
-        // The port is used for something else: what it asked for before is over.
-        assert.deepEqual(await client.load('5', port), content(5));
-        assert.deepEqual(asked, ['1000', '5']);
-      }),
-    );
+    await withClient(answer, never, async (client, port) => {
+      client.send(request('1000'), port);
+      client.send(request('1000'), port);
+      const first = await client.next();
+      client.send(request('1000'), port);
+      client.acknowledge(1, first.port);
+      assert.equal((await client.next()).number, 2);
+      // The port is used for something else: what it asked for before is over.
+      assert.deepEqual(await client.load('5', port), content(5));
+      assert.deepEqual(asked, ['1000', '5']);
+    });
   });
 
   test('a client that vanishes is given up, and the file is closed', async () => {
@@ -358,23 +343,19 @@ describe('refusals', limit, () => {
   ];
   for (const [what, packet, code] of cases) {
     test(what, () =>
-      withServer(sized, never, (port) =>
-        Client.use(async (client) => {
-          client.send(packet, port);
-          const { opcode, number } = await client.next();
-          assert.deepEqual([opcode, number], [ERROR, code]);
-        }),
-      ),
+      withClient(sized, never, async (client, port) => {
+        client.send(packet, port);
+        const { opcode, number } = await client.next();
+        assert.deepEqual([opcode, number], [ERROR, code]);
+      }),
     );
   }
 
   test('the longest path, and modes in any case', () =>
-    withServer(sized, never, (port) =>
-      Client.use(async (client) => {
-        client.send(request('1'.padStart(255, '0'), { mode: 'OcTet' }), port);
-        assert.deepEqual((await client.next()).body, content(1));
-      }),
-    ));
+    withClient(sized, never, async (client, port) => {
+      client.send(request('1'.padStart(255, '0'), { mode: 'OcTet' }), port);
+      assert.deepEqual((await client.next()).body, content(1));
+    }));
 
   test('an answer or a stream that fails', async () => {
     const answer: Answer = async ({ path }) => {
@@ -382,12 +363,10 @@ describe('refusals', limit, () => {
       const stream = () => new Readable({ read: (): never => assert.fail('no bytes') });
       return { size: 1, stream, discard: async () => {} };
     };
-    await withServer(answer, never, (port) =>
-      Client.use(async (client) => {
-        await assert.rejects(client.load('answer', port), { message: '0 server error' });
-        await assert.rejects(client.load('stream', port), { message: '0 server error' });
-      }),
-    );
+    await withClient(answer, never, async (client, port) => {
+      await assert.rejects(client.load('answer', port), { message: '0 server error' });
+      await assert.rejects(client.load('stream', port), { message: '0 server error' });
+    });
   });
 
   test('a packet from another port, which disturbs nothing', () =>
@@ -407,17 +386,15 @@ describe('refusals', limit, () => {
     ));
 
   test('a broken packet ends the transfer', () =>
-    withServer(sized, never, (port) =>
-      Client.use(async (client) => {
-        for (const packet of [Buffer.alloc(0), words(4), words(DATA, 1), request('1000')]) {
-          client.send(request('1000'), port);
-          const { port: from } = await client.next();
-          client.send(packet, from);
-          const { opcode, number, port: last } = await client.next();
-          assert.deepEqual([opcode, number, last], [ERROR, 4, from]);
-        }
-      }),
-    ));
+    withClient(sized, never, async (client, port) => {
+      for (const packet of [Buffer.alloc(0), words(4), words(DATA, 1), request('1000')]) {
+        client.send(request('1000'), port);
+        const { port: from } = await client.next();
+        client.send(packet, from);
+        const { opcode, number, port: last } = await client.next();
+        assert.deepEqual([opcode, number, last], [ERROR, 4, from]);
+      }
+    }));
 
   test('more than 64 transfers of one address', async () => {
     const free = Promise.withResolvers<undefined>();

@@ -9,6 +9,7 @@ import { readImageSpec, TEMPLATE_LIMIT } from './image-spec.ts';
 
 /** What nodes of a model run first, in `/boot/MODEL`: by iPXE or by U-Boot. */
 const SCRIPTS = ['start.ipxe', 'start.uboot'] as const;
+export type BootScript = (typeof SCRIPTS)[number];
 
 const MODELS_LABEL = 'walt.node.models';
 const MINVERSION_LABEL = 'walt.server.minversion';

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { type Architecture, PLATFORM_OWNER, type Progress } from '@walt/contract';
+import { keepBusybox } from '../boot/index.ts';
 import type { Config, Database, Log, Paths } from '../platform/index.ts';
 import { hostNetwork } from '../platform/index.ts';
 import { defaultImageName, runsNatively, serverArchitecture } from './architectures.ts';
@@ -176,6 +177,7 @@ export class Images {
           ...{ architecture, renew, signal, report },
           ...{ cache: config.cache, host: this.#host },
         });
+        await keepBusybox(architecture, tar, config);
         const record = await this.#committer.importTar({
           ...{ tar, architecture, report, changes: ['CMD ["/sbin/init"]'] },
           point: (made) => this.#catalogue.point(target, made, 'any', { user, action: 'default' }),

@@ -28,24 +28,23 @@ describe('renderConfig', () => {
       subnet: parseSubnet('10.0.0.0/16'),
       bridge: 'walt0',
       files: { dhcpHosts: '/h', dnsHosts: '/d', leases: '/l' },
-      loaderFolder: '/loaders',
       loaders,
     }).split('\n');
 
-  it('speaks no TFTP without loaders', () => {
+  it('sends iPXE and U-Boot to their scripts, without loaders too', () => {
     assert.deepEqual(
       render([]).filter((line) => /tftp|boot=/.test(line)),
       [
         // biome-ignore lint/suspicious/noTemplateCurlyInString: iPXE fills these in
         'dhcp-boot=tag:ipxe,"http://10.0.0.1/boot/ipxe?mac=${netX/mac}&arch=${buildarch}&product=${product:uristring}&manufacturer=${manufacturer:uristring}"',
+        'dhcp-boot=tag:uboot,boot.scr.uimg',
       ],
     );
   });
   it('offers only loaders that exist', () => {
     const lines = render(['ipxe.efi']);
     assert.ok(lines.includes('dhcp-boot=tag:efi,tag:!ipxe,ipxe.efi'));
-    assert.ok(lines.includes('tftp-root=/loaders'));
-    assert.ok(!lines.some((line) => /undionly|boot\.scr/.test(line)));
+    assert.ok(!lines.some((line) => line.includes('undionly')));
   });
 });
 

@@ -22,12 +22,12 @@ export interface DnsmasqFiles {
   leases: string;
 }
 
-/** Loaders that we can give to firmware that is no iPXE, by who asks. They are served where they exist. */
+/** What firmware that is no iPXE loads by TFTP, by who asks. */
 export const LOADERS = {
-  /** BIOS, and UEFI on a 64-bit PC: iPXE, so that all machines then go the same way. */
+  /** BIOS, and UEFI on a 64-bit PC: iPXE, so that all machines then go the same way. Only where the file exists. */
   bios: 'undionly.kpxe',
   efi: 'ipxe.efi',
-  /** U-Boot runs a script. */
+  /** U-Boot runs a script, which is made when it asks. */
   uboot: 'boot.scr.uimg',
 } as const;
 
@@ -53,15 +53,14 @@ export function bootUrl(server: string): string {
   return `http://${server}/boot/ipxe?${query.join('&')}`;
 }
 
-/** The configuration file; `loaders` names those that exist in `loaderFolder`. */
+/** The configuration file; `loaders` names the files of `LOADERS` that exist. */
 export function renderConfig(options: {
   subnet: Subnet;
   bridge: string;
   files: DnsmasqFiles;
-  loaderFolder: string;
   loaders: readonly string[];
 }): string {
-  const { subnet, bridge, files, loaderFolder, loaders } = options;
+  const { subnet, bridge, files, loaders } = options;
   const { first, last } = subnet.dynamic;
   const lines = [
     'keep-in-foreground',
@@ -107,8 +106,11 @@ export function renderConfig(options: {
     'enable-ra',
     `ra-param=${bridge},0,0`,
     'dhcp-range=fd57:616c:7400::,ra-only,deprecated',
+    'dhcp-vendorclass=set:uboot,U-Boot',
+    // What boards that were set up for WalT call themselves: walt.node.MODEL.
+    'dhcp-vendorclass=set:uboot,walt.node.',
+    `dhcp-boot=tag:uboot,${LOADERS.uboot}`,
   ];
-  if (loaders.length > 0) lines.push(`enable-tftp=${bridge}`, `tftp-root=${loaderFolder}`);
   if (loaders.includes(LOADERS.bios)) {
     lines.push('dhcp-match=set:bios,option:client-arch,0', `dhcp-boot=tag:bios,tag:!ipxe,${LOADERS.bios}`);
   }
@@ -116,9 +118,6 @@ export function renderConfig(options: {
     // 7 and 9 both mean x86-64 UEFI (RFC 4578 section 2.1, and its erratum).
     lines.push('dhcp-match=set:efi,option:client-arch,7', 'dhcp-match=set:efi,option:client-arch,9');
     lines.push(`dhcp-boot=tag:efi,tag:!ipxe,${LOADERS.efi}`);
-  }
-  if (loaders.includes(LOADERS.uboot)) {
-    lines.push('dhcp-vendorclass=set:uboot,U-Boot', `dhcp-boot=tag:uboot,${LOADERS.uboot}`);
   }
   return `${lines.join('\n')}\n`;
 }

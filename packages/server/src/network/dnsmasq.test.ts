@@ -114,7 +114,7 @@ testInNamespace(import.meta.filename, (state) => {
 
   it('offers each kind of firmware its loader, where there is one', async () => {
     await mkdir(paths.loaders, { recursive: true });
-    for (const name of ['undionly.kpxe', 'boot.scr.uimg']) await writeFile(join(paths.loaders, name), name);
+    await writeFile(join(paths.loaders, 'undionly.kpxe'), 'loader');
     dnsmasq = await open();
     const machine = await Machine.plug(1, 'walt0', { mac: MAC });
     const bootFile = async (...options: string[]) => (await request(machine, ...options)).boot_file;
@@ -125,19 +125,8 @@ testInNamespace(import.meta.filename, (state) => {
       );
       assert.equal(await bootFile('-V', 'PXEClient:Arch:00007:UNDI:003016', '-x', '0x5d:0007'), undefined);
       assert.equal(await bootFile('-V', 'U-Boot.armv8'), 'boot.scr.uimg');
+      assert.equal(await bootFile('-V', 'walt.node.rpi-3-b'), 'boot.scr.uimg');
       assert.equal(await bootFile(), undefined);
-      await machine.attempt('ip', 'address', 'add', '10.99.0.7/24', 'dev', 'eth0');
-      const { output } = await machine.attempt(
-        'busybox',
-        'tftp',
-        '-g',
-        '-r',
-        'boot.scr.uimg',
-        '-l',
-        '-',
-        subnet.server,
-      );
-      assert.equal(output, 'boot.scr.uimg');
     } finally {
       await machine.unplug();
     }

@@ -37,7 +37,7 @@ const QUESTION_INTERVAL = 10;
 const RELEASE_LIMIT = 200;
 const RELEASE_ATTEMPTS = 5;
 
-/** DHCP, DNS and TFTP on the bridge. */
+/** DHCP and DNS on the bridge. */
 export class Dnsmasq {
   readonly #programs: Programs;
   readonly #subnet: Subnet;
@@ -66,7 +66,7 @@ export class Dnsmasq {
     }
     const present = await readdir(paths.loaders);
     const loaders = Object.values(LOADERS).filter((name) => present.includes(name));
-    const text = renderConfig({ subnet, bridge, files, loaderFolder: paths.loaders, loaders });
+    const text = renderConfig({ subnet, bridge, files, loaders });
     const dnsmasq = new Dnsmasq(programs, subnet, files);
     await programs.ensure({
       name: PROGRAM,

@@ -8,7 +8,7 @@ import type { PersistExport, TreeExport } from './nfs-config.ts';
 import { openPortmapper, type Portmapper } from './portmapper.ts';
 import { lowestFree, parseSubnet, type Subnet } from './subnet.ts';
 
-export type { HostEntry, Lease } from './dnsmasq-config.ts';
+export { type HostEntry, type Lease, LOADERS } from './dnsmasq-config.ts';
 export { ensureNamespace, removeNamespace } from './namespace.ts';
 export type { PersistExport, Tree, TreeExport } from './nfs-config.ts';
 

@@ -1,11 +1,16 @@
 import { join } from 'node:path';
+import { virtualModel } from '@walt/contract';
 import type { Paths } from '../platform/index.ts';
-import type { DesiredNode } from './planner.ts';
-import type { NodeStore } from './store.ts';
+import type { DesiredNode, Machine } from './planner.ts';
+import type { NodeRow, NodeStore } from './store.ts';
 
 /** Absolute folder that a node of an owner has as /persist. */
 export function persistFolder(paths: Pick<Paths, 'persist'>, owner: string, node: number): string {
   return join(paths.persist, owner, String(node));
+}
+
+function machineOf({ id, mac, model, cpu_cores, ram_mib }: NodeRow): Machine {
+  return { id, mac, model: virtualModel.parse(model), cpuCores: cpu_cores ?? 2, ramMiB: ram_mib ?? 1024 };
 }
 
 /** What the database says should be, in the planner's words. */
@@ -17,10 +22,7 @@ export async function desiredNodes(store: NodeStore, paths: Pick<Paths, 'persist
     mac: row.mac,
     ip: row.ip,
     name: row.name,
-    machine:
-      row.type === 'virtual'
-        ? { id: row.id, mac: row.mac, cpuCores: row.cpu_cores ?? 2, ramMiB: row.ram_mib ?? 1024 }
-        : null,
+    machine: row.type === 'virtual' ? machineOf(row) : null,
     generation: row.generation,
     hard: row.hard === 1,
     served: row.served_generation,

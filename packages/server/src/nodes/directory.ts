@@ -4,12 +4,13 @@ import type { SshAuthority } from '../access/index.ts';
 import type { BootTarget, NodeDirectory } from '../boot/index.ts';
 import type { Log } from '../platform/index.ts';
 import type { Agents } from './agents.ts';
-import { defaultImageName } from './image-choice.ts';
+import type { ImageChoice } from './image-choice.ts';
 import type { NodeRow, NodeStore } from './store.ts';
 
 interface Deps {
   store: NodeStore;
   agents: Agents;
+  choice: Pick<ImageChoice, 'defaultName'>;
   ssh: SshAuthority;
   network: { server: string; prefix: number };
   platformVolume: string;
@@ -64,6 +65,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
   return {
     async seen({ ip, mac, model, architecture }) {
       if (await store.byMac(mac)) return;
+      const image = await deps.choice.defaultName({ model, architecture });
       const id = await store.register(async (nodes) => ({
         mac,
         ip,
@@ -72,7 +74,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
         model,
         architecture,
         image_owner: PLATFORM_OWNER,
-        image_name: defaultImageName(model),
+        image_name: image,
         cpu_cores: null,
         ram_mib: null,
       }));

@@ -1,11 +1,13 @@
-import { PLATFORM_OWNER } from '@walt/contract';
+import { type Architecture, PLATFORM_OWNER } from '@walt/contract';
 import type { Caller } from '../access/index.ts';
 import type { ImageRecord, ImageService } from '../api/index.ts';
+import { defaultImageName } from '../images/index.ts';
 import { isUserError, UserError } from '../platform/index.ts';
 
-/** Name of the platform's image for a model, and of a user's copy of it. */
-export function defaultImageName(model: string): string {
-  return `${model}-default`;
+/** What a default image must fit. */
+export interface Hardware {
+  model: string;
+  architecture: Architecture;
 }
 
 /** Which images nodes may be given. */
@@ -16,23 +18,29 @@ export class ImageChoice {
     this.#images = images;
   }
 
-  /** The caller's own copy of a model's default image; made when he has none. */
-  async ownDefault(model: string, caller: Caller): Promise<ImageRecord> {
-    const name = defaultImageName(model);
-    const own = await this.#find(caller.user, name);
-    const target = { owner: caller.user, name };
-    return own ?? this.#images.duplicate(caller.user, await this.platformDefault(model), target, false);
+  /** The caller's own copy of the default image for his hardware; made when he has none. */
+  async ownDefault(hardware: Hardware, caller: Caller): Promise<ImageRecord> {
+    const target = { owner: caller.user, name: await this.defaultName(hardware) };
+    const own = await this.#find(target.owner, target.name);
+    return own ?? this.#images.duplicate(caller.user, await this.platformDefault(hardware), target, false);
   }
 
   /** Throws UserError UNAVAILABLE when the platform has none. */
-  async platformDefault(model: string): Promise<ImageRecord> {
-    const image = await this.#find(PLATFORM_OWNER, defaultImageName(model));
+  async platformDefault(hardware: Hardware): Promise<ImageRecord> {
+    const image = await this.#find(PLATFORM_OWNER, await this.defaultName(hardware));
     if (image) return image;
+    const { model, architecture } = hardware;
     throw new UserError(
       'UNAVAILABLE',
       `This platform has no default image for ${model} yet.`,
-      'Make it with: walt advanced update-default-images',
+      `Make it with: walt advanced update-default-images --arch ${architecture}`,
     );
+  }
+
+  /** Name of the platform's image for a model, and of users' copies of it: that of its architecture if the model has none of its own. */
+  async defaultName({ model, architecture }: Hardware): Promise<string> {
+    const own = `${model}-default`;
+    return (await this.#find(PLATFORM_OWNER, own)) ? own : defaultImageName(architecture);
   }
 
   /** The image that a caller means, if he may boot it (his own or the platform's) and all the models can. */

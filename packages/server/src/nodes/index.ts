@@ -6,6 +6,7 @@ import type { Network } from '../network/index.ts';
 import type { Database, Log, Paths, Programs } from '../platform/index.ts';
 import { Agents } from './agents.ts';
 import { desiredNodes } from './desired.ts';
+import { ImageChoice } from './image-choice.ts';
 import { Reconciler } from './reconciler.ts';
 import { createNodeService } from './service.ts';
 import { NodeStore } from './store.ts';
@@ -41,6 +42,7 @@ export async function createNodes(deps: Deps) {
     log,
   });
   const changed = () => reconciler.reconcile();
-  const service = createNodeService({ store, agents, machines, network, images, world, reconcile: changed });
-  return { store, agents, machines, reconciler, service, changed };
+  const choice = new ImageChoice(images);
+  const service = createNodeService({ store, agents, machines, network, choice, world, reconcile: changed });
+  return { store, agents, machines, choice, reconciler, service, changed };
 }

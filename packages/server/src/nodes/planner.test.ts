@@ -4,6 +4,7 @@ import {
   BOOT_RETRIES,
   BOOT_TIMEOUT,
   type DesiredNode,
+  type Machine,
   type Observed,
   ORDER_TIMEOUT,
   plan,
@@ -11,7 +12,7 @@ import {
 } from './planner.ts';
 
 const NOW = 10_000;
-const machine = { id: 1, mac: '52:54:00:00:00:01', cpuCores: 2, ramMiB: 512 };
+const machine: Machine = { id: 1, model: 'pc-x86-64', mac: '52:54:00:00:00:01', cpuCores: 2, ramMiB: 512 };
 const node: DesiredNode = {
   id: 1,
   mac: machine.mac,

@@ -4,6 +4,7 @@
  */
 import type { HostEntry, PersistExport } from '../network/index.ts';
 import type { TreeImage } from './store.ts';
+import type { VirtualMachine } from './virtual/index.ts';
 
 /** A node with a boot that has not come up is reset after this time, that many times. */
 export const BOOT_TIMEOUT = 180;
@@ -11,12 +12,7 @@ export const BOOT_RETRIES = 9;
 /** A node that was told to reboot and goes on talking after this time is reset. */
 export const ORDER_TIMEOUT = 45;
 
-export interface Machine {
-  id: number;
-  mac: string;
-  cpuCores: number;
-  ramMiB: number;
-}
+export type Machine = Omit<VirtualMachine, 'tap'>;
 
 export interface DesiredNode {
   id: number;

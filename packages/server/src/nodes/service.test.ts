@@ -5,6 +5,7 @@ import type { ImageRecord } from '../api/index.ts';
 import { type Database, isUserError, openDatabase, UserError } from '../platform/index.ts';
 import { Agents } from './agents.ts';
 import { desiredNodes } from './desired.ts';
+import { ImageChoice } from './image-choice.ts';
 import { plan, type Step } from './planner.ts';
 import { createNodeService } from './service.ts';
 import { NodeStore } from './store.ts';
@@ -55,7 +56,7 @@ async function smallPlatform() {
       consoleLog: (id) => `/run/${id}.log`,
     },
     network: { freeAddress: async (taken) => `10.73.0.${taken.size + 2}` },
-    images,
+    choice: new ImageChoice(images),
     world: { forget: async (id) => void forgotten.push(id) },
     reconcile,
   });

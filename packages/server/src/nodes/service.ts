@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import { PLATFORM_OWNER } from '@walt/contract';
+import { type Architecture, PLATFORM_OWNER, type VirtualModel, virtualModel } from '@walt/contract';
 import type { Caller } from '../access/index.ts';
-import type { ImageService, NodeService } from '../api/index.ts';
+import type { NodeService } from '../api/index.ts';
 import type { Network } from '../network/index.ts';
 import { isExternalError, isUserError, UserError } from '../platform/index.ts';
 import type { Agents } from './agents.ts';
-import { ImageChoice } from './image-choice.ts';
+import type { Hardware, ImageChoice } from './image-choice.ts';
 import { ping } from './ping.ts';
 import { type Failure, nodeOf } from './reconciler.ts';
 import { expandSet, noSuchNode, reservedNames, selectSet } from './sets.ts';
@@ -17,24 +17,26 @@ import type { VirtualMachines } from './virtual/index.ts';
 import { waitBooted } from './wait.ts';
 import type { World } from './world.ts';
 
-/** Model of every virtual node of a PC server. */
-const VIRTUAL_MODEL = 'pc-x86-64';
+const CPUS: Record<VirtualModel, Architecture> = {
+  'pc-x86-64': 'amd64',
+  'qemu-arm64': 'arm64',
+  'qemu-armhf': 'armhf',
+};
 
 interface Deps {
   store: NodeStore;
   agents: Agents;
   machines: Pick<VirtualMachines, 'running' | 'consolePath' | 'consoleLog'>;
   network: Pick<Network, 'freeAddress'>;
-  images: Pick<ImageService, 'get' | 'duplicate'>;
+  choice: ImageChoice;
   world: Pick<World, 'forget'>;
   reconcile(): Promise<Failure[]>;
 }
 
 /** The calls of the contract's `node` part, with the rules of ownership. */
 export function createNodeService(deps: Deps): NodeService {
-  const { store, agents, machines } = deps;
+  const { store, agents, machines, choice } = deps;
   const views = new NodeViews(agents, machines);
-  const images = new ImageChoice(deps.images);
   const changes = new EventEmitter<{ change: [] }>().setMaxListeners(0);
   agents.on('change', () => changes.emit('change'));
 
@@ -67,9 +69,29 @@ export function createNodeService(deps: Deps): NodeService {
   }
 
   async function release(rows: readonly NodeRow[]): Promise<void> {
-    for (const [model, nodes] of Map.groupBy(rows, (row) => row.model)) {
-      await order(nodes, { image: await images.platformDefault(model), hard: false });
+    for (const [hardware, nodes] of byHardware(rows)) {
+      await order(nodes, { image: await choice.platformDefault(hardware), hard: false });
     }
+  }
+
+  /** Image and hardware of a new virtual node. The image decides, where no model is asked for. */
+  async function inventMachine(
+    reference: string | undefined,
+    wanted: VirtualModel | undefined,
+    caller: Caller,
+  ) {
+    if (reference === undefined) {
+      const hardware = virtualHardware(wanted ?? 'pc-x86-64');
+      return { image: await choice.ownDefault(hardware, caller), hardware };
+    }
+    const image = await choice.bootable(reference, caller, wanted ? [wanted] : []);
+    const model = wanted ?? virtualModel.options.find((one) => image.models.includes(one));
+    if (model) return { image, hardware: virtualHardware(model) };
+    throw new UserError(
+      'INVALID',
+      `${reference} is an image for ${image.models.join(', ')}: no virtual node can be that.`,
+      `Virtual nodes are ${virtualModel.options.join(', ')}.`,
+    );
   }
 
   async function settle(ids: readonly number[]): Promise<void> {
@@ -94,11 +116,9 @@ export function createNodeService(deps: Deps): NodeService {
       return views.of(selectSet(set, await store.all(), caller.user));
     },
 
-    async create(caller, { name, image: reference, cpuCores, ramMiB }) {
+    async create(caller, { name, image: reference, model: wanted, cpuCores, ramMiB }) {
       checkNewName(name, await store.all());
-      const image = reference
-        ? await images.bootable(reference, caller, [VIRTUAL_MODEL])
-        : await images.ownDefault(VIRTUAL_MODEL, caller);
+      const { image, hardware } = await inventMachine(reference, wanted, caller);
       const id = await store.register(async (nodes) => {
         checkNewName(name, nodes);
         return {
@@ -106,8 +126,7 @@ export function createNodeService(deps: Deps): NodeService {
           ip: await deps.network.freeAddress(new Set(nodes.map((node) => node.ip))),
           mac: freshMac(new Set(nodes.map((node) => node.mac))),
           type: 'virtual',
-          model: VIRTUAL_MODEL,
-          architecture: image.architecture,
+          ...hardware,
           image_owner: image.owner,
           image_name: image.name,
           cpu_cores: cpuCores,
@@ -142,10 +161,11 @@ export function createNodeService(deps: Deps): NodeService {
     async boot(caller, { set, image: reference, yes }) {
       const rows = await chosen(set, caller);
       const models = [...new Set(rows.map((row) => row.model))];
+      const [hardware = virtualHardware('pc-x86-64')] = byHardware(rows).keys();
       const image =
         reference === 'default'
-          ? await images.platformDefault(models[0] ?? VIRTUAL_MODEL)
-          : await images.bootable(reference, caller, models);
+          ? await choice.platformDefault(hardware)
+          : await choice.bootable(reference, caller, models);
       confirmOthers(rows, caller, yes, 'take over');
       if (reference === 'default') await release(rows);
       else await order(rows, { image, hard: false });
@@ -170,8 +190,8 @@ export function createNodeService(deps: Deps): NodeService {
         );
       }
       const free = rows.filter((row) => row.image_owner === PLATFORM_OWNER);
-      for (const [model, nodes] of Map.groupBy(free, (row) => row.model)) {
-        await order(nodes, { image: await images.ownDefault(model, caller), hard: false });
+      for (const [hardware, nodes] of byHardware(free)) {
+        await order(nodes, { image: await choice.ownDefault(hardware, caller), hard: false });
       }
       return { nodes: names(free) };
     },
@@ -232,6 +252,17 @@ export function createNodeService(deps: Deps): NodeService {
       return { socket: machines.consolePath(id), log: machines.consoleLog(id) };
     },
   };
+}
+
+function virtualHardware(model: VirtualModel): Hardware {
+  return { model, architecture: CPUS[model] };
+}
+
+/** Nodes that share a default image. */
+function byHardware(rows: readonly NodeRow[]): Map<Hardware, NodeRow[]> {
+  return new Map(
+    [...Map.groupBy(rows, (row) => row.model).values()].map((nodes) => [nodes[0] as NodeRow, nodes]),
+  );
 }
 
 /** Throws UserError when a node cannot be called so. */

@@ -152,7 +152,7 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     reads: state('reads'),
     /** Per image: `IMAGEHEX/{vmlinuz,modules-MODELCLASS,boot.json}`. */
     bootFiles: state('boot'),
-    /** Boot loaders that dnsmasq gives by TFTP: `undionly.kpxe`, `ipxe.efi`, `boot.scr.uimg`; any may be missing. */
+    /** Boot loaders that machines get by TFTP: `undionly.kpxe`, `ipxe.efi`; any may be missing. */
     loaders: state('loaders'),
     /** `OWNER/NODEID/`: what nodes see as /persist. */
     persist: state('persist'),

@@ -1,11 +1,13 @@
-import { Command } from 'commander';
+import type { VirtualModel } from '@walt/contract';
+import { Command, Option } from 'commander';
 import { connect } from '../../client.ts';
 import { waitForNodes } from '../../node-wait.ts';
-import { jsonOption, memorySize, wholeNumber } from '../../options.ts';
+import { jsonOption, memorySize, VIRTUAL_MODELS, wholeNumber } from '../../options.ts';
 import { print, printJson } from '../../output.ts';
 
 interface Options {
   image?: string;
+  model?: VirtualModel;
   cpuCores?: number;
   ram?: number;
   wait?: true;
@@ -16,15 +18,21 @@ export function command(): Command {
   return new Command()
     .argument('<name>', 'name of the new node: lower-case letters, digits and dashes')
     .option('--image <image>', 'image that it boots (default: the default image, copied into your set)')
+    .addOption(
+      new Option('--model <model>', 'hardware that it is (default: what the image is for)').choices(
+        VIRTUAL_MODELS,
+      ),
+    )
     .option('--cpu-cores <number>', 'number of its CPU cores', wholeNumber(1))
     .option('--ram <size>', 'its memory, as 512M or 2G', memorySize)
     .option('--wait', 'wait until it has booted')
     .addOption(jsonOption())
-    .action(async (name: string, { image, cpuCores, ram, wait, json }: Options) => {
+    .action(async (name: string, { image, model, cpuCores, ram, wait, json }: Options) => {
       const { client } = connect();
       const node = await client.node.create({
         name,
         ...(image !== undefined && { image }),
+        ...(model !== undefined && { model }),
         ...(cpuCores !== undefined && { cpuCores }),
         ...(ram !== undefined && { ramMiB: ram }),
       });

@@ -3,7 +3,14 @@ import { describe, it } from 'node:test';
 import { type Host, machineFiles, qemuArguments, type VirtualMachine } from './machine.ts';
 
 const paths = { virtual: '/state/virtual', virtualRun: '/run/virtual' };
-const vm: VirtualMachine = { id: 7, mac: '52:54:00:00:00:07', tap: 'vm7', cpuCores: 2, ramMiB: 1024 };
+const vm: VirtualMachine = {
+  id: 7,
+  model: 'pc-x86-64',
+  mac: '52:54:00:00:00:07',
+  tap: 'vm7',
+  cpuCores: 2,
+  ramMiB: 1024,
+};
 const host: Host = { accelerator: 'tcg', vhostNet: false, userIds: 2 ** 32 - 1 };
 
 /** Value of an option that stands once on the command line. */
@@ -30,6 +37,25 @@ describe('qemuArguments', () => {
   for (const [title, vmPart, hostPart, name, value] of table) {
     it(`gives it ${title}: ${name} ${value}`, () => {
       assert.equal(option(qemuArguments({ ...vm, ...vmPart }, { ...host, ...hostPart }, paths), name), value);
+    });
+  }
+
+  const boards: [VirtualMachine['model'], string, string, string][] = [
+    ['qemu-arm64', 'qemu-system-aarch64', '-machine', 'virt'],
+    ['qemu-armhf', 'qemu-system-arm', '-machine', 'virt,highmem=off'],
+    ['qemu-arm64', 'qemu-system-aarch64', '-bios', '/usr/lib/u-boot/qemu_arm64/u-boot.bin'],
+    [
+      ...(['qemu-armhf', 'qemu-system-arm', '-drive'] as const),
+      'if=pflash,unit=1,format=raw,readonly=on,file=/state/virtual/qemu-armhf.environment',
+    ],
+    ['qemu-arm64', 'qemu-system-aarch64', '-accel', 'tcg,thread=multi,tb-size=256'],
+  ];
+  for (const [model, emulator, name, value] of boards) {
+    it(`makes a ${model} of ${emulator} ${name} ${value}, whatever the server's own CPU can`, () => {
+      const argv = qemuArguments({ ...vm, model }, { ...host, accelerator: 'kvm' }, paths);
+      assert.equal(argv[0], emulator);
+      assert.equal(option(argv, name), value);
+      assert.ok(argv.includes('virtio-net-device,netdev=net,mac=52:54:00:00:00:07,bootindex=0'));
     });
   }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import type { VirtualModel } from '@walt/contract';
 import type { Paths } from '../../platform/index.ts';
 import type { Accelerator } from './accelerator.ts';
 import { QEMU } from './boot-sector.ts';
@@ -7,6 +8,7 @@ import { QEMU } from './boot-sector.ts';
 export interface VirtualMachine {
   /** The node's number. */
   id: number;
+  model: VirtualModel;
   mac: string;
   /** Name of its tap interface, which exists and is a port of the bridge. */
   tap: string;
@@ -43,9 +45,14 @@ export function machineFiles(id: number, paths: MachinePaths) {
   };
 }
 
-/** The option ROM of option-rom.ts, shared by all machines. */
+/** The option ROM of option-rom.ts, shared by all PCs. */
 export function enterKeyRomFile(paths: Pick<Paths, 'virtual'>): string {
   return join(paths.virtual, 'enter-key.rom');
+}
+
+/** The flash of u-boot-environment.ts, shared by all machines of a model. */
+export function environmentFile(paths: Pick<Paths, 'virtual'>, model: UBootModel): string {
+  return join(paths.virtual, `${model}.environment`);
 }
 
 /**
@@ -55,8 +62,10 @@ export function enterKeyRomFile(paths: Pick<Paths, 'virtual'>): string {
 export function qemuArguments(vm: VirtualMachine, host: Host, paths: MachinePaths): string[] {
   const files = machineFiles(vm.id, paths);
   const uid = userId(vm.id, host.userIds);
+  // U-Boot 2023.01 reads a wrong hardware address from a card on PCI.
+  const bus = vm.model === 'pc-x86-64' ? 'pci' : 'device';
   return [
-    QEMU,
+    ...hardware(vm, host, paths),
     ...['-name', `guest=vm-${vm.id}`],
     '-no-user-config',
     '-nodefaults',
@@ -65,27 +74,16 @@ export function qemuArguments(vm: VirtualMachine, host: Host, paths: MachinePath
     // lost by it: a node that reboots needs the server for its boot script anyway.
     '-no-reboot',
     ...['-display', 'none'],
-    // With `graphics=off` BIOS and iPXE speak on the serial console. What is off has no use on a node without screen and disk.
-    ...['-machine', 'q35,graphics=off,smm=off,vmport=off,i8042=off,sata=off,smbus=off'],
-    // Without `tb-size` QEMU may keep an eighth of the server's memory per machine as translated code.
-    ...['-accel', host.accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi,tb-size=256'],
-    // No 57-bit addresses: a fifth level of page tables costs TCG a step at each miss of its TLB.
-    ...['-cpu', 'max,la57=off'],
     ...['-smp', `cpus=${vm.cpuCores}`],
     ...['-m', `size=${vm.ramMiB}M`],
     ...['-uuid', uuid(vm.mac)],
-    // What iPXE knows as ${manufacturer}, ${product} and ${serial}.
-    ...['-smbios', `type=1,manufacturer=WalT,product=WalT virtual node,serial=${vm.id}`],
-    // The server may be away for a moment when iPXE asks it: the BIOS then starts over, after so many milliseconds.
-    ...['-boot', 'menu=off,strict=on,reboot-timeout=1000'],
-    ...['-option-rom', escapeValue(enterKeyRomFile(paths))],
     ...['-netdev', tapDevice(vm, host)],
-    ...['-device', `virtio-net-pci,netdev=net,mac=${vm.mac},bootindex=0`],
+    ...['-device', `virtio-net-${bus},netdev=net,mac=${vm.mac},bootindex=0`],
     // Entropy from the first moment on: without it, sshd may wait for minutes.
     ...['-object', 'rng-builtin,id=rng'],
-    ...['-device', 'virtio-rng-pci,rng=rng'],
+    ...['-device', `virtio-rng-${bus},rng=rng`],
     // Memory that the guest has freed goes back to the server.
-    ...['-device', 'virtio-balloon-pci,free-page-reporting=on'],
+    ...['-device', `virtio-balloon-${bus},free-page-reporting=on`],
     // A reader that comes late finds the history in the log; it is opened O_APPEND, so it may be truncated under QEMU.
     ...[
       '-chardev',
@@ -100,6 +98,61 @@ export function qemuArguments(vm: VirtualMachine, host: Host, paths: MachinePath
     ...['-runas', `${uid}:${uid}`],
     ...['-sandbox', 'on,obsolete=deny,spawn=deny,resourcecontrol=deny'],
     ...['-msg', 'timestamp=on'],
+  ];
+}
+
+/** Without `tb-size` QEMU may keep an eighth of the server's memory per machine as translated code. */
+const TCG = 'tcg,thread=multi,tb-size=256';
+
+/** The emulator, and what differs between its machines: board, CPU, and the firmware that boots from the network. */
+function hardware(vm: VirtualMachine, host: Host, paths: MachinePaths): string[] {
+  if (vm.model !== 'pc-x86-64') return board(vm.model, paths);
+  return [
+    QEMU,
+    // With `graphics=off` BIOS and iPXE speak on the serial console. What is off has no use on a node without screen and disk.
+    ...['-machine', 'q35,graphics=off,smm=off,vmport=off,i8042=off,sata=off,smbus=off'],
+    ...['-accel', host.accelerator === 'kvm' ? 'kvm' : TCG],
+    // No 57-bit addresses: a fifth level of page tables costs TCG a step at each miss of its TLB.
+    ...['-cpu', 'max,la57=off'],
+    // What iPXE knows as ${manufacturer}, ${product} and ${serial}.
+    ...['-smbios', `type=1,manufacturer=WalT,product=WalT virtual node,serial=${vm.id}`],
+    // The server may be away for a moment when iPXE asks it: the BIOS then starts over, after so many milliseconds.
+    ...['-boot', 'menu=off,strict=on,reboot-timeout=1000'],
+    ...['-option-rom', escapeValue(enterKeyRomFile(paths))],
+  ];
+}
+
+/** Models whose firmware is U-Boot. */
+export type UBootModel = Exclude<VirtualModel, 'pc-x86-64'>;
+
+/** Where Debian's packages qemu-system-arm and u-boot-qemu have what such a machine needs. */
+const BOARDS: Record<UBootModel, { emulator: string; machine: string; cpu: string; firmware: string }> = {
+  'qemu-arm64': {
+    emulator: 'qemu-system-aarch64',
+    machine: 'virt',
+    // Signed pointers by a quick function of QEMU's own: the real one costs an emulated CPU a third of its time.
+    cpu: 'max,pauth-impdef=on',
+    firmware: '/usr/lib/u-boot/qemu_arm64/u-boot.bin',
+  },
+  'qemu-armhf': {
+    emulator: 'qemu-system-arm',
+    // A kernel without large physical addresses reaches no device above 4 GiB.
+    machine: 'virt,highmem=off',
+    cpu: 'cortex-a15',
+    firmware: '/usr/lib/u-boot/qemu_arm/u-boot.bin',
+  },
+};
+
+function board(model: UBootModel, paths: MachinePaths): string[] {
+  const { emulator, machine, cpu, firmware } = BOARDS[model];
+  const environment = escapeValue(environmentFile(paths, model));
+  return [
+    emulator,
+    ...['-machine', machine],
+    ...['-accel', TCG],
+    ...['-cpu', cpu],
+    ...['-bios', firmware],
+    ...['-drive', `if=pflash,unit=1,format=raw,readonly=on,file=${environment}`],
   ];
 }
 

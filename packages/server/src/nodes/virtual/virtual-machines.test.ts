@@ -13,7 +13,14 @@ import { countUserIds, VirtualMachines } from './virtual-machines.ts';
 import { TestNet } from './walt-net.fixture.ts';
 
 const silent = { info() {}, warn() {}, error() {} };
-const vm: VirtualMachine = { id: 7, mac: '52:54:00:00:00:07', tap: 'vm7', cpuCores: 1, ramMiB: 128 };
+const vm: VirtualMachine = {
+  id: 7,
+  model: 'pc-x86-64',
+  mac: '52:54:00:00:00:07',
+  tap: 'vm7',
+  cpuCores: 1,
+  ramMiB: 128,
+};
 
 async function until(what: string, condition: () => Promise<boolean> | boolean, limit = 30_000) {
   const deadline = Date.now() + limit;
@@ -97,6 +104,15 @@ describe('VirtualMachines', () => {
     assert.deepEqual(await machines.running(), [7]);
     assert.match(await readFile(machines.consoleLog(7), 'utf8'), /Open Source Network Boot Firmware/);
   });
+
+  for (const model of ['qemu-arm64', 'qemu-armhf'] as const) {
+    it(`boots a ${model} from the network by U-Boot, with its own MAC, again and again until there is a script`, async () => {
+      const earlier = await net.addressesGiven(vm.mac);
+      await machines.ensure({ ...vm, model });
+      await until('two boots', async () => (await net.addressesGiven(vm.mac)) >= earlier + 2, 60_000);
+      assert.match(await readFile(machines.consoleLog(7), 'utf8'), /U-Boot .*WalT: no boot script/s);
+    });
+  }
 
   it('has no rights on the server', async () => {
     await machines.ensure(vm);

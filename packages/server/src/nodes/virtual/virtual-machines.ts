@@ -2,9 +2,18 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { type Log, type Paths, type Programs, writeFileAtomic } from '../../platform/index.ts';
 import { type Accelerator, isUsable } from './accelerator.ts';
 import { capConsoleLog } from './console-log.ts';
-import { enterKeyRomFile, type Host, machineFiles, qemuArguments, type VirtualMachine } from './machine.ts';
+import {
+  enterKeyRomFile,
+  environmentFile,
+  type Host,
+  machineFiles,
+  qemuArguments,
+  type UBootModel,
+  type VirtualMachine,
+} from './machine.ts';
 import { enterKeyRom } from './option-rom.ts';
 import { answers } from './qmp.ts';
+import { writeEnvironment } from './u-boot-environment.ts';
 
 /** Milliseconds between looks at the size of the consoles' histories. */
 const CAP_INTERVAL = 30_000;
@@ -42,6 +51,9 @@ export class VirtualMachines {
     await mkdir(deps.paths.virtual, { recursive: true, mode: 0o700 });
     await mkdir(deps.paths.virtualRun, { recursive: true, mode: 0o700 });
     await writeFileAtomic(enterKeyRomFile(deps.paths), enterKeyRom());
+    for (const model of ['qemu-arm64', 'qemu-armhf'] satisfies UBootModel[]) {
+      await writeEnvironment(environmentFile(deps.paths, model), model);
+    }
     const host: Host = {
       accelerator: deps.accelerator,
       vhostNet: await isUsable('/dev/vhost-net'),

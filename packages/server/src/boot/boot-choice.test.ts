@@ -4,10 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { Architecture } from '@walt/contract';
-import { chooseScript } from './boot-script.ts';
+import { chooseBoot } from './boot-choice.ts';
 import type { BootTarget, NodeDirectory, Sighting } from './directory.ts';
 import { exampleTarget } from './example-target.ts';
 import { InitArchives } from './init-archives.ts';
+import { ipxeScript } from './ipxe.ts';
+import { machineOf } from './model.ts';
+import { boardOf, uBootScript } from './u-boot.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -37,6 +40,8 @@ function directory(target: BootTarget | undefined, known: boolean) {
 
 interface Case {
   query?: string;
+  /** What a board's U-Boot says of it, instead of what iPXE says. */
+  board?: string;
   mac?: string | undefined;
   known?: boolean;
   target?: BootTarget;
@@ -45,6 +50,7 @@ interface Case {
     kernel: string | null;
     bootPlan: string | null;
     architecture?: Architecture;
+    models?: string[];
     walt?: object;
   } | null;
 }
@@ -54,29 +60,38 @@ async function ask(options: Case) {
   if (record) {
     const image = join(folder, 'boot', 'd'.repeat(64));
     await mkdir(image, { recursive: true });
-    const all = { layout: 1, architecture: hostArchitecture(), models: [], ...record };
+    const all = { layout: 1, architecture: hostArchitecture(), models: ['pc-x86-64'], ...record };
     await writeFile(join(image, 'boot.json'), JSON.stringify(all));
   }
   const { nodes, sightings } = directory(options.target ?? exampleTarget, options.known ?? true);
-  const script = await chooseScript(
+  const query = new URLSearchParams(options.query ?? `mac=${exampleTarget.mac}`);
+  const cpu = query.get('cpu');
+  const who = { ip: exampleTarget.ip, mac: 'mac' in options ? options.mac : exampleTarget.mac };
+  const deps = {
+    directory: nodes,
+    paths: { bootFiles: join(folder, 'boot') },
+    archives: new InitArchives({ cache: folder }),
+  };
+  if (options.board !== undefined) {
+    const hardware = boardOf(new URLSearchParams(options.board));
+    const choice = await chooseBoot({ ...who, hardware, loader: 'start.uboot' }, deps);
+    return { script: uBootScript(choice).toString('latin1'), sightings };
+  }
+  const choice = await chooseBoot(
     {
-      ip: exampleTarget.ip,
-      mac: 'mac' in options ? options.mac : exampleTarget.mac,
-      server: exampleTarget.server,
-      query: new URLSearchParams(options.query ?? `mac=${exampleTarget.mac}`),
+      ...who,
+      claimed: query.get('mac') ?? undefined,
+      hardware: cpu === null ? undefined : machineOf(cpu),
+      loader: 'start.ipxe',
     },
-    {
-      directory: nodes,
-      paths: { bootFiles: join(folder, 'boot') },
-      archives: new InitArchives({ cache: folder }),
-    },
+    deps,
   );
-  return { script, sightings };
+  return { script: ipxeScript(choice, exampleTarget.server), sightings };
 }
 
 function waltRecord(scripts: Record<string, string>) {
   return {
-    ...{ kernel: '6.1', bootPlan: 'nfs-root' },
+    ...{ kernel: '6.1', bootPlan: 'nfs-root', models: Object.keys(scripts) },
     walt: { bin: 'usr/bin', scripts, templates: [], folders: [] },
   };
 }
@@ -128,7 +143,7 @@ describe('a machine gets', () => {
     [
       'a reason when its image has a boot script for others only',
       { record: waltRecord({ 'rpi-3-b': 'start.uboot' }) },
-      /image of vnode1 has no boot script for pc-x86-64/,
+      /image of vnode1 is for rpi-3-b, not for pc-x86-64/,
     ],
     [
       'a reason when its image boots it by U-Boot',
@@ -147,6 +162,71 @@ describe('a machine gets', () => {
       assert.match(script, expected);
       // Whatever it is told, it asks again in the end.
       assert.match(script, /^chain --replace http:\/\/10\.73\.0\.1\/boot\/ipxe\?mac=/m);
+    });
+  }
+});
+
+const board = 'cpu=armv8&vendor=emulation&fdt=';
+const virtualBoard = { ...exampleTarget, model: 'qemu-arm64' };
+
+describe('a board gets', () => {
+  const rows: [name: string, options: Case, script: RegExp][] = [
+    [
+      'its kernel',
+      { target: virtualBoard, record: { kernel: '6.1', bootPlan: 'volumes', models: ['qemu-arm64'] } },
+      /\nsetenv bootargs 'console=ttyAMA0,.* walt\.mac=52:54:00:00:00:07'\nif tftpboot .*kernel_addr_r.* boot\/files\/d+\/vmlinuz; /,
+    ],
+    [
+      'a question when it is unknown',
+      { known: false, board: '' },
+      /no image is made for this board \(CPU , /,
+    ],
+    [
+      'a reason when its image is for others',
+      { target: virtualBoard },
+      /image of vnode1 is for pc-x86-64, not for qemu-arm64/,
+    ],
+    [
+      'the boot script of its image',
+      { target: virtualBoard, record: waltRecord({ 'qemu-arm64': 'start.uboot' }) },
+      /\nsetenv model qemu-arm64\n.*\nif tftpboot \$\{scriptaddr\} start\.uboot; then source /s,
+    ],
+    [
+      'a reason when its image boots it by iPXE',
+      { target: virtualBoard, record: waltRecord({ 'qemu-arm64': 'start.ipxe' }) },
+      /image of vnode1 boots qemu-arm64 by iPXE only/,
+    ],
+    [
+      'a reason for its CPU',
+      { known: false, board: 'cpu=fu740&vendor=sifive&fdt=sifive/unmatched.dtb' },
+      /no image is made for this board \(CPU fu740, vendor sifive, device tree sifive\/unmatched\.dtb\)/,
+    ],
+  ];
+  for (const [name, options, expected] of rows) {
+    test(name, async () => {
+      const { script } = await ask({ board, ...options });
+      assert.match(script, expected);
+      assert.match(script, /\nreset\n$/);
+    });
+  }
+});
+
+describe('boards are registered by the name of their device tree', () => {
+  const rows = [
+    ['cpu=armv8&vendor=emulation&fdt=', 'qemu-arm64', 'arm64'],
+    ['cpu=armv7&vendor=emulation&fdt=', 'qemu-armhf', 'armhf'],
+    ['cpu=armv8&vendor=raspberrypi&fdt=broadcom/bcm2837-rpi-3-b-plus.dtb', 'rpi-3-b-plus', 'arm64'],
+    ['cpu=arm1176&vendor=raspberrypi&fdt=bcm2835-rpi-b.dtb', 'rpi-b', 'armhf'],
+    ['cpu=armv8&vendor=rockchip&fdt=rockchip/rk3568-nanopi-r5c.dtb', 'nanopi-r5c', 'arm64'],
+  ] as const;
+  for (const [said, model, architecture] of rows) {
+    test(model, async () => {
+      const { sightings } = await ask({
+        known: false,
+        board: said,
+        target: { ...virtualBoard, ip: '10.73.0.9' },
+      });
+      assert.deepEqual(sightings, [{ ip: exampleTarget.ip, mac: exampleTarget.mac, architecture, model }]);
     });
   }
 });

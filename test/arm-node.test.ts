@@ -1,0 +1,93 @@
+/** Virtual nodes with ARM CPUs: they boot by DHCP, U-Boot and TFTP, as boards do. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { Image, Node } from '@walt/contract';
+import { writeArmSources, writeTinySources } from './arm-image.ts';
+import { Platform } from './platform.ts';
+
+let platform: Platform;
+
+before(async () => {
+  platform = await Platform.start({ image: false });
+  await platform.root.ok('advanced', 'update-default-images', '--arch', 'arm64', '--if-missing');
+});
+after(() => platform?.close());
+
+async function node(name: string): Promise<Node> {
+  const found = (await platform.node()).find((one) => one.name === name);
+  assert.ok(found, name);
+  return found;
+}
+
+async function image(name: string): Promise<Image> {
+  const found = (await platform.root.json<Image[]>('image', 'show')).find((one) => one.name === name);
+  assert.ok(found, name);
+  return found;
+}
+
+/** What all nodes of such a platform have in common. */
+async function forgetsAllButPersist(name: string): Promise<void> {
+  const { root } = platform;
+  await root.on(name, `echo gone >/tmp/note; echo ${name} >/persist/note`);
+  await root.ok('node', 'reboot', name);
+  await platform.booted(name);
+  assert.equal(await root.on(name, 'ls /tmp/note 2>/dev/null; cat /persist/note'), `${name}\n`);
+}
+
+test('a board boots the default image of its CPU, forgets, and keeps /persist', async () => {
+  const { root, paths } = platform;
+  await root.ok('node', 'create', 'arm', '--model', 'qemu-arm64');
+  await platform.booted('arm');
+  const { model, architecture, bootPlan, image: booted } = await node('arm');
+  assert.deepEqual(
+    [model, architecture, bootPlan, booted],
+    ['qemu-arm64', 'arm64', 'volumes', 'root/arm64-default'],
+  );
+  const [machine, name, init, root_] = (
+    await root.on('arm', 'uname -m; hostname; cat /proc/1/comm; grep " / " /proc/mounts')
+  ).split('\n');
+  assert.deepEqual([machine, name, init], ['aarch64', 'arm', 'systemd']);
+  assert.match(root_ ?? '', /^walt \/ overlay rw,/);
+  const console = await readFile(join(paths.virtual, '1', 'console.log'), 'latin1');
+  assert.match(console, /U-Boot .*WalT: arm loads its image.*walt: arm is ready after/s);
+  await forgetsAllButPersist('arm');
+});
+
+test('a node is what its image is for, and boots no other', async () => {
+  const { root } = platform;
+  const refused = await root.walt('node', 'create', 'pc', '--model', 'pc-x86-64', '--image', 'arm64-default');
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /root\/arm64-default is an image for qemu-arm64, not for pc-x86-64/);
+  await root.ok('node', 'create', 'second', '--image', 'arm64-default');
+  assert.equal((await node('second')).model, 'qemu-arm64');
+  await root.ok('node', 'remove', 'second', '--yes');
+});
+
+test('an image of one ARM program is lent kernel, init and SSH server', async () => {
+  const { root } = platform;
+  const folder = join(root.home, 'tiny');
+  await writeTinySources(root, 'arm64-default', folder);
+  await root.ok('image', 'build', 'tiny', '--arch', 'arm64', '--from-dir', folder);
+  assert.deepEqual((await image('tiny')).lends, ['kernel', 'init', 'ssh']);
+  await root.ok('node', 'boot', 'arm', 'tiny');
+  await platform.booted('arm');
+  assert.equal(await root.on('arm', 'cat /tmp/ran'), 'aarch64\n');
+});
+
+test('an image made for WalT boots by its own start.uboot, with its tree by NFSv3', async () => {
+  const { root } = platform;
+  const { kernel } = await image('arm64-default');
+  const folder = join(root.home, 'published');
+  await writeArmSources(root, 'arm64-default', kernel ?? '', folder);
+  await root.ok('image', 'build', 'published', '--from-dir', folder);
+  const { bootPlan, models } = await image('published');
+  assert.deepEqual([bootPlan, models], ['nfs-root', ['qemu-arm64']]);
+  await root.ok('node', 'boot', 'arm', 'published');
+  await platform.booted('arm');
+  const [file, command] = (await root.on('arm', 'cat /etc/platform /proc/cmdline')).split('\n');
+  assert.equal(file, 'server=10.73.0.1');
+  assert.match(command ?? '', /nfsroot=10\.73\.0\.1:\/.* init=\/bin\/walt-init ip=10\..* from=qemu-arm64/);
+  await forgetsAllButPersist('arm');
+});
