@@ -5,13 +5,18 @@ import { isUtf8 } from 'node:buffer';
 export const OPCODE = { read: 1, write: 2, data: 3, acknowledgement: 4, error: 5, optionAcknowledgement: 6 };
 export const ERROR = { other: 0, notFound: 1, accessViolation: 2, illegalOperation: 4, unknownPort: 5 };
 
+/** In bytes, where a client asks for nothing else (RFC 1350). */
+export const DEFAULT_BLOCK = 512;
 /** In bytes. RFC 2347: no request is longer. */
 const MAX_REQUEST = 512;
 const MAX_PATH = 255;
 /** In bytes. RFC 2348: 65535, less the headers of IP, UDP and TFTP and what IP options may take. */
 const MAX_BLOCK = 65_464;
-/** In blocks. */
+/** In blocks, and in bytes: what a transfer may keep in memory. */
 const MAX_WINDOW = 64;
+const MAX_WINDOW_BYTES = 256 * 1024;
+/** In seconds: a client that is gone holds its place for five of these. */
+const MAX_TIMEOUT = 30;
 
 export interface TftpRequest {
   path: string;
@@ -46,6 +51,11 @@ export function grantOptions(asked: TftpRequest['options'], size: number): Optio
     const value = grantOption(name, text, size);
     if (value !== undefined) granted.set(name, value);
   }
+  const window = granted.get('windowsize');
+  if (window) {
+    const most = Math.max(1, Math.floor(MAX_WINDOW_BYTES / (granted.get('blksize') ?? DEFAULT_BLOCK)));
+    granted.set('windowsize', Math.min(window, most));
+  }
   return granted;
 }
 
@@ -55,7 +65,7 @@ function grantOption(name: string, text: string, size: number): number | undefin
     case 'blksize': // in bytes
       return value >= 8 ? Math.min(value, MAX_BLOCK) : undefined;
     case 'timeout': // in seconds
-      return value >= 1 && value <= 255 ? value : undefined;
+      return value >= 1 && value <= MAX_TIMEOUT ? value : undefined;
     case 'tsize': // the client sends 0
       return value >= 0 ? size : undefined;
     case 'windowsize': // in blocks

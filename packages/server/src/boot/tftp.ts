@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { createLog } from '../platform/index.ts';
 import type { Download } from './boot-files.ts';
 import {
+  DEFAULT_BLOCK,
   dataPackets,
   ERROR,
   errorPacket,
@@ -18,8 +19,6 @@ import {
 
 const log = createLog('boot');
 
-/** In bytes. */
-const DEFAULT_BLOCK = 512;
 const MAX_TRANSFERS_OF_CLIENT = 64;
 const MAX_TRANSFERS = 1000;
 
@@ -86,8 +85,8 @@ export class TftpServer {
       ({ asked }) => asked.client.address === client.address,
     );
     const former = ofClient.findLast(({ asked }) => asked.client.port === client.port);
-    // Who asks again has missed the first packet, which comes again in its time.
-    if (former?.asked.packet.equals(packet)) return;
+    // Who asks again has missed the first packet, which comes again in its time. Who has had it was switched off meanwhile.
+    if (former?.asked.packet.equals(packet) && !former.heard) return;
     if (ofClient.length >= MAX_TRANSFERS_OF_CLIENT || this.#transfers.size >= MAX_TRANSFERS) {
       return void refuse(errorPacket(ERROR.other, 'busy'));
     }
@@ -102,6 +101,8 @@ export class TftpServer {
 /** One file on its way to one client, from a port of its own. */
 class Transfer {
   readonly asked: Asked;
+  /** Whether the client has acknowledged something. */
+  heard = false;
   readonly #question: TftpQuestion;
   readonly #address: string;
   readonly #retry: Retry;
@@ -238,6 +239,7 @@ class Transfer {
     if (passed === 0 || passed > this.#window.length) return;
     this.#window.splice(0, passed);
     this.#first += passed;
+    this.heard = true;
     this.#wake(true);
   }
 

@@ -24,12 +24,27 @@ export class ExternalError extends Error {
     output: string,
     how = status === null ? 'killed' : `exit status ${status}`,
   ) {
-    const last = output.trim().split('\n').slice(-3).join(' · ');
-    super(`${argv[0]} failed (${how}): ${last || 'no output'}`);
+    super(`${programOf(argv)} failed (${how}): ${reasonIn(output) || 'no output'}`);
     this.argv = argv;
     this.status = status;
     this.output = output;
   }
+}
+
+/** Programs that only run another one, which stands behind `--`. */
+const WRAPPERS = ['nsenter', 'setpriv'];
+
+function programOf(argv: readonly string[]): string {
+  const [program = ''] = argv;
+  const inner = argv.slice(argv.indexOf('--') + 1);
+  return WRAPPERS.includes(program) && inner.length < argv.length ? programOf(inner) : program;
+}
+
+/** What a program calls an error, as apt, git, podman and skopeo do; else its last words. */
+function reasonIn(output: string): string {
+  const lines = output.trim().split('\n');
+  const errors = lines.filter((line) => /^(?:E|error|fatal): /i.test(line));
+  return (errors.length > 0 ? errors.slice(0, 2) : lines.slice(-3)).join(' · ');
 }
 
 export function isUserError(error: unknown): error is UserError {
