@@ -82,6 +82,15 @@ async function build(lines: readonly string[], options: Options = {}): Promise<B
   return built;
 }
 
+test('a here-document runs in its shell; it is shown, and its failure is told, by its own line', async () => {
+  const lines = ['FROM ann/tiny', 'COPY --link f /f', 'RUN <<EOF', 'n=1', 'echo "said $n $(cat /f)"', 'EOF'];
+  const { output } = await build(lines, { files: { f: 'f' } });
+  assert.match(output, /STEP 3\/\d: RUN <<EOF\nsaid 1 f\n/);
+  await assert.rejects(build([...lines, 'RUN <<EOF', 'exit 3', 'EOF'], { files: { f: 'f' } }), {
+    message: /^Dockerfile:7: RUN <<EOF: exit status 3/,
+  });
+});
+
 describe('the cache', () => {
   const lines = ['FROM ann/tiny', 'RUN echo made > /made', 'COPY f /f'];
 

@@ -237,7 +237,7 @@ function failure(
   // buildah's own words come last: a command may have filled a disk that is not the server's.
   const external = new ExternalError(command, status, complaint.trim().split('\n').at(-1) ?? '');
   if (isDiskFull(external) || !step) return external;
-  const ended = /exit status (\d+)/.exec(complaint.slice(complaint.lastIndexOf('error building')))?.[1];
+  const ended = /exit status (\d+)/.exec(complaint.slice(complaint.lastIndexOf('building at STEP')))?.[1];
   const reason = ended === undefined ? lastWords(complaint) : `exit status ${ended}`;
   const { message } = lineError(plan.file, step.line, `${shownText(step)}: ${reason}`, '');
   return new UserError(
@@ -250,7 +250,7 @@ function failure(
 /** Of buildah's last line, what stands behind the step that it repeats. */
 function lastWords(complaint: string): string {
   const last = complaint.trim().split('\n').at(-1) ?? '';
-  const said = /error building at STEP ".*?": (.*)/.exec(last)?.[1] ?? last;
+  const said = /building at STEP ".*?": (.*)/.exec(last)?.[1] ?? last;
   return said.replace(/\p{Cc}+/gu, ' ').slice(0, 500) || 'it was killed';
 }
 

@@ -10,6 +10,8 @@ export interface Instruction {
   /** Words with `--` in front of the arguments. */
   flags: readonly string[];
   rest: string;
+  /** What people are shown for `rest`, where that is not what the file says. */
+  shown?: string;
   /** Line of the file at which it begins, from 1. */
   line: number;
 }
@@ -49,12 +51,30 @@ export function parseDockerfile(text: string, file: string): Dockerfile {
     if (open) instructions.push(instructionOf(open.text, open.line, file));
     open = undefined;
   };
-  for (const [index, line] of lines.entries()) {
+  for (let index = 0; index < lines.length; index += 1) {
+    const line = lines[index] ?? '';
     // In the middle of an instruction, too.
     if (/^\s*(#|$)/.test(line)) continue;
     const body = line.replace(continued, '');
     open = open ? { ...open, text: open.text + body } : { text: body, line: index + 1 };
-    if (body === line) close();
+    if (body !== line) continue;
+    const script = hereScript(open.text, lines.slice(index + 1));
+    if (script === 'open') {
+      throw lineError(
+        file,
+        open.line,
+        'this here-document has no end',
+        'Write its word alone on a line below it.',
+      );
+    }
+    if (script) {
+      instructions.push({
+        ...instructionOf(`${script.beginning}${script.command}`, open.line, file),
+        shown: script.shown,
+      });
+      index += script.lines;
+      open = undefined;
+    } else close();
   }
   close();
   return { file, escaping, instructions };
@@ -93,11 +113,66 @@ export function instructionOf(text: string, line: number, file: string): Instruc
     throw lineError(
       file,
       line,
-      'here-documents are not supported',
-      'Join the commands by "&&", or put them in a file and COPY that.',
+      `${keyword} takes no here-documents here`,
+      'Put the text in a file of the folder that is built.',
     );
   }
   return { keyword, flags, rest, line };
+}
+
+/** A word that begins a here-document. */
+const HERE = /^\d*<<(-?)(["']?)([A-Za-z_][\w.-]*)\2$/;
+
+/**
+ * The command of a RUN with here-documents, in one line, as buildah wants it: the shell puts it together again, and runs it.
+ * `lines`: how many follow that belong to it. Undefined: there are none; `open`: one of them does not end.
+ */
+function hereScript(
+  text: string,
+  following: readonly string[],
+): { beginning: string; command: string; shown: string; lines: number } | 'open' | undefined {
+  const [, beginning, command = ''] = /^(\s*RUN\s+(?:--\S+\s+)*)(.*?)\s*$/is.exec(text) ?? [];
+  const documents = command.split(/\s+/).flatMap((word) => HERE.exec(word) ?? []);
+  if (beginning === undefined || documents.length === 0) return undefined;
+  let lines = 0;
+  const bodies: string[] = [];
+  for (let at = 0; at < documents.length; at += 4) {
+    const [, indented, , end] = documents.slice(at, at + 4);
+    const untab = (line: string) => (indented ? line.replace(/^\t+/, '') : line);
+    const length = following.slice(lines).findIndex((line) => untab(line) === end);
+    if (length < 0) return 'open';
+    bodies.push(
+      following
+        .slice(lines, lines + length)
+        .map((line) => `${untab(line)}\n`)
+        .join(''),
+    );
+    lines += length + 1;
+  }
+  const [body = ''] = bodies;
+  const alone = HERE.test(command);
+  const script = alone ? body : `${command}\n${following.slice(0, lines).join('\n')}\n`;
+  return {
+    beginning,
+    command: alone && body.startsWith('#!') ? runAsFile(body) : `eval "$(${printed(script)})"`,
+    shown: command,
+    lines,
+  };
+}
+
+/** A document with an interpreter of its own becomes a program. */
+function runAsFile(program: string): string {
+  return `f=$(mktemp) && ${printed(program)} >"$f" && chmod 700 "$f" && { "$f"; s=$?; rm -f "$f"; exit $s; }`;
+}
+
+/** A shell's command that prints a text, in one line: what a shell or buildah could act on is written by its number. */
+function printed(text: string): string {
+  const safe = /[A-Za-z0-9 _.,:;=+/@-]/;
+  const bytes = [...Buffer.from(text)].map((byte) => {
+    const character = String.fromCharCode(byte);
+    return byte < 128 && safe.test(character) ? character : `\\0${byte.toString(8).padStart(3, '0')}`;
+  });
+  return `printf %b '${bytes.join('')}'`;
 }
 
 /** Blanks are those of Go (U+0085 is none in JavaScript): nothing may be a flag to buildah that was none here. */
@@ -111,8 +186,11 @@ export function textOf({ keyword, flags, rest }: Pick<Instruction, 'keyword' | '
 }
 
 /** As `textOf`, short and without what a terminal would act on. */
-export function shownText(instruction: Pick<Instruction, 'keyword' | 'flags' | 'rest'>): string {
-  const text = textOf(instruction).replace(/\p{Cc}+|\s+/gu, ' ');
+export function shownText({
+  shown,
+  ...instruction
+}: Pick<Instruction, 'keyword' | 'flags' | 'rest' | 'shown'>): string {
+  const text = textOf({ ...instruction, rest: shown ?? instruction.rest }).replace(/\p{Cc}+|\s+/gu, ' ');
   return text.length > 100 ? `${text.slice(0, 99)}…` : text;
 }
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { run } from '../../platform/index.ts';
+import { shownText } from './dockerfile.ts';
 import { type BuildPlan, finalOrigin, neededImages, planBuild, writeDockerfile } from './plan.ts';
 import { checkTriggers } from './rules.ts';
 
@@ -47,6 +49,11 @@ describe('a Dockerfile is written anew', () => {
     test(what, () => assert.equal(written(text), `# escape=\\\n${lines.join('\n')}\n`));
   }
 
+  test('flags that make no difference are left out', () => {
+    const text = 'FROM lab\nCOPY --link --chown=1:1 a b\nADD --link a b\nRUN --network=default x';
+    assert.match(written(text), /\nCOPY --chown=1:1 a b\nADD a b\nRUN x\n$/);
+  });
+
   test('with its own escape character', () => {
     assert.equal(written('# escape=`\nFROM lab\nRUN a `\n b \\'), '# escape=`\nFROM <lab>\nRUN a  b \\\n');
   });
@@ -55,6 +62,40 @@ describe('a Dockerfile is written anew', () => {
     const text = `ARG V=1\nARG N="lab:$V"\nARG X\nFROM \${N} AS a\nFROM base-\${X:-none}`;
     assert.match(written(text), /^ARG V=1\nARG N="lab:\$V"\nARG X\nFROM <lab:1> AS a\nFROM <base-none>$/m);
     assert.match(written(text, { V: '2', X: 'x' }), /^FROM <lab:2> AS a\nFROM <base-x>$/m);
+  });
+});
+
+describe('here-documents of RUN are run as they are written', () => {
+  const cases: [what: string, text: string, output: string][] = [
+    [
+      'a script',
+      'RUN <<EOF\nset -e\n# no comment\n\nprintf "%s|" "a  $((1+1))" \'b\\n\' %s ü\nEOF',
+      'a  2|b\\n|%s|ü|',
+    ],
+    ['with tabs in front', 'RUN <<-END\n\techo a\n\tEND\nRUN echo next', 'a\n'],
+    [
+      'as input of a command',
+      'RUN cat - <<A <<"B" && echo end\nnot read\nA\n$HOME `x` \\\nB',
+      '$HOME `x` \\\nend\n',
+    ],
+    ['of a program', 'RUN <<EOF\n#!/usr/bin/env -S awk -f\nBEGIN { print "awk" }\nEOF', 'awk\n'],
+    ['with a status', 'RUN <<EOF\necho a; exit 0\necho b\nEOF', 'a\n'],
+    ['not in arithmetic, not of a word', 'RUN echo $((1<<2)) "a<<B"', '4 a<<B\n'],
+  ];
+  for (const [what, text, output] of cases) {
+    test(what, async () => {
+      const [, , command = ''] = written(`FROM lab\n${text}`).split('\n');
+      assert.equal(await run(['sh', '-c', command.replace(/^RUN /, '')]), output);
+    });
+  }
+
+  test('and shown as they are written, by their line', () => {
+    const [stage] = plan('FROM lab\nRUN --mount=type=tmpfs,dst=/t sh -s <<EOF\nx\nEOF\n\nRUN y').stages;
+    const steps = stage?.steps.map(({ instruction }) => [instruction.line, shownText(instruction)]);
+    assert.deepEqual(steps, [
+      [2, 'RUN --mount=type=tmpfs,dst=/t sh -s <<EOF'],
+      [6, 'RUN y'],
+    ]);
   });
 });
 
@@ -86,7 +127,8 @@ const refused: [text: string, message: RegExp][] = [
   ['FROM --platform=windows/amd64 a', /^Dockerfile:1: .*platform/],
   ['FROM a\nFORM b', /^Dockerfile:2: there is no instruction "FORM"/],
   ['FROM a\nRUN x \\\\', /^Dockerfile:2: .*escape character/],
-  ['FROM a\nRUN cat <<EOF\nx\nEOF', /^Dockerfile:2: here-documents/],
+  ['FROM a\nRUN cat <<EOF\nx\nEOF x', /^Dockerfile:2: this here-document has no end/],
+  ['FROM a\nCOPY <<EOF /x\nx\nEOF', /^Dockerfile:2: COPY takes no here-documents/],
   ['FROM a\nRUN --network=host x', /^Dockerfile:2: RUN does not take "--network=host"/],
   ['FROM a\nRUN --security=insecure x', /^Dockerfile:2: RUN does not take/],
   ['FROM a\nRUN --mount=type=bind,target=/x x', /^Dockerfile:2: the mount .*type "bind"/],
@@ -106,7 +148,7 @@ const refused: [text: string, message: RegExp][] = [
   ['FROM a\nONBUILD RUN --mount=type=bind,target=/x x', /type "bind"/],
   ['FROM a\nONBUILD ONBUILD RUN x', /cannot stand behind ONBUILD/],
   ['FROM a\nCOPY --from=$x / /', /variable or a quote/],
-  ['FROM a\nCOPY --link a b', /COPY does not take "--link"/],
+  ['FROM a\nCOPY --parents a b', /COPY does not take "--parents"/],
   [`FROM a\nRUN ${'x'.repeat(60_001)}`, /longer than/],
 ];
 

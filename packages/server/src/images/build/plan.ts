@@ -9,7 +9,7 @@ import {
   quoted,
   textOf,
 } from './dockerfile.ts';
-import { checkInstruction } from './rules.ts';
+import { checkInstruction, effectiveFlags } from './rules.ts';
 import { expand } from './variables.ts';
 
 /** An image that the Dockerfile names. */
@@ -101,8 +101,9 @@ export function writeDockerfile(plan: BuildPlan, idOf: (needed: Needed) => strin
   const lines = plan.stages.flatMap(({ name, origin, steps }) => [
     `FROM ${originText(plan, origin, idOf)}${name === undefined ? '' : ` AS ${name}`}`,
     ...steps.map(({ instruction, source }) => {
-      if (!source) return textOf(instruction);
-      const flags = instruction.flags.map((flag) => (isFrom(flag) ? `--from=${idOf(source)}` : flag));
+      const own = effectiveFlags(instruction.flags);
+      if (!source) return textOf({ ...instruction, flags: own });
+      const flags = own.map((flag) => (isFrom(flag) ? `--from=${idOf(source)}` : flag));
       return textOf({ ...instruction, flags });
     }),
   ]);

@@ -6,11 +6,19 @@ import { type Instruction, instructionOf, lineError, quoted, shownText } from '.
 
 const FLAGS: Readonly<Record<string, RegExp>> = {
   FROM: /^--platform=\S+$/,
-  COPY: /^--(?:from|chown|chmod)=\S+$/,
-  ADD: /^--(?:chown|chmod)=\S+$/,
+  COPY: /^--(?:from|chown|chmod)=\S+$|^--link$/,
+  ADD: /^--(?:chown|chmod)=\S+$|^--link$/,
   HEALTHCHECK: /^--[a-z-]+=\S+$/,
-  RUN: /^--mount=\S+$/,
+  RUN: /^--mount=\S+$|^--network=default$/,
 };
+
+/** What makes no difference here, and buildah does not know: a layer of its own is what each COPY becomes anyway. */
+const IGNORED = new Set(['--link', '--network=default']);
+
+/** The flags of an instruction that buildah is given. */
+export function effectiveFlags(flags: readonly string[]): string[] {
+  return flags.filter((flag) => !IGNORED.has(flag));
+}
 
 const MOUNTS: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
   tmpfs: {
@@ -35,7 +43,7 @@ export function checkInstruction(instruction: Instruction, file: string): void {
     if (!FLAGS[keyword]?.test(flag)) {
       throw lineError(file, line, `${keyword} does not take ${quoted(flag)} here`, 'Leave it out.');
     }
-    if (keyword === 'RUN') checkMount(flag.slice('--mount='.length), line, file);
+    if (keyword === 'RUN' && !IGNORED.has(flag)) checkMount(flag.slice('--mount='.length), line, file);
   }
   if (keyword !== 'ONBUILD') return;
   const inner = instructionOf(rest, line, file);

@@ -1,7 +1,7 @@
 /** What buildah prints: which step it is at, and image IDs by the names that the user gave. */
 import { Transform } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
-import type { Instruction } from './dockerfile.ts';
+import { type Instruction, shownText } from './dockerfile.ts';
 import type { BuildPlan } from './plan.ts';
 
 /** A line that may become one that tells a step: it is held back until it is whole. */
@@ -73,8 +73,9 @@ export class StepWatcher extends Transform {
     const { from, steps } = this.#plan.stages[Number(stage) - 1] ?? {};
     const step = number === '1' ? from : steps?.[Number(number) - 2]?.instruction;
     // Commands may print what looks like a step.
-    if (step?.keyword !== keyword) return rest;
+    if (!step || step.keyword !== keyword) return rest;
     this.#current = step;
+    if (step.shown !== undefined) return `${rest.slice(0, rest.indexOf(': ') + 2)}${shownText(step)}`;
     return rest.replace(/\b[0-9a-f]{64}\b/g, (id) => this.#names.get(id) ?? id);
   }
 }
