@@ -14,7 +14,11 @@ const FLASH_SIZE = 64 * 1024 * 1024;
 /** `CONFIG_ENV_SIZE` of Debian's u-boot-qemu, in bytes. */
 const ENVIRONMENT_SIZE = 0x4_0000;
 
-const CPU: Record<UBootModel, string> = { 'qemu-arm64': 'armv8', 'qemu-armhf': 'armv7' };
+const MODELS: Record<UBootModel, Record<string, string>> = {
+  'qemu-arm64': { cpu: 'armv8' },
+  // A 32-bit kernel reaches the first 760 MiB of memory only, while it starts: device tree and initramfs must lie there.
+  'qemu-armhf': { cpu: 'armv7', fdt_high: '0x48000000', initrd_high: '0x48000000' },
+};
 
 /** Memory begins at 1 GiB, with the device tree that QEMU makes. The rest is as in U-Boot's own default. */
 const addresses = {
@@ -28,7 +32,7 @@ const addresses = {
 export function environment(model: UBootModel): Buffer {
   const variables = {
     arch: 'arm',
-    cpu: CPU[model],
+    ...MODELS[model],
     vendor: 'emulation',
     board: 'qemu-arm',
     ...addresses,
