@@ -35,13 +35,13 @@ const joined: [what: string, reads: Range[], size: number, expected: Range[]][] 
     'a small gap is read too, a larger one is not',
     [
       [0, 4],
-      [20, 4],
-      [41, 4],
+      [36, 4],
+      [73, 4],
     ],
     MEBI,
     [
-      [0, 24],
-      [41, 4],
+      [0, 40],
+      [73, 4],
     ],
   ],
   [
@@ -72,7 +72,7 @@ test('a node that reports far too much makes others read 64 MiB of a volume at m
   const reads = Array.from({ length: 3000 }, (_, at): Range => [at * 2048, 1024]);
   const total = mergeReads(reads, 1e13).reduce((sum, [, length]) => sum + length, 0);
   assert.equal(total, 64 * 1024);
-  const tiny = Array.from({ length: 3000 }, (_, at): Range => [at * 32, 4]);
+  const tiny = Array.from({ length: 3000 }, (_, at): Range => [at * 64, 4]);
   assert.equal(mergeReads(tiny, 1e13).length, 2000);
 });
 

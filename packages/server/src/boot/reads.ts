@@ -13,7 +13,7 @@ export type Range = [start: number, length: number];
 /** Largest read in KiB: as much as an NFS client asks for at once. */
 const MAX_READ = 1024;
 /** KiB that are read without need rather than making two reads of one: a process start costs an emulated CPU more. */
-const MAX_GAP = 16;
+const MAX_GAP = 32;
 /** KiB of a volume that are read ahead at most, whatever a node reports: memory and network are the next node's. */
 const MAX_VOLUME = 64 * 1024;
 const MAX_RANGES = 2000;
