@@ -51,6 +51,7 @@ async function smallPlatform() {
     store,
     agents,
     machines: {
+      require: async () => {},
       running: async () => [...running],
       consolePath: (id) => `/run/${id}.sock`,
       consoleLog: (id) => `/run/${id}.log`,
@@ -111,6 +112,7 @@ async function smallCatalogue(database: Database) {
   await add(PLATFORM_OWNER, 'pc-x86-64-default');
   await add('alice', 'exp1');
   await add('alice', 'empty', { kernel: null, bootPlan: null });
+  await add('alice', 'board', { models: ['rpi-3-b'], architecture: 'arm64' });
   await add('alice', 'arm', { models: ['qemu-arm64'], architecture: 'arm64' });
   return {
     get: async (owner: string, name: string) => {
@@ -143,6 +145,21 @@ describe('nodes', () => {
       platform.steps.map((step) => step.kind),
       ['setHosts', 'setExports', 'startMachine'],
     );
+  });
+
+  test('a new virtual node is the first model that its image is for, or the one that is asked for', async () => {
+    const make = { name: 'arm1', cpuCores: 2, ramMiB: 1024 };
+    const board = await platform.service.create(alice, { ...make, image: 'arm' }, never);
+    assert.deepEqual([board.model, board.architecture], ['qemu-arm64', 'arm64']);
+    const started = platform.steps.flatMap((step) => (step.kind === 'startMachine' ? [step.machine] : []));
+    assert.equal(started.at(-1)?.model, 'qemu-arm64');
+    const other = { ...make, name: 'arm2' };
+    const unfit = platform.service.create(alice, { ...other, image: 'arm', model: 'pc-x86-64' }, never);
+    await assert.rejects(unfit, failsWith('INVALID', /for qemu-arm64, not for pc-x86-64/));
+    const none = platform.service.create(alice, { ...other, model: 'qemu-armhf' }, never);
+    await assert.rejects(none, failsWith('UNAVAILABLE', /no default image for qemu-armhf yet/));
+    const real = platform.service.create(alice, { ...other, image: 'board' }, never);
+    await assert.rejects(real, failsWith('INVALID', /for rpi-3-b: no virtual node can be that/));
   });
 
   test('two nodes made at the same time get different addresses', async () => {

@@ -26,7 +26,7 @@ const CPUS: Record<VirtualModel, Architecture> = {
 interface Deps {
   store: NodeStore;
   agents: Agents;
-  machines: Pick<VirtualMachines, 'running' | 'consolePath' | 'consoleLog'>;
+  machines: Pick<VirtualMachines, 'running' | 'consolePath' | 'consoleLog' | 'require'>;
   network: Pick<Network, 'freeAddress'>;
   choice: ImageChoice;
   world: Pick<World, 'forget'>;
@@ -119,6 +119,7 @@ export function createNodeService(deps: Deps): NodeService {
     async create(caller, { name, image: reference, model: wanted, cpuCores, ramMiB }) {
       checkNewName(name, await store.all());
       const { image, hardware } = await inventMachine(reference, wanted, caller);
+      await machines.require(hardware.model);
       const id = await store.register(async (nodes) => {
         checkNewName(name, nodes);
         return {
@@ -254,7 +255,7 @@ export function createNodeService(deps: Deps): NodeService {
   };
 }
 
-function virtualHardware(model: VirtualModel): Hardware {
+function virtualHardware(model: VirtualModel): Hardware & { model: VirtualModel } {
   return { model, architecture: CPUS[model] };
 }
 

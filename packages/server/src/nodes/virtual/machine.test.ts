@@ -41,14 +41,14 @@ describe('qemuArguments', () => {
   }
 
   const boards: [VirtualMachine['model'], string, string, string][] = [
-    ['qemu-arm64', 'qemu-system-aarch64', '-machine', 'virt'],
-    ['qemu-armhf', 'qemu-system-arm', '-machine', 'virt,highmem=off'],
-    ['qemu-arm64', 'qemu-system-aarch64', '-bios', '/usr/lib/u-boot/qemu_arm64/u-boot.bin'],
+    ['qemu-arm64', '/usr/bin/qemu-system-aarch64', '-machine', 'virt'],
+    ['qemu-armhf', '/usr/bin/qemu-system-arm', '-machine', 'virt,highmem=off'],
+    ['qemu-arm64', '/usr/bin/qemu-system-aarch64', '-bios', '/usr/lib/u-boot/qemu_arm64/u-boot.bin'],
     [
-      ...(['qemu-armhf', 'qemu-system-arm', '-drive'] as const),
+      ...(['qemu-armhf', '/usr/bin/qemu-system-arm', '-drive'] as const),
       'if=pflash,unit=1,format=raw,readonly=on,file=/state/virtual/qemu-armhf.environment',
     ],
-    ['qemu-arm64', 'qemu-system-aarch64', '-accel', 'tcg,thread=multi,tb-size=256'],
+    ['qemu-arm64', '/usr/bin/qemu-system-aarch64', '-accel', 'tcg,thread=multi,tb-size=256'],
   ];
   for (const [model, emulator, name, value] of boards) {
     it(`makes a ${model} of ${emulator} ${name} ${value}, whatever the server's own CPU can`, () => {

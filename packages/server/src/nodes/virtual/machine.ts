@@ -128,20 +128,25 @@ export type UBootModel = Exclude<VirtualModel, 'pc-x86-64'>;
 /** Where Debian's packages qemu-system-arm and u-boot-qemu have what such a machine needs. */
 const BOARDS: Record<UBootModel, { emulator: string; machine: string; cpu: string; firmware: string }> = {
   'qemu-arm64': {
-    emulator: 'qemu-system-aarch64',
+    emulator: '/usr/bin/qemu-system-aarch64',
     machine: 'virt',
     // Signed pointers by a quick function of QEMU's own: the real one costs an emulated CPU a third of its time.
     cpu: 'max,pauth-impdef=on',
     firmware: '/usr/lib/u-boot/qemu_arm64/u-boot.bin',
   },
   'qemu-armhf': {
-    emulator: 'qemu-system-arm',
+    emulator: '/usr/bin/qemu-system-arm',
     // A kernel without large physical addresses reaches no device above 4 GiB.
     machine: 'virt,highmem=off',
     cpu: 'cortex-a15',
     firmware: '/usr/lib/u-boot/qemu_arm/u-boot.bin',
   },
 };
+
+/** Files that must be here for machines of that model. QEMU for PCs is looked for when the server starts (accelerator.ts). */
+export function neededFiles(model: VirtualModel): string[] {
+  return model === 'pc-x86-64' ? [] : [BOARDS[model].emulator, BOARDS[model].firmware];
+}
 
 function board(model: UBootModel, paths: MachinePaths): string[] {
   const { emulator, machine, cpu, firmware } = BOARDS[model];

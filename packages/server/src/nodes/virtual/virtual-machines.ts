@@ -1,5 +1,13 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
-import { type Log, type Paths, type Programs, writeFileAtomic } from '../../platform/index.ts';
+import type { VirtualModel } from '@walt/contract';
+import {
+  fileExists,
+  type Log,
+  type Paths,
+  type Programs,
+  UserError,
+  writeFileAtomic,
+} from '../../platform/index.ts';
 import { type Accelerator, isUsable } from './accelerator.ts';
 import { capConsoleLog } from './console-log.ts';
 import {
@@ -7,6 +15,7 @@ import {
   environmentFile,
   type Host,
   machineFiles,
+  neededFiles,
   qemuArguments,
   type UBootModel,
   type VirtualMachine,
@@ -60,6 +69,18 @@ export class VirtualMachines {
       userIds: countUserIds(await readFile('/proc/self/uid_map', 'utf8')),
     };
     return new VirtualMachines(deps, host);
+  }
+
+  /** Throws UserError UNAVAILABLE when this server lacks what machines of that model need. */
+  async require(model: VirtualModel): Promise<void> {
+    for (const file of neededFiles(model)) {
+      if (await fileExists(file)) continue;
+      throw new UserError(
+        'UNAVAILABLE',
+        `This server has no virtual nodes of the model ${model}: ${file} is missing.`,
+        'Install the packages qemu-system-arm and u-boot-qemu on the server.',
+      );
+    }
   }
 
   /**
