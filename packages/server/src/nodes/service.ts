@@ -119,7 +119,7 @@ export function createNodeService(deps: Deps): NodeService {
     async create(caller, { name, image: reference, model: wanted, cpuCores, ramMiB }) {
       checkNewName(name, await store.all());
       const { image, hardware } = await inventMachine(reference, wanted, caller);
-      await machines.require(hardware.model);
+      await machines.require({ model: hardware.model, cpuCores, ramMiB });
       const id = await store.register(async (nodes) => {
         checkNewName(name, nodes);
         return {

@@ -54,7 +54,7 @@ interface Built {
 
 function tarOf(files: Record<string, string>): Readable {
   const tar = pack();
-  for (const [name, content] of Object.entries(files)) tar.entry({ name }, content);
+  for (const [name, content] of Object.entries(files)) tar.entry({ name, mtime: new Date(1e12) }, content);
   tar.finalize();
   return Readable.from(tar);
 }
@@ -81,6 +81,16 @@ async function build(lines: readonly string[], options: Options = {}): Promise<B
   });
   return built;
 }
+
+test('a layer that somebody else has made before is made again', async () => {
+  // With the times that it has in the tar, the layer of this file is the same for everybody.
+  const lines = ['FROM scratch', 'COPY f /f'];
+  const options = { files: { f: 'the same' }, name: 'same' };
+  const [first, second] = [await build(lines, { ...options, user: 'bob' }), await build(lines, options)];
+  assert.deepEqual(second.image?.layers, first.image?.layers);
+  const above = await build([...lines, 'COPY f /g'], options);
+  assert.equal(above.image?.layers.length, 2);
+});
 
 test('a here-document runs in its shell; it is shown, and its failure is told, by its own line', async () => {
   const lines = ['FROM ann/tiny', 'COPY --link f /f', 'RUN <<EOF', 'n=1', 'echo "said $n $(cat /f)"', 'EOF'];

@@ -14,7 +14,7 @@ import { imageId, type Store } from '../store.ts';
 import type { DigestRecord, HostCommand, ImageRecord } from '../types.ts';
 import { type Base, type BaseDeps, findBase } from './bases.ts';
 import { buildCommand, environment, FILES, groupName } from './buildah.ts';
-import { type Confined, RESOLVER, removeControlGroup, startConfined } from './confined.ts';
+import { type Confined, INSIDE, RESOLVER, removeControlGroup, startConfined } from './confined.ts';
 import { unpackContext } from './context.ts';
 import { type Instruction, lineError, shownText } from './dockerfile.ts';
 import { type BuildPlan, finalOrigin, type Needed, neededImages, writeDockerfile } from './plan.ts';
@@ -191,7 +191,8 @@ async function prepare(
   // When it was last of use.
   await utimes(store, new Date(), new Date());
   const digests = bases.map(({ record }) => record.digest);
-  await writeView(paths.containers, digests, join(work, 'images'));
+  const places = { own: store, view: join(work, 'images'), mounted: INSIDE.layers };
+  await writeView(paths.containers, digests, places);
   await writeFile(join(work, FILES.dockerfile), dockerfile);
   await writeFile(join(work, 'resolv.conf'), `nameserver ${RESOLVER}\n`);
   await copyFile(main.configFile, join(work, FILES.config));

@@ -17,7 +17,7 @@ import {
 import { groupName, removeContainers } from './buildah.ts';
 import { removeControlGroup } from './confined.ts';
 import { planBuild } from './plan.ts';
-import { hasContainers, storeSize } from './view.ts';
+import { hasContainers, lacksLayers, storeSize } from './view.ts';
 
 /** What a user wants built, before it is looked at. */
 export interface ImageBuildOrder {
@@ -105,7 +105,7 @@ export class ImageBuilds {
   async #run(request: ImageBuildRequest, client: ImageBuildClient): Promise<void> {
     const places = buildPlaces(this.#deps.paths, request.user, targetArchitecture(request));
     const { store } = places;
-    await this.#tidying.get(store);
+    await (this.#users.has(store) ? this.#tidying.get(store) : this.#startTidying(store));
     this.#users.set(store, (this.#users.get(store) ?? 0) + 1);
     try {
       await runImageBuild(this.#deps, request, places, client);
@@ -122,10 +122,16 @@ export class ImageBuilds {
       return;
     }
     this.#users.delete(store);
-    const tidying = this.#tidy(store);
+    await this.#startTidying(store);
+  }
+
+  /** Once at a time; while no build uses the store. */
+  #startTidying(store: string): Promise<void> {
+    const running = this.#tidying.get(store);
+    if (running) return running;
+    const tidying = this.#tidy(store).finally(() => this.#tidying.delete(store));
     this.#tidying.set(store, tidying);
-    await tidying;
-    if (this.#tidying.get(store) === tidying) this.#tidying.delete(store);
+    return tidying;
   }
 
   /** A store that cannot be tidied is only a cache: it is begun anew. */
@@ -135,7 +141,9 @@ export class ImageBuilds {
     try {
       const used = await stat(store).catch(() => undefined);
       if (!used) return;
-      if (used.mtimeMs < Date.now() - CACHE_LIFE || (await storeSize(store)) > MAX_CACHE) await remove();
+      const old = used.mtimeMs < Date.now() - CACHE_LIFE;
+      const lacks = () => lacksLayers(this.#deps.paths.containers, store);
+      if (old || (await storeSize(store)) > MAX_CACHE || (await lacks())) await remove();
       else if (await hasContainers(store)) await removeContainers(host, store, main.configFile);
     } catch (error) {
       log.warn('the cache of a build is begun anew', { store, reason: String(error) });

@@ -15,6 +15,7 @@ import type { HostCommand } from '../types.ts';
 export const INSIDE = {
   store: '/mnt/s',
   images: '/mnt/i',
+  layers: '/mnt/l',
   work: '/mnt/w',
   run: '/mnt/r',
   temporary: '/mnt/w/tmp',
@@ -50,13 +51,13 @@ cd /
 echo ready >&3
 exec 3>&-
 mount -t tmpfs -o mode=0700 walt-build /mnt
-mkdir /mnt/s /mnt/w /mnt/i /mnt/r
+mkdir /mnt/s /mnt/w /mnt/i /mnt/l /mnt/r
 mount --bind -- "$1" /mnt/s
 mount --bind -- "$2" /mnt/w
 mount --bind -- "$3" /mnt/w/tmp/buildah-cache
 mount --bind -- "$2/images" /mnt/i
-mount --bind -- "$4" /mnt/i/overlay
-mount -o remount,bind,ro /mnt/i/overlay
+mount --bind -- "$4" /mnt/l
+mount -o remount,bind,ro /mnt/l
 [ ! -e /etc/resolv.conf ] || mount --bind /mnt/w/resolv.conf /etc/resolv.conf
 for folder in "$5" "$6" /root /home; do
   [ ! -d "$folder" ] || mount -t tmpfs -o mode=0755,ro walt-build "$folder"

@@ -3,10 +3,10 @@
  * a store for the result of a step that has the step's history, which whoever made that image wrote: another user's clone could stand
  * in for a step. Records are those of containers/storage (images.go, layers.go).
  */
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readIfPresent } from '../../platform/index.ts';
+import { joinInside, readIfPresent } from '../../platform/index.ts';
 import { imageId } from '../store.ts';
 
 const records = z.array(z.looseObject({ id: z.string().regex(/^[0-9a-f]{64}$/) }));
@@ -15,36 +15,64 @@ const layers = z.array(
   z.looseObject({ id: z.string(), parent: z.string().optional(), 'diff-size': z.number().optional() }),
 );
 
+const IMAGES = join('overlay-images', 'images.json');
+const LAYERS = join('overlay-layers', 'layers.json');
+
+type Layers = ReadonlyMap<string, z.infer<typeof layers>[number]>;
+
 /**
- * Writes the records of these images of store `root` to folder `view`, which then serves as an additional store once the store's own
- * folder `overlay` is mounted there.
+ * Writes the records of these images of store `root` to folder `view`, which then serves as an additional store where the store's own
+ * folder `overlay` is mounted at `mounted`. `own` is the build's store: what its layers lie on is there too. Of other layers, there is
+ * not even the folder: buildah takes one that it has no record of for the rest of a failure, which it must remove before it makes a
+ * layer of the same content.
  */
-export async function writeView(root: string, digests: readonly string[], view: string): Promise<void> {
+export async function writeView(
+  root: string,
+  digests: readonly string[],
+  { own, view, mounted }: { own: string; view: string; mounted: string },
+): Promise<void> {
   const ids = new Set(digests.map(imageId));
-  const [imageFile, layerFile] = [
-    join('overlay-images', 'images.json'),
-    join('overlay-layers', 'layers.json'),
-  ];
-  const seen = images.parse(await readRecords(join(root, imageFile))).filter(({ id }) => ids.has(id));
-  const all = new Map(
-    layers.parse(await readRecords(join(root, layerFile))).map((layer) => [layer.id, layer]),
-  );
-  const below = new Map<string, unknown>();
-  for (const { layer } of seen) {
-    for (let at = layer; at && !below.has(at); at = all.get(at)?.parent) below.set(at, all.get(at));
+  const seen = images.parse(await readRecords(join(root, IMAGES))).filter(({ id }) => ids.has(id));
+  const all = await readLayers(root);
+  const below: Map<string, unknown> = new Map();
+  for (const top of [...seen.map(({ layer }) => layer), ...(await parentsOutside(own))]) {
+    for (let at = top; at && !below.has(at); at = all.get(at)?.parent) below.set(at, all.get(at));
   }
-  for (const folder of ['overlay-images', 'overlay-layers', 'overlay']) {
+  for (const folder of ['overlay-images', 'overlay-layers', join('overlay', 'l')]) {
     await mkdir(join(view, folder), { recursive: true });
   }
-  await writeFile(join(view, imageFile), JSON.stringify(seen));
-  await writeFile(join(view, layerFile), JSON.stringify([...below.values()]));
+  await writeFile(join(view, IMAGES), JSON.stringify(seen));
+  await writeFile(join(view, LAYERS), JSON.stringify([...below.values()]));
   for (const lock of ['overlay-images/images.lock', 'overlay-layers/layers.lock']) {
     await writeFile(join(view, lock), '');
+  }
+  for (const id of below.keys()) {
+    await symlink(join(mounted, id), join(view, 'overlay', id));
+    // What the layers above call it (containers/storage, drivers/overlay/overlay.go).
+    const short = await readFile(join(root, 'overlay', id, 'link'), 'utf8');
+    await symlink(join('..', id, 'diff'), joinInside(join(view, 'overlay', 'l'), short.trim()));
   }
   // Manifests and configurations.
   for (const { id } of seen) {
     await cp(join(root, 'overlay-images', id), join(view, 'overlay-images', id), { recursive: true });
   }
+}
+
+/** True when a layer of a build's store lies on one that store `root` has no more: nothing above it can be used. */
+export async function lacksLayers(root: string, own: string): Promise<boolean> {
+  const all = await readLayers(root);
+  return (await parentsOutside(own)).some((parent) => !all.has(parent));
+}
+
+/** Layers of other stores on which those of this one lie. */
+async function parentsOutside(own: string): Promise<string[]> {
+  const present = await readLayers(own);
+  return [...present.values()].flatMap(({ parent }) => (parent && !present.has(parent) ? [parent] : []));
+}
+
+async function readLayers(root: string): Promise<Layers> {
+  const list = layers.parse(await readRecords(join(root, LAYERS)));
+  return new Map(list.map((layer) => [layer.id, layer]));
 }
 
 async function readRecords(file: string): Promise<unknown> {
@@ -70,8 +98,8 @@ export async function readConfiguration(
 
 /** Bytes of all layers of a store, unpacked. */
 export async function storeSize(root: string): Promise<number> {
-  const all = layers.parse(await readRecords(join(root, 'overlay-layers', 'layers.json')));
-  return all.reduce((sum, layer) => sum + (layer['diff-size'] ?? 0), 0);
+  const all = await readLayers(root);
+  return [...all.values()].reduce((sum, layer) => sum + (layer['diff-size'] ?? 0), 0);
 }
 
 /** True when containers of a build that was killed are left in a store. */

@@ -41,7 +41,7 @@ describe('qemuArguments', () => {
   }
 
   const boards: [VirtualMachine['model'], string, string, string][] = [
-    ['qemu-arm64', '/usr/bin/qemu-system-aarch64', '-machine', 'virt'],
+    ['qemu-arm64', '/usr/bin/qemu-system-aarch64', '-machine', 'virt,gic-version=3'],
     ['qemu-armhf', '/usr/bin/qemu-system-arm', '-machine', 'virt,highmem=off'],
     ['qemu-arm64', '/usr/bin/qemu-system-aarch64', '-bios', '/usr/lib/u-boot/qemu_arm64/u-boot.bin'],
     [

@@ -129,7 +129,8 @@ export type UBootModel = Exclude<VirtualModel, 'pc-x86-64'>;
 const BOARDS: Record<UBootModel, { emulator: string; machine: string; cpu: string; firmware: string }> = {
   'qemu-arm64': {
     emulator: '/usr/bin/qemu-system-aarch64',
-    machine: 'virt',
+    // The older interrupt controller serves eight CPUs at most.
+    machine: 'virt,gic-version=3',
     // Signed pointers by a quick function of QEMU's own: the real one costs an emulated CPU a third of its time.
     cpu: 'max,pauth-impdef=on',
     firmware: '/usr/lib/u-boot/qemu_arm64/u-boot.bin',
@@ -141,6 +142,11 @@ const BOARDS: Record<UBootModel, { emulator: string; machine: string; cpu: strin
     cpu: 'cortex-a15',
     firmware: '/usr/lib/u-boot/qemu_arm/u-boot.bin',
   },
+};
+
+/** What a model can have at most: its interrupt controller knows eight CPUs, and memory begins at 1 GiB of 4. */
+export const LIMITS: Partial<Record<VirtualModel, Pick<VirtualMachine, 'cpuCores' | 'ramMiB'>>> = {
+  'qemu-armhf': { cpuCores: 8, ramMiB: 3072 },
 };
 
 /** Files that must be here for machines of that model. QEMU for PCs is looked for when the server starts (accelerator.ts). */

@@ -114,6 +114,17 @@ describe('VirtualMachines', () => {
     });
   }
 
+  it('refuses machines that are larger than their model can be', async () => {
+    await machines.require({ model: 'qemu-armhf', cpuCores: 8, ramMiB: 3072 });
+    for (const size of [
+      { cpuCores: 9, ramMiB: 512 },
+      { cpuCores: 1, ramMiB: 3073 },
+    ]) {
+      await assert.rejects(machines.require({ model: 'qemu-armhf', ...size }), { code: 'INVALID' });
+      await machines.require({ model: 'qemu-arm64', ...size });
+    }
+  });
+
   it('has no rights on the server', async () => {
     await machines.ensure(vm);
     const status = await readFile(`/proc/${pid()}/status`, 'utf8');
@@ -196,7 +207,8 @@ describe('VirtualMachines', () => {
     await machines.remove(7);
     assert.deepEqual(await machines.running(), []);
     assert.deepEqual(await readdir(join(folder, 'run')), []);
-    assert.deepEqual(await readdir(join(folder, 'virtual')), ['enter-key.rom']);
+    const shared = ['enter-key.rom', 'qemu-arm64.environment', 'qemu-armhf.environment'];
+    assert.deepEqual((await readdir(join(folder, 'virtual'))).sort(), shared);
   });
 
   it('says why when QEMU does not start', async () => {

@@ -1,5 +1,4 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
-import type { VirtualModel } from '@walt/contract';
 import {
   fileExists,
   type Log,
@@ -14,6 +13,7 @@ import {
   enterKeyRomFile,
   environmentFile,
   type Host,
+  LIMITS,
   machineFiles,
   neededFiles,
   qemuArguments,
@@ -28,6 +28,7 @@ import { writeEnvironment } from './u-boot-environment.ts';
 const CAP_INTERVAL = 30_000;
 
 type MachinePaths = Pick<Paths, 'virtual' | 'virtualRun'>;
+type Size = Pick<VirtualMachine, 'model' | 'cpuCores' | 'ramMiB'>;
 type Supervisor = Pick<Programs, 'ensure' | 'stop' | 'recorded'>;
 
 interface Deps {
@@ -71,8 +72,18 @@ export class VirtualMachines {
     return new VirtualMachines(deps, host);
   }
 
-  /** Throws UserError UNAVAILABLE when this server lacks what machines of that model need. */
-  async require(model: VirtualModel): Promise<void> {
+  /**
+   * Throws UserError INVALID when no machine of that model can be so large, UNAVAILABLE when this server lacks what they need.
+   */
+  async require({ model, cpuCores, ramMiB }: Size): Promise<void> {
+    const limit = LIMITS[model];
+    if (limit && (cpuCores > limit.cpuCores || ramMiB > limit.ramMiB)) {
+      throw new UserError(
+        'INVALID',
+        `A virtual node of the model ${model} has ${limit.cpuCores} CPU cores and ${limit.ramMiB} MiB of memory at most.`,
+        'Ask for less, or take another model.',
+      );
+    }
     for (const file of neededFiles(model)) {
       if (await fileExists(file)) continue;
       throw new UserError(
