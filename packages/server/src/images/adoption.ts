@@ -2,9 +2,9 @@ import { PLATFORM_OWNER } from '@walt/contract';
 import { defaultImageName } from './architectures.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Report } from './progress.ts';
-import type { Store } from './store.ts';
+import type { Store, StoredLayer } from './store.ts';
 import type { DigestRecord, PrepareBoot } from './types.ts';
-import type { Volumes } from './volumes.ts';
+import type { Volumes, VolumesAhead } from './volumes.ts';
 
 interface Deps {
   catalogue: Catalogue;
@@ -13,18 +13,24 @@ interface Deps {
   prepareBoot: PrepareBoot;
 }
 
+/** Volumes that are made at a time: mkfs.erofs has one thread, and a large layer must not keep those above it waiting. */
+const MAKERS = 2;
+
 /**
  * Makes all that nodes need to boot an image of the store: a volume per layer, the boot files. Each step finds what an
  * earlier run of it made, so that it may be repeated after a crash. Nothing refers to it before its name is pointed there.
+ * Volumes are taken from `ahead` where it has them.
  */
-export async function adopt(deps: Deps, digest: string, report: Report): Promise<DigestRecord> {
+export async function adopt(
+  deps: Deps,
+  digest: string,
+  report: Report,
+  ahead?: VolumesAhead,
+): Promise<DigestRecord> {
   const { catalogue, store, volumes, prepareBoot } = deps;
   const { architecture, created, size, layers, config } = await store.inspect(digest);
   const making = async () => {
-    for (const [index, layer] of layers.entries()) {
-      report('Making the volumes that nodes mount', { done: index, total: layers.length, unit: 'layers' });
-      await volumes.ensure(layer);
-    }
+    await makeVolumes(volumes, layers, report, ahead);
     report('Making the boot files');
   };
   const withLender = async <T>(use: (lender: { digest: string; root: string }) => Promise<T>) => {
@@ -39,4 +45,31 @@ export async function adopt(deps: Deps, digest: string, report: Report): Promise
   if (made.status === 'rejected') throw made.reason;
   if (boot.status === 'rejected') throw boot.reason;
   return { digest, architecture, created, size, layers: layers.map((layer) => layer.diffId), ...boot.value };
+}
+
+/** Some at a time; the first failure begins no more, and is told when all have ended. */
+async function makeVolumes(
+  volumes: Volumes,
+  layers: readonly StoredLayer[],
+  report: Report,
+  ahead?: VolumesAhead,
+): Promise<void> {
+  // An image may have the same layer twice.
+  const waiting = [...new Map(layers.map((layer) => [layer.diffId, layer])).values()];
+  const total = waiting.length;
+  let done = 0;
+  const make = async () => {
+    for (let layer = waiting.shift(); layer; layer = waiting.shift()) {
+      report('Making the volumes that nodes mount', { done, total, unit: 'layers' });
+      try {
+        await volumes.ensure(layer, ahead);
+      } catch (error) {
+        waiting.length = 0;
+        throw error;
+      }
+      done += 1;
+    }
+  };
+  const made = await Promise.allSettled(Array.from({ length: MAKERS }, make));
+  for (const end of made) if (end.status === 'rejected') throw end.reason;
 }

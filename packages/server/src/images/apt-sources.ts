@@ -21,16 +21,23 @@ export interface AptSetup {
   options: string[];
 }
 
-/** Throws UserError UNAVAILABLE on a machine that is no Debian or knows no source of its packages. */
-export async function readAptSetup(): Promise<AptSetup> {
+/** This machine's Debian release. Throws UserError UNAVAILABLE on a machine that is no Debian. */
+export async function readRelease(): Promise<string> {
   const release = parseRelease((await readIfPresent('/etc/os-release')) ?? '');
-  if (release === undefined) {
-    throw new UserError(
-      'UNAVAILABLE',
-      'The default image is made from Debian packages, and this server is no Debian.',
-      'Make it on a Debian server, or import an image.',
-    );
-  }
+  if (release !== undefined) return release;
+  throw new UserError(
+    'UNAVAILABLE',
+    'The default image is made from Debian packages, and this server is no Debian.',
+    'Make it on a Debian server, or import an image.',
+  );
+}
+
+/**
+ * Takes a second or more where apt keeps no cache of its own, since it then reads all its package lists. Throws UserError UNAVAILABLE
+ * on a machine that is no Debian or knows no source of its packages.
+ */
+export async function readAptSetup(): Promise<AptSetup> {
+  const release = await readRelease();
   const format = FIELDS.map((field) => `$(${field})`).join('|');
   const indexes = parseIndexes(
     await run(['apt-get', 'indextargets', '--format', format, 'Created-By: Packages']),

@@ -32,9 +32,12 @@ const layers = [
 
 type Copy = Arriving['copy'];
 
-/** Receives both layers by `copy`; answers what was reported. */
-async function receive(copy: Copy, silence?: number, reports: string[] = []): Promise<string[]> {
-  await receiveLayers(
+/** Receives both layers by `copy`, and publishes the volumes that were begun unless they are not `wanted`; answers what was reported. */
+async function receive(
+  copy: Copy,
+  { silence, reports = [], wanted = true }: { silence?: number; reports?: string[]; wanted?: boolean } = {},
+): Promise<string[]> {
+  await using ahead = await receiveLayers(
     { store, volumes },
     {
       ...{ layers, diffIds, copy, signal: new AbortController().signal },
@@ -42,6 +45,10 @@ async function receive(copy: Copy, silence?: number, reports: string[] = []): Pr
       ...(silence !== undefined && { silence }),
     },
   );
+  for (const diffId of wanted ? diffIds : []) {
+    await using draft = await ahead.take(diffId);
+    await draft?.publish();
+  }
   return reports;
 }
 
@@ -72,7 +79,7 @@ test('bytes are told, then layers', async () => {
     await writeFile(join(temporary, '2'), Buffer.alloc(400));
     await until(async () => reports.includes('Unpacking the image: 1 of 2'));
   };
-  await receive(copy, undefined, reports);
+  await receive(copy, { reports });
   assert.equal(reports.at(-1), 'Unpacking the image: 1 of 2');
 });
 
@@ -84,13 +91,21 @@ test('layers that are there are not counted', async () => {
 
 const volume = volumeName(diffIds[0] ?? '');
 
+/** The bottom layer arrives, and its volume is begun. */
+const begun: Copy = async () => {
+  await bottomArrives();
+  await until(async () => (await seen()).includes(`${volume}.tmp`));
+  assert.deepEqual(await seen(), [`${volume}.tmp`]);
+};
+
 test('a whole layer gets its volume while others arrive, but not before all is well', async () => {
-  await receive(async () => {
-    await bottomArrives();
-    await until(async () => (await seen()).includes(`${volume}.tmp`));
-    assert.deepEqual(await seen(), [`${volume}.tmp`]);
-  });
+  await receive(begun);
   assert.deepEqual(await seen(), [volume]);
+});
+
+test('a volume that was begun and is not taken goes', async () => {
+  await receive(begun, { wanted: false });
+  assert.deepEqual(await seen(), []);
 });
 
 test('of an image that does not come, nothing stays', async () => {
@@ -110,5 +125,8 @@ test('a registry that falls silent is given up', async () => {
     signal.addEventListener('abort', () => reject(signal.reason));
     await promise;
   };
-  await assert.rejects(receive(copy, 300), { code: 'UNAVAILABLE', message: /sends nothing any more/ });
+  await assert.rejects(receive(copy, { silence: 300 }), {
+    code: 'UNAVAILABLE',
+    message: /sends nothing any more/,
+  });
 });

@@ -6,7 +6,7 @@ import { hasErrno, UserError } from '../platform/index.ts';
 import type { Descriptor } from './oci-manifest.ts';
 import type { Report } from './progress.ts';
 import type { Store } from './store.ts';
-import type { VolumeDraft, Volumes } from './volumes.ts';
+import type { VolumeDraft, Volumes, VolumesAhead } from './volumes.ts';
 
 /** skopeo tells nothing while it works without a terminal: its files are looked at. */
 const LOOK_MS = 250;
@@ -29,16 +29,20 @@ export interface Arriving {
   silence?: number;
 }
 
-/** Runs `copy` to its end. Throws what it throws, and UserError when nothing comes any more. */
+/**
+ * Runs `copy` to its end; answers the volumes that were begun meanwhile. Throws what it throws, and UserError when nothing comes any
+ * more.
+ */
 export async function receiveLayers(
   parts: { store: Store; volumes: Volumes },
   arriving: Arriving,
-): Promise<void> {
+): Promise<VolumesAhead> {
   const { store, volumes } = parts;
   const before = await store.layers();
   const missing = new Set(arriving.diffIds.filter((diffId) => !before.has(diffId)));
   const given = new AbortController();
-  await using drafts = new Drafts(volumes);
+  await using stack = new AsyncDisposableStack();
+  const drafts = stack.use(new Drafts(volumes));
   await store.withTemporary(async (temporary) => {
     const copying = arriving.copy(temporary, AbortSignal.any([arriving.signal, given.signal]));
     try {
@@ -48,7 +52,10 @@ export async function receiveLayers(
     }
     await copying;
   });
-  await drafts.publish();
+  // Those that are not begun yet are left to who needs them, at once.
+  drafts.stop();
+  stack.move();
+  return drafts;
 }
 
 /** Looks until the copying has ended, however. Throws UserError when nothing comes any more. */
@@ -90,10 +97,10 @@ async function watch(
  * Volumes made ahead, one after the other. They are nobody's before the whole image is there: only then is it sure that no
  * layer was removed while its volume was made.
  */
-class Drafts implements AsyncDisposable {
+class Drafts implements VolumesAhead {
   readonly #volumes: Volumes;
-  readonly #begun = new Set<string>();
-  readonly #made: VolumeDraft[] = [];
+  readonly #seen = new Set<string>();
+  readonly #begun = new Map<string, Promise<VolumeDraft | undefined>>();
   #tail: Promise<void> = Promise.resolve();
   #stopped = false;
 
@@ -102,30 +109,32 @@ class Drafts implements AsyncDisposable {
   }
 
   add(layer: Parameters<Volumes['draft']>[0]): void {
-    if (this.#begun.has(layer.diffId)) return;
-    this.#begun.add(layer.diffId);
+    if (this.#seen.has(layer.diffId)) return;
+    this.#seen.add(layer.diffId);
     this.#tail = this.#tail.then(async () => {
       if (this.#stopped) return;
       // What fails here is made again later, and told then.
-      const draft = await this.#volumes.draft(layer).catch(() => undefined);
-      if (draft) this.#made.push(draft);
+      const making = this.#volumes.draft(layer).catch(() => undefined);
+      this.#begun.set(layer.diffId, making);
+      await making;
     });
   }
 
-  /** Those that are not begun yet are left to who needs them. */
-  async publish(): Promise<void> {
-    await this.#stop();
-    for (const draft of this.#made) await draft.publish();
+  /** Begins no more of them. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async take(diffId: string): Promise<VolumeDraft | undefined> {
+    const making = this.#begun.get(diffId);
+    this.#begun.delete(diffId);
+    return making;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#stop();
-    for (const draft of this.#made) await draft[Symbol.asyncDispose]();
-  }
-
-  #stop(): Promise<void> {
-    this.#stopped = true;
-    return this.#tail;
+    this.stop();
+    await this.#tail;
+    for (const making of this.#begun.values()) await (await making)?.[Symbol.asyncDispose]();
   }
 }
 

@@ -14,7 +14,7 @@ import { INIT_START } from './shell-container.ts';
 import { imageId, type Store } from './store.ts';
 import type { DigestRecord, PrepareBoot } from './types.ts';
 import { inspectChanges, removeResidue } from './upper-folder.ts';
-import type { Volumes } from './volumes.ts';
+import type { Volumes, VolumesAhead } from './volumes.ts';
 
 interface Deps {
   paths: Paths;
@@ -122,14 +122,14 @@ export class Committer {
   }
 
   /**
-   * Makes an image of what `fetch` brings into the store, unless it is there already, and points a name to it. Two who want the
-   * same image fetch it once.
+   * Makes an image of what `fetch` brings into the store, unless it is there already, and points a name to it. `fetch` may answer
+   * volumes that it has begun. Two who want the same image fetch it once.
    */
   receive(task: {
     digest: string;
     layers: readonly string[];
     report: Report;
-    fetch: () => Promise<void>;
+    fetch: () => Promise<VolumesAhead | undefined>;
     point: Point;
   }): Promise<DigestRecord> {
     const { digest, layers, report, fetch, point } = task;
@@ -218,16 +218,20 @@ export class Committer {
     await catalogue.noteLayers(await Promise.all(measured));
   }
 
-  #receive(digest: string, fetch: () => Promise<void>, report: Report): Promise<DigestRecord> {
+  #receive(
+    digest: string,
+    fetch: () => Promise<VolumesAhead | undefined>,
+    report: Report,
+  ): Promise<DigestRecord> {
     return explainDiskFull(this.#deps.paths.state, 'No image was changed.', async () => {
-      await fetch();
-      return this.#publish(digest, report, async () => {});
+      await using ahead = await fetch();
+      return await this.#publish(digest, report, async () => {}, ahead);
     });
   }
 
-  async #publish(digest: string, report: Report, point: Point): Promise<DigestRecord> {
+  async #publish(digest: string, report: Report, point: Point, ahead?: VolumesAhead): Promise<DigestRecord> {
     try {
-      const record = await adopt(this.#deps, digest, report);
+      const record = await adopt(this.#deps, digest, report, ahead);
       await this.#measure(record.layers);
       await point(record);
       return record;

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Architecture } from '@walt/contract';
 import { fileExists, publishFile, run } from '../platform/index.ts';
-import { readAptSetup } from './apt-sources.ts';
+import { type AptSetup, readAptSetup, readRelease } from './apt-sources.ts';
 import { withFileLock } from './locks.ts';
 import { MakingProgress } from './making-progress.ts';
 import type { Report } from './progress.ts';
@@ -39,15 +39,18 @@ export async function ensureDefaultTar(task: Making & { architecture: Architectu
  */
 export async function ensureTar(task: Task): Promise<string> {
   const { name, recipe, architecture, packages, cache, renew, signal, report } = task;
-  const apt = await readAptSetup();
-  const command = (tar: string) => mmdebstrapCommand({ architecture, packages, apt, tar, recipe });
-  const tar = join(cache, `${name}-${await recipeKey(command(''), recipe.folder)}.tar`);
+  const command = (apt: Pick<AptSetup, 'release' | 'options'>, tar: string) =>
+    mmdebstrapCommand({ architecture, packages, apt, tar, recipe });
+  // How packages are reached makes no difference here: apt, which is slow to tell it, is asked only when there is a tar to make.
+  const key = await recipeKey(command({ release: await readRelease(), options: [] }, ''), recipe.folder);
+  const tar = join(cache, `${name}-${key}.tar`);
   await mkdir(cache, { recursive: true });
   if (!renew && (await fileExists(tar))) return tar;
   const waiting = () => report('Waiting for another platform that makes the same image');
   return withFileLock(join(cache, `${name}.lock`), signal, waiting, async () => {
     if (!renew && (await fileExists(tar))) return tar;
-    await make(task, command, tar, `${apt.sources.join('\n')}\n`);
+    const apt = await readAptSetup();
+    await make(task, (temporary) => command(apt, temporary), tar, `${apt.sources.join('\n')}\n`);
     await removeOthers(cache, name, tar);
     return tar;
   });

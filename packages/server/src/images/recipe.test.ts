@@ -46,3 +46,11 @@ test('another recipe has another key', async () => {
   assert.equal(await key(['a']), await key(['a']));
   assert.notEqual(await key(['a']), await key(['b']));
 });
+
+test('how packages are reached makes no difference to the key', async () => {
+  const key = (options: string[]) => {
+    const reached = { release: apt.release, options };
+    return recipeKey(mmdebstrapCommand({ architecture: 'amd64', packages: ['a'], apt: reached, tar: '' }));
+  };
+  assert.equal(await key(apt.options), await key([]));
+});

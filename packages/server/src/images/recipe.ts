@@ -37,7 +37,7 @@ const dpkgOptions = [...excluded, 'path-include=/usr/share/doc/*/copyright'];
 export function mmdebstrapCommand(make: {
   architecture: Architecture;
   packages: readonly string[];
-  apt: AptSetup;
+  apt: Pick<AptSetup, 'release' | 'options'>;
   tar: string;
   recipe?: Recipe;
 }): string[] {

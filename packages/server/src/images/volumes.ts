@@ -10,6 +10,12 @@ export interface VolumeDraft extends AsyncDisposable {
   publish(): Promise<void>;
 }
 
+/** Volumes that were begun ahead of who needs them. Disposing it ends and removes those that nobody took. */
+export interface VolumesAhead extends AsyncDisposable {
+  /** That of a layer, for the caller to publish and dispose; undefined: not begun, or making it failed. At most once per layer. */
+  take(diffId: string): Promise<VolumeDraft | undefined>;
+}
+
 /** File name of a layer's volume in the volumes folder. */
 export function volumeName(diffId: string): string {
   if (!/^sha256:[0-9a-f]{64}$/.test(diffId)) throw new RangeError(`not a diff ID: ${JSON.stringify(diffId)}`);
@@ -24,9 +30,9 @@ export class Volumes {
     this.#folder = folder;
   }
 
-  /** Makes a layer's volume if it is not there. The same layer gives the same volume, byte by byte. */
-  async ensure(layer: StoredLayer): Promise<void> {
-    await using draft = await this.draft(layer);
+  /** Makes a layer's volume, or takes it from `ahead`, if it is not there. The same layer gives the same volume, byte by byte. */
+  async ensure(layer: StoredLayer, ahead?: VolumesAhead): Promise<void> {
+    await using draft = (await ahead?.take(layer.diffId)) ?? (await this.draft(layer));
     await draft?.publish();
   }
 

@@ -273,10 +273,11 @@ async function publish(
   const record = await committer.receive({
     ...{ digest, layers, report },
     fetch: async () => {
-      if (base) return;
+      if (base) return undefined;
       report('Saving the image');
       const overlay = { root: store, run: join(work, 'run'), images: join(work, 'images') };
       await skopeo.copyBuilt(overlay, { digest, temporary: join(work, 'tmp'), signal: client.signal });
+      return undefined;
     },
     point: async (made) => {
       client.signal.throwIfAborted();

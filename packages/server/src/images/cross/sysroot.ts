@@ -84,10 +84,10 @@ export async function absoluteLinks(root: string, multiarch: string): Promise<Ma
   for (const folder of folders) {
     const place = await resolveInside(root, folder);
     if (place === undefined) continue;
-    for (const name of await readdir(join(root, place))) {
+    for (const entry of await readdir(join(root, place), { withFileTypes: true })) {
+      const { name } = entry;
       const path = `${place}/${name}`;
-      const stats = await lstatIfPresent(join(root, path));
-      if (!stats?.isSymbolicLink() || !(await readlink(join(root, path))).startsWith('/')) continue;
+      if (!entry.isSymbolicLink() || !(await readlink(join(root, path))).startsWith('/')) continue;
       const target = await resolveInside(root, path);
       if (target !== undefined) links.set(`${folder}/${name}`, target);
     }
