@@ -60,8 +60,10 @@ int main(int argc, char **argv) { printf("%s: zlib %s, %.1f\\n", argv[0], zlibVe
 const projects: Record<string, { files: Record<string, string>; build: string }> = {
   make: {
     files: {
+      'generator.c': '#include <stdio.h>\nint main(void) { puts("#define MADE 1"); }\n',
       Makefile:
-        'CC = gcc\nPREFIX ?= /usr/local\nmake: main.c\n\t$(CC) -o $@ $< -lz -lm\n' +
+        'CC = gcc\nPREFIX ?= /usr/local\nmake: main.c generator\n\t./generator >made.h\n' +
+        '\t$(CC) -include made.h -o $@ $< -lz -lm\ngenerator: generator.c\n\t$(CC_FOR_BUILD) -o $@ $<\n' +
         'install: make\n\tinstall -D make $(DESTDIR)$(PREFIX)/bin/demo-make\n',
     },
     build: 'make install',
@@ -126,6 +128,9 @@ test('projects that know nothing of it are built, installed, and run in the imag
   const names = Object.keys(projects).map((name) => `demo-${name}`);
   const screen = await inImage('board', `for name in ${names.join(' ')}; do /usr/local/bin/$name; done`);
   for (const name of names) assert.match(screen, new RegExp(`/usr/local/bin/${name}: zlib [0-9.]+, 2\\.0`));
+
+  const generator = await run(['readelf', '--file-header', join(ann.home, 'make/generator')]);
+  assert.match(generator, process.arch === 'arm64' ? /AArch64/ : /X86-64/);
 
   const made = join(ann.home, 'cmake/build/demo-cmake');
   const dynamic = await run(['readelf', '--file-header', '--dynamic', made]);

@@ -5,7 +5,7 @@ import type { Layout } from './tools.ts';
 export function buildEnvironment({ target, server, prefix }: Layout): Record<string, string> {
   const { triplet, multiarch, rust } = target;
   const tool = (name: string) => `${triplet}-${name}`;
-  const native = (name: string) => `/usr/bin/${server.triplet}-${name}`;
+  const native = (name: string) => `${TOOLS}/native/${name}`;
   const places = [...new Set([prefix, '/usr/local', '/usr'])];
   const packages = places.flatMap((place) =>
     [`lib/${multiarch}`, 'lib', 'share'].map((folder) => `${SYSROOT}${place}/${folder}/pkgconfig`),

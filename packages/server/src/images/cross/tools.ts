@@ -22,12 +22,17 @@ export const LINKS = `${TOOLS}/links`;
 
 /** Files to execute. */
 export function programs(layout: Layout): Record<string, string> {
+  const { server } = layout;
   const { triplet } = layout.target;
   const flags = compilerFlags(layout).join(' ');
+  // The server's own compilers must not take the assembler and the linker that come first in PATH.
+  const native = (name: string) => `#!/bin/sh\nexec /usr/bin/${server.triplet}-${name} -B/usr/bin "$@"\n`;
   const compiler = (name: string) => `#!/bin/sh\nexec /usr/bin/${triplet}-${name} ${flags} "$@"\n`;
   const files: Record<string, string> = {
     'bin/meson': meson(),
     'bin/pkg-config': '#!/bin/sh\nexec /usr/bin/pkgconf "$@"\n',
+    'native/gcc': native('gcc'),
+    'native/g++': native('g++'),
   };
   for (const [name, tool] of compilers) files[`bin/${name}`] = compiler(tool);
   for (const name of binutils) files[`bin/${name}`] = `#!/bin/sh\nexec /usr/bin/${triplet}-${name} "$@"\n`;
