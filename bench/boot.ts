@@ -98,7 +98,7 @@ conclude(
 
 async function reference(root: ReferenceRoot): Promise<ReferenceMachine> {
   const initramfs = join(platform.folder, `initramfs-${root}`);
-  await writeFile(initramfs, await referenceInitramfs(root, tree, String(release), platform.config.cache));
+  await writeFile(initramfs, await referenceInitramfs(root, tree, String(release), platform.paths.busybox));
   const disk = join(platform.folder, 'disk.img');
   if (root === 'disk') await makeDisk(tree, disk);
   return ReferenceMachine.make(platform, root, {

@@ -24,7 +24,7 @@ export async function referenceInitramfs(
   root: ReferenceRoot,
   tree: string,
   release: string,
-  cache: string,
+  busybox: string,
 ): Promise<Buffer> {
   const folder = join(tree, 'usr/lib/modules', release);
   const read = (name: string) => readFile(join(folder, `modules.${name}`), 'utf8');
@@ -56,7 +56,7 @@ export async function referenceInitramfs(
     content: Buffer.from(await referenceInit(root)),
   };
   return Buffer.concat([
-    await initArchive(await readBusybox('amd64', { cache })),
+    await initArchive(await readBusybox('amd64', { busybox })),
     await moduleArchive(set),
     await promisify(gzip)(cpioArchive([init])),
   ]);

@@ -70,7 +70,7 @@ async function ask(options: Case) {
   const deps = {
     directory: nodes,
     paths: { bootFiles: join(folder, 'boot') },
-    archives: new InitArchives({ cache: folder }),
+    archives: new InitArchives({ busybox: folder }),
   };
   if (options.board !== undefined) {
     const hardware = boardOf(new URLSearchParams(options.board));

@@ -20,33 +20,31 @@ function program(machine: number): Buffer {
   return header;
 }
 
-/** A tar of a root file system with this program at `path`, and a cache beside it. */
-async function setUp(path: string, content: Buffer): Promise<{ tar: string; cache: string }> {
+/** A tar of a root file system with this program at `path`, and a folder to keep it. */
+async function setUp(path: string, content: Buffer): Promise<{ tar: string; busybox: string }> {
   const root = join(folder, 'root');
   await mkdir(join(root, path, '..'), { recursive: true });
   await writeFile(join(root, path), content);
   const tar = join(folder, 'root.tar');
   await run(['tar', '-C', root, '-cf', tar, '.']);
-  const cache = join(folder, 'cache');
-  await mkdir(cache);
-  return { tar, cache };
+  return { tar, busybox: join(folder, 'busybox') };
 }
 
 for (const path of ['usr/bin/busybox', 'bin/busybox']) {
   test(`a default image brings it for its CPU, as /${path}`, async () => {
-    const { tar, cache } = await setUp(path, program(40));
-    await assert.rejects(readBusybox('armhf', { cache }), {
+    const { tar, busybox } = await setUp(path, program(40));
+    await assert.rejects(readBusybox('armhf', { busybox }), {
       code: 'UNAVAILABLE',
       hint: /update-default-images --arch armhf/,
     });
-    await keepBusybox('armhf', tar, { cache });
-    assert.deepEqual(await readBusybox('armhf', { cache }), program(40));
-    assert.deepEqual(await readdir(cache), ['busybox-armhf']);
+    await keepBusybox('armhf', tar, { busybox });
+    assert.deepEqual(await readBusybox('armhf', { busybox }), program(40));
+    assert.deepEqual(await readdir(busybox), ['armhf']);
   });
 }
 
 test('one for another CPU is not taken', async () => {
-  const { tar, cache } = await setUp('bin/busybox', program(8));
-  await keepBusybox('armhf', tar, { cache });
-  assert.deepEqual(await readdir(cache), []);
+  const { tar, busybox } = await setUp('bin/busybox', program(8));
+  await keepBusybox('armhf', tar, { busybox });
+  assert.deepEqual(await readdir(busybox), []);
 });

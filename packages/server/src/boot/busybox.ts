@@ -1,32 +1,28 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Architecture } from '@walt/contract';
-import { attempt, fileExists, hasErrno, type Paths, publishFile, UserError } from '../platform/index.ts';
+import { attempt, hasErrno, type Paths, publishFile, UserError } from '../platform/index.ts';
 import { inspectElf } from './elf.ts';
 
 /** Where Debian's package busybox-static puts it. */
 const HOST_BUSYBOX = '/bin/busybox';
 
-function cachedFile(architecture: Architecture, { cache }: Pick<Paths, 'cache'>): string {
-  return join(cache, `busybox-${architecture}`);
-}
-
-/** Takes the busybox of a default image's tar into the cache, for nodes whose CPU is not the host's. Does nothing when it is there. */
+/** Keeps the busybox of a default image's tar, for nodes whose CPU is not the host's. */
 export async function keepBusybox(
   architecture: Architecture,
   tar: string,
-  paths: Pick<Paths, 'cache'>,
+  paths: Pick<Paths, 'busybox'>,
 ): Promise<void> {
-  const cached = cachedFile(architecture, paths);
-  if ((await inspect(HOST_BUSYBOX))?.architecture === architecture || (await fileExists(cached))) return;
-  const folder = await mkdtemp(`${cached}.`);
+  if ((await inspect(HOST_BUSYBOX))?.architecture === architecture) return;
+  await mkdir(paths.busybox, { recursive: true });
+  const folder = await mkdtemp(join(paths.busybox, `${architecture}.`));
   try {
     const members = ['./usr/bin/busybox', './bin/busybox'];
     // It ends with 2 where one of them is missing: what counts is what it has found.
     await attempt(['tar', '-x', '-f', tar, '-C', folder, '--occurrence=1', '--', ...members]);
     for (const member of members) {
       if ((await inspect(join(folder, member)))?.architecture === architecture) {
-        return await publishFile(join(folder, member), cached);
+        return await publishFile(join(folder, member), join(paths.busybox, architecture));
       }
     }
   } finally {
@@ -35,11 +31,14 @@ export async function keepBusybox(
 }
 
 /**
- * A static busybox for `architecture`: the host's own, or `CACHE/busybox-ARCHITECTURE`.
- * Throws UserError UNAVAILABLE that names the missing file.
+ * A static busybox for `architecture`: the host's own, or that of the default image. Throws UserError UNAVAILABLE when there is
+ * none.
  */
-export async function readBusybox(architecture: Architecture, paths: Pick<Paths, 'cache'>): Promise<Buffer> {
-  for (const path of [cachedFile(architecture, paths), HOST_BUSYBOX]) {
+export async function readBusybox(
+  architecture: Architecture,
+  paths: Pick<Paths, 'busybox'>,
+): Promise<Buffer> {
+  for (const path of [join(paths.busybox, architecture), HOST_BUSYBOX]) {
     const program = await inspect(path);
     if (program?.isStatic && program.architecture === architecture) return program.bytes;
   }

@@ -5,10 +5,10 @@ import { initArchive } from './initramfs.ts';
 
 /** The initramfs part that is the server's own, made once per architecture when first asked for, then kept: 1 MB each. */
 export class InitArchives {
-  readonly #paths: Pick<Paths, 'cache'>;
+  readonly #paths: Pick<Paths, 'busybox'>;
   readonly #made = new Map<Architecture, Promise<Buffer>>();
 
-  constructor(paths: Pick<Paths, 'cache'>) {
+  constructor(paths: Pick<Paths, 'busybox'>) {
     this.#paths = paths;
   }
 

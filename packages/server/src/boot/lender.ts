@@ -17,7 +17,7 @@ export interface Lender {
   kernel: Kernel;
 }
 
-type LendPaths = Pick<Paths, 'volumes' | 'bootFiles' | 'cache'>;
+type LendPaths = Pick<Paths, 'volumes' | 'bootFiles' | 'busybox'>;
 
 /** Programs that are lent with their loader and libraries. */
 const PROGRAMS = ['/usr/sbin/sshd', '/usr/bin/setpriv', '/usr/bin/env'];

@@ -53,7 +53,7 @@ before(async () => {
   };
   await writeFile(join(image, 'boot.json'), JSON.stringify(record));
   const paths = {
-    ...{ bootFiles: join(folder, 'boot'), cache: folder, loaders: join(folder, 'loaders') },
+    ...{ bootFiles: join(folder, 'boot'), busybox: folder, loaders: join(folder, 'loaders') },
     ...{ reads: join(folder, 'reads'), volumes: join(folder, 'volumes') },
   };
   const address = { server: '10.73.0.1', mac: '02:00:00:00:00:01' };

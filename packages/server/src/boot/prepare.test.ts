@@ -12,11 +12,15 @@ const release = '6.1.0-37-test';
 const modules = `usr/lib/modules/${release}`;
 
 let folder: string;
-let paths: { bootFiles: string; volumes: string; cache: string };
+let paths: { bootFiles: string; volumes: string; busybox: string };
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'walt-prepare-'));
-  paths = { bootFiles: join(folder, 'boot'), volumes: join(folder, 'volumes'), cache: join(folder, 'cache') };
+  paths = {
+    bootFiles: join(folder, 'boot'),
+    volumes: join(folder, 'volumes'),
+    busybox: join(folder, 'busybox'),
+  };
 });
 afterEach(() => rm(folder, { recursive: true }));
 

@@ -46,7 +46,7 @@ export interface PreparedBoot {
   lends: Lend[];
 }
 
-type PreparePaths = Pick<Paths, 'bootFiles' | 'volumes' | 'cache'>;
+type PreparePaths = Pick<Paths, 'bootFiles' | 'volumes' | 'busybox'>;
 
 const UNFINISHED = '.tmp';
 

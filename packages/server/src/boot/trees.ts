@@ -15,7 +15,7 @@ export interface ServerAddress {
 }
 
 interface Deps {
-  paths: Pick<Paths, 'bootFiles' | 'cache'>;
+  paths: Pick<Paths, 'bootFiles' | 'busybox'>;
   address: ServerAddress;
   /** Folders of the layers in the image store, by diff ID. */
   layers(): Promise<ReadonlyMap<string, { folder: string }>>;
@@ -102,7 +102,7 @@ async function platformFiles(
   image: WaltImage,
   { architecture }: BootRecord,
   values: Record<string, string>,
-  paths: Pick<Paths, 'cache'>,
+  paths: Pick<Paths, 'busybox'>,
 ): Promise<LayerFile[]> {
   const internal = `${image.bin}/_walt_internal_`;
   const program = async (path: string, source: string): Promise<LayerFile> => ({

@@ -6,6 +6,7 @@ import { crc32 } from 'node:zlib';
 import type { Architecture } from '@walt/contract';
 import type { BootChoice, Hardware } from './boot-choice.ts';
 import { checkTarget } from './checked.ts';
+import type { BootTarget } from './directory.ts';
 import { bootFilePath, imageVariables, kernelArguments, RETRY_PAUSE, shown } from './kernel-arguments.ts';
 
 /**
@@ -41,7 +42,7 @@ export function uBootScript(choice: BootChoice): Buffer {
 }
 
 /** Loads and starts the kernel of the node's image. Each kind of ARM CPU has a command for its kernels. */
-function kernelScript(target: Parameters<typeof kernelArguments>[0]): Buffer {
+function kernelScript(target: BootTarget): Buffer {
   const { name, digest } = checkTarget(target);
   const files = `${field('kernel_addr_r')} ${field('ramdisk_addr_r')}:${field('filesize')} ${field('fdt_addr')}`;
   const boot = `if test ${field('cpu')} = armv8; then booti ${files}; else bootz ${files}; fi`;
@@ -59,7 +60,7 @@ function kernelScript(target: Parameters<typeof kernelArguments>[0]): Buffer {
 }
 
 /** Runs the boot script that the image brings. */
-function imageScript(target: Parameters<typeof kernelArguments>[0]): Buffer {
+function imageScript(target: BootTarget): Buffer {
   return script([
     `echo WalT: ${checkTarget(target).name} runs the boot script of its image`,
     ...Object.entries(imageVariables(target)).map(([name, value]) => `setenv ${name} ${value}`),

@@ -13,10 +13,14 @@ const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
 const MODELS = { 'walt.node.models': 'pc-x86-64, rpi-3-b,rpi-4-b' };
 
 let folder: string;
-let paths: { bootFiles: string; volumes: string; cache: string };
+let paths: { bootFiles: string; volumes: string; busybox: string };
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'walt-walt-image-'));
-  paths = { bootFiles: join(folder, 'boot'), volumes: join(folder, 'volumes'), cache: join(folder, 'cache') };
+  paths = {
+    bootFiles: join(folder, 'boot'),
+    volumes: join(folder, 'volumes'),
+    busybox: join(folder, 'busybox'),
+  };
   await addFiles({
     'usr/bin/env': 'env',
     'sbin/init': 'init',

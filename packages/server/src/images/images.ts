@@ -177,7 +177,7 @@ export class Images {
           ...{ architecture, renew, signal, report },
           ...{ cache: config.cache, host: this.#host },
         });
-        await keepBusybox(architecture, tar, config);
+        await keepBusybox(architecture, tar, paths);
         const record = await this.#committer.importTar({
           ...{ tar, architecture, report, changes: ['CMD ["/sbin/init"]'] },
           point: (made) => this.#catalogue.point(target, made, 'any', { user, action: 'default' }),

@@ -154,6 +154,8 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     bootFiles: state('boot'),
     /** Boot loaders that machines get by TFTP: `undionly.kpxe`, `ipxe.efi`; any may be missing. */
     loaders: state('loaders'),
+    /** Static busybox for nodes whose CPU is not the server's: `ARCHITECTURE`. */
+    busybox: state('busybox'),
     /** `OWNER/NODEID/`: what nodes see as /persist. */
     persist: state('persist'),
     /** Consoles and disks of virtual nodes, by node id. */
