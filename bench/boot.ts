@@ -10,7 +10,7 @@ import { benchOptions, progress } from './options.ts';
 import type { ReferenceRoot } from './reference-init.ts';
 import { referenceInitramfs } from './reference-initramfs.ts';
 import { ReferenceMachine } from './reference-machine.ts';
-import { makeDisk, unpackTree } from './reference-tree.ts';
+import { makeDisk, makeVolume, unpackTree } from './reference-tree.ts';
 import { conclude } from './report.ts';
 import { summarize } from './statistics.ts';
 
@@ -28,6 +28,7 @@ const tree = await unpackTree(platform);
 await using _nfs = await exportTree(platform, tree);
 const references = {
   disk: await reference('disk'),
+  volume: await reference('volume'),
   nfs: await reference('nfs'),
   nfsTuned: await reference('nfsTuned'),
 };
@@ -36,10 +37,10 @@ progress('making the node');
 await platform.boot(NODE);
 const node = await waltNode();
 
-const times: Record<Way, BootTimes[]> = { walt: [], disk: [], nfs: [], nfsTuned: [] };
+const times: Record<Way, BootTimes[]> = { walt: [], disk: [], volume: [], nfs: [], nfsTuned: [] };
 // The first round only fills the caches of this machine.
 for (let run = 0; run <= runs; run += 1) {
-  for (const way of ['walt', 'disk', 'nfs', 'nfsTuned'] as const) {
+  for (const way of ['walt', 'disk', 'volume', 'nfs', 'nfsTuned'] as const) {
     const result = way === 'walt' ? await bootNode() : await bootReference(references[way]);
     if (run > 0) times[way].push(result);
     const { total, kernel, initramfs, bytes } = result;
@@ -53,6 +54,7 @@ const of = (way: Way, value: (times: BootTimes) => number) => summarize(times[wa
 const kernel = {
   walt: of('walt', (t) => t.kernel),
   disk: of('disk', (t) => t.kernel),
+  volume: of('volume', (t) => t.kernel),
   nfs: of('nfs', (t) => t.kernel),
   nfsTuned: of('nfsTuned', (t) => t.kernel),
 };
@@ -66,6 +68,7 @@ conclude(
       { what: 'NFS root, power-on to SSH', unit: 's', ...of('nfs', (t) => t.total) },
       { what: 'WalT, kernel start to SSH', unit: 's', ...kernel.walt },
       { what: 'local disk, kernel start to SSH', unit: 's', ...kernel.disk },
+      { what: "WalT's volume on a local disk, kernel start to SSH", unit: 's', ...kernel.volume },
       { what: 'NFS root, kernel start to SSH', unit: 's', ...kernel.nfs },
       { what: 'NFS root that asks once a day, kernel start to SSH', unit: 's', ...kernel.nfsTuned },
       { what: "WalT, kernel start to the image's init", unit: 's', ...of('walt', (t) => t.initramfs) },
@@ -99,13 +102,14 @@ conclude(
 async function reference(root: ReferenceRoot): Promise<ReferenceMachine> {
   const initramfs = join(platform.folder, `initramfs-${root}`);
   await writeFile(initramfs, await referenceInitramfs(root, tree, String(release), platform.paths.busybox));
-  const disk = join(platform.folder, 'disk.img');
+  const disk = join(platform.folder, `${root}.img`);
   if (root === 'disk') await makeDisk(tree, disk);
+  if (root === 'volume') await makeVolume(tree, disk);
   return ReferenceMachine.make(platform, root, {
     kernel: join(tree, 'boot', `vmlinuz-${release}`),
     initramfs,
     server: NFS_ADDRESS,
-    ...(root === 'disk' && { disk }),
+    ...(['disk', 'volume'].includes(root) && { disk }),
   });
 }
 

@@ -16,8 +16,8 @@ wait "$root_modules"
 need mount -t ext4 -o noatime /dev/vda /image
 `;
 
-/** A network root: the tree itself on NFSv4, RAM above it. */
-const nfs = (options: string) => `
+/** A tree that cannot be written to, with RAM above it. */
+const layered = (mount: string) => `
 read_arguments
 start_root_modules
 load_network_modules
@@ -25,9 +25,12 @@ start_network
 wait "$root_modules"
 mount -t tmpfs -o mode=755 rw /rw
 mkdir /rw/changes /rw/work /layers/0
-mount_nfs ${options} "$server:/tree" /layers/0
+${mount} /layers/0
 need mount -t overlay -o "lowerdir=/layers/0,upperdir=/rw/changes,workdir=/rw/work" root /image
 `;
+
+/** A network root: the tree itself on NFSv4. */
+const nfs = (options: string) => layered(`mount_nfs ${options} "$server:/tree"`);
 
 const END = `
 need mount -t devtmpfs dev /image/dev
@@ -38,10 +41,12 @@ say "reference is ready after $up s"
 hand_over
 `;
 
-export type ReferenceRoot = 'disk' | 'nfs' | 'nfsTuned';
+export type ReferenceRoot = 'disk' | 'volume' | 'nfs' | 'nfsTuned';
 
 const ROOTS: Record<ReferenceRoot, string> = {
   disk: DISK,
+  // What WalT boots, without the network.
+  volume: layered('need mount -t erofs -o ro /dev/vda'),
   // As mount(8) has it when nothing is said.
   nfs: nfs('ro'),
   // What WalT 10 sets: names and attributes are asked for once a day.

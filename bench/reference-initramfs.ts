@@ -10,10 +10,11 @@ import { initArchive, moduleArchive } from '../packages/server/src/boot/initramf
 import { loadOrder, parseModuleIndex } from '../packages/server/src/boot/modules.ts';
 import { type ReferenceRoot, referenceInit } from './reference-init.ts';
 
-/** Names of the modules of either root, and of the network card of virtual nodes. */
+/** Names of the modules of each root, and of the network card of virtual nodes. */
 const NFS = ['crc32c_generic', 'crc32c_intel', 'overlay', 'nfsv4'];
 const ROOT: Record<ReferenceRoot, string[]> = {
   disk: ['crc32c_generic', 'crc32c_intel', 'virtio_pci', 'virtio_blk', 'ext4'],
+  volume: ['crc32c_generic', 'crc32c_intel', 'virtio_pci', 'virtio_blk', 'erofs', 'overlay'],
   nfs: NFS,
   nfsTuned: NFS,
 };

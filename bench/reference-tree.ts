@@ -1,6 +1,6 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { run } from '../packages/server/src/platform/index.ts';
+import { makeErofs, run } from '../packages/server/src/platform/index.ts';
 import { checkout } from '../test/client.ts';
 import { defaultTar } from '../test/default-tar.ts';
 import type { Platform } from '../test/platform.ts';
@@ -37,4 +37,9 @@ export async function unpackTree(platform: Platform): Promise<string> {
 export async function makeDisk(tree: string, file: string): Promise<void> {
   await run(['truncate', '--size=1G', '--', file]);
   await run(['mke2fs', '-q', '-t', 'ext4', '-d', tree, file]);
+}
+
+/** A disk with that tree as a volume of the product's. */
+export async function makeVolume(tree: string, file: string): Promise<void> {
+  await makeErofs(tree, file, 'kept');
 }
