@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
+import { until } from '../../../../test/until.ts';
 import { renderStanza, shellWord } from './config.ts';
 import { nodeOfHost, type SshFiles } from './files.ts';
 import { mapPool } from './pool.ts';
@@ -78,7 +79,8 @@ describe('the line for the shell of the node', () => {
     child.stdin.end();
     const status = await new Promise((resolve) => child.on('close', resolve));
     assert.equal(status, 143);
-    assert.equal(isAlive(Number(pid)), false);
+    // Its files are closed, which ended the output, before it is dead.
+    await until('the end of its child', async () => !isAlive(Number(pid)));
   });
 });
 
