@@ -33,6 +33,8 @@ interface Deps {
  */
 export class ShellSessions {
   readonly #deps: Deps;
+  /** Whether an image brings an init for its shell, by digest: that stays as it is, so a container is asked once. */
+  readonly #withInit = new Map<string, boolean>();
   readonly #attached = new Set<string>();
   /** What is done to one session is done one at a time. */
   readonly #lock = new KeyedLock();
@@ -75,10 +77,15 @@ export class ShellSessions {
     await catalogue.addSession(row);
     try {
       const session = { id, digest, image: fullName(row) };
-      await containers.create(shellSpec(session));
-      if (await bringsInit(containers, row.container)) {
-        await containers.remove(row.container);
-        await containers.create(initSpec(session));
+      const known = this.#withInit.get(digest);
+      await containers.create(known ? initSpec(session) : shellSpec(session));
+      if (known === undefined) {
+        const brings = await bringsInit(containers, row.container);
+        if (brings) {
+          await containers.remove(row.container);
+          await containers.create(initSpec(session));
+        }
+        this.#withInit.set(digest, brings);
       }
     } catch (error) {
       await catalogue.removeSession(id);
