@@ -1,4 +1,4 @@
-import type { BootTarget } from './directory.ts';
+import type { BootTarget, NodeDirectory } from './directory.ts';
 
 /** A complete boot target, for tests: 10.73.0.2 boots an image of two layers. */
 export const exampleTarget: BootTarget = {
@@ -25,3 +25,19 @@ export const exampleTarget: BootTarget = {
     principal: 'walt-node-7',
   },
 };
+
+/** A directory that knows one node, at 127.0.0.1, which boots nothing new. */
+export function exampleDirectory(target: BootTarget): NodeDirectory {
+  return {
+    async seen() {},
+    async beginBoot() {
+      return undefined;
+    },
+    async currentBoot(ip) {
+      return ip === '127.0.0.1' ? target : undefined;
+    },
+    async poll() {
+      return 'stay';
+    },
+  };
+}

@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { volumesOf } from './bootstrap.ts';
 import type { NodeDirectory } from './directory.ts';
-import { exampleTarget } from './example-target.ts';
+import { exampleDirectory, exampleTarget } from './example-target.ts';
 import { InitArchives } from './init-archives.ts';
 import { NodeFiles } from './node-files.ts';
 import { NodeHttp } from './node-http.ts';
@@ -24,13 +24,7 @@ let address: string;
 let answerPoll: NodeDirectory['poll'] = async () => 'stay';
 
 const directory: NodeDirectory = {
-  async seen() {},
-  async beginBoot() {
-    return undefined;
-  },
-  async currentBoot(ip) {
-    return ip === '127.0.0.1' ? exampleTarget : undefined;
-  },
+  ...exampleDirectory(exampleTarget),
   poll: (...question) => answerPoll(...question),
 };
 

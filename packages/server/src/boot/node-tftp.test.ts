@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { attempt } from '../platform/index.ts';
-import type { NodeDirectory } from './directory.ts';
-import { exampleTarget } from './example-target.ts';
+import { exampleDirectory, exampleTarget } from './example-target.ts';
 import { InitArchives } from './init-archives.ts';
 import { NodeFiles } from './node-files.ts';
 import { NodeTftp } from './node-tftp.ts';
@@ -17,18 +16,7 @@ let tftp: NodeTftp;
 let port: number;
 
 const target = { ...exampleTarget, model: 'rpi-3-b' };
-const directory: NodeDirectory = {
-  async seen() {},
-  async beginBoot() {
-    return undefined;
-  },
-  async currentBoot(ip) {
-    return ip === '127.0.0.1' ? target : undefined;
-  },
-  async poll() {
-    return 'stay';
-  },
-};
+const directory = exampleDirectory(target);
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'walt-node-tftp-'));

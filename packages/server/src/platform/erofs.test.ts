@@ -19,8 +19,10 @@ const ODD = ['with blanks.gz', 'a+b(c)[d]*.xz', 'line\nend', 'ünïcode', '$^\\'
 
 test('files that compression gains nothing on are found, whatever their names, and kept as they are', async () => {
   const tree = join(folder, 'tree');
+  const noText = Buffer.concat([Buffer.from(`${tree}/`), Buffer.from([0xff, 0xfe])]);
   await mkdir(join(tree, 'sub'), { recursive: true });
   for (const name of ODD) await writeFile(join(tree, 'sub', name), randomBytes(2 * MB));
+  await writeFile(noText, Buffer.alloc(2 * MB, 'no text'));
   await writeFile(join(tree, 'small'), randomBytes(MB / 2));
   await writeFile(join(tree, 'zeros'), Buffer.alloc(20 * MB));
   await writeFile(join(tree, 'base64'), randomBytes(2 * MB).toString('base64'));

@@ -43,7 +43,7 @@ export async function makeErofs(folder: string, path: string, attributes: Attrib
   }
 }
 
-/** In KiB: of smaller files, a look at each would cost more than it saves. */
+/** In KiB. Smaller files are too many to look at each. */
 const LOOK_SIZE = 1024;
 /** Bytes of a sample, and how many are taken of a file. */
 const SAMPLE = 16 * 1024;
@@ -57,7 +57,9 @@ const WORTH = 0.97;
  */
 export async function incompressibleFiles(folder: string): Promise<string[]> {
   const large = ['-type', 'f', '-size', `+${LOOK_SIZE - 1}k`, '-printf', '%P\\0'];
-  const names = (await run(['find', folder, '-xdev', ...large])).split('\0').filter((name) => name !== '');
+  const listed = (await run(['find', folder, '-xdev', ...large])).split('\0');
+  // A name that is no UTF-8 cannot be opened by what came through: such a file is compressed, whatever it holds.
+  const names = listed.filter((name) => name !== '' && !name.includes('\uFFFD'));
   const found: string[] = [];
   for (const name of names) if (await isIncompressible(join(folder, name))) found.push(name);
   return found;
@@ -78,5 +80,5 @@ async function isIncompressible(path: string): Promise<boolean> {
 
 /** An extended regular expression without blanks, which matches the path. */
 function patternOf(path: string): string {
-  return path.replace(/[^A-Za-z0-9_/-]/gu, '.+');
+  return path.replace(/[^A-Za-z0-9_/-]/gu, '[^/]+');
 }

@@ -121,7 +121,7 @@ export function instructionOf(text: string, line: number, file: string): Instruc
 }
 
 /** A word that begins a here-document. */
-const HERE = /^\d*<<(-?)(["']?)([A-Za-z_][\w.-]*)\2$/;
+const HERE = /^\d*<<(-?)(["']?)([A-Za-z_][\w.-]*)\2$/g;
 
 /**
  * The command of a RUN with here-documents, in one line, as buildah wants it: the shell puts it together again, and runs it.
@@ -132,12 +132,11 @@ function hereScript(
   following: readonly string[],
 ): { beginning: string; command: string; shown: string; lines: number } | 'open' | undefined {
   const [, beginning, command = ''] = /^(\s*RUN\s+(?:--\S+\s+)*)(.*?)\s*$/is.exec(text) ?? [];
-  const documents = command.split(/\s+/).flatMap((word) => HERE.exec(word) ?? []);
+  const documents = command.split(/\s+/).flatMap((word) => [...word.matchAll(HERE)]);
   if (beginning === undefined || documents.length === 0) return undefined;
   let lines = 0;
   const bodies: string[] = [];
-  for (let at = 0; at < documents.length; at += 4) {
-    const [, indented, , end] = documents.slice(at, at + 4);
+  for (const [, indented, , end] of documents) {
     const untab = (line: string) => (indented ? line.replace(/^\t+/, '') : line);
     const length = following.slice(lines).findIndex((line) => untab(line) === end);
     if (length < 0) return 'open';
@@ -150,7 +149,7 @@ function hereScript(
     lines += length + 1;
   }
   const [body = ''] = bodies;
-  const alone = HERE.test(command);
+  const alone = documents[0]?.[0] === command;
   const script = alone ? body : `${command}\n${following.slice(0, lines).join('\n')}\n`;
   return {
     beginning,

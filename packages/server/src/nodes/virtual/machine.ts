@@ -131,7 +131,7 @@ const BOARDS: Record<UBootModel, { emulator: string; machine: string; cpu: strin
     emulator: '/usr/bin/qemu-system-aarch64',
     // The older interrupt controller serves eight CPUs at most.
     machine: 'virt,gic-version=3',
-    // Signed pointers by a quick function of QEMU's own: the real one costs an emulated CPU a third of its time.
+    // Pointers are signed by a quick function of QEMU's own, not by the cipher that the architecture names.
     cpu: 'max,pauth-impdef=on',
     firmware: '/usr/lib/u-boot/qemu_arm64/u-boot.bin',
   },

@@ -5,8 +5,9 @@
  *
  * Layout: CRC-32 of the rest, then `NAME=VALUE` with a NUL behind each, and one more at the end (U-Boot, env/common.c).
  */
-import { open, rename } from 'node:fs/promises';
+import { truncate } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
+import { writeFileAtomic } from '../../platform/index.ts';
 import type { UBootModel } from './machine.ts';
 
 /** Size of the second flash of QEMU's `virt` machine, in bytes. */
@@ -49,13 +50,8 @@ export function environment(model: UBootModel): Buffer {
   return flash;
 }
 
-/** Writes the flash of a model, all of it or nothing. Running machines keep the one that they opened. */
+/** Writes the flash of a model, before any machine is started. Running ones keep the file that they opened. */
 export async function writeEnvironment(file: string, model: UBootModel): Promise<void> {
-  const temporary = `${file}.tmp`;
-  {
-    await using flash = await open(temporary, 'w', 0o600);
-    await flash.writeFile(environment(model));
-    await flash.truncate(FLASH_SIZE);
-  }
-  await rename(temporary, file);
+  await writeFileAtomic(file, environment(model));
+  await truncate(file, FLASH_SIZE);
 }
