@@ -51,7 +51,8 @@ async function bundle(folder: string): Promise<void> {
  * Built-in modules without what an ES import of one costs: it copies all exports, and some of these are made when they are first
  * looked at and load half of Node (streams for node:fs, MIME types for node:util, fetch for node:http: 10 to 25 ms each). Here each
  * name is an export of its own, which esbuild drops where nobody imports it. Commander wants node:child_process for a feature of
- * its own that we do not use.
+ * its own that we do not use; ws wants three more for TLS and compression, which a Unix socket needs neither of: they are loaded
+ * when something of them is asked for.
  */
 const builtins: Plugin = {
   name: 'builtins',
@@ -61,10 +62,15 @@ const builtins: Plugin = {
       const name = path.replace(/^node:/, '');
       if (name === 'child_process' && importer.includes('/node_modules/commander/'))
         return { path: name, namespace: 'unused' };
+      if (['https', 'tls', 'zlib'].includes(name) && importer.includes('/node_modules/ws/'))
+        return { path: name, namespace: 'delayed' };
       return { path: name, namespace: kind === 'require-call' ? 'required' : 'imported' };
     });
     const ask = (name: string) => `process.getBuiltinModule(${JSON.stringify(`node:${name}`)})`;
     onLoad({ filter: /.*/, namespace: 'unused' }, () => ({ contents: 'export default {};' }));
+    onLoad({ filter: /.*/, namespace: 'delayed' }, ({ path }) => ({
+      contents: `module.exports = new Proxy({}, { get: (_, key) => ${ask(path)}[key] });`,
+    }));
     onLoad({ filter: /.*/, namespace: 'required' }, ({ path }) => ({
       contents: `module.exports = ${ask(path)};`,
     }));

@@ -11,7 +11,8 @@ import { concludeSession, type Decision } from './conclude.ts';
 import { chooseForWaiting } from './waiting.ts';
 
 export interface ShellOptions extends YesOption {
-  resume: boolean;
+  /** The call that opens a session, unless one that waits is wanted. */
+  opening: Promise<ShellSession> | undefined;
   /** Made in advance, by an option; undefined: ask. */
   decision: Decision | undefined;
 }
@@ -22,18 +23,13 @@ export async function shellOnImage(
   options: ShellOptions,
 ): Promise<void> {
   const { client } = connection;
+  let failure: unknown;
+  const opened = await options.opening?.catch((error: unknown) => {
+    failure = error;
+  });
+  if (opened) return enter(connection, image, opened, options);
   const [waiting] = await client.image.shell.list({ image });
-  if (waiting === undefined) {
-    if (options.resume) {
-      throw new AbortError(
-        'NOT_FOUND',
-        `No session waits on ${image}.`,
-        `\`walt image shell ${image}\` opens one.`,
-      );
-    }
-    const session = await client.image.shell.open({ image });
-    return enter(connection, image, session, options);
-  }
+  if (waiting === undefined) throw failure ?? nothingWaits(image);
   const choice = await chooseForWaiting(waiting, image, options);
   switch (choice) {
     case 'resume':
@@ -70,6 +66,14 @@ async function enter(
     );
   }
   await concludeSession(connection, image, session, options);
+}
+
+function nothingWaits(image: string): AbortError {
+  return new AbortError(
+    'NOT_FOUND',
+    `No session waits on ${image}.`,
+    `\`walt image shell ${image}\` opens one.`,
+  );
 }
 
 function emulationNote(image: string, { architecture }: ShellSession): string {

@@ -20,9 +20,9 @@ const KEYS: Readonly<Record<string, Choice>> = {
 export async function chooseForWaiting(
   session: ShellSession,
   image: string,
-  { resume, decision }: ShellOptions,
+  { opening, decision }: ShellOptions,
 ): Promise<Choice> {
-  if (resume) {
+  if (opening === undefined) {
     if (session.state === 'running') return 'resume';
     throw new AbortError(
       'CONFLICT',

@@ -57,7 +57,7 @@ export async function nodeArchive(
   reads: readonly [volume: string, ...Range][],
   identity: readonly CpioEntry[],
 ): Promise<Buffer> {
-  const readAhead = reads.map((read) => `${read.join(' ')}\n`).join('');
+  const readAhead = reads.map(([volume, start, length]) => `${volume} ${start} ${length}\n`).join('');
   return await compress(
     cpioArchive([
       { path: 'bootstrap', type: 'file', mode: 0o600, content: Buffer.from(bootstrap) },

@@ -6,73 +6,52 @@ import { after, before, test } from 'node:test';
 import { mergeReads, type Range, Reads } from './reads.ts';
 
 const MEBI = 1024 * 1024;
+/** Reads that came in this order. */
+const order = (...reads: [start: number, length: number][]) =>
+  reads.map(([start, length], at): Range => [start, length, at]);
 const joined: [what: string, reads: Range[], size: number, expected: Range[]][] = [
   ['nothing', [], MEBI, []],
+  ['reads that touch or overlap are one', order([4, 4], [8, 4], [6, 4]), MEBI, [[4, 8, 0]]],
   [
-    'reads that touch or overlap are one',
-    [
-      [4, 4],
-      [8, 4],
-      [6, 4],
-    ],
-    MEBI,
-    [[4, 8]],
-  ],
-  [
-    'they are in the order of the file',
-    [
-      [400, 4],
-      [0, 4],
-      [404, 4],
-    ],
+    'what was read first comes first',
+    order([400, 4], [0, 4], [300, 4], [404, 4], [4, 4]),
     MEBI,
     [
-      [0, 4],
-      [400, 8],
+      [400, 8, 0],
+      [0, 8, 1],
+      [300, 4, 2],
     ],
   ],
   [
     'a small gap is read too, a larger one is not',
-    [
-      [0, 4],
-      [36, 4],
-      [73, 4],
-    ],
+    order([36, 4], [0, 4], [73, 4]),
     MEBI,
     [
-      [0, 40],
-      [73, 4],
+      [0, 40, 0],
+      [73, 4, 2],
     ],
   ],
   [
     'a long range is several reads',
-    [[0, 2500]],
+    order([0, 2500]),
     4 * MEBI,
     [
-      [0, 1024],
-      [1024, 1024],
-      [2048, 452],
+      [0, 1024, 0],
+      [1024, 1024, 0],
+      [2048, 452, 0],
     ],
   ],
-  [
-    'nothing behind the end',
-    [
-      [1000, 100],
-      [2000, 4],
-    ],
-    MEBI,
-    [[1000, 24]],
-  ],
+  ['nothing behind the end', order([1000, 100], [2000, 4]), MEBI, [[1000, 24, 0]]],
 ];
 for (const [what, reads, size, expected] of joined) {
   test(`reads ahead: ${what}`, () => assert.deepEqual(mergeReads(reads, size), expected));
 }
 
 test('a node that reports far too much makes others read 64 MiB of a volume at most', () => {
-  const reads = Array.from({ length: 3000 }, (_, at): Range => [at * 2048, 1024]);
+  const reads = Array.from({ length: 3000 }, (_, at): Range => [at * 2048, 1024, at]);
   const total = mergeReads(reads, 1e13).reduce((sum, [, length]) => sum + length, 0);
   assert.equal(total, 64 * 1024);
-  const tiny = Array.from({ length: 3000 }, (_, at): Range => [at * 64, 4]);
+  const tiny = Array.from({ length: 3000 }, (_, at): Range => [at * 64, 4, at]);
   assert.equal(mergeReads(tiny, 1e13).length, 2000);
 });
 
@@ -89,12 +68,13 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-test('what the first node reports is handed out to the next', async () => {
+test('what the first node reports is handed out to the next, in the order of its reads', async () => {
   assert.deepEqual(await reads.of(volumes), { complete: false, ranges: [] });
-  await reads.learn(volumes, '1 16 8\n0 0 8\n1 24 8\n7 0 8\nnonsense\n1 x 8\n-1 0 8\n');
+  await reads.learn(volumes, '1 1600 8\n1 16 8\n0 0 8\n1 24 8\n7 0 8\nnonsense\n1 x 8\n-1 0 8\n');
   const ranges = [
-    ['platform-1.erofs', 0, 4],
-    ['sha256-2.erofs', 8, 8],
+    ['sha256-2.erofs', 800, 4, 0],
+    ['sha256-2.erofs', 8, 8, 1],
+    ['platform-1.erofs', 0, 4, 2],
   ];
   assert.deepEqual(await reads.of(volumes), { complete: true, ranges });
 });
@@ -107,11 +87,21 @@ test('a later report changes nothing, but tells of volumes that are new', async 
   assert.deepEqual(await reads.of(more), {
     complete: true,
     ranges: [
-      ['platform-1.erofs', 0, 4],
-      ['sha256-2.erofs', 8, 8],
-      ['sha256-3.erofs', 1, 1],
+      ['sha256-2.erofs', 800, 4, 0],
+      ['sha256-2.erofs', 8, 8, 1],
+      ['sha256-3.erofs', 1, 1, 1],
+      ['platform-1.erofs', 0, 4, 2],
     ],
   });
+});
+
+test('what an older server noted, without an order, is learned anew', async () => {
+  await writeFile(join(folder, 'reads', 'platform-1.erofs.json'), '[[0,4]]');
+  assert.equal((await reads.of(volumes)).complete, false);
+  await reads.learn(volumes, '0 8 8\n');
+  const { complete, ranges } = await reads.of(volumes);
+  assert.equal(complete, true);
+  assert.deepEqual(ranges[0], ['platform-1.erofs', 4, 4, 0]);
 });
 
 test('a volume that is gone is forgotten', async () => {

@@ -17,6 +17,8 @@ export interface ContainerState {
 export interface ContainerFolders {
   /** What the container changed, as overlayfs keeps it. */
   upper: string;
+  /** The image's layers, top first. */
+  lower: string[];
 }
 
 export interface TerminalSize {
@@ -63,7 +65,10 @@ export class Containers {
         status: found.State.Status,
         exitCode: found.State.ExitCode,
         entrypoint: [found.Config.Entrypoint ?? []].flat().join(' '),
-        folders: { upper: found.GraphDriver.Data.UpperDir },
+        folders: {
+          upper: found.GraphDriver.Data.UpperDir,
+          lower: found.GraphDriver.Data.LowerDir.split(':'),
+        },
       };
     } catch (error) {
       if (isPodmanError(error, 404)) return undefined;
@@ -74,6 +79,11 @@ export class Containers {
   /** Joins its terminal. One that is not running is made ready, but does not run before `start`. */
   attach(name: string): Promise<Duplex> {
     return this.#api.attach(`${at(name)}/attach?stream=true&stdin=true&stdout=true&stderr=true&detachKeys=`);
+  }
+
+  /** Makes ready one that is not running: mounts, network, and its process, which waits for `start`. */
+  async prepare(name: string): Promise<void> {
+    await this.#api.call('POST', `${at(name)}/init`);
   }
 
   async start(name: string): Promise<void> {
@@ -194,7 +204,7 @@ const containerList = z
 const inspection = z.object({
   State: z.object({ Status: z.string(), ExitCode: z.number() }),
   Config: z.object({ Entrypoint: z.union([z.string(), z.array(z.string())]).nullish() }),
-  GraphDriver: z.object({ Data: z.object({ UpperDir: z.string() }) }),
+  GraphDriver: z.object({ Data: z.object({ UpperDir: z.string(), LowerDir: z.string() }) }),
 });
 
 const programInspection = z.object({ Running: z.boolean(), ExitCode: z.number() });

@@ -3,10 +3,12 @@
  * process and becomes the image's init, shells join it, the second ends it. Its changes are those of the container, as in a
  * plain shell.
  */
+import { lstat, readlink } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { UserError } from '../platform/index.ts';
-import type { Containers, TerminalSize } from './containers.ts';
+import type { ContainerState, Containers, TerminalSize } from './containers.ts';
 import { isPodmanError } from './podman-api.ts';
 import type { Terminal } from './session.ts';
 import { INIT_SHUTDOWN, INIT_START, SHELL, STOP_LIMIT, shellEnvironment } from './shell-container.ts';
@@ -17,19 +19,37 @@ const SHUTDOWN_LIMIT = 60_000;
 
 /** Whether the image of a container, which need not run, brings both programs. */
 export async function bringsInit(containers: Containers, container: string): Promise<boolean> {
+  // podman follows the image's links, but takes 30 ms a question; nearly no image has a file of that name.
+  const { folders } = (await containers.inspect(container)) ?? { folders: { lower: [] } };
+  if (!(await holdAnywhere(folders.lower, INIT_START))) return false;
   for (const program of [INIT_START, INIT_SHUTDOWN]) {
     if (!(await containers.hasProgram(container, program))) return false;
   }
   return true;
 }
 
+/** Whether a layer has `path`, also where its folder is a link in one of them, as `/bin` mostly is. */
+async function holdAnywhere(layers: readonly string[], path: string): Promise<boolean> {
+  const folder = dirname(path);
+  const links = await Promise.all(
+    layers.map((layer) => readlink(join(layer, folder)).catch(() => undefined)),
+  );
+  const folders = new Set([folder, ...links.flatMap((target) => (target ? [resolve('/', target)] : []))]);
+  const paths = layers.flatMap((layer) => [...folders].map((folder) => join(layer, folder, basename(path))));
+  return (await Promise.all(paths.map(isThere))).includes(true);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => undefined)) !== undefined;
+}
+
 /** Whether a container was made by `initSpec`. */
-export async function hasInit(containers: Containers, container: string): Promise<boolean> {
-  return (await containers.inspect(container))?.entrypoint === INIT_START;
+export function hasInit({ entrypoint }: Pick<ContainerState, 'entrypoint'>): boolean {
+  return entrypoint === INIT_START;
 }
 
 /**
- * Opens a new shell beside the image's init, which is started if it does not run. When the shell ends, so does the init, and
+ * Opens a new shell beside the image's init, which is started if it is not `running`. When the shell ends, so does the init, and
  * the terminal after it. A shell whose terminal was lost goes on. Throws UserError UNAVAILABLE when the init ends at once.
  */
 export async function joinInit(
@@ -37,8 +57,9 @@ export async function joinInit(
   container: string,
   image: string,
   size: TerminalSize,
+  running: boolean,
 ): Promise<Terminal> {
-  const { shell, program } = await startShell(containers, container, image, size);
+  const { shell, program } = await startShell(containers, container, image, size, running);
   const screen = new Screen(shell);
   const ended = new Promise<void>((resolve) => {
     shell.on('end', resolve);
@@ -115,9 +136,10 @@ async function startShell(
   container: string,
   image: string,
   size: TerminalSize,
+  running: boolean,
 ): Promise<{ shell: Duplex; program: string }> {
   try {
-    if ((await containers.inspect(container))?.status !== 'running') await containers.start(container);
+    if (!running) await containers.start(container);
     const command = ['/bin/sh', '-c', SHELL];
     const program = await containers.addProgram(container, {
       command,

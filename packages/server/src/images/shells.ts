@@ -79,19 +79,19 @@ export class ShellSessions {
       const session = { id, digest, image: fullName(row) };
       const known = this.#withInit.get(digest);
       await containers.create(known ? initSpec(session) : shellSpec(session));
-      if (known === undefined) {
-        const brings = await bringsInit(containers, row.container);
-        if (brings) {
-          await containers.remove(row.container);
-          await containers.create(initSpec(session));
-        }
-        this.#withInit.set(digest, brings);
+      const init = known ?? (await bringsInit(containers, row.container));
+      if (init && !known) {
+        await containers.remove(row.container);
+        await containers.create(initSpec(session));
       }
+      this.#withInit.set(digest, init);
+      // While the client still opens its terminal: it is most of the way to a prompt. What fails now fails at `attach` again.
+      if (!init) containers.prepare(row.container).catch(() => {});
+      return await this.#describe(row, { status: 'created', entrypoint: init ? INIT_START : '' });
     } catch (error) {
       await catalogue.removeSession(id);
       throw error;
     }
-    return this.get(id);
   }
 
   /** What the session changed so far. Throws UserError NOT_FOUND. */
@@ -127,7 +127,8 @@ export class ShellSessions {
         const expected = own ? { digest: row.digest } : replaced;
         await catalogue.check(target, expected);
         report('Looking for what has changed');
-        if (await hasInit(containers, row.container)) await shutDown(containers, row.container);
+        const state = await containers.inspect(row.container);
+        if (state && hasInit(state)) await shutDown(containers, row.container);
         else await containers.stop(row.container, STOP_LIMIT);
         const saved = await committer.commit({
           ...{ container: row.container, base: row.digest, report },
@@ -170,8 +171,15 @@ export class ShellSessions {
       const image = await this.#deps.catalogue.digest(row.digest);
       if (image && isEmulated(image.architecture)) await this.#deps.emulate(image.architecture);
       const { containers } = this.#deps;
-      const join = (await hasInit(containers, row.container)) ? joinInit : joinTerminal;
-      const terminal = await join(containers, row.container, fullName(row), size);
+      const state = await containers.inspect(row.container);
+      const join = state && hasInit(state) ? joinInit : joinTerminal;
+      const terminal = await join(
+        containers,
+        row.container,
+        fullName(row),
+        size,
+        state?.status === 'running',
+      );
       this.#attached.add(id);
       terminal.stream.once('close', () => this.#attached.delete(id));
       return terminal;
@@ -201,14 +209,17 @@ export class ShellSessions {
     );
   }
 
-  async #describe(row: SessionRow, container: ContainerState | undefined): Promise<SessionRecord> {
+  async #describe(
+    row: SessionRow,
+    container: Pick<ContainerState, 'status' | 'entrypoint'> | undefined,
+  ): Promise<SessionRecord> {
     const status = container?.status;
     const image = await this.#deps.catalogue.digest(row.digest);
     const architecture = image?.architecture ?? serverArchitecture();
     return {
       ...{ id: row.id, user: row.user, image: fullName(row), architecture },
       emulated: isEmulated(architecture),
-      init: container?.entrypoint === INIT_START,
+      init: container !== undefined && hasInit(container),
       state: status === 'running' || status === 'created' || status === 'initialized' ? 'running' : 'exited',
       attached: this.#attached.has(row.id),
       opened: row.opened,

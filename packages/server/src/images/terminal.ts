@@ -8,7 +8,7 @@ import type { Terminal } from './session.ts';
 export const END_LIMIT = 5000;
 
 /**
- * Attaches to a shell's container, and starts the shell if it does not run. `image` is for messages.
+ * Attaches to a shell's container, and starts the shell if it is not `running`. `image` is for messages.
  * Throws UserError UNAVAILABLE when the image has no shell.
  */
 export async function joinTerminal(
@@ -16,8 +16,8 @@ export async function joinTerminal(
   container: string,
   image: string,
   size: TerminalSize,
+  running: boolean,
 ): Promise<Terminal> {
-  const running = (await containers.inspect(container))?.status === 'running';
   const stream = await attach(containers, container, image);
   // A stream that we destroy ourselves, to detach, neither ends nor fails.
   const exited = new Promise<void>((resolve) => {

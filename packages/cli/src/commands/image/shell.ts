@@ -1,7 +1,6 @@
 import { Command, Option } from 'commander';
 import { connect } from '../../client.ts';
 import type { YesOption } from '../../confirm.ts';
-import { shellOnImage } from '../../image-shell/shell.ts';
 import { yesOption } from '../../options.ts';
 
 interface Options extends YesOption {
@@ -23,11 +22,17 @@ export function command(): Command {
         'The shell runs in a container on the server. Nodes get the new version at their next boot.\n\n' +
         'A session that was interrupted waits: --save or --discard alone then decide what becomes of it.',
     )
-    .action((image: string, { resume, save, discard, yes }: Options) =>
-      shellOnImage(connect(), image, {
-        resume: resume === true,
+    .action(async (image: string, { resume, save, discard, yes }: Options) => {
+      const connection = connect();
+      const opening = resume ? undefined : connection.client.image.shell.open({ image });
+      // One turn of the event loop sends it: the server opens the session while the rest of this program is loaded.
+      opening?.catch(() => {});
+      await new Promise(setImmediate);
+      const { shellOnImage } = await import('../../image-shell/shell.ts');
+      await shellOnImage(connection, image, {
+        opening,
         decision: discard ? { what: 'discard' } : save ? { what: 'save', name: save } : undefined,
         ...(yes && { yes }),
-      }),
-    );
+      });
+    });
 }
