@@ -30,6 +30,8 @@ const bootRecord = z.object({
   architecture,
   kernel: z.string().nullable(),
   bootPlan: z.enum(['volumes', 'nfs-root']).nullable(),
+  /** Tells which files of the image the kernel's were made of. */
+  sources: z.string().optional(),
   models: z.array(z.string()),
   lends: z.array(lend).default([]),
   loan: loan.optional(),

@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
@@ -134,6 +145,46 @@ describe('an image with a kernel', () => {
     const config = 'CONFIG_EROFS_FS=m\n# CONFIG_EROFS_FS_ZIP is not set\n';
     const image = await makeImage({ ...(await kernelFiles()), [`boot/config-${release}`]: config });
     assert.equal((await prepareBootFiles(image, paths)).bootPlan, 'nfs-root');
+  });
+});
+
+describe('a change of an image', () => {
+  const changed = `sha256:${'b'.repeat(64)}`;
+  const inode = async (of: string, name: string) =>
+    (await stat(join(paths.bootFiles, of.slice(7), name))).ino;
+  const names = ['vmlinuz', 'modules-virtual', 'modules-pc'];
+
+  test('shares boot files with it, also when that is removed', async () => {
+    const image = await makeImage(await kernelFiles());
+    await prepareBootFiles(image, paths);
+    const before = await Promise.all(names.map((name) => inode(digest, name)));
+    await writeFile(join(image.root, 'etc-changed'), 'by the user');
+    assert.deepEqual(await prepareBootFiles({ ...image, digest: changed, base: digest }, paths), {
+      ...{ kernel: release, bootPlan: 'volumes', models: ['pc-x86-64'], lends: [] },
+    });
+    assert.deepEqual(await Promise.all(names.map((name) => inode(changed, name))), before);
+    await rm(join(paths.bootFiles, digest.slice(7)), { recursive: true });
+    assert.deepEqual(await Promise.all(names.map((name) => inode(changed, name))), before);
+  });
+
+  for (const path of [`boot/vmlinuz-${release}`, `${modules}/kernel/erofs.ko`, `${modules}/modules.alias`]) {
+    test(`has its own when ${path} was replaced, also by one of the same size and age`, async () => {
+      const image = await makeImage(await kernelFiles());
+      await prepareBootFiles(image, paths);
+      const file = join(image.root, path);
+      const { atime, mtime, size } = await stat(file);
+      await writeFile(`${file}.new`, Buffer.alloc(size, 'x'));
+      await utimes(`${file}.new`, atime, mtime);
+      await rename(`${file}.new`, file);
+      await prepareBootFiles({ ...image, digest: changed, base: digest }, paths);
+      for (const name of names) assert.notEqual(await inode(changed, name), await inode(digest, name), name);
+    });
+  }
+
+  test('has its own when the image is gone', async () => {
+    const image = { ...(await makeImage(await kernelFiles())), base: changed };
+    assert.equal((await prepareBootFiles(image, paths)).kernel, release);
+    assert.equal(await readFile(join(paths.bootFiles, digest.slice(7), 'vmlinuz'), 'utf8'), 'kernel');
   });
 });
 

@@ -1,6 +1,17 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { constants, copyFile, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import {
+  constants,
+  copyFile,
+  link,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
@@ -28,6 +39,8 @@ export interface ImageTree {
   architecture: Architecture;
   /** Folder where its file tree is mounted; must not change meanwhile. */
   root: string;
+  /** Digest of the image that it is a change of, if it is one: what stays the same is not made again. */
+  base?: string | undefined;
   config: ImageConfig;
   /**
    * Calls `use` with the mounted tree of the platform's default image of that architecture, which lends to images what they
@@ -95,7 +108,7 @@ export async function prepareBootFiles(image: ImageTree, paths: PreparePaths): P
     const parts = walt
       ? { kernel: kernel?.release ?? OWN_KERNEL, bootPlan: 'nfs-root' as const, walt }
       : lends.length === 0 && kernel
-        ? { kernel: kernel.release, bootPlan: await writeBootFiles(root, kernel, temporary) }
+        ? { kernel: kernel.release, ...(await writeBootFiles(root, kernel, temporary, image.base, paths)) }
         : await borrow(image, { root, kernel, lends }, temporary, paths);
     const record: BootRecord = {
       layout: LAYOUT,
@@ -152,7 +165,7 @@ async function borrow(
   own: { root: ImageRoot; kernel: Kernel | undefined; lends: readonly Lend[] },
   folder: string,
   paths: PreparePaths,
-): Promise<Pick<BootRecord, 'kernel' | 'bootPlan' | 'loan'> | undefined> {
+): Promise<Pick<BootRecord, 'kernel' | 'bootPlan' | 'sources' | 'loan'> | undefined> {
   return image.withLender(async ({ digest, root: lenderRoot }) => {
     const root = await ImageRoot.open(lenderRoot);
     const kernel = await findKernel(root);
@@ -165,24 +178,82 @@ async function borrow(
     }
     if (!own.kernel)
       volumes.push(await ensureModules(lender, dirname(await own.root.place('/lib/modules')), paths));
-    const bootPlan = own.kernel
-      ? await writeBootFiles(own.root, own.kernel, folder)
-      : await writeBootFiles(root, kernel, folder);
-    return { kernel: (own.kernel ?? kernel).release, bootPlan, loan: { volumes, files } };
+    const made = own.kernel
+      ? await writeBootFiles(own.root, own.kernel, folder, image.base, paths)
+      : await writeBootFiles(root, kernel, folder, digest, paths);
+    return { kernel: (own.kernel ?? kernel).release, ...made, loan: { volumes, files } };
   });
 }
 
-async function writeBootFiles(root: ImageRoot, kernel: Kernel, folder: string): Promise<BootPlan> {
-  await copyKernel(kernel.file, join(folder, 'vmlinuz'));
+/** Makes the files of a kernel in `folder`, as links to those of the image `like` where they would be the same. */
+async function writeBootFiles(
+  root: ImageRoot,
+  kernel: Kernel,
+  folder: string,
+  like: string | undefined,
+  paths: PreparePaths,
+): Promise<Pick<BootRecord, 'bootPlan' | 'sources'>> {
   const index = await readModuleIndex(root, kernel);
   const bootPlan = bootPlanOf(index, kernel.config);
-  if (bootPlan === 'volumes') {
-    for (const modelClass of modelClasses) {
-      const archive = await packModules(root, kernel, index, modelClass);
-      await writeFile(join(folder, `modules-${modelClass}`), archive);
-    }
+  const classes = bootPlan === 'volumes' ? modelClasses : [];
+  const sources = await describeSources(root, kernel, index);
+  const names = [KERNEL, ...classes.map(archiveName)];
+  if (like !== undefined && (await linkFrom(like, { names, sources }, folder, paths)))
+    return { bootPlan, sources };
+  await copyKernel(kernel.file, join(folder, KERNEL));
+  for (const modelClass of classes) {
+    await writeFile(
+      join(folder, archiveName(modelClass)),
+      await packModules(root, kernel, index, modelClass),
+    );
   }
-  return bootPlan;
+  return { bootPlan, sources };
+}
+
+const KERNEL = 'vmlinuz';
+
+function archiveName(modelClass: ModelClass): string {
+  return `modules-${modelClass}`;
+}
+
+/**
+ * Tells the files apart of which a kernel's boot files are made. Images that share a layer share its inodes, overlaid or not
+ * (overlayfs, "Inode properties"), and nobody can set the time of an inode's last change.
+ */
+async function describeSources(root: ImageRoot, kernel: Kernel, index: ModuleIndex): Promise<string> {
+  const names = modelClasses.flatMap((modelClass) => wantedModules(index, modelClass));
+  const modules = [...new Set(names)].flatMap((name) => index.files.get(name)?.path ?? []);
+  const files = [...INDEXES.map((name) => `modules.${name}`), ...modules];
+  const found = await Promise.all(files.map((path) => root.resolveFile(`${kernel.modules}/${path}`)));
+  const hash = createHash('sha256').update(`${kernel.release}\0${kernel.config ?? ''}`);
+  for (const file of [kernel.file, ...found]) {
+    const { ino, size, ctimeNs } = file ? await stat(file, { bigint: true }) : ABSENT;
+    hash.update(`\0${ino} ${size} ${ctimeNs}`);
+  }
+  return hash.digest('hex');
+}
+
+const ABSENT = { ino: 0n, size: 0n, ctimeNs: 0n };
+
+/** True when the boot files of the image `digest` were made of the same sources, and `folder` has them now, too. */
+async function linkFrom(
+  digest: string,
+  wanted: { names: readonly string[]; sources: string },
+  folder: string,
+  paths: PreparePaths,
+): Promise<boolean> {
+  const record = await readBootRecord(paths, digest);
+  if (record?.layout !== LAYOUT || record.sources !== wanted.sources) return false;
+  try {
+    for (const name of wanted.names)
+      await link(join(imageBootFolder(paths, digest), name), join(folder, name));
+    return true;
+  } catch (error) {
+    // It was removed just now, or the file has as many links as it can have.
+    if (!hasErrno(error, 'ENOENT', 'EMLINK')) throw error;
+    for (const name of wanted.names) await rm(join(folder, name), { force: true });
+    return false;
+  }
 }
 
 /** Kernels for ARM may be packed by gzip as a whole, which no loader is asked to undo. */
@@ -197,14 +268,14 @@ async function copyKernel(file: string, target: string): Promise<void> {
   else await copyFile(file, target, constants.COPYFILE_FICLONE);
 }
 
+/** What depmod(8) leaves beside modules, as `modules.NAME`. */
+const INDEXES = ['dep', 'builtin', 'softdep', 'alias'] as const;
+
 async function readModuleIndex(root: ImageRoot, kernel: Kernel): Promise<ModuleIndex> {
-  const read = (name: string) => root.read(`${kernel.modules}/modules.${name}`);
-  return parseModuleIndex({
-    dep: (await read('dep')) ?? '',
-    builtin: await read('builtin'),
-    softdep: await read('softdep'),
-    alias: await read('alias'),
-  });
+  const [dep = '', builtin, softdep, alias] = await Promise.all(
+    INDEXES.map((name) => root.read(`${kernel.modules}/modules.${name}`)),
+  );
+  return parseModuleIndex({ dep, builtin, softdep, alias });
 }
 
 /** A kernel that lacks EROFS, its compression or what carries it gets its tree over NFS instead. */
@@ -214,6 +285,12 @@ function bootPlanOf(index: ModuleIndex, config: string | undefined): BootPlan {
   return complete && compressed ? 'volumes' : 'nfs-root';
 }
 
+/** Names of the modules that go into an archive. */
+function wantedModules(index: ModuleIndex, modelClass: ModelClass): string[] {
+  const { always, matching } = networkModules[modelClass];
+  return loadOrder(index, [...always, ...matching, ...rootModules]);
+}
+
 async function packModules(
   root: ImageRoot,
   kernel: Kernel,
@@ -221,9 +298,8 @@ async function packModules(
   modelClass: ModelClass,
 ): Promise<Buffer> {
   const { always, matching } = networkModules[modelClass];
-  const names = loadOrder(index, [...always, ...matching, ...rootModules]);
   const packed = await Promise.all(
-    names.map(async (name) => {
+    wantedModules(index, modelClass).map(async (name) => {
       const module = index.files.get(name);
       const path = module && (await root.resolveFile(`${kernel.modules}/${module.path}`));
       // An index that is older than its folder names files that are gone; what then is missing, the node reports.

@@ -13,19 +13,26 @@ interface Deps {
   prepareBoot: PrepareBoot;
 }
 
+/** What is known of an image's making. */
+export interface Origin {
+  ahead?: VolumesAhead | undefined;
+  /** Digest. */
+  base?: string | undefined;
+}
+
 /** Volumes that are made at a time: mkfs.erofs has one thread, and a large layer must not keep those above it waiting. */
 const MAKERS = 2;
 
 /**
  * Makes all that nodes need to boot an image of the store: a volume per layer, the boot files. Each step finds what an
  * earlier run of it made, so that it may be repeated after a crash. Nothing refers to it before its name is pointed there.
- * Volumes are taken from `ahead` where it has them.
+ * Volumes are taken from `ahead` where it has them; `base` is the image that it is a change of.
  */
 export async function adopt(
   deps: Deps,
   digest: string,
   report: Report,
-  ahead?: VolumesAhead,
+  { ahead, base }: Origin = {},
 ): Promise<DigestRecord> {
   const { catalogue, store, volumes, prepareBoot } = deps;
   const { architecture, created, size, layers, config } = await store.inspect(digest);
@@ -39,7 +46,9 @@ export async function adopt(
   };
   // Side by side: the one packs, the other mostly reads. Both have ended before anybody hears of a failure.
   const [boot, made] = await Promise.allSettled([
-    store.withMounted(digest, (root) => prepareBoot({ digest, architecture, config, withLender, root })),
+    store.withMounted(digest, (root) =>
+      prepareBoot({ digest, architecture, config, withLender, root, base }),
+    ),
     making(),
   ]);
   if (made.status === 'rejected') throw made.reason;

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isUserError, type Log, type Paths, type Retention, UserError } from '../platform/index.ts';
-import { adopt } from './adoption.ts';
+import { adopt, type Origin } from './adoption.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Verdict } from './changes.ts';
 import type { Containers } from './containers.ts';
@@ -82,7 +82,7 @@ export class Committer {
         if (!state || changes.length === 0) return undefined;
         await removeResidue(state.folders.upper, residue);
         report('Saving the change as a new layer');
-        return this.#publish(await store.commit(container), report, point);
+        return this.#publish(await store.commit(container), report, point, { base });
       }),
     );
   }
@@ -155,16 +155,18 @@ export class Committer {
   /** Makes an image of what `bring` puts into the store, one that is nowhere else, and points a name to it. */
   async adoptNew(task: {
     digest: string;
+    /** Digest of the image that it is a change of. */
+    base: string;
     layers: readonly string[];
     report: Report;
     bring: () => Promise<void>;
     point: Point;
   }): Promise<DigestRecord> {
-    const { digest, layers, report, bring, point } = task;
+    const { digest, base, layers, report, bring, point } = task;
     const hold = await this.hold(digest, layers);
     try {
       await bring();
-      return await this.#publish(digest, report, point);
+      return await this.#publish(digest, report, point, { base });
     } finally {
       hold.release();
     }
@@ -225,13 +227,13 @@ export class Committer {
   ): Promise<DigestRecord> {
     return explainDiskFull(this.#deps.paths.state, 'No image was changed.', async () => {
       await using ahead = await fetch();
-      return await this.#publish(digest, report, async () => {}, ahead);
+      return await this.#publish(digest, report, async () => {}, { ahead });
     });
   }
 
-  async #publish(digest: string, report: Report, point: Point, ahead?: VolumesAhead): Promise<DigestRecord> {
+  async #publish(digest: string, report: Report, point: Point, origin?: Origin): Promise<DigestRecord> {
     try {
-      const record = await adopt(this.#deps, digest, report, ahead);
+      const record = await adopt(this.#deps, digest, report, origin);
       await this.#measure(record.layers);
       await point(record);
       return record;

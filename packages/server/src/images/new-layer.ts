@@ -49,7 +49,7 @@ export async function addLayer(parts: LayerParts, task: LayerTask): Promise<Dige
     await writeImage(folder, draft);
     const { digest, layers } = draft;
     return committer.adoptNew({
-      ...{ digest, layers, report, point },
+      ...{ digest, base: base.digest, layers, report, point },
       bring: () => skopeo.copyFolder({ folder, digest, signal }),
     });
   });

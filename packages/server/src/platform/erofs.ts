@@ -44,10 +44,12 @@ export async function makeErofs(folder: string, path: string, attributes: Attrib
 }
 
 /** In KiB. Smaller files are too many to look at each. */
-const LOOK_SIZE = 1024;
-/** Bytes of a sample, and how many are taken of a file. */
-const SAMPLE = 16 * 1024;
+const LOOK_SIZE = 128;
+/** How many samples are taken of a file, and their size in bytes: large files are few, and may change on the way. */
 const SAMPLES = 4;
+const SAMPLE = 4 * 1024;
+const LARGE_SAMPLE = 16 * 1024;
+const LARGE = 1024 * 1024;
 /** What is left of data that is worth compressing, at most. */
 const WORTH = 0.97;
 
@@ -68,10 +70,11 @@ export async function incompressibleFiles(folder: string): Promise<string[]> {
 async function isIncompressible(path: string): Promise<boolean> {
   await using file = await open(path, 'r');
   const { size } = await file.stat();
-  const samples = Buffer.alloc(SAMPLE * SAMPLES);
+  const length = size < LARGE ? SAMPLE : LARGE_SAMPLE;
+  const samples = Buffer.alloc(length * SAMPLES);
   for (let at = 0; at < SAMPLES; at += 1) {
-    const start = Math.floor(((size - SAMPLE) * at) / (SAMPLES - 1));
-    await file.read(samples, at * SAMPLE, SAMPLE, start);
+    const start = Math.floor(((size - length) * at) / (SAMPLES - 1));
+    await file.read(samples, at * length, length, start);
   }
   // Like lz4, it then gains by repetitions alone.
   const left = deflateRawSync(samples, { level: 1, strategy: constants.Z_FIXED }).length;
