@@ -217,9 +217,13 @@ export function makeRouter(world: FakeWorld) {
             .map((one) => describeSession(world, one)),
         ),
         open: image.shell.open.handler(({ input }) => {
+          const { fullName } = find(input.image);
+          if (world.sessions.some((one) => one.image === fullName)) {
+            fail('CONFLICT', `You have a shell session on image "${fullName}" already.`);
+          }
           const opened = {
             id: randomBytes(8).toString('hex'),
-            image: find(input.image).fullName,
+            image: fullName,
             state: 'running' as const,
             attached: false,
             changes: { added: 0, modified: 0, deleted: 0, sample: [] },

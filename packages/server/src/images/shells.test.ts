@@ -61,6 +61,25 @@ test('a session without a change saves nothing', async () => {
   await assert.rejects(platform.images.shells.get(id), { code: 'NOT_FOUND' });
 });
 
+test('a session that nobody entered has changed nothing; it can be saved, discarded, and entered after a while', async () => {
+  const image = await copy('never-entered');
+  const first = await platform.images.shells.open('ann', image);
+  const { added, modified, deleted } = await platform.images.shells.changes(first.id);
+  assert.deepEqual([added, modified, deleted], [0, 0, 0]);
+  const saved = await result(
+    platform.images.shells.save('ann', first.id, { owner: 'ann', name: 'never-entered' }),
+  );
+  assert.equal(saved.changed, false);
+  const second = await platform.images.shells.open('ann', image);
+  await platform.images.shells.discard(second.id);
+  await assert.rejects(platform.images.shells.get(second.id), { code: 'NOT_FOUND' });
+  const third = await platform.images.shells.open('ann', image);
+  assert.equal((await platform.images.shells.get(third.id)).state, 'running');
+  const typist = new Typist(await platform.images.shells.attach(third.id, size));
+  assert.match(await typist.type('echo $((40 + 2))'), /^42\r\n$/);
+  await platform.images.shells.discard(third.id);
+});
+
 test('a lost terminal leaves the shell running; the next attachment finds it', async () => {
   const { id, typist } = await enter(await copy('lost'));
   await typist.type('place=here');
