@@ -41,10 +41,12 @@ say "reference is ready after $up s"
 hand_over
 `;
 
-export type ReferenceRoot = 'disk' | 'volume' | 'nfs' | 'nfsTuned';
+export type ReferenceRoot = 'disk' | 'diskAndNfs' | 'volume' | 'nfs' | 'nfsTuned';
 
 const ROOTS: Record<ReferenceRoot, string> = {
   disk: DISK,
+  // A node that has its root on a disk and its data on the server, as it has /persist.
+  diskAndNfs: `${DISK}mount_nfs ro "$server:/tree" /image/persist\n`,
   // What WalT boots, without the network.
   volume: layered('need mount -t erofs -o ro /dev/vda'),
   // As mount(8) has it when nothing is said.

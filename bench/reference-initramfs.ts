@@ -14,6 +14,7 @@ import { type ReferenceRoot, referenceInit } from './reference-init.ts';
 const NFS = ['crc32c_generic', 'crc32c_intel', 'overlay', 'nfsv4'];
 const ROOT: Record<ReferenceRoot, string[]> = {
   disk: ['crc32c_generic', 'crc32c_intel', 'virtio_pci', 'virtio_blk', 'ext4'],
+  diskAndNfs: ['crc32c_generic', 'crc32c_intel', 'virtio_pci', 'virtio_blk', 'ext4', 'nfsv4'],
   volume: ['crc32c_generic', 'crc32c_intel', 'virtio_pci', 'virtio_blk', 'erofs', 'overlay'],
   nfs: NFS,
   nfsTuned: NFS,

@@ -90,6 +90,15 @@ export async function openDownload(
   };
 }
 
+/** A file that was made for whoever asks. */
+export function downloadOf(bytes: Uint8Array): Download {
+  return {
+    size: bytes.length,
+    stream: () => Readable.from([bytes], { objectMode: false }),
+    discard: async () => {},
+  };
+}
+
 const NOTHING = new Uint8Array();
 
 async function* concatenate(head: Uint8Array, middle: AsyncIterable<Uint8Array>, tail: Uint8Array) {

@@ -5,7 +5,7 @@ import type { BootTarget } from './directory.ts';
 import { exampleTarget } from './example-target.ts';
 import { identityFiles } from './identity.ts';
 import { ipxeScript } from './ipxe.ts';
-import { kernelArguments } from './kernel-arguments.ts';
+import { kernelArguments } from './script-parts.ts';
 import { uBootScript } from './u-boot.ts';
 
 const retry = `echo WalT: next try in 10 seconds

@@ -3,7 +3,7 @@ import { ipv4 } from '@walt/contract';
 import type { BootChoice } from './boot-choice.ts';
 import { checkTarget } from './checked.ts';
 import type { BootTarget } from './directory.ts';
-import { bootFilePath, imageVariables, kernelArguments, RETRY_PAUSE, shown } from './kernel-arguments.ts';
+import { bootFilePath, imageVariables, kernelArguments, RETRY_PAUSE, shown } from './script-parts.ts';
 
 /** The script for a choice. Whatever it is told, the machine asks again in the end. */
 export function ipxeScript(choice: BootChoice, server: string): string {

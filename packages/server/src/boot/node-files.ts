@@ -1,6 +1,6 @@
 import { join, posix } from 'node:path';
 import { joinInside, type Paths } from '../platform/index.ts';
-import { type Download, imageBootFolder, openDownload, readBootRecord } from './boot-files.ts';
+import { type Download, downloadOf, imageBootFolder, openDownload, readBootRecord } from './boot-files.ts';
 import { bootstrapDocument, volumesOf } from './bootstrap.ts';
 import type { NodeDirectory } from './directory.ts';
 import { identityTree } from './identity.ts';
@@ -34,7 +34,7 @@ export class NodeFiles {
   }
 
   /** A file for the node with that address, by its path without a leading slash. Undefined when there is none for it. */
-  async open(ip: string, path: string): Promise<Download | Uint8Array | undefined> {
+  async open(ip: string, path: string): Promise<Download | undefined> {
     if (path === 'node/initramfs') return this.#initramfs(ip);
     if (path === 'node/archive') return this.#archive(ip);
     const [, hex, name = ''] = BOOT_FILE.exec(path) ?? [];
@@ -43,7 +43,7 @@ export class NodeFiles {
     return served === undefined ? undefined : this.#imageFile(ip, posix.normalize(served));
   }
 
-  async #imageFile(ip: string, name: string): Promise<Download | Uint8Array | undefined> {
+  async #imageFile(ip: string, name: string): Promise<Download | undefined> {
     const { directory, paths, address } = this.#deps;
     const target = await directory.currentBoot(ip);
     const record = target && (await readBootRecord(paths, target.digest));
@@ -51,7 +51,7 @@ export class NodeFiles {
     const template = record.walt.templates.find(({ served }) => served.includes(`${target.model}/${name}`));
     if (template) {
       const values = templateValues(target.digest, target.size, address);
-      return Buffer.from(renderTemplate(template.content, values));
+      return downloadOf(Buffer.from(renderTemplate(template.content, values)));
     }
     const folder = servedFolder(imageBootFolder(paths, target.digest), target.model);
     return openDownload(joinInside(folder, name));
@@ -74,11 +74,11 @@ export class NodeFiles {
   }
 
   /** What only this node must know, for one whose initramfs is not ours. */
-  async #archive(ip: string): Promise<Uint8Array | undefined> {
+  async #archive(ip: string): Promise<Download | undefined> {
     const target = await this.#deps.directory.currentBoot(ip);
     const record = target && (await readBootRecord(this.#deps.paths, target.digest));
     if (!target || !record) return undefined;
     const document = bootstrapDocument(target, Date.now() / 1000, record);
-    return nodeArchive(document, [], identityTree(target, record.loan?.files));
+    return downloadOf(await nodeArchive(document, [], identityTree(target, record.loan?.files)));
   }
 }

@@ -79,7 +79,6 @@ export class NodeHttp {
     if (path === undefined) return sendText(response, 400, 'bad request');
     const file = request.method === 'POST' ? undefined : await this.#deps.files.open(ip, path);
     if (!file) return sendText(response, 404, 'no such file');
-    if (file instanceof Uint8Array) return send(response, 200, 'application/octet-stream', file);
     await sendFile(question, file);
   }
 
@@ -170,10 +169,7 @@ async function sendFile({ request, response }: Question, file: Download): Promis
 }
 
 function sendText(response: ServerResponse, status: number, text: string): void {
-  send(response, status, 'text/plain; charset=utf-8', Buffer.from(text));
-}
-
-function send(response: ServerResponse, status: number, type: string, body: Uint8Array): void {
-  response.writeHead(status, { 'content-type': type, 'content-length': body.length });
+  const body = Buffer.from(text);
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'content-length': body.length });
   response.end(body);
 }

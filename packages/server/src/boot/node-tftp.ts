@@ -3,7 +3,7 @@ import { join, posix } from 'node:path';
 import { LOADERS } from '../network/index.ts';
 import type { Paths } from '../platform/index.ts';
 import { type BootRequest, chooseBoot } from './boot-choice.ts';
-import { type Download, openDownload } from './boot-files.ts';
+import { type Download, downloadOf, openDownload } from './boot-files.ts';
 import type { NodeDirectory } from './directory.ts';
 import type { InitArchives } from './init-archives.ts';
 import { neighbour } from './neighbours.ts';
@@ -36,13 +36,13 @@ export class NodeTftp {
     return this.#server.close();
   }
 
-  async #answer({ ip, path }: TftpQuestion): Promise<Download | Uint8Array | undefined> {
+  async #answer({ ip, path }: TftpQuestion): Promise<Download | undefined> {
     const name = path.replace(/^(?:\.?\/)+/, '');
-    if (name === LOADERS.uboot) return questionScript();
+    if (name === LOADERS.uboot) return downloadOf(questionScript());
     if (loaders.includes(name)) return openDownload(join(this.#deps.paths.loaders, name));
     if (name.startsWith(`${UBOOT_QUESTION}?`)) {
       const query = new URLSearchParams(name.slice(UBOOT_QUESTION.length + 1));
-      return uBootScript(await this.#choice({ ip, hardware: boardOf(query) }));
+      return downloadOf(uBootScript(await this.#choice({ ip, hardware: boardOf(query) })));
     }
     const { files } = this.#deps;
     if (name !== 'start.uboot') {
@@ -50,7 +50,7 @@ export class NodeTftp {
     }
     // The loaders of boards that were set up for WalT ask for this first, and know no other name.
     const choice = await this.#choice({ ip });
-    return choice.kind === 'script' ? files.open(ip, 'boot/start.uboot') : uBootScript(choice);
+    return choice.kind === 'script' ? files.open(ip, 'boot/start.uboot') : downloadOf(uBootScript(choice));
   }
 
   async #choice(request: Pick<BootRequest, 'ip' | 'hardware'>) {

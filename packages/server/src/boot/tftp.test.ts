@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
+import { downloadOf } from './boot-files.ts';
 import { type TftpQuestion, TftpServer } from './tftp.ts';
 
 const LOCAL = '127.0.0.1';
@@ -122,7 +123,8 @@ function withClient(
 }
 
 /** Gives every path as a file of so many bytes. */
-const sized: Answer = async ({ path }) => (/^\d+$/.test(path) ? content(Number(path)) : undefined);
+const sized: Answer = async ({ path }) =>
+  /^\d+$/.test(path) ? downloadOf(content(Number(path))) : undefined;
 
 /** A file that tells when it is closed. */
 function watched(size: number) {

@@ -1,7 +1,7 @@
 /** A read-only TFTP server (RFC 1350). One of our own, since what a path means is chosen when a node asks. */
 import { createSocket, type RemoteInfo } from 'node:dgram';
 import { once } from 'node:events';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { createLog } from '../platform/index.ts';
 import type { Download } from './boot-files.ts';
 import {
@@ -29,7 +29,7 @@ export interface TftpQuestion {
 }
 
 /** Undefined: there is no such file. */
-type Answer = (question: TftpQuestion) => Promise<Download | Uint8Array | undefined>;
+type Answer = (question: TftpQuestion) => Promise<Download | undefined>;
 
 interface Retry {
   /** Milliseconds until unacknowledged packets are sent again: twice as many each time. */
@@ -129,7 +129,7 @@ class Transfer {
     if (this.#ended) return;
     try {
       const found = await answer(this.#question);
-      if (found) await this.#deliver(found instanceof Uint8Array ? downloadOf(found) : found);
+      if (found) await this.#deliver(found);
       else this.end(errorPacket(ERROR.notFound, 'no such file'));
     } catch (error) {
       if (this.#ended && this.#stream) return; // since `end` destroys it
@@ -246,12 +246,4 @@ class Transfer {
   #send(packet: Buffer, sent?: () => void): void {
     this.#socket.send(packet, this.asked.client.port, this.asked.client.address, sent);
   }
-}
-
-function downloadOf(bytes: Uint8Array): Download {
-  return {
-    size: bytes.length,
-    stream: () => Readable.from([bytes], { objectMode: false }),
-    discard: async () => {},
-  };
 }

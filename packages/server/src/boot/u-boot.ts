@@ -7,7 +7,7 @@ import type { Architecture } from '@walt/contract';
 import type { BootChoice, Hardware } from './boot-choice.ts';
 import { checkTarget } from './checked.ts';
 import type { BootTarget } from './directory.ts';
-import { bootFilePath, imageVariables, kernelArguments, RETRY_PAUSE, shown } from './kernel-arguments.ts';
+import { bootFilePath, imageVariables, kernelArguments, RETRY_PAUSE, shown } from './script-parts.ts';
 
 /**
  * Blocks that may be under way at once (RFC 7440); U-Boot's default is a round trip for each. Network drivers of U-Boot keep few

@@ -1,3 +1,4 @@
+/** What boot scripts have in common, whatever their loader. */
 import { checkTarget } from './checked.ts';
 import type { BootTarget, ModelClass } from './directory.ts';
 
@@ -16,7 +17,7 @@ const MODEL_CONSOLE = new Map([
  */
 const EMULATOR_NEEDS: Record<ModelClass, string[]> = { virtual: ['cgroup.memory=nosocket'], pc: [] };
 
-/** Kernel arguments of a node, whatever its loader. */
+/** Kernel arguments of a node. */
 export function kernelArguments(target: BootTarget): string {
   const { mac, ip, prefix, server, modelClass, model } = checkTarget(target);
   return [
