@@ -9,20 +9,20 @@ const START = '/bin/busybox mount -t proc proc /proc';
 /** As fast as an installed system can be: no server is asked for anything, the disk is the root itself. */
 const DISK = `
 read_arguments
-start_root_modules
-load_network_modules
+start_slow_modules
+load_modules
 start_network
-wait "$root_modules"
+wait "$slow_modules"
 need mount -t ext4 -o noatime /dev/vda /image
 `;
 
 /** A tree that cannot be written to, with RAM above it. */
 const layered = (mount: string) => `
 read_arguments
-start_root_modules
-load_network_modules
+start_slow_modules
+load_modules
 start_network
-wait "$root_modules"
+wait "$slow_modules"
 mount -t tmpfs -o mode=755 rw /rw
 mkdir /rw/changes /rw/work /layers/0
 ${mount} /layers/0

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { prepareBootFiles } from '../packages/server/src/boot/index.ts';
+import { hasBootFiles, prepareBootFiles } from '../packages/server/src/boot/index.ts';
 import { Images } from '../packages/server/src/images/index.ts';
 import { createLog, openDatabase } from '../packages/server/src/platform/index.ts';
 import type { Platform } from './platform.ts';
@@ -19,6 +19,7 @@ export async function importImage(
   const images = await Images.open({
     ...{ config, paths, database, log: createLog('images') },
     prepareBoot: (image) => prepareBootFiles(image, paths),
+    hasBootFiles: (digest) => hasBootFiles(digest, paths),
     host: (argv) => [...argv],
   });
   try {

@@ -5,6 +5,7 @@ import { Identity, SshAuthority } from './access/index.ts';
 import { listen, type Services } from './api/index.ts';
 import {
   ensurePlatformVolume,
+  hasBootFiles,
   InitArchives,
   NodeFiles,
   NodeHttp,
@@ -51,6 +52,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     paths,
     database,
     prepareBoot: (image) => prepareBootFiles(image, paths),
+    hasBootFiles: (digest) => hasBootFiles(digest, paths),
     log: createLog('images'),
   });
   const address = { server: network.server, mac: await network.mac() };

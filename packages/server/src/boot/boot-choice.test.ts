@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { Architecture } from '@walt/contract';
 import { chooseBoot } from './boot-choice.ts';
+import { LAYOUT } from './boot-files.ts';
 import type { BootTarget, NodeDirectory, Sighting } from './directory.ts';
 import { exampleTarget } from './example-target.ts';
 import { InitArchives } from './init-archives.ts';
@@ -60,7 +61,7 @@ async function ask(options: Case) {
   if (record) {
     const image = join(folder, 'boot', 'd'.repeat(64));
     await mkdir(image, { recursive: true });
-    const all = { layout: 1, architecture: hostArchitecture(), models: ['pc-x86-64'], ...record };
+    const all = { layout: LAYOUT, architecture: hostArchitecture(), models: ['pc-x86-64'], ...record };
     await writeFile(join(image, 'boot.json'), JSON.stringify(all));
   }
   const { nodes, sightings } = directory(options.target ?? exampleTarget, options.known ?? true);

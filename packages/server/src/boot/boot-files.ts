@@ -6,8 +6,8 @@ import { z } from 'zod';
 import { hasErrno, type Paths, readIfPresent } from '../platform/index.ts';
 import { waltImage } from './walt-image.ts';
 
-/** Raise it when the files of an image become others: those of an older server then count as missing. */
-export const LAYOUT = 1;
+/** Raise it when the files of an image become others: those of an older server then count as missing, and are made anew. */
+export const LAYOUT = 2;
 
 /** Something that the identity layer holds for an image that lacks it. `path` without a leading slash. */
 const lentFile = z.discriminatedUnion('type', [

@@ -8,7 +8,13 @@ export { NodeFiles } from './node-files.ts';
 export { NodeHttp } from './node-http.ts';
 export { NodeTftp } from './node-tftp.ts';
 export { ensurePlatformVolume } from './platform-layer.ts';
-export { type ImageTree, type PreparedBoot, prepareBootFiles, sweepBootFiles } from './prepare.ts';
+export {
+  hasBootFiles,
+  type ImageTree,
+  type PreparedBoot,
+  prepareBootFiles,
+  sweepBootFiles,
+} from './prepare.ts';
 export { Reads } from './reads.ts';
 export { Trees } from './trees.ts';
 export { preferredName, requireServerVersion } from './walt-image.ts';

@@ -79,10 +79,10 @@ export interface ModuleSet {
   release: string;
   modelClass: ModelClass;
   modules: readonly PackedModule[];
-  /** Names to load before the network can be used, in this order. */
-  network: readonly string[];
-  /** Names to load before the root can be built, in this order. */
-  root: readonly string[];
+  /** Names to load before anything else, in this order: for network and volumes. */
+  quick: readonly string[];
+  /** Names to load meanwhile, in this order: for NFS. */
+  slow: readonly string[];
   /** Device patterns of the modules that are loaded only where their device is. */
   aliases: readonly { pattern: string; name: string }[];
 }
@@ -90,7 +90,7 @@ export interface ModuleSet {
 /**
  * The archive with a kernel's modules, and the indexes that busybox's modprobe reads. One modprobe that is given all
  * names costs one process start, which is what an emulated CPU is slow at; an insmod each would cost as many as modules.
- * The two lists let a node with two CPUs load the root's modules (1 s under TCG, most of it NFS) while it gets its network.
+ * The two lists let a node with two CPUs load NFS (1 s under TCG) while it gets its network and all else that it needs.
  */
 export async function moduleArchive(set: ModuleSet): Promise<Buffer> {
   const folder = `lib/modules/${set.release}`;
@@ -119,8 +119,8 @@ export async function moduleArchive(set: ModuleSet): Promise<Buffer> {
         `${folder}/modules.alias`,
         set.aliases.map(({ pattern, name }) => `alias ${pattern} ${name}`),
       ),
-      text('etc/network-modules', [set.network.join(' ')]),
-      text('etc/root-modules', [set.root.join(' ')]),
+      text('etc/quick-modules', [set.quick.join(' ')]),
+      text('etc/slow-modules', [set.slow.join(' ')]),
     ]),
   );
 }

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { LAYOUT } from './boot-files.ts';
 import { volumesOf } from './bootstrap.ts';
 import type { NodeDirectory } from './directory.ts';
 import { exampleDirectory, exampleTarget } from './example-target.ts';
@@ -35,7 +36,7 @@ before(async () => {
   await writeFile(join(image, 'vmlinuz'), kernel);
   await writeFile(join(image, 'modules-virtual'), modules);
   const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
-  const record = { layout: 1, architecture, kernel: '6.1', bootPlan: 'volumes', models: [] };
+  const record = { layout: LAYOUT, architecture, kernel: '6.1', bootPlan: 'volumes', models: [] };
   await writeFile(join(image, 'boot.json'), JSON.stringify(record));
   const paths = {
     ...{ bootFiles: join(folder, 'boot'), busybox: folder },

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { attempt } from '../platform/index.ts';
+import { LAYOUT } from './boot-files.ts';
 import { exampleDirectory, exampleTarget } from './example-target.ts';
 import { InitArchives } from './init-archives.ts';
 import { NodeFiles } from './node-files.ts';
@@ -29,7 +30,7 @@ before(async () => {
   await writeFile(join(image, 'walt', 'rpi-3-b', 'initrd'), 'own initrd');
   await writeFile(join(image, 'walt', 'rpi-3-b', 'overlays', 'a b'), 'overlay');
   const record = {
-    ...{ layout: 1, architecture: 'arm64', kernel: '6.1', bootPlan: 'nfs-root', models: ['rpi-3-b'] },
+    ...{ layout: LAYOUT, architecture: 'arm64', kernel: '6.1', bootPlan: 'nfs-root', models: ['rpi-3-b'] },
     walt: {
       bin: 'usr/bin',
       scripts: { 'rpi-3-b': 'start.uboot' },

@@ -16,7 +16,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { run } from '../platform/index.ts';
-import { type ImageTree, prepareBootFiles, sweepBootFiles } from './prepare.ts';
+import { hasBootFiles, type ImageTree, prepareBootFiles, sweepBootFiles } from './prepare.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 const release = '6.1.0-37-test';
@@ -114,8 +114,8 @@ describe('an image with a kernel', () => {
     assert.deepEqual(
       await unpack('modules-virtual'),
       new Map([
-        ['etc/network-modules', '\n'],
-        ['etc/root-modules', 'loop erofs sunrpc nfsv4\n'],
+        ['etc/quick-modules', 'loop erofs\n'],
+        ['etc/slow-modules', 'sunrpc nfsv4\n'],
         [`${prefix}/e1000.ko`, 'e1000'],
         [`${prefix}/erofs.ko`, 'erofs'],
         [`${prefix}/loop.ko`, 'loop'],
@@ -132,6 +132,19 @@ describe('an image with a kernel', () => {
     const prepared = await prepareBootFiles(image, paths);
     await rm(image.root, { recursive: true });
     assert.deepEqual(await prepareBootFiles(image, paths), prepared);
+  });
+
+  test('is prepared anew when an older server did it otherwise', async () => {
+    const image = await makeImage(await kernelFiles());
+    assert.equal(await hasBootFiles(digest, paths), false);
+    await prepareBootFiles(image, paths);
+    assert.equal(await hasBootFiles(digest, paths), true);
+    const record = join(paths.bootFiles, digest.slice(7), 'boot.json');
+    const old = JSON.parse(await readFile(record, 'utf8'));
+    await writeFile(record, JSON.stringify({ ...old, layout: old.layout - 1 }));
+    assert.equal(await hasBootFiles(digest, paths), false);
+    await prepareBootFiles(image, paths);
+    assert.deepEqual(JSON.parse(await readFile(record, 'utf8')), old);
   });
 
   test('gets its tree over NFS when the kernel has no EROFS', async () => {

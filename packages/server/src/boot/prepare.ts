@@ -29,7 +29,7 @@ import { ensureModules, ensureTools, LENT_VOLUME } from './lender.ts';
 import { planLends } from './lends.ts';
 import { lentFiles } from './lent-files.ts';
 import { imageModels } from './model.ts';
-import { modelClasses, neededForVolumes, networkModules, rootModules } from './model-class.ts';
+import { modelClasses, neededForVolumes, networkModules, nfsModules, volumeModules } from './model-class.ts';
 import { loadOrder, type ModuleIndex, offers, parseModuleIndex } from './modules.ts';
 import { copyServed, readWaltImage, requireServerVersion, type WaltImage } from './walt-image.ts';
 
@@ -124,6 +124,11 @@ export async function prepareBootFiles(image: ImageTree, paths: PreparePaths): P
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
+}
+
+/** Whether an image has boot files that this server can use. */
+export async function hasBootFiles(digest: string, paths: Pick<Paths, 'bootFiles'>): Promise<boolean> {
+  return (await readBootRecord(paths, digest))?.layout === LAYOUT;
 }
 
 /** Images made for WalT must have it, for programs of their own; those without get ours. */
@@ -288,7 +293,7 @@ function bootPlanOf(index: ModuleIndex, config: string | undefined): BootPlan {
 /** Names of the modules that go into an archive. */
 function wantedModules(index: ModuleIndex, modelClass: ModelClass): string[] {
   const { always, matching } = networkModules[modelClass];
-  return loadOrder(index, [...always, ...matching, ...rootModules]);
+  return loadOrder(index, [...always, ...matching, ...volumeModules, ...nfsModules]);
 }
 
 async function packModules(
@@ -311,8 +316,8 @@ async function packModules(
     release: kernel.release,
     modelClass,
     modules: packed.flat(),
-    network: loadOrder(index, always),
-    root: loadOrder(index, rootModules),
+    quick: loadOrder(index, [...always, ...volumeModules]),
+    slow: loadOrder(index, nfsModules),
     aliases: index.aliases.filter(({ name }) => matching.includes(name)),
   });
 }

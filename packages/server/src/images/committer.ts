@@ -23,6 +23,7 @@ interface Deps {
   volumes: Volumes;
   catalogue: Catalogue;
   prepareBoot: PrepareBoot;
+  hasBootFiles(digest: string): Promise<boolean>;
   /** Which older versions of images stay. */
   retention: Retention;
   log: Log;
@@ -106,16 +107,23 @@ export class Committer {
     );
   }
 
-  /** Makes anew what nodes need to boot images that could not boot: by now, somebody may lend what they lack. */
+  /**
+   * Makes anew what nodes need to boot images that could not boot, since by now somebody may lend what they lack, and images that
+   * an older server prepared otherwise.
+   */
   async mend(architecture?: DigestRecord['architecture']): Promise<void> {
-    const { catalogue, log } = this.#deps;
+    const { catalogue, hasBootFiles, log } = this.#deps;
     await this.#unnamed.share(async () => {
       for (const record of await catalogue.digests()) {
-        if (record.kernel !== null || (architecture && record.architecture !== architecture)) continue;
+        if (architecture && record.architecture !== architecture) continue;
+        if (record.kernel !== null && (await hasBootFiles(record.digest))) continue;
         try {
           await catalogue.refresh(await adopt(this.#deps, record.digest, () => {}));
         } catch (error) {
-          log.warn('cannot lend to an image what it lacks', { digest: record.digest, reason: String(error) });
+          log.warn('cannot make what an image lacks to boot', {
+            digest: record.digest,
+            reason: String(error),
+          });
         }
       }
     });

@@ -23,6 +23,7 @@ const direct: HostCommand = (argv) => [...argv];
 
 interface PlatformOptions {
   prepareBoot?: PrepareBoot;
+  hasBootFiles?: ImagesDeps['hasBootFiles'];
   registries?: RegistryConfig[];
   retention?: Retention;
 }
@@ -57,7 +58,8 @@ export async function openPlatform(folder: string, options: PlatformOptions = {}
   await mkdir(paths.state, { recursive: true });
   const database = await openDatabase(paths.database);
   const prepareBoot = options.prepareBoot ?? fakeBoot;
-  const deps = { config, paths, database, prepareBoot, log: quiet, host: direct };
+  const hasBootFiles = options.hasBootFiles ?? (async () => true);
+  const deps = { config, paths, database, prepareBoot, hasBootFiles, log: quiet, host: direct };
   return { folder, options, paths, deps, database, images: await Images.open(deps) };
 }
 

@@ -33,6 +33,8 @@ export interface ImagesDeps {
   paths: Paths;
   database: Database;
   prepareBoot: PrepareBoot;
+  /** Whether an image was prepared by this server, or one that did it as this one does. */
+  hasBootFiles(digest: string): Promise<boolean>;
   log: Log;
   /** How programs reach the host's network; default: out of the platform's namespace. */
   host?: HostCommand;
@@ -65,7 +67,7 @@ export class Images {
     parts: { store: Store; skopeo: Skopeo; accounts: RegistryAccounts },
   ) {
     const { store } = parts;
-    const { config, paths, database, log, prepareBoot } = deps;
+    const { config, paths, database, log, prepareBoot, hasBootFiles } = deps;
     this.#deps = deps;
     this.#host = host;
     const catalogue = new Catalogue(database, () => this.#tidy());
@@ -74,7 +76,7 @@ export class Images {
     const volumes = new Volumes(paths.volumes);
     const retention = config.images;
     const committer = new Committer({
-      ...{ paths, store, containers, volumes, catalogue, prepareBoot, retention, log },
+      ...{ paths, store, containers, volumes, catalogue, prepareBoot, hasBootFiles, retention, log },
     });
     const emulate = (architecture: Architecture) => registerEmulator(architecture, paths);
     this.#catalogue = catalogue;

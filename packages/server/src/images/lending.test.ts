@@ -43,3 +43,26 @@ test('an image that waits for somebody who lends gets it from the next default i
     await destroyPlatform(platform);
   }
 });
+
+test('what an older server prepared otherwise is prepared anew when a server starts', async () => {
+  const prepared: string[] = [];
+  const prepareBoot: PrepareBoot = async (image) => {
+    prepared.push(image.digest);
+    return { kernel: `${prepared.length}`, bootPlan: 'volumes', models: [], lends: [] };
+  };
+  let platform = await openPlatform(await temporaryFolder(), { prepareBoot });
+  try {
+    const { digest } = await addTiny(platform);
+    await closePlatform(platform);
+    platform = await openPlatform(platform.folder, { prepareBoot });
+    await closePlatform(platform);
+    assert.deepEqual(prepared, [digest]);
+    platform = await openPlatform(platform.folder, { prepareBoot, hasBootFiles: async () => false });
+    await closePlatform(platform);
+    platform = await openPlatform(platform.folder, { prepareBoot });
+    assert.deepEqual(prepared, [digest, digest]);
+    assert.equal((await platform.images.get('ann', 'tiny')).kernel, '2');
+  } finally {
+    await destroyPlatform(platform);
+  }
+});
