@@ -20,16 +20,19 @@ const SHUTDOWN_LIMIT = 60_000;
 /** Whether the image of a container, which need not run, brings both programs. */
 export async function bringsInit(containers: Containers, container: string): Promise<boolean> {
   // podman follows the image's links, but takes 30 ms a question; nearly no image has a file of that name.
-  const { folders } = (await containers.inspect(container)) ?? { folders: { lower: [] } };
-  if (!(await holdAnywhere(folders.lower, INIT_START))) return false;
+  const layers = (await containers.inspect(container))?.folders.lower ?? [];
+  if (!(await isAnywhere(layers, INIT_START))) return false;
   for (const program of [INIT_START, INIT_SHUTDOWN]) {
     if (!(await containers.hasProgram(container, program))) return false;
   }
   return true;
 }
 
-/** Whether a layer has `path`, also where its folder is a link in one of them, as `/bin` mostly is. */
-async function holdAnywhere(layers: readonly string[], path: string): Promise<boolean> {
+/**
+ * Whether a layer may have `path`, also where its folder is a link in one of them, as `/bin` mostly is. An image's link may lead
+ * out of its layers here: then the answer is worth nothing but the question to podman.
+ */
+async function isAnywhere(layers: readonly string[], path: string): Promise<boolean> {
   const folder = dirname(path);
   const links = await Promise.all(
     layers.map((layer) => readlink(join(layer, folder)).catch(() => undefined)),
