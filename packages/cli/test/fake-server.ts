@@ -61,9 +61,13 @@ export class FakeWorld {
     this.#sizeTold.emit('size');
   }
 
-  /** Resolves when a client tells a size. */
-  async nextSize(): Promise<void> {
-    await once(this.#sizeTold, 'size');
+  /** Resolves when a client has told this size, perhaps by way of another one. */
+  async toldSize(columns: number, rows: number): Promise<void> {
+    for (;;) {
+      const last = this.sizes.at(-1);
+      if (last?.columns === columns && last.rows === rows) return;
+      await once(this.#sizeTold, 'size', { signal: AbortSignal.timeout(10_000) });
+    }
   }
 
   /** The file tree of an image. */
