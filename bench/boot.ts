@@ -38,17 +38,11 @@ progress('making the node');
 await platform.boot(NODE);
 const node = await waltNode();
 
-const times: Record<Way, BootTimes[]> = {
-  walt: [],
-  disk: [],
-  diskAndNfs: [],
-  volume: [],
-  nfs: [],
-  nfsTuned: [],
-};
+const WAYS = ['walt', 'disk', 'diskAndNfs', 'volume', 'nfs', 'nfsTuned'] as const satisfies readonly Way[];
+const times: Record<Way, BootTimes[]> = forEachWay(() => []);
 // The first round only fills the caches of this machine.
 for (let run = 0; run <= runs; run += 1) {
-  for (const way of ['walt', 'disk', 'diskAndNfs', 'volume', 'nfs', 'nfsTuned'] as const) {
+  for (const way of WAYS) {
     const result = way === 'walt' ? await bootNode() : await bootReference(references[way]);
     if (run > 0) times[way].push(result);
     const { total, kernel, initramfs, bytes } = result;
@@ -59,14 +53,7 @@ for (let run = 0; run <= runs; run += 1) {
 }
 
 const of = (way: Way, value: (times: BootTimes) => number) => summarize(times[way].map(value));
-const kernel = {
-  walt: of('walt', (t) => t.kernel),
-  disk: of('disk', (t) => t.kernel),
-  diskAndNfs: of('diskAndNfs', (t) => t.kernel),
-  volume: of('volume', (t) => t.kernel),
-  nfs: of('nfs', (t) => t.kernel),
-  nfsTuned: of('nfsTuned', (t) => t.kernel),
-};
+const kernel = forEachWay((way) => of(way, (t) => t.kernel));
 const moved = of('walt', (t) => t.bytes / 1e6);
 conclude(
   {
@@ -108,6 +95,10 @@ conclude(
   },
   json,
 );
+
+function forEachWay<T>(make: (way: Way) => T): Record<Way, T> {
+  return Object.fromEntries(WAYS.map((way) => [way, make(way)])) as Record<Way, T>;
+}
 
 async function reference(root: ReferenceRoot): Promise<ReferenceMachine> {
   const initramfs = join(platform.folder, `initramfs-${root}`);

@@ -1,6 +1,6 @@
 /** `walt image shell` on a real terminal: what can be done in it, and what becomes of what was done. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Image } from '@walt/contract';
@@ -85,6 +85,15 @@ test('a change is saved as one more layer with nothing else in it; enter keeps t
   assert.notEqual(after.digest, before.digest);
   assert.equal(after.layers, before.layers + 1);
   assert.equal(after.session, false);
+  // Its kernel and modules are those of the image before, on the disk, too.
+  for (const name of ['vmlinuz', 'modules-virtual', 'modules-pc']) {
+    const inodes = [before, after].map(async ({ digest }) => {
+      const file = join(platform.paths.bootFiles, digest.slice('sha256:'.length), name);
+      return (await stat(file)).ino;
+    });
+    const [old, own] = await Promise.all(inodes);
+    assert.equal(own, old, name);
+  }
   assert.equal(await fileOf('changed', '/etc/greeting'), 'hello\n');
   for (const path of ['/etc/debian_version', '/run/.containerenv']) {
     const { status, stderr } = await platform.root.walt('image', 'cp', `changed:${path}`, platform.folder);

@@ -201,7 +201,8 @@ async function writeBootFiles(
   const index = await readModuleIndex(root, kernel);
   const bootPlan = bootPlanOf(index, kernel.config);
   const classes = bootPlan === 'volumes' ? modelClasses : [];
-  const sources = await describeSources(root, kernel, index);
+  const modules = await findModules(root, kernel, index);
+  const sources = await describeSources(root, kernel, modules);
   const names = [KERNEL, ...classes.map(archiveName)];
   if (like !== undefined && (await linkFrom(like, { names, sources }, folder, paths)))
     return { bootPlan, sources };
@@ -209,7 +210,7 @@ async function writeBootFiles(
   for (const modelClass of classes) {
     await writeFile(
       join(folder, archiveName(modelClass)),
-      await packModules(root, kernel, index, modelClass),
+      await packModules(kernel, index, modules, modelClass),
     );
   }
   return { bootPlan, sources };
@@ -225,13 +226,12 @@ function archiveName(modelClass: ModelClass): string {
  * Tells the files apart of which a kernel's boot files are made. Images that share a layer share its inodes, overlaid or not
  * (overlayfs, "Inode properties"), and nobody can set the time of an inode's last change.
  */
-async function describeSources(root: ImageRoot, kernel: Kernel, index: ModuleIndex): Promise<string> {
-  const names = modelClasses.flatMap((modelClass) => wantedModules(index, modelClass));
-  const modules = [...new Set(names)].flatMap((name) => index.files.get(name)?.path ?? []);
-  const files = [...INDEXES.map((name) => `modules.${name}`), ...modules];
-  const found = await Promise.all(files.map((path) => root.resolveFile(`${kernel.modules}/${path}`)));
+async function describeSources(root: ImageRoot, kernel: Kernel, modules: readonly Module[]): Promise<string> {
+  const lists = await Promise.all(
+    INDEXES.map((name) => root.resolveFile(`${kernel.modules}/modules.${name}`)),
+  );
   const hash = createHash('sha256').update(`${kernel.release}\0${kernel.config ?? ''}`);
-  for (const file of [kernel.file, ...found]) {
+  for (const file of [kernel.file, ...lists, ...modules.map(({ file }) => file)]) {
     const { ino, size, ctimeNs } = file ? await stat(file, { bigint: true }) : ABSENT;
     hash.update(`\0${ino} ${size} ${ctimeNs}`);
   }
@@ -296,26 +296,42 @@ function wantedModules(index: ModuleIndex, modelClass: ModelClass): string[] {
   return loadOrder(index, [...always, ...matching, ...volumeModules, ...nfsModules]);
 }
 
+interface Module {
+  name: string;
+  needs: readonly string[];
+  /** Path on the server. */
+  file: string;
+}
+
+/** The modules of all archives. */
+async function findModules(root: ImageRoot, kernel: Kernel, index: ModuleIndex): Promise<Module[]> {
+  const names = new Set(modelClasses.flatMap((modelClass) => wantedModules(index, modelClass)));
+  const found = await Promise.all(
+    [...names].map(async (name) => {
+      const module = index.files.get(name);
+      const file = module && (await root.resolveFile(`${kernel.modules}/${module.path}`));
+      // An index that is older than its folder names files that are gone; what then is missing, the node reports.
+      return module && file ? [{ name, needs: module.needs, file }] : [];
+    }),
+  );
+  return found.flat();
+}
+
 async function packModules(
-  root: ImageRoot,
   kernel: Kernel,
   index: ModuleIndex,
+  modules: readonly Module[],
   modelClass: ModelClass,
 ): Promise<Buffer> {
   const { always, matching } = networkModules[modelClass];
-  const packed = await Promise.all(
-    wantedModules(index, modelClass).map(async (name) => {
-      const module = index.files.get(name);
-      const path = module && (await root.resolveFile(`${kernel.modules}/${module.path}`));
-      // An index that is older than its folder names files that are gone; what then is missing, the node reports.
-      if (!module || !path) return [];
-      return [{ name, needs: module.needs, content: await readModule(path) }];
-    }),
-  );
+  const found = new Map(modules.map((module) => [module.name, module]));
+  const packed = wantedModules(index, modelClass).flatMap((name) => found.get(name) ?? []);
   return await moduleArchive({
     release: kernel.release,
     modelClass,
-    modules: packed.flat(),
+    modules: await Promise.all(
+      packed.map(async ({ name, needs, file }) => ({ name, needs, content: await readModule(file) })),
+    ),
     quick: loadOrder(index, [...always, ...volumeModules]),
     slow: loadOrder(index, nfsModules),
     aliases: index.aliases.filter(({ name }) => matching.includes(name)),

@@ -19,7 +19,7 @@ const SHUTDOWN_LIMIT = 60_000;
 
 /** Whether the image of a container, which need not run, brings both programs. */
 export async function bringsInit(containers: Containers, container: string): Promise<boolean> {
-  // podman follows the image's links, but takes 30 ms a question; nearly no image has a file of that name.
+  // podman follows the image's links, but mounts the image for that; nearly none has a file of that name.
   const layers = (await containers.inspect(container))?.folders.lower ?? [];
   if (!(await isAnywhere(layers, INIT_START))) return false;
   for (const program of [INIT_START, INIT_SHUTDOWN]) {
@@ -47,8 +47,8 @@ async function isThere(path: string): Promise<boolean> {
 }
 
 /** Whether a container was made by `initSpec`. */
-export function hasInit({ entrypoint }: Pick<ContainerState, 'entrypoint'>): boolean {
-  return entrypoint === INIT_START;
+export function hasInit(container: Pick<ContainerState, 'entrypoint'> | undefined): boolean {
+  return container?.entrypoint === INIT_START;
 }
 
 /**

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { until } from '../../../../test/until.ts';
 import { isUserError } from '../platform/index.ts';
+import { Containers } from './containers.ts';
+import { haltImages } from './halt.ts';
 import { closePlatform, reopenPlatform, result, Typist, usePlatform } from './images.fixture.ts';
+import { PodmanApi } from './podman-api.ts';
+import { shellContainerName } from './shell-container.ts';
+import { Store } from './store.ts';
 import type { ImageRecord } from './types.ts';
 
 const size = { columns: 90, rows: 20 };
@@ -78,6 +84,23 @@ test('a session that nobody entered has changed nothing; it can be saved, discar
   const typist = new Typist(await platform.images.shells.attach(third.id, size));
   assert.match(await typist.type('echo $((40 + 2))'), /^42\r\n$/);
   await platform.images.shells.discard(third.id);
+});
+
+test('a platform that is stopped ends the session that nobody entered; it can be entered afterwards', async () => {
+  const image = await copy('halted');
+  const { id } = await platform.images.shells.open('ann', image);
+  const containers = new Containers(
+    new PodmanApi(platform.paths, await Store.open(platform.paths, (argv) => [...argv])),
+  );
+  await until('the container is ready', async () => {
+    return (await containers.inspect(shellContainerName(id)))?.status === 'initialized';
+  });
+  await closePlatform(platform);
+  await haltImages(platform.paths);
+  await reopenPlatform(platform);
+  const typist = new Typist(await platform.images.shells.attach(id, size));
+  assert.match(await typist.type('echo $((40 + 2))'), /^42\r\n$/);
+  await platform.images.shells.discard(id);
 });
 
 test('a lost terminal leaves the shell running; the next attachment finds it', async () => {

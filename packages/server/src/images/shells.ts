@@ -128,7 +128,7 @@ export class ShellSessions {
         await catalogue.check(target, expected);
         report('Looking for what has changed');
         const state = await containers.inspect(row.container);
-        if (state && hasInit(state)) await shutDown(containers, row.container);
+        if (hasInit(state)) await shutDown(containers, row.container);
         else await containers.stop(row.container, STOP_LIMIT);
         const saved = await committer.commit({
           ...{ container: row.container, base: row.digest, report },
@@ -172,7 +172,7 @@ export class ShellSessions {
       if (image && isEmulated(image.architecture)) await this.#deps.emulate(image.architecture);
       const { containers } = this.#deps;
       const state = await containers.inspect(row.container);
-      const join = state && hasInit(state) ? joinInit : joinTerminal;
+      const join = hasInit(state) ? joinInit : joinTerminal;
       const terminal = await join(
         containers,
         row.container,
@@ -219,7 +219,7 @@ export class ShellSessions {
     return {
       ...{ id: row.id, user: row.user, image: fullName(row), architecture },
       emulated: isEmulated(architecture),
-      init: container !== undefined && hasInit(container),
+      init: hasInit(container),
       state: status === 'running' || status === 'created' || status === 'initialized' ? 'running' : 'exited',
       attached: this.#attached.has(row.id),
       opened: row.opened,

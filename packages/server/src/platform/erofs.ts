@@ -43,7 +43,7 @@ export async function makeErofs(folder: string, path: string, attributes: Attrib
   }
 }
 
-/** In KiB. Smaller files are too many to look at each. */
+/** In KiB. To look at a file takes a millisecond: 0.3 s of 3.5 for the default image's 325 files of that size. */
 const LOOK_SIZE = 128;
 /** How many samples are taken of a file, and their size in bytes: large files are few, and may change on the way. */
 const SAMPLES = 4;
