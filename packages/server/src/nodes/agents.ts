@@ -4,7 +4,8 @@ import { EventEmitter } from 'node:events';
 const POLL_LIMIT = 20_000;
 
 interface Connection {
-  generation: number;
+  /** Unix time in seconds, with fractions: when it asked. */
+  since: number;
   answer(order: 'reboot' | 'stay'): void;
 }
 
@@ -17,10 +18,10 @@ export class Agents extends EventEmitter<{ change: [] }> {
   readonly #lastHeard = new Map<number, number>();
 
   /** Holds the agent's question until there is an order for it, it hangs up, or time is up. */
-  poll(id: number, generation: number, signal: AbortSignal): Promise<'reboot' | 'stay'> {
+  poll(id: number, signal: AbortSignal): Promise<'reboot' | 'stay'> {
     this.#connections.get(id)?.answer('stay');
     const { promise, resolve } = Promise.withResolvers<'reboot' | 'stay'>();
-    const connection = { generation, answer: resolve };
+    const connection = { since: Date.now() / 1000, answer: resolve };
     this.#connections.set(id, connection);
     const timer = setTimeout(resolve, POLL_LIMIT, 'stay');
     const hangUp = () => resolve('stay');
@@ -44,9 +45,14 @@ export class Agents extends EventEmitter<{ change: [] }> {
     return connection !== undefined;
   }
 
-  /** Generation that each connected agent's node runs. */
+  /** Unix times in seconds since which each connected agent waits for an order. */
   connected(): Map<number, number> {
-    return new Map([...this.#connections].map(([id, { generation }]) => [id, generation]));
+    return new Map([...this.#connections].map(([id, { since }]) => [id, since]));
+  }
+
+  /** Unix times in seconds when each agent's last question ended. */
+  heard(): ReadonlyMap<number, number> {
+    return this.#lastHeard;
   }
 
   isConnected(id: number): boolean {

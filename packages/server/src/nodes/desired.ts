@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { virtualModel } from '@walt/contract';
 import type { Paths } from '../platform/index.ts';
-import type { DesiredNode, Machine } from './planner.ts';
+import type { Desired, Machine } from './planner.ts';
 import type { NodeRow, NodeStore } from './store.ts';
 
 /** Absolute folder that a node of an owner has as /persist. */
@@ -14,10 +14,15 @@ function machineOf({ id, mac, model, cpu_cores, ram_mib }: NodeRow): Machine {
 }
 
 /** What the database says should be, in the planner's words. */
-export async function desiredNodes(store: NodeStore, paths: Pick<Paths, 'persist'>): Promise<DesiredNode[]> {
-  const [rows, folders, trees] = await Promise.all([store.all(), store.persistFolders(), store.treeImages()]);
+export async function desiredState(store: NodeStore, paths: Pick<Paths, 'persist'>): Promise<Desired> {
+  const [rows, folders, trees, removed] = await Promise.all([
+    store.all(),
+    store.persistFolders(),
+    store.treeImages(),
+    store.removed(),
+  ]);
   const byNode = Map.groupBy(folders, (folder) => folder.node);
-  return rows.map((row) => ({
+  const nodes = rows.map((row) => ({
     id: row.id,
     mac: row.mac,
     ip: row.ip,
@@ -34,4 +39,5 @@ export async function desiredNodes(store: NodeStore, paths: Pick<Paths, 'persist
       .map((folder) => ({ id: folder.id, folder: persistFolder(paths, folder.owner, row.id) })),
     tree: trees.get(row.served_digest ?? '') ?? null,
   }));
+  return { nodes, removed };
 }

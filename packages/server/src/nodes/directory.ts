@@ -5,6 +5,7 @@ import type { BootTarget, NodeDirectory } from '../boot/index.ts';
 import type { Log } from '../platform/index.ts';
 import type { Agents } from './agents.ts';
 import type { ImageChoice } from './image-choice.ts';
+import type { Failure } from './reconciler.ts';
 import type { NodeRow, NodeStore } from './store.ts';
 
 interface Deps {
@@ -15,7 +16,7 @@ interface Deps {
   network: { server: string; prefix: number };
   platformVolume: string;
   /** Called when a row changed: addresses, exports or boots may have to follow. */
-  changed(): Promise<unknown>;
+  changed(): Promise<readonly Failure[]>;
   log: Log;
 }
 
@@ -58,7 +59,8 @@ export function createDirectory(deps: Deps): NodeDirectory {
     if (!(await store.imageByDigest(node.digest))) return beginBoot(ip);
     log.info('boot served', { node: node.id, generation: node.generation, digest: node.digest });
     // The export of /persist must exist before the node asks for it.
-    await deps.changed();
+    const blind = (await deps.changed()).find(({ step }) => step === undefined);
+    if (blind) throw blind.error;
     return boot;
   }
 
@@ -99,7 +101,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
         await store.noteBooted(node.id);
         log.info('node booted', { node: node.id, generation: report.generation });
       }
-      const answer = agents.poll(node.id, report.generation, signal);
+      const answer = agents.poll(node.id, signal);
       // An order that was given while nobody listened is delivered now.
       if (report.generation < node.generation) void deps.changed();
       return answer;

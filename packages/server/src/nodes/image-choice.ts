@@ -20,9 +20,16 @@ export class ImageChoice {
 
   /** The caller's own copy of the default image for his hardware; made when he has none. */
   async ownDefault(hardware: Hardware, caller: Caller): Promise<ImageRecord> {
-    const target = { owner: caller.user, name: await this.defaultName(hardware) };
-    const own = await this.#find(target.owner, target.name);
-    return own ?? this.#images.duplicate(caller.user, await this.platformDefault(hardware), target, false);
+    const image = await this.default(hardware, caller);
+    if (image.owner === caller.user) return image;
+    const target = { owner: caller.user, name: image.name };
+    return this.#images.duplicate(caller.user, image, target, false);
+  }
+
+  /** The caller's own default image for his hardware if he has one, else the platform's. Throws as `platformDefault`. */
+  async default(hardware: Hardware, caller: Caller): Promise<ImageRecord> {
+    const own = await this.#find(caller.user, await this.defaultName(hardware));
+    return own ?? this.platformDefault(hardware);
   }
 
   /** Throws UserError UNAVAILABLE when the platform has none. */

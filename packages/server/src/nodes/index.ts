@@ -5,7 +5,7 @@ import type { Trees } from '../boot/index.ts';
 import type { Network } from '../network/index.ts';
 import type { Database, Log, Paths, Programs } from '../platform/index.ts';
 import { Agents } from './agents.ts';
-import { desiredNodes } from './desired.ts';
+import { desiredState } from './desired.ts';
 import { ImageChoice } from './image-choice.ts';
 import { Reconciler } from './reconciler.ts';
 import { createNodeService } from './service.ts';
@@ -34,15 +34,15 @@ export async function createNodes(deps: Deps) {
   const store = new NodeStore(database);
   const agents = new Agents();
   const machines = await VirtualMachines.open({ programs, paths, accelerator, log });
-  const world = new World({ network, machines, agents, paths, ssh, trees });
+  const world = new World({ network, machines, agents, paths, ssh, trees, store });
   const reconciler = new Reconciler({
-    desired: () => desiredNodes(store, paths),
+    desired: () => desiredState(store, paths),
     observe: () => world.observe(),
     carryOut: (step) => world.carryOut(step),
     log,
   });
   const changed = () => reconciler.reconcile();
   const choice = new ImageChoice(images);
-  const service = createNodeService({ store, agents, machines, network, choice, world, reconcile: changed });
+  const service = createNodeService({ store, agents, machines, network, choice, reconcile: changed });
   return { store, agents, machines, choice, reconciler, service, changed };
 }

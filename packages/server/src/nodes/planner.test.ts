@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  AGENT_SILENCE,
   BOOT_RETRIES,
   BOOT_TIMEOUT,
   type DesiredNode,
   type Machine,
   type Observed,
+  ORDER_PAUSE,
   ORDER_TIMEOUT,
   plan,
   type Step,
@@ -35,20 +37,23 @@ const settled: Observed = {
   hosts,
   exports,
   trees: [],
-  agents: new Map([[1, 1]]),
+  agents: new Map([[1, NOW - 15]]),
+  heard: new Map([[1, NOW - 15]]),
   since: NOW - 1000,
   attempts: new Map(),
 };
 
+const steps = (nodes: readonly DesiredNode[], observed: Observed, removed: readonly number[] = []) =>
+  plan({ nodes, removed }, observed, NOW);
 const kinds = (steps: Step[]) => steps.map((step) => step.kind);
 
 test('a world that is as it should be needs no step', () => {
-  assert.deepEqual(plan([node], settled, NOW), []);
+  assert.deepEqual(steps([node], settled), []);
 });
 
 test('after a start nothing is known: addresses and exports come before machines', () => {
   const observed = { ...settled, machines: new Set<number>(), hosts: null, exports: null };
-  assert.deepEqual(plan([node], observed, NOW), [
+  assert.deepEqual(steps([node], observed), [
     { kind: 'setHosts', hosts },
     { kind: 'setExports', exports, trees: [] },
     { kind: 'startMachine', machine, generation: 1 },
@@ -56,32 +61,74 @@ test('after a start nothing is known: addresses and exports come before machines
 });
 
 test('a machine without a node is removed, a physical node has none', () => {
-  assert.deepEqual(kinds(plan([], settled, NOW)), ['setHosts', 'setExports', 'removeMachine']);
+  assert.deepEqual(kinds(steps([], settled)), ['setHosts', 'setExports', 'removeMachine']);
   const physical = { ...node, machine: null };
-  assert.deepEqual(plan([physical], { ...settled, machines: new Set() }, NOW), []);
+  assert.deepEqual(steps([physical], { ...settled, machines: new Set() }), []);
+});
+
+test('what is stored of a removed node is deleted once its machine is gone', () => {
+  const exported = { ...settled, hosts: [], exports: [] };
+  assert.deepEqual(kinds(steps([], exported, [1])), ['removeMachine']);
+  const off = { ...exported, machines: new Set<number>() };
+  assert.deepEqual(steps([], off, [1]), [{ kind: 'forgetNode', id: 1 }]);
 });
 
 test('a machine that an earlier server started is adopted', () => {
   const observed = { ...settled, watched: new Set<number>() };
-  assert.deepEqual(plan([node], observed, NOW), [{ kind: 'startMachine', machine, generation: 1 }]);
+  assert.deepEqual(steps([node], observed), [{ kind: 'startMachine', machine, generation: 1 }]);
 });
 
 test('a renamed node changes names only', () => {
-  assert.deepEqual(kinds(plan([{ ...node, name: 'other' }], settled, NOW)), ['setHosts']);
+  assert.deepEqual(kinds(steps([{ ...node, name: 'other' }], settled)), ['setHosts']);
 });
 
 const resetStep = (generation: number): Step => ({ kind: 'resetMachine', machine, generation });
 const orderStep: Step = { kind: 'orderReboot', id: 1, generation: 2 };
 const due = { ...node, generation: 2 };
-const attempt = (how: 'order' | 'reset', age: number, resets = 0, generation = 2) =>
-  new Map([[1, { generation, how, at: NOW - age, resets }]]);
-const silent = new Map<number, number>();
+const attempt = (how: 'order' | 'reset', age: number, resets = 0, generation = 2, since = age) =>
+  new Map([[1, { generation, how, at: NOW - age, since: NOW - since, resets }]]);
+/** No agent waits; the last one was heard so many seconds ago. */
+const silentFor = (seconds: number) => ({ agents: new Map(), heard: new Map([[1, NOW - seconds]]) });
+const { agents: silent } = silentFor(0);
+const asksAgain = new Map([[1, NOW - 1]]);
 const physical = { ...due, machine: null };
 const none = new Set<number>();
 
 const reboots: [string, DesiredNode, Partial<Observed>, Step[]][] = [
   ['is an order where the agent listens', due, {}, [orderStep]],
-  ['is a reset where nobody listens', due, { agents: silent }, [resetStep(2)]],
+  ['is a reset where nobody listens', due, silentFor(AGENT_SILENCE + 1), [resetStep(2)]],
+  ['waits for an agent that is between two questions', due, silentFor(1), []],
+  ['that is hard does not wait for it', { ...due, hard: true }, silentFor(1), [resetStep(2)]],
+  [
+    'waits for agents that had no time yet to ask this server',
+    due,
+    { agents: silent, heard: new Map(), since: NOW - 1 },
+    [],
+  ],
+  [
+    'that was not heard is ordered again',
+    due,
+    { agents: asksAgain, attempts: attempt('order', ORDER_PAUSE) },
+    [orderStep],
+  ],
+  [
+    'that was not heard by a physical node is ordered again, however long that takes',
+    physical,
+    { machines: none, agents: asksAgain, attempts: attempt('order', 600, 0, 2, 3600) },
+    [orderStep],
+  ],
+  [
+    'that is heard again and again without effect becomes a reset',
+    due,
+    { agents: asksAgain, attempts: attempt('order', ORDER_PAUSE, 0, 2, ORDER_TIMEOUT + 1) },
+    [resetStep(2)],
+  ],
+  [
+    'that was ordered is not repeated to an agent that was answered',
+    physical,
+    { machines: none, attempts: attempt('order', 600), ...silentFor(600) },
+    [],
+  ],
   ['is a reset when it is to be hard', { ...due, hard: true }, {}, [resetStep(2)]],
   [
     'of a physical node is an order even when hard',
@@ -105,9 +152,9 @@ const reboots: [string, DesiredNode, Partial<Observed>, Step[]][] = [
     [{ kind: 'startMachine', machine, generation: 2 }],
   ],
 ];
-for (const [name, desired, observed, steps] of reboots) {
+for (const [name, desired, observed, expected] of reboots) {
   test(`a reboot ${name}`, () => {
-    assert.deepEqual(plan([desired], { ...settled, ...observed }, NOW), steps);
+    assert.deepEqual(steps([desired], { ...settled, ...observed }), expected);
   });
 }
 
@@ -123,8 +170,8 @@ const boots: [string, DesiredNode, Partial<Observed>, Step[]][] = [
   ['and was never served has time after a restart', unseen, { agents: silent, since: NOW - 1 }, []],
   ['has its time again after a restart of the server', stuck, { since: NOW - 1 }, []],
 ];
-for (const [name, desired, observed, steps] of boots) {
+for (const [name, desired, observed, expected] of boots) {
   test(`a boot that does not come up ${name}`, () => {
-    assert.deepEqual(plan([desired], { ...settled, ...observed }, NOW), steps);
+    assert.deepEqual(steps([desired], { ...settled, ...observed }), expected);
   });
 }

@@ -11,8 +11,19 @@ export const BOOT_TIMEOUT = 180;
 export const BOOT_RETRIES = 9;
 /** A node that was told to reboot and goes on talking after this time is reset. */
 export const ORDER_TIMEOUT = 45;
+/** One that asks again after this time did not hear the order: it gets it once more. */
+export const ORDER_PAUSE = 5;
+/** An agent asks again as soon as it is answered, and after a second where nobody answers: one that is silent for longer is gone. */
+export const AGENT_SILENCE = 10;
 
 export type Machine = Omit<VirtualMachine, 'tap'>;
+
+/** What the database says should be. */
+export interface Desired {
+  nodes: readonly DesiredNode[];
+  /** Ids of nodes that were removed, and of which something may still be stored. */
+  removed: readonly number[];
+}
 
 export interface DesiredNode {
   id: number;
@@ -48,8 +59,10 @@ export interface Observed {
   hosts: readonly HostEntry[] | null;
   exports: readonly PersistExport[] | null;
   trees: readonly TreeWish[] | null;
-  /** Agents that hold a connection, by node id: the generation that they run. */
+  /** Agents that wait for an order, by node id: since when. */
   agents: ReadonlyMap<number, number>;
+  /** When the last question of each agent ended, by node id. */
+  heard: ReadonlyMap<number, number>;
   /** When this server began to watch: what happened before may not have been heard. */
   since: number;
   /** Reboots that are under way, by node id. */
@@ -61,6 +74,8 @@ export interface Attempt {
   generation: number;
   how: 'start' | 'order' | 'reset';
   at: number;
+  /** When the first of its kind was done: orders are repeated, but not for ever. */
+  since: number;
   /** Resets for this generation so far. */
   resets: number;
 }
@@ -74,18 +89,22 @@ export interface StepInputs {
   removeMachine: { id: number };
   resetMachine: { machine: Machine; generation: number };
   orderReboot: { id: number; generation: number };
+  /** Deletes what is stored of a node that was removed. */
+  forgetNode: { id: number };
 }
 
 export type StepOf<Kind extends keyof StepInputs> = { [K in Kind]: { kind: K } & StepInputs[K] }[Kind];
 export type Step = StepOf<keyof StepInputs>;
 
 /** Steps in the order in which they are to be taken: addresses and exports exist before a machine asks for them. */
-export function plan(desired: readonly DesiredNode[], observed: Observed, now: number): Step[] {
+export function plan({ nodes, removed }: Desired, observed: Observed, now: number): Step[] {
   return [
-    ...planHosts(desired, observed),
-    ...planExports(desired, observed),
-    ...planMachines(desired, observed),
-    ...desired.flatMap((node) => planBoot(node, observed, now)),
+    ...planHosts(nodes, observed),
+    ...planExports(nodes, observed),
+    ...planMachines(nodes, observed),
+    ...nodes.flatMap((node) => planBoot(node, observed, now)),
+    // Its machine goes first: what runs still writes.
+    ...removed.filter((id) => !observed.machines.has(id)).map((id): Step => ({ kind: 'forgetNode', id })),
   ];
 }
 
@@ -133,14 +152,22 @@ function planBoot(node: DesiredNode, observed: Observed, now: number): Step[] {
   const reset: Step[] = machine ? [{ kind: 'resetMachine', machine, generation }] : [];
 
   if (node.served !== generation) {
-    const listens = observed.agents.has(node.id);
+    const listensSince = observed.agents.get(node.id);
+    const order: Step[] = [{ kind: 'orderReboot', id: node.id, generation }];
     if (!attempt) {
-      if (listens && !(node.hard && machine)) return [{ kind: 'orderReboot', id: node.id, generation }];
-      // A first boot that an earlier server started has its time before it counts as stuck.
-      return node.served === null && now - observed.since <= BOOT_TIMEOUT ? [] : reset;
+      if (!(node.hard && machine)) {
+        if (listensSince !== undefined) return order;
+        // It is between two questions: its power is not cut while it may be writing.
+        if (now - (observed.heard.get(node.id) ?? 0) <= AGENT_SILENCE) return [];
+      }
+      // A first boot that an earlier server started has its time before it counts as stuck, and agents have time to ask.
+      const patience = node.served === null ? BOOT_TIMEOUT : node.hard ? 0 : AGENT_SILENCE;
+      return patience > 0 && now - observed.since <= patience ? [] : reset;
     }
-    const patience = attempt.how === 'order' ? ORDER_TIMEOUT : BOOT_TIMEOUT;
-    return now - attempt.at > patience ? retry(attempt, reset) : [];
+    if (attempt.how !== 'order') return now - attempt.at > BOOT_TIMEOUT ? retry(attempt, reset) : [];
+    if (machine && now - attempt.since > ORDER_TIMEOUT) return retry(attempt, reset);
+    const unheard = listensSince !== undefined && listensSince > attempt.at;
+    return unheard && now - attempt.at >= ORDER_PAUSE ? order : [];
   }
   if (node.bootedAt !== null || node.servedAt === null) return [];
   return now - Math.max(node.servedAt, attempt?.at ?? 0, observed.since) > BOOT_TIMEOUT

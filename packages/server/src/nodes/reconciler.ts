@@ -1,6 +1,5 @@
 import type { Log } from '../platform/index.ts';
-import { type DesiredNode, type Observed, plan, type Step } from './planner.ts';
-import { now } from './store.ts';
+import { type Desired, type Observed, plan, type Step } from './planner.ts';
 
 /** Steps that are taken at the same time, at most: a start of a hundred machines must not smother the server. */
 const PARALLEL = 8;
@@ -8,12 +7,13 @@ const PARALLEL = 8;
 const INTERVAL = 5_000;
 
 export interface Failure {
-  step: Step;
+  /** Undefined: what should be, or what is, could not be told, so nothing was done. */
+  step: Step | undefined;
   error: unknown;
 }
 
 interface Deps {
-  desired(): Promise<DesiredNode[]>;
+  desired(): Promise<Desired>;
   observe(): Promise<Observed>;
   carryOut(step: Step): Promise<void>;
   log: Log;
@@ -39,7 +39,7 @@ export class Reconciler {
     await (this.#next ?? this.#running);
   }
 
-  /** Ends after a pass that began after this call; answers the steps of it that failed (they were logged). */
+  /** Ends after a pass that began after this call; answers what failed in it (it was logged). */
   reconcile(): Promise<Failure[]> {
     if (!this.#running) return this.#begin();
     this.#next ??= this.#running.then(() => this.#begin());
@@ -57,7 +57,7 @@ export class Reconciler {
   async #pass(): Promise<Failure[]> {
     const { desired, observe, log } = this.#deps;
     try {
-      const steps = plan(await desired(), await observe(), now());
+      const steps = plan(await desired(), await observe(), Date.now() / 1000);
       const ordered = steps.filter((step) => step.kind === 'setHosts' || step.kind === 'setExports');
       const free = steps.filter((step) => !ordered.some((other) => other === step));
       const failures: Failure[] = [];
@@ -70,7 +70,7 @@ export class Reconciler {
       return failures;
     } catch (error) {
       log.error('cannot compare the world with what it should be', { error: String(error) });
-      return [];
+      return [{ step: undefined, error }];
     }
   }
 
@@ -97,6 +97,7 @@ export function nodeOf(step: Step): number | undefined {
       return step.machine.id;
     case 'removeMachine':
     case 'orderReboot':
+    case 'forgetNode':
       return step.id;
   }
 }

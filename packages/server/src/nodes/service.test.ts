@@ -4,9 +4,10 @@ import { PLATFORM_OWNER } from '@walt/contract';
 import type { ImageRecord } from '../api/index.ts';
 import { type Database, isUserError, openDatabase, UserError } from '../platform/index.ts';
 import { Agents } from './agents.ts';
-import { desiredNodes } from './desired.ts';
+import { desiredState } from './desired.ts';
 import { ImageChoice } from './image-choice.ts';
 import { plan, type Step } from './planner.ts';
+import type { Failure } from './reconciler.ts';
 import { createNodeService } from './service.ts';
 import { NodeStore } from './store.ts';
 
@@ -24,6 +25,8 @@ async function smallPlatform() {
   const running = new Set<number>();
   const steps: Step[] = [];
   const forgotten: number[] = [];
+  /** What the next passes of the reconciler answer. */
+  const failures: Failure[] = [];
   const reconcile = async () => {
     const observed = {
       machines: running,
@@ -32,11 +35,12 @@ async function smallPlatform() {
       exports: null,
       trees: null,
       agents: agents.connected(),
+      heard: agents.heard(),
       since: 0,
       attempts: new Map(),
     };
     for (const step of plan(
-      await desiredNodes(store, { persist: '/persist' }),
+      await desiredState(store, { persist: '/persist' }),
       observed,
       Date.now() / 1000,
     )) {
@@ -44,8 +48,12 @@ async function smallPlatform() {
       if (step.kind === 'startMachine') running.add(step.machine.id);
       if (step.kind === 'removeMachine') running.delete(step.id);
       if (step.kind === 'orderReboot') agents.orderReboot(step.id);
+      if (step.kind === 'forgetNode') {
+        forgotten.push(step.id);
+        await store.noteForgotten(step.id);
+      }
     }
-    return [];
+    return failures;
   };
   const service = createNodeService({
     store,
@@ -58,7 +66,6 @@ async function smallPlatform() {
     },
     network: { freeAddress: async (taken) => `10.73.0.${taken.size + 2}` },
     choice: new ImageChoice(images),
-    world: { forget: async (id) => void forgotten.push(id) },
     reconcile,
   });
   /** Plays the part of a node that boots and comes up. */
@@ -67,9 +74,9 @@ async function smallPlatform() {
     assert.ok(row?.digest);
     await store.noteServed(row.id, { generation: row.generation, digest: row.digest, persist: 1 });
     await store.noteBooted(row.id);
-    return { answer: agents.poll(row.id, row.generation, never), id: row.id };
+    return { answer: agents.poll(row.id, never), id: row.id };
   };
-  return { service, agents, steps, forgotten, bootUp, store };
+  return { service, agents, steps, forgotten, failures, bootUp, store, images };
 }
 
 async function smallCatalogue(database: Database) {
@@ -227,7 +234,78 @@ describe('nodes', () => {
     await assert.rejects(remove(false), failsWith('CONFIRM', /deletes what is stored in \/persist/));
     await remove(true);
     assert.deepEqual(platform.forgotten, [id]);
-    assert.equal(platform.steps.at(-1)?.kind, 'removeMachine');
+    const about = platform.steps.filter(({ kind }) => kind === 'removeMachine' || kind === 'forgetNode');
+    assert.deepEqual(
+      about.map(({ kind }) => kind),
+      ['removeMachine', 'forgetNode'],
+    );
+    assert.deepEqual(await platform.store.removed(), []);
+  });
+
+  test('what a removed node had stored is deleted by the next server, if this one dies before it', async () => {
+    const [row] = await platform.store.all();
+    await platform.store.remove([row?.id ?? 0]);
+    assert.deepEqual(await platform.store.removed(), [row?.id]);
+    // Any pass does it: the first one of a server looks at all that should be.
+    await platform.service.create(alice, { name: 'vnode2', ...size, image: undefined }, never);
+    await platform.service.reboot(alice, { set: 'vnode2', hard: true, yes: true }, never);
+    assert.deepEqual(platform.forgotten, [row?.id]);
+    assert.deepEqual(await platform.store.removed(), []);
+  });
+
+  test('a look at the world that fails is told, and what was ordered stays ordered', async () => {
+    platform.failures.push({ step: undefined, error: new Error('database disk image is malformed') });
+    await assert.rejects(
+      platform.service.boot(alice, { set: 'vnode1', image: 'exp1', yes: true }, never),
+      failsWith('UNAVAILABLE', /malformed/),
+    );
+    const [node] = await platform.service.list(alice, { set: 'vnode1' }, never);
+    assert.equal(node?.image, 'alice/exp1');
+  });
+
+  test('waiting for a node that is removed meanwhile fails', async () => {
+    await platform.service.create(alice, { name: 'vnode2', ...size, image: undefined }, never);
+    const waiting = (async () => {
+      for await (const _ of await platform.service.wait(alice, { set: 'vnode1,vnode2' }, never));
+    })();
+    await platform.bootUp('vnode1');
+    await platform.service.remove(alice, { set: 'vnode2', yes: true }, never);
+    await assert.rejects(waiting, failsWith('NOT_FOUND', /^vnode2 is no longer there/));
+    platform.agents.close();
+  });
+
+  describe('of several kinds, one of which has no default image', () => {
+    beforeEach(async () => {
+      const arm = { name: 'arm1', image: 'arm', cpuCores: 2, ramMiB: 1024 };
+      await platform.service.create(alice, arm, never);
+    });
+    const acts: [string, () => Promise<unknown>][] = [
+      [
+        'booting it',
+        () => platform.service.boot(alice, { set: 'my-nodes', image: 'default', yes: true }, never),
+      ],
+      ['releasing them', () => platform.service.release(alice, { set: 'my-nodes', yes: true }, never)],
+    ];
+    for (const [act, call] of acts) {
+      test(`${act} is refused before anything changes`, async () => {
+        const before = await platform.store.all();
+        await assert.rejects(call(), failsWith('UNAVAILABLE', /no default image for qemu-arm64/));
+        assert.deepEqual(await platform.store.all(), before);
+      });
+    }
+
+    test('acquiring them is refused before anything changes', async () => {
+      const rows = await platform.store.all();
+      const free = { owner: PLATFORM_OWNER, name: 'pc-x86-64-default' };
+      await platform.store.orderBoots([{ ids: rows.map(({ id }) => id), image: free, hard: false }]);
+      const before = await platform.store.all();
+      await assert.rejects(
+        platform.service.acquire(bob, { set: 'all-nodes' }, never),
+        failsWith('UNAVAILABLE', /no default image for qemu-arm64/),
+      );
+      assert.deepEqual(await platform.store.all(), before);
+      await assert.rejects(platform.images.get('bob', 'pc-x86-64-default'), failsWith('NOT_FOUND', /bob/));
+    });
   });
 
   test('waiting ends when the last node has booted, or in time', async () => {

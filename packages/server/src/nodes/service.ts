@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { type Architecture, PLATFORM_OWNER, type VirtualModel, virtualModel } from '@walt/contract';
 import type { Caller } from '../access/index.ts';
-import type { NodeService } from '../api/index.ts';
+import type { ImageRecord, NodeService } from '../api/index.ts';
 import type { Network } from '../network/index.ts';
 import { isExternalError, isUserError, UserError } from '../platform/index.ts';
 import type { Agents } from './agents.ts';
@@ -11,11 +11,10 @@ import { ping } from './ping.ts';
 import { type Failure, nodeOf } from './reconciler.ts';
 import { expandSet, noSuchNode, reservedNames, selectSet } from './sets.ts';
 import { confirm, confirmOthers, nameList } from './stakes.ts';
-import type { NodeRow, NodeStore } from './store.ts';
+import type { BootOrder, NodeRow, NodeStore } from './store.ts';
 import { NodeViews } from './views.ts';
 import type { VirtualMachines } from './virtual/index.ts';
 import { waitBooted } from './wait.ts';
-import type { World } from './world.ts';
 
 const CPUS: Record<VirtualModel, Architecture> = {
   'pc-x86-64': 'amd64',
@@ -29,7 +28,6 @@ interface Deps {
   machines: Pick<VirtualMachines, 'running' | 'consolePath' | 'consoleLog' | 'require'>;
   network: Pick<Network, 'freeAddress'>;
   choice: ImageChoice;
-  world: Pick<World, 'forget'>;
   reconcile(): Promise<Failure[]>;
 }
 
@@ -57,21 +55,22 @@ export function createNodeService(deps: Deps): NodeService {
     return node;
   }
 
-  /** Writes the order, makes it happen, and throws if it failed for one of these nodes. */
-  async function order(
-    rows: readonly NodeRow[],
-    what: { image?: { owner: string; name: string }; hard: boolean },
-  ): Promise<{ nodes: string[] }> {
-    const ids = rows.map((row) => row.id);
-    await store.orderBoot(ids, what);
-    await settle(ids);
-    return { nodes: names(rows) };
+  /** Writes the orders, all or none, makes them happen, and throws if that failed for one of these nodes. */
+  async function order(orders: readonly BootOrder[]): Promise<void> {
+    await store.orderBoots(orders);
+    await settle(orders.flatMap(({ ids }) => ids));
   }
 
-  async function release(rows: readonly NodeRow[]): Promise<void> {
+  /** Each kind of hardware has an image of its own: all are found before the first node is told. */
+  async function orderDefaults(
+    rows: readonly NodeRow[],
+    find: (hardware: Hardware) => Promise<ImageRecord>,
+  ): Promise<void> {
+    const orders: BootOrder[] = [];
     for (const [hardware, nodes] of byHardware(rows)) {
-      await order(nodes, { image: await choice.platformDefault(hardware), hard: false });
+      orders.push({ ids: nodes.map(({ id }) => id), image: await find(hardware), hard: false });
     }
+    await order(orders);
   }
 
   /** Image and hardware of a new virtual node. The image decides, where no model is asked for. */
@@ -98,7 +97,7 @@ export function createNodeService(deps: Deps): NodeService {
     const failures = await deps.reconcile();
     changes.emit('change');
     const failure = failures.find(({ step }) => {
-      const node = nodeOf(step);
+      const node = step && nodeOf(step);
       return node === undefined || ids.includes(node);
     });
     if (!failure) return;
@@ -155,7 +154,8 @@ export function createNodeService(deps: Deps): NodeService {
       const ids = rows.map((row) => row.id);
       await store.remove(ids);
       await settle(ids);
-      for (const id of ids) await deps.world.forget(id);
+      // Once their machines are gone, what they had stored is deleted.
+      await settle(ids);
       return { nodes: names(rows) };
     },
 
@@ -168,15 +168,16 @@ export function createNodeService(deps: Deps): NodeService {
           ? await choice.platformDefault(hardware)
           : await choice.bootable(reference, caller, models);
       confirmOthers(rows, caller, yes, 'take over');
-      if (reference === 'default') await release(rows);
-      else await order(rows, { image, hard: false });
+      if (reference === 'default') await orderDefaults(rows, (kind) => choice.platformDefault(kind));
+      else await order([{ ids: rows.map(({ id }) => id), image, hard: false }]);
       return { nodes: names(rows), image: `${image.owner}/${image.name}`, digest: image.digest };
     },
 
     async reboot(caller, { set, hard, yes }) {
       const rows = await chosen(set, caller);
       confirmOthers(rows, caller, yes, 'reboot');
-      return order(rows, { hard });
+      await order([{ ids: rows.map(({ id }) => id), hard }]);
+      return { nodes: names(rows) };
     },
 
     async acquire(caller, { set }) {
@@ -191,16 +192,16 @@ export function createNodeService(deps: Deps): NodeService {
         );
       }
       const free = rows.filter((row) => row.image_owner === PLATFORM_OWNER);
-      for (const [hardware, nodes] of byHardware(free)) {
-        await order(nodes, { image: await choice.ownDefault(hardware, caller), hard: false });
-      }
+      // Copies are made only once it is sure that there is an image for each.
+      for (const hardware of byHardware(free).keys()) await choice.default(hardware, caller);
+      await orderDefaults(free, (hardware) => choice.ownDefault(hardware, caller));
       return { nodes: names(free) };
     },
 
     async release(caller, { set, yes }) {
       const rows = (await chosen(set, caller)).filter((row) => row.image_owner !== PLATFORM_OWNER);
       confirmOthers(rows, caller, yes, 'release');
-      await release(rows);
+      await orderDefaults(rows, (hardware) => choice.platformDefault(hardware));
       return { nodes: names(rows) };
     },
 
@@ -214,8 +215,19 @@ export function createNodeService(deps: Deps): NodeService {
     },
 
     async wait(caller, { set, timeout }, signal) {
-      const ids = new Set((await chosen(set, caller)).map((row) => row.id));
-      const look = async () => views.of((await store.all()).filter((row) => ids.has(row.id)));
+      const waited = await chosen(set, caller);
+      const look = async () => {
+        const rows = new Map((await store.all()).map((row) => [row.id, row]));
+        const gone = waited.filter(({ id }) => !rows.has(id));
+        if (gone.length > 0) {
+          throw new UserError(
+            'NOT_FOUND',
+            `${nameList(gone)} no longer there: removed while you waited.`,
+            'See the nodes that there are with: walt node show --all',
+          );
+        }
+        return views.of(waited.flatMap(({ id }) => rows.get(id) ?? []));
+      };
       return waitBooted(look, changes, timeout, signal);
     },
 

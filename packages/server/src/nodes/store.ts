@@ -27,6 +27,12 @@ export type NewNode = Pick<
   'mac' | 'name' | 'ip' | 'type' | 'model' | 'image_owner' | 'image_name' | 'cpu_cores' | 'ram_mib'
 > & { architecture: Architecture };
 
+export interface BootOrder {
+  ids: readonly number[];
+  image?: { owner: string; name: string };
+  hard: boolean;
+}
+
 /** Rows of nodes and of their /persist folders. Knows nothing of rules. */
 export class NodeStore {
   readonly #database: Database;
@@ -70,28 +76,43 @@ export class NodeStore {
     return id;
   }
 
+  /** What is stored of them elsewhere is deleted later: until then, `removed` tells their ids. */
   async remove(ids: readonly number[]): Promise<void> {
-    await this.#database.deleteFrom('node').where('id', 'in', ids).execute();
+    await this.#database.transaction().execute(async (transaction) => {
+      const found = await transaction.deleteFrom('node').where('id', 'in', ids).returning('id').execute();
+      if (found.length > 0) await transaction.insertInto('removed_node').values(found).execute();
+    });
+  }
+
+  /** Ids of removed nodes, of which something may still be stored. */
+  async removed(): Promise<number[]> {
+    const rows = await this.#database.selectFrom('removed_node').select('id').orderBy('id').execute();
+    return rows.map(({ id }) => id);
+  }
+
+  async noteForgotten(id: number): Promise<void> {
+    await this.#database.deleteFrom('removed_node').where('id', '=', id).execute();
   }
 
   async rename(id: number, name: string): Promise<void> {
     await this.#database.updateTable('node').set({ name }).where('id', '=', id).execute();
   }
 
-  /** In one transaction: what the nodes boot from now on (if given), and the order to reboot. */
-  async orderBoot(
-    ids: readonly number[],
-    order: { image?: { owner: string; name: string }; hard: boolean },
-  ): Promise<void> {
-    await this.#database
-      .updateTable('node')
-      .set((eb) => ({
-        generation: eb('generation', '+', 1),
-        hard: order.hard ? 1 : 0,
-        ...(order.image && { image_owner: order.image.owner, image_name: order.image.name }),
-      }))
-      .where('id', 'in', ids)
-      .execute();
+  /** In one transaction: what the nodes boot from now on (if given), and the orders to reboot. */
+  async orderBoots(orders: readonly BootOrder[]): Promise<void> {
+    await this.#database.transaction().execute(async (transaction) => {
+      for (const { ids, image, hard } of orders) {
+        await transaction
+          .updateTable('node')
+          .set((eb) => ({
+            generation: eb('generation', '+', 1),
+            hard: hard ? 1 : 0,
+            ...(image && { image_owner: image.owner, image_name: image.name }),
+          }))
+          .where('id', 'in', ids)
+          .execute();
+      }
+    });
   }
 
   /** Notes what a node was just given to boot. */

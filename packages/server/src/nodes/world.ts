@@ -1,13 +1,13 @@
 /** What carries out the planner's steps, and remembers what was done: the one place where nodes/ touches the world. */
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import type { SshAuthority } from '../access/index.ts';
 import type { Trees } from '../boot/index.ts';
 import type { HostEntry, Network, PersistExport, TreeExport } from '../network/index.ts';
-import type { Paths } from '../platform/index.ts';
+import { namesIn, type Paths } from '../platform/index.ts';
 import type { Agents } from './agents.ts';
 import { persistFolder } from './desired.ts';
 import type { Attempt, Machine, Observed, StepInputs, StepOf, TreeWish } from './planner.ts';
-import { now } from './store.ts';
+import type { NodeStore } from './store.ts';
 import type { VirtualMachines } from './virtual/index.ts';
 
 /** A step that the planner knows and nobody can carry out does not compile. */
@@ -20,7 +20,8 @@ export class World {
   readonly #paths: Paths;
   readonly #ssh: Pick<SshAuthority, 'removeNode'>;
   readonly #trees: Pick<Trees, 'of'>;
-  readonly #since = now();
+  readonly #store: Pick<NodeStore, 'noteForgotten'>;
+  readonly #since = Date.now() / 1000;
   readonly #watched = new Set<number>();
   readonly #attempts = new Map<number, Attempt>();
   #hosts: HostEntry[] | null = null;
@@ -34,6 +35,7 @@ export class World {
     paths: Paths;
     ssh: Pick<SshAuthority, 'removeNode'>;
     trees: Pick<Trees, 'of'>;
+    store: Pick<NodeStore, 'noteForgotten'>;
   }) {
     this.#network = deps.network;
     this.#machines = deps.machines;
@@ -41,6 +43,7 @@ export class World {
     this.#paths = deps.paths;
     this.#ssh = deps.ssh;
     this.#trees = deps.trees;
+    this.#store = deps.store;
   }
 
   async observe(): Promise<Observed> {
@@ -51,6 +54,7 @@ export class World {
       exports: this.#exports,
       trees: this.#wishes,
       agents: this.#agents.connected(),
+      heard: this.#agents.heard(),
       since: this.#since,
       attempts: this.#attempts,
     };
@@ -105,18 +109,27 @@ export class World {
     orderReboot: async ({ id, generation }) => {
       if (this.#agents.orderReboot(id)) this.#note({ id }, generation, 'order');
     },
+    forgetNode: async ({ id }) => {
+      await this.#forget(id);
+      await this.#store.noteForgotten(id);
+    },
   };
 
   #note({ id }: Pick<Machine, 'id'>, generation: number, how: Attempt['how']): void {
     const last = this.#attempts.get(id);
-    const before = last?.generation === generation ? last.resets : 0;
-    this.#attempts.set(id, { generation, how, at: now(), resets: before + (how === 'reset' ? 1 : 0) });
+    const before = last?.generation === generation ? last : undefined;
+    const at = Date.now() / 1000;
+    this.#attempts.set(id, {
+      ...{ generation, how, at },
+      since: before?.how === how ? before.since : at,
+      resets: (before?.resets ?? 0) + (how === 'reset' ? 1 : 0),
+    });
   }
 
-  /** Deletes what a removed node left on the server: its /persist folders and its keys. */
-  async forget(node: number): Promise<void> {
+  /** Deletes what a removed node left on the server: its /persist folders and its keys. Idempotent. */
+  async #forget(node: number): Promise<void> {
     await this.#ssh.removeNode(node);
-    const owners = await readdir(this.#paths.persist);
+    const owners = await namesIn(this.#paths.persist);
     for (const owner of owners) {
       await rm(persistFolder(this.#paths, owner, node), { recursive: true, force: true });
     }

@@ -115,6 +115,11 @@ export interface PersistFolderTable {
   owner: string;
 }
 
+/** A node that was removed, as long as something of it may be stored outside the database. */
+export interface RemovedNodeTable {
+  id: number;
+}
+
 export interface TokenTable {
   /** SHA-256 of the token. */
   hash: string;
@@ -132,6 +137,7 @@ export interface Schema {
   shell_session: ShellSessionTable;
   node: NodeTable;
   persist_folder: PersistFolderTable;
+  removed_node: RemovedNodeTable;
   token: TokenTable;
 }
 
@@ -283,6 +289,13 @@ async function givenUp(db: Kysely<unknown>): Promise<void> {
   await db.schema.createIndex('image_history_name').on('image_history').columns(['owner', 'name']).execute();
 }
 
+async function removedNodes(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('removed_node')
+    .addColumn('id', 'integer', (c) => c.primaryKey())
+    .execute();
+}
+
 /** By name, in order. A migration that was released is never edited: a later one changes what it made. */
 export const migrations: Record<string, Migration> = {
   '0001-first': { up: first },
@@ -290,4 +303,5 @@ export const migrations: Record<string, Migration> = {
   '0014-layers': { up: layers },
   '0015-renames': { up: renames },
   '0019-given-up': { up: givenUp },
+  '0020-removed-nodes': { up: removedNodes },
 };
