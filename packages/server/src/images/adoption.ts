@@ -18,6 +18,8 @@ export interface Origin {
   ahead?: VolumesAhead | undefined;
   /** Digest. */
   base?: string | undefined;
+  /** What its user calls it. */
+  called?: string | undefined;
 }
 
 /** Volumes that are made at a time: mkfs.erofs has one thread, and a large layer must not keep those above it waiting. */
@@ -27,15 +29,16 @@ const MAKERS = 2;
  * Makes all that nodes need to boot an image of the store: a volume per layer, the boot files. Each step finds what an
  * earlier run of it made, so that it may be repeated after a crash. Nothing refers to it before its name is pointed there.
  * Volumes are taken from `ahead` where it has them; `base` is the image that it is a change of.
+ * Throws UserError INVALID for an image that has other layers than it says.
  */
 export async function adopt(
   deps: Deps,
   digest: string,
   report: Report,
-  { ahead, base }: Origin = {},
+  { ahead, base, called }: Origin = {},
 ): Promise<DigestRecord> {
   const { catalogue, store, volumes, prepareBoot } = deps;
-  const { architecture, created, size, layers, config } = await store.inspect(digest);
+  const { architecture, created, size, layers, config } = await store.inspect(digest, called);
   const making = async () => {
     await makeVolumes(volumes, layers, report, ahead);
     report('Making the boot files');

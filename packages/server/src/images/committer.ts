@@ -135,18 +135,20 @@ export class Committer {
    */
   receive(task: {
     digest: string;
+    /** What its user calls it. */
+    called?: string;
     layers: readonly string[];
     report: Report;
     fetch: () => Promise<VolumesAhead | undefined>;
     point: Point;
   }): Promise<DigestRecord> {
-    const { digest, layers, report, fetch, point } = task;
+    const { digest, called, layers, report, fetch, point } = task;
     const act = async () => {
       const hold = await this.hold(digest, layers);
       let keep = 0;
       try {
         const known = await this.#deps.catalogue.digest(digest);
-        const record = known ?? (await this.#receive(digest, fetch, report));
+        const record = known ?? (await this.#receive({ digest, called }, fetch, report));
         await point(record).catch((error: unknown) => {
           if (isUserError(error) && error.code === 'CONFLICT') keep = UNCLAIMED;
           throw error;
@@ -229,13 +231,13 @@ export class Committer {
   }
 
   #receive(
-    digest: string,
+    { digest, called }: { digest: string; called?: string | undefined },
     fetch: () => Promise<VolumesAhead | undefined>,
     report: Report,
   ): Promise<DigestRecord> {
     return explainDiskFull(this.#deps.paths.state, 'No image was changed.', async () => {
       await using ahead = await fetch();
-      return await this.#publish(digest, report, async () => {}, { ahead });
+      return await this.#publish(digest, report, async () => {}, { ahead, called });
     });
   }
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
-import { pack } from 'tar-stream';
+import { type Header, pack } from 'tar-stream';
 
 export interface Blob {
   digest: string;
@@ -13,8 +13,22 @@ export interface Blob {
 /** Answers a request otherwise than an honest registry would; false where it has no wish to. */
 export type Lie = (path: string, response: ServerResponse, blobs: ReadonlyMap<string, Buffer>) => boolean;
 
+/** An image that a test makes up; what it leaves out is as it should be. */
+export interface MadeUp {
+  /** Layers as they are before packing, bottom first. */
+  tars: readonly Buffer[];
+  /** What the configuration says of them. */
+  diffIds?: readonly string[];
+  /** More of the configuration. */
+  configuration?: Readonly<Record<string, unknown>>;
+  /** More of each layer's descriptor. */
+  descriptor?: Readonly<Record<string, unknown>>;
+}
+
 export interface LyingRegistry extends AsyncDisposable {
   host: string;
+  /** Serves `exp:TAG` from now on. Answers the digest of its configuration. */
+  add(tag: string, image: MadeUp): string;
   /** Diff IDs of the image, and its blobs as they travel; bottom first. */
   layers: { diffId: string; blob: string }[];
   /** Digest of the image's configuration. */
@@ -43,21 +57,32 @@ export async function startLyingRegistry(
     blobs.set(digest, data);
     return { digest, size: data.length };
   };
-  const tars = await Promise.all(texts.map((text, index) => tarOf(`file${index}`, text)));
-  const layers = tars.map((tar) => ({ diffId: digestOf(tar), ...add(gzipSync(tar)) }));
-  const rootfs = { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) };
-  const created = '2026-01-01T00:00:00Z';
-  const config = add(Buffer.from(JSON.stringify({ ...platform, created, config: {}, rootfs })));
+  const tags: Record<string, string> = {};
+  const types: Record<string, string> = {};
   const type = (kind: string) => `application/vnd.oci.image.${kind}`;
-  const manifest = add(
-    Buffer.from(
-      JSON.stringify({
-        ...{ schemaVersion: 2, mediaType: MANIFEST },
-        config: { mediaType: type('config.v1+json'), ...config },
-        layers: layers.map(({ digest, size }) => ({ mediaType: type('layer.v1.tar+gzip'), digest, size })),
-      }),
-    ),
-  );
+  const addImage = (tag: string, image: MadeUp) => {
+    const layers = image.tars.map((tar) => ({ diffId: digestOf(tar), ...add(gzipSync(tar)) }));
+    const diffIds = image.diffIds ?? layers.map(({ diffId }) => diffId);
+    const more = { ...platform, created: '2026-01-01T00:00:00Z', config: {}, ...image.configuration };
+    const rootfs = { type: 'layers', diff_ids: diffIds };
+    const config = add(Buffer.from(JSON.stringify({ ...more, rootfs })));
+    const manifest = add(
+      Buffer.from(
+        JSON.stringify({
+          ...{ schemaVersion: 2, mediaType: MANIFEST },
+          config: { mediaType: type('config.v1+json'), ...config },
+          layers: layers.map(({ digest, size }) => ({
+            ...{ mediaType: type('layer.v1.tar+gzip'), digest, size, ...image.descriptor },
+          })),
+        }),
+      ),
+    );
+    tags[tag] = manifest.digest;
+    types[manifest.digest] = MANIFEST;
+    return { config, manifest, layers };
+  };
+  const tars = await Promise.all(texts.map((text, index) => tarOf([{ name: `file${index}`, text }])));
+  const { config, manifest, layers } = addImage('v1', { tars });
   const missing = { digest: `sha256:${'0'.repeat(64)}`, size: 1 };
   const index = add(
     Buffer.from(
@@ -70,8 +95,8 @@ export async function startLyingRegistry(
       }),
     ),
   );
-  const tags: Record<string, string> = { v1: manifest.digest, many: index.digest };
-  const types: Record<string, string> = { [manifest.digest]: MANIFEST, [index.digest]: INDEX };
+  tags.many = index.digest;
+  types[index.digest] = INDEX;
   const asked: string[] = [];
   const handle = (request: IncomingMessage, response: ServerResponse) => {
     const path = request.url ?? '';
@@ -95,6 +120,7 @@ export async function startLyingRegistry(
   const registry: LyingRegistry = {
     ...{ host: `127.0.0.1:${address.port}`, image: config.digest, manifest: manifest.digest, asked },
     layers: layers.map(({ diffId, digest }) => ({ diffId, blob: digest })),
+    add: (tag, image) => addImage(tag, image).config.digest,
     lie: undefined,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
@@ -105,13 +131,16 @@ export async function startLyingRegistry(
   return registry;
 }
 
-function digestOf(data: Buffer): string {
+export function digestOf(data: Buffer): string {
   return `sha256:${createHash('sha256').update(data).digest('hex')}`;
 }
 
-async function tarOf(name: string, text: string): Promise<Buffer> {
+/** An entry of a layer, as tar-stream's headers name its parts. */
+export type LayerEntry = Partial<Header> & { name: string; text?: string };
+
+export async function tarOf(entries: readonly LayerEntry[]): Promise<Buffer> {
   const tar = pack();
-  tar.entry({ name, mtime: new Date(0) }, text);
+  for (const { text = '', ...header } of entries) tar.entry({ mtime: new Date(0), ...header }, text);
   tar.finalize();
   return Buffer.concat(await Array.fromAsync(tar as AsyncIterable<Buffer>));
 }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import type { Progress } from '@walt/contract';
+import { run } from '../platform/index.ts';
 import {
   addTiny,
   destroyPlatform,
@@ -13,8 +14,9 @@ import {
   result,
   temporaryFolder,
 } from './images.fixture.ts';
-import { type LyingRegistry, startLyingRegistry } from './lying-registry.fixture.ts';
+import { digestOf, type LyingRegistry, startLyingRegistry, tarOf } from './lying-registry.fixture.ts';
 import { clone, configured, leftovers, startClone } from './registry.fixture.ts';
+import { Store } from './store.ts';
 import type { ImageRecord } from './types.ts';
 import { volumeName } from './volumes.ts';
 
@@ -70,6 +72,64 @@ test('a name that exists is replaced only with force, and only if nobody changed
   await platform.images.remove('ann', image);
   await platform.images.collect(new Set(), 0);
 });
+
+describe('an image with the configuration of another one and other layers', () => {
+  const tree = (text: string) => tarOf([{ name: 'etc/greeting', text }]);
+
+  test('is refused by its name, leaves nothing, and does not stand for the genuine one', async () => {
+    const [good, evil] = await Promise.all([tree('genuine\n'), tree('planted\n')]);
+    const configuration = liar.add('good', { tars: [good] });
+    const stolen = liar.add('evil', { tars: [evil], diffIds: [digestOf(good)] });
+    assert.equal(stolen, configuration);
+    await assert.rejects(clone(platform, 'liar:exp:evil', 'evil'), {
+      ...{ code: 'INVALID', message: /^liar:exp:evil is not what it says.*another layer 1/ },
+    });
+    assert.equal(await platform.images.find('ann', 'evil'), undefined);
+    await assertNothingOf(configuration, [good, evil]);
+    const { image } = await clone(platform, 'liar:exp:good', 'good');
+    assert.equal(image.digest, configuration);
+    assert.deepEqual(image.layers, [digestOf(good)]);
+    assert.equal(await textIn(image, 'etc/greeting'), 'genuine\n');
+    // What is there already is not fetched, and is what the configuration says.
+    const again = await clone(platform, 'liar:exp:evil', 'evil');
+    assert.equal(await textIn(again.image, 'etc/greeting'), 'genuine\n');
+  });
+
+  test('is refused with layers that the store has, in another order, and with one too many', async () => {
+    const [a, b, c] = await Promise.all([tree('a'), tree('b'), tree('c')]);
+    liar.add('honest', { tars: [a, b, c] });
+    await clone(platform, 'liar:exp:honest', 'honest');
+    liar.add('turned', { tars: [b, a], diffIds: [a, b].map(digestOf) });
+    await assert.rejects(clone(platform, 'liar:exp:turned', 'turned'), { code: 'INVALID' });
+    liar.add('more', { tars: [a, b, c], diffIds: [a, b].map(digestOf) });
+    await assert.rejects(clone(platform, 'liar:exp:more', 'more'), { message: /3 layers and tells of 2/ });
+    assert.equal(await platform.images.find('ann', 'turned'), undefined);
+  });
+});
+
+async function assertNothingOf(digest: string, tars: readonly Buffer[]): Promise<void> {
+  const store = await Store.open(platform.paths, (argv) => [...argv]);
+  assert.ok(!(await store.images()).includes(digest));
+  const present = await store.layers();
+  const volumes = await readdir(platform.paths.volumes);
+  for (const diffId of tars.map(digestOf)) {
+    assert.ok(!present.has(diffId));
+    assert.ok(!volumes.includes(volumeName(diffId)));
+  }
+  assert.deepEqual(await leftovers(platform), []);
+}
+
+/** What a node reads: the file in the topmost volume. */
+async function textIn({ layers }: ImageRecord, path: string): Promise<string> {
+  const volume = join(platform.paths.volumes, volumeName(layers.at(-1) ?? ''));
+  const folder = await temporaryFolder();
+  try {
+    await run(['fsck.erofs', `--extract=${folder}/tree`, volume]);
+    return await readFile(join(folder, 'tree', path), 'utf8');
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
 
 describe('a registry that lies', () => {
   const lies: [what: string, lie: LyingRegistry['lie'], code: string, message: RegExp][] = [

@@ -1,4 +1,4 @@
-import type { Architecture, RegistryLink } from '@walt/contract';
+import { type Architecture, formatImageLink, type RegistryLink } from '@walt/contract';
 import { UserError } from '../platform/index.ts';
 import { receiveLayers } from './arrival.ts';
 import type { Committer } from './committer.ts';
@@ -55,7 +55,7 @@ export async function cloneImage(
   await described(labels);
   const { digest } = manifest.config;
   const record = await parts.committer.receive({
-    ...{ digest, layers: diffIds, report, point },
+    ...{ digest, called: formatImageLink(task.link), layers: diffIds, report, point },
     fetch: () =>
       receiveLayers(parts, {
         ...{ layers: manifest.layers, diffIds, report, signal },

@@ -9,10 +9,11 @@ import {
   type Paths,
   readIfPresent,
   run,
+  UserError,
   writeFileAtomic,
 } from '../platform/index.ts';
 import { fromOci, platformOptions } from './architectures.ts';
-import { layerRecords, layerUsers, strayLayers } from './stray-layers.ts';
+import { type LayerRecord, layerOwners, layerRecords, layerUsers, strayLayers } from './stray-layers.ts';
 import type { HostCommand } from './types.ts';
 
 /** An image as podman stores it. */
@@ -88,22 +89,22 @@ export class Store {
     return lastDigest(out);
   }
 
-  /** Throws ExternalError when there is no such image. */
-  async inspect(digest: string): Promise<StoredImage> {
+  /**
+   * Throws ExternalError when there is no such image, and UserError INVALID when its layers are not those that its configuration
+   * names: no program of containers/image compares them. `called` is what its user calls it.
+   */
+  async inspect(digest: string, called = digest): Promise<StoredImage> {
     const [image] = imageInspection.parse(JSON.parse(await this.#run('image', 'inspect', imageId(digest))));
     if (!image) throw new TypeError(`podman answered nothing about ${digest}`);
-    const { UpperDir, LowerDir } = image.GraphDriver.Data;
-    const folders = [UpperDir, ...(LowerDir ? LowerDir.split(':') : [])].reverse();
+    const layers = await this.#layersOf(digest);
+    const wrong = image.RootFS.Layers.findIndex((diffId, at) => layers[at]?.diffId !== diffId);
+    if (wrong >= 0 || layers.length !== image.RootFS.Layers.length) throw otherLayers(called, wrong);
     return {
       digest,
       architecture: fromOci(image.Architecture),
       created: Math.floor(Date.parse(image.Created) / 1000),
       size: image.Size,
-      layers: image.RootFS.Layers.map((diffId, index) => {
-        const folder = folders[index];
-        if (folder === undefined) throw new TypeError(`podman knows no folder of layer ${diffId}`);
-        return { diffId, folder };
-      }),
+      layers,
       config: {
         entrypoint: image.Config.Entrypoint ?? [],
         cmd: image.Config.Cmd ?? [],
@@ -193,21 +194,44 @@ export class Store {
     }
   }
 
+  /** The layers that an image really has, bottom first, with the diff IDs that containers/storage computed when they came. */
+  async #layersOf(digest: string): Promise<StoredLayer[]> {
+    const images = layerOwners.parse(await this.#record('overlay-images', 'images.json'));
+    const known = new Map((await this.#layerRecords()).map((layer) => [layer.id, layer]));
+    const layers: StoredLayer[] = [];
+    const top = images.find((image) => image.id === imageId(digest))?.layer ?? '';
+    for (let layer = known.get(top); layer; layer = known.get(layer.parent ?? '')) {
+      layers.push({ diffId: layer['diff-digest'] ?? '', folder: this.#folderOf(layer.id) });
+      // A layer has one place in a chain, unless the table is broken.
+      known.delete(layer.id);
+    }
+    return layers.reverse();
+  }
+
   /**
    * Layers that are there as a whole, by diff ID, also while an image arrives. Reads the file that containers/storage replaces
    * at each change, since asking podman would wait for the layer that is being unpacked.
    */
   async layers(): Promise<Map<string, PresentLayer>> {
-    const text = await readIfPresent(join(this.#paths.containers, 'overlay-layers', 'layers.json'));
-    if (text === undefined) return new Map();
-    const whole = layerRecords.parse(JSON.parse(text)).filter(({ flags }) => flags?.incomplete !== true);
+    const whole = (await this.#layerRecords()).filter(({ flags }) => flags?.incomplete !== true);
     return new Map(
       whole.flatMap(({ id, 'diff-digest': diffId, 'diff-size': size = null }) =>
-        diffId === undefined
-          ? []
-          : [[diffId, { diffId, size, folder: join(this.#paths.containers, 'overlay', id, 'diff') }]],
+        diffId === undefined ? [] : [[diffId, { diffId, size, folder: this.#folderOf(id) }]],
       ),
     );
+  }
+
+  async #layerRecords(): Promise<LayerRecord[]> {
+    return layerRecords.parse(await this.#record('overlay-layers', 'layers.json'));
+  }
+
+  /** A table of containers/storage, which replaces the whole file at each change. */
+  async #record(...path: string[]): Promise<unknown> {
+    return JSON.parse((await readIfPresent(join(this.#paths.containers, ...path))) ?? '[]');
+  }
+
+  #folderOf(layer: string): string {
+    return join(this.layerFolder, layer, 'diff');
   }
 
   /**
@@ -280,15 +304,20 @@ export function imageId(digest: string): string {
   return hex;
 }
 
+function otherLayers(called: string, at: number): UserError {
+  const which = at < 0 ? 'more layers than' : `another layer ${at + 1} than`;
+  return new UserError(
+    'INVALID',
+    `${called} is not what it says: it has ${which} its configuration names.`,
+    'Do not use it: somebody may want it to pass for another image. Tell whoever made it.',
+  );
+}
+
 function lastDigest(output: string): string {
   const hex = /([0-9a-f]{64})\s*$/.exec(output)?.[1];
   if (hex === undefined) throw new TypeError(`no image ID in ${JSON.stringify(output)}`);
   return `sha256:${hex}`;
 }
-
-const graphDriver = z.object({
-  Data: z.object({ UpperDir: z.string(), LowerDir: z.string().optional() }),
-});
 
 const words = z.array(z.string()).nullish();
 
@@ -308,7 +337,6 @@ const imageInspection = z.array(
     Created: z.string(),
     Size: z.number(),
     Config: ociConfig,
-    GraphDriver: graphDriver,
     RootFS: z.object({ Layers: z.array(z.string()) }),
   }),
 );

@@ -19,6 +19,11 @@ export const layerUsers = z.array(
   z.object({ layer: z.string().optional(), 'mapped-layers': z.array(z.string()).optional() }),
 );
 
+/** `overlay-images/images.json`. */
+export const layerOwners = z.array(
+  z.object({ id: z.string().regex(/^[0-9a-f]{64}$/), layer: z.string().optional() }),
+);
+
 /** IDs of the layers that lie below none of `tops` and came before `before` (Unix time in seconds); upper layers first. */
 export function strayLayers(
   layers: readonly LayerRecord[],
