@@ -1,28 +1,23 @@
-import { spawn } from 'node:child_process';
+import { StringDecoder } from 'node:string_decoder';
 import { ExternalError } from './errors.ts';
+import { Lines, type ProgramOptions, streamProgram } from './stream-program.ts';
 
-export interface ExecOptions {
+export interface ExecOptions extends ProgramOptions {
   /** Text for standard input; without it, standard input is empty. */
   input?: string | Uint8Array;
-  cwd?: string;
-  /** Added to the server's own environment. */
-  env?: Record<string, string>;
-  signal?: AbortSignal;
-  /** Milliseconds after which the program is killed; default: none. */
-  timeout?: number;
-  /** Called for each line on standard error as it comes. */
-  onStderrLine?: (line: string) => void;
   /** Called for each line on standard output as it comes. */
   onStdoutLine?: (line: string) => void;
 }
 
 export interface ExecResult {
+  /** Null: it was killed by somebody else. */
   status: number | null;
   stdout: string;
+  /** The end of it. */
   stderr: string;
 }
 
-/** Keeps the end of a stream: enough for any error message or JSON answer, never a runaway log. */
+/** Bytes of output of a program that is run for its answer: more is a failure, unless the caller says otherwise. */
 const MAX_OUTPUT = 64 * 1024 * 1024;
 
 /** Runs a program to its end and answers its standard output. Throws ExternalError when it fails. */
@@ -32,44 +27,24 @@ export async function run(argv: readonly string[], options: ExecOptions = {}): P
   return result.stdout;
 }
 
-/** Runs a program to its end, whatever its exit status. Throws ExternalError only when it cannot be started. */
-export function attempt(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
-  const [file, ...args] = argv;
-  if (file === undefined) throw new TypeError('empty argument array');
-  return new Promise((resolve, reject) => {
-    const child = spawn(file, args, {
-      cwd: options.cwd,
-      env: { ...process.env, ...options.env },
-      signal: options.signal,
-      timeout: options.timeout,
-      stdio: ['pipe', 'pipe', 'pipe'],
-    });
-    const stdout = collect(child.stdout, options.onStdoutLine);
-    const stderr = collect(child.stderr, options.onStderrLine);
-    child.on('error', (error) => {
-      if (options.signal?.aborted) reject(options.signal.reason);
-      else reject(new ExternalError(argv, null, error.message));
-    });
-    child.on('close', (status) => resolve({ status, stdout: stdout(), stderr: stderr() }));
-    // A program that does not read its input closes the pipe: its exit status tells the rest.
-    child.stdin.on('error', () => {});
-    child.stdin.end(options.input);
-  });
-}
-
-function collect(stream: NodeJS.ReadableStream, onLine?: (line: string) => void): () => string {
-  let text = '';
-  let pending = '';
-  stream.setEncoding('utf8');
-  stream.on('data', (chunk: string) => {
-    text = (text + chunk).slice(-MAX_OUTPUT);
-    if (!onLine) return;
-    const lines = (pending + chunk).split(/[\r\n]/);
-    pending = lines.pop() ?? '';
-    for (const line of lines) onLine(line);
-  });
-  stream.on('end', () => {
-    if (pending) onLine?.(pending);
-  });
-  return () => text;
+/**
+ * Runs a program to its end, whatever its exit status. Throws ExternalError only when it cannot be started, takes longer than
+ * `timeout` or prints more than `maxOutput` (64 MiB); the signal's reason when it is aborted. It has ended by then.
+ */
+export async function attempt(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+  if (argv.length === 0) throw new TypeError('empty argument array');
+  const { input, onStdoutLine, ...others } = options;
+  const stdin = typeof input === 'string' ? Buffer.from(input) : input;
+  const program = streamProgram(argv, { maxOutput: MAX_OUTPUT, ...others, stdin, accept: 'any' });
+  const lines = onStdoutLine && new Lines(onStdoutLine);
+  const decoder = new StringDecoder('utf8');
+  const parts: string[] = [];
+  for await (const chunk of program.stdout as AsyncIterable<Buffer>) {
+    const text = decoder.write(chunk);
+    parts.push(text);
+    lines?.write(text);
+  }
+  lines?.end();
+  const status = await program.ended;
+  return { status, stdout: parts.join('') + decoder.end(), stderr: program.complaint() };
 }

@@ -27,3 +27,4 @@ export { createLog, type Log } from './log.ts';
 export { nearNames } from './near-names.ts';
 export { type ProgramSpec, type ProgramStatus, Programs } from './programs.ts';
 export type { NodeTable, Schema } from './schema.ts';
+export { type StreamedProgram, type StreamOptions, streamProgram } from './stream-program.ts';
