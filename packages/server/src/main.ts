@@ -69,7 +69,14 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     log: createLog('nodes'),
   });
 
-  const directory = createDirectory({ ...nodes, ssh, network, platformVolume, log: createLog('boot') });
+  const directory = createDirectory({
+    ...nodes,
+    ssh,
+    network,
+    platformVolume,
+    limits: config.limits,
+    log: createLog('boot'),
+  });
   const archives = new InitArchives(paths);
   const files = new NodeFiles({ directory, paths, archives, reads, address });
   const nodeHttp = new NodeHttp({ directory, paths, archives, reads, files });

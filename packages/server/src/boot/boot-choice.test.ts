@@ -25,6 +25,7 @@ function directory(target: BootTarget | undefined, known: boolean) {
   const nodes: NodeDirectory = {
     async seen(sighting) {
       sightings.push(sighting);
+      return undefined;
     },
     async beginBoot(ip) {
       return known || sightings.length > 0 ? (target?.ip === ip ? target : undefined) : undefined;

@@ -58,7 +58,8 @@ export async function chooseBoot(request: BootRequest, deps: Deps): Promise<Boot
     if (!hardware) return { kind: 'probe' };
     const { model, architecture, words } = hardware;
     if (model === undefined || architecture === undefined) return wait(`no image is made for ${words}`);
-    await deps.directory.seen({ ip, mac, model, architecture });
+    const refusal = await deps.directory.seen({ ip, mac, model, architecture });
+    if (refusal !== undefined) return wait(refusal);
     target = await begin(ip, mac, deps);
     if (!target) return wait(`there is no image yet that this ${model} can boot`);
   }

@@ -57,8 +57,8 @@ export interface Sighting {
 
 /** The part of nodes/ that booting nodes talk to. */
 export interface NodeDirectory {
-  /** Registers a machine that is new; gives it a permanent address. */
-  seen(sighting: Sighting): Promise<void>;
+  /** Registers a machine that is new; gives it a permanent address. Answers why it does not, if so. */
+  seen(sighting: Sighting): Promise<string | undefined>;
   /**
    * For the boot script: resolves the image's name now, and notes which digest is served for which generation.
    * Undefined: nobody has that address, or its image cannot boot.

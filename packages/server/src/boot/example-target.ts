@@ -29,7 +29,9 @@ export const exampleTarget: BootTarget = {
 /** A directory that knows one node, at 127.0.0.1, which boots nothing new. */
 export function exampleDirectory(target: BootTarget): NodeDirectory {
   return {
-    async seen() {},
+    async seen() {
+      return undefined;
+    },
     async beginBoot() {
       return undefined;
     },

@@ -7,6 +7,7 @@ import { after } from 'node:test';
 import type { Progress } from '@walt/contract';
 import {
   type Database,
+  defaultLimits,
   openDatabase,
   type Paths,
   platformPaths,
@@ -53,6 +54,7 @@ export async function openPlatform(folder: string, options: PlatformOptions = {}
     ...{ network: { namespace: 'none', subnet: '10.0.0.0/24' }, file: null },
     registries: options.registries ?? [],
     images: options.retention ?? { versions: 0, days: 0 },
+    limits: defaultLimits(),
   };
   const paths = platformPaths(config);
   await mkdir(paths.state, { recursive: true });

@@ -2,11 +2,14 @@ import { timingSafeEqual } from 'node:crypto';
 import { PLATFORM_OWNER } from '@walt/contract';
 import type { SshAuthority } from '../access/index.ts';
 import type { BootTarget, NodeDirectory } from '../boot/index.ts';
-import type { Log } from '../platform/index.ts';
+import type { Limits, Log } from '../platform/index.ts';
 import type { Agents } from './agents.ts';
 import type { ImageChoice } from './image-choice.ts';
 import type { Failure } from './reconciler.ts';
 import type { NodeRow, NodeStore } from './store.ts';
+
+/** Milliseconds without a refusal after which the next one is told in the journal. */
+const REFUSAL_PAUSE = 60_000;
 
 interface Deps {
   store: NodeStore;
@@ -15,6 +18,7 @@ interface Deps {
   ssh: SshAuthority;
   network: { server: string; prefix: number };
   platformVolume: string;
+  limits: Pick<Limits, 'freeNodes'>;
   /** Called when a row changed: addresses, exports or boots may have to follow. */
   changed(): Promise<readonly Failure[]>;
   log: Log;
@@ -23,6 +27,8 @@ interface Deps {
 /** What boot/ asks about nodes, and what nodes tell of themselves while they boot and run. */
 export function createDirectory(deps: Deps): NodeDirectory {
   const { store, agents, log } = deps;
+  /** When a machine was last refused, in Unix milliseconds: each asks again every few seconds. */
+  let refused = 0;
 
   async function target(node: NodeRow, digest: string, persist: number): Promise<BootTarget | undefined> {
     const image = await store.imageByDigest(digest);
@@ -66,22 +72,28 @@ export function createDirectory(deps: Deps): NodeDirectory {
 
   return {
     async seen({ ip, mac, model, architecture }) {
-      if (await store.byMac(mac)) return;
+      if (await store.byMac(mac)) return undefined;
       const image = await deps.choice.defaultName({ model, architecture });
-      const id = await store.register(async (nodes) => ({
-        mac,
-        ip,
-        name: freshName(mac, nodes),
-        type: 'physical',
-        model,
-        architecture,
-        image_owner: PLATFORM_OWNER,
-        image_name: image,
-        cpu_cores: null,
-        ram_mib: null,
-      }));
+      const id = await store.register(async (nodes) =>
+        // Anybody on walt-net can make machines up: those that nobody uses are so many at most.
+        nodes.filter(isFree).length >= deps.limits.freeNodes
+          ? undefined
+          : {
+              ...{ mac, ip, name: freshName(mac, nodes), type: 'physical', model, architecture },
+              ...{ image_owner: PLATFORM_OWNER, image_name: image, cpu_cores: null, ram_mib: null },
+            },
+      );
+      if (id === undefined) {
+        const { freeNodes } = deps.limits;
+        const refusal = `there are ${freeNodes} free nodes already (limits.free-nodes in server.conf)`;
+        if (Date.now() - refused > REFUSAL_PAUSE)
+          log.warn('node not registered', { mac, ip, model, refusal });
+        refused = Date.now();
+        return refusal;
+      }
       log.info('node registered', { node: id, mac, ip, model });
       await deps.changed();
+      return undefined;
     },
 
     beginBoot,
@@ -107,6 +119,10 @@ export function createDirectory(deps: Deps): NodeDirectory {
       return answer;
     },
   };
+}
+
+function isFree({ type, image_owner }: NodeRow): boolean {
+  return type === 'physical' && image_owner === PLATFORM_OWNER;
 }
 
 /** A name for a node that came by itself: from the end of its hardware address. */

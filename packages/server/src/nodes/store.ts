@@ -59,10 +59,16 @@ export class NodeStore {
 
   /**
    * Adds the node that `choose` describes, given those that are there; answers its id. One at a time, so that what
-   * `choose` finds free (a name, an address) still is when the row is written.
+   * `choose` finds free (a name, an address) still is when the row is written. Undefined: `choose` wants none.
    */
-  register(choose: (nodes: readonly NodeRow[]) => Promise<NewNode>): Promise<number> {
-    const registration = this.#registrations.then(async () => this.#insert(await choose(await this.all())));
+  register<Choice extends NewNode | undefined>(
+    choose: (nodes: readonly NodeRow[]) => Promise<Choice>,
+  ): Promise<Choice extends NewNode ? number : undefined>;
+  register(choose: (nodes: readonly NodeRow[]) => Promise<NewNode | undefined>): Promise<number | undefined> {
+    const registration = this.#registrations.then(async () => {
+      const node = await choose(await this.all());
+      return node && this.#insert(node);
+    });
     this.#registrations = registration.catch(() => undefined);
     return registration;
   }

@@ -59,6 +59,24 @@ export interface Retention {
   days: number;
 }
 
+/** Bounds on what users, nodes and machines can make. */
+const limits = z
+  .strictObject({
+    /** Physical nodes that came by themselves and that nobody uses. */
+    'free-nodes': z.int().min(0).max(65_000).default(1000),
+  })
+  .prefault({})
+  .transform((keys): Limits => ({ freeNodes: keys['free-nodes'] }));
+
+export interface Limits {
+  freeNodes: number;
+}
+
+/** Those of a configuration that says nothing of them. */
+export function defaultLimits(): Limits {
+  return limits.parse(undefined);
+}
+
 const schema = z.strictObject({
   /** What must last: database, images, volumes, /persist folders, keys. */
   state: absolute.default('/var/lib/walt'),
@@ -80,6 +98,7 @@ const schema = z.strictObject({
   /** Where images come from and go to, besides the platform itself. */
   registries: registries.prefault([{ label: 'hub', kind: 'docker-hub', description: 'Docker Hub' }]),
   images: retention,
+  limits,
 });
 
 type FileConfig = z.infer<typeof schema>;

@@ -3,6 +3,8 @@ export { projectFile } from './checkout.ts';
 export {
   type Config,
   DEFAULT_CONFIG_FILE,
+  defaultLimits,
+  type Limits,
   loadConfig,
   type Paths,
   platformPaths,
