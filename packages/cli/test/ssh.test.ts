@@ -2,13 +2,18 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
+  chmodSync,
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
+  symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -152,27 +157,110 @@ describe('node shell', () => {
 });
 
 describe('node cp', () => {
+  const copied = async (words: string[]) => {
+    const { status, stderr } = await checkout.run(words);
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, /^Copying .*\n$/, 'and no complaint');
+  };
+
   test('a file there, a folder back, and from node to node', async () => {
     const here = join(checkout.folder, 'my files');
     mkdirSync(join(here, 'sub'), { recursive: true });
     writeFileSync(join(here, 'sub', 'a:b'), 'content', { mode: 0o640 });
-    const copied = await checkout.run(['node', 'cp', 'my files', `vnode1:${there}`]);
-    assert.deepEqual([copied.status, copied.stderr], [0, '']);
+    await copied(['node', 'cp', 'my files', `vnode1:${there}`]);
     assert.equal(readFileSync(join(there, 'my files/sub/a:b'), 'utf8'), 'content');
     assert.equal(statSync(join(there, 'my files/sub/a:b')).mode & 0o777, 0o640);
-    const back = await checkout.run(['node', 'cp', `vnode1:${there}/my files/sub/a:b`, './new:name']);
-    assert.deepEqual([back.status, back.stderr], [0, '']);
+    await copied(['node', 'cp', `vnode1:${there}/my files/sub/a:b`, './new:name']);
     assert.equal(readFileSync(join(checkout.folder, 'new:name'), 'utf8'), 'content');
-    const between = await checkout.run(['node', 'cp', `vnode1:${there}/my files`, `vnode2:${there}/second`]);
-    assert.deepEqual([between.status, between.stderr], [0, '']);
+    await copied(['node', 'cp', `vnode1:${there}/my files`, `vnode2:${there}/second`]);
     assert.ok(existsSync(join(there, 'second/sub/a:b')));
   });
 
   test('a file that does not exist is a failure', async () => {
     const { status, stderr } = await checkout.run(['node', 'cp', 'vnode1:/nope/nothing', '.']);
     assert.equal(status, 1);
-    assert.match(stderr, /No such file/);
+    assert.match(stderr, /vnode1 could not send all of \/nope\/nothing/);
   });
+
+  /** A folder with what a copy loses easily. */
+  const makeDelicate = (folder: string) => {
+    mkdirSync(join(folder, 'sub'), { recursive: true });
+    writeFileSync(join(folder, 'file'), 'once');
+    linkSync(join(folder, 'file'), join(folder, 'hard'));
+    symlinkSync('/nowhere', join(folder, 'dangling'));
+    symlinkSync('sub', join(folder, 'to-folder'));
+    writeFileSync(join(folder, 'tool'), '#!/bin/sh\n');
+    chmodSync(join(folder, 'tool'), 0o4755);
+    writeFileSync(join(folder, 'n'.repeat(255)), 'long name');
+    utimesSync(join(folder, 'file'), 1000, 1000);
+  };
+  const assertDelicate = (folder: string, toolMode: number) => {
+    assert.equal(readlinkSync(join(folder, 'dangling')), '/nowhere');
+    assert.equal(readlinkSync(join(folder, 'to-folder')), 'sub');
+    assert.equal(statSync(join(folder, 'file')).ino, statSync(join(folder, 'hard')).ino);
+    assert.equal(statSync(join(folder, 'file')).mtimeMs, 1_000_000);
+    assert.equal(statSync(join(folder, 'tool')).mode & 0o7777, toolMode);
+    assert.equal(readFileSync(join(folder, 'n'.repeat(255)), 'utf8'), 'long name');
+  };
+
+  test('links of all kinds, times and set-user-ID are kept; here, no program gets set-user-ID', async () => {
+    makeDelicate(join(checkout.folder, 'delicate'));
+    await copied(['node', 'cp', 'delicate', `vnode1:${there}/one`]);
+    assertDelicate(join(there, 'one'), 0o4755);
+    await copied(['node', 'cp', `vnode1:${there}/one`, `vnode2:${there}/two`]);
+    assertDelicate(join(there, 'two'), 0o4755);
+    await copied(['node', 'cp', `vnode2:${there}/two`, 'came-back']);
+    assertDelicate(join(checkout.folder, 'came-back'), 0o755);
+  });
+
+  test('an existing folder takes the copy into it, FOLDER/. its content', async () => {
+    mkdirSync(join(there, 'taker'));
+    mkdirSync(join(checkout.folder, 'given/inner'), { recursive: true });
+    writeFileSync(join(checkout.folder, 'given/inner/x'), '1');
+    await copied(['node', 'cp', 'given', `vnode1:${there}/taker`]);
+    await copied(['node', 'cp', 'given/.', `vnode1:${there}/taker/`]);
+    await copied(['node', 'cp', 'given', `vnode1:${there}/taker`]);
+    assert.deepEqual(readdirSync(join(there, 'taker')).sort(), ['given', 'inner']);
+    await copied(['node', 'cp', `vnode1:${there}/taker/.`, `vnode2:${there}/taken`]);
+    assert.deepEqual(readdirSync(join(there, 'taken')).sort(), ['given', 'inner']);
+    await copied(['node', 'cp', `vnode1:${there}/taker/given/.`, '.']);
+    assert.equal(readFileSync(join(checkout.folder, 'inner/x'), 'utf8'), '1');
+  });
+
+  const refused: [string, string[], RegExp][] = [
+    [
+      'into a folder that is not there',
+      ['given/inner/x', 'vnode1:THERE/no/'],
+      /no folder for .*\/no\/ on vnode1/,
+    ],
+    ['below one', ['given', 'vnode1:THERE/no/such'], /no folder for .*\/no\/such on vnode1/],
+    [
+      'of a folder over a file',
+      ['given', 'vnode1:THERE/a-file'],
+      /a-file is a file on vnode1, and given is a folder/,
+    ],
+    [
+      'of a file over a folder',
+      ['a-folder', 'vnode1:THERE/over'],
+      /There is a folder a-folder in .*over on vnode1/,
+    ],
+    ['of what is not here', ['nothing', 'vnode1:THERE'], /There is no nothing on this machine/],
+    ['of what is not there', ['vnode1:/nope/x', 'vnode2:THERE'], /There is no \/nope\/x on vnode1/],
+  ];
+  for (const [what, args, words] of refused) {
+    test(`a copy ${what} is refused, with the name`, async () => {
+      mkdirSync(join(checkout.folder, 'given/inner'), { recursive: true });
+      writeFileSync(join(checkout.folder, 'given/inner/x'), '1');
+      writeFileSync(join(checkout.folder, 'a-folder'), 'a file here');
+      mkdirSync(join(there, 'over/a-folder'), { recursive: true });
+      writeFileSync(join(there, 'a-file'), '');
+      const before = readdirSync(there).sort();
+      const result = await checkout.run(['node', 'cp', ...args.map((arg) => arg.replace('THERE', there))]);
+      assert.equal(result.status, 1);
+      assert.match(result.stderr, words);
+      assert.deepEqual(readdirSync(there).sort(), before);
+    });
+  }
 });
 
 describe('ssh-config', () => {

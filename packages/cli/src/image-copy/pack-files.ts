@@ -11,6 +11,8 @@ export interface PackOptions {
   archive: boolean;
   /** Extended attributes and access lists go along. */
   attributes: boolean;
+  /** `gnu`: for programs that know no names of any length in pax archives. Default: `pax`. */
+  format?: 'pax' | 'gnu';
   /** Bytes so far. */
   onBytes: (done: number) => void;
   /** All is on its way. */
@@ -24,7 +26,10 @@ export async function packFiles(source: string, options: PackOptions): Promise<R
   const { folder, name } = split(source);
   const maps = await ownerMaps(options.archive);
   const tar = startTar([
-    ...['--create', '--file=-', '--format=pax', '--pax-option=delete=atime,delete=ctime', '--sort=name'],
+    ...['--create', '--file=-', '--sort=name'],
+    ...(options.format === 'gnu'
+      ? ['--format=gnu']
+      : ['--format=pax', '--pax-option=delete=atime,delete=ctime']),
     ...['--numeric-owner', ...(options.attributes ? ['--xattrs', '--xattrs-include=*'] : []), ...maps.args],
     ...['--directory', folder, '--null', '--verbatim-files-from', '--files-from=-'],
   ]);

@@ -3,12 +3,11 @@ import { connect } from '../../client.ts';
 import { UsageError } from '../../errors.ts';
 import { shortDigest } from '../../human.ts';
 import { BOOTED_IMAGE, copyToBootedImage } from '../../image-copy/node-to-image.ts';
+import { copyBetweenNodes, copyFromNode, copyToNode, type NodePath } from '../../node-copy/copy.ts';
 import { print } from '../../output.ts';
 import { offerReboot } from '../../reboot-offer.ts';
 import { reachNode } from '../../ssh/access.ts';
-import { sshFiles } from '../../ssh/files.ts';
 import { type Location, parseLocation } from '../../ssh/locations.ts';
-import { runOnTerminal } from '../../ssh/spawn.ts';
 
 export function command(): Command {
   return new Command()
@@ -30,20 +29,19 @@ export function command(): Command {
         print(`${written.image} is saved (${shortDigest(written.digest)}).`);
         return offerReboot(connection.client, written.nodes);
       }
-      const remotes = [source, destination].flatMap(({ remote }) => (remote === undefined ? [] : [remote]));
-      if (remotes.length === 0) {
+      const [origin, target] = [source, destination].map(onNode);
+      if (!origin && !target) {
         throw new UsageError('Neither side is on a node.', 'Write NODE:PATH for the side that is.');
       }
       const { client } = connect();
-      for (const remote of new Set(remotes)) await reachNode(client, remote);
-      // -3: from node to node through this machine, since nodes hold no key of the user.
-      const args = ['-F', sshFiles().config, '-r', '-p', '-3', '--', scpWord(source), scpWord(destination)];
-      process.exitCode = (await runOnTerminal('scp', args)) === 0 ? 0 : 1;
+      for (const node of new Set([origin, target].flatMap((side) => side?.node ?? [])))
+        await reachNode(client, node);
+      if (origin && target) await copyBetweenNodes(origin, target);
+      else if (origin) await copyFromNode(origin, destination.path);
+      else if (target) await copyToNode(source.path, target);
     });
 }
 
-/** A location such that scp reads it as we did. */
-function scpWord({ remote, path }: Location): string {
-  if (remote !== undefined) return `${remote}:${path}`;
-  return path.startsWith('/') ? path : `./${path}`;
+function onNode({ remote, path }: Location): NodePath | undefined {
+  return remote === undefined ? undefined : { node: remote, path };
 }
