@@ -19,6 +19,7 @@ export function command(): Command {
     .addOption(new Option('-r, --recursive', 'always on').hideHelp())
     .description(
       'Copy a file, or a folder with all that it contains, to a node, from a node, or between nodes.\n' +
+        'Links stay links. FOLDER/. stands for what the folder contains.\n' +
         `NODE:/PATH ${BOOTED_IMAGE} copies it to the same place in the image that the node boots, as a new version.`,
     )
     .action(async (from: string, to: string) => {
