@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Node, ServerStatus } from '@walt/contract';
+import { answers } from '../packages/server/src/launcher.ts';
 import {
   attempt,
   type Config,
@@ -12,6 +13,7 @@ import {
   type Paths,
   platformPaths,
   run,
+  SUPERVISOR,
 } from '../packages/server/src/platform/index.ts';
 import { Client, checkout } from './client.ts';
 import { leftovers, type Marks, mountsIn, namespaceId, processesOf } from './leftovers.ts';
@@ -128,10 +130,14 @@ export class Platform implements AsyncDisposable {
     return this.root.json<ServerStatus>('advanced', 'server-status');
   }
 
-  /** Process number of the server itself, or of a program that it watches. Throws when it does not run. */
+  /** Process number of the server itself, or of a program that it watches, or of its own `supervisor`. Throws when it never ran. */
   async pid(program = 'walt-server'): Promise<number> {
-    const record = JSON.parse(await readFile(join(this.paths.programs, `${program}.json`), 'utf8'));
-    return Number(record.pid);
+    const file = {
+      'walt-server': join(this.config.runtime, 'server.json'),
+      supervisor: join(this.paths.programs, `${SUPERVISOR}.json`),
+    }[program];
+    const record = await readFile(file ?? join(this.paths.programs, `${program}.json`), 'utf8');
+    return Number(JSON.parse(record).pid);
   }
 
   /** Name of the network interface of a virtual machine, read from its command line. */
@@ -142,11 +148,28 @@ export class Platform implements AsyncDisposable {
     return tap;
   }
 
-  /** Kills a program as a crash would, and resolves when it is gone. */
+  /** Kills a program as a crash would, and resolves when it is gone. The server's supervisor is killed first: it stays away until `up`. */
   async kill(program = 'walt-server'): Promise<void> {
-    const pid = await this.pid(program);
-    process.kill(pid, 'SIGKILL');
-    await until(`the end of ${program}`, async () => !(await isRunning(pid)));
+    const pids = [
+      ...(program === 'walt-server' ? [await this.pid('supervisor')] : []),
+      await this.pid(program),
+    ];
+    for (const pid of pids) signal(pid);
+    await until(
+      `the end of ${program}`,
+      async () => !(await Promise.all(pids.map(isRunning))).includes(true),
+    );
+  }
+
+  /** Ends the server as a crash would, and waits until it is back by itself. Answers after how many milliseconds it served again. */
+  async crash(how: NodeJS.Signals = 'SIGKILL'): Promise<number> {
+    const before = await this.pid();
+    const killed = Date.now();
+    process.kill(before, how);
+    return until('the server to be back', async () => {
+      const back = (await this.pid()) !== before && (await answers(this.config));
+      return back && Date.now() - killed;
+    });
   }
 
   /** Waits until that program is ready under another process number than `before`. Answers when it was, in Unix milliseconds. */

@@ -51,9 +51,7 @@ test('killed while a node boots, at several moments: it boots all the same', asy
   for (const moment of [500, 4_000, 9_000]) {
     await root.ok('node', 'reboot', 'alpha', '--hard');
     await delay(moment); // the moment of the crash is the subject here
-    await platform.kill();
-    await delay(1_000);
-    await platform.up();
+    await platform.crash();
     await platform.booted('alpha');
     assert.equal(await root.on('alpha', 'cat /proc/sys/kernel/hostname'), 'alpha\n');
   }
@@ -66,11 +64,10 @@ test('killed under an image shell: the session waits, its shell goes on', async 
     await using terminal = await openImageShell(platform, 'open');
     await terminal.enter('variable=kept; echo before >/root/before-crash; echo "written: $?"');
     await terminal.expect(/^written: 0$/m);
-    await platform.kill();
+    await platform.crash();
     await terminal.expect(/connection to the shell on open was lost; the session waits/);
     assert.equal(await terminal.exited(), 1);
   }
-  await platform.up();
   await using terminal = await Terminal.open(root.command('image', 'shell', 'open', '--resume'), {
     env: root.env,
   });
@@ -98,9 +95,9 @@ test('killed during a save, at many moments: the image is the old one and the se
 
     const saving = root.walt('image', 'shell', 'saved', '--save');
     await delay(Math.random() * 1_500); // the moment of the crash is the subject here
-    await platform.kill();
+    await platform.crash();
     await saving;
-    await platform.up();
+    await platform.up(); // which does not let it wait, though it ends again and again
 
     const after = await image('saved');
     const file = join(platform.folder, 'round');

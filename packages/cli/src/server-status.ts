@@ -1,8 +1,9 @@
 /** `walt advanced server-status`. */
 import type { ServerStatus } from '@walt/contract';
-import { humanDuration, humanSize } from './human.ts';
+import { humanDate, humanDuration, humanSize } from './human.ts';
 import type { Paint } from './style.ts';
 import { renderTable } from './table.ts';
+import { visibleName } from './visible.ts';
 
 const STATE_COLOURS = { running: 'green', starting: 'yellow', stopped: 'dim', failed: 'red' } as const;
 
@@ -11,6 +12,9 @@ export function renderStatus(status: ServerStatus, paint: Paint): string {
     ['Version', status.version],
     ['Runs since', humanDuration(status.uptime)],
     ['Memory', humanSize(status.memory)],
+    ['Open files', `${status.files.open} of ${status.files.limit}`],
+    ['Crashes', crashes(status, paint)],
+    ...(status.supervised ? [] : [unwatched(paint)]),
     ['Configuration', status.configFile ?? 'all default'],
     ['State folder', status.stateFolder],
     ['Network', `${status.network.subnet} in namespace ${status.namespace}, server ${status.network.server}`],
@@ -30,4 +34,16 @@ export function renderStatus(status: ServerStatus, paint: Paint): string {
     paint,
   );
   return `${lines}\n${programs}`;
+}
+
+function crashes({ crashes: { count, last } }: ServerStatus, paint: Paint): string {
+  if (!last) return 'none in 24 hours';
+  return paint(`${count} in 24 hours, last ${humanDate(last.at)}: ${visibleName(last.reason)}`, 'yellow');
+}
+
+function unwatched(paint: Paint): [string, string] {
+  return [
+    'Supervisor',
+    paint('none: nothing starts the server again; mend with: walt-server restart', 'red'),
+  ];
 }

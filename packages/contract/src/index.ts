@@ -35,6 +35,16 @@ export const serverStatus = z.object({
   accelerator: z.enum(['kvm', 'tcg']),
   /** Resident bytes of the server process. */
   memory: z.number(),
+  /** Open files of the server process, connections included, and how many it may have. */
+  files: z.object({ open: z.number(), limit: z.number() }),
+  /** False: nothing starts the server again when it ends. */
+  supervised: z.boolean(),
+  /** Unexpected ends of the server in the last 24 hours, and the last of them. */
+  crashes: z.object({
+    count: z.number(),
+    /** `at`: Unix time in seconds. `reason`: the server's first words on it. */
+    last: z.object({ at: z.number(), reason: z.string() }).nullable(),
+  }),
   programs: z.array(
     z.object({
       name: z.string(),

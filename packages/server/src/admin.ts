@@ -1,80 +1,84 @@
 /** `walt-server`: handles the platform on this machine. Runs on the host's side, as root; the server runs in the namespace. */
 import { spawn } from 'node:child_process';
-import { mkdir, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
-import { join } from 'node:path';
-import { Command } from 'commander';
+import { rm } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Command, Option } from 'commander';
 import { haltImages, unregisterEmulators } from './images/index.ts';
-import { ensureNamespace, removeNamespace } from './network/index.ts';
+import {
+  answers,
+  endSupervisedServer,
+  isWatched,
+  launchServer,
+  prepareLaunch,
+  serverServes,
+  withPrograms,
+} from './launcher.ts';
+import { removeNamespace } from './network/index.ts';
 import {
   type Config,
-  createLog,
-  type ExternalError,
-  isExternalError,
+  type Crash,
+  isAlive,
   isUserError,
+  journalFile,
+  liveServer,
   loadConfig,
-  namespaceFile,
-  type ProgramSpec,
-  Programs,
   platformPaths,
   projectFile,
+  readCrashes,
+  recordSupervisor,
+  signalSupervisor,
   UserError,
 } from './platform/index.ts';
-
-const SERVER = 'walt-server';
-/** Garbage is collected earlier: the server makes little of it, and its memory counts on a small machine. */
-const NODE_OPTIONS = ['--max-semi-space-size=2', '--enable-source-maps'];
-const quiet = { info() {}, warn() {}, error() {} };
+import { disableService, enableService, isService, startService, stopService } from './service-unit.ts';
 
 async function start(config: Config): Promise<void> {
   requireRoot();
   if (await answers(config)) {
-    say('The platform runs already.');
-    return;
+    if (await isWatched(config)) {
+      say('The platform runs already.');
+      return;
+    }
+    say('The platform runs, but nothing would start its server again: it is restarted.');
+    await endSupervisedServer(config);
   }
   say('Starting the platform …');
-  await ensureNamespace(config);
-  await mkdir(config.runtime, { recursive: true, mode: 0o755 });
-  const server: ProgramSpec = {
-    name: SERVER,
-    argv: [
-      'nsenter',
-      `--net=${namespaceFile(config.network.namespace)}`,
-      '--',
-      process.execPath,
-      ...NODE_OPTIONS,
-      projectFile('dist/server/main.js'),
-    ],
-    env: config.file === null ? {} : { WALT_CONFIG: config.file },
-    restart: false,
-    ready: () => answers(config),
-  };
-  try {
-    await withPrograms(config, (programs) => programs.ensure(server));
-  } catch (error) {
-    throw isExternalError(error) ? whyNot(error) : error;
-  }
+  await launch(config);
   say('The platform runs.');
 }
 
-/** What the server said before it gave up, as main.ts prints it, instead of the end of its log. */
-function whyNot(error: ExternalError): Error {
-  const [, message, hint] = /walt-server: (.*)\n {2}→ (.*)\n$/.exec(error.output) ?? [];
-  return message && hint ? new UserError('UNAVAILABLE', message, hint) : error;
+async function launch(config: Config): Promise<void> {
+  if (await isService(config)) await serverServes(config, startService);
+  else await launchServer(config);
+}
+
+/** For systemd, or whatever else wants a process to watch: becomes the supervisor. */
+async function runHere(config: Config): Promise<void> {
+  requireRoot();
+  if (await isWatched(config)) {
+    throw new UserError('CONFLICT', 'The platform runs already.', 'Stop it first: walt-server stop');
+  }
+  await endSupervisedServer(config);
+  const { argv, env } = await prepareLaunch(config);
+  const [file = '', ...words] = argv;
+  // Number and start time stay what they are.
+  await recordSupervisor(platformPaths(config), argv);
+  process.execve?.(file, [file, ...words], { ...process.env, ...env });
 }
 
 /** Ends the server, and with it all that it started: nodes are switched off, image shells stop (their changes wait). */
-async function stop(config: Config): Promise<void> {
-  await halt(config);
+async function stop(config: Config, options: { service?: boolean } = {}): Promise<void> {
+  await halt(config, options);
   say('The platform is stopped; images, nodes and what is in /persist are kept.');
 }
 
-async function halt(config: Config): Promise<void> {
+async function halt(config: Config, { service = false } = {}): Promise<void> {
   requireRoot();
+  say('Stopping the platform …');
+  // systemd calls us back, with `--service`.
+  if (!service && (await isService(config))) await stopService();
+  // The server first, so that it starts nothing again.
+  await endSupervisedServer(config);
   await withPrograms(config, async (programs) => {
-    say('Stopping the platform …');
-    // The server first, so that it starts nothing again.
-    await programs.stop(SERVER);
     await Promise.all((await programs.recorded()).map((name) => programs.stop(name)));
   });
   await haltImages(platformPaths(config));
@@ -84,14 +88,26 @@ async function halt(config: Config): Promise<void> {
 /** A new server process; virtual machines, DHCP and NFS go on, nodes notice nothing. */
 async function restart(config: Config): Promise<void> {
   requireRoot();
-  await withPrograms(config, (programs) => programs.stop(SERVER));
-  await start(config);
+  if ((await isService(config)) && (await isWatched(config))) {
+    // It ends in a way after which systemd starts it again.
+    await serverServes(config, async (paths) => {
+      const server = await liveServer(paths);
+      await signalSupervisor(paths, 'SIGHUP');
+      while (server && isAlive(server)) await delay(20);
+    });
+  } else {
+    await endSupervisedServer(config);
+    await launch(config);
+  }
+  say('The platform runs.');
 }
 
 async function status(config: Config, options: { json?: boolean }): Promise<number> {
   if (!(await answers(config))) {
-    if (options.json) console.log(JSON.stringify({ running: false }));
-    else say('The platform does not run. Start it with: ./walt-server start');
+    const crashes = await readCrashes(platformPaths(config));
+    const supervised = await isWatched(config);
+    if (options.json) console.log(JSON.stringify({ running: false, supervised, crashes }));
+    else say(notRunning(supervised, crashes));
     return 3;
   }
   const walt = projectFile('walt');
@@ -99,39 +115,45 @@ async function status(config: Config, options: { json?: boolean }): Promise<numb
   return exitStatus(walt, argv, { WALT_SOCKET: platformPaths(config).socket });
 }
 
+function notRunning(supervised: boolean, crashes: readonly Crash[]): string {
+  const last = crashes.at(-1);
+  const lines = [
+    supervised ? 'The server does not serve just now; it is started again.' : 'The platform does not run.',
+  ];
+  if (last) {
+    const when = new Date(last.at * 1000).toLocaleString('sv-SE');
+    lines.push(`It ended unexpectedly ${crashes.length} times in 24 hours, last at ${when}: ${last.reason}`);
+  }
+  lines.push(supervised ? 'To start it now: ./walt-server start' : 'Start it with: ./walt-server start');
+  return lines.join('\n');
+}
+
 function journal(config: Config, options: { follow?: boolean; lines: string }): Promise<number> {
-  const file = join(platformPaths(config).logs, `${SERVER}.log`);
+  const file = journalFile(platformPaths(config));
   return exitStatus('tail', ['-n', options.lines, ...(options.follow ? ['-F'] : []), '--', file], {});
+}
+
+async function enable(config: Config): Promise<void> {
+  requireRoot();
+  await enableService(config);
+  say(
+    'The platform starts with this machine. systemd runs it from its next start on: walt-server stop, then start.',
+  );
+}
+
+async function disable(config: Config): Promise<void> {
+  requireRoot();
+  await disableService(config);
+  say('The platform does not start with this machine any more.');
 }
 
 async function cleanup(config: Config, options: { deleteData?: boolean }): Promise<void> {
   await halt(config);
+  await disableService(config);
   await unregisterEmulators(platformPaths(config));
   await rm(config.runtime, { recursive: true, force: true });
   if (options.deleteData) await rm(config.state, { recursive: true, force: true });
   say(`The platform is stopped; ${config.state} is ${options.deleteData ? 'deleted' : 'kept'}.`);
-}
-
-/** Whether a server accepts connections on the socket. */
-function answers(config: Config): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(platformPaths(config).socket);
-    const settle = (alive: boolean) => {
-      socket.destroy();
-      resolve(alive);
-    };
-    socket.on('connect', () => settle(true));
-    socket.on('error', () => settle(false));
-  });
-}
-
-async function withPrograms(config: Config, act: (programs: Programs) => Promise<void>): Promise<void> {
-  const programs = new Programs(platformPaths(config), process.env.WALT_DEBUG ? createLog('admin') : quiet);
-  try {
-    await act(programs);
-  } finally {
-    programs.close();
-  }
 }
 
 function exitStatus(file: string, argv: string[], env: Record<string, string>): Promise<number> {
@@ -160,9 +182,10 @@ function command<Options>(
   name: string,
   text: string,
   act: (config: Config, options: Options) => Promise<number> | Promise<void>,
+  hidden = false,
 ): Command {
   return program
-    .command(name)
+    .command(name, { hidden })
     .description(text)
     .action(async (options: Options) => {
       const { config } = program.opts<{ config?: string }>();
@@ -171,12 +194,17 @@ function command<Options>(
 }
 
 command('start', 'start the platform', start);
-command('stop', 'stop it: nodes are switched off, nothing stored is lost', stop);
+command('stop', 'stop it: nodes are switched off, nothing stored is lost', stop).addOption(
+  new Option('--service', 'called by systemd').hideHelp(),
+);
 command('restart', 'restart the server process; nodes go on undisturbed', restart);
 command('status', 'show what runs; exit status 3 if nothing does', status).option('--json', 'as data');
 command('journal', 'show what the server wrote about its work', journal)
   .option('-f, --follow', 'go on as it writes')
   .option('-n, --lines <number>', 'how many lines', '100');
+command('enable', 'make the platform a service of systemd, which starts with this machine', enable);
+command('disable', 'undo that', disable);
+command('run', 'become the process that keeps the server running (for systemd)', runHere, true);
 command('cleanup', 'stop, and undo all changes to this machine outside the state folder', cleanup).option(
   '--delete-data',
   'delete the state folder too: images, nodes, /persist',

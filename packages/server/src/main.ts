@@ -1,5 +1,6 @@
 /** The server: wires the parts, serves until SIGTERM. Runs inside the platform's network namespace (see admin.ts). */
 import { mkdir } from 'node:fs/promises';
+import type { ServerStatus } from '@walt/contract';
 import packageFile from '../../../package.json' with { type: 'json' };
 import { Identity, SshAuthority } from './access/index.ts';
 import { listen, type Services } from './api/index.ts';
@@ -21,21 +22,41 @@ import { createDirectory, createNodes, findAccelerator } from './nodes/index.ts'
 import {
   type Config,
   createLog,
+  isSupervised,
   isUserError,
   loadConfig,
+  noteServing,
   openDatabase,
+  openFiles,
+  type Paths,
   Programs,
   platformPaths,
+  readCrashes,
+  recordServer,
+  UserError,
 } from './platform/index.ts';
 
 const log = createLog('server');
+/** sysexits.h: EX_SOFTWARE. */
+const EXIT_MISTAKE = 70;
+/** sysexits.h: EX_CONFIG; a start that fails the same way until somebody acts. systemd does not repeat it (service-unit.ts). */
+const EXIT_NEEDS_HELP = 78;
 
 /** Brings the platform up, adopting what an earlier server left running. Answers how to end it; the rest lives on. */
 async function serve(config: Config): Promise<() => Promise<void>> {
   const startedAt = Date.now();
   const paths = platformPaths(config);
-  await mkdir(paths.state, { recursive: true, mode: 0o711 });
+  await mkdir(paths.state, { recursive: true, mode: 0o700 });
   await mkdir(paths.runtime, { recursive: true, mode: 0o755 });
+  await recordServer(paths);
+  if (process.env.WALT_SUPERVISOR !== undefined && !isSupervised()) {
+    // Its supervisor was killed before anybody could find this server.
+    throw new UserError(
+      'UNAVAILABLE',
+      'Nothing watches over this server.',
+      'Start it with: walt-server start',
+    );
+  }
 
   const database = await openDatabase(paths.database);
   const programs = new Programs(paths, createLog('programs'));
@@ -106,11 +127,15 @@ async function serve(config: Config): Promise<() => Promise<void>> {
       network: { subnet: config.network.subnet, server: network.server },
       accelerator,
       memory: process.memoryUsage.rss(),
+      files: openFiles(),
+      supervised: isSupervised(),
+      crashes: await crashes(paths),
       programs: programs.status(),
     }),
     log: createLog('api'),
   };
   const api = await listen(services, paths);
+  await noteServing(paths);
   log.info('serving', { socket: paths.socket, namespace: config.network.namespace });
 
   return async () => {
@@ -125,6 +150,25 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     await database.destroy();
   };
 }
+
+async function crashes(paths: Paths): Promise<ServerStatus['crashes']> {
+  const all = await readCrashes(paths);
+  const last = all.at(-1);
+  return { count: all.length, last: last ? { at: last.at, reason: last.reason } : null };
+}
+
+/** For what nobody expected: nothing is known of the state of this process any more. Whoever watches over it starts another one. */
+function fail(error: unknown): void {
+  log.error('a mistake ends the server', { error: stackOf(error) });
+  process.exit(EXIT_MISTAKE);
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+// Rejections that nobody handles come here, too.
+process.on('uncaughtException', fail);
 
 try {
   const stop = await serve(await loadConfig());
@@ -143,10 +187,7 @@ try {
   process.once('SIGTERM', end);
   process.once('SIGINT', end);
 } catch (error) {
-  if (isUserError(error)) process.stderr.write(`walt-server: ${error.message}\n  → ${error.hint}\n`);
-  else
-    log.error('cannot start', {
-      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    });
-  process.exit(1);
+  if (!isUserError(error)) fail(error);
+  else process.stderr.write(`walt-server: ${error.message}\n  → ${error.hint}\n`);
+  process.exit(EXIT_NEEDS_HELP);
 }

@@ -155,6 +155,8 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     database: state('walt.db'),
     /** Server's journal, and what outside programs print. */
     logs: state('logs'),
+    /** Unexpected ends of the server, as supervise.sh writes them. */
+    crashes: state('logs', 'crashes'),
     /** SSH authorities and nodes' host keys, mode 700. */
     keys: state('keys'),
     /** Root file systems of compilers: `toolchain-ARCHITECTURE-KEY/`. */
@@ -186,6 +188,8 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     socket: runtime('walt.sock'),
     /** Sticky folder in which callers prove who they are. */
     auth: runtime('auth'),
+    /** There while a server serves; its process number is in `server.json` beside it. */
+    serving: runtime('serving'),
     /** Records of supervised programs: `NAME.json`. */
     programs: runtime('programs'),
     containersRun: runtime('containers'),

@@ -91,3 +91,17 @@ export function joinInside(folder: string, ...parts: string[]): string {
   }
   return path;
 }
+
+/** The last kilobytes of a text file, whole lines. */
+export async function readTail(path: string): Promise<string> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const start = Math.max(0, size - 4096);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, start);
+    const text = buffer.toString('utf8', 0, bytesRead);
+    return start === 0 ? text : text.slice(text.indexOf('\n') + 1);
+  } finally {
+    await file.close();
+  }
+}

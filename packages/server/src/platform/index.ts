@@ -21,12 +21,30 @@ export {
   namesIn,
   publishFile,
   readIfPresent,
+  readTail,
   syncFolder,
   writeFileAtomic,
 } from './files.ts';
 export { hostNamespace, hostNetwork, namespaceFile } from './host.ts';
 export { createLog, type Log } from './log.ts';
 export { nearNames } from './near-names.ts';
+export { identifyProcess, isAlive } from './process.ts';
 export { type ProgramSpec, type ProgramStatus, Programs } from './programs.ts';
 export type { NodeTable, Schema } from './schema.ts';
+export {
+  type Crash,
+  endServer,
+  isSupervised,
+  journalFile,
+  liveServer,
+  liveSupervisor,
+  noteServing,
+  openFiles,
+  readCrashes,
+  recordServer,
+  recordSupervisor,
+  SUPERVISOR,
+  signalSupervisor,
+  sinceLastStart,
+} from './server-process.ts';
 export { type StreamedProgram, type StreamOptions, streamProgram } from './stream-program.ts';

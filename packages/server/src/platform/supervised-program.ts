@@ -1,6 +1,6 @@
-import { open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ExternalError } from './errors.ts';
+import { readTail } from './files.ts';
 import { launch } from './launch.ts';
 import type { Log } from './log.ts';
 import { bootId, isAlive } from './process.ts';
@@ -271,19 +271,5 @@ async function within(limit: number, promise: Promise<unknown>): Promise<boolean
     return await Promise.race([promise.then(() => true), delay(limit, false, { signal: timer.signal })]);
   } finally {
     timer.abort();
-  }
-}
-
-/** The last kilobytes of a log, whole lines. */
-async function readTail(path: string): Promise<string> {
-  const file = await open(path, 'r');
-  try {
-    const { size } = await file.stat();
-    const start = Math.max(0, size - 4096);
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, start);
-    const text = buffer.toString('utf8', 0, bytesRead);
-    return start === 0 ? text : text.slice(text.indexOf('\n') + 1);
-  } finally {
-    await file.close();
   }
 }

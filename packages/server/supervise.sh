@@ -1,0 +1,111 @@
+#!/bin/sh
+# Keeps the server running, and outlives it: starts it again at once when it ends unexpectedly, later when it ends again and again.
+# usage: supervise.sh SERVING CRASHES JOURNAL COMMAND...
+#   SERVING  the server makes this file once it serves
+#   CRASHES  gets a line for each unexpected end: TIME (Unix, seconds) · STATUS · SECONDS that it lived · REASON
+#   JOURNAL  gets all output
+# SIGTERM: ends the server, then itself with status 0. SIGHUP: the same, with status 75 ("start me again": systemd does).
+# SIGCONT: starts it now, however often it ended. (That signal does nothing to one that is not listening yet.)
+# When the first start fails, nothing is repeated: whoever started it is told why.
+# A shell, since it waits for weeks: 1 MB instead of Node's 45.
+set -u
+serving=$1 crashes=$2 journal=$3
+shift 3
+exec </dev/null >>"$journal" 2>&1
+umask 022
+ulimit -c 0 # a core holds secrets
+# Each connection is an open file; Node raises the soft limit to the hard one.
+ulimit -n 65536 2>/dev/null || true
+export WALT_SUPERVISOR=$$
+
+server='' pause='' ended='' failures=0 first=1
+
+end() {
+  ended=$1
+  if [ -n "$server" ]; then kill -s TERM "$server" 2>/dev/null; fi
+  if [ -n "$pause" ]; then kill "$pause" 2>/dev/null; fi
+}
+now() {
+  failures=0
+  if [ -n "$pause" ]; then kill "$pause" 2>/dev/null; fi
+}
+trap 'end 0' TERM INT
+trap 'end 75' HUP
+trap now CONT
+
+say() { echo "$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ) $*"; }
+
+# Waits for a child, also when a signal comes meanwhile. Its status is in $status.
+await() {
+  while :; do
+    wait "$1"
+    status=$?
+    kill -s 0 "$1" 2>/dev/null || return 0
+  done
+}
+
+# The first words of the server on what was wrong, since its last start.
+reason() {
+  said=$(tail -c 65536 -- "$journal" | LC_ALL=C awk '
+    / info supervisor the server starts$/ { text = ""; next }
+    text == "" && (/^FATAL ERROR: / || /^walt-server: / || / error server /) {
+      text = $0
+      sub(/^[^ ]+ error server /, "", text)
+      sub(/\\n.*/, "", text)
+    }
+    END { print substr(text, 1, 300) }')
+  if [ -n "$said" ]; then echo "$said"
+  elif [ "$status" -gt 128 ]; then echo "killed by signal $((status - 128))"
+  else echo "exit status $status"; fi
+}
+
+# What the server ran and the kernel did not end with it: a second for those that clean up, then they are killed. They are of its
+# session, and as long as one is left, the number is not given to another.
+sweep() {
+  round=0
+  while kill -s 0 -- "-$1" 2>/dev/null; do
+    if [ "$round" -ge 8 ]; then kill -s KILL -- "-$1" 2>/dev/null; return; fi
+    sleep 0.1
+    round=$((round + 1))
+  done
+}
+
+note() {
+  why=$(reason)
+  say "error supervisor the server ended status=$status lived=$lived failures=$failures reason=\"$(echo "$why" | tr -d '"\\')\""
+  { tail -n 99 -- "$crashes" 2>/dev/null; echo "$(date +%s) $status $lived $why"; } >"$crashes.tmp" && mv -- "$crashes.tmp" "$crashes"
+}
+
+# Seconds to wait after so many ends in a row.
+delay() {
+  case $1 in 0 | 1 | 2 | 3) echo 0 ;; 4) echo 1 ;; 5) echo 2 ;; 6) echo 4 ;; 7) echo 8 ;; 8) echo 15 ;; *) echo 30 ;; esac
+}
+
+while [ -z "$ended" ]; do
+  rm -f -- "$serving"
+  began=$(date +%s)
+  say 'info supervisor the server starts'
+  # A session of its own, whose number is the server's; without job control, setsid becomes the server.
+  setsid -- "$@" &
+  server=$!
+  [ -z "$ended" ] || kill -s TERM "$server" 2>/dev/null # told just before
+  await "$server"
+  lived=$(($(date +%s) - began))
+  gone=$server
+  server=''
+  if [ -n "$ended" ]; then sweep "$gone"; break; fi
+  sweep "$gone" &
+  served=''
+  if [ -e "$serving" ]; then served=1; fi
+  if [ -n "$served" ] && [ "$lived" -ge 10 ]; then failures=0; fi
+  failures=$((failures + 1))
+  note
+  if [ -n "$first" ] && [ -z "$served" ]; then exit $((status ? status : 1)); fi
+  first=''
+  sleep "$(delay "$failures")" &
+  pause=$!
+  [ -z "$ended" ] || kill "$pause" 2>/dev/null
+  await "$pause"
+  pause=''
+done
+exit "$ended"

@@ -1,0 +1,197 @@
+/** The supervisor with small programs in the server's place. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Crash, identifyProcess, readCrashes } from './src/platform/index.ts';
+
+const SCRIPT = join(import.meta.dirname, 'supervise.sh');
+
+interface Supervised {
+  supervisor: ChildProcess;
+  exited: Promise<unknown[]>;
+  /** Process numbers of the servers, in the order of their starts. */
+  servers(): Promise<number[]>;
+  /** Resolves when that many have started; answers the last one's number. */
+  started(count: number): Promise<number>;
+  crashes(): Promise<Crash[]>;
+  journal(): Promise<string>;
+}
+
+/** A server that says that it serves and waits, after `script`. */
+async function supervise(t: TestContext, script: string): Promise<Supervised> {
+  const folder = await mkdtemp(join(tmpdir(), 'walt-supervise-'));
+  const [serving, crashes, journal] = ['serving', 'crashes', 'journal'].map((name) => join(folder, name));
+  if (!serving || !crashes || !journal) throw new TypeError();
+  const server = `echo $$ >>${folder}/servers; ${script}`;
+  await writeFile(join(folder, 'servers'), '');
+  const supervisor = spawn('sh', [SCRIPT, serving, crashes, journal, 'sh', '-c', server], {
+    env: { ...process.env, SERVING: serving, FOLDER: folder },
+    stdio: 'ignore',
+    detached: true,
+  });
+  const exited = once(supervisor, 'exit');
+  const servers = async () =>
+    (await readFile(join(folder, 'servers'), 'utf8')).split('\n').filter(Boolean).map(Number);
+  t.after(async () => {
+    supervisor.kill('SIGKILL');
+    for (const pid of await servers()) kill(-pid);
+    await rm(folder, { recursive: true });
+  });
+  return {
+    supervisor,
+    exited,
+    servers,
+    started: (count) => until(async () => (await servers())[count - 1]),
+    crashes: () => readCrashes({ crashes }),
+    journal: () => readFile(journal, 'utf8'),
+  };
+}
+
+async function until<T>(get: () => Promise<T | undefined | false>, limit = 10_000): Promise<T> {
+  const end = Date.now() + limit;
+  for (;;) {
+    const value = await get();
+    if (value) return value;
+    assert.ok(Date.now() < end, `not within ${limit} ms: ${get}`);
+    await delay(10);
+  }
+}
+
+function kill(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It is gone.
+  }
+}
+
+const isGone = async (pid: number) => identifyProcess(pid) === undefined;
+
+test('a server that is killed is back at once, each time, and the reason is told', async (t) => {
+  const { started, crashes } = await supervise(t, 'touch $SERVING; exec sleep 100');
+  for (const [round, signal] of (['SIGKILL', 'SIGSEGV', 'SIGABRT'] as const).entries()) {
+    const before = await started(round + 1);
+    await until(async () => (await readFile(`/proc/${before}/comm`, 'utf8')) === 'sleep\n');
+    const killed = Date.now();
+    kill(before, signal);
+    await started(round + 2);
+    assert.ok(Date.now() - killed < 1000, `back after ${Date.now() - killed} ms`);
+  }
+  const told = await until(async () => (await crashes()).length === 3 && (await crashes()));
+  assert.deepEqual(
+    told.map(({ status, reason }) => [status, reason]),
+    [
+      [137, 'killed by signal 9'],
+      [139, 'killed by signal 11'],
+      [134, 'killed by signal 6'],
+    ],
+  );
+});
+
+test('a server that ends again and again waits longer each time, until it is told to start now', async (t) => {
+  const { started, servers, crashes, supervisor, journal } = await supervise(t, 'touch $SERVING; exit 3');
+  await started(4);
+  const fourth = Date.now();
+  await started(5);
+  assert.ok(Date.now() - fourth > 700, 'a second');
+  await started(6);
+  assert.ok(Date.now() - fourth > 2700, 'and two');
+  await until(async () => /failures=6/.test(await journal()));
+  const before = (await servers()).length;
+  supervisor.kill('SIGCONT');
+  const woken = Date.now();
+  await started(before + 1);
+  assert.ok(Date.now() - woken < 1000);
+  assert.equal((await crashes()).at(-1)?.reason, 'exit status 3');
+});
+
+test('a first start that fails is not repeated, and its status is passed on', async (t) => {
+  const { exited, servers, crashes } = await supervise(t, 'echo "walt-server: no disk"; exit 78');
+  assert.deepEqual(await exited, [78, null]);
+  assert.equal((await servers()).length, 1);
+  assert.equal((await crashes())[0]?.reason, 'walt-server: no disk');
+});
+
+test('the heap of V8 is full: it ends, it is back, and that is told', async (t) => {
+  const heap = `const a = []; for (;;) a.push(new Array(1000).fill(a.length))`;
+  const { started, crashes, journal } = await supervise(
+    t,
+    `touch $SERVING; [ $(wc -l <$FOLDER/servers) -gt 1 ] || exec ${process.execPath} --max-old-space-size=30 -e '${heap}'; exec sleep 100`,
+  );
+  await started(2);
+  const [crash] = await crashes();
+  assert.match(crash?.reason ?? '', /^FATAL ERROR: .*heap/i);
+  assert.equal(crash?.status, 134);
+  assert.match(await journal(), /error supervisor the server ended status=134 .*reason="FATAL ERROR/);
+});
+
+test('the first words of a mistake are told, without its stack', async (t) => {
+  const line = '2026-01-01T00:00:00.000Z error server a mistake ends the server error="Error: x\\n    at y"';
+  const { started, crashes } = await supervise(
+    t,
+    `touch $SERVING; printf '%s\\n' '${line}' 'other words'; exit 70`,
+  );
+  await started(2);
+  assert.match((await crashes())[0]?.reason ?? '', /^a mistake ends the server error="Error: x"?$/);
+});
+
+test('what the server ran is gone before long, also what hides from the kernel', async (t) => {
+  const { started, servers } = await supervise(
+    t,
+    'touch $SERVING; sh -c "trap : TERM; while :; do sleep 0.1; done" & echo $! >>$FOLDER/servers; wait; exec sleep 100',
+  );
+  await started(2);
+  const [server = 0, left = 0] = await servers();
+  kill(server);
+  await until(() => isGone(left), 3000);
+});
+
+test('told to end: the server ends, then the supervisor, with the status that tells what is wanted', async (t) => {
+  for (const [signal, status] of [
+    ['SIGTERM', 0],
+    ['SIGHUP', 75],
+  ] as const) {
+    const { supervisor, exited, started, crashes } = await supervise(
+      t,
+      'trap "sleep 0.3; exit 0" TERM; touch $SERVING; while :; do sleep 0.05; done',
+    );
+    const server = await started(1);
+    await delay(100); // its trap is set
+    supervisor.kill(signal);
+    assert.deepEqual(await exited, [status, null]);
+    assert.ok(await isGone(server), 'the server ended first');
+    assert.deepEqual(await crashes(), [], 'that is no crash');
+  }
+});
+
+test('told to end while it waits, or at once: it ends', async (t) => {
+  const waiting = await supervise(t, 'touch $SERVING; exit 3');
+  await waiting.started(6);
+  await until(async () => /failures=6/.test(await waiting.journal()));
+  waiting.supervisor.kill('SIGTERM');
+  assert.deepEqual(await waiting.exited, [0, null]);
+
+  for (let round = 0; round < 20; round += 1) {
+    const { supervisor, exited, servers } = await supervise(t, 'touch $SERVING; exec sleep 100');
+    await until(async () =>
+      (await readFile(`/proc/${supervisor.pid}/status`, 'utf8')).match(/^SigCgt:\s*0*34003$/m),
+    );
+    await delay(round);
+    supervisor.kill('SIGTERM');
+    assert.deepEqual(await exited, [0, null]);
+    for (const pid of await servers()) assert.ok(await isGone(pid));
+  }
+});
+
+test('a supervisor that is killed leaves the server alone', async (t) => {
+  const { supervisor, exited, started } = await supervise(t, 'touch $SERVING; exec sleep 100');
+  const server = await started(1);
+  supervisor.kill('SIGKILL');
+  await exited;
+  assert.ok(!(await isGone(server)));
+});
