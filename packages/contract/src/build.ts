@@ -64,6 +64,8 @@ export const buildContract = {
         args: buildArguments.default({}),
         /** Of images that are made from nothing or have several; default: the server's own. */
         architecture: architecture.optional(),
+        /** Name or number of the stage to build; default: the last one. */
+        target: label(128).min(1).optional(),
         /** False: every step is run. */
         cache: z.boolean().default(true),
         yes: z.boolean().default(false),

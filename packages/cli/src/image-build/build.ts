@@ -12,6 +12,8 @@ export interface BuildOptions extends YesOption {
   args: Readonly<Record<string, string>>;
   architecture: Architecture | undefined;
   cache: boolean;
+  /** Stage to build; undefined: the last. */
+  target: string | undefined;
   /** Where standard output of the build goes: with --json, that is for data. */
   output: NodeJS.WriteStream;
 }
@@ -24,7 +26,7 @@ export async function buildImage(
   connection: Connection,
   options: BuildOptions,
 ): Promise<SavedImage | undefined> {
-  const { name, args, architecture, cache } = options;
+  const { name, args, architecture, cache, target } = options;
   const interrupted = new AbortController();
   const interrupt = () => interrupted.abort(new Error('interrupted'));
   process.on('SIGINT', interrupt);
@@ -36,6 +38,7 @@ export async function buildImage(
         ...{ name, file, dockerfile, args: { ...args }, cache, yes },
         source: origin.replace(/\p{Cc}/gu, '?').slice(-MAX_ORIGIN),
         ...(architecture !== undefined && { architecture }),
+        ...(target !== undefined && { target }),
       }),
     );
     const stream = new ImageBuildStream(connection, ticket, source, {

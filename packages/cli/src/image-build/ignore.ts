@@ -2,90 +2,117 @@
  * `.containerignore` and `.dockerignore` (https://docs.docker.com/build/concepts/context/#dockerignore-files): which files of a folder
  * a build does not get. Pure.
  */
-
-export interface IgnoreRules {
-  /** True when a file or folder is left out; `path` is relative, with slashes. */
-  omits(path: string): boolean;
-  /** True when something below a folder that is left out is wanted all the same. */
-  mayHold(folder: string): boolean;
-}
+import {
+  advance,
+  type Glob,
+  isWhole,
+  MAX_PATTERN,
+  type Places,
+  readGlob,
+  startOf,
+} from '@walt/contract/globs';
+import { AbortError } from '../errors.ts';
 
 interface Rule {
-  pattern: RegExp;
-  /** Parts of the pattern, for `mayHold`. */
-  parts: string[];
+  glob: Glob;
   /** A line with `!` in front: what it fits is wanted after all. */
   wanted: boolean;
 }
 
-/** The last line that fits counts. */
-export function readIgnoreRules(text: string): IgnoreRules {
-  const rules = text.split(/\r?\n/).flatMap(readRule);
-  return {
-    omits: (path) => {
-      const parts = path.split('/');
-      const ways = parts.map((_, index) => parts.slice(0, index + 1).join('/'));
-      // What fits a folder fits all that is in it.
-      const last = rules.findLast(({ pattern }) => ways.some((way) => pattern.test(way)));
-      return last !== undefined && !last.wanted;
-    },
-    mayHold: (folder) => {
-      const depth = folder.split('/');
-      return rules.some(({ wanted, parts }) => wanted && reaches(parts, depth));
-    },
-  };
+const MAX_RULES = 10_000;
+
+/** Throws AbortError that names the line of `file` which is no pattern. */
+export function readIgnoreRules(text: string, file = '.dockerignore'): IgnoreRules {
+  const rules = text
+    .replace(/^\uFEFF/, '')
+    .split('\n')
+    .flatMap((line, index) => readRule(line, `${file}:${index + 1}`));
+  if (rules.length > MAX_RULES) {
+    throw new AbortError(
+      'INVALID',
+      `${file} has more than ${MAX_RULES} patterns.`,
+      'Write fewer, with * in them.',
+    );
+  }
+  return new IgnoreRules(rules);
 }
 
-function readRule(line: string): Rule[] {
-  const text = line.replace(/^\uFEFF/, '').trim();
-  if (text === '' || text.startsWith('#')) return [];
+/** The rules as they are for what lies in one folder. */
+export class IgnoreRules {
+  readonly #rules: readonly Rule[];
+  /** By rule: how far the folder's path leads into its pattern; `true`: it fits, and all that is in the folder with it. */
+  readonly #state: readonly (Places | true)[];
+
+  constructor(
+    rules: readonly Rule[],
+    state: readonly (Places | true)[] = rules.map(({ glob }) => startOf(glob)),
+  ) {
+    this.#rules = rules;
+    this.#state = state;
+  }
+
+  /** What becomes of a file or folder here, by its name. The last line that fits counts. */
+  look(name: string): { omitted: boolean; inside: IgnoreRules; mayHoldWanted: boolean } {
+    const reached = this.#rules.map(({ glob }, index) => {
+      const places = this.#state[index] ?? [];
+      if (places === true) return true;
+      const there = advance(glob, places, name);
+      return isWhole(glob, there) || there;
+    });
+    const last = this.#rules.findLast((_, index) => reached[index] === true);
+    const below = this.#rules.map(({ glob }, index) => {
+      const there = reached[index] ?? [];
+      return there === true || advance(glob, there, '/');
+    });
+    return {
+      omitted: last !== undefined && !last.wanted,
+      inside: new IgnoreRules(this.#rules, below),
+      mayHoldWanted: this.#rules.some(({ wanted }, index) => {
+        const there = below[index];
+        return wanted && there !== undefined && there !== true && there.length > 0;
+      }),
+    };
+  }
+
+  /** The same for a path, with slashes. */
+  omits(path: string): boolean {
+    let rules: IgnoreRules = this;
+    let omitted = false;
+    for (const name of path.split('/')) {
+      const seen = rules.look(name);
+      rules = seen.inside;
+      omitted = seen.omitted;
+    }
+    return omitted;
+  }
+}
+
+function readRule(line: string, where: string): Rule[] {
+  if (line.startsWith('#')) return [];
+  const text = line.trim();
+  if (text === '') return [];
   const wanted = text.startsWith('!');
-  const parts = (wanted ? text.slice(1).trim() : text)
-    .split('/')
-    .filter((part) => part !== '' && part !== '.');
-  if (parts.length === 0 || parts.includes('..')) return [];
-  return [{ pattern: new RegExp(`^${parts.map(partPattern).join('')}$`, 's'), parts, wanted }];
-}
-
-/** One part with its slash: `**` is any number of folders. */
-function partPattern(part: string, index: number, parts: readonly string[]): string {
-  const isLast = index === parts.length - 1;
-  if (part === '**') return isLast ? '.*' : '(?:.*/)?';
-  return globPattern(part) + (isLast ? '' : '/');
-}
-
-/** Go's filepath.Match: `*`, `?`, `[a-z]`, `[^a-z]`, and a backslash in front of what is meant as it is. */
-function globPattern(glob: string): string {
-  let pattern = '';
-  for (let at = 0; at < glob.length; at += 1) {
-    const character = glob[at] ?? '';
-    const set = /^\[(\^?)((?:\\.|[^\]\\])+)\]/.exec(glob.slice(at));
-    if (glob.startsWith('**', at)) {
-      pattern += '.*';
-      at += 1;
-    } else if (character === '*') pattern += '[^/]*';
-    else if (character === '?') pattern += '[^/]';
-    else if (set) {
-      pattern += `[${set[1]}${(set[2] ?? '').replace(/\[/g, '\\[')}]`;
-      at += set[0].length - 1;
-    } else if (character === '\\' && at + 1 < glob.length) {
-      at += 1;
-      pattern += literal(glob[at] ?? '');
-    } else pattern += literal(character);
+  const path = cleaned(wanted ? text.slice(1).trim() : text);
+  // As with Docker, what leads out of the folder, and the folder itself, fit nothing.
+  if (path === '' && text !== '!') return [];
+  const glob = path === '' || path.length > MAX_PATTERN ? undefined : readGlob(path);
+  if (!glob) {
+    throw new AbortError(
+      'INVALID',
+      `${where}: ${JSON.stringify(text.slice(0, 80))} is no pattern.`,
+      'Mend or remove that line.',
+    );
   }
-  return pattern;
+  return [{ glob, wanted }];
 }
 
-function literal(character: string): string {
-  return character.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&');
-}
-
-/** Whether what the parts of a pattern fit may lie below a folder. */
-function reaches(parts: readonly string[], folder: readonly string[]): boolean {
-  for (const [index, name] of folder.entries()) {
-    const part = parts[index];
-    if (part === undefined || part.includes('**')) return true;
-    if (!new RegExp(`^${globPattern(part)}$`, 's').test(name)) return false;
+/** Go's filepath.Clean, without a slash in front. */
+function cleaned(path: string): string {
+  const parts: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '' || part === '.') continue;
+    if (part === '..' && parts.length > 0 && parts.at(-1) !== '..') parts.pop();
+    else if (part !== '..' || !path.startsWith('/')) parts.push(part);
   }
-  return true;
+  return parts.join('/');
 }

@@ -1,18 +1,44 @@
-/** The tar of a folder to build from, without what its ignore file names. */
+/** The tar of a folder to build from, without what its ignore file names. Names are bytes, held as Latin-1 strings. */
+import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { AbortError, hasCode } from '../errors.ts';
 import { type LocalTar, startTar } from '../image-copy/local-tar.ts';
 import type { IgnoreRules } from './ignore.ts';
 
-/** Ends with an error when a file cannot be read: the tar has no end then, and is not taken for complete. */
-export async function* packContext(folder: string, rules: IgnoreRules): AsyncGenerator<Buffer> {
+/** What no archive of a folder holds. */
+export interface Skipped {
+  path: string;
+  what: 'a socket' | 'a named pipe' | 'a device';
+}
+
+/**
+ * Attributes, capabilities and access lists travel as the attributes that they are: Docker sends all that it can read
+ * (decision 0057).
+ */
+const ATTRIBUTES = [
+  '--xattrs',
+  '--xattrs-include=user.*',
+  '--xattrs-include=security.capability',
+  '--xattrs-include=system.posix_acl_access',
+];
+
+/**
+ * Tells `onSkipped` what cannot be sent: a build fails only if it copies that. Ends with an error when a file cannot be read: the tar
+ * has no end then, and is not taken for complete.
+ */
+export async function* packContext(
+  folder: string,
+  rules: IgnoreRules,
+  onSkipped: (skipped: Skipped) => void = () => {},
+): AsyncGenerator<Buffer> {
   const tar: LocalTar = startTar([
     ...['--create', '--file=-', '--format=pax', '--pax-option=delete=atime,delete=ctime', '--numeric-owner'],
+    ...ATTRIBUTES,
     ...['--directory', folder, '--no-recursion', '--null', '--verbatim-files-from', '--files-from=-'],
   ]);
-  const listing = pipeline(Readable.from(list(folder, '', rules)), tar.stdin);
+  const listing = pipeline(Readable.from(names(folder, rules, onSkipped)), tar.stdin);
   // tar that ends early tells why itself.
   listing.catch(() => {});
   try {
@@ -25,12 +51,52 @@ export async function* packContext(folder: string, rules: IgnoreRules): AsyncGen
 }
 
 /** Paths that end with NUL; sorted, so that the same folder gives the same tar. */
-async function* list(folder: string, below: string, rules: IgnoreRules): AsyncGenerator<string> {
-  const entries = await readdir(join(folder, below), { withFileTypes: true });
-  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const path = below === '' ? entry.name : `${below}/${entry.name}`;
-    const omitted = rules.omits(path);
-    if (!omitted && !entry.isSocket()) yield `./${path}\0`;
-    if (entry.isDirectory() && (!omitted || rules.mayHold(path))) yield* list(folder, path, rules);
+async function* names(
+  folder: string,
+  rules: IgnoreRules,
+  onSkipped: (skipped: Skipped) => void,
+): AsyncGenerator<Buffer> {
+  // Not by recursion: a folder may be as deep as its user likes.
+  const open = [{ below: '', inside: rules, entries: await entriesOf(folder, '') }];
+  for (let here = open.at(-1); here; here = open.at(-1)) {
+    const entry = here.entries.pop();
+    if (!entry) {
+      open.pop();
+      continue;
+    }
+    const path = here.below === '' ? entry.name : `${here.below}/${entry.name}`;
+    const { omitted, inside, mayHoldWanted } = here.inside.look(shown(entry.name));
+    const what = kindOf(entry);
+    if (!omitted && what !== undefined) onSkipped({ path: shown(path), what });
+    else if (!omitted) yield Buffer.from(`./${path}\0`, 'latin1');
+    if (entry.isDirectory() && (!omitted || mayHoldWanted)) {
+      open.push({ below: path, inside, entries: await entriesOf(folder, path) });
+    }
   }
+}
+
+/** The last one first. */
+async function entriesOf(folder: string, below: string): Promise<Dirent[]> {
+  const path = Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(below, 'latin1')]);
+  try {
+    const entries = await readdir(path, { withFileTypes: true, encoding: 'latin1' });
+    return entries.sort((a, b) => (a.name < b.name ? 1 : -1));
+  } catch (error) {
+    if (!hasCode(error, 'ENAMETOOLONG')) throw error;
+    throw new AbortError(
+      'INVALID',
+      `${shown(below).slice(0, 60)}… in ${folder} lies too deep: its path has ${below.length} bytes.`,
+      'Move it, or name it in .dockerignore.',
+    );
+  }
+}
+
+function kindOf(entry: Dirent): Skipped['what'] | undefined {
+  if (entry.isSocket()) return 'a socket';
+  if (entry.isFIFO()) return 'a named pipe';
+  return entry.isCharacterDevice() || entry.isBlockDevice() ? 'a device' : undefined;
+}
+
+function shown(path: string): string {
+  return Buffer.from(path, 'latin1').toString('utf8');
 }

@@ -1,7 +1,7 @@
 /** Where a build takes its folder and its Dockerfile from. */
-import { mkdtemp, readFile, realpath, rm, stat } from 'node:fs/promises';
+import { mkdtemp, open, realpath, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, relative, resolve } from 'node:path';
+import { basename, join, relative, resolve } from 'node:path';
 import { AbortError, hasCode } from '../errors.ts';
 import { remark } from '../output.ts';
 import { checkSource, fetchRepository } from './git.ts';
@@ -14,7 +14,7 @@ export interface SourceOptions {
   ref: string | undefined;
   /** Folder below that, which is the one to build. */
   subDir: string | undefined;
-  /** Name of the Dockerfile; undefined: the usual ones. */
+  /** Name of the Dockerfile, or its path; undefined: the usual ones. */
   file: string | undefined;
 }
 
@@ -30,6 +30,8 @@ export interface Source extends AsyncDisposable {
 
 const FILES = ['Containerfile', 'Dockerfile'];
 const IGNORE_FILES = ['.containerignore', '.dockerignore'];
+/** Bytes of a Dockerfile (contract, `MAX_DOCKERFILE`) or an ignore file. */
+const MAX_BYTES = 262_144;
 
 /** Throws AbortError when it cannot be had. What was fetched is removed when the source is disposed of. */
 export async function openSource(options: SourceOptions, signal: AbortSignal): Promise<Source> {
@@ -37,8 +39,8 @@ export async function openSource(options: SourceOptions, signal: AbortSignal): P
   if (url === undefined) {
     const folder = resolve(options.dir ?? '.', subDir);
     await requireFolder(folder);
-    const dockerfile = await findDockerfile(folder, options.file, undefined);
-    const rules = await readRules(folder, undefined);
+    const { path, ...dockerfile } = await findDockerfile(folder, options.file, undefined);
+    const rules = await readRules(folder, path, undefined);
     return { folder, rules, origin: folder, ...dockerfile, [Symbol.asyncDispose]: async () => {} };
   }
   checkSource(url, ref);
@@ -50,13 +52,9 @@ export async function openSource(options: SourceOptions, signal: AbortSignal): P
     const folder = join(clone, subDir);
     await requireFolder(folder);
     await requireInside(folder, clone);
-    const dockerfile = await findDockerfile(folder, options.file, clone);
-    const found = await readRules(folder, clone);
-    // git's own files change with each fetch.
-    const rules = {
-      ...found,
-      omits: (path: string) => path === '.git' || path.startsWith('.git/') || found.omits(path),
-    };
+    const { path, ...dockerfile } = await findDockerfile(folder, options.file, clone);
+    // git's own files change with each fetch; those of submodules lie in their folders.
+    const rules = await readRules(folder, path, clone, '\n.git\n**/.git');
     const origin = [url, ref && `#${ref}`, subDir !== '.' && `:${subDir}`].filter(Boolean).join('');
     return { folder, rules, origin, ...dockerfile, [Symbol.asyncDispose]: remove };
   } catch (error) {
@@ -70,7 +68,7 @@ async function findDockerfile(
   folder: string,
   name: string | undefined,
   clone: string | undefined,
-): Promise<{ dockerfile: string; file: string }> {
+): Promise<{ dockerfile: string; file: string; path: string }> {
   const candidates =
     name === undefined
       ? FILES.map((file) => ({ path: join(folder, file), file }))
@@ -80,7 +78,7 @@ async function findDockerfile(
         ];
   for (const { path, file } of candidates) {
     const dockerfile = await readInside(path, clone);
-    if (dockerfile !== undefined) return { dockerfile, file };
+    if (dockerfile !== undefined) return { dockerfile, file, path };
   }
   throw new AbortError(
     'NOT_FOUND',
@@ -91,19 +89,27 @@ async function findDockerfile(
   );
 }
 
-async function readRules(folder: string, clone: string | undefined): Promise<IgnoreRules> {
-  for (const name of IGNORE_FILES) {
-    const text = await readInside(join(folder, name), clone);
-    if (text !== undefined) return readIgnoreRules(text);
+/** An ignore file beside the Dockerfile with its name in front goes before that of the folder. `more`: lines that are added. */
+async function readRules(
+  folder: string,
+  dockerfile: string,
+  clone: string | undefined,
+  more = '',
+): Promise<IgnoreRules> {
+  const own = IGNORE_FILES.map((suffix) => `${dockerfile}${suffix}`);
+  const common = IGNORE_FILES.map((name) => join(folder, name));
+  for (const path of [...own, ...common]) {
+    const text = await readInside(path, clone);
+    if (text !== undefined) return readIgnoreRules(`${text}${more}`, basename(path));
   }
-  return readIgnoreRules('');
+  return readIgnoreRules(more);
 }
 
 /** Undefined when there is no such file. */
 async function readInside(path: string, clone: string | undefined): Promise<string | undefined> {
   try {
     if (clone !== undefined) await requireInside(path, clone);
-    return await readFile(path, 'utf8');
+    return await readBounded(path);
   } catch (error) {
     if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return undefined;
     if (!hasCode(error, 'EACCES') && !hasCode(error, 'EISDIR')) throw error;
@@ -113,6 +119,24 @@ async function readInside(path: string, clone: string | undefined): Promise<stri
       'It must be a file of yours.',
     );
   }
+}
+
+/** Also of a pipe, as a shell gives for `--file <(…)`. */
+async function readBounded(path: string): Promise<string> {
+  await using file = await open(path);
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of file.createReadStream({ autoClose: false, highWaterMark: 65_536 })) {
+    parts.push(part as Buffer);
+    size += part.length;
+    if (size <= MAX_BYTES) continue;
+    throw new AbortError(
+      'INVALID',
+      `${path} is larger than ${MAX_BYTES} bytes.`,
+      'Is it the file that you meant? Put long texts into files of the folder.',
+    );
+  }
+  return Buffer.concat(parts).toString('utf8');
 }
 
 async function requireInside(path: string, clone: string): Promise<void> {

@@ -3,9 +3,10 @@ import type { BuildEvent, SavedImage } from '@walt/contract';
 import type { Connection } from '../client.ts';
 import { AbortError, hasCode } from '../errors.ts';
 import { dispatch } from '../image-cross/channels.ts';
+import { remark } from '../output.ts';
 import { type Display, openDisplay } from '../progress.ts';
 import { ByteStream, frameError } from '../stream.ts';
-import { packContext } from './pack-context.ts';
+import { packContext, type Skipped } from './pack-context.ts';
 import type { Source } from './source.ts';
 
 export class ImageBuildStream {
@@ -13,6 +14,7 @@ export class ImageBuildStream {
   readonly #stream: ByteStream;
   #display: Display | undefined;
   #saved: SavedImage | undefined;
+  #over = false;
   /** The folder cannot be read: that ends the build. */
   readonly #failed = Promise.withResolvers<never>();
 
@@ -59,6 +61,7 @@ export class ImageBuildStream {
         'See `sudo ./walt-server status`, then repeat the command: finished steps are kept.',
       );
     } finally {
+      this.#over = true;
       this.#stream.close();
       this.#hide();
     }
@@ -76,12 +79,16 @@ export class ImageBuildStream {
     const step = 'Sending the folder';
     const { folder, rules } = this.#source;
     let done = 0;
-    for await (const chunk of packContext(folder, rules)) {
+    const skipped: Skipped[] = [];
+    for await (const chunk of packContext(folder, rules, (one) => skipped.push(one))) {
+      // The build has failed meanwhile: nobody takes the rest.
+      if (this.#over) return;
       done += chunk.length;
       this.#show({ type: 'progress', step, done, unit: 'bytes' });
       if (!this.#stream.send(chunk)) await this.#stream.drained();
     }
     this.#hide();
+    tellSkipped(skipped);
     this.#stream.control({ type: 'end' });
   }
 
@@ -102,6 +109,16 @@ export class ImageBuildStream {
     this.#display?.[Symbol.dispose]();
     this.#display = undefined;
   }
+}
+
+/** Files that are told by name; there may be thousands. */
+const MAX_TOLD = 5;
+
+function tellSkipped(skipped: readonly Skipped[]): void {
+  for (const { path, what } of skipped.slice(0, MAX_TOLD)) {
+    remark(`${JSON.stringify(path).replace(/\p{Cc}/gu, '?')} is ${what}: it is not sent.`);
+  }
+  if (skipped.length > MAX_TOLD) remark(`So are ${skipped.length - MAX_TOLD} more.`);
 }
 
 function readable(error: Error, folder: string): Error {

@@ -5,9 +5,9 @@ import type { CallsOf, ImageTarget, Services } from './services.ts';
 /** The contract's calls about builds from a Dockerfile. What is built is the caller's own. */
 export function buildCalls({ images }: Pick<Services, 'images'>): CallsOf<(typeof imageContract)['build']> {
   return {
-    prepare: async (caller, { name, file, dockerfile, source, args, architecture, cache, yes }) => {
+    prepare: async (caller, { name, file, dockerfile, architecture, target: stage, yes, ...how }) => {
       const target = { owner: caller.user, name };
-      const order = { user: caller.user, target, args, architecture, cache, source };
+      const order = { user: caller.user, target, architecture, stage, ...how };
       const ticket = await images.builds.prepare({ ...order, dockerfile: { text: dockerfile, file } });
       if (!yes && !(await isBuilt(images, target))) await confirmReplacement(images, target);
       return { ticket };

@@ -5,6 +5,7 @@ import type { YesOption } from '../../confirm.ts';
 import { UsageError } from '../../errors.ts';
 import { shortDigest } from '../../human.ts';
 import { buildImage } from '../../image-build/build.ts';
+import { splitUrl } from '../../image-build/git.ts';
 import { ARCHITECTURES, jsonOption, yesOption } from '../../options.ts';
 import { print, printJson } from '../../output.ts';
 import { offerReboot } from '../../reboot-offer.ts';
@@ -17,6 +18,7 @@ interface Options extends YesOption {
   file?: string;
   buildArg: string[];
   arch?: Architecture;
+  target?: string;
   cache: boolean;
   json?: true;
 }
@@ -28,8 +30,11 @@ export function command(): Command {
   return new Command()
     .argument('<image>', 'name of the image, in your own set')
     .option('--from-dir <folder>', 'build this folder of yours (default: the current one)')
-    .option('--from-url <url>', 'build a git repository, which is fetched with your own keys')
-    .option('--ref <ref>', 'its branch, tag or commit (default: what it has as HEAD)')
+    .option(
+      '--from-url <url>',
+      'build a git repository, which is fetched with your own keys; URL#REF:FOLDER names a version and a folder',
+    )
+    .option('--ref <ref>', 'its branch, tag or whole commit hash (default: what it has as HEAD)')
     .option('--sub-dir <folder>', 'build this folder below it')
     .option('-f, --file <name>', 'the Dockerfile (default: Containerfile or Dockerfile)')
     .addOption(
@@ -43,6 +48,7 @@ export function command(): Command {
         "for images of registries, and FROM scratch (default: the server's)",
       ).choices(ARCHITECTURES),
     )
+    .option('--target <stage>', 'build this stage, by its name or number (default: the last one)')
     .option('--no-cache', 'run every step again')
     .addOption(yesOption())
     .addOption(jsonOption())
@@ -53,20 +59,21 @@ export function command(): Command {
         'When a step fails, the line is named and the image stays as it was; ctrl-c ends a build.',
     )
     .action(async (name: string, options: Options) => {
-      const { fromDir, fromUrl, ref, subDir, file, buildArg, arch, cache, json, yes } = options;
+      const { fromDir, fromUrl, file, buildArg, arch, cache, target, json, yes } = options;
       if (fromDir !== undefined && fromUrl !== undefined) {
         throw new UsageError('--from-dir and --from-url contradict each other.', 'Take one of them.');
       }
-      if (ref !== undefined && fromUrl === undefined) {
+      if (options.ref !== undefined && fromUrl === undefined) {
         throw new UsageError('--ref is a version of a git repository.', 'Give its address with --from-url.');
       }
+      const { url, ref, subDir } = repository(options);
       const connection = connect();
       const saved = await buildImage(connection, {
         name,
-        source: { dir: fromDir, url: fromUrl, ref, subDir, file },
+        source: { dir: fromDir, url, ref, subDir, file },
         args: readArguments(buildArg),
         architecture: arch,
-        cache,
+        ...{ cache, target },
         output: json ? process.stderr : process.stdout,
         ...(yes && { yes }),
       });
@@ -83,6 +90,26 @@ export function command(): Command {
       );
       await offerReboot(connection.client, nodes);
     });
+}
+
+/** What `URL#REF:FOLDER` and the options say together. */
+function repository({ fromUrl, ref, subDir }: Options): {
+  url: string | undefined;
+  ref: string | undefined;
+  subDir: string | undefined;
+} {
+  if (fromUrl === undefined) return { url: undefined, ref, subDir };
+  const named = splitUrl(fromUrl);
+  if (
+    (named.ref !== undefined && ref !== undefined) ||
+    (named.subDir !== undefined && subDir !== undefined)
+  ) {
+    throw new UsageError(
+      'The version or the folder is named twice: behind # and by an option.',
+      'Name each once.',
+    );
+  }
+  return { url: named.url, ref: named.ref ?? ref, subDir: named.subDir ?? subDir };
 }
 
 function readArguments(words: readonly string[]): Record<string, string> {

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are variables of a Dockerfile
 /** Builds by the real buildah, on a store of the test's own. */
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
@@ -38,6 +39,7 @@ interface Options {
   user?: string;
   name?: string;
   architecture?: 'arm64';
+  stage?: string;
   args?: Record<string, string>;
   cache?: boolean;
   files?: Record<string, string>;
@@ -60,11 +62,12 @@ function tarOf(files: Record<string, string>): Readable {
 }
 
 async function build(lines: readonly string[], options: Options = {}): Promise<Built> {
-  const { user = 'ann', name = 'made', architecture, args = {}, cache = true, files = {} } = options;
+  const { user = 'ann', name = 'made', architecture, stage, args = {}, cache = true, files = {} } = options;
   const { builds } = platform.images;
   const target = { owner: user, name };
   const dockerfile = { text: lines.join('\n'), file: 'Dockerfile' };
-  const ticket = await builds.prepare({ user, target, dockerfile, args, architecture, cache, source: '/x' });
+  const order = { user, target, dockerfile, args, architecture, stage, cache, source: '/x' };
+  const ticket = await builds.prepare(order);
   const built: Built = { output: '', image: undefined, changed: false };
   await builds.run(user, ticket, {
     sources: () => tarOf(files),
@@ -90,6 +93,38 @@ test('a layer that somebody else has made before is made again', async () => {
   assert.deepEqual(second.image?.layers, first.image?.layers);
   const above = await build([...lines, 'COPY f /g'], options);
   assert.equal(above.image?.layers.length, 2);
+});
+
+test('names of stages are of any case; a stage is built alone, and others not at all', async () => {
+  const lines = [
+    'FROM absent/nothing AS Unneeded',
+    'RUN false',
+    'FROM tiny AS Builder',
+    'ARG A',
+    'RUN echo "${A:-unset}" > /made',
+    'FROM tiny',
+    'COPY --from=Builder /made /made',
+    'COPY --from=BUILDER /made /again',
+    'RUN cat /again',
+  ];
+  assert.match((await build(lines)).output, /^unset$/m);
+  const { output } = await build([...lines, 'RUN echo last'], { stage: 'builder', args: { A: 'given' } });
+  assert.match(output, /^STEP 3\/3: RUN echo/m);
+});
+
+test('variables in forms that buildah does not know', async () => {
+  const lines = ['FROM tiny', 'ARG V=1.2.3', 'ENV MAJOR=${V%%.*} WHERE=${NONE-here}', 'WORKDIR /w/${MAJOR?}'];
+  const { output } = await build(
+    [...lines, 'COPY f $WHERE/${V?}', 'RUN cd /w/1; pwd; ls here; echo $MAJOR'],
+    {
+      files: { f: 'f' },
+    },
+  );
+  assert.match(output, /^\/w\/1\n1\.2\.3\n1$/m);
+  await assert.rejects(build([...lines, '', 'LABEL a="${NEEDED:?give it}"']), {
+    code: 'INVALID',
+    message: /^Dockerfile:6: NEEDED: give it\.$/,
+  });
 });
 
 test('a here-document runs in its shell; it is shown, and its failure is told, by its own line', async () => {
@@ -209,7 +244,7 @@ test('a ticket is good once, and for its user', async () => {
   const { builds } = platform.images;
   const order = { user: 'ann', target: { owner: 'ann', name: 'x' }, args: {}, cache: true, source: '' };
   const dockerfile = { text: 'FROM tiny', file: 'Dockerfile' };
-  const ticket = await builds.prepare({ ...order, architecture: undefined, dockerfile });
+  const ticket = await builds.prepare({ ...order, architecture: undefined, stage: undefined, dockerfile });
   const client = {
     ...{ sources: () => tarOf({}), progress: () => {}, saved: async () => {} },
     output: async (_to: string, stream: Readable) => void (await text(stream)),

@@ -17,11 +17,12 @@ import { buildCommand, environment, FILES, groupName } from './buildah.ts';
 import { type Confined, INSIDE, RESOLVER, removeControlGroup, startConfined } from './confined.ts';
 import { unpackContext } from './context.ts';
 import { type Instruction, lineError, shownText } from './dockerfile.ts';
-import { type BuildPlan, finalOrigin, type Needed, neededImages, writeDockerfile } from './plan.ts';
+import { type BuildPlan, finalOrigin, type Needed, neededImages } from './plan.ts';
 import { isRepeatable, noteResult, readResult, resultKey } from './results.ts';
 import { checkTriggers } from './rules.ts';
 import { StepWatcher } from './steps.ts';
-import { readConfiguration, writeView } from './view.ts';
+import { type Configuration, readConfiguration, writeView } from './view.ts';
+import { writeDockerfile } from './write.ts';
 
 export interface ImageBuildDeps extends BaseDeps {
   paths: Paths;
@@ -80,6 +81,13 @@ export function buildPlaces(paths: Paths, user: string, architecture: Architectu
   };
 }
 
+/** An image that the Dockerfile names, held while the build runs. */
+interface Found extends Base {
+  configuration: Configuration;
+}
+
+type Bases = Map<Needed, Found>;
+
 /** Runs one build to its end, whatever that is: nothing is left of it then but the image and the user's cache. Throws UserError. */
 export async function runImageBuild(
   deps: ImageBuildDeps,
@@ -88,15 +96,19 @@ export async function runImageBuild(
   client: ImageBuildClient,
 ): Promise<void> {
   const { paths } = deps;
-  const bases = new Map<Needed, Base>();
+  const bases: Bases = new Map();
   try {
     await explainDiskFull(paths.state, 'No image was changed.', async () => {
-      const triggers = await findBases(deps, request, client, bases);
+      await findBases(deps, request, client, bases);
       client.signal.throwIfAborted();
       await mkdir(join(places.work, FILES.context), { recursive: true, mode: 0o700 });
       const context = await unpackContext(client.sources(), join(places.work, FILES.context));
-      const idOf = (needed: Needed) => imageId(bases.get(needed)?.record.digest ?? '');
-      const dockerfile = writeDockerfile(request.plan, idOf);
+      const dockerfile = writeDockerfile(request.plan, {
+        args: request.args,
+        idOf: (needed) => imageId(bases.get(needed)?.record.digest ?? ''),
+        environmentOf: (needed) => bases.get(needed)?.configuration.environment ?? new Map(),
+      });
+      const triggers = [...bases.values()].flatMap(({ configuration }) => configuration.triggers);
       const key = resultKey({ dockerfile, args: request.args, context });
       const repeatable = isRepeatable(request.plan, triggers);
       const known = repeatable && request.cache ? await knownResult(deps, places, key) : undefined;
@@ -128,25 +140,23 @@ async function knownResult(
   return digest === undefined ? undefined : catalogue.digest(digest);
 }
 
-/** Answers what the images have builds do that start from them. */
 async function findBases(
   deps: ImageBuildDeps,
   { user, plan }: ImageBuildRequest,
   client: ImageBuildClient,
-  bases: Map<Needed, Base>,
-): Promise<string[]> {
+  bases: Bases,
+): Promise<void> {
   const report = (step: string, amount = {}) => client.progress({ type: 'progress', step, ...amount });
-  const all: string[] = [];
   for (const needed of neededImages(plan)) {
     const base = await findBase(deps, needed, { user, file: plan.file, report, signal: client.signal });
-    bases.set(needed, base);
+    const unread = { diffIds: [], triggers: [], environment: new Map() };
+    const found: Found = { ...base, configuration: unread };
+    bases.set(needed, found);
     const { digest, architecture } = base.record;
     if (!runsNatively(architecture, serverArchitecture())) await deps.emulate(architecture);
-    const { triggers } = await readConfiguration(deps.paths.containers, digest);
-    checkTriggers(triggers, needed.text, needed.line, plan.file);
-    all.push(...triggers);
+    found.configuration = await readConfiguration(deps.paths.containers, digest);
+    checkTriggers(found.configuration.triggers, needed.text, needed.line, plan.file);
   }
-  return all;
 }
 
 /** Answers the digest of what it made, in the user's own store. */
@@ -155,7 +165,7 @@ async function build(
   request: ImageBuildRequest,
   places: BuildPlaces,
   client: ImageBuildClient,
-  bases: ReadonlyMap<Needed, Base>,
+  bases: Bases,
   dockerfile: string,
 ): Promise<string> {
   const { paths, host, store: main } = deps;

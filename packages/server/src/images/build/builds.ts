@@ -27,6 +27,8 @@ export interface ImageBuildOrder {
   dockerfile: { text: string; file: string };
   args: Readonly<Record<string, string>>;
   architecture: Architecture | undefined;
+  /** Name or number of the stage to build; undefined: the last one. */
+  stage: string | undefined;
   cache: boolean;
   source: string;
 }
@@ -70,8 +72,9 @@ export class ImageBuilds {
 
   /** Reads the Dockerfile; the ticket is good for one `run` by the same user. Throws UserError INVALID that names a line. */
   async prepare({ dockerfile, ...order }: ImageBuildOrder): Promise<string> {
-    const { args, architecture, target } = order;
-    const plan = planBuild(dockerfile, args, { server: serverArchitecture(), wanted: architecture });
+    const { args, architecture, target, stage } = order;
+    const platforms = { server: serverArchitecture(), wanted: architecture };
+    const plan = planBuild(dockerfile, args, platforms, stage);
     const current = await this.#deps.catalogue.find(target);
     const request = { ...order, plan, expected: current ? { digest: current.digest } : ('absent' as const) };
     const ticket = randomBytes(16).toString('hex');

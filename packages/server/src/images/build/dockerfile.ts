@@ -32,8 +32,10 @@ const FLAGGED = new Set(['ADD', 'COPY', 'FROM', 'HEALTHCHECK', 'RUN']);
 
 /** Bytes of one instruction: buildah reads lines of 64 KiB at most, and we write some words in front. */
 const MAX_BYTES = 60_000;
+/** Far more than an image may have layers. */
+const MAX_INSTRUCTIONS = 2000;
 
-/** Throws UserError INVALID that names the line. */
+/** Throws UserError INVALID that names the line. Takes time in proportion to the text, whatever it is. */
 export function parseDockerfile(text: string, file: string): Dockerfile {
   const lines = text
     .replace(/^\uFEFF/, '')
@@ -57,8 +59,18 @@ export function parseDockerfile(text: string, file: string): Dockerfile {
     if (/^\s*(#|$)/.test(line)) continue;
     const body = line.replace(continued, '');
     open = open ? { ...open, text: open.text + body } : { text: body, line: index + 1 };
+    if (instructions.length >= MAX_INSTRUCTIONS || open.text.length > MAX_BYTES) {
+      throw instructions.length >= MAX_INSTRUCTIONS
+        ? lineError(
+            file,
+            open.line,
+            `there are more than ${MAX_INSTRUCTIONS} instructions`,
+            'Join some of them.',
+          )
+        : tooLong(open.line, file);
+    }
     if (body !== line) continue;
-    const script = hereScript(open.text, lines.slice(index + 1));
+    const script = hereScript(open.text, lines, index + 1);
     if (script === 'open') {
       throw lineError(
         file,
@@ -82,28 +94,14 @@ export function parseDockerfile(text: string, file: string): Dockerfile {
 
 /** Reads an instruction that stands alone, as what ONBUILD keeps. Throws UserError INVALID. */
 export function instructionOf(text: string, line: number, file: string): Instruction {
-  const match = /^[\s\x85]*([^\s\x85]+)[\s\x85]*([\s\S]*?)[\s\x85]*$/.exec(text);
-  const keyword = match?.[1]?.toUpperCase() ?? '';
+  if (Buffer.byteLength(text) > MAX_BYTES) throw tooLong(line, file);
+  const { word, keyword, flags, rest } = partsOf(text);
   if (!KEYWORDS.has(keyword)) {
     throw lineError(
       file,
       line,
-      `there is no instruction ${quoted(match?.[1] ?? '')}`,
+      `there is no instruction ${quoted(word)}`,
       'Mend that line; a line that goes on in the next one ends with a backslash.',
-    );
-  }
-  let rest = match?.[2] ?? '';
-  const flags: string[] = [];
-  for (let flag = nextFlag(keyword, rest); flag; flag = nextFlag(keyword, rest)) {
-    flags.push(flag);
-    rest = rest.slice(flag.length).replace(/^[\s\x85]+/, '');
-  }
-  if (Buffer.byteLength(text) > MAX_BYTES) {
-    throw lineError(
-      file,
-      line,
-      `this instruction is longer than ${MAX_BYTES} bytes`,
-      'Put it in a file, and COPY that.',
     );
   }
   if (rest === '') {
@@ -120,42 +118,78 @@ export function instructionOf(text: string, line: number, file: string): Instruc
   return { keyword, flags, rest, line };
 }
 
+function tooLong(line: number, file: string): UserError {
+  return lineError(
+    file,
+    line,
+    `this instruction is longer than ${MAX_BYTES} bytes`,
+    'Put it in a file, and COPY that.',
+  );
+}
+
+/** Blanks are those of Go (U+0085 is none in JavaScript): nothing may be a flag to buildah that was none here. */
+const BLANK = /[\s\x85]/;
+const BLANKS = /[\s\x85]*/y;
+const WORD = /[^\s\x85]*/y;
+
+/** Keyword, flags and the rest of an instruction, without blanks at its ends; each character is looked at once. */
+function partsOf(text: string): { word: string; keyword: string; flags: string[]; rest: string } {
+  let at = 0;
+  const take = (pattern: RegExp) => {
+    pattern.lastIndex = at;
+    const [found = ''] = pattern.exec(text) ?? [];
+    at += found.length;
+    return found;
+  };
+  take(BLANKS);
+  const word = take(WORD);
+  const keyword = word.toUpperCase();
+  take(BLANKS);
+  const flags: string[] = [];
+  // `--` alone is no flag.
+  while (FLAGGED.has(keyword) && text.startsWith('--', at) && !BLANK.test(text[at + 2] ?? ' ')) {
+    flags.push(take(WORD));
+    take(BLANKS);
+  }
+  let end = text.length;
+  while (end > at && BLANK.test(text[end - 1] ?? '')) end -= 1;
+  return { word, keyword, flags, rest: text.slice(at, end) };
+}
+
 /** A word that begins a here-document. */
 const HERE = /^\d*<<(-?)(["']?)([A-Za-z_][\w.-]*)\2$/g;
 
 /**
- * The command of a RUN with here-documents, in one line, as buildah wants it: the shell puts it together again, and runs it.
- * `lines`: how many follow that belong to it. Undefined: there are none; `open`: one of them does not end.
+ * The command of a RUN with here-documents, in one line, as buildah wants it: the shell puts it together again, and runs it. The
+ * documents begin at line `start` of `all`; `lines`: how many belong to them. Undefined: there are none; `open`: one does not end.
  */
 function hereScript(
   text: string,
-  following: readonly string[],
+  all: readonly string[],
+  start: number,
 ): { beginning: string; command: string; shown: string; lines: number } | 'open' | undefined {
-  const [, beginning, command = ''] = /^(\s*RUN\s+(?:--\S+\s+)*)(.*?)\s*$/is.exec(text) ?? [];
+  if (!text.includes('<<')) return undefined;
+  const { keyword, flags, rest: command } = partsOf(text);
   const documents = command.split(/\s+/).flatMap((word) => [...word.matchAll(HERE)]);
-  if (beginning === undefined || documents.length === 0) return undefined;
-  let lines = 0;
-  const bodies: string[] = [];
+  if (keyword !== 'RUN' || documents.length === 0) return undefined;
+  let at = start;
+  let first: string | undefined;
   for (const [, indented, , end] of documents) {
+    const body: string[] = [];
     const untab = (line: string) => (indented ? line.replace(/^\t+/, '') : line);
-    const length = following.slice(lines).findIndex((line) => untab(line) === end);
-    if (length < 0) return 'open';
-    bodies.push(
-      following
-        .slice(lines, lines + length)
-        .map((line) => `${untab(line)}\n`)
-        .join(''),
-    );
-    lines += length + 1;
+    for (; at < all.length && untab(all[at] ?? '') !== end; at += 1) body.push(`${untab(all[at] ?? '')}\n`);
+    if (at >= all.length) return 'open';
+    first ??= body.join('');
+    at += 1;
   }
-  const [body = ''] = bodies;
+  const body = first ?? '';
   const alone = documents[0]?.[0] === command;
-  const script = alone ? body : `${command}\n${following.slice(0, lines).join('\n')}\n`;
+  const script = alone ? body : `${command}\n${all.slice(start, at).join('\n')}\n`;
   return {
-    beginning,
+    beginning: [keyword, ...flags, ''].join(' '),
     command: alone && body.startsWith('#!') ? runAsFile(body) : `eval "$(${printed(script)})"`,
     shown: command,
-    lines,
+    lines: at - start,
   };
 }
 
@@ -172,11 +206,6 @@ function printed(text: string): string {
     return byte < 128 && safe.test(character) ? character : `\\0${byte.toString(8).padStart(3, '0')}`;
   });
   return `printf %b '${bytes.join('')}'`;
-}
-
-/** Blanks are those of Go (U+0085 is none in JavaScript): nothing may be a flag to buildah that was none here. */
-function nextFlag(keyword: string, rest: string): string | undefined {
-  return FLAGGED.has(keyword) ? /^--[^\s\x85]+/.exec(rest)?.[0] : undefined;
 }
 
 /** The instruction on one line. */

@@ -1,17 +1,23 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are variables of a Dockerfile
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { run } from '../../platform/index.ts';
 import { shownText } from './dockerfile.ts';
-import { type BuildPlan, finalOrigin, neededImages, planBuild, writeDockerfile } from './plan.ts';
+import { type BuildPlan, finalOrigin, neededImages, planBuild } from './plan.ts';
 import { checkTriggers } from './rules.ts';
+import { writeDockerfile } from './write.ts';
 
-function plan(text: string, args: Record<string, string> = {}, wanted?: 'arm64'): BuildPlan {
-  return planBuild({ text, file: 'Dockerfile' }, args, { server: 'amd64', wanted });
+function plan(text: string, args: Record<string, string> = {}, wanted?: 'arm64', target?: string): BuildPlan {
+  return planBuild({ text, file: 'Dockerfile' }, args, { server: 'amd64', wanted }, target);
 }
 
 /** What buildah is given; images by their names in angle brackets. */
-function written(text: string, args: Record<string, string> = {}): string {
-  return writeDockerfile(plan(text, args), (needed) => `<${needed.text}>`);
+function written(text: string, args: Record<string, string> = {}, target?: string): string {
+  return writeDockerfile(plan(text, args, undefined, target), {
+    args,
+    idOf: (needed) => `<${needed.text}>`,
+    environmentOf: () => new Map([['BASE', 'of the image']]),
+  });
 }
 
 describe('a Dockerfile is written anew', () => {
@@ -25,7 +31,7 @@ describe('a Dockerfile is written anew', () => {
     [
       'stages by name and number',
       'FROM lab AS One\nFROM one\nCOPY --from=0 /a /b\nCOPY --from=ONE /a /b',
-      ['FROM <lab> AS one', 'FROM one', 'COPY --from=0 /a /b', 'COPY --from=ONE /a /b'],
+      ['FROM <lab> AS one', 'FROM one', 'COPY --from=one /a /b', 'COPY --from=one /a /b'],
     ],
     [
       'images to copy from',
@@ -34,8 +40,8 @@ describe('a Dockerfile is written anew', () => {
     ],
     [
       'a stage that is not there yet is an image',
-      'FROM a AS x\nCOPY --from=y / /\nFROM b AS y',
-      ['FROM <a> AS x', 'COPY --from=<y> / /', 'FROM <b> AS y'],
+      'FROM a AS x\nCOPY --from=y / /\nFROM b AS y\nFROM x',
+      ['FROM <a> AS x', 'COPY --from=<y> / /', 'FROM x'],
     ],
     ['a platform', 'FROM --platform=linux/arm64 lab', ['FROM <lab>']],
     ['Windows line ends, a byte order mark', '\uFEFFFROM lab\r\nRUN true\r\n', ['FROM <lab>', 'RUN true']],
@@ -60,8 +66,9 @@ describe('a Dockerfile is written anew', () => {
 
   test('arguments before FROM', () => {
     const text = `ARG V=1\nARG N="lab:$V"\nARG X\nFROM \${N} AS a\nFROM base-\${X:-none}`;
-    assert.match(written(text), /^ARG V=1\nARG N="lab:\$V"\nARG X\nFROM <lab:1> AS a\nFROM <base-none>$/m);
-    assert.match(written(text, { V: '2', X: 'x' }), /^FROM <lab:2> AS a\nFROM <base-x>$/m);
+    const both = `${text}\nCOPY --from=a / /`;
+    assert.match(written(both), /^ARG V=1\nARG N="lab:\$V"\nARG X\nFROM <lab:1> AS a\nFROM <base-none>$/m);
+    assert.match(written(both, { V: '2', X: 'x' }), /^FROM <lab:2> AS a\nFROM <base-x>$/m);
   });
 });
 
@@ -97,6 +104,72 @@ describe('here-documents of RUN are run as they are written', () => {
       [6, 'RUN y'],
     ]);
   });
+});
+
+describe('variables in forms that buildah does not know are replaced', () => {
+  const text = (lines: string, args: Record<string, string> = {}) =>
+    written(`FROM lab\n${lines}`, args).split('\n').slice(2, -1);
+
+  test('by what ARG, ENV and the image say, in that order', () => {
+    assert.deepEqual(
+      text('ARG A=1\nENV A=2 B=${A-x}\nWORKDIR /${A?}/${B?}/${BASE%image}\nUSER ${C-root}', {}),
+      ['ARG A=1', 'ENV A="2" B="1"', 'WORKDIR /2/1/of the ', 'USER root'],
+    );
+    assert.deepEqual(text('ARG A=1\nLABEL a=${A?}', { A: 'given' }), ['ARG A=1', 'LABEL a="given"']);
+  });
+
+  test('what has a meaning in them is escaped', () => {
+    const arg = { V: `a"b'c$d\\e f` };
+    assert.deepEqual(text('ARG V\nENV E=${V?}\nCOPY ${V?} x$1 /y/', arg).slice(1), [
+      'ENV E="a\\"b\'c\\$d\\\\e f"',
+      `COPY ${JSON.stringify(['a\\"b\\\'c\\$d\\\\e f', 'x', '/y/'])}`,
+    ]);
+  });
+
+  test('one that must be set, and is not, is told with its line', () => {
+    assert.throws(() => text('\nRUN x\nENV B="${A:?give it by --build-arg}"'), {
+      code: 'INVALID',
+      message: /^Dockerfile:4: A: give it by --build-arg\.$/,
+    });
+  });
+
+  test('a stage has those of the one that it starts from', () => {
+    const all = written('FROM lab AS one\nENV A=1\nFROM one\nLABEL a=${A?}');
+    assert.match(all, /LABEL a="1"/);
+  });
+});
+
+describe('--target', () => {
+  const text =
+    'FROM a AS One\nFROM b AS two\nCOPY --from=one / /\nFROM c\nFROM d AS four\nCOPY --from=2 / /\nFROM two';
+
+  test('builds a stage, and what it needs', () => {
+    assert.equal(
+      written(text, {}, 'TWO'),
+      '# escape=\\\nFROM <a> AS one\nFROM <b> AS two\nCOPY --from=one / /\n',
+    );
+    assert.equal(written(text, {}, '0'), '# escape=\\\nFROM <a> AS one\n');
+    assert.match(written(text, {}, 'four'), /^FROM <c>\nFROM <d> AS four\nCOPY --from=0 \/ \/\n$/m);
+    assert.match(written(text), /^FROM <a> AS one\nFROM <b> AS two\nCOPY --from=one \/ \/\nFROM two\n$/m);
+  });
+
+  test('that is not there is told, with those that are', () => {
+    for (const target of ['three', '5', '-1', '']) {
+      assert.throws(() => plan(text, {}, undefined, target), {
+        code: 'INVALID',
+        message: /^Dockerfile has no stage/,
+        hint: 'Its stages are: one, two, four',
+      });
+    }
+    assert.throws(() => plan('FROM a', {}, undefined, 'x'), { hint: /Give it a name/ });
+  });
+});
+
+test('of several variables in one ARG, each is written', () => {
+  assert.equal(
+    written('ARG A=1 B="2 3"\nFROM lab\nARG A B C=4'),
+    '# escape=\\\nARG A=1\nARG B="2 3"\nFROM <lab>\nARG A\nARG B\nARG C=4\n',
+  );
 });
 
 test('tells which images are needed, for which CPU, and which is at the bottom', () => {
@@ -148,9 +221,93 @@ const refused: [text: string, message: RegExp][] = [
   ['FROM a\nONBUILD RUN --mount=type=bind,target=/x x', /type "bind"/],
   ['FROM a\nONBUILD ONBUILD RUN x', /cannot stand behind ONBUILD/],
   ['FROM a\nCOPY --from=$x / /', /variable or a quote/],
-  ['FROM a\nCOPY --parents a b', /COPY does not take "--parents"/],
+  ['FROM a\nADD --parents a b', /ADD does not take "--parents"/],
+  ['FROM a\nCOPY --checksum=x a b', /COPY does not take "--checksum/],
   [`FROM a\nRUN ${'x'.repeat(60_001)}`, /longer than/],
+  ['FROM a\nLABEL a', /^Dockerfile:2: LABEL "a" has no value/],
+  ['FROM a\nLABEL a=1 b', /^Dockerfile:2: LABEL "b" has no value/],
+  ['FROM a\nENV A', /^Dockerfile:2: ENV "A" has no value/],
+  ['FROM a\nENV =x', /^Dockerfile:2: ENV "=x" has no name/],
+  ['FROM a\n\nENV A=${B', /^Dockerfile:3: .*has no "}"/],
+  ["FROM a\nENV A=it's", /^Dockerfile:2: a single quote has no end/],
+  ['FROM a\nWORKDIR /${}', /^Dockerfile:2: .*names no variable/],
+  ['FROM a\nARG A-B=1', /^Dockerfile:2: ARG "A-B=1" cannot be read/],
+  ['ARG "\nFROM a', /^Dockerfile:1: ARG/],
+  ['FROM a\nCOPY a', /^Dockerfile:2: COPY "a" says what or where to, not both/],
+  ['FROM a\nADD ["a"]', /^Dockerfile:2: ADD .* not both/],
+  ['FROM a\nCMD ["a", ["b"]]', /^Dockerfile:2: the list behind CMD has something else than texts/],
+  ['FROM a\nSHELL sh -c', /^Dockerfile:2: SHELL is no list/],
+  ['FROM a\nEXPOSE eighty', /^Dockerfile:2: "eighty" is no port/],
+  ['FROM a\nUSER a b', /^Dockerfile:2: USER "a b" names more than one/],
+  ['FROM a\nVOLUME [""]', /^Dockerfile:2: VOLUME names no folder/],
+  ['FROM a\nSTOPSIGNAL SIGNONSENSE', /^Dockerfile:2: "SIGNONSENSE" is no signal/],
+  ['FROM a\nSTOPSIGNAL 65', /^Dockerfile:2: "65" is no signal/],
+  ['FROM a\nSTOPSIGNAL 0', /^Dockerfile:2: "0" is no signal/],
+  ['FROM a\nHEALTHCHECK --interval=often CMD x', /^Dockerfile:2: "--interval=often" is no time/],
+  ['FROM a\nHEALTHCHECK --retries=-1 CMD x', /^Dockerfile:2: "--retries=-1" is no number/],
+  ['FROM a\nHEALTHCHECK --start-interval=1s CMD x', /^Dockerfile:2: HEALTHCHECK does not take/],
+  ['FROM a\nHEALTHCHECK curl x', /^Dockerfile:2: HEALTHCHECK "curl x" is no check/],
+  ['FROM a\nHEALTHCHECK --retries=1 NONE', /^Dockerfile:2: HEALTHCHECK NONE takes no options/],
+  [`FROM a\n${'RUN x\n'.repeat(2001)}`, /^Dockerfile:2001: there are more than 2000 instructions/],
 ];
+
+const accepted = [
+  'STOPSIGNAL SIGTERM',
+  'STOPSIGNAL kill',
+  'STOPSIGNAL 9',
+  'STOPSIGNAL SIGRTMIN+3',
+  'STOPSIGNAL $S',
+  'HEALTHCHECK --interval=1m30s --timeout=0.5s --start-period=0 --retries=3 CMD ["true"]',
+  'HEALTHCHECK cmd true || exit 1',
+  'HEALTHCHECK none',
+  'EXPOSE 80 53/udp 1000-2000/TCP "443" $P',
+  'ENV A b c',
+  'ENV A= B=""',
+  'LABEL "a b"="c d"',
+  'LABEL a.b/c=d \\\n  e=f',
+  'RUN [ -f x ] && [ "$a" = "it\'s" ]',
+  'RUN echo ${A:?x} ${N-dash} "${',
+  'CMD [ "a" ] && b',
+  'VOLUME /a /b',
+  'WORKDIR /a b',
+  'MAINTAINER nobody',
+];
+for (const line of accepted) {
+  test(`takes ${line}`, () => assert.equal(plan(`FROM a\n${line}`).stages.length, 1));
+}
+
+describe('no text takes more time than its length', () => {
+  // What took a minute at 260 000 characters, and its like. A second is a hundred times what they need.
+  const texts: [what: string, text: string][] = [
+    ['blanks in RUN', `RUN a${' '.repeat(260_000)}b`],
+    ['blanks behind RUN', `RUN a${' '.repeat(260_000)}`],
+    ['blanks in many RUN', `RUN a${' '.repeat(50_000)}b\n`.repeat(5)],
+    ['backslashes', `RUN ${'\\ '.repeat(120_000)}x`],
+    ['flags', `RUN ${'--a '.repeat(14_000)}x`],
+    ['here-documents', `RUN ${'<<A '.repeat(14_000)}\n${'A\n'.repeat(20_000)}`],
+    ['open here-documents', `RUN <<A\n${'B\n'.repeat(100_000)}`],
+    ['lines that are none', '#\n'.repeat(130_000)],
+    ['lines that go on', 'RUN a \\\n'.repeat(20_000)],
+    ['variables', `ENV A=${'${A:-'.repeat(10_000)}`],
+    ['quotes', `LABEL ${'a="\'" '.repeat(8000)}`],
+    ['arguments', `ARG ${'A=$A$A '.repeat(7000)}`],
+    ['stages', 'FROM a AS b\nCOPY --from=b / /\n'.repeat(900)],
+    ['brackets', `CMD ${'['.repeat(59_000)}`],
+    ['durations', `HEALTHCHECK --interval=${'1h'.repeat(25_000)} x`],
+    ['signals', `STOPSIGNAL ${'"'.repeat(50_000)}`],
+  ];
+  for (const [what, text] of texts) {
+    test(what, { timeout: 60_000 }, () => {
+      const start = performance.now();
+      try {
+        plan(`FROM a\n${text}`);
+      } catch (error) {
+        assert.equal((error as { code?: string }).code, 'INVALID', String(error));
+      }
+      assert.ok(performance.now() - start < 5000);
+    });
+  }
+});
 
 for (const [text, message] of refused) {
   test(`refuses ${JSON.stringify(text.slice(0, 70))}`, () => {
@@ -160,11 +317,10 @@ for (const [text, message] of refused) {
 
 test('an image that asks for mounts of whoever builds on it is refused', () => {
   checkTriggers(['RUN true', 'COPY . /src'], 'lab', 3, 'Dockerfile');
-  assert.throws(
-    () => checkTriggers(['RUN --mount=type=bind,source=/,target=/x true'], 'lab', 3, 'Dockerfile'),
-    {
+  for (const trigger of ['RUN --mount=type=bind,source=/,target=/x true', 'COPY --parents a b']) {
+    assert.throws(() => checkTriggers([trigger], 'lab', 3, 'Dockerfile'), {
       code: 'INVALID',
       message: /^Dockerfile:3: lab has an instruction/,
-    },
-  );
+    });
+  }
 });

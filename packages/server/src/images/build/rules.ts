@@ -2,22 +2,32 @@
  * What an instruction may ask for. A build must not reach files of the server: of mounts, there are only those that buildah makes
  * itself. Pure.
  */
+
+import { isUserError } from '../../platform/index.ts';
 import { type Instruction, instructionOf, lineError, quoted, shownText } from './dockerfile.ts';
+import { checkForm } from './forms.ts';
 
 const FLAGS: Readonly<Record<string, RegExp>> = {
   FROM: /^--platform=\S+$/,
-  COPY: /^--(?:from|chown|chmod)=\S+$|^--link$/,
-  ADD: /^--(?:chown|chmod)=\S+$|^--link$/,
+  COPY: /^--(?:from|chown|chmod)=\S+$|^--link(?:=(?:true|false))?$/,
+  ADD: /^--(?:chown|chmod)=\S+$|^--link(?:=(?:true|false))?$/,
   HEALTHCHECK: /^--[a-z-]+=\S+$/,
   RUN: /^--mount=\S+$|^--network=default$/,
 };
 
 /** What makes no difference here, and buildah does not know: a layer of its own is what each COPY becomes anyway. */
-const IGNORED = new Set(['--link', '--network=default']);
+const IGNORED = /^(?:--link(?:=.*)?|--network=default|--parents=false)$/;
+/** What buildah 1.28 lacks: we choose the files (choice.ts). */
+const CHOOSING = /^--(?:parents(?:=true)?$|exclude=|checksum=)/;
 
 /** The flags of an instruction that buildah is given. */
 export function effectiveFlags(flags: readonly string[]): string[] {
-  return flags.filter((flag) => !IGNORED.has(flag));
+  return flags.filter((flag) => !IGNORED.test(flag) && !CHOOSING.test(flag));
+}
+
+/** True when an instruction copies what buildah cannot choose. */
+export function isChoosing({ flags }: Pick<Instruction, 'flags'>): boolean {
+  return flags.some((flag) => CHOOSING.test(flag));
 }
 
 const MOUNTS: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
@@ -37,29 +47,43 @@ const MOUNTS: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
 const TARGETS = ['target', 'dst', 'destination'];
 
 /** Throws UserError INVALID that names the line. */
-export function checkInstruction(instruction: Instruction, file: string): void {
+export function checkInstruction(instruction: Instruction, file: string, escaping: string): void {
   const { keyword, flags, rest, line } = instruction;
   for (const flag of flags) {
     if (!FLAGS[keyword]?.test(flag)) {
       throw lineError(file, line, `${keyword} does not take ${quoted(flag)} here`, 'Leave it out.');
     }
-    if (keyword === 'RUN' && !IGNORED.has(flag)) checkMount(flag.slice('--mount='.length), line, file);
+    if (keyword === 'RUN' && !IGNORED.test(flag)) checkMount(flag.slice('--mount='.length), line, file);
   }
+  checkForm(instruction, file, escaping);
   if (keyword !== 'ONBUILD') return;
   const inner = instructionOf(rest, line, file);
   if (['ONBUILD', 'FROM', 'MAINTAINER'].includes(inner.keyword)) {
     throw lineError(file, line, `${inner.keyword} cannot stand behind ONBUILD`, 'Mend that line.');
   }
-  checkInstruction(inner, file);
+  if (isChoosing(inner)) {
+    throw lineError(
+      file,
+      line,
+      `${quoted(inner.flags.join(' '))} cannot stand behind ONBUILD`,
+      'Leave it out.',
+    );
+  }
+  checkInstruction(inner, file, escaping);
 }
 
 /** What an image asks builds to do that start from it. `shown` is how the Dockerfile calls the image. */
 export function checkTriggers(triggers: readonly string[], shown: string, line: number, file: string): void {
   for (const trigger of triggers) {
     const inner = instructionOf(trigger, line, file);
+    let allowed = false;
     try {
-      checkInstruction(inner, file);
-    } catch {
+      checkInstruction(inner, file, '\\');
+      allowed = !isChoosing(inner);
+    } catch (error) {
+      if (!isUserError(error)) throw error;
+    }
+    if (!allowed) {
       throw lineError(
         file,
         line,

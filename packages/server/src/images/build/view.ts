@@ -81,19 +81,27 @@ async function readRecords(file: string): Promise<unknown> {
 
 const configuration = z.object({
   rootfs: z.object({ diff_ids: z.array(z.string()) }),
-  config: z.object({ OnBuild: z.array(z.string()).nullish() }).nullish(),
+  config: z.object({ OnBuild: z.array(z.string()).nullish(), Env: z.array(z.string()).nullish() }).nullish(),
 });
 
-/** What an image of a store says of itself: its layers' diff IDs, and its instructions for builds that start from it. */
-export async function readConfiguration(
-  root: string,
-  digest: string,
-): Promise<{ diffIds: string[]; triggers: string[] }> {
+export interface Configuration {
+  diffIds: string[];
+  /** Its instructions for builds that start from it. */
+  triggers: string[];
+  environment: ReadonlyMap<string, string>;
+}
+
+/** What an image of a store says of itself. */
+export async function readConfiguration(root: string, digest: string): Promise<Configuration> {
   // Keys of containers/storage's big data that are no plain names are written in base64.
   const file = `=${Buffer.from(digest).toString('base64')}`;
   const text = await readFile(join(root, 'overlay-images', imageId(digest), file), 'utf8');
   const { rootfs, config } = configuration.parse(JSON.parse(text));
-  return { diffIds: rootfs.diff_ids, triggers: config?.OnBuild ?? [] };
+  const environment = (config?.Env ?? []).map((pair): [string, string] => {
+    const at = pair.indexOf('=');
+    return at < 0 ? [pair, ''] : [pair.slice(0, at), pair.slice(at + 1)];
+  });
+  return { diffIds: rootfs.diff_ids, triggers: config?.OnBuild ?? [], environment: new Map(environment) };
 }
 
 /** Bytes of all layers of a store, unpacked. */
