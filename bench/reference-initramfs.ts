@@ -3,8 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { MODULE_LIMIT } from '../packages/server/src/boot/bounds.ts';
 import { readBusybox } from '../packages/server/src/boot/busybox.ts';
-import { readModule } from '../packages/server/src/boot/compressed.ts';
+import { unpackModule } from '../packages/server/src/boot/compressed.ts';
 import { type CpioEntry, cpioArchive } from '../packages/server/src/boot/cpio.ts';
 import { initArchive, moduleArchive } from '../packages/server/src/boot/initramfs.ts';
 import { loadOrder, parseModuleIndex } from '../packages/server/src/boot/modules.ts';
@@ -42,7 +43,8 @@ export async function referenceInitramfs(
     loadOrder(index, [...quick, ...slow]).map(async (name) => {
       const module = index.files.get(name);
       if (!module) throw new Error(`the image has no module ${name}`);
-      return { name, needs: module.needs, content: await readModule(join(folder, module.path)) };
+      const bytes = await readFile(join(folder, module.path));
+      return { name, needs: module.needs, content: await unpackModule(bytes, module.path, MODULE_LIMIT) };
     }),
   );
   const set = {

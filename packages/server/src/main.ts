@@ -72,7 +72,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     config,
     paths,
     database,
-    prepareBoot: (image) => prepareBootFiles(image, paths),
+    prepareBoot: (image) => prepareBootFiles(image, paths, config.limits),
     hasBootFiles: (digest) => hasBootFiles(digest, paths),
     log: createLog('images'),
   });

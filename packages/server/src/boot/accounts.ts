@@ -62,10 +62,12 @@ export function mendPasswd(
   const root = users.find(({ name }) => name === 'root');
   const lines = (text ?? '').split('\n').filter((line) => line !== '');
   const mended: string[] = [];
+  const isBroken = root !== undefined && (CLOSED.test(root.shell) || !hasShell(root.shell));
   if (!root) mended.push('root:x:0:0:root:/root:/bin/sh');
   for (const line of lines) {
-    const broken = root && line.startsWith('root:') && (CLOSED.test(root.shell) || !hasShell(root.shell));
-    mended.push(broken ? [...line.split(':').slice(0, 6), '/bin/sh'].join(':') : line);
+    mended.push(
+      isBroken && line.startsWith('root:') ? [...line.split(':').slice(0, 6), '/bin/sh'].join(':') : line,
+    );
   }
   if (!users.some(({ name }) => name === SSHD_USER)) {
     mended.push(`${SSHD_USER}:x:${freeId(users)}:65534::/run/sshd:/usr/sbin/nologin`);

@@ -4,16 +4,17 @@ import { Readable } from 'node:stream';
 import { architecture, digest as digestSchema, lend } from '@walt/contract';
 import { z } from 'zod';
 import { hasErrno, type Paths, readIfPresent } from '../platform/index.ts';
+import { insidePath } from './inside-path.ts';
 import { waltImage } from './walt-image.ts';
 
 /** Raise it when the files of an image become others: those of an older server then count as missing, and are made anew. */
-export const LAYOUT = 2;
+export const LAYOUT = 3;
 
 /** Something that the identity layer holds for an image that lacks it. `path` without a leading slash. */
 const lentFile = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('file'), path: z.string(), mode: z.number(), content: z.string() }),
-  z.object({ type: z.literal('folder'), path: z.string(), mode: z.number() }),
-  z.object({ type: z.literal('link'), path: z.string(), target: z.string() }),
+  z.object({ type: z.literal('file'), path: insidePath, mode: z.number(), content: z.string() }),
+  z.object({ type: z.literal('folder'), path: insidePath, mode: z.number() }),
+  z.object({ type: z.literal('link'), path: insidePath, target: z.string() }),
 ]);
 export type LentFile = z.infer<typeof lentFile>;
 

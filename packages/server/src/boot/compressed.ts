@@ -1,26 +1,37 @@
-import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { gunzip, zstdDecompress } from 'node:zlib';
-import { run } from '../platform/index.ts';
+import { streamProgram, UserError } from '../platform/index.ts';
+import { tooLarge } from '../trees/index.ts';
 
-/** Bytes of a kernel module file, unpacked as its suffix says. Throws ExternalError when xz(1) fails. */
-export async function readModule(path: string): Promise<Uint8Array> {
-  if (path.endsWith('.gz')) return await promisify(gunzip)(await readFile(path));
-  if (path.endsWith('.zst')) return await promisify(zstdDecompress)(await readFile(path));
-  if (path.endsWith('.xz')) return await unxz(path);
-  return await readFile(path);
+/** Largest dictionary of an xz file that is taken: the kernel's own modules have 2 MiB (`xz --memlimit`). */
+const XZ_MEMORY = '128MiB';
+
+/**
+ * Unpacks the bytes of a kernel module, packed as the suffix of `path` says. Throws UserError INVALID when they cannot be unpacked,
+ * or become more than `limit` bytes: then they are not held, either.
+ */
+export async function unpackModule(bytes: Buffer, path: string, limit: number): Promise<Uint8Array> {
+  const options = { maxOutputLength: limit };
+  try {
+    if (path.endsWith('.gz')) return await promisify(gunzip)(bytes, options);
+    if (path.endsWith('.zst')) return await promisify(zstdDecompress)(bytes, options);
+    if (path.endsWith('.xz')) return await unxz(bytes, limit);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE') {
+      throw tooLarge(path, limit + 1, limit);
+    }
+    throw new UserError(
+      'INVALID',
+      `The kernel module ${path} of the image cannot be unpacked: ${String(error).trim()}`,
+      'Install the kernel package of the image anew.',
+    );
+  }
+  return bytes;
 }
 
-/** Node has no xz of its own. */
-async function unxz(path: string): Promise<Uint8Array> {
-  const folder = await mkdtemp(join(tmpdir(), 'walt-module-'));
-  try {
-    await copyFile(path, join(folder, 'module.xz'));
-    await run(['xz', '--decompress', '--', join(folder, 'module.xz')]);
-    return await readFile(join(folder, 'module'));
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+/** Node.js has no xz of its own. */
+function unxz(bytes: Buffer, limit: number): Promise<Buffer> {
+  const argv = ['xz', '--decompress', '--stdout', `--memlimit=${XZ_MEMORY}`];
+  return buffer(streamProgram(argv, { stdin: bytes, maxOutput: limit }).stdout);
 }

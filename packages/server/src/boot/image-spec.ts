@@ -1,12 +1,10 @@
 /** `/etc/walt/image.spec` of images made for WalT, and the templates that it names. */
 import { z } from 'zod';
 import { UserError } from '../platform/index.ts';
-import type { ImageRoot } from './image-root.ts';
+import type { Tree } from '../trees/index.ts';
+import { TEXT_LIMIT } from './bounds.ts';
 
 const SPEC = '/etc/walt/image.spec';
-
-/** Longest template, in bytes. */
-export const TEMPLATE_LIMIT = 1024 * 1024;
 
 const imageSpec = z.object({
   templates: z.array(z.string().startsWith('/').max(1000)).max(1000).default([]),
@@ -16,16 +14,14 @@ const imageSpec = z.object({
 export type ImageSpec = z.infer<typeof imageSpec>;
 
 /** That of an image; an empty one when there is none. Throws UserError INVALID when it is ill-formed. */
-export async function readImageSpec(root: ImageRoot): Promise<ImageSpec> {
-  return parseImageSpec((await root.read(SPEC)) ?? '{}');
+export async function readImageSpec(tree: Tree): Promise<ImageSpec> {
+  return parseImageSpec((await tree.readText(SPEC, TEXT_LIMIT)) ?? '{}');
 }
 
 /** JSON with comments from `#` to the end of the line, and a comma after the last of a list if one likes. */
 export function parseImageSpec(text: string): ImageSpec {
-  const bare = text.replace(/"(?:[^"\\\n]|\\.)*"|#[^\n]*/g, (part) => (part.startsWith('#') ? '' : part));
-  const plain = bare.replace(/"(?:[^"\\\n]|\\.)*"|,(?=\s*[\]}])/g, (part) => (part === ',' ? '' : part));
   try {
-    return imageSpec.parse(JSON.parse(plain));
+    return imageSpec.parse(JSON.parse(plainJson(text)));
   } catch (error) {
     const reason =
       error instanceof z.ZodError
@@ -33,6 +29,36 @@ export function parseImageSpec(text: string): ImageSpec {
         : (error as Error).message;
     throw new UserError('INVALID', `${SPEC} of the image cannot be read: ${reason}`, 'Mend that file.');
   }
+}
+
+/** Without comments and commas that end a list. One pass, whatever the text: a pattern for strings would try again at each quote. */
+function plainJson(text: string): string {
+  const parts: string[] = [];
+  let comma = false;
+  for (let at = 0; at < text.length; ) {
+    const start = at;
+    const letter = text[at];
+    if (letter === '#') at = endOf(text, '\n', at);
+    else if (letter === '"') at = endOfString(text, at);
+    else at += 1;
+    if (letter === '#' || letter === undefined || letter.trim() === '') continue;
+    if (comma && letter !== ']' && letter !== '}') parts.push(',');
+    comma = letter === ',';
+    if (!comma) parts.push(text.slice(start, at));
+  }
+  return parts.join('') + (comma ? ',' : '');
+}
+
+function endOf(text: string, letter: string, from: number): number {
+  const end = text.indexOf(letter, from);
+  return end < 0 ? text.length : end;
+}
+
+/** Behind the closing quote. */
+function endOfString(text: string, start: number): number {
+  let at = start + 1;
+  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+  return at + 1;
 }
 
 /** Writes values for `%(name)s`, and `%` for `%%`, as Python does; a name that is not known stays as it is. */

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
-import { ImageRoot } from './image-root.ts';
+import { withTree } from '../trees/index.ts';
 import { compareReleases, findKernel } from './kernel.ts';
 
 test('releases are ordered by their numbers', () => {
@@ -66,7 +66,7 @@ describe('the kernel of an image', () => {
           await writeFile(join(image, file), '');
         }
         for (const [path, target] of links) await symlink(target, join(image, path));
-        const kernel = await findKernel(await ImageRoot.open(image));
+        const kernel = await withTree(image, findKernel);
         assert.equal(kernel?.release, release);
       } finally {
         await rm(image, { recursive: true });

@@ -1,11 +1,11 @@
-import { readdir } from 'node:fs/promises';
-import type { ImageRoot } from './image-root.ts';
+import type { Tree, TreePlace } from '../trees/index.ts';
+import { MAX_RELEASES, TEXT_LIMIT } from './bounds.ts';
 
 export interface Kernel {
   /** What `uname -r` says on the node. */
   release: string;
-  /** Path on the server of its bootable file. */
-  file: string;
+  /** Its bootable file in the image. */
+  file: TreePlace;
   /** Folder of its modules, as a path in the image. */
   modules: string;
   /** Its build configuration (`CONFIG_X=y` lines), where the image carries it. */
@@ -19,18 +19,18 @@ const RELEASE = /^[0-9][A-Za-z0-9._+~-]{0,99}$/;
  * The newest kernel of an image that has both `/boot/vmlinuz-RELEASE` (or `vmlinux-`, as on some ARM systems) and
  * `/lib/modules/RELEASE/modules.dep`; undefined when there is none.
  */
-export async function findKernel(root: ImageRoot): Promise<Kernel | undefined> {
-  const folder = await root.resolve('/lib/modules');
-  if (folder === undefined) return undefined;
-  const releases = (await readdir(folder).catch(() => [])).filter((name) => RELEASE.test(name));
+export async function findKernel(tree: Tree): Promise<Kernel | undefined> {
+  const folder = await tree.find('/lib/modules');
+  const names = folder && (await tree.names(folder.path, MAX_RELEASES));
+  const releases = names?.filter((name) => RELEASE.test(name)) ?? [];
   for (const release of releases.sort(compareReleases).reverse()) {
     const modules = `/lib/modules/${release}`;
     const file =
-      (await root.resolveFile(`/boot/vmlinuz-${release}`)) ??
-      (await root.resolveFile(`/boot/vmlinux-${release}`)) ??
-      (await root.resolveFile(`${modules}/vmlinuz`));
-    if (file === undefined || (await root.resolveFile(`${modules}/modules.dep`)) === undefined) continue;
-    return { release, file, modules, config: await root.read(`/boot/config-${release}`) };
+      (await tree.findFile(`/boot/vmlinuz-${release}`)) ??
+      (await tree.findFile(`/boot/vmlinux-${release}`)) ??
+      (await tree.findFile(`${modules}/vmlinuz`));
+    if (file === undefined || (await tree.findFile(`${modules}/modules.dep`)) === undefined) continue;
+    return { release, file, modules, config: await tree.readText(`/boot/config-${release}`, TEXT_LIMIT) };
   }
   return undefined;
 }

@@ -1,19 +1,20 @@
 /** Volumes of what the platform lends to images, made from its default image of the same architecture. */
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, copyFile, cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Architecture } from '@walt/contract';
 import { fileExists, makeErofs, type Paths, publishFile, UserError } from '../platform/index.ts';
+import { copyFolder, type Tree } from '../trees/index.ts';
+import { MODULE_TREE_LIMIT, PROGRAM_LIMIT } from './bounds.ts';
 import { readBusybox } from './busybox.ts';
 import { dynamicNeeds } from './elf-libraries.ts';
-import type { ImageRoot } from './image-root.ts';
 import type { Kernel } from './kernel.ts';
 import { TOOLS } from './lent-paths.ts';
 
 /** Mounted, read-only tree of the image that lends. */
 export interface Lender {
   digest: string;
-  root: ImageRoot;
+  tree: Tree;
   kernel: Kernel;
 }
 
@@ -40,11 +41,11 @@ export const LENT_VOLUME = /^lent-[a-z]+-[0-9a-f]{16}\.erofs(?:\.[0-9a-f]+\.tmp)
 export function ensureModules(lender: Lender, folder: string, paths: LendPaths): Promise<string> {
   const { release, modules } = lender.kernel;
   return ensureVolume('modules', [lender.digest, release, folder], paths, async (tree) => {
-    const source = await lender.root.resolve(modules);
+    const source = await lender.tree.find(modules);
     if (source === undefined) throw missing(modules);
     const target = join(tree, folder, 'modules', release);
     await mkdir(dirname(target), { recursive: true });
-    await cp(source, target, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+    await copyFolder(lender.tree, source.path, Buffer.from(target), MODULE_TREE_LIMIT);
     // Links to the folder that the kernel was built in.
     for (const name of ['build', 'source']) await rm(join(target, name), { recursive: true, force: true });
   });
@@ -68,12 +69,12 @@ export async function ensureTools(
     await writeFile(join(folder, 'bin/busybox'), busybox);
     await chmod(join(folder, 'bin/busybox'), 0o755);
     await symlink('busybox', join(folder, 'bin/init'));
-    await copyPrograms(lender.root, TRIPLETS[architecture], folder);
+    await copyPrograms(lender.tree, TRIPLETS[architecture], folder);
   });
 }
 
 /** Copies programs to `bin`, all libraries that they need to `lib`, their loader to `lib/ld.so`. */
-async function copyPrograms(root: ImageRoot, triplet: string, folder: string): Promise<void> {
+async function copyPrograms(tree: Tree, triplet: string, folder: string): Promise<void> {
   const copied = new Set<string>();
   const pending = PROGRAMS.map((path) => ({
     path,
@@ -84,21 +85,21 @@ async function copyPrograms(root: ImageRoot, triplet: string, folder: string): P
     if (!next) return;
     if (copied.has(next.target)) continue;
     copied.add(next.target);
-    const file = await root.resolveFile(next.path);
-    if (file === undefined) throw missing(next.path);
-    await copyFile(file, join(folder, next.target));
+    const program = await tree.read(next.path, PROGRAM_LIMIT);
+    if (program === undefined) throw missing(next.path);
+    await writeFile(join(folder, next.target), program);
     await chmod(join(folder, next.target), 0o755);
-    const { interpreter, libraries } = dynamicNeeds(await readFile(file));
+    const { interpreter, libraries } = dynamicNeeds(program);
     if (interpreter) pending.push({ path: interpreter, target: 'lib/ld.so' });
     for (const library of libraries) {
-      pending.push({ path: await findLibrary(root, triplet, library), target: join('lib', library) });
+      pending.push({ path: await findLibrary(tree, triplet, library), target: join('lib', library) });
     }
   }
 }
 
-async function findLibrary(root: ImageRoot, triplet: string, name: string): Promise<string> {
+async function findLibrary(tree: Tree, triplet: string, name: string): Promise<string> {
   for (const folder of [`/usr/lib/${triplet}`, `/lib/${triplet}`, '/usr/lib', '/lib', '/lib64']) {
-    if ((await root.resolveFile(`${folder}/${name}`)) !== undefined) return `${folder}/${name}`;
+    if ((await tree.findFile(`${folder}/${name}`)) !== undefined) return `${folder}/${name}`;
   }
   throw missing(name);
 }

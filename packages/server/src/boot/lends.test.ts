@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
+import { withTree } from '../trees/index.ts';
 import { inittabPrograms, readFacts } from './image-facts.ts';
-import { ImageRoot } from './image-root.ts';
 import { type ImageFacts, planLends } from './lends.ts';
 
 describe('what is lent', () => {
@@ -104,7 +104,7 @@ describe('the facts of an image', () => {
           await mkdir(dirname(join(image, path)), { recursive: true });
           await symlink(target, join(image, path));
         }
-        const facts = await readFacts(await ImageRoot.open(image), false);
+        const facts = await withTree(image, (tree) => readFacts(tree, false));
         assert.deepEqual(facts, {
           kernel: false,
           init: has.includes('init'),

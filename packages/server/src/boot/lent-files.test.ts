@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
+import { withTree } from '../trees/index.ts';
 import type { ImageConfig } from './image-command.ts';
-import { ImageRoot } from './image-root.ts';
 import { lentFiles } from './lent-files.ts';
 
 const config: ImageConfig = {
@@ -19,7 +19,7 @@ beforeEach(async () => {
 afterEach(() => rm(image, { recursive: true }));
 
 async function lent(lends: Parameters<typeof lentFiles>[1]) {
-  const files = await lentFiles(await ImageRoot.open(image), lends, config);
+  const files = await withTree(image, (tree) => lentFiles(tree, lends, config));
   return new Map(files.map((file) => [file.path, file]));
 }
 

@@ -1,8 +1,9 @@
 import type { Lend } from '@walt/contract';
+import { rawOf, type Tree, textOf } from '../trees/index.ts';
 import { type Accounts, credentialsOf, mendPasswd, mendShadow, rootOf } from './accounts.ts';
 import type { LentFile } from './boot-files.ts';
+import { TEXT_LIMIT } from './bounds.ts';
 import { commandWords, type ImageConfig } from './image-command.ts';
-import type { ImageRoot } from './image-root.ts';
 import { TOOLS } from './lent-paths.ts';
 
 /** Folders that a system cannot do without: mount points, and where root is at home. */
@@ -19,17 +20,17 @@ const MODULE_PROGRAMS = ['modprobe', 'lsmod', 'rmmod'];
 
 /** Small things that an image gets beside what the lent volumes hold. Reads the image, changes nothing. */
 export async function lentFiles(
-  root: ImageRoot,
+  tree: Tree,
   lends: readonly Lend[],
   config: ImageConfig,
 ): Promise<LentFile[]> {
   const accounts: Accounts = {
-    passwd: await root.read('/etc/passwd'),
-    group: await root.read('/etc/group'),
-    shadow: await root.read('/etc/shadow'),
+    passwd: await tree.readText('/etc/passwd', TEXT_LIMIT),
+    group: await tree.readText('/etc/group', TEXT_LIMIT),
+    shadow: await tree.readText('/etc/shadow', TEXT_LIMIT),
   };
   const files = [
-    ...(lends.includes('ssh') ? await accountFiles(root, accounts) : []),
+    ...(lends.includes('ssh') ? await accountFiles(tree, accounts) : []),
     ...(lends.includes('init') ? initFiles(config, accounts) : []),
   ];
   const links = [
@@ -37,24 +38,29 @@ export async function lentFiles(
     ...(lends.includes('kernel') ? MODULE_PROGRAMS.map((name) => `/sbin/${name}`) : []),
   ];
   for (const path of links) {
-    if ((await root.resolve(path)) === undefined) {
-      files.push({ type: 'link', path: await root.place(path), target: `${TOOLS}/bin/busybox` });
-    }
+    const place = await missingPlace(tree, path);
+    if (place) files.push({ type: 'link', path: place, target: `${TOOLS}/bin/busybox` });
   }
   const home: [string, number] = [rootOf(accounts.passwd)?.home || '/root', 0o700];
   const workdir: [string, number][] = lends.includes('init') ? [[config.workdir || '/', 0o755]] : [];
   for (const [path, mode] of [...FOLDERS, home, ...workdir]) {
-    if ((await root.resolve(path)) === undefined) {
-      files.push({ type: 'folder', path: await root.place(path), mode });
-    }
+    const place = await missingPlace(tree, path);
+    if (place) files.push({ type: 'folder', path: place, mode });
   }
   return files;
 }
 
-async function accountFiles(root: ImageRoot, accounts: Accounts): Promise<LentFile[]> {
+/** Where something goes that the image lacks; undefined when it has it, or when no file can have that path. */
+async function missingPlace(tree: Tree, path: string): Promise<string | undefined> {
+  if ((await tree.find(rawOf(path))) !== undefined) return undefined;
+  const place = await tree.placeFor(rawOf(path));
+  return place && textOf(place);
+}
+
+async function accountFiles(tree: Tree, accounts: Accounts): Promise<LentFile[]> {
   const shell = rootOf(accounts.passwd)?.shell ?? '/bin/sh';
   // A shell that is missing is lent at this place.
-  const there = shell === '/bin/sh' || (await root.resolveFile(shell)) !== undefined;
+  const there = shell === '/bin/sh' || (await tree.findFile(rawOf(shell))) !== undefined;
   const passwd = mendPasswd(accounts.passwd, () => there);
   const shadow = mendShadow(accounts.shadow);
   const files: LentFile[] = [];

@@ -7,7 +7,14 @@ export interface ModuleIndex {
   builtin: ReadonlySet<string>;
   /** `softdep NAME pre: …`: modules or aliases that a module asks for by name while it loads. */
   softdeps: ReadonlyMap<string, readonly string[]>;
-  aliases: readonly { pattern: string; name: string }[];
+  aliases: readonly Alias[];
+  /** Modules that a word of `softdeps` stands for where it is an alias. */
+  named: ReadonlyMap<string, readonly string[]>;
+}
+
+interface Alias {
+  pattern: string;
+  name: string;
 }
 
 export interface IndexTexts {
@@ -24,24 +31,49 @@ export function moduleName(path: string): string {
     .replaceAll('-', '_');
 }
 
+/** In time that grows with the texts' length: users make them. */
 export function parseModuleIndex(texts: IndexTexts): ModuleIndex {
   const files = new Map<string, { path: string; needs: string[] }>();
   for (const line of lines(texts.dep)) {
     const [path = '', needs = ''] = line.split(':', 2);
     files.set(moduleName(path), { path, needs: words(needs).map(moduleName) });
   }
-  const softdeps = new Map<string, string[]>();
-  for (const line of lines(texts.softdep)) {
-    const match = /^softdep (\S+) (?:.*\s)?pre: (.*?)(?: post:.*)?$/.exec(line);
-    if (!match?.[1]) continue;
-    const name = moduleName(match[1]);
-    softdeps.set(name, [...(softdeps.get(name) ?? []), ...words(match[2] ?? '')]);
-  }
   const aliases = lines(texts.alias).flatMap((line) => {
     const [keyword, pattern, name] = words(line);
     return keyword === 'alias' && pattern && name ? [{ pattern, name: moduleName(name) }] : [];
   });
-  return { files, builtin: new Set(lines(texts.builtin).map(moduleName)), softdeps, aliases };
+  const softdeps = parseSoftdeps(texts.softdep);
+  const named = namesOf(aliases, new Set([...softdeps.values()].flat()));
+  return { files, builtin: new Set(lines(texts.builtin).map(moduleName)), softdeps, aliases, named };
+}
+
+/** `softdep NAME pre: MODULE… post: MODULE…` each (modprobe.d(5)). */
+function parseSoftdeps(text: string | undefined): Map<string, string[]> {
+  const softdeps = new Map<string, string[]>();
+  for (const line of lines(text)) {
+    const [keyword, module, ...rest] = words(line);
+    if (keyword !== 'softdep' || module === undefined || !rest.includes('pre:')) continue;
+    const name = moduleName(module);
+    const pre = softdeps.get(name) ?? [];
+    softdeps.set(name, pre);
+    let isPre = false;
+    for (const word of rest) {
+      if (word === 'pre:' || word === 'post:') isPre = word === 'pre:';
+      else if (isPre) pre.push(word);
+    }
+  }
+  return softdeps;
+}
+
+function namesOf(aliases: readonly Alias[], wanted: ReadonlySet<string>): Map<string, string[]> {
+  const named = new Map<string, string[]>();
+  for (const { pattern, name } of aliases) {
+    if (!wanted.has(pattern)) continue;
+    const names = named.get(pattern);
+    if (names) names.push(name);
+    else named.set(pattern, [name]);
+  }
+  return named;
 }
 
 /**
@@ -50,16 +82,30 @@ export function parseModuleIndex(texts: IndexTexts): ModuleIndex {
  */
 export function loadOrder(index: ModuleIndex, wanted: readonly string[]): string[] {
   const order = new Set<string>();
-  const visiting = new Set<string>();
-  const visit = (name: string): void => {
-    const file = index.files.get(name);
-    if (file === undefined || order.has(name) || visiting.has(name)) return;
-    visiting.add(name);
-    for (const soft of index.softdeps.get(name) ?? []) for (const target of named(index, soft)) visit(target);
-    for (const need of file.needs.toReversed()) visit(need);
-    order.add(name);
+  const visited = new Set<string>();
+  /** Words of soft dependencies: what one stands for is ordered, or on its way, once it was seen. */
+  const seen = new Set<string>();
+  /** What a module needs first, in the order in which it is to be loaded. */
+  const before = (name: string): string[] => {
+    const soft = (index.softdeps.get(name) ?? []).filter((word) => !seen.has(word));
+    for (const word of soft) seen.add(word);
+    const needs = index.files.get(name)?.needs ?? [];
+    return [...soft.flatMap((word) => meaning(index, word)), ...needs.toReversed()];
   };
-  for (const name of wanted) visit(moduleName(name));
+  for (const first of wanted) {
+    // No recursion: a chain of modules that users make may be deeper than any stack.
+    const way = [{ name: '', ahead: [moduleName(first)].values() }];
+    for (let step = way.at(-1); step; step = way.at(-1)) {
+      const { value: name, done } = step.ahead.next();
+      if (done || name === undefined) {
+        if (step.name !== '') order.add(step.name);
+        way.pop();
+      } else if (index.files.has(name) && !visited.has(name)) {
+        visited.add(name);
+        way.push({ name, ahead: before(name).values() });
+      }
+    }
+  }
   return [...order];
 }
 
@@ -69,10 +115,9 @@ export function offers(index: ModuleIndex, name: string): boolean {
 }
 
 /** A softdep names a module or an alias. */
-function named(index: ModuleIndex, word: string): string[] {
+function meaning(index: ModuleIndex, word: string): readonly string[] {
   const name = moduleName(word);
-  if (offers(index, name)) return [name];
-  return index.aliases.filter(({ pattern }) => pattern === word).map((alias) => alias.name);
+  return offers(index, name) ? [name] : (index.named.get(word) ?? []);
 }
 
 function lines(text = ''): string[] {

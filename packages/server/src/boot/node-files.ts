@@ -14,8 +14,8 @@ import { servedFolder } from './walt-image.ts';
 /** `boot/files/HEX/NAME`. */
 const BOOT_FILE = /^boot\/files\/([0-9a-f]{64})\/(vmlinuz)$/;
 
-/** `boot/PATH`: what an image has in `/boot/MODEL`, for images that bring their own boot scripts. */
-const IMAGE_FILE = /^boot\/(.+)$/;
+/** What boot scripts write in front of a path, to load by HTTP. */
+const IMAGE_FOLDER = 'boot/';
 
 interface Deps {
   directory: Pick<NodeDirectory, 'currentBoot'>;
@@ -39,22 +39,31 @@ export class NodeFiles {
     if (path === 'node/archive') return this.#archive(ip);
     const [, hex, name = ''] = BOOT_FILE.exec(path) ?? [];
     if (hex) return openDownload(join(imageBootFolder(this.#deps.paths, `sha256:${hex}`), name));
-    const [, served] = IMAGE_FILE.exec(path) ?? [];
-    return served === undefined ? undefined : this.#imageFile(ip, posix.normalize(served));
+    return this.#imageFile(ip, path.startsWith(IMAGE_FOLDER) ? path.slice(IMAGE_FOLDER.length) : path);
   }
 
-  async #imageFile(ip: string, name: string): Promise<Download | undefined> {
+  /**
+   * What an image that brings its own boot scripts has in `/boot/MODEL`, else in `/boot`. Absolute paths of its scripts begin there,
+   * too, as they do where all is loaded by TFTP.
+   */
+  async #imageFile(ip: string, path: string): Promise<Download | undefined> {
     const { directory, paths, address } = this.#deps;
     const target = await directory.currentBoot(ip);
     const record = target && (await readBootRecord(paths, target.digest));
-    if (!target || !record?.walt || /^(?:\/|\.\.(?:\/|$))|\0/.test(name)) return undefined;
-    const template = record.walt.templates.find(({ served }) => served.includes(`${target.model}/${name}`));
-    if (template) {
-      const values = templateValues(target.digest, target.size, address);
-      return downloadOf(Buffer.from(renderTemplate(template.content, values)));
+    if (!target || !record?.walt || path.includes('\0')) return undefined;
+    const folder = servedFolder(imageBootFolder(paths, target.digest));
+    // Whatever it says, it is a path below the folder.
+    const name = posix.normalize(`/${path}`).slice(1);
+    for (const served of [`${target.model}/${name}`, name]) {
+      const template = record.walt.templates.find((one) => one.served.includes(served));
+      if (template) {
+        const values = templateValues(target.digest, target.size, address);
+        return downloadOf(Buffer.from(renderTemplate(template.content, values)));
+      }
+      const file = await openDownload(joinInside(folder, served));
+      if (file) return file;
     }
-    const folder = servedFolder(imageBootFolder(paths, target.digest), target.model);
-    return openDownload(joinInside(folder, name));
+    return undefined;
   }
 
   /** For the node that asks: it names no image, so that it gets what its boot script was made for. */

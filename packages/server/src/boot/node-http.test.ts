@@ -125,7 +125,8 @@ describe('files of an image that brings its own boot script', () => {
     await mkdir(join(served, 'dtbs'), { recursive: true });
     await writeFile(join(served, 'start.ipxe'), 'not rendered');
     await writeFile(join(served, 'dtbs', 'two words'), 'tree');
-    await writeFile(join(image(), 'walt', 'secret'), 'of another model');
+    await writeFile(join(image(), 'walt', 'config-6.1'), 'of /boot');
+    await writeFile(join(image(), 'secret'), 'of the server');
     const template = {
       path: 'boot/pc-x86-64/start.ipxe',
       mode: 0o644,
@@ -142,7 +143,27 @@ describe('files of an image that brings its own boot script', () => {
     assert.equal(await (await ask('/boot/dtbs/two%20words')).text(), 'tree');
   });
 
-  for (const path of ['/boot/none', '/boot/dtbs', '/boot/%2e%2e%2fsecret', '/boot/x%2f..%2f..%2fsecret']) {
+  test('are found by absolute paths of its scripts too, and so is the rest of its /boot', async () => {
+    assert.equal(await (await ask('/start.ipxe')).text(), 'chain tftp://10.73.0.1');
+    assert.equal(await (await ask('/dtbs/two%20words')).text(), 'tree');
+    assert.equal(await (await ask('/config-6.1')).text(), 'of /boot');
+    assert.equal(await (await ask('/boot/config-6.1')).text(), 'of /boot');
+    assert.equal(await (await ask('/boot/pc-x86-64/dtbs/two%20words')).text(), 'tree');
+  });
+
+  test('hide nothing that is the server’s own', async () => {
+    const served = join(image(), 'walt', 'pc-x86-64');
+    await mkdir(join(served, 'node'));
+    await writeFile(join(served, 'node', 'initramfs'), 'of the image');
+    await writeFile(join(served, 'ipxe'), 'of the image');
+    assert.doesNotMatch(await (await ask('/node/initramfs')).text(), /of the image/);
+    assert.match(await (await ask('/boot/ipxe')).text(), /^#!ipxe/);
+  });
+
+  for (const path of [
+    ...['/boot/none', '/boot/dtbs', '/none', '/secret', '/boot/secret'],
+    ...['/boot/%2e%2e%2fsecret', '/boot/x%2f..%2f..%2fsecret', '/%2e%2e%2f%2e%2e%2fsecret'],
+  ]) {
     test(`${path} is no such file`, async () => {
       const answer = await ask(path);
       assert.ok([400, 404].includes(answer.status), String(answer.status));

@@ -1,5 +1,5 @@
 /** What nodes get over TFTP: boards whose loader knows no HTTP, and PCs that load iPXE first. */
-import { join, posix } from 'node:path';
+import { join } from 'node:path';
 import { LOADERS } from '../network/index.ts';
 import type { Paths } from '../platform/index.ts';
 import { type BootRequest, chooseBoot } from './boot-choice.ts';
@@ -45,9 +45,7 @@ export class NodeTftp {
       return downloadOf(uBootScript(await this.#choice({ ip, hardware: boardOf(query) })));
     }
     const { files } = this.#deps;
-    if (name !== 'start.uboot') {
-      return (await files.open(ip, name)) ?? files.open(ip, posix.join('boot', name));
-    }
+    if (name !== 'start.uboot') return files.open(ip, name);
     // The loaders of boards that were set up for WalT ask for this first, and know no other name.
     const choice = await this.#choice({ ip });
     return choice.kind === 'script' ? files.open(ip, 'boot/start.uboot') : downloadOf(uBootScript(choice));

@@ -248,7 +248,7 @@ describe('an image without a kernel', () => {
 test('a failure leaves nothing behind', async () => {
   const files = await kernelFiles();
   const image = await makeImage({ ...files, [`${modules}/kernel/nfsv4.ko.xz`]: 'not xz' });
-  await assert.rejects(prepareBootFiles(image, paths), { name: 'ExternalError' });
+  await assert.rejects(prepareBootFiles(image, paths), { code: 'INVALID', message: /nfsv4\.ko\.xz/ });
   assert.deepEqual(await readdir(paths.bootFiles), []);
 });
 

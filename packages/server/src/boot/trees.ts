@@ -155,7 +155,7 @@ async function writeLayer(folder: string, image: WaltImage, files: readonly Laye
     for (const { path, mode, content } of files) {
       await mkdir(dirname(join(root, path)), { recursive: true });
       await writeFile(join(root, path), content, { flush: true });
-      await chmod(join(root, path), mode);
+      await chmod(join(root, path), mode & 0o777);
     }
     await rename(temporary, folder);
     await syncFolder(dirname(folder));

@@ -1,7 +1,7 @@
 /** Makes a layer of what a user copies into an image: his tar, moved to where it goes, and checked against what is there. */
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { UserError } from '../platform/index.ts';
+import { bytesOf, join, type Tree, textOf } from '../trees/index.ts';
 import {
   endOfTar,
   padding,
@@ -12,11 +12,10 @@ import {
   tarHeader,
 } from './tar/index.ts';
 import { archive } from './tree-archive.ts';
-import { at, join, shown, statInTree } from './tree-path.ts';
 
 export interface CopyTarget {
-  /** The image's tree, mounted. */
-  root: string;
+  /** The image's, mounted. */
+  tree: Tree;
   /** An existing folder, below the root, without links. */
   folder: string;
   /** What the tar's only top entry is to be called in it; undefined: all keep their names. */
@@ -138,21 +137,21 @@ export class CopyLayer {
 
   /** What the image has at these paths, links not followed. */
   async *#describe(paths: readonly string[]): AsyncGenerator<TarHeader> {
-    const names = paths.map((path) => Buffer.from(`./${path}`, 'latin1'));
-    for await (const { header } of readTar(archive(this.#target.root, { names, recursive: false }))) {
+    const names = paths.map((path) => bytesOf(`./${path}`));
+    for await (const { header } of readTar(archive(this.#target.tree.root, { names, recursive: false }))) {
       yield { ...header, path: header.path.replace(/^\.\//, '').replace(/\/$/, '') };
     }
   }
 
   async #typeInImage(path: string): Promise<TarType | 'other' | undefined> {
-    const stats = await statInTree(this.#target.root, path);
+    const stats = await this.#target.tree.stat(path);
     if (stats?.isDirectory()) return 'folder';
     if (stats?.isFile()) return 'file';
     return stats && (stats.isSymbolicLink() ? 'link' : 'other');
   }
 
   async #looksTheSame({ path, size, uid, gid, mode, mtime }: TarHeader): Promise<boolean> {
-    const stats = await statInTree(this.#target.root, path);
+    const stats = await this.#target.tree.stat(path);
     return (
       stats?.isFile() === true &&
       Number(stats.size) === size &&
@@ -165,7 +164,9 @@ export class CopyLayer {
 
   async #sameContent(path: string, sent: Hash): Promise<boolean> {
     const there = createHash('sha256');
-    for await (const chunk of createReadStream(at(this.#target.root, path))) there.update(chunk as Buffer);
+    const file = await this.#target.tree.open(path);
+    if (!file) return false;
+    for await (const chunk of file.createReadStream()) there.update(chunk as Buffer);
     return there.digest('hex') === sent.digest('hex');
   }
 }
@@ -181,7 +182,7 @@ function parentOf(path: string): string {
 function inTheWay(path: string, what: string, instead: string): UserError {
   return new UserError(
     'CONFLICT',
-    `/${shown(path)} ${what} in the image, and ${instead} was to be copied there.`,
+    `/${textOf(path)} ${what} in the image, and ${instead} was to be copied there.`,
     'Copy to another place, or remove it first with: walt image shell',
   );
 }
@@ -189,7 +190,7 @@ function inTheWay(path: string, what: string, instead: string): UserError {
 function unplaced(name: string): UserError {
   return new UserError(
     'INVALID',
-    `${JSON.stringify(shown(name))} in the archive has no place in an image.`,
+    `${JSON.stringify(textOf(name))} in the archive has no place in an image.`,
     `Names must not contain "..", nor begin with "${WHITEOUT}"; hard links must be to files that are copied too.`,
   );
 }
@@ -197,7 +198,7 @@ function unplaced(name: string): UserError {
 function severalEntries(name: string): UserError {
   return new UserError(
     'INVALID',
-    `Several files cannot become one, "${shown(name)}".`,
+    `Several files cannot become one, "${textOf(name)}".`,
     'Name a folder that exists in the image as their target.',
   );
 }

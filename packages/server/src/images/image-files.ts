@@ -1,12 +1,12 @@
 import { Readable } from 'node:stream';
 import { UserError } from '../platform/index.ts';
+import { bytesOf, rawOf, type Tree, textOf, withTree as withTreeAt } from '../trees/index.ts';
 import type { Catalogue } from './catalogue.ts';
 import { CopyLayer, type CopyTarget } from './copy-layer.ts';
 import type { ImageHistory } from './image-history.ts';
 import { addLayer, type LayerParts } from './new-layer.ts';
 import { pointOrKeep } from './save-change.ts';
 import { archive } from './tree-archive.ts';
-import { findInTree, typed } from './tree-path.ts';
 import type { ImageRecord } from './types.ts';
 
 interface Deps extends LayerParts {
@@ -19,8 +19,8 @@ export type FileKind = 'file' | 'folder' | 'other';
 
 /** Undefined when nothing is there. */
 export function kindOfFile(deps: Deps, image: ImageRecord, path: string): Promise<FileKind | undefined> {
-  return withTree(deps, image, async (root) => {
-    const stats = (await findInTree(root, typed(path)))?.stats;
+  return withTree(deps, image, async (tree) => {
+    const stats = (await tree.target(rawOf(path)))?.stats;
     if (stats?.isDirectory()) return 'folder';
     return stats && (stats.isFile() ? 'file' : 'other');
   });
@@ -48,12 +48,13 @@ export async function readFiles(deps: Deps, image: ImageRecord, path: string): P
 }
 
 async function* read(deps: Deps, image: ImageRecord, path: string): AsyncGenerator<Buffer> {
-  await using tree = await openTree(deps, image);
-  const place = await findInTree(tree.root, typed(path));
+  await using opened = await openTree(deps, image);
+  const { tree } = opened;
+  const place = await tree.target(rawOf(path));
   if (!place?.stats) throw notFound(image, path);
   const slash = place.path.lastIndexOf('/');
-  const folder = `${tree.root}/${Buffer.from(place.path.slice(0, Math.max(0, slash)), 'latin1').toString('utf8')}`;
-  const name = Buffer.from(place.path.slice(slash + 1), 'latin1');
+  const folder = `${tree.root}/${textOf(place.path.slice(0, Math.max(0, slash)))}`;
+  const name = bytesOf(place.path.slice(slash + 1));
   if (place.path === '') yield* archive(tree.root, { names: [Buffer.from('.')], rootName: 'root' });
   else yield* archive(folder, { names: [name] });
 }
@@ -77,8 +78,8 @@ export async function writeFiles(
   // It may break off before somebody reads it: who reads then will notice.
   tar.on('error', () => {});
   try {
-    const saved = await withTree(deps, image, async (root) => {
-      const layer = new CopyLayer(await copyTarget(root, image, path), tar);
+    const saved = await withTree(deps, image, async (tree) => {
+      const layer = new CopyLayer(await copyTarget(tree, image, path), tar);
       return addLayer(deps, {
         ...{ base: image, mode: 'add', createdBy: `walt image cp ${JSON.stringify(path)}`, report: () => {} },
         ...{ tar: layer.tar(), worthwhile: () => layer.changes() },
@@ -95,12 +96,12 @@ export async function writeFiles(
   }
 }
 
-async function copyTarget(root: string, image: ImageRecord, path: string): Promise<CopyTarget> {
-  const place = await findInTree(root, typed(path));
-  if (place?.stats?.isDirectory()) return { root, folder: place.path, name: undefined };
+async function copyTarget(tree: Tree, image: ImageRecord, path: string): Promise<CopyTarget> {
+  const place = await tree.target(rawOf(path));
+  if (place?.stats?.isDirectory()) return { tree, folder: place.path, name: undefined };
   if (!place || place.path === '') throw notFound(image, parentOf(path));
   const slash = place.path.lastIndexOf('/');
-  return { root, folder: place.path.slice(0, Math.max(0, slash)), name: place.path.slice(slash + 1) };
+  return { tree, folder: place.path.slice(0, Math.max(0, slash)), name: place.path.slice(slash + 1) };
 }
 
 function parentOf(path: string): string {
@@ -110,23 +111,23 @@ function parentOf(path: string): string {
 function withTree<T>(
   { history, store }: Deps,
   image: ImageRecord,
-  use: (root: string) => Promise<T>,
+  use: (tree: Tree) => Promise<T>,
 ): Promise<T> {
-  return history.whileKept([image], () => store.withMounted(image.digest, use));
+  return history.whileKept([image], () => store.withMounted(image.digest, (root) => withTreeAt(root, use)));
 }
 
 /** For who hands on pieces while the tree is mounted. */
-async function openTree(deps: Deps, image: ImageRecord): Promise<AsyncDisposable & { root: string }> {
-  const opened = Promise.withResolvers<string>();
+async function openTree(deps: Deps, image: ImageRecord): Promise<AsyncDisposable & { tree: Tree }> {
+  const opened = Promise.withResolvers<Tree>();
   const closing = Promise.withResolvers<void>();
-  const done = withTree(deps, image, (root) => {
-    opened.resolve(root);
+  const done = withTree(deps, image, (tree) => {
+    opened.resolve(tree);
     return closing.promise;
   });
   done.catch(opened.reject);
-  const root = await opened.promise;
+  const tree = await opened.promise;
   return {
-    root,
+    tree,
     [Symbol.asyncDispose]: () => {
       closing.resolve();
       return done;

@@ -4,6 +4,7 @@
  */
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, readlink } from 'node:fs/promises';
+import { bytesOf, rawOf, textOf } from '../trees/index.ts';
 import { readAttributes } from './attributes.ts';
 
 export interface Compared {
@@ -194,16 +195,4 @@ function typeOf(stats: Stats): Compared['facts']['type'] {
 
 function sizeOf(stats: Stats): number | null {
   return stats.isFile() ? stats.size : null;
-}
-
-function bytesOf(raw: string): Buffer {
-  return Buffer.from(raw, 'latin1');
-}
-
-function rawOf(text: string): string {
-  return Buffer.from(text, 'utf8').toString('latin1');
-}
-
-function textOf(raw: string): string {
-  return bytesOf(raw).toString('utf8');
 }

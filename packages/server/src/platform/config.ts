@@ -64,12 +64,18 @@ const limits = z
   .strictObject({
     /** Physical nodes that came by themselves and that nobody uses. */
     'free-nodes': z.int().min(0).max(65_000).default(1000),
+    /** Largest kernel, initrd or other file that nodes load of an image, in MiB. */
+    'boot-file': z.int().min(16).max(16_384).default(512),
   })
   .prefault({})
-  .transform((keys): Limits => ({ freeNodes: keys['free-nodes'] }));
+  .transform(
+    (keys): Limits => ({ freeNodes: keys['free-nodes'], bootFile: keys['boot-file'] * 1024 * 1024 }),
+  );
 
 export interface Limits {
   freeNodes: number;
+  /** Bytes. */
+  bootFile: number;
 }
 
 /** Those of a configuration that says nothing of them. */

@@ -3,6 +3,7 @@ import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Paths } from '../../platform/index.ts';
+import { type Tree, withTree } from '../../trees/index.ts';
 import { serverArchitecture } from '../architectures.ts';
 import type { Catalogue } from '../catalogue.ts';
 import type { Expected, ImageName } from '../catalogue-rows.ts';
@@ -72,11 +73,17 @@ export async function runBuild(
   const still = await containers.createStill(image.digest);
   const kill = () => void containers.remove(name).catch(() => {});
   try {
+    // Whatever the user's programs make in it, set-user-ID files and devices too: nobody but root can enter it from outside.
+    await mkdir(paths.builds, { recursive: true, mode: 0o700 });
+    await mkdir(scratch, { mode: 0o700 });
+    await mkdir(work);
     const root = await containers.mount(still);
-    const made = await makeFolders(root, prefix);
-    const layout = await layoutFor(root, image, prefix);
-    await mkdir(work, { recursive: true });
-    await writeTools(tools, root, layout);
+    const { made, layout } = await withTree(root, async (tree) => {
+      const made = await makeFolders(tree, prefix);
+      const layout = await layoutFor(tree, image, prefix);
+      await writeTools(tools, tree, layout);
+      return { made, layout };
+    });
     const places = { toolchain, image: root, tools, work };
     await containers.create(buildSpec({ id, layout, command, folder, places }));
     await containers.writeArchive(name, folder, client.sources());
@@ -99,7 +106,7 @@ export async function runBuild(
     if (client.signal.aborted) throw client.signal.reason;
     if (status === 0 && request.save) {
       await containers.remove(name);
-      await removeEmpty(root, made);
+      await withTree(root, (tree) => removeEmpty(tree, made));
       await containers.unmount(still);
       await save(deps, still, request, request.save, client);
     }
@@ -112,13 +119,13 @@ export async function runBuild(
   }
 }
 
-async function layoutFor(root: string, image: ImageRecord, prefix: string): Promise<Layout> {
+async function layoutFor(tree: Tree, image: ImageRecord, prefix: string): Promise<Layout> {
   const [target, server] = [targetOf(image.architecture), targetOf(serverArchitecture())];
-  return { target, server, prefix, ownLibrary: await hasLibrary(root, target.multiarch) };
+  return { target, server, prefix, ownLibrary: await hasLibrary(tree, target.multiarch) };
 }
 
 /** Fills the folder that the container has at /cross. */
-async function writeTools(folder: string, root: string, layout: Layout): Promise<void> {
+async function writeTools(folder: string, tree: Tree, layout: Layout): Promise<void> {
   const put = async (files: Record<string, string>, mode: number) => {
     for (const [path, text] of Object.entries(files)) {
       const full = join(folder, path);
@@ -129,7 +136,7 @@ async function writeTools(folder: string, root: string, layout: Layout): Promise
   };
   await put(programs(layout), 0o755);
   await put(settings(layout), 0o644);
-  for (const [path, target] of await absoluteLinks(root, layout.target.multiarch)) {
+  for (const [path, target] of await absoluteLinks(tree, layout.target.multiarch)) {
     const link = join(folder, LINKS.slice(TOOLS.length), path);
     await mkdir(dirname(link), { recursive: true });
     await symlink(`${SYSROOT}${target}`, link);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { Architecture, Progress } from '@walt/contract';
 import { type Config, UserError } from '../../platform/index.ts';
+import { withTree } from '../../trees/index.ts';
 import { runsNatively, serverArchitecture } from '../architectures.ts';
 import { KeyedLock } from '../locks.ts';
 import { withReports } from '../progress.ts';
@@ -68,7 +69,9 @@ export class CrossBuilds {
         ensureToolchain(image.architecture, paths.toolchains, task),
       );
       const { multiarch } = targetOf(image.architecture);
-      const ownLibrary = await store.withMounted(image.digest, (root) => hasLibrary(root, multiarch));
+      const ownLibrary = await store.withMounted(image.digest, (root) =>
+        withTree(root, (tree) => hasLibrary(tree, multiarch)),
+      );
       const ticket = randomBytes(16).toString('hex');
       this.#forgetOld();
       this.#tickets.set(ticket, { request, toolchain, until: Date.now() + TICKET_LIFE });

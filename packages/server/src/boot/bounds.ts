@@ -1,0 +1,24 @@
+/** How much the server takes of an image's files, in bytes. Far more than any distribution has; what has more is refused. */
+
+const MiB = 1024 * 1024;
+
+/** A text that the server reads: accounts, settings, a kernel's configuration. */
+export const TEXT_LIMIT = 4 * MiB;
+/** One of the lists that depmod(8) makes of a kernel's modules. */
+export const INDEX_LIMIT = 8 * MiB;
+/** `/etc/inittab`: each of its programs is looked for. */
+export const INITTAB_LIMIT = 64 * 1024;
+/** A template of an image made for WalT, and all of them. */
+export const TEMPLATE_LIMIT = MiB;
+export const TEMPLATES_LIMIT = 8 * MiB;
+/** A kernel module, packed and unpacked. */
+export const MODULE_LIMIT = 64 * MiB;
+/** All modules of an initramfs, unpacked. */
+export const MODULES_LIMIT = 128 * MiB;
+/** A program or library that is lent, and a lent kernel's modules. */
+export const PROGRAM_LIMIT = 64 * MiB;
+export const MODULE_TREE_LIMIT = 2048 * MiB;
+/** Folders of modules that are looked at. */
+export const MAX_RELEASES = 1000;
+/** Entries of the folders from which an image's own boot script loads. */
+export const MAX_BOOT_ENTRIES = 10_000;
