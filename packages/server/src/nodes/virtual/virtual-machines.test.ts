@@ -35,7 +35,7 @@ describe('VirtualMachines', () => {
   let net: TestNet;
   before(async () => {
     netFolder = await mkdtemp(join(tmpdir(), 'walt-vm-net-'));
-    net = await TestNet.make(netFolder);
+    net = await TestNet.make(netFolder, ['vm7', 'vm8', 'vm9']);
   });
   after(async () => {
     await net.remove();
@@ -105,14 +105,22 @@ describe('VirtualMachines', () => {
     assert.match(await readFile(machines.consoleLog(7), 'utf8'), /Open Source Network Boot Firmware/);
   });
 
-  for (const model of ['qemu-arm64', 'qemu-armhf'] as const) {
-    it(`boots a ${model} from the network by U-Boot, with its own MAC, again and again until there is a script`, async () => {
-      const earlier = await net.addressesGiven(vm.mac);
-      await machines.ensure({ ...vm, model });
-      await until('two boots', async () => (await net.addressesGiven(vm.mac)) >= earlier + 2, 60_000);
-      assert.match(await readFile(machines.consoleLog(7), 'utf8'), /U-Boot .*WalT: no boot script/s);
-    });
-  }
+  it('boots boards from the network by U-Boot, with their own MACs, again and again until there is a script', async () => {
+    const boards: VirtualMachine[] = [
+      { ...vm, id: 8, model: 'qemu-arm64', mac: '52:54:00:00:00:08', tap: 'vm8' },
+      { ...vm, id: 9, model: 'qemu-armhf', mac: '52:54:00:00:00:09', tap: 'vm9' },
+    ];
+    // Each waits most of the time.
+    await Promise.all(
+      boards.map(async (board) => {
+        await machines.ensure(board);
+        const twice = async () => (await net.addressesGiven(board.mac)) >= 2;
+        await until(`two boots of ${board.model}`, twice, 180_000);
+        const history = await readFile(machines.consoleLog(board.id), 'utf8');
+        assert.match(history, /U-Boot .*WalT: no boot script/s);
+      }),
+    );
+  });
 
   it('refuses machines that are larger than their model can be', async () => {
     await machines.require({ model: 'qemu-armhf', cpuCores: 8, ramMiB: 3072 });

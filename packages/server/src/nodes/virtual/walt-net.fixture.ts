@@ -1,13 +1,13 @@
-/** For tests: a network namespace with a tap on which a DHCP server listens, all gone after `remove`. */
+/** For tests: a network namespace with a bridge on which a DHCP server listens, and taps on it; all gone after `remove`. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readIfPresent, run } from '../../platform/index.ts';
 
 export const SERVER = '192.0.2.1';
 
 export class TestNet {
-  readonly tap = 'vm7';
   readonly #namespace: string;
   readonly #logFile: string;
   readonly #dnsmasq: ChildProcess;
@@ -18,15 +18,16 @@ export class TestNet {
     this.#dnsmasq = dnsmasq;
   }
 
-  static async make(folder: string): Promise<TestNet> {
+  static async make(folder: string, taps: readonly string[]): Promise<TestNet> {
     const namespace = `wtvm${process.pid}`;
     await run(['ip', 'netns', 'add', namespace]);
     try {
       for (const command of [
         'link set lo up',
-        'tuntap add vm7 mode tap',
-        `addr add ${SERVER}/24 dev vm7`,
-        'link set vm7 up',
+        'link add br0 type bridge stp_state 0 forward_delay 0',
+        `addr add ${SERVER}/24 dev br0`,
+        'link set br0 up',
+        ...taps.flatMap((tap) => [`tuntap add ${tap} mode tap`, `link set ${tap} master br0 up`]),
       ]) {
         await run(['ip', '-n', namespace, ...command.split(' ')]);
       }
@@ -36,7 +37,7 @@ export class TestNet {
         '--keep-in-foreground',
         '--conf-file=/dev/null',
         '--port=0',
-        '--interface=vm7',
+        '--interface=br0',
         '--bind-dynamic',
         '--leasefile-ro',
         '--pid-file',
@@ -44,6 +45,9 @@ export class TestNet {
         '--user=root',
         '--dhcp-option=encap:175,176,1b', // else iPXE waits 3 s for a second DHCP server, before it takes this one
         '--dhcp-range=192.0.2.10,192.0.2.20',
+        // There is no file at all: U-Boot hears so at once, and does not ask for a minute.
+        '--enable-tftp',
+        `--tftp-root=${await mkdtemp(join(folder, 'tftp-'))}`,
         `--log-facility=${logFile}`,
       ]);
       const dnsmasq = spawn(file ?? '', args, { stdio: 'inherit' });
