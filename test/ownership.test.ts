@@ -1,6 +1,6 @@
 /** Who may do what to whose nodes and images: three real users of the machine. No node needs to boot for that. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import type { Node } from '@walt/contract';
 import type { Client } from './client.ts';
 import { DEFAULT_IMAGE, Platform } from './platform.ts';
@@ -15,6 +15,8 @@ before(async () => {
   ann = await platform.as('daemon');
   bob = await platform.as('games');
 });
+// A machine that boots takes half of a CPU from the tests that follow.
+afterEach(() => platform.root.walt('node', 'remove', 'all-nodes', '--yes'));
 after(() => platform?.close());
 
 async function ownerOf(name: string): Promise<string | null | undefined> {
