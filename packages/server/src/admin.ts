@@ -17,6 +17,8 @@ import { removeNamespace } from './network/index.ts';
 import {
   type Config,
   type Crash,
+  type DescribedCopy,
+  describeCopies,
   isAlive,
   isUserError,
   journalFile,
@@ -26,6 +28,7 @@ import {
   projectFile,
   readCrashes,
   recordSupervisor,
+  restoreDatabase,
   signalSupervisor,
   UserError,
 } from './platform/index.ts';
@@ -121,8 +124,8 @@ function notRunning(supervised: boolean, crashes: readonly Crash[]): string {
     supervised ? 'The server does not serve just now; it is started again.' : 'The platform does not run.',
   ];
   if (last) {
-    const when = new Date(last.at * 1000).toLocaleString('sv-SE');
-    lines.push(`It ended unexpectedly ${crashes.length} times in 24 hours, last at ${when}: ${last.reason}`);
+    const count = `${crashes.length} times in 24 hours, last at ${localTime(last.at)}`;
+    lines.push(`It ended unexpectedly ${count}: ${last.reason}`);
   }
   lines.push(supervised ? 'To start it now: ./walt-server start' : 'Start it with: ./walt-server start');
   return lines.join('\n');
@@ -131,6 +134,42 @@ function notRunning(supervised: boolean, crashes: readonly Crash[]): string {
 function journal(config: Config, options: { follow?: boolean; lines: string }): Promise<number> {
   const file = journalFile(platformPaths(config));
   return exitStatus('tail', ['-n', options.lines, ...(options.follow ? ['-F'] : []), '--', file], {});
+}
+
+async function restore(
+  config: Config,
+  options: { list?: boolean; json?: boolean },
+  name?: string,
+): Promise<void> {
+  requireRoot();
+  const paths = platformPaths(config);
+  if (options.list) {
+    const copies = await describeCopies(paths);
+    if (options.json) console.log(JSON.stringify(copies));
+    else say(copies.map(describeCopy).join('\n') || `There is no copy in ${paths.databaseCopies} yet.`);
+    return;
+  }
+  if (await answers(config)) {
+    throw new UserError('CONFLICT', 'The server works with the database.', 'Stop it first: walt-server stop');
+  }
+  await endSupervisedServer(config); // one that tries to start again and again
+  const copy = await restoreDatabase(paths, name);
+  say(
+    `The database is as it was at ${localTime(copy.at)}; the one before is kept beside it, as ${paths.database}.replaced-*.`,
+  );
+  say(
+    'What came later and the copy does not know is kept for 7 days: meanwhile you may restore another copy.',
+  );
+  say('Now: walt-server start');
+}
+
+function describeCopy({ name, at, size, sound, images, nodes }: DescribedCopy): string {
+  const content = sound ? `${images} images, ${nodes} nodes` : 'damaged';
+  return `${name}  ${localTime(at)}  ${Math.ceil(size / 1024)} KiB  ${content}`;
+}
+
+function localTime(seconds: number): string {
+  return new Date(seconds * 1000).toLocaleString('sv-SE');
 }
 
 async function enable(config: Config): Promise<void> {
@@ -181,15 +220,17 @@ const program = new Command('walt-server')
 function command<Options>(
   name: string,
   text: string,
-  act: (config: Config, options: Options) => Promise<number> | Promise<void>,
+  act: (config: Config, options: Options, argument?: string) => Promise<number> | Promise<void>,
   hidden = false,
 ): Command {
   return program
     .command(name, { hidden })
     .description(text)
-    .action(async (options: Options) => {
+    .action(async (...words: unknown[]) => {
       const { config } = program.opts<{ config?: string }>();
-      process.exitCode = (await act(await loadConfig(config), options)) ?? 0;
+      // commander: arguments, options, the command itself.
+      const [options, argument] = words.slice(0, -1).reverse() as [Options, string?];
+      process.exitCode = (await act(await loadConfig(config), options, argument)) ?? 0;
     });
 }
 
@@ -202,6 +243,10 @@ command('status', 'show what runs; exit status 3 if nothing does', status).optio
 command('journal', 'show what the server wrote about its work', journal)
   .option('-f, --follow', 'go on as it writes')
   .option('-n, --lines <number>', 'how many lines', '100');
+command('restore', 'put a copy of the database in its place; the newest sound one by default', restore)
+  .argument('[copy]', 'its name')
+  .option('--list', 'show the copies that there are')
+  .option('--json', 'as data, with --list');
 command('enable', 'make the platform a service of systemd, which starts with this machine', enable);
 command('disable', 'undo that', disable);
 command('run', 'become the process that keeps the server running (for systemd)', runHere, true);

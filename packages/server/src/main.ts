@@ -26,8 +26,8 @@ import {
   isUserError,
   loadConfig,
   noteServing,
-  openDatabase,
   openFiles,
+  openPlatformDatabase,
   type Paths,
   Programs,
   platformPaths,
@@ -58,7 +58,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     );
   }
 
-  const database = await openDatabase(paths.database);
+  const { database, close: closeDatabase } = await openPlatformDatabase(paths, createLog('database'));
   const programs = new Programs(paths, createLog('programs'));
   const [network, platformVolume, ssh, accelerator] = await Promise.all([
     Network.open(config, paths, programs),
@@ -147,7 +147,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     network.close();
     await images.close();
     programs.close();
-    await database.destroy();
+    await closeDatabase();
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { Database } from '../platform/index.ts';
-import { nearNames, UserError } from '../platform/index.ts';
+import { mayCollect, nearNames, UserError } from '../platform/index.ts';
 import type { ShellSessionTable } from '../platform/schema.ts';
 import {
   checkExpected,
@@ -32,6 +32,11 @@ export class Catalogue {
   constructor(database: Database, moved: () => void = () => {}) {
     this.#database = database;
     this.#moved = moved;
+  }
+
+  /** False while nothing may be removed for the reason that no row names it. */
+  mayCollect(): Promise<boolean> {
+    return mayCollect(this.#database);
   }
 
   async list(owner?: string): Promise<ImageRecord[]> {

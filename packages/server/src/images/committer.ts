@@ -196,6 +196,7 @@ export class Committer {
   async collect(keep: ReadonlySet<string>, keeping: Omit<Keeping, 'retention'>): Promise<DigestRecord[]> {
     const { catalogue, store, volumes, retention } = this.#deps;
     return this.#unnamed.alone(async () => {
+      if (!(await catalogue.mayCollect())) return [];
       const held = this.#held.digests();
       const forgotten = await catalogue.forgetUnneeded(held.union(keep), { ...keeping, retention });
       const known = await catalogue.digests();

@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process';
-import { ExternalError } from '../platform/index.ts';
+import { ExternalError, streamProgram } from '../platform/index.ts';
 
 /** Many may share it, or one have it alone: who does waits until nobody shares it, and keeps nobody from sharing it until then. */
 export class SharedLock {
@@ -85,30 +84,18 @@ async function takeFileLock(
   signal: AbortSignal,
   option: string,
 ): Promise<{ release(): Promise<void> } | undefined> {
-  const argv = ['--exclusive', option, '--no-fork', file, 'sh', '-c', 'echo held; exec cat'];
-  const child = spawn('flock', argv, { stdio: ['pipe', 'pipe', 'pipe'], signal });
-  let output = '';
-  child.stderr.on('data', (chunk) => {
-    output += chunk;
-  });
-  child.stdin.on('error', () => {});
-  const ended = new Promise<number | null>((resolve, reject) => {
-    child.once('close', resolve);
-    child.once('error', (error) => {
-      reject(signal.aborted ? signal.reason : new ExternalError(['flock', ...argv], null, error.message));
-    });
-  });
-  const held = new Promise<'held'>((resolve) => child.stdout.once('data', () => resolve('held')));
+  const argv = ['flock', '--exclusive', option, '--no-fork', file, 'sh', '-c', 'echo held; exec cat'];
+  const { stdin, stdout, ended, complaint } = streamProgram(argv, { stdin: 'pipe', signal, accept: 'any' });
+  const held = new Promise<'held'>((resolve) => stdout.once('data', () => resolve('held')));
   const outcome = await Promise.race([held, ended]);
   if (outcome !== 'held') {
-    if (outcome === 1 && output === '') return undefined;
-    throw new ExternalError(['flock', ...argv], outcome, output);
+    if (outcome === 1 && complaint() === '') return undefined;
+    throw new ExternalError(argv, outcome, complaint());
   }
-  // Aborted while it is held: that is for `act` to notice.
-  ended.catch(() => {});
   return {
     async release() {
-      child.stdin.end();
+      stdin.end();
+      // Aborted while it was held: that is for who held it to notice.
       await ended.catch(() => {});
     },
   };

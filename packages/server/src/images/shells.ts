@@ -193,6 +193,7 @@ export class ShellSessions {
     for (const row of rows) {
       if (!states.has(row.container)) await catalogue.removeSession(row.id);
     }
+    if (!(await catalogue.mayCollect())) return;
     const known = new Set(rows.map((row) => row.container));
     for (const name of states.keys()) {
       if (!known.has(name)) await containers.remove(name);

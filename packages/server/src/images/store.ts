@@ -128,7 +128,7 @@ export class Store {
    */
   async removeImage(digest: string): Promise<boolean> {
     const { argv, env } = this.podman('rmi', '--no-prune', imageId(digest));
-    const { status, stderr } = await attempt(argv, { env });
+    const { status, stderr } = await attempt(argv, { env, deathSignal: 'TERM' });
     // podman-rmi(1): 1 means that there is none, 2 that it is in use.
     if (status === 0 || status === 1) return true;
     if (status === 2) return false;
@@ -175,7 +175,7 @@ export class Store {
    */
   async commit(container: string): Promise<string> {
     const argv = ['buildah', ...this.#globals, 'commit', '--quiet', '--', container];
-    return lastDigest(await run(this.#host(argv), { env: this.#env }));
+    return lastDigest(await run(this.#host(argv), { env: this.#env, deathSignal: 'TERM' }));
   }
 
   /** How other programs name an image of this store (containers-transports(5)). */
@@ -255,12 +255,16 @@ export class Store {
   async #storage(command: string, ...args: string[]): Promise<string> {
     const { containers, containersRun } = this.#paths;
     const globals = ['--graph', containers, '--run', containersRun, '--storage-driver', 'overlay'];
-    return run(this.#host(['containers-storage', ...globals, command, ...args]), { env: this.#env });
+    return run(this.#host(['containers-storage', ...globals, command, ...args]), {
+      env: this.#env,
+      deathSignal: 'TERM',
+    });
   }
 
   async #run(...args: string[]): Promise<string> {
     const { argv, env } = this.podman(...args);
-    return run(argv, { env });
+    // Killed in its midst, containers/storage would have to repair itself.
+    return run(argv, { env, deathSignal: 'TERM' });
   }
 }
 

@@ -159,6 +159,10 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     runtime: config.runtime,
     cache: config.cache,
     database: state('walt.db'),
+    /** Copies of the database: `walt-TIME.db`. */
+    databaseCopies: state('database-copies'),
+    /** The platform's number, which its database knows too. */
+    identity: state('platform-id'),
     /** Server's journal, and what outside programs print. */
     logs: state('logs'),
     /** Unexpected ends of the server, as supervise.sh writes them. */

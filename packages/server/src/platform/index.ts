@@ -28,6 +28,14 @@ export {
 export { hostNamespace, hostNetwork, namespaceFile } from './host.ts';
 export { createLog, type Log } from './log.ts';
 export { nearNames } from './near-names.ts';
+export {
+  type DescribedCopy,
+  describeCopies,
+  mayCollect,
+  openPlatformDatabase,
+  type PlatformDatabase,
+  restoreDatabase,
+} from './platform-database.ts';
 export { identifyProcess, isAlive } from './process.ts';
 export { type ProgramSpec, type ProgramStatus, Programs } from './programs.ts';
 export type { NodeTable, Schema } from './schema.ts';

@@ -1,4 +1,5 @@
 /** Tables of the database, and the migrations that made them. Types are portable: text and integers only. */
+import { randomBytes } from 'node:crypto';
 import type { Generated, Kysely } from 'kysely';
 import { sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
@@ -120,6 +121,16 @@ export interface RemovedNodeTable {
   id: number;
 }
 
+/** One row: which platform this is. */
+export interface PlatformTable {
+  /** 32 hexadecimal digits, also in `paths.identity`: a database that does not fit its state folder is refused. */
+  id: string;
+  /** Unix time in seconds. */
+  created: number;
+  /** Unix time in seconds before which nothing is deleted because no row names it. */
+  collect_after: number;
+}
+
 export interface TokenTable {
   /** SHA-256 of the token. */
   hash: string;
@@ -130,6 +141,7 @@ export interface TokenTable {
 }
 
 export interface Schema {
+  platform: PlatformTable;
   image: ImageTable;
   image_digest: ImageDigestTable;
   image_history: ImageHistoryTable;
@@ -296,6 +308,21 @@ async function removedNodes(db: Kysely<unknown>): Promise<void> {
     .execute();
 }
 
+async function platform(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('platform')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('created', 'integer', (c) => c.notNull())
+    .addColumn('collect_after', 'integer', (c) => c.notNull().defaultTo(0))
+    .execute();
+  const row = {
+    id: randomBytes(16).toString('hex'),
+    created: Math.floor(Date.now() / 1000),
+    collect_after: 0,
+  };
+  await (db as Kysely<Schema>).insertInto('platform').values(row).execute();
+}
+
 /** By name, in order. A migration that was released is never edited: a later one changes what it made. */
 export const migrations: Record<string, Migration> = {
   '0001-first': { up: first },
@@ -304,4 +331,5 @@ export const migrations: Record<string, Migration> = {
   '0015-renames': { up: renames },
   '0019-given-up': { up: givenUp },
   '0020-removed-nodes': { up: removedNodes },
+  '0040-platform': { up: platform },
 };

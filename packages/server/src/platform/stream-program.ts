@@ -105,13 +105,10 @@ class RunningStream implements StreamedProgram {
     return this.#child?.pid;
   }
 
-  complaint(): string {
-    return this.#complaint;
-  }
+  // Bound, so that they may be taken out of the object.
+  readonly complaint = (): string => this.#complaint;
 
-  kill(): void {
-    this.#endFor(new ExternalError(this.#argv, null, this.#complaint));
-  }
+  readonly kill = (): void => this.#endFor(new ExternalError(this.#argv, null, this.#complaint));
 
   #spawn(): ChildProcess | undefined {
     const { cwd, env, handles = [], stdin, deathSignal = 'KILL' } = this.#options;

@@ -1,0 +1,81 @@
+/** The database is lost: the server refuses to start, deletes nothing, and says what to do; that works. */
+import assert from 'node:assert/strict';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { Image } from '@walt/contract';
+import { run } from '../packages/server/src/platform/index.ts';
+import { importImage } from './import-image.ts';
+import { Platform } from './platform.ts';
+import { until } from './until.ts';
+
+let platform: Platform;
+
+before(async () => {
+  platform = await Platform.start({ image: false, start: false });
+  const tar = join(platform.folder, 'tiny.tar');
+  await run(['tar', '--create', '--file', tar, '--directory', '/', '--', 'bin/busybox']);
+  await importImage(platform, 'tiny', tar, ['CMD ["/bin/busybox", "sh"]']);
+  await platform.up();
+});
+after(() => platform?.close());
+
+async function volumes(): Promise<string[]> {
+  return (await readdir(platform.paths.volumes)).sort();
+}
+
+async function images(): Promise<string[]> {
+  return (await platform.root.json<Image[]>('image', 'show')).map(({ name }) => name).sort();
+}
+
+test('the database is gone when the server starts', async () => {
+  const { status: stopped } = await platform.server('stop');
+  assert.equal(stopped, 0);
+  const before = await volumes();
+  assert.ok(before.length > 0);
+  for (const file of ['walt.db', 'walt.db-wal', 'walt.db-shm']) {
+    await rm(join(platform.config.state, file), { force: true });
+  }
+  for (let round = 0; round < 2; round += 1) {
+    const { status, stderr } = await platform.server('start');
+    assert.equal(status, 1);
+    assert.match(stderr, /^walt-server: The database .*walt\.db is missing or empty/m);
+    assert.match(stderr, /→ .*walt-server restore/);
+  }
+  assert.deepEqual(await volumes(), before, 'nothing is deleted');
+
+  const list = await platform.server('restore', '--list');
+  assert.match(
+    list.stdout,
+    /^walt-\d{8}T\d{6}Z\.db +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +\d+ KiB +1 images, 0 nodes$/m,
+  );
+  const { status, stdout, stderr } = await platform.server('restore');
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /kept for 7 days/);
+  await platform.up();
+  assert.deepEqual(await images(), ['tiny']);
+  assert.deepEqual(await volumes(), before);
+});
+
+test('the database goes away under a server that is killed: its supervisor tells, and nothing is deleted', async () => {
+  const used = await platform.server('restore');
+  assert.equal(used.status, 1);
+  assert.match(used.stderr, /The server works with the database.*\n.*walt-server stop/);
+  // A copy is taken by itself after the change.
+  await platform.root.ok('image', 'duplicate', 'tiny', 'two');
+  await until('a copy with both names', async () => {
+    const copies = JSON.parse((await platform.server('restore', '--list', '--json')).stdout);
+    return copies[0].images === 2;
+  });
+  await rm(platform.paths.database);
+  process.kill(await platform.pid(), 'SIGKILL');
+  await until('the reason to be told', async () => {
+    const { stdout } = await platform.server('status');
+    return /ended unexpectedly .*walt\.db is missing or empty/.test(stdout);
+  });
+  const { status, stderr } = await platform.server('restore');
+  assert.equal(status, 0, stderr);
+  await platform.up();
+  assert.deepEqual(await images(), ['tiny', 'two']);
+  await platform.root.ok('image', 'run', 'tiny', '/bin/busybox', 'true');
+});
