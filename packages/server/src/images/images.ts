@@ -91,7 +91,7 @@ export class Images {
     this.cross = new CrossBuilds({ config, paths, host, store, catalogue, containers, committer, emulate });
     this.builds = new ImageBuilds({
       ...{ paths, host, store, skopeo: parts.skopeo, catalogue, committer, emulate, log },
-      ...{ history: this.history, registries: this.registries },
+      ...{ history: this.history, registries: this.registries, limits: config.limits },
     });
   }
 

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { registryLabel } from '@walt/contract';
 import { parse } from 'yaml';
@@ -59,6 +60,13 @@ export interface Retention {
   days: number;
 }
 
+const MIB = 1024 * 1024;
+
+/** Bytes, whole pages: what is left keeps the server and the nodes' programs alive. */
+function defaultMemory(): number {
+  return Math.floor((totalmem() * 0.75) / MIB) * MIB;
+}
+
 /** Bounds on what users, nodes and machines can make. */
 const limits = z
   .strictObject({
@@ -66,16 +74,40 @@ const limits = z
     'free-nodes': z.int().min(0).max(65_000).default(1000),
     /** Largest kernel, initrd or other file that nodes load of an image, in MiB. */
     'boot-file': z.int().min(16).max(16_384).default(512),
+    /** Processes, and memory in MiB, of one image shell, command or build; by default three quarters of the server's memory. */
+    'container-processes': z.int().min(16).max(1_000_000).default(4096),
+    'container-memory': z.int().min(64).max(16_777_216).optional(),
+    /** The folder that an image is built from: MiB, and files in it. */
+    'build-folder': z.int().min(1).max(16_777_216).default(32_768),
+    'build-files': z.int().min(1).max(10_000_000).default(2_000_000),
   })
   .prefault({})
   .transform(
-    (keys): Limits => ({ freeNodes: keys['free-nodes'], bootFile: keys['boot-file'] * 1024 * 1024 }),
+    (keys): Limits => ({
+      freeNodes: keys['free-nodes'],
+      bootFile: keys['boot-file'] * MIB,
+      container: {
+        processes: keys['container-processes'],
+        memory: keys['container-memory'] === undefined ? defaultMemory() : keys['container-memory'] * MIB,
+      },
+      build: { bytes: keys['build-folder'] * MIB, entries: keys['build-files'] },
+    }),
   );
+
+export interface ContainerLimits {
+  processes: number;
+  /** Bytes. */
+  memory: number;
+}
 
 export interface Limits {
   freeNodes: number;
   /** Bytes. */
   bootFile: number;
+  /** Of one image shell, command or build. */
+  container: ContainerLimits;
+  /** What an image is built from. */
+  build: { bytes: number; entries: number };
 }
 
 /** Those of a configuration that says nothing of them. */

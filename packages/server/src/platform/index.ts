@@ -2,6 +2,7 @@
 export { projectFile } from './checkout.ts';
 export {
   type Config,
+  type ContainerLimits,
   DEFAULT_CONFIG_FILE,
   defaultLimits,
   type Limits,

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are variables of a Dockerfile
 /** Builds by the real buildah, on a store of the test's own. */
 import assert from 'node:assert/strict';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -16,6 +16,7 @@ import {
   temporaryFolder,
 } from '../images.fixture.ts';
 import { configured, startRegistry, type TestRegistry } from '../registry.fixture.ts';
+import { Store } from '../store.ts';
 import type { ImageRecord } from '../types.ts';
 
 let platform: Platform;
@@ -173,6 +174,76 @@ test('commands see a network of their own, and neither the server nor its proces
   assert.match(output, new RegExp(`${state}: No such file`));
   assert.match(output, /\/bin\/sh/);
 });
+
+describe('what a command may take', () => {
+  /** The limits of the platform are changed for one build. */
+  async function limited(limits: { processes?: number; memory?: number }, command: string): Promise<Built> {
+    const { container } = platform.deps.config.limits;
+    const before = { ...container };
+    Object.assign(container, limits);
+    try {
+      return await build(['FROM tiny', `RUN ${command}`], { cache: false });
+    } finally {
+      Object.assign(container, before);
+    }
+  }
+
+  test('has a limit on processes, and is told of it', async () => {
+    await assert.rejects(
+      limited({ processes: 40 }, 'for i in $(seq 60); do sleep 100 & done; kill %1 && exit 3'),
+      {
+        code: 'EXTERNAL',
+        message: /^Dockerfile:2: RUN for .*it had 40 processes, which is the limit\.$/,
+        hint: /limits\.container-processes/,
+      },
+    );
+    await limited({ processes: 40 }, 'for i in $(seq 10); do sleep 0 & done; wait');
+  });
+
+  test('has a limit on memory, and is told of it', async () => {
+    const command = 'dd if=/dev/zero of=/dev/null bs=200M count=1';
+    await assert.rejects(limited({ memory: 128 * 1024 ** 2 }, command), {
+      code: 'EXTERNAL',
+      message: /^Dockerfile:2: RUN dd .*it had 128 MiB of memory, which is the limit\.$/,
+    });
+    await limited({ memory: 512 * 1024 ** 2 }, command);
+  });
+
+  test('has control groups that it cannot change', async () => {
+    const { output } = await build([
+      'FROM tiny',
+      'RUN for d in /sys/fs/cgroup/*; do mkdir $d/x 2>/dev/null && echo "made $d"; done; echo tried',
+    ]);
+    assert.match(output, /^tried$/m);
+    assert.doesNotMatch(output, /^made/m);
+  });
+});
+
+test('a layer holds what its command changed, and nothing that was mounted for it', async () => {
+  const { image } = await build(
+    ['FROM scratch', 'COPY --from=tiny /bin /bin', 'RUN echo x > /f; chmod 600 /f'],
+    {
+      name: 'clean',
+    },
+  );
+  assert.deepEqual(await filesOf(image), ['/bin', '/dev', '/f', '/proc', '/run', '/sys']);
+  const { image: own } = await build(
+    ['FROM tiny', 'RUN mkdir -p /etc/x', 'RUN rm -rf /etc; ln -s /etc /etc; true'],
+    {
+      name: 'clean',
+    },
+  );
+  assert.ok(own);
+});
+
+/** Top entries of the last layer of an image, and below /etc. */
+async function filesOf(image: ImageRecord | undefined): Promise<string[]> {
+  assert.ok(image);
+  const store = await Store.open(platform.paths, platform.deps.host ?? ((argv) => [...argv]));
+  return store.withMounted(image.digest, async (root) =>
+    (await readdir(root)).map((name) => `/${name}`).sort(),
+  );
+}
 
 test('a name that moves meanwhile is not overwritten: the result gets another one', async () => {
   const { images } = platform;

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { copyFile, mkdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable, Transform } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Architecture, Progress } from '@walt/contract';
-import { ExternalError, type Paths, UserError } from '../../platform/index.ts';
+import { ExternalError, type Limits, type Paths, readIfPresent, UserError } from '../../platform/index.ts';
 import { runsNatively, serverArchitecture } from '../architectures.ts';
 import type { Expected, ImageName } from '../catalogue-rows.ts';
 import { explainDiskFull, isDiskFull } from '../disk-full.ts';
@@ -13,9 +13,11 @@ import type { Skopeo } from '../skopeo.ts';
 import { imageId, type Store } from '../store.ts';
 import type { DigestRecord, HostCommand, ImageRecord } from '../types.ts';
 import { type Base, type BaseDeps, findBase } from './bases.ts';
-import { buildCommand, environment, FILES, groupName } from './buildah.ts';
-import { type Confined, INSIDE, RESOLVER, removeControlGroup, startConfined } from './confined.ts';
+import { buildCommand, environment, FILES, groupName, writeRuntime } from './buildah.ts';
+import { ComplaintFilter, explainStep } from './complaints.ts';
+import { type Confined, INSIDE, RESOLVER, startConfined } from './confined.ts';
 import { unpackContext } from './context.ts';
+import { ControlGroup, removeControlGroup } from './control-group.ts';
 import { type Instruction, lineError, shownText } from './dockerfile.ts';
 import { type BuildPlan, finalOrigin, type Needed, neededImages } from './plan.ts';
 import { isRepeatable, noteResult, readResult, resultKey } from './results.ts';
@@ -26,6 +28,7 @@ import { writeDockerfile } from './write.ts';
 
 export interface ImageBuildDeps extends BaseDeps {
   paths: Paths;
+  limits: Pick<Limits, 'container' | 'build'>;
   host: HostCommand;
   store: Store;
   skopeo: Skopeo;
@@ -102,7 +105,8 @@ export async function runImageBuild(
       await findBases(deps, request, client, bases);
       client.signal.throwIfAborted();
       await mkdir(join(places.work, FILES.context), { recursive: true, mode: 0o700 });
-      const context = await unpackContext(client.sources(), join(places.work, FILES.context));
+      const folder = join(places.work, FILES.context);
+      const context = await unpackContext(client.sources(), folder, deps.limits.build);
       const dockerfile = writeDockerfile(request.plan, {
         args: request.args,
         idOf: (needed) => imageId(bases.get(needed)?.record.digest ?? ''),
@@ -182,10 +186,14 @@ async function build(
   const architecture = finalOrigin(plan) ? undefined : targetArchitecture(request);
   const command = buildCommand({ id, args, cache, architecture });
   const names = new Map([...bases].map(([{ text }, { record }]) => [imageId(record.digest), text]));
-  const confined = await startConfined(host, folders, command, environment());
+  const group = await ControlGroup.make(groupName(id), deps.limits.container);
+  await writeRuntime(work, group.commandEvents);
+  const confined = await startConfined(host, folders, command, environment(), group);
   const { status, step, complaint } = await follow(confined, client, new StepWatcher(plan, names));
   client.signal.throwIfAborted();
-  if (status !== 0) throw failure(command, status, step, complaint, request);
+  const limit =
+    status === 0 ? undefined : await group.reached((await readIfPresent(join(work, FILES.events))) ?? '');
+  if (status !== 0) throw failure(command, status, step, complaint, request, limit);
   return (await readFile(join(work, FILES.result), 'utf8')).trim();
 }
 
@@ -208,20 +216,11 @@ async function prepare(
   await copyFile(main.configFile, join(work, FILES.config));
 }
 
-/** Bytes of what the build said last, for finding out why it failed. */
-const MAX_COMPLAINT = 16_384;
-
 async function follow(confined: Confined, client: ImageBuildClient, watcher: StepWatcher) {
   const kill = () => confined.kill();
   client.signal.addEventListener('abort', kill);
   if (client.signal.aborted) kill();
-  let complaint = '';
-  const errors = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      complaint = (complaint + chunk.toString('utf8')).slice(-MAX_COMPLAINT);
-      done(null, chunk);
-    },
-  });
+  const errors = new ComplaintFilter();
   try {
     await Promise.all([
       pipeline(confined.stdout, watcher),
@@ -230,7 +229,7 @@ async function follow(confined: Confined, client: ImageBuildClient, watcher: Ste
       client.output('stderr', errors),
     ]);
     const status = await confined.ended;
-    return { status, step: watcher.current, complaint };
+    return { status, step: watcher.current, complaint: errors.tail };
   } finally {
     client.signal.removeEventListener('abort', kill);
     kill();
@@ -244,25 +243,21 @@ function failure(
   step: Instruction | undefined,
   complaint: string,
   { plan, target }: ImageBuildRequest,
+  limit: string | undefined,
 ): Error {
   // buildah's own words come last: a command may have filled a disk that is not the server's.
   const external = new ExternalError(command, status, complaint.trim().split('\n').at(-1) ?? '');
   if (isDiskFull(external) || !step) return external;
-  const ended = /exit status (\d+)/.exec(complaint.slice(complaint.lastIndexOf('building at STEP')))?.[1];
-  const reason = ended === undefined ? lastWords(complaint) : `exit status ${ended}`;
-  const { message } = lineError(plan.file, step.line, `${shownText(step)}: ${reason}`, '');
+  const reason = explainStep(complaint);
+  const all = limit === undefined ? reason : `${reason}: ${limit}`;
+  const { message } = lineError(plan.file, step.line, `${shownText(step)}: ${all}`, '');
   return new UserError(
     'EXTERNAL',
     message,
-    `What it printed stands above. ${target.owner}/${target.name} was not changed; steps before that line are kept for the next build.`,
+    limit !== undefined
+      ? 'Have it do less at a time; the administrator sets limits.container-processes and -memory in server.conf.'
+      : `What it printed stands above. ${target.owner}/${target.name} was not changed; steps before that line are kept for the next build.`,
   );
-}
-
-/** Of buildah's last line, what stands behind the step that it repeats. */
-function lastWords(complaint: string): string {
-  const last = complaint.trim().split('\n').at(-1) ?? '';
-  const said = /building at STEP ".*?": (.*)/.exec(last)?.[1] ?? last;
-  return said.replace(/\p{Cc}+/gu, ' ').slice(0, 500) || 'it was killed';
 }
 
 /** Brings the result into the server's store and points the name there. Throws UserError CONFLICT when it is kept under another one. */

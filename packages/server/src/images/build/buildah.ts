@@ -1,5 +1,5 @@
 /** The command lines of `buildah build` and of what it leaves (buildah-build(1), buildah-rm(1)). */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Architecture } from '@walt/contract';
@@ -7,6 +7,7 @@ import { run } from '../../platform/index.ts';
 import { ociName } from '../architectures.ts';
 import type { HostCommand } from '../types.ts';
 import { INSIDE } from './confined.ts';
+import { RUNNING } from './control-group.ts';
 
 /** Files of a build in its work folder. */
 export const FILES = {
@@ -14,7 +15,62 @@ export const FILES = {
   config: 'containers.conf',
   result: 'result',
   context: 'context',
+  /** What buildah takes for its runtime. */
+  runtime: 'runtime',
+  /** What the kernel counted of the limits on commands. */
+  events: 'events',
 };
+
+/**
+ * Stands between buildah 1.28 and runc. Of control groups, version 1 lets a container write in its own: they become read-only. Of the
+ * files that are mounted in /etc, runc leaves an empty file of mode 0755 in the layer where the image has none (buildah#4242): these go
+ * when the container is gone. `etc` is touched only if it is a folder, since a link may lead to the server's. What the kernel counted of
+ * the limits goes with the container's group: it is noted before.
+ */
+const RUNTIME = (events: readonly string[]) => String.raw`#!/bin/sh
+set -eu
+bundle=
+name=
+for word; do
+  [ "$name" != --bundle ] || bundle=$word
+  name=$word
+done
+notes=${INSIDE.temporary}/runtime-$name
+case $1 in
+create)
+  sed -i 's/\("type":"cgroup","source":"cgroup","options":\[[^]]*\)"rw"]/\1"ro"]/' "$bundle/config.json"
+  root=$bundle/mnt/rootfs
+  if [ ! -L "$root/etc" ] && [ -d "$root/etc" -o ! -e "$root/etc" ]; then
+    echo "$root" >"$notes"
+    [ -e "$root/etc" ] || echo etc >>"$notes"
+    for file in hosts hostname resolv.conf; do
+      [ -e "$root/etc/$file" -o -L "$root/etc/$file" ] || echo "etc/$file" >>"$notes"
+    done
+  fi
+  exec runc "$@" ;;
+delete)
+  cat ${events.map((file) => `'${file}'`).join(' ')} /dev/null >>${join(INSIDE.work, FILES.events)} 2>/dev/null || true
+  status=0
+  runc "$@" || status=$?
+  [ -e "$notes" ] || exit "$status"
+  {
+    read -r root
+    while read -r path && [ ! -L "$root/etc" ]; do
+      [ "$path" = etc ] || [ -L "$root/$path" ] || [ ! -f "$root/$path" ] || [ -s "$root/$path" ] || rm -- "$root/$path"
+    done
+  } <"$notes"
+  ! grep -qx etc "$notes" || [ -L "$root/etc" ] || rmdir -- "$root/etc" 2>/dev/null || true
+  rm -- "$notes"
+  exit "$status" ;;
+*)
+  exec runc "$@" ;;
+esac
+`;
+
+/** Writes it to a build's work folder. */
+export async function writeRuntime(work: string, events: readonly string[]): Promise<void> {
+  await writeFile(join(work, FILES.runtime), RUNTIME(events), { mode: 0o755 });
+}
 
 /** To be run confined, with `environment`. */
 export function buildCommand(build: {
@@ -39,8 +95,10 @@ export function buildCommand(build: {
       '--network',
       'host',
       '--http-proxy=false',
+      '--runtime',
+      work(FILES.runtime),
       '--cgroup-parent',
-      `/${groupName(id)}`,
+      `/${groupName(id)}/${RUNNING}`,
     ],
     ...['--identity-label=false', '--ignorefile', '/dev/null', '--iidfile', work(FILES.result)],
     ...(cpu ? ['--arch', cpu.oci, ...(cpu.variant ? ['--variant', cpu.variant] : [])] : []),

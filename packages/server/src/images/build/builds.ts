@@ -15,7 +15,7 @@ import {
   targetArchitecture,
 } from './build.ts';
 import { groupName, removeContainers } from './buildah.ts';
-import { removeControlGroup } from './confined.ts';
+import { removeControlGroup } from './control-group.ts';
 import { planBuild } from './plan.ts';
 import { hasContainers, lacksLayers, storeSize } from './view.ts';
 

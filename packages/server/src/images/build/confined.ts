@@ -4,12 +4,10 @@
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { setTimeout as pause } from 'node:timers/promises';
-import { ExternalError, hasErrno } from '../../platform/index.ts';
+import { ExternalError } from '../../platform/index.ts';
 import type { HostCommand } from '../types.ts';
+import type { ControlGroup } from './control-group.ts';
 
 /** Where the program finds its folders. Short: an overlay of many layers names /mnt/i in one page. */
 export const INSIDE = {
@@ -73,6 +71,7 @@ export async function startConfined(
   places: Places,
   argv: readonly string[],
   env: Record<string, string>,
+  group: ControlGroup,
 ): Promise<Confined> {
   const { store, work, cache, overlay, hidden } = places;
   const folders = [store, work, cache, overlay, ...hidden];
@@ -85,7 +84,8 @@ export async function startConfined(
     Readable,
     Readable
   >;
-  child.stdin.on('error', () => {});
+  // Its exit status tells the rest.
+  for (const stream of child.stdio) stream?.on('error', () => {});
   const closed = once(child, 'close') as Promise<[number | null]>;
   // Whoever waits for its end hears of it; before that, nobody does.
   closed.catch(() => {});
@@ -93,6 +93,8 @@ export async function startConfined(
   try {
     // Before that, its network is still the server's.
     await Promise.race([once(child.stdio[3] as Readable, 'data'), closed.then(notStarted(argv))]);
+    // What it starts from now on is in the group, too.
+    await group.enter(child.pid ?? 0);
     const network = await startNetwork(host, child.pid ?? 0);
     const ended = closed.then(async ([status]) => {
       network.kill('SIGKILL');
@@ -135,6 +137,7 @@ async function startNetwork(host: HostCommand, pid: number) {
     ...argv,
   ]);
   const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] });
+  for (const stream of child.stdio) stream?.on('error', () => {});
   let complaint = '';
   child.stderr?.on('data', (chunk: Buffer) => {
     complaint = (complaint + chunk.toString('utf8')).slice(-4096);
@@ -145,33 +148,4 @@ async function startNetwork(host: HostCommand, pid: number) {
   failed.catch(() => {});
   await Promise.race([once(child.stdio[3] as Readable, 'data'), failed]);
   return child;
-}
-
-/** Milliseconds for the kernel to let go of a control group whose processes were killed. */
-const CGROUP_LIMIT = 5000;
-
-/** Removes the control group of a build's commands (cgroups(7)), which a killed runc leaves. */
-export async function removeControlGroup(name: string): Promise<void> {
-  const text = await readFile('/proc/self/mountinfo', 'utf8');
-  const mounts = [...text.matchAll(/^(?:\S+ ){4}(\S+) .* - cgroup2? /gm)].map((match) => match[1] ?? '');
-  const limit = Date.now() + CGROUP_LIMIT;
-  for (const mount of mounts) {
-    const folder = join(mount, name);
-    while (!(await removeGroups(folder)) && Date.now() < limit) await pause(20);
-  }
-}
-
-/** False: a process is still in it. */
-async function removeGroups(folder: string): Promise<boolean> {
-  try {
-    for (const entry of await readdir(folder, { withFileTypes: true })) {
-      if (entry.isDirectory() && !(await removeGroups(join(folder, entry.name)))) return false;
-    }
-    await rmdir(folder);
-    return true;
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return true;
-    if (hasErrno(error, 'EBUSY')) return false;
-    throw error;
-  }
 }
