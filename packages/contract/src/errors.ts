@@ -16,6 +16,8 @@ export const errors = {
   UNAUTHENTICATED: { status: 401, data },
   /** Others' work, or nodes that run, are at stake: ask, then repeat the call with `yes: true`. */
   CONFIRM: { status: 412, data },
+  /** The caller has as much open at the server as he may. */
+  BUSY: { status: 429, data },
   /** A waiting time ran out. */
   TIMEOUT: { status: 408, data },
   /** The world is not ready: node not booted, disk full, missing device. */

@@ -101,6 +101,9 @@ export const imageFiles = {
   }),
 } as const;
 
+/** All endpoints of plain HTTP. */
+export const plain = { imageFiles } as const;
+
 export interface FileKind {
   /** Null: nothing is there. */
   kind: 'file' | 'folder' | 'other' | null;

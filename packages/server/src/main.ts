@@ -100,7 +100,10 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   });
   const archives = new InitArchives(paths);
   const files = new NodeFiles({ directory, paths, archives, reads, address });
-  const nodeHttp = new NodeHttp({ directory, paths, archives, reads, files });
+  const nodeHttp = new NodeHttp({
+    ...{ directory, paths, archives, reads, files },
+    limits: config.limits.machines,
+  });
   const nodeTftp = new NodeTftp({ directory, paths, archives, files });
   await Promise.all([nodeHttp.listen(network.server, 80), nodeTftp.listen(network.server, 69)]);
   await nodes.reconciler.reconcile();
@@ -134,7 +137,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     }),
     log: createLog('api'),
   };
-  const api = await listen(services, paths);
+  const api = await listen(services, paths, { limits: config.limits });
   await noteServing(paths);
   log.info('serving', { socket: paths.socket, namespace: config.network.namespace });
 
@@ -144,7 +147,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     nodes.agents.close();
     nodes.machines.close();
     await Promise.all([nodeHttp.close(), nodeTftp.close()]);
-    network.close();
+    await network.close();
     await images.close();
     programs.close();
     await closeDatabase();

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { open } from 'node:fs/promises';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
-import { hasErrno } from '../platform/index.ts';
+import { dial, hasErrno } from '../platform/index.ts';
 
 /** Bytes that a new viewer gets of what was printed before. */
 const REPLAY = 16 * 1024;
@@ -77,7 +77,8 @@ export class ConsoleLine {
 
   /** A connection that is read from; undefined when there is none. What was printed before it is taken from the log. */
   async #connect(): Promise<Socket | undefined> {
-    const socket = await reach(this.#path);
+    // Undefined when nobody listens there.
+    const socket = await dial({ path: this.#path }).catch(() => undefined);
     if (!socket) return undefined;
     if (this.over) {
       socket.destroy();
@@ -118,16 +119,6 @@ export class ConsoleLine {
       }
     }
   }
-}
-
-/** Undefined when nobody listens there. */
-function reach(path: string): Promise<Socket | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => resolve(socket));
-    // Later failures end the connection, too: its `close` tells.
-    socket.on('error', () => resolve(undefined));
-  });
 }
 
 /** What of the log's end comes after the bytes that were printed last. */

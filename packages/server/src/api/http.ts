@@ -1,10 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ZodType } from 'zod';
-import { type ApiError, invalidInput } from './errors.ts';
+import { type ApiError, invalidInput, unreadableRequest } from './errors.ts';
 
 /** The token in `authorization: Bearer TOKEN` (RFC 6750, 2.1). */
 export function bearerToken(request: IncomingMessage): string | undefined {
   return /^Bearer ([A-Za-z0-9._~+/-]+=*)$/i.exec(request.headers.authorization ?? '')?.[1];
+}
+
+/** Throws INVALID for what is no path. */
+export function parseUrl(request: IncomingMessage): URL {
+  const url = URL.parse(request.url ?? '/', 'http://walt');
+  if (url === null) throw unreadableRequest();
+  return url;
 }
 
 /** A URL's query, checked. Throws INVALID that names the parameter and its rule. */

@@ -1,10 +1,10 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { type FileKind, imageFiles } from '@walt/contract';
-import { UserError } from '../platform/index.ts';
-import { bearerToken, parseQuery, sendJson } from './http.ts';
+import { sendStream, UserError } from '../platform/index.ts';
+import { parseQuery, sendJson } from './http.ts';
 import { fullName, parseImageReference, requireImageOwner } from './image-calls.ts';
+import type { PlainQuestion } from './plain-routes.ts';
 import type { Services } from './services.ts';
 
 /** Answer to PUT. */
@@ -19,11 +19,10 @@ export interface ImageWritten {
 /** Files out of an image (GET, a tar) and into it (PUT, a tar); bodies are streamed, so they may be larger than memory. */
 export async function serveImageFiles(
   { identity, images, nodes }: Services,
-  url: URL,
-  request: IncomingMessage,
-  response: ServerResponse,
+  { context, url, request, response }: PlainQuestion,
 ): Promise<void> {
-  const caller = await identity.caller(bearerToken(request));
+  const caller = await identity.caller(context.token);
+  context.enter(caller.user);
   const { image: reference, path, only } = parseQuery(imageFiles.query, url);
   const { owner, name } = parseImageReference(reference, caller.user);
   const image = await images.get(owner, name);
@@ -36,8 +35,7 @@ export async function serveImageFiles(
       }
       const tar = await images.readFiles(image, path);
       response.writeHead(200, { 'content-type': 'application/x-tar' });
-      // A tar that breaks off ends the connection, so that the client does not take the part for the whole.
-      await pipeline(tar, response);
+      await sendStream(response, tar);
       return;
     }
     case 'PUT': {

@@ -1,17 +1,31 @@
 import { chmod, rm } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { connect } from 'node:net';
-import { imageFiles, RPC_PREFIX } from '@walt/contract';
-import { hasErrno, type Paths, UserError } from '../platform/index.ts';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { RPC_PREFIX } from '@walt/contract';
+import {
+  defaultLimits,
+  dial,
+  HttpListener,
+  hasErrno,
+  type Limits,
+  type Paths,
+  type Reason,
+  type Refusal,
+  UserError,
+} from '../platform/index.ts';
 import { toApiError } from './errors.ts';
-import { bearerToken, sendError } from './http.ts';
-import { serveImageFiles } from './image-files.ts';
+import { bearerToken, parseUrl, sendError } from './http.ts';
+import { plainRoutes } from './plain-routes.ts';
 import { createRpcHandler } from './rpc.ts';
 import type { Services } from './services.ts';
+import { Shares } from './shares.ts';
 import { type StreamOptions, Streams } from './streams.ts';
 
 /** Bytes of a request's head: it carries commands of `image run`, each of their characters as up to nine. */
 const MAX_HEAD = 512 * 1024;
+
+export interface ApiOptions extends StreamOptions {
+  limits?: Limits;
+}
 
 export interface Api {
   /** Ends all connections and removes the socket. */
@@ -25,17 +39,23 @@ export interface Api {
 export async function listen(
   services: Services,
   paths: Pick<Paths, 'socket'>,
-  options: StreamOptions = {},
+  { limits = defaultLimits(), ...options }: ApiOptions = {},
 ): Promise<Api> {
   const { log } = services;
   await removeStaleSocket(paths.socket);
+  const calls = new Shares('calls', limits.callsPerUser);
   const rpc = createRpcHandler(services);
-  const streams = new Streams(services, options);
+  const plain = plainRoutes(services);
+  const streams = new Streams(services, new Shares('streams', limits.streamsPerUser), options);
 
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
-    const url = new URL(request.url ?? '/', 'http://walt');
-    if (url.pathname === imageFiles.path) return await serveImageFiles(services, url, request, response);
-    const context = { token: bearerToken(request) };
+    const url = parseUrl(request);
+    const context = {
+      token: bearerToken(request),
+      enter: (user: string) => calls.takeFor(user, response),
+    };
+    const serve = plain.get(url.pathname);
+    if (serve) return await serve({ context, url, request, response });
     const { matched } = await rpc.handle(request, response, { prefix: RPC_PREFIX, context });
     if (!matched) {
       const hint = 'Use a walt client of the same version as the server.';
@@ -43,44 +63,55 @@ export async function listen(
     }
   };
 
-  const server = createServer({ maxHeaderSize: MAX_HEAD }, (request, response) => {
-    answer(request, response).catch((error) => {
-      if (response.headersSent || response.destroyed) response.destroy();
-      else sendError(response, toApiError(error, log));
-    });
+  const listener = new HttpListener({
+    ...{ name: 'API', log, limits: limits.clients, maxHead: MAX_HEAD },
+    answer,
+    failed: (error, response) => sendError(response, toApiError(error, log)),
+    upgrade: (request, socket, head) => streams.upgrade(request, socket, head),
+    refusal: (reason) => refusal(reason, limits),
+    // An image takes as long as it takes to come in.
+    streamed: (request) => plain.has(URL.parse(request.url ?? '/', 'http://walt')?.pathname ?? ''),
   });
-  // An image may take longer to come in than the default of 5 minutes.
-  server.requestTimeout = 0;
-  server.on('upgrade', (request, socket, head) => streams.upgrade(request, socket, head));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(paths.socket, resolve);
-  });
+  await listener.listen({ path: paths.socket });
   await chmod(paths.socket, 0o666);
 
   return {
     close: async () => {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      const closed = listener.close();
       streams.close();
-      server.closeAllConnections();
       await closed;
     },
   };
 }
 
+/** For a connection of which nothing was read, or not all. */
+function refusal(reason: Reason, { clients }: Limits): Refusal {
+  const [message, hint] =
+    reason === 'slow'
+      ? ['The request did not come in time.', 'Repeat the command.']
+      : [
+          `The server has ${clients.all} connections already, and takes no more.`,
+          'Repeat the command a little later; `limits:` in server.conf tells how many may be.',
+        ];
+  const error = { code: reason === 'slow' ? 'TIMEOUT' : 'UNAVAILABLE', message, data: { hint } };
+  const status = reason === 'slow' ? 408 : 503;
+  // As plain requests get it, and, in `json`, as oRPC's client expects it.
+  const text = JSON.stringify({ ...error, json: { defined: true, status, ...error } });
+  return { status, type: 'application/json', text };
+}
+
 /** A server that was killed leaves its socket behind; one that lives answers on it. */
 async function removeStaleSocket(path: string): Promise<void> {
-  const alive = await new Promise<boolean>((resolve, reject) => {
-    const probe = connect(path);
-    probe.once('connect', () => {
+  const alive = await dial({ path }).then(
+    (probe) => {
       probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', (error) => {
-      if (hasErrno(error, 'ENOENT', 'ECONNREFUSED')) resolve(false);
-      else reject(error);
-    });
-  });
+      return true;
+    },
+    (error) => {
+      if (hasErrno(error, 'ENOENT', 'ECONNREFUSED')) return false;
+      throw error;
+    },
+  );
   if (alive) {
     throw new UserError(
       'CONFLICT',

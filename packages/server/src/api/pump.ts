@@ -28,7 +28,7 @@ export function sendAll(source: Readable, socket: WebSocket, channel?: number): 
       if (socket.bufferedAmount > HIGH_WATER) source.pause();
     });
     source.once('end', resolve);
-    source.once('error', reject);
+    source.on('error', reject);
     source.once('close', resolve);
   });
 }
@@ -41,6 +41,8 @@ export function receiveAll(socket: WebSocket, sink: Writable, onFrame: (frame: C
   sink.on('drain', () => socket.resume());
   // A sink that is gone takes everything: what comes is dropped below, and the client's end is seen.
   sink.once('close', () => socket.resume());
+  // Whoever reads from it, or waits for its end, tells the reason.
+  sink.on('error', () => {});
   socket.on('message', (data: Buffer, isBinary: boolean) => {
     if (!isBinary) {
       const frame = parseFrame(data.toString());

@@ -12,6 +12,8 @@ import type { Services } from './services.ts';
 export interface CallContext {
   /** Bearer token of the request. */
   token: string | undefined;
+  /** Counts the call as one of that user's. Throws BUSY. */
+  enter(user: string): void;
 }
 
 interface HandlerOptions<Input> {
@@ -28,9 +30,11 @@ export function createRouter(services: Services) {
   const cross = crossCalls(services);
   const build = buildCalls(services);
   const open = implement(contract).$context<CallContext>();
-  const known = open.use(async ({ context, next }) =>
-    next({ context: { caller: await identity.caller(context.token) } }),
-  );
+  const known = open.use(async ({ context, next }) => {
+    const caller = await identity.caller(context.token);
+    context.enter(caller.user);
+    return next({ context: { caller } });
+  });
 
   return open.router({
     auth: {

@@ -1,6 +1,6 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
-import { hasErrno, UserError } from '../platform/index.ts';
+import { dial, hasErrno, UserError } from '../platform/index.ts';
 import { receiveAll, sendAll } from './pump.ts';
 import type { NodeEndpoint } from './services.ts';
 
@@ -46,26 +46,20 @@ export async function serveTcp(client: WebSocket, node: NodeEndpoint, port: numb
   }
 }
 
-function open(node: NodeEndpoint, port: number, client: WebSocket): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const tcp = connect({ host: node.ip, port, noDelay: true, allowHalfOpen: true });
-    const abandon = () => tcp.destroy();
-    client.once('close', abandon);
-    tcp.setTimeout(CONNECT_LIMIT, () => tcp.destroy(unanswered(node, port, 'does not answer')));
-    tcp.once('connect', () => {
-      client.off('close', abandon);
-      tcp.setTimeout(0);
-      tcp.removeAllListeners('error');
-      resolve(tcp);
-    });
-    tcp.once('error', (error) => {
-      if (hasErrno(error, 'ECONNREFUSED')) reject(unanswered(node, port, 'refuses connections'));
-      else if (hasErrno(error, 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'ECONNRESET')) {
-        reject(unanswered(node, port, 'does not answer'));
-      } else reject(error);
-    });
-    tcp.once('close', () => reject(unanswered(node, port, 'does not answer')));
-  });
+async function open(node: NodeEndpoint, port: number, client: WebSocket): Promise<Socket> {
+  const left = new AbortController();
+  const abandon = () => left.abort();
+  client.once('close', abandon);
+  const where = { host: node.ip, port, noDelay: true, allowHalfOpen: true };
+  try {
+    return await dial(where, { timeout: CONNECT_LIMIT, signal: left.signal });
+  } catch (error) {
+    if (hasErrno(error, 'ECONNREFUSED')) throw unanswered(node, port, 'refuses connections');
+    const silent = hasErrno(error, 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'ECONNRESET');
+    throw silent || left.signal.aborted ? unanswered(node, port, 'does not answer') : error;
+  } finally {
+    client.off('close', abandon);
+  }
 }
 
 function unanswered(node: NodeEndpoint, port: number, what: string): UserError {

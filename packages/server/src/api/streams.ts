@@ -3,12 +3,14 @@ import type { Duplex } from 'node:stream';
 import { type ServerFrame, streams } from '@walt/contract';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Caller } from '../access/index.ts';
+import { type Log, rarely } from '../platform/index.ts';
 import { ConsoleHub } from './console-hub.ts';
 import { toApiError } from './errors.ts';
 import { bearerToken, parseQuery } from './http.ts';
 import { agreedReplacement, fullName, parseImageReference, requireSessionUser } from './image-calls.ts';
 import { requireNodeAccess } from './node-access.ts';
 import type { Services } from './services.ts';
+import type { Shares } from './shares.ts';
 import { serveBuild } from './stream-build.ts';
 import { serveCommand } from './stream-command.ts';
 import { serveCross } from './stream-cross.ts';
@@ -25,6 +27,7 @@ export interface StreamOptions {
 
 /** Serves one WebSocket to its end: resolves when there is no more to send, rejects with what goes into an error frame. */
 type Serve = (socket: WebSocket, caller: Caller, url: URL) => Promise<ServerFrame | undefined>;
+type Routes = { readonly [Name in keyof typeof streams]: Serve };
 
 /**
  * The WebSockets of the contract. Every refusal, from a missing token to a node that is off, is an `error` frame on the open
@@ -42,37 +45,44 @@ export class Streams {
     maxPayload: MAX_MESSAGE,
     perMessageDeflate: false,
   });
+  readonly #shares: Shares;
   readonly #routes: ReadonlyMap<string, Serve>;
   readonly #heartbeat: NodeJS.Timeout;
+  readonly #broke: Log['warn'];
 
-  constructor(services: Services, { heartbeat = 30_000 }: StreamOptions) {
+  constructor(services: Services, shares: Shares, { heartbeat = 30_000 }: StreamOptions) {
     this.#services = services;
+    this.#shares = shares;
+    this.#broke = rarely(services.log.warn);
     this.#heartbeat = setInterval(() => this.#beat(), heartbeat).unref();
     this.#consoles = new ConsoleHub();
-    this.#routes = new Map<string, Serve>([
-      [streams.tcp.path, (...args) => this.#tcp(...args)],
-      [streams.console.path, (...args) => this.#console(...args)],
-      [streams.imageShell.path, (...args) => this.#imageShell(...args)],
-      [streams.imageBuild.path, (...args) => this.#imageBuild(...args)],
-      [streams.imageCross.path, (...args) => this.#imageCross(...args)],
-      [streams.imageRun.path, (...args) => this.#imageRun(...args)],
-    ]);
+    const routes: Routes = {
+      tcp: (...args) => this.#tcp(...args),
+      console: (...args) => this.#console(...args),
+      imageShell: (...args) => this.#imageShell(...args),
+      imageBuild: (...args) => this.#imageBuild(...args),
+      imageCross: (...args) => this.#imageCross(...args),
+      imageRun: (...args) => this.#imageRun(...args),
+    };
+    this.#routes = new Map(
+      Object.entries(streams).map(([name, { path }]) => [path, routes[name as keyof typeof streams]]),
+    );
   }
 
   /** Takes over the connection of an upgrade request. */
   upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): void {
-    const url = new URL(request.url ?? '/', 'http://walt');
-    const serve = this.#routes.get(url.pathname);
-    if (serve === undefined) {
+    const url = URL.parse(request.url ?? '/', 'http://walt');
+    const serve = url && this.#routes.get(url.pathname);
+    if (!serve) {
       connection.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
       return;
     }
     this.#server.handleUpgrade(request, connection, head, (socket) => {
       // A broken message ends the WebSocket; `close` follows and is what the streams act on.
-      socket.on('error', (error) => this.#services.log.warn('stream broke', { error: error.message }));
+      socket.on('error', (error) => this.#broke('stream broke', { error: error.message }));
       // Whatever the client sends is kept in the kernel until the stream behind is there.
       socket.pause();
-      this.#run(serve, socket, bearerToken(request), url);
+      void this.#run(serve, socket, bearerToken(request), url);
     });
   }
 
@@ -91,6 +101,7 @@ export class Streams {
   async #run(serve: Serve, socket: WebSocket, token: string | undefined, url: URL): Promise<void> {
     try {
       const caller = await this.#services.identity.caller(token);
+      using _share = this.#shares.take(caller.user);
       const last = await serve(socket, caller, url);
       if (last !== undefined) sendFrame(socket, last);
     } catch (thrown) {

@@ -58,9 +58,8 @@ export async function readBootRecord(paths: BootPaths, digest: string): Promise<
 /** A file as it goes over the network: its length in bytes is known before its first byte is read. */
 export interface Download {
   size: number;
-  /** Call it once, or `discard`. */
-  stream(): Readable;
-  discard(): Promise<void>;
+  /** To be read to its end, or destroyed. */
+  content: Readable;
 }
 
 /** Opens one file of an image, to be sent between two others; undefined when there is no such file. */
@@ -75,35 +74,81 @@ export async function openDownload(
     if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw error;
   }
-  const stats = await file.stat();
-  if (!stats.isFile()) {
+  try {
+    const stats = await file.stat();
+    if (stats.isFile()) {
+      const size = head.length + stats.size + tail.length;
+      return { size, content: new FileBetween(head, file, stats.size, tail) };
+    }
+  } catch (error) {
     await file.close();
-    return undefined;
+    throw error;
   }
-  const { size } = stats;
-  return {
-    size: head.length + size + tail.length,
-    stream: () => {
-      const middle = file.createReadStream({ highWaterMark: 256 * 1024 });
-      return Readable.from(concatenate(head, middle, tail), { objectMode: false });
-    },
-    discard: () => file.close(),
-  };
+  await file.close();
+  return undefined;
 }
 
 /** A file that was made for whoever asks. */
 export function downloadOf(bytes: Uint8Array): Download {
-  return {
-    size: bytes.length,
-    stream: () => Readable.from([bytes], { objectMode: false }),
-    discard: async () => {},
-  };
+  return { size: bytes.length, content: Readable.from([bytes], { objectMode: false }) };
 }
 
 const NOTHING = new Uint8Array();
+/** Bytes that are read at a time. */
+const PIECE = 256 * 1024;
 
-async function* concatenate(head: Uint8Array, middle: AsyncIterable<Uint8Array>, tail: Uint8Array) {
-  yield head;
-  yield* middle;
-  yield tail;
+/** A file that is open already, with bytes before and behind it. However it ends, even unread, the file is closed. */
+class FileBetween extends Readable {
+  readonly #head: Uint8Array;
+  readonly #file: FileHandle;
+  readonly #size: number;
+  readonly #tail: Uint8Array;
+  /** Bytes of the file that were read; undefined before the head was. */
+  #done: number | undefined;
+  /** What runs on the file now: it must not be closed meanwhile. */
+  #reading: Promise<unknown> = Promise.resolve();
+
+  /** `size`: bytes of the file that are sent, though it may have grown since. */
+  constructor(head: Uint8Array, file: FileHandle, size: number, tail: Uint8Array) {
+    super({ highWaterMark: PIECE });
+    this.#head = head;
+    this.#file = file;
+    this.#size = size;
+    this.#tail = tail;
+    // Who reads hears of it; where nobody does, it must not end the server.
+    this.on('error', () => {});
+  }
+
+  override _read(): void {
+    if (this.#done === undefined) {
+      this.#done = 0;
+      if (this.#head.length > 0) {
+        this.push(this.#head);
+        return;
+      }
+    }
+    this.#reading = this.#readPiece(this.#done).catch((error) => this.destroy(error));
+  }
+
+  async #readPiece(at: number): Promise<void> {
+    const length = Math.min(PIECE, this.#size - at);
+    if (length === 0) {
+      if (this.#tail.length > 0) this.push(this.#tail);
+      this.push(null);
+      return;
+    }
+    const { bytesRead, buffer } = await this.#file.read(Buffer.allocUnsafe(length), 0, length, at);
+    if (bytesRead === 0) throw new Error('the file has become shorter while it was sent');
+    this.#done = at + bytesRead;
+    this.push(buffer.subarray(0, bytesRead));
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#reading
+      .then(() => this.#file.close())
+      .then(
+        () => done(error),
+        (failure) => done(error ?? failure),
+      );
+  }
 }

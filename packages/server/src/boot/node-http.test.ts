@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { defaultLimits } from '../platform/index.ts';
 import { LAYOUT } from './boot-files.ts';
 import { volumesOf } from './bootstrap.ts';
 import type { NodeDirectory } from './directory.ts';
@@ -17,6 +18,10 @@ import { Reads } from './reads.ts';
 
 const kernel = Buffer.alloc(3_000_000, 'kernel');
 const modules = Buffer.from('modules');
+
+/** So many connections for each node. */
+const EACH = 8;
+const limits = { ...defaultLimits().machines, each: EACH, headSeconds: 1, idleSeconds: 1, bodySeconds: 2 };
 
 let folder: string;
 let http: NodeHttp;
@@ -44,7 +49,7 @@ before(async () => {
   };
   const server = { server: '10.73.0.1', mac: '02:00:00:00:00:01' };
   const parts = { directory, paths, archives: new InitArchives(paths), reads: new Reads(paths) };
-  http = new NodeHttp({ ...parts, files: new NodeFiles({ ...parts, address: server }) });
+  http = new NodeHttp({ ...parts, files: new NodeFiles({ ...parts, address: server }), limits });
   address = `127.0.0.1:${await http.listen('127.0.0.1', 0)}`;
 });
 after(async () => {

@@ -1,8 +1,16 @@
 /** What nodes get over HTTP. Who asks is told by the source address: a node has nothing else to prove itself with. */
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { pipeline } from 'node:stream/promises';
-import { createLog, type Paths } from '../platform/index.ts';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  createLog,
+  defaultLimits,
+  HttpListener,
+  type Limits,
+  type Paths,
+  type Reason,
+  type Refusal,
+  rarely,
+  sendStream,
+} from '../platform/index.ts';
 import { chooseBoot } from './boot-choice.ts';
 import { type Download, readBootRecord } from './boot-files.ts';
 import { volumesOf } from './bootstrap.ts';
@@ -16,8 +24,15 @@ import { MAX_READS_REPORT, type Reads } from './reads.ts';
 
 const log = createLog('boot');
 
+const TEXT = 'text/plain; charset=utf-8';
+
 /** Longest report of a failed boot that is read, in bytes. */
 const MAX_TROUBLE = 2000;
+
+/** Bytes of a request's head: ours have some hundred. */
+const MAX_HEAD = 8 * 1024;
+
+const complain = rarely(log.error);
 
 interface Question {
   ip: string;
@@ -32,52 +47,65 @@ interface Deps {
   archives: InitArchives;
   reads: Reads;
   files: NodeFiles;
+  /** Default: those of a configuration that says nothing. */
+  limits?: Limits['machines'];
 }
+
+type Answer = (http: NodeHttp, question: Question) => Promise<void>;
 
 export class NodeHttp {
   readonly #deps: Deps;
-  readonly #server: Server;
+  readonly #listener: HttpListener;
 
   constructor(deps: Deps) {
     this.#deps = deps;
-    this.#server = createServer((request, response) => {
-      this.#answer(request, response).catch((error) => {
-        log.error('request failed', { url: request.url, error: String(error) });
-        if (response.headersSent) response.destroy();
-        else sendText(response, 500, 'server error');
-      });
+    this.#listener = new HttpListener({
+      ...{
+        name: 'node HTTP',
+        log,
+        limits: deps.limits ?? defaultLimits().machines,
+        maxHead: MAX_HEAD,
+        cutsReaders: true,
+        refusal,
+      },
+      answer: (request, response) => this.#answer(request, response),
+      failed: (error, response) => {
+        complain('request failed', { url: response.req.url, error: String(error) });
+        sendText(response, 500, 'server error');
+      },
     });
   }
 
   /** Resolves to the port: 0 asks the system for a free one. */
-  async listen(address: string, port: number): Promise<number> {
-    this.#server.listen(port, address);
-    await once(this.#server, 'listening');
-    const bound = this.#server.address();
-    return typeof bound === 'object' && bound !== null ? bound.port : port;
+  listen(address: string, port: number): Promise<number> {
+    return this.#listener.listen({ host: address, port });
   }
 
   /** Ends open connections too: agents hold theirs, and ask the next server. */
   close(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#server.close(() => resolve());
-      this.#server.closeAllConnections();
-    });
+    return this.#listener.close();
   }
+
+  /** What is answered here; every other path is a file. Tests go through it, too. */
+  static readonly routes: ReadonlyMap<string, Answer> = new Map<string, Answer>([
+    ['GET /boot/ipxe', (http, question) => http.#script(question)],
+    ['GET /node/poll', (http, question) => http.#poll(question)],
+    ['POST /node/trouble', (http, question) => http.#trouble(question)],
+    ['POST /node/reads', (http, question) => http.#learn(question)],
+  ]);
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = URL.parse(request.url ?? '/', 'http://server');
     const ip = request.socket.remoteAddress?.replace(/^::ffff:/, '');
     if (url === null || ip === undefined) return sendText(response, 400, 'bad request');
     const question = { ip, url, request, response };
-    const route = `${request.method === 'HEAD' ? 'GET' : request.method} ${url.pathname}`;
-    if (route === 'GET /boot/ipxe') return this.#script(question);
-    if (route === 'GET /node/poll') return this.#poll(question);
-    if (route === 'POST /node/trouble') return this.#trouble(question);
-    if (route === 'POST /node/reads') return this.#learn(question);
+    const method = request.method === 'HEAD' ? 'GET' : request.method;
+    const answer = NodeHttp.routes.get(`${method} ${url.pathname}`);
+    if (answer) return await answer(this, question);
+    if (method !== 'GET') return sendText(response, 404, 'no such file');
     const path = decode(url.pathname.slice(1));
     if (path === undefined) return sendText(response, 400, 'bad request');
-    const file = request.method === 'POST' ? undefined : await this.#deps.files.open(ip, path);
+    const file = await this.#deps.files.open(ip, path);
     if (!file) return sendText(response, 404, 'no such file');
     await sendFile(question, file);
   }
@@ -123,11 +151,11 @@ export class NodeHttp {
   /** What a node has read until it was up, if it was asked to tell. */
   async #learn({ ip, request, response }: Question): Promise<void> {
     const { paths, directory, reads } = this.#deps;
-    const report = await bodyOf(request, MAX_READS_REPORT);
     const target = await directory.currentBoot(ip);
     if (!target || request.headers['x-walt-token'] !== target.token) {
       return sendText(response, 403, 'wrong token');
     }
+    const report = await bodyOf(request, MAX_READS_REPORT);
     const record = await readBootRecord(paths, target.digest);
     await reads.learn(volumesOf(target, record), report);
     sendText(response, 200, 'noted');
@@ -144,7 +172,7 @@ function decode(path: string): string | undefined {
   }
 }
 
-/** The first `limit` characters of what was sent. */
+/** The first `limit` characters of what was sent; who sends more is cut off. */
 async function bodyOf(request: IncomingMessage, limit: number): Promise<string> {
   let body = '';
   for await (const chunk of request.setEncoding('utf8')) {
@@ -154,22 +182,24 @@ async function bodyOf(request: IncomingMessage, limit: number): Promise<string> 
   return body.slice(0, limit);
 }
 
-async function sendFile({ request, response }: Question, file: Download): Promise<void> {
-  response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': file.size });
-  if (request.method === 'HEAD') {
-    response.end();
-    return await file.discard();
-  }
-  try {
-    await pipeline(file.stream(), response);
-  } catch (error) {
-    // A machine that is switched off while it loads is no fault of the server.
-    if (!response.destroyed) throw error;
-  }
+async function sendFile({ request, response }: Question, { size, content }: Download): Promise<void> {
+  response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': size });
+  if (request.method !== 'HEAD') return await sendStream(response, content);
+  response.end();
+  content.destroy();
 }
 
 function sendText(response: ServerResponse, status: number, text: string): void {
-  const body = Buffer.from(text);
-  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'content-length': body.length });
-  response.end(body);
+  response.writeHead(status, { 'content-type': TEXT, 'content-length': Buffer.byteLength(text) });
+  response.end(text);
+}
+
+function refusal(reason: Reason): Refusal {
+  const words = {
+    all: [503, 'the server has too many connections: ask again later'],
+    each: [429, 'this node has too many connections to the server'],
+    slow: [408, 'the request did not come in time'],
+  } as const;
+  const [status, text] = words[reason];
+  return { status, type: TEXT, text };
 }

@@ -129,21 +129,18 @@ const sized: Answer = async ({ path }) =>
 /** A file that tells when it is closed. */
 function watched(size: number) {
   const closed = Promise.withResolvers<string>();
-  const download = {
-    size,
-    stream: () =>
-      new Readable({
-        read() {
-          this.push(Buffer.alloc(1024));
-        },
-        destroy(error, done) {
-          closed.resolve('destroyed');
-          done(error);
-        },
-      }),
-    discard: async () => closed.resolve('discarded'),
-  };
-  return { download, closed: closed.promise };
+  let read = false;
+  const content = new Readable({
+    read() {
+      read = true;
+      this.push(Buffer.alloc(1024));
+    },
+    destroy(error, done) {
+      closed.resolve(read ? 'destroyed' : 'discarded');
+      done(error);
+    },
+  });
+  return { download: { size, content }, closed: closed.promise };
 }
 
 const limit = { timeout: 20_000 };
@@ -364,8 +361,7 @@ describe('refusals', limit, () => {
   test('an answer or a stream that fails', async () => {
     const answer: Answer = async ({ path }) => {
       if (path === 'answer') throw new Error('no answer');
-      const stream = () => new Readable({ read: (): never => assert.fail('no bytes') });
-      return { size: 1, stream, discard: async () => {} };
+      return { size: 1, content: new Readable({ read: (): never => assert.fail('no bytes') }) };
     };
     await withClient(answer, never, async (client, port) => {
       await assert.rejects(client.load('answer', port), { message: '0 server error' });

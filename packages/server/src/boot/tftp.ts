@@ -1,8 +1,6 @@
 /** A read-only TFTP server (RFC 1350). One of our own, since what a path means is chosen when a node asks. */
-import { createSocket, type RemoteInfo } from 'node:dgram';
-import { once } from 'node:events';
 import type { Readable } from 'node:stream';
-import { createLog } from '../platform/index.ts';
+import { createLog, type Peer, rarely, UdpPort } from '../platform/index.ts';
 import type { Download } from './boot-files.ts';
 import {
   DEFAULT_BLOCK,
@@ -18,6 +16,8 @@ import {
 } from './tftp-packets.ts';
 
 const log = createLog('boot');
+const warn = rarely(log.warn);
+const complain = rarely(log.error);
 
 const MAX_TRANSFERS_OF_CLIENT = 64;
 const MAX_TRANSFERS = 1000;
@@ -38,10 +38,8 @@ interface Retry {
   tries: number;
 }
 
-type Client = Pick<RemoteInfo, 'address' | 'port'>;
-
 interface Asked {
-  client: Client;
+  client: Peer;
   /** The request as it came. */
   packet: Buffer;
   request: TftpRequest;
@@ -50,7 +48,7 @@ interface Asked {
 export class TftpServer {
   readonly #answer: Answer;
   readonly #retry: Retry;
-  readonly #socket = createSocket('udp4');
+  #port: UdpPort | undefined;
   /** Those that live, each with its end. */
   readonly #transfers = new Map<Transfer, Promise<void>>();
 
@@ -61,25 +59,22 @@ export class TftpServer {
 
   /** Resolves to the port: 0 asks the system for a free one. `address` is of IPv4. */
   async listen(address: string, port: number): Promise<number> {
-    this.#socket.bind(port, address);
-    await once(this.#socket, 'listening');
-    this.#socket.on('error', (error) => log.error('TFTP socket failed', { error: String(error) }));
-    this.#socket.on('message', (packet, client) => this.#receive(packet, client, address));
-    return this.#socket.address().port;
+    const receive = (packet: Buffer, client: Peer) => this.#receive(packet, client, address);
+    this.#port = await UdpPort.open({ name: 'TFTP', log, address, port, receive });
+    return this.#port.port;
   }
 
   /** Ends transfers too, and waits for answers that are being looked for. */
   async close(): Promise<void> {
-    await new Promise<void>((resolve) => this.#socket.close(resolve));
+    await this.#port?.close();
     for (const transfer of this.#transfers.keys()) transfer.end(errorPacket(ERROR.other, 'server stops'));
     await Promise.all(this.#transfers.values());
   }
 
-  #receive(packet: Buffer, client: Client, address: string): void {
+  #receive(packet: Buffer, client: Peer, address: string): void {
     const request = parseRequest(packet);
-    // A packet may say that it comes from port 0, but none can be sent there.
-    if (request === undefined || client.port === 0) return;
-    const refuse = (refusal: Buffer) => this.#socket.send(refusal, client.port, client.address);
+    if (request === undefined) return;
+    const refuse = (refusal: Buffer) => this.#port?.send(refusal, client);
     if (Buffer.isBuffer(request)) return void refuse(request);
     const ofClient = [...this.#transfers.keys()].filter(
       ({ asked }) => asked.client.address === client.address,
@@ -87,7 +82,7 @@ export class TftpServer {
     const former = ofClient.findLast(({ asked }) => asked.client.port === client.port);
     // Who asks again has missed the first packet, which comes again in its time. Who has had it was switched off meanwhile.
     if (former?.asked.packet.equals(packet) && !former.heard) return;
-    if (ofClient.length >= MAX_TRANSFERS_OF_CLIENT || this.#transfers.size >= MAX_TRANSFERS) {
+    if (ofClient.length >= MAX_TRANSFERS_OF_CLIENT || !this.#makeRoom()) {
       return void refuse(errorPacket(ERROR.other, 'busy'));
     }
     // A loader that always uses one port has given up what it asked for before.
@@ -95,6 +90,16 @@ export class TftpServer {
     const transfer = new Transfer({ client, packet, request }, address, this.#retry);
     const end = transfer.run(this.#answer).finally(() => this.#transfers.delete(transfer));
     this.#transfers.set(transfer, end);
+  }
+
+  /** In a full house, the oldest transfer of which nothing was ever acknowledged gives way: its client may be made up. */
+  #makeRoom(): boolean {
+    if (this.#transfers.size < MAX_TRANSFERS) return true;
+    const silent = this.#transfers.keys().find(({ heard }) => !heard);
+    if (!silent) return false;
+    silent.end(errorPacket(ERROR.other, 'busy'));
+    this.#transfers.delete(silent);
+    return true;
   }
 }
 
@@ -106,7 +111,7 @@ class Transfer {
   readonly #question: TftpQuestion;
   readonly #address: string;
   readonly #retry: Retry;
-  readonly #socket = createSocket('udp4');
+  #port: UdpPort | undefined;
   /** Packets that are not acknowledged yet, oldest first. */
   readonly #window: Buffer[] = [];
   /** Number of the window's first block, which does not wrap. */
@@ -133,7 +138,7 @@ class Transfer {
       else this.end(errorPacket(ERROR.notFound, 'no such file'));
     } catch (error) {
       if (this.#ended && this.#stream) return; // since `end` destroys it
-      log.error('transfer failed', { ...this.#question, error: String(error) });
+      complain('transfer failed', { ...this.#question, error: String(error) });
       this.end(errorPacket(ERROR.other, 'server error'));
     } finally {
       this.end();
@@ -141,13 +146,13 @@ class Transfer {
   }
 
   async #open(): Promise<void> {
-    this.#socket.on('error', () => {}); // of a packet that could not leave: it counts as lost
-    this.#socket.on('message', (packet, from) => this.#receive(packet, from));
+    const receive = (packet: Buffer, from: Peer) => this.#receive(packet, from);
     try {
-      this.#socket.bind(0, this.#address);
-      await once(this.#socket, 'listening');
+      const port = await UdpPort.open({ name: 'TFTP', log, address: this.#address, port: 0, receive });
+      if (this.#ended) await port.close();
+      else this.#port = port;
     } catch (error) {
-      log.error('transfer has no port', { ...this.#question, error: String(error) });
+      complain('transfer has no port', { ...this.#question, error: String(error) });
       this.end();
     }
   }
@@ -158,8 +163,8 @@ class Transfer {
     this.#ended = true;
     this.#stream?.destroy();
     this.#wake(false);
-    if (farewell) this.#send(farewell, () => this.#socket.close());
-    else this.#socket.close();
+    if (farewell) this.#send(farewell, () => this.#port?.close());
+    else this.#port?.close();
   }
 
   async #deliver(file: Download): Promise<void> {
@@ -173,12 +178,12 @@ class Transfer {
       }
       if (!this.#ended) await this.#sendBlocks(file, granted);
     } finally {
-      if (!this.#stream) await file.discard();
+      file.content.destroy();
     }
   }
 
   async #sendBlocks(file: Download, granted: Options): Promise<void> {
-    this.#stream = file.stream();
+    this.#stream = file.content;
     const packets = dataPackets(this.#stream, granted.get('blksize') ?? DEFAULT_BLOCK);
     let complete = false;
     while (!this.#ended) {
@@ -202,7 +207,7 @@ class Transfer {
       if (await this.#acknowledged(agreed ? agreed * 1000 : wait * 2 ** attempt)) return;
     }
     if (this.#ended) return;
-    log.warn('client takes no more of a file', { ...this.#question });
+    warn('client takes no more of a file', { ...this.#question });
     this.end();
   }
 
@@ -214,14 +219,14 @@ class Transfer {
     return promise.finally(() => clearTimeout(timer));
   }
 
-  #receive(packet: Buffer, { address, port }: Client): void {
+  #receive(packet: Buffer, { address, port }: Peer): void {
     if (this.#ended) return;
     const opcode = packet.length < 4 ? undefined : packet.readUInt16BE(0);
     const { client } = this.asked;
     if (address !== client.address || port !== client.port) {
       // No error is answered by one: two transfers could do so for ever.
-      if (port === 0 || opcode === OPCODE.error) return;
-      this.#socket.send(errorPacket(ERROR.unknownPort, 'unknown transfer'), port, address);
+      if (opcode === OPCODE.error) return;
+      this.#port?.send(errorPacket(ERROR.unknownPort, 'unknown transfer'), { address, port });
       return;
     }
     if (opcode === OPCODE.acknowledgement) return void this.#acknowledge(packet.readUInt16BE(2));
@@ -244,6 +249,6 @@ class Transfer {
   }
 
   #send(packet: Buffer, sent?: () => void): void {
-    this.#socket.send(packet, this.asked.client.port, this.asked.client.address, sent);
+    this.#port?.send(packet, this.asked.client, sent);
   }
 }

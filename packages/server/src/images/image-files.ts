@@ -1,5 +1,5 @@
-import { Readable } from 'node:stream';
-import { UserError } from '../platform/index.ts';
+import type { Readable } from 'node:stream';
+import { streamOf, UserError } from '../platform/index.ts';
 import { bytesOf, rawOf, type Tree, textOf, withTree as withTreeAt } from '../trees/index.ts';
 import type { Catalogue } from './catalogue.ts';
 import { CopyLayer, type CopyTarget } from './copy-layer.ts';
@@ -30,21 +30,8 @@ export function kindOfFile(deps: Deps, image: ImageRecord, path: string): Promis
  * Tar of a file or folder of an image, whose only top entry has its name: `root` for the image's root. Links on the way are followed
  * inside the image. Throws UserError NOT_FOUND.
  */
-export async function readFiles(deps: Deps, image: ImageRecord, path: string): Promise<Readable> {
-  const reading = read(deps, image, path);
-  // What fails before the first byte is for the caller to tell.
-  const first = await reading.next();
-  return Readable.from(
-    (async function* () {
-      try {
-        if (!first.done) yield first.value;
-        yield* reading;
-      } finally {
-        await reading.return(undefined);
-      }
-    })(),
-    { objectMode: false },
-  );
+export function readFiles(deps: Deps, image: ImageRecord, path: string): Promise<Readable> {
+  return streamOf(read(deps, image, path));
 }
 
 async function* read(deps: Deps, image: ImageRecord, path: string): AsyncGenerator<Buffer> {

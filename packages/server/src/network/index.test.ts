@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, it } from 'node:test';
+import { defaultLimits } from '../platform/index.ts';
 import { Network } from './index.ts';
 import { addresses } from './ip.ts';
 import { testInNamespace, testPlatform } from './namespace.fixture.ts';
 
 testInNamespace(import.meta.filename, (state) => {
   const { paths, programs } = testPlatform(state);
-  const config = { network: { subnet: '10.99.0.0/24' } };
+  const limits = defaultLimits();
+  const config = { network: { subnet: '10.99.0.0/24' }, limits };
   after(async () => {
     for (const name of await programs.recorded()) await programs.stop(name);
     programs.close();
@@ -21,8 +23,8 @@ testInNamespace(import.meta.filename, (state) => {
       ['nfs', 'running'],
     ]);
     programs.close();
-    network.close();
-    (await Network.open(config, paths, programs)).close();
+    await network.close();
+    await (await Network.open(config, paths, programs)).close();
     const pids = (status: typeof before) => status.map(({ name, pid }) => [name, pid]).sort();
     assert.deepEqual(pids(programs.status()), pids(before));
   });
@@ -31,14 +33,14 @@ testInNamespace(import.meta.filename, (state) => {
     const network = await Network.open(config, paths, programs);
     assert.equal(await network.freeAddress(new Set()), '10.99.0.2');
     assert.equal(await network.freeAddress(new Set(['10.99.0.2', '10.99.0.3'])), '10.99.0.4');
-    network.close();
+    await network.close();
   });
 
   it('replaces its programs when their configuration has changed', async () => {
     const pids = () => programs.status().map(({ pid }) => pid);
     const before = pids();
     programs.close();
-    const network = await Network.open({ network: { subnet: '10.98.0.0/24' } }, paths, programs);
+    const network = await Network.open({ network: { subnet: '10.98.0.0/24' }, limits }, paths, programs);
     assert.equal(network.server, '10.98.0.1');
     assert.deepEqual(await addresses('walt0'), ['10.98.0.1/24']);
     assert.ok(pids().every((pid) => pid !== null && !before.includes(pid)));

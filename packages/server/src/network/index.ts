@@ -1,5 +1,5 @@
 /** walt-net: the platform's namespace, its bridge, DHCP, DNS and NFS. Alone knows ip, dnsmasq and nfs-ganesha. */
-import type { Config, Paths, Programs } from '../platform/index.ts';
+import type { Config, Limits, Paths, Programs } from '../platform/index.ts';
 import { Bridge } from './bridge.ts';
 import { Dnsmasq } from './dnsmasq.ts';
 import type { HostEntry, Lease } from './dnsmasq-config.ts';
@@ -42,14 +42,14 @@ export class Network {
 
   /** Brings walt-net up in the namespace that we are in; adopts what runs. Hosts and exports are those of last time. */
   static async open(
-    config: { network: Pick<Config['network'], 'subnet'> },
+    config: { network: Pick<Config['network'], 'subnet'>; limits: Pick<Limits, 'machines'> },
     paths: Paths,
     programs: Programs,
   ): Promise<Network> {
     const subnet = parseSubnet(config.network.subnet);
     const bridge = await Bridge.open(BRIDGE, subnet);
     // Ganesha asks it when it starts.
-    const portmapper = await openPortmapper(subnet.server);
+    const portmapper = await openPortmapper(subnet.server, config.limits.machines);
     const [dnsmasq, nfs] = await Promise.all([
       Dnsmasq.open({ subnet, bridge: BRIDGE, paths, programs }),
       NfsServer.open({ subnet, paths, programs }),
@@ -73,8 +73,8 @@ export class Network {
   }
 
   /** Programs go on; what is answered in this process is not. */
-  close(): void {
-    this.#portmapper.close();
+  close(): Promise<void> {
+    return this.#portmapper.close();
   }
 
   leases(): Promise<Lease[]> {

@@ -3,10 +3,13 @@
  * there is nothing to remember, and what ganesha registers is taken for granted. A program of our own, since rpcbind has one
  * socket and one folder per machine, which platforms would share.
  */
-import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
+import { pipeline } from 'node:stream/promises';
+import { createLog, defaultLimits, Gate, isHangUp, type Limits, UdpPort } from '../platform/index.ts';
+
+const log = createLog('network');
 
 export const NFS_PORT = 2049;
 export const MOUNT_PORT = 20_048;
@@ -20,6 +23,8 @@ const PORTS = new Map([
 ]);
 /** Longest question that is read, in bytes. */
 const MAX_CALL = 4096;
+/** Milliseconds in which nothing is asked, or no answer is taken. */
+const IDLE = 30_000;
 const LAST_FRAGMENT = 0x8000_0000;
 
 /** RFC 5531: what kind of message, and how a call was accepted. */
@@ -28,50 +33,72 @@ const RPC_VERSION = 2;
 const ACCEPT = { success: 0, progUnavailable: 1, progMismatch: 2, procUnavailable: 3 };
 
 export interface Portmapper {
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** Listens on every address of the namespace that we are in. Throws when somebody else does. Keeps no process alive. */
-export async function openPortmapper(server: string): Promise<Portmapper> {
-  // Ganesha registers by IPv6 where there is such a thing.
-  const udp = createSocket(existsSync('/proc/sys/net/ipv6') ? 'udp6' : 'udp4');
-  udp.on('message', (message, from) => {
-    const answer = answerCall(message, server);
-    if (answer) udp.send(answer, from.port, from.address);
+export async function openPortmapper(
+  server: string,
+  limits: Limits['machines'] = defaultLimits().machines,
+): Promise<Portmapper> {
+  const udp = await UdpPort.open({
+    name: 'portmapper',
+    log,
+    port: PORTMAP_PORT,
+    // Ganesha registers by IPv6 where there is such a thing.
+    family: existsSync('/proc/sys/net/ipv6') ? 'udp6' : 'udp4',
+    receive: (message, from) => {
+      const answer = answerCall(message, server);
+      if (answer) udp.send(answer, from);
+    },
   });
-  const tcp = createServer((socket) => talk(socket, server));
-  const bound = once(udp, 'listening');
-  udp.bind(PORTMAP_PORT);
+  const tcp = createServer((socket) => {
+    talk(socket, server).catch((error) => gate.fail(socket, error));
+  });
+  const gate = new Gate(tcp, { limits, log, name: 'portmapper' });
+  const listening = once(tcp, 'listening');
   tcp.listen(PORTMAP_PORT);
-  await Promise.all([bound, once(tcp, 'listening')]);
-  udp.on('error', () => {}); // of an answer that nobody takes
+  try {
+    await listening;
+  } catch (error) {
+    await udp.close();
+    throw error;
+  }
   udp.unref();
   tcp.unref();
   return {
-    close() {
-      udp.close();
+    async close() {
       tcp.close();
+      await udp.close();
     },
   };
 }
 
-/** Over TCP, messages have their length in front. */
-function talk(socket: Socket, server: string): void {
-  let pending = Buffer.alloc(0);
+/** Serves one connection. Resolves when the client has left or must go. */
+async function talk(socket: Socket, server: string): Promise<void> {
   socket.unref();
-  socket.on('error', () => socket.destroy());
-  socket.setTimeout(30_000, () => socket.destroy());
-  socket.on('data', (bytes: Buffer) => {
+  socket.setTimeout(IDLE, () => socket.destroy());
+  try {
+    await pipeline(socket, (calls) => answers(calls, server), socket);
+  } catch (error) {
+    if (!isHangUp(error)) throw error;
+  }
+}
+
+/** Over TCP, messages have their length in front (RFC 5531, 11). Ends at one that is too long. */
+async function* answers(calls: AsyncIterable<Buffer>, server: string): AsyncGenerator<Buffer, void> {
+  let pending = Buffer.alloc(0);
+  for await (const bytes of calls) {
     pending = Buffer.concat([pending, bytes]);
     while (pending.length >= 4) {
       const length = pending.readUInt32BE(0) % LAST_FRAGMENT;
-      if (length > MAX_CALL) return void socket.destroy();
-      if (pending.length < 4 + length) return;
+      if (length > MAX_CALL) return;
+      if (pending.length < 4 + length) break;
       const answer = answerCall(pending.subarray(4, 4 + length), server);
       pending = pending.subarray(4 + length);
-      if (answer) socket.write(Buffer.concat([words(LAST_FRAGMENT + answer.length), answer]));
+      if (answer) yield Buffer.concat([words(LAST_FRAGMENT + answer.length), answer]);
     }
-  });
+  }
 }
 
 /** The answer to one call; undefined for what is none. */

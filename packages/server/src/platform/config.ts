@@ -5,6 +5,7 @@ import { registryLabel } from '@walt/contract';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { hasErrno, UserError } from './errors.ts';
+import type { HttpLimits } from './sockets/index.ts';
 
 export const DEFAULT_CONFIG_FILE = '/etc/walt/server.conf';
 
@@ -67,6 +68,19 @@ function defaultMemory(): number {
   return Math.floor((totalmem() * 0.75) / MIB) * MIB;
 }
 
+const count = (most: number) => z.int().min(1).max(most);
+const seconds = z.number().min(1).max(3600);
+
+type Times = 'headSeconds' | 'bodySeconds' | 'idleSeconds';
+
+function times(keys: Record<'head-seconds' | 'body-seconds' | 'idle-seconds', number>): Pick<HttpLimits, Times> {
+  return {
+    headSeconds: keys['head-seconds'],
+    bodySeconds: keys['body-seconds'],
+    idleSeconds: keys['idle-seconds'],
+  };
+}
+
 /** Bounds on what users, nodes and machines can make. */
 const limits = z
   .strictObject({
@@ -80,6 +94,18 @@ const limits = z
     /** The folder that an image is built from: MiB, and files in it. */
     'build-folder': z.int().min(1).max(16_777_216).default(32_768),
     'build-files': z.int().min(1).max(10_000_000).default(2_000_000),
+    /** Connections to the server's socket. */
+    connections: count(100_000).default(1024),
+    /** Connections of nodes to the server, and of each of them. */
+    'node-connections': count(100_000).default(4096),
+    'connections-per-node': count(10_000).default(32),
+    /** Of each user, at a time. */
+    'calls-per-user': count(10_000).default(128),
+    'streams-per-user': count(10_000).default(256),
+    /** For the head of a request; for a body that is read as a whole; without a byte of one that is streamed, or of an answer. */
+    'head-seconds': seconds.default(10),
+    'body-seconds': seconds.default(60),
+    'idle-seconds': seconds.default(60),
   })
   .prefault({})
   .transform(
@@ -91,6 +117,10 @@ const limits = z
         memory: keys['container-memory'] === undefined ? defaultMemory() : keys['container-memory'] * MIB,
       },
       build: { bytes: keys['build-folder'] * MIB, entries: keys['build-files'] },
+      clients: { ...times(keys), all: keys.connections, each: keys.connections },
+      machines: { ...times(keys), all: keys['node-connections'], each: keys['connections-per-node'] },
+      callsPerUser: keys['calls-per-user'],
+      streamsPerUser: keys['streams-per-user'],
     }),
   );
 
@@ -108,6 +138,12 @@ export interface Limits {
   container: ContainerLimits;
   /** What an image is built from. */
   build: { bytes: number; entries: number };
+  /** Connections to the server's socket. */
+  clients: HttpLimits;
+  /** Connections from walt-net. */
+  machines: HttpLimits;
+  callsPerUser: number;
+  streamsPerUser: number;
 }
 
 /** Those of a configuration that says nothing of them. */

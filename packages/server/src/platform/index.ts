@@ -39,6 +39,7 @@ export {
 } from './platform-database.ts';
 export { identifyProcess, isAlive } from './process.ts';
 export { type ProgramSpec, type ProgramStatus, Programs } from './programs.ts';
+export { rarely } from './rarely.ts';
 export type { NodeTable, Schema } from './schema.ts';
 export {
   type Crash,
@@ -56,4 +57,5 @@ export {
   signalSupervisor,
   sinceLastStart,
 } from './server-process.ts';
+export * from './sockets/index.ts';
 export { type StreamedProgram, type StreamOptions, streamProgram } from './stream-program.ts';

@@ -1,0 +1,13 @@
+import { hasErrno } from '../errors.ts';
+
+/** True for the failures by which a connection shows that its other end has left: nobody's mistake. */
+export function isHangUp(error: unknown): boolean {
+  return hasErrno(
+    error,
+    'ECONNRESET',
+    'EPIPE',
+    'ETIMEDOUT',
+    'ERR_STREAM_PREMATURE_CLOSE',
+    'ERR_STREAM_DESTROYED',
+  );
+}

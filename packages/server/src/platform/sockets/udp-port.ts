@@ -1,0 +1,79 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import type { Log } from '../log.ts';
+import { rarely } from '../rarely.ts';
+
+export type Peer = Pick<RemoteInfo, 'address' | 'port'>;
+
+interface UdpOptions {
+  /** As the journal calls it. */
+  name: string;
+  log: Log;
+  /** Of IPv4 or IPv6; without one, all of the namespace. */
+  address?: string;
+  /** 0 asks the system for a free one. */
+  port: number;
+  family?: 'udp4' | 'udp6';
+  /** What it throws goes to the journal, and the datagram is dropped. */
+  receive: (bytes: Buffer, from: Peer) => void;
+}
+
+/** A UDP port. As on any network, what cannot be sent is lost without an error. */
+export class UdpPort {
+  readonly #socket: Socket;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  /** Throws when the port is taken. */
+  static async open({ name, log, address, port, family = 'udp4', receive }: UdpOptions): Promise<UdpPort> {
+    const warn = rarely(log.error);
+    const socket = createSocket(family);
+    const listening = once(socket, 'listening');
+    socket.bind(port, address);
+    await listening;
+    // Of a datagram that could not leave.
+    socket.on('error', () => {});
+    socket.on('message', (bytes, from) => {
+      // Nothing can be sent there, so nothing that asks from there is answered.
+      if (from.port === 0) return;
+      try {
+        receive(bytes, from);
+      } catch (error) {
+        warn(`${name}: a datagram failed`, { from: from.address, error: String(error) });
+      }
+    });
+    return new UdpPort(socket);
+  }
+
+  get port(): number {
+    return this.#socket.address().port;
+  }
+
+  /** `sent`: once it has left, or could not. */
+  send(bytes: Uint8Array, to: Peer, sent: () => void = () => {}): void {
+    try {
+      this.#socket.send(bytes, to.port, to.address, sent);
+    } catch {
+      // Port 0, or a socket that was closed: lost.
+      sent();
+    }
+  }
+
+  /** Lets the process end though it listens. */
+  unref(): void {
+    this.#socket.unref();
+  }
+
+  /** Idempotent. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      try {
+        this.#socket.close(resolve);
+      } catch {
+        resolve(); // it was closed before
+      }
+    });
+  }
+}
