@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { stat, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { ORPCError } from '@orpc/client';
 import { RPC_PREFIX } from '@walt/contract';
-import { ExternalError, isUserError, run } from '../platform/index.ts';
+import { defaultLimits, ExternalError, isUserError, run } from '../platform/index.ts';
 import { listen } from './listen.ts';
-import { failure, send, startApi, type TestApi } from './testing.ts';
+import { errorFrame, failure, openStream, send, startApi, type TestApi } from './testing.ts';
 
 let api: TestApi;
 beforeEach(async () => {
@@ -36,6 +37,64 @@ describe('the socket', () => {
     const second = await listen(api.services, { socket: path });
     await second.close();
     await assert.rejects(stat(path), { code: 'ENOENT' });
+  });
+});
+
+describe('a client that', () => {
+  const upgrade = (path: string) =>
+    `GET ${path} HTTP/1.1\r\nhost: walt\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n`;
+  /** Sends that and, unless it stays, resets the connection at once. Resolves at the end with what came. */
+  const say = (text: string, stays: boolean) =>
+    new Promise<string>((resolve) => {
+      const socket = connect(api.socket);
+      let answer = '';
+      socket.on('data', (bytes) => {
+        answer += bytes;
+      });
+      socket.on('error', () => {});
+      socket.on('close', () => resolve(answer));
+      socket.write(text, () => {
+        if (!stays) socket.destroy();
+      });
+    });
+
+  for (const path of ['//', '/none', 'http://', '*', '/stream/tcp?%', '/rpc/server/status']) {
+    test(`wants a stream ${path} that is none, and stays or leaves, is the end of his connection only`, async () => {
+      for (const stays of [true, false, false, false]) await say(upgrade(path), stays);
+      assert.equal((await (await api.client('alice')).server.status()).user, 'alice');
+      assert.deepEqual(api.journal, []);
+    });
+  }
+
+  test('has as much open as he may is told so, and others are served', async () => {
+    const { callsPerUser, streamsPerUser } = defaultLimits();
+    const release = Promise.withResolvers<void>();
+    const alice = await api.client('alice');
+    let begun = 0;
+    const all = Promise.withResolvers<void>();
+    api.nodes.list = async () => {
+      begun += 1;
+      if (begun === callsPerUser) all.resolve();
+      await release.promise;
+      return [];
+    };
+    const calls = Array.from({ length: callsPerUser }, () => alice.node.list({}));
+    await all.promise;
+    await assert.rejects(alice.server.status(), failure('BUSY', /have 128 calls open/, /calls-per-user/));
+    assert.equal((await (await api.client('bob')).server.status()).user, 'bob');
+    release.resolve();
+    await Promise.all(calls);
+    assert.equal((await alice.server.status()).user, 'alice');
+
+    api.nodes.add('vnode1');
+    api.nodes.console = async () => await new Promise(() => {});
+    const token = await api.token('alice');
+    const streams = await Promise.all(
+      Array.from({ length: streamsPerUser }, () => openStream(api, '/stream/console?node=vnode1', token)),
+    );
+    const refused = await openStream(api, '/stream/console?node=vnode1', token);
+    errorFrame('BUSY', /have 256 streams open/)(await refused.ended);
+    for (const { socket } of streams) socket.terminate();
   });
 });
 

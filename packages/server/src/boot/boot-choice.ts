@@ -1,11 +1,12 @@
 import type { Architecture } from '@walt/contract';
-import { createLog, isUserError, type Paths } from '../platform/index.ts';
+import { createLog, isUserError, type Paths, rarely } from '../platform/index.ts';
 import { type BootRecord, LAYOUT, readBootRecord } from './boot-files.ts';
 import type { BootTarget, NodeDirectory } from './directory.ts';
 import type { InitArchives } from './init-archives.ts';
 import type { BootScript } from './walt-image.ts';
 
 const log = createLog('boot');
+const warn = rarely(log.warn);
 
 /** What a machine says of itself. */
 export interface Hardware {
@@ -50,7 +51,7 @@ interface Deps {
 export async function chooseBoot(request: BootRequest, deps: Deps): Promise<BootChoice> {
   const { ip, mac, claimed, hardware, loader } = request;
   if (mac === undefined || (claimed !== undefined && claimed !== mac)) {
-    log.warn('boot request of another machine', { ip, mac, claimed });
+    warn('boot request of another machine', { ip, mac, claimed }, ip);
     return wait(`this request came from ${mac ?? 'nowhere'}, not from ${claimed ?? 'a node'}`);
   }
   let target = await begin(ip, mac, deps);

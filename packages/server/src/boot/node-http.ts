@@ -32,6 +32,7 @@ const MAX_TROUBLE = 2000;
 /** Bytes of a request's head: ours have some hundred. */
 const MAX_HEAD = 8 * 1024;
 
+const warn = rarely(log.warn);
 const complain = rarely(log.error);
 
 interface Question {
@@ -70,7 +71,11 @@ export class NodeHttp {
       },
       answer: (request, response) => this.#answer(request, response),
       failed: (error, response) => {
-        complain('request failed', { url: response.req.url, error: String(error) });
+        complain(
+          'request failed',
+          { url: response.req.url, error: String(error) },
+          response.req.socket.remoteAddress,
+        );
         sendText(response, 500, 'server error');
       },
     });
@@ -144,7 +149,7 @@ export class NodeHttp {
   async #trouble({ ip, request, response }: Question): Promise<void> {
     const report = await bodyOf(request, MAX_TROUBLE);
     const target = await this.#deps.directory.currentBoot(ip);
-    log.warn('node could not boot', { node: target?.name, ip, report });
+    warn('node could not boot', { node: target?.name, ip, report }, ip);
     sendText(response, 200, 'noted');
   }
 

@@ -2,11 +2,15 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createSocket, type RemoteInfo } from 'node:dgram';
 import { on, once } from 'node:events';
+import { mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
-import { downloadOf } from './boot-files.ts';
+import { downloadOf, openDownload } from './boot-files.ts';
 import { type TftpQuestion, TftpServer } from './tftp.ts';
 
 const LOCAL = '127.0.0.1';
@@ -144,6 +148,41 @@ function watched(size: number) {
 }
 
 const limit = { timeout: 20_000 };
+
+test(
+  'a client that takes the first block of a real file and refuses the rest leaves nothing open',
+  limit,
+  async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'walt-tftp-')), 'file');
+    await writeFile(file, content(1 << 20));
+    const open = async () => {
+      const fds = await readdir('/proc/self/fd');
+      const links = await Promise.all(fds.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
+      return links.filter((link) => link === file).length;
+    };
+    try {
+      await withServer(
+        async () => openDownload(file),
+        never,
+        async (port) => {
+          for (let round = 0; round < 50; round += 1) {
+            await Client.use(async (client) => {
+              client.send(request('any', round % 2 ? {} : { options: { tsize: 0 } }), port);
+              const { port: from } = await client.next();
+              client.send(words(ERROR, 0, 0), from);
+              for (let tries = 0; (await open()) > 0; tries += 1) {
+                assert.ok(tries < 100, `${await open()} files are open`);
+                await delay(20);
+              }
+            });
+          }
+        },
+      );
+    } finally {
+      await rm(dirname(file), { recursive: true });
+    }
+  },
+);
 
 describe('a file', limit, () => {
   for (const size of [0, 1, 511, 512, 513, 1 << 20]) {

@@ -138,7 +138,7 @@ class Transfer {
       else this.end(errorPacket(ERROR.notFound, 'no such file'));
     } catch (error) {
       if (this.#ended && this.#stream) return; // since `end` destroys it
-      complain('transfer failed', { ...this.#question, error: String(error) });
+      complain('transfer failed', { ...this.#question, error: String(error) }, this.#question.ip);
       this.end(errorPacket(ERROR.other, 'server error'));
     } finally {
       this.end();
@@ -152,7 +152,7 @@ class Transfer {
       if (this.#ended) await port.close();
       else this.#port = port;
     } catch (error) {
-      complain('transfer has no port', { ...this.#question, error: String(error) });
+      complain('transfer has no port', { ...this.#question, error: String(error) }, this.#question.ip);
       this.end();
     }
   }
@@ -207,7 +207,7 @@ class Transfer {
       if (await this.#acknowledged(agreed ? agreed * 1000 : wait * 2 ** attempt)) return;
     }
     if (this.#ended) return;
-    warn('client takes no more of a file', { ...this.#question });
+    warn('client takes no more of a file', { ...this.#question }, this.#question.ip);
     this.end();
   }
 

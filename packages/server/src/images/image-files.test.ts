@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
@@ -320,4 +320,20 @@ test('who stops reading leaves nothing mounted', async () => {
   await once(tar, 'close');
   const mounts = await run(['cat', '/proc/self/mounts']);
   assert.ok(!mounts.includes(`${platform.folder}/state/containers/overlay/`), mounts);
+});
+
+test('a copy that nobody takes, or only the beginning of, leaves the image as free as it was', async () => {
+  const mounted = async () =>
+    (await readFile('/proc/self/mountinfo', 'utf8'))
+      .split('\n')
+      .filter((line) => line.includes(platform.folder)).length;
+  const before = await mounted();
+  for (const read of [false, true, false, true]) {
+    const tar = await platform.images.readFiles(image, '/');
+    if (read) await once(tar, 'readable');
+    const closed = once(tar, 'close');
+    tar.destroy();
+    await closed;
+  }
+  assert.equal(await mounted(), before);
 });

@@ -149,8 +149,8 @@ export class HttpListener {
       ? Number.POSITIVE_INFINITY
       : performance.now() + limits.bodySeconds * 1000;
     const stands = still(limits.idleSeconds);
-    if (request.complete) this.#gate.busy(socket);
-    else request.once('end', () => this.#gate.busy(socket));
+    if (hasBody(request)) request.once('end', () => this.#gate.busy(socket));
+    else this.#gate.busy(socket);
     return () => {
       if (request.complete) return;
       // A body that we do not read fast enough is not the client's fault.
@@ -170,6 +170,11 @@ export class HttpListener {
       if (stands(socket.bytesWritten - waiting, waiting === 0)) response.destroy();
     };
   }
+}
+
+/** RFC 9112, 6.3. */
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
 /** Tells whether a number has been the same for so many seconds, looking each time that it is asked; `excused`: that time does not count. */

@@ -15,6 +15,9 @@ export async function sendStream(response: ServerResponse, source: Readable): Pr
     await pipeline(source, response);
   } catch (error) {
     if (failed) throw error;
+  } finally {
+    // An answer whose client had left before leaves it untouched.
+    source.destroy();
   }
 }
 
