@@ -73,7 +73,9 @@ const seconds = z.number().min(1).max(3600);
 
 type Times = 'headSeconds' | 'bodySeconds' | 'idleSeconds';
 
-function times(keys: Record<'head-seconds' | 'body-seconds' | 'idle-seconds', number>): Pick<HttpLimits, Times> {
+function times(
+  keys: Record<'head-seconds' | 'body-seconds' | 'idle-seconds', number>,
+): Pick<HttpLimits, Times> {
   return {
     headSeconds: keys['head-seconds'],
     bodySeconds: keys['body-seconds'],

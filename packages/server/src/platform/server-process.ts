@@ -1,9 +1,10 @@
 /** The server's own process, as those see it who start, stop and watch it: its number, its unexpected ends. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Paths } from './config.ts';
 import { readIfPresent, writeFileAtomic } from './files.ts';
+import { openFilesLimit } from './open-files.ts';
 import { bootId, identifyProcess, isAlive, type ProcessIdentity, signalProcess } from './process.ts';
 import { type ProgramRecord, ProgramRecords } from './program-record.ts';
 
@@ -115,9 +116,7 @@ export async function readCrashes(paths: Pick<Paths, 'crashes'>, now = Date.now(
 
 /** How many files this process has open, connections included, and how many it may have (proc_pid_limits(5)). */
 export function openFiles(): { open: number; limit: number } {
-  const limits = readFileSync('/proc/self/limits', 'utf8');
-  const limit = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.MAX_SAFE_INTEGER);
-  return { open: readdirSync('/proc/self/fd').length, limit };
+  return { open: readdirSync('/proc/self/fd').length, limit: openFilesLimit() };
 }
 
 function records({ runtime }: Runtime): ProgramRecords {

@@ -4,5 +4,5 @@ import { readFileSync } from 'node:fs';
 export function openFilesLimit(): number {
   const limits = readFileSync('/proc/self/limits', 'utf8');
   const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
-  return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
+  return soft === undefined ? Number.MAX_SAFE_INTEGER : Number(soft);
 }
