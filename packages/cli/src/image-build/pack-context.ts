@@ -3,15 +3,18 @@ import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { AbortError, hasCode } from '../errors.ts';
+import { AbortError } from '../errors.ts';
 import { type LocalTar, startTar } from '../image-copy/local-tar.ts';
 import type { IgnoreRules } from './ignore.ts';
 
 /** What no archive of a folder holds. */
 export interface Skipped {
   path: string;
-  what: 'a socket' | 'a named pipe' | 'a device';
+  what: 'a socket' | 'a named pipe' | 'a device' | 'a name that means a deletion in images';
 }
+
+/** Bytes of a path that the server takes: with its own folders in front, the kernel does (PATH_MAX). */
+const MAX_PATH = 3840;
 
 /**
  * Attributes, capabilities and access lists travel as the attributes that they are: Docker sends all that it can read
@@ -66,32 +69,37 @@ async function* names(
     }
     const path = here.below === '' ? entry.name : `${here.below}/${entry.name}`;
     const { omitted, inside, mayHoldWanted } = here.inside.look(shown(entry.name));
+    const enters = entry.isDirectory() && !isDeletion(entry) && (!omitted || mayHoldWanted);
+    if ((enters || !omitted) && path.length > MAX_PATH) throw tooDeep(folder, path);
     const what = kindOf(entry);
     if (!omitted && what !== undefined) onSkipped({ path: shown(path), what });
     else if (!omitted) yield Buffer.from(`./${path}\0`, 'latin1');
-    if (entry.isDirectory() && (!omitted || mayHoldWanted)) {
-      open.push({ below: path, inside, entries: await entriesOf(folder, path) });
-    }
+    if (enters) open.push({ below: path, inside, entries: await entriesOf(folder, path) });
   }
+}
+
+function tooDeep(folder: string, path: string): AbortError {
+  return new AbortError(
+    'INVALID',
+    `${shown(path).slice(0, 60)}… in ${folder} lies too deep: its path has more than ${MAX_PATH} bytes.`,
+    'Move it, or name it in .dockerignore.',
+  );
 }
 
 /** The last one first. */
 async function entriesOf(folder: string, below: string): Promise<Dirent[]> {
   const path = Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(below, 'latin1')]);
-  try {
-    const entries = await readdir(path, { withFileTypes: true, encoding: 'latin1' });
-    return entries.sort((a, b) => (a.name < b.name ? 1 : -1));
-  } catch (error) {
-    if (!hasCode(error, 'ENAMETOOLONG')) throw error;
-    throw new AbortError(
-      'INVALID',
-      `${shown(below).slice(0, 60)}… in ${folder} lies too deep: its path has ${below.length} bytes.`,
-      'Move it, or name it in .dockerignore.',
-    );
-  }
+  const entries = await readdir(path, { withFileTypes: true, encoding: 'latin1' });
+  return entries.sort((a, b) => (a.name < b.name ? 1 : -1));
+}
+
+/** How layers say that a name is deleted (OCI image-spec layer.md). */
+function isDeletion(entry: Dirent): boolean {
+  return entry.name.startsWith('.wh.');
 }
 
 function kindOf(entry: Dirent): Skipped['what'] | undefined {
+  if (isDeletion(entry)) return 'a name that means a deletion in images';
   if (entry.isSocket()) return 'a socket';
   if (entry.isFIFO()) return 'a named pipe';
   return entry.isCharacterDevice() || entry.isBlockDevice() ? 'a device' : undefined;

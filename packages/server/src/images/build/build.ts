@@ -107,13 +107,14 @@ export async function runImageBuild(
       await mkdir(join(places.work, FILES.context), { recursive: true, mode: 0o700 });
       const folder = join(places.work, FILES.context);
       const context = await unpackContext(client.sources(), folder, deps.limits.build);
+      if (context.listed !== undefined) await client.output('stderr', Readable.from([lists(context.listed)]));
       const dockerfile = writeDockerfile(request.plan, {
         args: request.args,
         idOf: (needed) => imageId(bases.get(needed)?.record.digest ?? ''),
         environmentOf: (needed) => bases.get(needed)?.configuration.environment ?? new Map(),
       });
       const triggers = [...bases.values()].flatMap(({ configuration }) => configuration.triggers);
-      const key = resultKey({ dockerfile, args: request.args, context });
+      const key = resultKey({ dockerfile, args: request.args, context: context.hash });
       const repeatable = isRepeatable(request.plan, triggers);
       const known = repeatable && request.cache ? await knownResult(deps, places, key) : undefined;
       if (known) await client.output('stdout', Readable.from([Buffer.from(UNCHANGED)]));
@@ -131,6 +132,12 @@ export async function runImageBuild(
 /** Architecture of what will come out, as far as it is known before images of registries are. */
 export function targetArchitecture({ architecture }: Pick<ImageBuildRequest, 'architecture'>): Architecture {
   return architecture ?? serverArchitecture();
+}
+
+function lists(example: string): Buffer {
+  return Buffer.from(
+    `Access lists, such as that of ${example}, do not get into images by a build; owner, group and others keep their rights.\n`,
+  );
 }
 
 const UNCHANGED = 'Nothing has changed since it was built: no step is run.\n';

@@ -1,14 +1,19 @@
 import assert from 'node:assert/strict';
-import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { once } from 'node:events';
+import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, test } from 'node:test';
 import { type Header, pack } from 'tar-stream';
+import { run, streamProgram } from '../../platform/index.ts';
+import { readAttributes } from '../attributes.ts';
 import { unpackContext } from './context.ts';
 
 type Entry = Partial<Header> & { name: string; text?: string };
+
+const LIMITS = { bytes: 10_000_000, entries: 100 };
 
 let place: string;
 let folder: string;
@@ -40,6 +45,7 @@ test('files, folders and links are as they were, wherever links lead', async () 
       { name: 'up', type: 'symlink', linkname: '../..' },
     ]),
     folder,
+    LIMITS,
   );
   assert.deepEqual((await readdir(folder)).sort(), ['d', 'deep', 'dot', 'out', 'up']);
   const [file, made] = [await lstat(join(folder, 'd/f')), await lstat(join(folder, 'd'))];
@@ -96,6 +102,14 @@ const hostile: [what: string, entries: Entry[]][] = [
   ['a pipe', [{ name: 'p', type: 'fifo' }]],
   ['too many files', Array.from({ length: 101 }, (_, index) => ({ name: `f${index}`, text: '' }))],
   ['too many bytes', [{ name: 'f', text: 'x'.repeat(10_001) }]],
+  ['a path that the kernel does not take', [{ name: `${'d/'.repeat(2000)}f`, text: '' }]],
+  ['a name that the kernel does not take', [{ name: 'n'.repeat(256), text: '' }]],
+  ['a name that means a deletion', [{ name: 'd/.wh.x', text: '' }]],
+  ['a folder that means a deletion', [{ name: '.wh..wh..opq/x', text: '' }]],
+  [
+    'an access list that is none',
+    [{ name: 'f', text: '', pax: { 'SCHILY.xattr.system.posix_acl_access': 'x' } }],
+  ],
 ];
 
 for (const [what, entries] of hostile) {
@@ -109,7 +123,8 @@ for (const [what, entries] of hostile) {
 test('the hash tells names, modes and contents, and not times', async () => {
   const hashOf = async (entry: Partial<Entry>) => {
     const at = await mkdtemp(join(place, 'hash-'));
-    return unpackContext(tarOf([{ name: 'f', text: 'one', mode: 0o644, mtime: new Date(1), ...entry }]), at);
+    const entries = [{ name: 'f', text: 'one', mode: 0o644, mtime: new Date(1), ...entry }];
+    return (await unpackContext(tarOf(entries), at, LIMITS)).hash;
   };
   const first = await hashOf({});
   assert.match(first, /^[0-9a-f]{64}$/);
@@ -120,19 +135,99 @@ test('the hash tells names, modes and contents, and not times', async () => {
   assert.equal(new Set([first, ...hashes]).size, 6);
 });
 
+test('names that are no UTF-8, deep folders, parts of seconds', async () => {
+  const deep = Array.from({ length: 1500 }, () => 'd').join('/');
+  const source = join(place, 'source');
+  await mkdir(source);
+  await run(
+    [
+      'sh',
+      '-c',
+      `printf x > "$(printf '\\377\\374')"; printf y > 'a
+b'; touch -d 2020-01-02T03:04:05.25Z 'a
+b'`,
+    ],
+    { cwd: source },
+  );
+  const tar = streamProgram(['tar', '-c', '--format=pax', '-C', source, '.']);
+  await unpackContext(tar.stdout, folder, LIMITS);
+  assert.deepEqual((await readdir(folder, { encoding: 'latin1' })).sort(), ['a\nb', '\xff\xfc']);
+  assert.equal((await lstat(join(folder, 'a\nb'))).mtimeMs, Date.parse('2020-01-02T03:04:05.25Z'));
+  const below = join(place, 'below');
+  await mkdir(below);
+  await unpackContext(tarOf([{ name: `${deep}/f`, text: 'z' }]), below, LIMITS);
+  assert.equal(await readFile(join(below, deep, 'f'), 'utf8'), 'z');
+});
+
+test('attributes and capabilities are kept; an access list leaves the rights that it gives', async () => {
+  // user::rw-, user:1234:rwx, group::r--, mask::rwx, other::---: the mode shows the mask, 0670.
+  const entry = (tag: number, right: number, id = 0xffffffff) => {
+    const bytes = Buffer.alloc(8);
+    bytes.writeUInt16LE(tag, 0);
+    bytes.writeUInt16LE(right, 2);
+    bytes.writeUInt32LE(id, 4);
+    return bytes;
+  };
+  const list = Buffer.concat([
+    Buffer.of(2, 0, 0, 0),
+    ...[entry(1, 6), entry(2, 7, 1234), entry(4, 4), entry(16, 7), entry(32, 0)],
+  ]);
+  const source = join(place, 'source');
+  await mkdir(join(source, 'odd name\\=\n'), { recursive: true });
+  await writeFile(join(source, 'capped'), 'x', { mode: 0o755 });
+  await writeFile(join(source, 'listed'), 'x');
+  await run(['setcap', 'cap_net_raw+ep', 'capped'], { cwd: source });
+  await run(['setfattr', '-n', 'user.a', '-v', '0x00ff0a3d', 'odd name\\=\n'], { cwd: source });
+  await run(['setfattr', '-n', 'trusted.x', '-v', 'no', 'capped'], { cwd: source });
+  await run(['setfattr', '-n', 'system.posix_acl_access', '-v', `0x${list.toString('hex')}`, 'listed'], {
+    cwd: source,
+  });
+  const options = ['--xattrs', '--xattrs-include=*', '--format=pax'];
+  const context = await unpackContext(
+    streamProgram(['tar', '-c', ...options, '-C', source, '.']).stdout,
+    folder,
+    LIMITS,
+  );
+  assert.equal(context.listed, '"listed"');
+  const paths = ['capped', 'listed', 'odd name\\=\n'].map((name) => join(folder, name));
+  const attributes = await readAttributes(paths);
+  assert.deepEqual([...(attributes.get(paths[0] ?? '')?.keys() ?? [])], ['security.capability']);
+  assert.deepEqual([...(attributes.get(paths[2] ?? '') ?? [])], [['user.a', '0x00ff0a3d']]);
+  assert.equal(attributes.has(paths[1] ?? ''), false);
+  assert.equal((await lstat(paths[1] ?? '')).mode & 0o7777, 0o640);
+  const plain = await mkdtemp(join(place, 'plain-'));
+  const without = await unpackContext(streamProgram(['tar', '-c', '-C', source, '.']).stdout, plain, LIMITS);
+  assert.notEqual(without.hash, context.hash);
+  assert.equal(without.listed, undefined);
+});
+
 test('a tar that breaks off, or is none, is not taken for a folder', async () => {
   const whole = await buffer(tarOf([{ name: 'f', text: 'x'.repeat(5000) }]));
   async function* broken() {
     yield whole.subarray(0, 2048);
     throw new Error('the client has gone');
   }
-  await assert.rejects(unpackContext(Readable.from(broken()), folder), { code: 'UNAVAILABLE' });
-  await rm(folder, { recursive: true });
-  await mkdir(folder);
-  await assert.rejects(unpackContext(Readable.from([whole.subarray(0, 2048)]), folder), {
-    code: 'UNAVAILABLE',
-  });
-  await assert.rejects(unpackContext(Readable.from([Buffer.alloc(2048, 'x')]), folder), {
-    code: 'UNAVAILABLE',
-  });
+  const cases: [tar: Readable, code: string][] = [
+    [Readable.from(broken()), 'UNAVAILABLE'],
+    [Readable.from([whole.subarray(0, 2048)]), 'INVALID'],
+    [Readable.from([Buffer.alloc(2048, 'x')]), 'INVALID'],
+    [Readable.from([]), 'INVALID'],
+  ];
+  for (const [tar, code] of cases) {
+    await assert.rejects(unpackContext(tar, await mkdtemp(join(place, 'broken-')), LIMITS), { code });
+    assert.ok(tar.destroyed);
+  }
+});
+
+test('what waits for the client leaves nothing behind on its streams', async () => {
+  const tar = new PassThrough({ highWaterMark: 1 });
+  const unpacking = unpackContext(tar, folder, LIMITS);
+  let most = 0;
+  for await (const chunk of tarOf([{ name: 'f', text: 'x'.repeat(200_000) }])) {
+    if (!tar.write(chunk)) await once(tar, 'drain');
+    most = Math.max(most, ...tar.eventNames().map((name) => tar.listenerCount(name)));
+  }
+  tar.end();
+  await unpacking;
+  assert.ok(most < 5, `${most} listeners`);
 });

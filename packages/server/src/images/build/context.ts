@@ -1,177 +1,218 @@
-/** The folder of a build, from the tar that the client sends: hostile input, unpacked so that nothing lands outside. */
+/**
+ * The folder of a build, from the tar that the client sends: hostile input, unpacked so that nothing lands outside. Names are bytes,
+ * held as Latin-1 strings.
+ */
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { chmod, link, lutimes, mkdir, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Extract, extract, type Header } from 'tar-stream';
-import { hasErrno, UserError } from '../../platform/index.ts';
+import { hasErrno, isUserError, type Limits, UserError } from '../../platform/index.ts';
+import { bytesOf, isName, textOf } from '../../trees/index.ts';
+import { readTar, type TarHeader } from '../tar/index.ts';
+import { type Attributed, groupRight, writeAttributes } from './attributes.ts';
 import { quoted } from './dockerfile.ts';
 
-/** Bytes of all files. */
-const MAX_BYTES = 32 * 1024 ** 3;
+export interface Context {
+  /** Of names, modes, attributes and contents, whatever their times. */
+  hash: string;
+  /** A file with an access list, which does not get into images; undefined: there is none. */
+  listed: string | undefined;
+}
+
 /** A file that is written as a whole: streams of thousands of small ones take their time. */
 const SMALL = 1024 ** 2;
-const MAX_ENTRIES = 2_000_000;
+/** Bytes of a path: with the folders in front that it has here and in a layer, the kernel takes it (PATH_MAX). */
+const MAX_PATH = 3840;
+/** Bytes of all paths, and of all attributes: they are held in memory. */
+const MAX_NAMES = 256 * 1024 ** 2;
+const MAX_ATTRIBUTES = 64 * 1024 ** 2;
+
+const ACCESS_LIST = 'system.posix_acl_access';
+/** What says something to who runs the image; user.* is only for files and folders (xattr(7)). */
+const KEPT = /^(?:user\.[\s\S]+|security\.capability)$/;
+/** How layers say that a name is deleted (OCI image-spec layer.md). */
+const WHITEOUT = '.wh.';
 
 /**
  * Unpacks into `folder`, which must be new and nobody else's. Symbolic links are kept as they are, wherever they lead, and never
- * followed. Answers a hash of names, modes and contents, whatever their times. Throws UserError INVALID for what no folder of sources holds, UNAVAILABLE when the tar breaks off.
+ * followed. Throws UserError INVALID for what no folder of sources holds or what is too much, UNAVAILABLE when the client leaves.
  */
 export async function unpackContext(
   tar: Readable,
   folder: string,
-  limits = { bytes: MAX_BYTES, entries: MAX_ENTRIES },
-): Promise<string> {
+  limits: Limits['build'],
+): Promise<Context> {
   const unpacker = new Unpacker(folder, limits);
-  const entries = extract();
-  let failure: unknown;
-  feed(tar, entries).catch((error: Error) => {
-    failure = readable(error);
-    entries.destroy(error);
-  });
   try {
-    for await (const entry of entries) {
-      await unpacker.add(entry.header, entry);
-      entry.resume();
-    }
+    for await (const { header, content } of readTar(tar)) await unpacker.add(header, content);
+    return await unpacker.finish();
   } catch (error) {
-    // An entry whose archive breaks off only says that it was destroyed.
-    throw failure ?? readable(error);
+    throw readable(error);
   } finally {
     tar.destroy();
   }
-  if (failure) throw failure;
-  return unpacker.finish();
 }
 
-/** tar-stream is built on streamx, which `pipeline` of Node's streams does not fit. */
-async function feed(tar: Readable, entries: Extract): Promise<void> {
-  for await (const chunk of tar) {
-    if (entries.destroyed) return;
-    if (!entries.write(chunk)) await Promise.race([once(entries, 'drain'), once(entries, 'close')]);
-  }
-  entries.end(null);
-}
+type Kind = 'folder' | 'file' | 'link';
 
 class Unpacker {
   readonly #folder: string;
-  readonly #limits: { bytes: number; entries: number };
+  readonly #limits: Limits['build'];
   /** What is there, by path; parents that came with no entry of their own are folders. */
-  readonly #made = new Map<string, 'folder' | 'file' | 'link'>();
-  /** A folder's mode and time, for the end: its files must get in first. */
-  readonly #folders: [path: string, header: Header][] = [];
+  readonly #made = new Map<string, Kind>();
+  /** For the end: a folder's mode and time, since its files must get in first. */
+  readonly #folders: [path: Buffer, header: TarHeader][] = [];
+  readonly #attributed: Attributed[] = [];
   readonly #hash = createHash('sha256');
   #bytes = 0;
   #entries = 0;
+  #names = 0;
+  #attributes = 0;
+  #listed: string | undefined;
 
-  constructor(folder: string, limits: { bytes: number; entries: number }) {
+  constructor(folder: string, limits: Limits['build']) {
     this.#folder = folder;
     this.#limits = limits;
   }
 
-  async add(header: Header, content: AsyncIterable<unknown>): Promise<void> {
+  async add(sent: TarHeader, content: AsyncIterable<Buffer>): Promise<void> {
     this.#entries += 1;
     if (this.#entries > this.#limits.entries) throw tooLarge(`more than ${this.#limits.entries} files`);
-    const path = safePath(header.name);
+    const path = safePath(sent.path);
     if (path === '') return;
+    const header = this.#withoutList(sent, path);
+    const { type, mode, size, target, mtime } = header;
+    const attributes = [...header.attributes].filter(([name]) => KEPT.test(name)).sort();
+    this.#hash.update(`${JSON.stringify([path, type, mode, size, target, attributes])}\n`);
     await this.#makeParents(path);
-    const full = join(this.#folder, path);
-    const { type, mode = 0, size = 0, linkname = '' } = header;
-    this.#hash.update(`${JSON.stringify([path, type, mode & 0o7777, size, linkname])}\n`);
-    if (header.type === 'directory') {
-      if (this.#made.get(path) !== 'folder') await this.#make(path, 'folder', () => mkdir(full, 0o755));
-      this.#folders.push([full, header]);
-      return;
-    }
-    switch (header.type) {
+    const full = this.#at(path);
+    switch (type) {
+      case 'folder':
+        if (this.#made.get(path) !== 'folder') await this.#make(path, 'folder', () => mkdir(full, 0o755));
+        this.#folders.push([full, header]);
+        break;
       case 'file':
-      case 'contiguous-file':
-        this.#bytes += header.size ?? 0;
+        this.#bytes += size;
         if (this.#bytes > this.#limits.bytes) throw tooLarge(`more than ${this.#limits.bytes} bytes`);
         await this.#make(path, 'file', () => this.#write(full, size, content));
-        await chmod(full, (header.mode ?? 0o644) & 0o7777);
-        await lutimes(full, header.mtime ?? 0, header.mtime ?? 0);
+        await chmod(full, mode);
+        await lutimes(full, time(mtime), time(mtime));
+        break;
+      case 'link':
+        await this.#make(path, 'link', () => symlink(bytesOf(target), full));
+        await lutimes(full, time(mtime), time(mtime));
         return;
-      case 'symlink':
-        await this.#make(path, 'link', () => symlink(header.linkname ?? '', full));
-        await lutimes(full, header.mtime ?? 0, header.mtime ?? 0);
-        return;
-      case 'link': {
-        const target = safePath(header.linkname ?? '');
-        if (this.#made.get(target) !== 'file') {
-          throw refused(
-            header.name,
-            `is a hard link to ${quoted(header.linkname ?? '')}, which is no file of the folder`,
-          );
+      case 'hard-link': {
+        const other = safePath(target);
+        if (this.#made.get(other) !== 'file') {
+          throw refused(path, `is a hard link to ${shown(target)}, which is no file of the folder`);
         }
-        await this.#make(path, 'file', () => link(join(this.#folder, target), full));
+        await this.#make(path, 'file', () => link(this.#at(other), full));
         return;
       }
-      default:
-        throw refused(header.name, 'is neither a file, nor a folder, nor a link');
     }
+    this.#note(path, attributes);
+  }
+
+  async finish(): Promise<Context> {
+    // Writing to a file takes its capabilities away: attributes come after its content.
+    await writeAttributes(this.#folder, this.#attributed);
+    for (const [path, { mode, mtime }] of this.#folders.reverse()) {
+      await chmod(path, mode);
+      await lutimes(path, time(mtime), time(mtime));
+    }
+    return { hash: this.#hash.digest('hex'), listed: this.#listed };
+  }
+
+  /** buildah loses access lists: the group's right is then what the list says, not what its mask allows to others, too. */
+  #withoutList(header: TarHeader, path: string): TarHeader {
+    const list = header.attributes.get(ACCESS_LIST);
+    if (list === undefined) return header;
+    const right = groupRight(bytesOf(list));
+    if (right === undefined) throw refused(path, 'has an access list that is none');
+    this.#listed ??= shown(path);
+    return { ...header, mode: (header.mode & ~0o070) | (right << 3) };
+  }
+
+  #note(path: string, attributes: readonly [name: string, value: string][]): void {
+    if (attributes.length === 0) return;
+    for (const [name, value] of attributes) this.#attributes += path.length + name.length + value.length;
+    if (this.#attributes > MAX_ATTRIBUTES) throw tooLarge(`more than ${MAX_ATTRIBUTES} bytes of attributes`);
+    this.#attributed.push({ path, attributes });
   }
 
   /** "wx": never through what lies there already. */
-  async #write(path: string, size: number, content: AsyncIterable<unknown>): Promise<void> {
+  async #write(path: Buffer, size: number, content: AsyncIterable<Buffer>): Promise<void> {
     const hash = this.#hash;
     if (size <= SMALL) {
-      const whole = Buffer.concat((await Array.fromAsync(content)) as Buffer[]);
+      const whole = Buffer.concat(await Array.fromAsync(content));
       hash.update(whole);
       await writeFile(path, whole, { flag: 'wx' });
       return;
     }
     async function* hashed() {
       for await (const chunk of content) {
-        hash.update(chunk as Buffer);
+        hash.update(chunk);
         yield chunk;
       }
     }
     await pipeline(hashed, createWriteStream(path, { flags: 'wx' }));
   }
 
-  async finish(): Promise<string> {
-    for (const [path, { mode = 0o755, mtime }] of this.#folders.reverse()) {
-      await chmod(path, mode & 0o7777);
-      if (mtime) await lutimes(path, mtime, mtime);
-    }
-    return this.#hash.digest('hex');
-  }
-
+  /** From the inside out: mostly, the next folder is there. */
   async #makeParents(path: string): Promise<void> {
-    const parts = path.split('/').slice(0, -1);
-    for (let depth = 1; depth <= parts.length; depth += 1) {
-      const parent = parts.slice(0, depth).join('/');
+    const missing: string[] = [];
+    for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
+      const parent = path.slice(0, at);
       const kind = this.#made.get(parent);
-      if (kind === undefined)
-        await this.#make(parent, 'folder', () => mkdir(join(this.#folder, parent), 0o755));
-      else if (kind !== 'folder') throw refused(path, `lies below ${quoted(parent)}, which is no folder`);
+      if (kind === 'folder') break;
+      if (kind !== undefined) throw refused(path, `lies below ${shown(parent)}, which is no folder`);
+      missing.push(parent);
+    }
+    for (const parent of missing.reverse()) {
+      await this.#make(parent, 'folder', () => mkdir(this.#at(parent), 0o755));
     }
   }
 
-  async #make(path: string, kind: 'folder' | 'file' | 'link', act: () => Promise<unknown>): Promise<void> {
+  async #make(path: string, kind: Kind, act: () => Promise<unknown>): Promise<void> {
     if (this.#made.has(path)) throw refused(path, 'comes twice');
+    this.#names += path.length;
+    if (this.#names > MAX_NAMES) throw tooLarge(`more than ${MAX_NAMES} bytes of names`);
     await act();
     this.#made.set(path, kind);
   }
+
+  #at(path: string): Buffer {
+    return Buffer.concat([Buffer.from(`${this.#folder}/`), bytesOf(path)]);
+  }
+}
+
+/** To a thousandth of a second: what Node sets exactly. */
+function time(mtime: bigint): Date {
+  return new Date(Number(mtime / 1_000_000n));
 }
 
 /** Relative, without `.` and empty parts; '' is the folder itself. */
 function safePath(name: string): string {
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
-  if (name.startsWith('/') || parts.includes('..') || name.includes('\0') || name.length > 4096) {
-    throw refused(name, 'leads out of the folder');
+  if (name.startsWith('/') || parts.includes('..')) throw refused(name, 'leads out of the folder');
+  if (parts.some((part) => part.startsWith(WHITEOUT))) {
+    throw refused(name, `begins with "${WHITEOUT}", which means a deletion in images`);
   }
+  if (name.length > MAX_PATH || !parts.every(isName))
+    throw refused(name, `is longer than ${MAX_PATH} bytes, or has a name that is none`);
   return parts.join('/');
+}
+
+function shown(path: string): string {
+  return quoted(textOf(path));
 }
 
 function refused(name: string, reason: string): UserError {
   return new UserError(
     'INVALID',
-    `The folder cannot be built from: ${quoted(name)} ${reason}.`,
+    `The folder cannot be built from: ${shown(name)} ${reason}.`,
     'Remove it, or name it in .dockerignore.',
   );
 }
@@ -180,12 +221,12 @@ function tooLarge(what: string): UserError {
   return new UserError(
     'INVALID',
     `The folder is too large to build from: it has ${what}.`,
-    'Name what the build does not need in .dockerignore.',
+    'Name what the build does not need in .dockerignore. The administrator sets limits.build-folder and -files in server.conf.',
   );
 }
 
 function readable(error: unknown): unknown {
-  if (error instanceof UserError || !(error instanceof Error)) return error;
+  if (isUserError(error) || !(error instanceof Error)) return error;
   if (hasErrno(error, 'ENOSPC', 'EDQUOT')) return error;
   return new UserError('UNAVAILABLE', `The folder did not arrive: ${error.message}.`, 'Repeat the command.');
 }

@@ -7,7 +7,7 @@ export interface TarEntry {
   content: AsyncIterable<Buffer>;
 }
 
-/** Bytes of a pax header or a long name: an attribute has at most 64 KB, all of them together as much again. */
+/** Bytes of pax headers and long names in front of an entry: an attribute has at most 64 KB, all of them together as much again. */
 const MAX_RECORDS = 1024 * 1024;
 /** Far more than any disk has, and exact as a number. */
 const MAX_SIZE = 2 ** 50;
@@ -36,6 +36,7 @@ const OTHERS: Readonly<Record<string, string>> = {
 export async function* readTar(source: AsyncIterable<Buffer>): AsyncGenerator<TarEntry> {
   const bytes = new Bytes(source);
   let records = new Map<string, string>();
+  let length = 0;
   for (;;) {
     const block = await bytes.take(BLOCK);
     if (block.every((byte) => byte === 0)) break;
@@ -43,7 +44,9 @@ export async function* readTar(source: AsyncIterable<Buffer>): AsyncGenerator<Ta
     const type = text(block, 156, 1);
     const size = number(block, 124, 12);
     if ('xgLK'.includes(type) && type !== '') {
-      const body = await readRecords(bytes, size);
+      // Of all that stand in front of one entry.
+      length += size;
+      const body = await readRecords(bytes, size, length);
       if (type === 'g') requireHarmless(body);
       else if (type === 'x') for (const [key, value] of parseRecords(body)) records.set(key, value);
       else records.set(type === 'L' ? 'path' : 'linkpath', body.toString('latin1').replace(/\0.*$/s, ''));
@@ -51,6 +54,7 @@ export async function* readTar(source: AsyncIterable<Buffer>): AsyncGenerator<Ta
     }
     const header = parseHeader(block, type, size, records);
     records = new Map();
+    length = 0;
     const content = bytes.pass(header.size);
     yield { header, content };
     for await (const _ of content);
@@ -95,8 +99,8 @@ function parseHeader(
   };
 }
 
-async function readRecords(bytes: Bytes, size: number): Promise<Buffer> {
-  if (size > MAX_RECORDS) throw broken();
+async function readRecords(bytes: Bytes, size: number, length: number): Promise<Buffer> {
+  if (length > MAX_RECORDS) throw broken();
   const body = await bytes.take(size);
   await bytes.take(-size & (BLOCK - 1));
   return body;
