@@ -19,9 +19,11 @@ import {
   type Crash,
   type DescribedCopy,
   describeCopies,
+  followLog,
   isAlive,
   isUserError,
   journalFile,
+  lastLines,
   liveServer,
   loadConfig,
   platformPaths,
@@ -131,9 +133,27 @@ function notRunning(supervised: boolean, crashes: readonly Crash[]): string {
   return lines.join('\n');
 }
 
-function journal(config: Config, options: { follow?: boolean; lines: string }): Promise<number> {
+async function journal(config: Config, options: { follow?: boolean; lines: string }): Promise<void> {
+  const count = Number(options.lines);
+  if (!Number.isInteger(count) || count < 0) {
+    throw new UserError(
+      'INVALID',
+      `${JSON.stringify(options.lines)} is no number of lines.`,
+      'Say for example: -n 100',
+    );
+  }
   const file = journalFile(platformPaths(config));
-  return exitStatus('tail', ['-n', options.lines, ...(options.follow ? ['-F'] : []), '--', file], {});
+  const { text, end } = await lastLines(file, count);
+  await printed(text);
+  if (!options.follow) return;
+  for await (const chunk of followLog(file, end, new AbortController().signal)) await printed(chunk);
+}
+
+/** Resolves when it is written: whoever reads may be slower. */
+function printed(text: string | Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
+  });
 }
 
 async function restore(
@@ -254,6 +274,9 @@ command('cleanup', 'stop, and undo all changes to this machine outside the state
   '--delete-data',
   'delete the state folder too: images, nodes, /persist',
 );
+
+// Whoever read what we print went away, as head(1) does.
+process.stdout.on('error', () => process.exit(0));
 
 try {
   await program.parseAsync();

@@ -24,6 +24,7 @@ import {
   createLog,
   isSupervised,
   isUserError,
+  LogRotation,
   loadConfig,
   noteServing,
   openFiles,
@@ -59,6 +60,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   }
 
   const { database, close: closeDatabase } = await openPlatformDatabase(paths, createLog('database'));
+  const logs = new LogRotation(paths.logs, config.limits.logs, log);
   const programs = new Programs(paths, createLog('programs'));
   const [network, platformVolume, ssh, accelerator] = await Promise.all([
     Network.open(config, paths, programs),
@@ -151,6 +153,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     await images.close();
     programs.close();
     await closeDatabase();
+    await logs.close();
   };
 }
 

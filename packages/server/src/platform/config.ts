@@ -108,6 +108,10 @@ const limits = z
     'head-seconds': seconds.default(10),
     'body-seconds': seconds.default(60),
     'idle-seconds': seconds.default(60),
+    /** The journal, and the log of each program, before it is put aside, in MiB. */
+    'log-size': z.int().min(1).max(10_240).default(16),
+    /** Older parts of each log that stay. */
+    'log-parts': z.int().min(1).max(100).default(4),
   })
   .prefault({})
   .transform(
@@ -123,6 +127,7 @@ const limits = z
       machines: { ...times(keys), all: keys['node-connections'], each: keys['connections-per-node'] },
       callsPerUser: keys['calls-per-user'],
       streamsPerUser: keys['streams-per-user'],
+      logs: { size: keys['log-size'] * MIB, keep: keys['log-parts'] },
     }),
   );
 
@@ -146,6 +151,8 @@ export interface Limits {
   machines: HttpLimits;
   callsPerUser: number;
   streamsPerUser: number;
+  /** `size` in bytes. */
+  logs: { size: number; keep: number };
 }
 
 /** Those of a configuration that says nothing of them. */

@@ -27,7 +27,9 @@ export {
   writeFileAtomic,
 } from './files.ts';
 export { hostNamespace, hostNetwork, namespaceFile } from './host.ts';
+export { followLog, lastLines } from './journal.ts';
 export { createLog, type Log } from './log.ts';
+export { LogRotation, rotateLog } from './log-rotation.ts';
 export { nearNames } from './near-names.ts';
 export {
   type DescribedCopy,
