@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { run } from '../platform/index.ts';
 import { readAptSetup } from './apt-sources.ts';
-import { ruleForContainers, unregisterEmulators } from './emulation.ts';
+import { ruleForContainers, unregisterEmulators, withUndoList } from './emulation.ts';
 import {
   destroyPlatform,
   openPlatform,
@@ -75,6 +75,18 @@ test("an image for another CPU opens in the same shell, and the machine's settin
   assert.equal(saved.image.architecture, 'arm64');
   await unregisterEmulators(platform.paths);
   assert.equal(await registeredRules(), rulesBefore);
+});
+
+test('what several servers note at once is all noted', async () => {
+  const { paths, folder } = platform;
+  const program = join(import.meta.dirname, 'emulation.fixture.ts');
+  const names = ['a', 'b', 'c'];
+  await Promise.all(names.map((name) => run([process.execPath, program, join(folder, 'state'), name, '20'])));
+  const expected = names.flatMap((name) => Array.from({ length: 20 }, (_, index) => `${name}-${index}`));
+  await withUndoList(paths, async (list) => {
+    assert.deepEqual([...list.noted.rules].sort(), expected.sort());
+    await list.clear();
+  });
 });
 
 /** Empty while binfmt_misc is not mounted. */

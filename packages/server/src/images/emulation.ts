@@ -6,14 +6,31 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Architecture } from '@walt/contract';
 import { z } from 'zod';
-import { hasErrno, type Paths, readIfPresent, run, UserError, writeFileAtomic } from '../platform/index.ts';
+import {
+  fileExists,
+  hasErrno,
+  type Paths,
+  readIfPresent,
+  run,
+  UserError,
+  writeFileAtomic,
+} from '../platform/index.ts';
 import { emulatorName } from './architectures.ts';
+import { withFileLock } from './locks.ts';
 
 const BINFMT = '/proc/sys/fs/binfmt_misc';
 const RULES = '/usr/lib/binfmt.d';
 
-const undoList = z.object({ mounted: z.boolean(), rules: z.array(z.string()) });
-type UndoList = z.infer<typeof undoList>;
+const changes = z.object({ mounted: z.boolean(), rules: z.array(z.string()) });
+type Changes = z.infer<typeof changes>;
+
+/** What we changed on this machine. */
+interface UndoList {
+  readonly noted: Changes;
+  /** To be called before the change, so that no crash leaves one that is not noted. */
+  note(more: Partial<Changes>): Promise<void>;
+  clear(): Promise<void>;
+}
 
 /**
  * Makes the kernel run binaries of `architecture`, in containers too. What this changes on the machine is noted, for
@@ -31,25 +48,31 @@ export async function registerEmulator(architecture: Architecture, paths: Paths)
       'Install the package qemu-user-static on the server.',
     );
   }
-  if (known === undefined) await mount(architecture, paths);
-  await note(paths, (list) => ({ ...list, rules: [...new Set([...list.rules, rule])] }));
-  try {
-    await writeFile(join(BINFMT, 'register'), ruleForContainers(text));
-  } catch (error) {
-    // Registered by somebody else in the meantime.
-    if (!hasErrno(error, 'EEXIST')) throw error;
-  }
+  await withUndoList(paths, async (list) => {
+    if ((await registered()) === undefined) await mount(architecture, list);
+    await list.note({ rules: [rule] });
+    try {
+      await writeFile(join(BINFMT, 'register'), ruleForContainers(text));
+    } catch (error) {
+      // Registered by another platform in the meantime.
+      if (!hasErrno(error, 'EEXIST')) throw error;
+    }
+  });
 }
 
 /** Undoes what `registerEmulator` did on this machine, since its last boot. */
 export async function unregisterEmulators(paths: Paths): Promise<void> {
-  const { mounted, rules } = await readUndoList(paths);
-  const known = (await registered()) ?? [];
-  for (const rule of rules.filter((name) => known.includes(name))) {
-    await writeFile(join(BINFMT, rule), '-1');
-  }
-  if (mounted && known.length > 0) await run(['umount', BINFMT]);
-  await writeUndoList(paths, { mounted: false, rules: [] });
+  // Nothing was ever noted; the state folder may be gone, too.
+  if (!(await fileExists(undoFile(paths)))) return;
+  await withUndoList(paths, async (list) => {
+    const { mounted, rules } = list.noted;
+    const known = (await registered()) ?? [];
+    for (const rule of rules.filter((name) => known.includes(name))) {
+      await writeFile(join(BINFMT, rule), '-1');
+    }
+    if (mounted && known.length > 0) await run(['umount', BINFMT]);
+    await list.clear();
+  });
 }
 
 /** The rule of a binfmt.d file, with flag F: the kernel opens the emulator now, so that it is found in any container. */
@@ -74,8 +97,8 @@ async function registered(): Promise<string[] | undefined> {
   }
 }
 
-async function mount(architecture: Architecture, paths: Paths): Promise<void> {
-  await note(paths, (list) => ({ ...list, mounted: true }));
+async function mount(architecture: Architecture, list: UndoList): Promise<void> {
+  await list.note({ mounted: true });
   try {
     await run(['mount', '-t', 'binfmt_misc', 'binfmt_misc', BINFMT]);
   } catch {
@@ -91,21 +114,31 @@ function undoFile(paths: Paths): string {
   return join(paths.services, 'emulators.json');
 }
 
-async function readUndoList(paths: Paths): Promise<UndoList> {
-  const text = await readIfPresent(undoFile(paths));
-  return text === undefined ? { mounted: false, rules: [] } : undoList.parse(JSON.parse(text));
+/** Calls `act` with the list, which nobody else reads or changes meanwhile, in this process or another one. */
+export function withUndoList<T>(paths: Paths, act: (list: UndoList) => Promise<T>): Promise<T> {
+  const file = undoFile(paths);
+  const lock = join(paths.services, 'emulators.lock');
+  return withFileLock(
+    lock,
+    new AbortController().signal,
+    () => {},
+    async () => {
+      const text = await readIfPresent(file);
+      let noted = text === undefined ? NOTHING : changes.parse(JSON.parse(text));
+      const write = async (list: Changes) => {
+        await writeFileAtomic(file, `${JSON.stringify(list)}\n`);
+        noted = list;
+      };
+      return act({
+        get noted() {
+          return noted;
+        },
+        note: ({ mounted = false, rules = [] }) =>
+          write({ mounted: noted.mounted || mounted, rules: [...new Set([...noted.rules, ...rules])] }),
+        clear: () => write(NOTHING),
+      });
+    },
+  );
 }
 
-/** Written before the change, so that no crash leaves one that is not noted. */
-async function note(paths: Paths, change: (list: UndoList) => UndoList): Promise<void> {
-  await writeUndoList(paths, change(await readUndoList(paths)));
-}
-
-/** No state folder, nothing to note: `cleanup` may come after it was deleted. */
-async function writeUndoList(paths: Paths, list: UndoList): Promise<void> {
-  try {
-    await writeFileAtomic(undoFile(paths), `${JSON.stringify(list)}\n`);
-  } catch (error) {
-    if (!hasErrno(error, 'ENOENT') || list.rules.length > 0 || list.mounted) throw error;
-  }
-}
+const NOTHING: Changes = { mounted: false, rules: [] };
