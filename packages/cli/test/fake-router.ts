@@ -236,7 +236,7 @@ export function makeRouter(world: FakeWorld) {
         }),
         changes: image.shell.changes.handler(({ input }) => {
           const one = session(input.session);
-          return { ...one.changes, nodes: find(one.image).nodes };
+          return { lost: [], refusal: null, ...one.changes, nodes: find(one.image).nodes };
         }),
         save: image.shell.save.handler(async function* ({ input }) {
           const one = session(input.session);

@@ -15,6 +15,7 @@ import {
   type ImageChange,
   type ImageStep,
   imageFiles,
+  type LostChange,
   type Node,
   type Registry,
   RPC_PREFIX,
@@ -81,7 +82,14 @@ export interface FakeSession {
   image: string;
   state: 'running' | 'exited';
   attached: boolean;
-  changes: { added: number; modified: number; deleted: number; sample: string[] };
+  changes: {
+    added: number;
+    modified: number;
+    deleted: number;
+    sample: string[];
+    lost?: LostChange[];
+    refusal?: string;
+  };
 }
 
 export class FakeServer implements AsyncDisposable {

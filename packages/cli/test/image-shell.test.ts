@@ -176,14 +176,22 @@ describe('on a terminal', () => {
       assert.deepEqual(server.world.sessions, []);
     });
 
-    test('discard; a session whose shell has ended cannot be resumed', async () => {
+    test('a session whose shell has ended gets a new one', async () => {
       waitingSession('exited');
       using pty = checkout.terminal(['image', 'shell', 'debian']);
-      await pty.expect(/A session waits on debian/);
-      await pty.expect(/\[s\]ave, \[d\]iscard its changes, or \[c\]ancel\? /);
-      assert.doesNotMatch(pty.output, /resume/);
+      await pty.expect(/or \[c\]ancel\? /);
       pty.type('r\r');
-      await pty.expect(/\[s\]ave/);
+      await pty.expect(/image# /);
+      pty.type('exit\r');
+      await pty.expect(/New image name/);
+      pty.type('\r');
+      await pty.expect(/is saved/);
+    });
+
+    test('discard', async () => {
+      waitingSession('exited');
+      using pty = checkout.terminal(['image', 'shell', 'debian']);
+      await pty.expect(/or \[c\]ancel\? /);
       pty.type('d\r');
       await pty.expect(/The changes are discarded; debian is as it was\./);
       assert.equal(await pty.exited, 0);
@@ -268,6 +276,30 @@ describe('in a script', () => {
     const discarded = await checkout.run(['image', 'shell', 'debian', '--discard']);
     assert.match(discarded.stdout, /discarded/);
     assert.equal(discarded.status, 0);
+  });
+
+  test('what cannot be saved is told, the rest is', async () => {
+    waitingSession();
+    const [session] = server.world.sessions;
+    assert.ok(session);
+    session.changes = { ...CHANGES, lost: [{ path: '/etc/\x1bhosts', why: 'it is lent' }] };
+    const { status, stderr } = await checkout.run(['image', 'shell', 'debian', '--save']);
+    assert.equal(status, 0);
+    assert.match(stderr, /^Not saved: \/etc\/\\x1bhosts: it is lent\.$/m);
+  });
+
+  test('what cannot be saved as it is stays in the session, and nothing is asked', async () => {
+    waitingSession();
+    const [session] = server.world.sessions;
+    assert.ok(session);
+    session.changes = { ...CHANGES, refusal: '"/.wh.x" cannot be saved: no.' };
+    const { status, stderr } = await checkout.run(['image', 'shell', 'debian', '--save']);
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /"\/\.wh\.x" cannot be saved: no\. The session on debian waits.*\n {2}→ `walt image shell debian`/,
+    );
+    assert.equal(server.world.sessions.length, 1);
   });
 
   test('a save that fails tells that nothing is lost', async () => {

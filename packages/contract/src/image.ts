@@ -7,7 +7,7 @@ import { imageHistoryCalls } from './image-history.ts';
 import { architecture, digest, imageName, imageReference, imageVersion, nodeName } from './names.ts';
 import { withProgress } from './progress.ts';
 import { imageRegistryCalls } from './registry.ts';
-import { savedImage } from './saved.ts';
+import { lostChange, savedImage } from './saved.ts';
 
 const base = oc.errors(errors);
 
@@ -102,6 +102,10 @@ export const imageContract = {
         deleted: z.number(),
         /** Up to 20 paths as examples, each with `A`, `M` or `D` and a blank in front. */
         sample: z.array(z.string()),
+        /** What will not be saved. */
+        lost: z.array(lostChange),
+        /** A sentence that tells why the session cannot be saved as it is; null: it can. */
+        refusal: z.string().nullable(),
         /** Nodes that boot the session's image now. */
         nodes: z.array(nodeName),
       }),

@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { digest, nodeName } from './names.ts';
 
+/** A change that no image can hold. */
+export const lostChange = z.object({
+  path: z.string(),
+  /** Begins in lower case, without a full stop. */
+  why: z.string(),
+});
+export type LostChange = z.infer<typeof lostChange>;
+
 /** What a change of an image came to. */
 export const savedImage = z.object({
   /** `owner/name`. */

@@ -8,6 +8,7 @@
 import { z } from 'zod';
 import { ticket } from './cross.ts';
 import { imageName, imageReference, nodeName } from './names.ts';
+import type { LostChange } from './saved.ts';
 
 /** Characters of a command with all its words, as JSON: it travels in the head of a request. */
 const MAX_COMMAND = 32_768;
@@ -127,6 +128,8 @@ export interface SavedRun {
   digest: string;
   /** False when the command changed nothing: the name points to what the command ran in. */
   changed: boolean;
+  /** What was not saved. */
+  lost: LostChange[];
   /** Nodes that boot this name and still run an older digest. */
   nodes: string[];
 }

@@ -4,6 +4,7 @@ import type { Connection } from '../client.ts';
 import { confirming, type YesOption } from '../confirm.ts';
 import { AbortError, describeFailure, hasCode, renderFailure } from '../errors.ts';
 import { conjugate, nameList, shortDigest } from '../human.ts';
+import { remarkLost } from '../lost-changes.ts';
 import { print, remark } from '../output.ts';
 import { follow } from '../progress.ts';
 import { ask, canAsk } from '../prompt.ts';
@@ -24,6 +25,7 @@ export async function concludeSession(
   options: Options,
 ): Promise<void> {
   const changes = await client.image.shell.changes({ session });
+  remarkLost(changes.lost);
   const nothing = changes.added + changes.modified + changes.deleted === 0;
   if (nothing || options.decision?.what === 'discard') {
     await client.image.shell.discard({ session });
@@ -31,6 +33,7 @@ export async function concludeSession(
     return;
   }
   remark(renderChanges(changes));
+  if (changes.refusal !== null) throw refused(image, changes.refusal);
   if (options.decision === undefined && !canAsk()) throw undecided(image);
   const users = changes.nodes;
   if (users.length > 0) {
@@ -71,6 +74,14 @@ async function askName(image: string): Promise<string | undefined> {
     );
   }
   return answer === '' || answer === image ? undefined : answer;
+}
+
+function refused(image: string, why: string): AbortError {
+  return new AbortError(
+    'INVALID',
+    `${why} The session on ${image} waits, with all its changes.`,
+    `\`walt image shell ${image}\` goes on with it: rename that file; --discard throws all changes away.`,
+  );
 }
 
 function undecided(image: string): AbortError {

@@ -22,14 +22,7 @@ export async function chooseForWaiting(
   image: string,
   { opening, decision }: ShellOptions,
 ): Promise<Choice> {
-  if (opening === undefined) {
-    if (session.state === 'running') return 'resume';
-    throw new AbortError(
-      'CONFLICT',
-      `The shell on ${image} has ended; what it changed waits.`,
-      `Repeat with --save or --discard instead of --resume.`,
-    );
-  }
+  if (opening === undefined) return 'resume';
   if (decision !== undefined) return decision.what;
   if (!canAsk()) {
     throw new AbortError(
@@ -42,14 +35,12 @@ export async function chooseForWaiting(
 }
 
 async function askWhat(session: ShellSession, image: string): Promise<Choice> {
-  const running = session.state === 'running';
   const where = session.attached ? 'is open in another terminal' : 'waits';
   remark(`A session ${where} on ${image} since ${humanDate(session.opened)}.`);
-  const question = `${running ? '[r]esume, ' : ''}[s]ave, [d]iscard its changes, or [c]ancel? `;
   for (;;) {
-    const answer = await ask(question);
+    const answer = await ask('[r]esume, [s]ave, [d]iscard its changes, or [c]ancel? ');
     if (answer === undefined) return 'leave';
     const choice = KEYS[answer.toLowerCase().slice(0, 1)];
-    if (choice !== undefined && (running || choice !== 'resume')) return choice;
+    if (choice !== undefined) return choice;
   }
 }

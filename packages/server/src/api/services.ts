@@ -35,6 +35,7 @@ import type {
   ImageBuildOrder,
   ImageRecord,
   LayerRecord,
+  SessionChanges,
   SessionRecord,
   Terminal,
   TerminalSize,
@@ -48,6 +49,7 @@ export type {
   Expected,
   ImageBuildClient,
   ImageRecord,
+  SessionChanges,
   SessionRecord,
   Terminal,
   TerminalSize,
@@ -205,7 +207,7 @@ export interface ShellService {
   get(id: string): Promise<SessionRecord>;
   /** Throws CONFLICT when a session on that image is open or waits. */
   open(user: string, image: ImageRecord): Promise<SessionRecord>;
-  changes(id: string): Promise<{ added: number; modified: number; deleted: number; sample: string[] }>;
+  changes(id: string): Promise<SessionChanges>;
   /**
    * Commits as `owner/name`, and the session is over; `replaced` is what that name points to until then (default: whatever), unless
    * it is the session's own image. Throws CONFLICT when the name was moved meanwhile.

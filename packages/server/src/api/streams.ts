@@ -156,9 +156,9 @@ export class Streams {
     const expected = await agreedReplacement(images, image, target, yes);
     const run = await images.run(caller.user, image, command);
     return await serveCommand(socket, run, async () => {
-      const { image: saved, changed } = await run.save(target, expected);
+      const { image: saved, changed, lost } = await run.save(target, expected);
       const outdated = await nodes.outdated(fullName(saved), saved.digest);
-      return { image: fullName(saved), digest: saved.digest, changed, nodes: [...outdated] };
+      return { image: fullName(saved), digest: saved.digest, changed, lost, nodes: [...outdated] };
     });
   }
 }

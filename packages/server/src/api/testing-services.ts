@@ -280,7 +280,10 @@ class MemoryShells implements ShellService {
     this.#awaited++;
   }
 
-  changes = async () => ({ added: 1, modified: 0, deleted: 0, sample: ['A /root/x'] });
+  changes = async () => ({
+    ...{ added: 1, modified: 0, deleted: 0, sample: ['A /root/x'] },
+    ...{ lost: [], refusal: null },
+  });
 
   async *save(user: string, id: string, { owner, name }: ImageTarget) {
     yield { type: 'progress', step: `Saving for ${user}` } as const;

@@ -34,13 +34,20 @@ test('reads attributes of many files, whatever their names', async () => {
       'ünï',
       ...Array.from({ length: 250 }, (_, n) => `f${n}`),
     ];
-    const paths = names.map((name) => join(folder, name));
-    for (const path of paths) await writeFile(path, '');
-    await run(['setfattr', '-n', 'trusted.mark', '-v', '0x01ff', '--', ...paths]);
-    const found = await readAttributes([...paths, join(folder, 'absent')]);
+    const paths = [
+      ...names.map((name) => rawOf(join(folder, name))),
+      rawOf(join(folder, 'no-utf8-')) + '\xff',
+    ];
+    for (const path of paths) await writeFile(Buffer.from(path, 'latin1'), '');
+    await run(['sh', '-c', 'setfattr -n trusted.mark -v 0x01ff -- "$1"/*', 'sh', folder]);
+    const found = await readAttributes([...paths, rawOf(join(folder, 'absent'))]);
     assert.deepEqual(new Set(found.keys()), new Set(paths));
     for (const path of paths) assert.equal(found.get(path)?.get('trusted.mark'), '0x01ff');
   } finally {
     await rm(folder, { recursive: true });
   }
 });
+
+function rawOf(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1');
+}

@@ -1,34 +1,24 @@
 import { attempt, ExternalError } from '../platform/index.ts';
 
-/** Arguments of one getfattr run: far below the kernel's limit, whatever the length of the paths (execve(2)). */
-const BATCH = 200;
+const GETFATTR = [
+  ...['getfattr', '--dump', '--match=-', '--encoding=hex', '--no-dereference', '--absolute-names', '--'],
+];
 
 /**
- * Extended attributes of files, links not followed: per path, names with values as `0x…`. Files without any are absent.
- * By getfattr(1), since Node cannot read them.
+ * Extended attributes of files, links not followed: per path, names with values as `0x…`. Files without any are absent. Paths are
+ * bytes, as Latin-1 strings. By getfattr(1), since Node cannot read them; through xargs(1), since Node passes on UTF-8 only.
  */
 export async function readAttributes(paths: readonly string[]): Promise<Map<string, Map<string, string>>> {
-  const found = new Map<string, Map<string, string>>();
-  for (let start = 0; start < paths.length; start += BATCH) {
-    const argv = [
-      'getfattr',
-      '--dump',
-      '--match=-',
-      '--encoding=hex',
-      '--no-dereference',
-      '--absolute-names',
-      '--',
-    ];
-    const batch = paths.slice(start, start + BATCH);
-    const { status, stdout, stderr } = await attempt([...argv, ...batch], { env: { LC_ALL: 'C' } });
-    // A file that was deleted in the meantime has none; the others' are printed all the same.
-    if (status !== 0 && !/No such file/.test(stderr)) throw new ExternalError(argv, status, stderr);
-    for (const [path, attributes] of parseDump(stdout)) found.set(path, attributes);
-  }
-  return found;
+  if (paths.length === 0) return new Map();
+  const argv = ['xargs', '--null', ...GETFATTR];
+  const input = Buffer.from(paths.map((path) => `${path}\0`).join(''), 'latin1');
+  const { status, stdout, stderr } = await attempt(argv, { input, encoding: 'latin1', env: { LC_ALL: 'C' } });
+  // A file that was deleted in the meantime has none; the others' are printed all the same.
+  if (status !== 0 && !/No such file/.test(stderr)) throw new ExternalError(argv, status, stderr);
+  return parseDump(stdout);
 }
 
-/** Reads what `getfattr --dump --encoding=hex` prints: paragraphs of `# file: PATH` and `NAME=0xVALUE`. */
+/** Reads what `getfattr --dump --encoding=hex` prints: paragraphs of `# file: PATH` and `NAME=0xVALUE`. Paths as Latin-1. */
 export function parseDump(text: string): Map<string, Map<string, string>> {
   const files = new Map<string, Map<string, string>>();
   let current: Map<string, string> | undefined;
@@ -50,10 +40,9 @@ function splitOnce(text: string, separator: string): string[] {
   return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** getfattr writes control characters, the backslash and bytes beyond ASCII as `\ooo`. */
+/** getfattr writes some characters as `\ooo`: line ends and the backslash. */
 function unescapeOctal(text: string): string {
-  const latin = Buffer.from(text, 'utf8')
-    .toString('latin1')
-    .replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
-  return Buffer.from(latin, 'latin1').toString('utf8');
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 8)),
+  );
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Entry, type Facts, judge } from './changes.ts';
+import { type Entry, type Facts, judge, type Verdict } from './changes.ts';
 
 const file: Facts = {
   ...{ type: 'file', mode: 0o644, uid: 0, gid: 0, size: 5, mtime: 7n, links: 1, device: 0 },
@@ -16,6 +16,8 @@ const capable = { attributes: new Map([['security.capability', '0x01']]) };
 function entry(path: string, upper: Facts, lower?: Facts, more: Partial<Entry> = {}): Entry {
   return { path, upper, ...(lower && { lower }), children: [], ...more };
 }
+
+const NOTHING: Verdict = judge([]);
 
 const copied = { sameContent: true };
 const added = (path: string) => entry(path, file);
@@ -131,10 +133,63 @@ const cases: [what: string, entries: Entry[], changes: string[], residue: string
   ['an empty folder of the user', [entry('/srv', folder)], ['A /srv'], []],
 ];
 
+/** Paths that the layer does not hold, children before parents. */
+function leftOut(entries: readonly Entry[], { layer }: Verdict): string[] {
+  const held = new Set([...layer.entries, ...layer.deleted]);
+  const own = ({ path }: Entry) => (held.has(path) ? [] : [path]);
+  return entries.flatMap((entry) => [...leftOut(entry.children, { ...NOTHING, layer }), ...own(entry)]);
+}
+
 for (const [what, entries, changes, residue] of cases) {
   test(what, () => {
     const verdict = judge(entries);
     const told = verdict.changes.map(({ kind, path }) => `${kind} ${path}`);
-    assert.deepEqual({ told, residue: verdict.residue }, { told: changes, residue });
+    assert.deepEqual({ told, residue: leftOut(entries, verdict) }, { told: changes, residue });
+    assert.deepEqual(verdict.refused, []);
   });
 }
+
+test('the layer deletes what is gone, clears what was made anew, and takes what was moved as a whole', () => {
+  const moved = { ...folder, attributes: new Map([['trusted.overlay.redirect', '0x61']]) };
+  const { layer } = judge([
+    entry('/d', { ...folder, ...opaque }, folder, { children: [added('/d/f')], lowerNames: ['gone'] }),
+    entry('/g', whiteout, file),
+    entry('/m', moved),
+  ]);
+  assert.deepEqual(layer, {
+    ...{ entries: ['/d', '/d/f', '/m'], moved: ['/m'], deleted: ['/g'], cleared: ['/d'], partial: false },
+  });
+});
+
+test('data that lies below is told', () => {
+  const copy = { ...file, mode: 0o600, attributes: new Map([['trusted.overlay.metacopy', '0x']]) };
+  assert.equal(judge([entry('/f', copy, file)]).layer.partial, true);
+});
+
+test('names that no layer can hold are refused, whatever has them', () => {
+  const long = (bytes: number) => `/${'n'.repeat(bytes)}`;
+  assert.deepEqual(judge([added(long(254)), added(long(255))]).refused, [long(255)]);
+  const { refused } = judge([
+    entry('/d', folder, folder, { children: [added('/d/.wh.x'), added('/d/.wh')] }),
+    entry('/.wh.d', folder, undefined, { children: [added('/.wh.d/f')] }),
+  ]);
+  assert.deepEqual(refused, ['/.wh.d', '/.wh.d/f', '/d/.wh.x']);
+});
+
+test('a socket is no change; where it replaced something, that is gone', () => {
+  const socket: Facts = { ...file, type: 'socket', size: 0 };
+  const { changes, layer } = judge([entry('/a', socket), entry('/b', socket, file)]);
+  assert.deepEqual([changes, layer.entries], [[{ kind: 'D', path: '/b' }], []]);
+});
+
+test('what no unpacker of layers takes is told: the mode of the root, attributes without a value', () => {
+  const empty = { attributes: new Map([['user.empty', '']]) };
+  const { changes, layer, lost } = judge([
+    entry('', { ...folder, mode: 0o700 }, folder, { children: [entry('/f', { ...file, ...empty })] }),
+  ]);
+  assert.deepEqual([changes, layer.entries], [[{ kind: 'A', path: '/f' }], ['/f']]);
+  assert.deepEqual(
+    lost.map(({ path }) => path),
+    ['/', '/f'],
+  );
+});

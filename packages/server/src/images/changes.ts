@@ -1,11 +1,13 @@
 /**
  * What a container's user changed, told from the entries of the container's upper folder and what lay under them. Pure.
  * Terms of overlayfs (kernel's Documentation/filesystems/overlayfs.rst): a whiteout hides what is below, an opaque folder
- * replaces the one below, copy-up brings a file into the upper folder before its first change.
+ * replaces the one below, copy-up brings a file into the upper folder before its first change. Paths are bytes, as Latin-1
+ * strings, absolute as the container sees them; empty: the root.
  */
+import { whyNotInLayer } from './layer-tar.ts';
 
 export interface Facts {
-  type: 'file' | 'folder' | 'link' | 'whiteout' | 'other';
+  type: 'file' | 'folder' | 'link' | 'whiteout' | 'socket' | 'other';
   /** Permission bits. */
   mode: number;
   uid: number;
@@ -23,7 +25,6 @@ export interface Facts {
 
 /** A path of the upper folder, and what the image has there. */
 export interface Entry {
-  /** Absolute, as the container sees it. */
   path: string;
   upper: Facts;
   lower?: Facts;
@@ -42,46 +43,89 @@ export interface Change {
 export interface Verdict {
   /** Sorted by path. */
   changes: Change[];
-  /** Paths of the upper folder that hold no change of the user, children before parents. */
-  residue: string[];
+  layer: LayerPlan;
+  /** Paths that the user made and no layer can hold. */
+  refused: string[];
+  /** Changes that are lost, since nothing that unpacks layers takes them. */
+  lost: { path: string; why: string }[];
+}
+
+/** What the layer has to hold: nothing that merely lies in the upper folder. Each list is sorted, so that folders come first. */
+export interface LayerPlan {
+  /** Taken as they are, folders without what is in them. */
+  entries: string[];
+  /** Folders that were moved: what is in them, overlayfs has elsewhere. */
+  moved: string[];
+  /** What is gone. */
+  deleted: string[];
+  /** Folders of which nothing is left that the image has in them. */
+  cleared: string[];
+  /** True when data of some files is in the image's layers: only the mounted tree of the container has them as a whole. */
+  partial: boolean;
 }
 
 /**
- * Sorts the entries below the root of an upper folder into what the user changed and what merely lies there. `left`: files that
+ * Sorts the entries of an upper folder, its root first, into what the user changed and what merely lies there. `left`: files that
  * are nobody's change, and folders that are none while nothing is in them.
  */
 export function judge(entries: readonly Entry[], left: ReadonlySet<string> = new Set()): Verdict {
-  const verdict: Verdict = { changes: [], residue: [] };
+  const layer: LayerPlan = { entries: [], moved: [], deleted: [], cleared: [], partial: false };
+  const verdict: Verdict = { changes: [], layer, refused: [], lost: [] };
   for (const entry of entries) judgeEntry(entry, verdict, left);
-  verdict.changes.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+  verdict.changes.sort(byPath);
+  verdict.lost.sort(byPath);
+  for (const list of [layer.entries, layer.moved, layer.deleted, layer.cleared, verdict.refused]) list.sort();
   return verdict;
+}
+
+function byPath(a: { path: string }, b: { path: string }): number {
+  return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
 }
 
 /** True when the entry, or something in it, is a change of the user: then it has to stay. */
 function judgeEntry(entry: Entry, verdict: Verdict, left: ReadonlySet<string>): boolean {
   const { path, upper, lower } = entry;
+  const { changes, layer, refused, lost } = verdict;
   const change = (kind: Change['kind']) => {
-    verdict.changes.push({ kind, path });
+    if (path === '') {
+      lost.push({
+        path: '/',
+        why: 'owner, mode and attributes of the root itself stay as the image has them',
+      });
+      return true;
+    }
+    changes.push({ kind, path });
+    if (kind !== 'D' && hasEmptyAttribute(upper)) {
+      lost.push({ path, why: 'attributes without a value have no place in an image' });
+    }
+    // A socket is worth nothing without the program that made it, and no layer holds one.
+    if (kind === 'D') layer.deleted.push(path);
+    else layer.entries.push(path);
     return true;
   };
-  const residue = () => {
-    verdict.residue.push(path);
-    return false;
-  };
-  if (upper.type === 'whiteout') return lower ? change('D') : residue();
-  if (upper.type === 'folder') {
-    if (isRedirected(upper)) return change('A');
-    const replaced = lower !== undefined && (lower.type !== 'folder' || isOpaque(upper));
-    if (replaced) for (const gone of missingNames(entry)) verdict.changes.push({ kind: 'D', path: gone });
-    const stays = entry.children.map((child) => judgeEntry(child, verdict, left)).some(Boolean);
-    if (lower === undefined)
-      return !stays && (isMountPoint(path) || left.has(path)) ? residue() : change('A');
-    if (replaced || !sameFolder(upper, lower)) return change('M');
-    return stays || residue();
+  if (upper.type === 'whiteout' || upper.type === 'socket') return lower !== undefined && change('D');
+  if (whyNotInLayer(path)) refused.push(path);
+  if (isPartial(upper)) layer.partial = true;
+  if (upper.type !== 'folder') {
+    if (upper.type === 'file' && left.has(path)) return false;
+    if (lower === undefined) return !isLeftByPodman(path, upper) && change('A');
+    return !sameLeaf(entry, lower) && change('M');
   }
-  if (upper.type === 'file' && left.has(path)) return residue();
-  if (lower === undefined) return isLeftByPodman(path, upper) ? residue() : change('A');
-  return sameLeaf(entry, lower) ? residue() : change('M');
+  if (isRedirected(upper)) {
+    layer.moved.push(path);
+    return change('A');
+  }
+  if (isOpaque(upper)) layer.cleared.push(path);
+  const replaced = lower !== undefined && (lower.type !== 'folder' || isOpaque(upper));
+  if (replaced) for (const gone of missingNames(entry)) changes.push({ kind: 'D', path: gone });
+  const stays = entry.children.map((child) => judgeEntry(child, verdict, left)).some(Boolean);
+  if (lower === undefined) {
+    const residue = !stays && (isMountPoint(path) || left.has(path));
+    return !residue && change('A');
+  }
+  if (replaced || !sameFolder(upper, lower)) return change('M');
+  if (stays && path !== '') layer.entries.push(path);
+  return stays;
 }
 
 /** Times of a folder change with each entry that comes and goes: they count for nothing. */
@@ -112,11 +156,19 @@ const OVERLAY = 'trusted.overlay.';
 
 function sameAttributes(a: Facts, b: Facts): boolean {
   // Data of such a file is below: nothing here may be called equal.
-  if (a.attributes.has(`${OVERLAY}metacopy`)) return false;
+  if (isPartial(a)) return false;
   const [own, other] = [a, b].map(({ attributes }) =>
     [...attributes].filter(([name]) => !name.startsWith(OVERLAY)).sort(([m], [n]) => (m < n ? -1 : 1)),
   );
   return JSON.stringify(own) === JSON.stringify(other);
+}
+
+function isPartial({ attributes }: Facts): boolean {
+  return attributes.has(`${OVERLAY}metacopy`);
+}
+
+function hasEmptyAttribute({ attributes }: Facts): boolean {
+  return attributes.entries().some(([name, value]) => /^(?:0x)?$/.test(value) && !name.startsWith(OVERLAY));
 }
 
 function isOpaque({ attributes }: Facts): boolean {

@@ -53,7 +53,7 @@ test('a change is saved as a layer; without one, the name points to the same dig
   assert.equal((await finish(idle)).status, 0);
   const same = await idle.save({ owner: 'ann', name: 'same' }, 'absent');
   await idle.end();
-  assert.deepEqual(same, { image: { ...tiny, name: 'same' }, changed: false });
+  assert.deepEqual(same, { image: { ...tiny, name: 'same' }, changed: false, lost: [] });
 });
 
 test('a name that was taken or removed meanwhile stays as it is, and the result has a name of its own', async () => {

@@ -2,22 +2,17 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
+import type { LostChange } from '@walt/contract';
 import { UserError } from '../platform/index.ts';
 import { runsNatively, serverArchitecture } from './architectures.ts';
-import type { Catalogue } from './catalogue.ts';
 import { type Expected, gone, type ImageName } from './catalogue-rows.ts';
-import type { Committer } from './committer.ts';
 import type { Containers } from './containers.ts';
-import { saveChange } from './save-change.ts';
+import { type SaveParts, saveChange } from './save-change.ts';
 import { commandSpec } from './shell-container.ts';
 import type { Store } from './store.ts';
 import type { ImageRecord } from './types.ts';
 
-interface Deps {
-  catalogue: Catalogue;
-  containers: Containers;
-  committer: Committer;
-  store: Store;
+interface Deps extends SaveParts {
   emulate(architecture: ImageRecord['architecture']): Promise<void>;
 }
 
@@ -38,7 +33,10 @@ export interface CommandRun {
    * Points `target` to the image with what the command changed, once it has ended. Throws UserError CONFLICT when that is kept
    * under another name, since `target` was moved (`saveChange`).
    */
-  save(target: ImageName, expected: Expected): Promise<{ image: ImageRecord; changed: boolean }>;
+  save(
+    target: ImageName,
+    expected: Expected,
+  ): Promise<{ image: ImageRecord; changed: boolean; lost: LostChange[] }>;
   /** Kills what still runs and removes the container. Safe to repeat. */
   end(): Promise<void>;
 }
@@ -77,9 +75,9 @@ export async function startCommand(
     save: async (target, expected) => {
       const move = { user, action: 'run', detail: `${image.owner}/${image.name}` } as const;
       const task = { container: name, base: image.digest, target, expected, move, report: () => {} };
-      const saved = await saveChange(deps, task);
+      const { record: saved, lost } = await saveChange(deps, task);
       if (!saved) await catalogue.point(target, image, expected, move);
-      return { image: { ...image, ...saved, ...target }, changed: saved !== undefined };
+      return { image: { ...image, ...saved, ...target }, changed: saved !== undefined, lost };
     },
     end: async () => {
       hold.release();

@@ -1,25 +1,20 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isUserError, type Log, type Paths, type Retention, UserError } from '../platform/index.ts';
+import { isUserError, type Log, type Paths, type Retention } from '../platform/index.ts';
 import { adopt, type Origin } from './adoption.ts';
 import type { Catalogue } from './catalogue.ts';
-import type { Verdict } from './changes.ts';
-import type { Containers } from './containers.ts';
 import { explainDiskFull } from './disk-full.ts';
 import { HeldImages, type Hold } from './held-images.ts';
 import { KeyedLock, SharedLock } from './locks.ts';
 import type { Keeping } from './needless.ts';
 import type { Report } from './progress.ts';
-import { INIT_START } from './shell-container.ts';
 import { imageId, type Store } from './store.ts';
 import type { DigestRecord, PrepareBoot } from './types.ts';
-import { inspectChanges, removeResidue } from './upper-folder.ts';
 import type { Volumes, VolumesAhead } from './volumes.ts';
 
 interface Deps {
   paths: Paths;
   store: Store;
-  containers: Containers;
   volumes: Volumes;
   catalogue: Catalogue;
   prepareBoot: PrepareBoot;
@@ -37,9 +32,7 @@ const ARRIVED = 86_400;
 /** Points a name to a finished image; throws when it may not. */
 type Point = (record: DigestRecord) => Promise<void>;
 
-const SAFE = 'The image is as it was, and nothing of the change is lost.';
-
-/** Turns containers and tars into images that nodes can boot, and removes images that nobody needs. */
+/** Turns layers and tars into images that nodes can boot, and removes images that nobody needs. */
 export class Committer {
   readonly #deps: Deps;
   /** New images have no name for a while: what collects unneeded ones must not run then. */
@@ -50,42 +43,6 @@ export class Committer {
 
   constructor(deps: Deps) {
     this.#deps = deps;
-  }
-
-  /** What differs between a container and its image `base`. */
-  async inspect(container: string, base: string): Promise<Verdict> {
-    const { containers, store } = this.#deps;
-    const state = await containers.inspect(container);
-    if (!state) {
-      throw new UserError('NOT_FOUND', 'The container of this session is gone.', 'Discard the session.');
-    }
-    return store.withMounted(base, (root) =>
-      inspectChanges(state.folders.upper, root, { init: state.entrypoint === INIT_START }),
-    );
-  }
-
-  /**
-   * Makes an image of `base` and what the stopped container changed, and points a name to it. Undefined when nothing has
-   * changed. Until `point` has ended, nothing refers to the new image: a crash leaves the container as it was.
-   */
-  async commit(task: {
-    container: string;
-    base: string;
-    report: Report;
-    point: Point;
-  }): Promise<DigestRecord | undefined> {
-    const { container, base, report, point } = task;
-    const { containers, store, paths } = this.#deps;
-    return this.#unnamed.share(() =>
-      explainDiskFull(paths.state, SAFE, async () => {
-        const state = await containers.inspect(container);
-        const { changes, residue } = await this.inspect(container, base);
-        if (!state || changes.length === 0) return undefined;
-        await removeResidue(state.folders.upper, residue);
-        report('Saving the change as a new layer');
-        return this.#publish(await store.commit(container), report, point, { base });
-      }),
-    );
   }
 
   /** Makes an image of a root file system's tar, with a configuration in words of a Dockerfile, and points a name to it. */

@@ -12,6 +12,15 @@ export interface ContainerState {
   /** Its first program and that one's arguments, joined by blanks. */
   entrypoint: string;
   folders: ContainerFolders;
+  lent: LentFiles;
+}
+
+/** Files of podman's own, mounted over the container's for as long as it runs. */
+export interface LentFiles {
+  /** Where they lie on the server, by their path in the container. */
+  places: ReadonlyMap<string, string>;
+  /** A file on the server that podman writes after them, and before the container runs. */
+  mark: string;
 }
 
 export interface ContainerFolders {
@@ -68,6 +77,14 @@ export class Containers {
         folders: {
           upper: found.GraphDriver.Data.UpperDir,
           lower: found.GraphDriver.Data.LowerDir.split(':'),
+        },
+        lent: {
+          places: new Map([
+            ['/etc/hostname', found.HostnamePath],
+            ['/etc/hosts', found.HostsPath],
+            ['/etc/resolv.conf', found.ResolvConfPath],
+          ]),
+          mark: found.OCIConfigPath,
         },
       };
     } catch (error) {
@@ -205,6 +222,11 @@ const inspection = z.object({
   State: z.object({ Status: z.string(), ExitCode: z.number() }),
   Config: z.object({ Entrypoint: z.union([z.string(), z.array(z.string())]).nullish() }),
   GraphDriver: z.object({ Data: z.object({ UpperDir: z.string(), LowerDir: z.string() }) }),
+  // Empty, or not there, before it has run.
+  HostnamePath: z.string().default(''),
+  HostsPath: z.string().default(''),
+  ResolvConfPath: z.string().default(''),
+  OCIConfigPath: z.string().default(''),
 });
 
 const programInspection = z.object({ Running: z.boolean(), ExitCode: z.number() });

@@ -2,15 +2,8 @@
 import { createHash, type Hash } from 'node:crypto';
 import { UserError } from '../platform/index.ts';
 import { bytesOf, join, type Tree, textOf } from '../trees/index.ts';
-import {
-  endOfTar,
-  padding,
-  readTar,
-  type TarEntry,
-  type TarHeader,
-  type TarType,
-  tarHeader,
-} from './tar/index.ts';
+import { LayerHeaders, requireNamesForLayer } from './layer-tar.ts';
+import { padding, readTar, type TarEntry, type TarHeader, type TarType } from './tar/index.ts';
 import { archive } from './tree-archive.ts';
 
 export interface CopyTarget {
@@ -26,9 +19,6 @@ export interface CopyTarget {
 const ATTRIBUTES =
   /^(?:user\.|trusted\.(?!overlay\.)|security\.capability$|system\.posix_acl_(?:access|default)$)/;
 
-/** How layers say that a name is deleted (OCI image-spec layer.md). */
-const WHITEOUT = '.wh.';
-
 /**
  * The layer's tar, in one pass, while the user's tar comes in. Folders that are there stay as they are, with the owner and the
  * mode that they have; all else replaces what it has the name of, except a folder. Throws UserError: CONFLICT where a folder meets
@@ -41,6 +31,7 @@ export class CopyLayer {
   readonly #written = new Map<string, TarType>();
   /** Files of the same content, owner, mode and time as those that are there: only their attributes may differ. */
   readonly #same = new Map<string, TarHeader>();
+  readonly #headers = new LayerHeaders();
   #changed = false;
   #top: string | undefined;
 
@@ -54,7 +45,7 @@ export class CopyLayer {
     for await (const entry of readTar(this.#source)) yield* this.#add(entry);
     if (this.#top === undefined)
       throw new UserError('INVALID', 'The archive is empty.', 'Send a file or folder.');
-    yield endOfTar();
+    yield this.#headers.end();
   }
 
   /** False when all is in the image already. To be asked when the tar is complete. */
@@ -82,12 +73,13 @@ export class CopyLayer {
       if (there === 'folder') return yield* this.#openFolders(path);
       if (there !== undefined) throw inTheWay(path, 'is no folder', 'a folder');
     } else if (there === 'folder') throw inTheWay(path, 'is a folder', 'a file');
+    else if (this.#written.has(path)) throw twice(sent.path);
     if (header.type === 'hard-link') {
       header.target = this.#place(sent.target);
       if (this.#written.get(header.target) !== 'file') throw unplaced(sent.target);
     }
     this.#written.set(path, header.type === 'hard-link' ? 'file' : header.type);
-    yield tarHeader(header);
+    yield this.#headers.render(header);
     if (header.type !== 'file') this.#changed = true;
     else yield* this.#content(header, content);
   }
@@ -108,7 +100,8 @@ export class CopyLayer {
     const parts = name.split('/').filter((part) => part !== '' && part !== '.');
     const { folder, name: newName } = this.#target;
     const all = newName === undefined ? parts : [newName, ...parts];
-    if (all.some((part) => part === '..' || part.startsWith(WHITEOUT))) throw unplaced(name);
+    if (all.includes('..')) throw unplaced(name);
+    requireNamesForLayer([all.join('/')], 'Copy it under another name.');
     const top = parts[0] ?? '.';
     this.#top ??= top;
     if (newName === undefined) return parts.reduce(join, folder);
@@ -131,7 +124,7 @@ export class CopyLayer {
     if (missing.length === 0) return;
     for await (const header of this.#describe(missing)) {
       this.#written.set(header.path, 'folder');
-      yield tarHeader({ ...header, path: header.path === '' ? './' : header.path });
+      yield this.#headers.render({ ...header, path: header.path === '' ? './' : header.path });
     }
   }
 
@@ -191,7 +184,15 @@ function unplaced(name: string): UserError {
   return new UserError(
     'INVALID',
     `${JSON.stringify(textOf(name))} in the archive has no place in an image.`,
-    `Names must not contain "..", nor begin with "${WHITEOUT}"; hard links must be to files that are copied too.`,
+    'Names must not contain ".."; hard links must be to files that are copied too.',
+  );
+}
+
+function twice(name: string): UserError {
+  return new UserError(
+    'INVALID',
+    `${JSON.stringify(textOf(name))} is in the archive twice.`,
+    'Make an archive that has each file once.',
   );
 }
 

@@ -76,7 +76,7 @@ export class Images {
     const volumes = new Volumes(paths.volumes);
     const retention = config.images;
     const committer = new Committer({
-      ...{ paths, store, containers, volumes, catalogue, prepareBoot, hasBootFiles, retention, log },
+      ...{ paths, store, volumes, catalogue, prepareBoot, hasBootFiles, retention, log },
     });
     const emulate = (architecture: Architecture) => registerEmulator(architecture, paths);
     this.#catalogue = catalogue;
@@ -86,9 +86,9 @@ export class Images {
     this.#store = store;
     this.#skopeo = parts.skopeo;
     this.history = new ImageHistory({ database, catalogue, committer, store, retention });
-    this.shells = new ShellSessions({ catalogue, containers, committer, emulate });
+    this.shells = new ShellSessions({ ...this.#layerParts(), emulate });
     this.registries = new Registries({ ...parts, catalogue, committer, volumes });
-    this.cross = new CrossBuilds({ config, paths, host, store, catalogue, containers, committer, emulate });
+    this.cross = new CrossBuilds({ ...this.#layerParts(), config, host, emulate });
     this.builds = new ImageBuilds({
       ...{ paths, host, store, skopeo: parts.skopeo, catalogue, committer, emulate, log },
       ...{ history: this.history, registries: this.registries, limits: config.limits },
@@ -250,7 +250,7 @@ export class Images {
   /** Starts a command in the image. Throws UserError UNAVAILABLE when the server cannot run its binaries. */
   run(user: string, image: ImageRecord, command: readonly string[]): Promise<CommandRun> {
     const emulate = (architecture: Architecture) => registerEmulator(architecture, this.#deps.paths);
-    return startCommand({ ...this.#parts(), store: this.#store, emulate }, user, image, command);
+    return startCommand({ ...this.#layerParts(), emulate }, user, image, command);
   }
 
   /** Folders of all layers in the store, by diff ID. */
@@ -287,11 +287,9 @@ export class Images {
   }
 
   #layerParts() {
-    const [store, skopeo, history] = [this.#store, this.#skopeo, this.history];
-    return { ...this.#parts(), store, skopeo, history };
-  }
-
-  #parts() {
-    return { catalogue: this.#catalogue, containers: this.#containers, committer: this.#committer };
+    return {
+      ...{ catalogue: this.#catalogue, containers: this.#containers, committer: this.#committer },
+      ...{ paths: this.#deps.paths, store: this.#store, skopeo: this.#skopeo, history: this.history },
+    };
   }
 }

@@ -13,6 +13,6 @@ export { haltImages } from './halt.ts';
 export { type Collected, diskSize, type VersionChoice } from './image-history.ts';
 export { Images, type ImagesDeps } from './images.ts';
 export type { LayerRecord } from './layer-rows.ts';
-export type { SessionRecord, Terminal } from './session.ts';
+export type { SessionChanges, SessionRecord, Terminal } from './session.ts';
 export type { BootPlan, DigestRecord, HostCommand, ImageRecord, PrepareBoot } from './types.ts';
 export { volumeName } from './volumes.ts';

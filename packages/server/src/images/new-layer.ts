@@ -42,7 +42,7 @@ export async function addLayer(parts: LayerParts, task: LayerTask): Promise<Dige
     const layer = await writeLayer(folder, tar, onBytes);
     if (worthwhile && !(await worthwhile())) return undefined;
     report('Saving the change as a new layer');
-    const origin = await skopeo.origin(base.digest);
+    const origin = await store.origin(base.digest);
     const created = new Date().toISOString();
     const below = await describeLayers(store, base.layers);
     const draft = draftImage(origin, { mode, below, layer, created, createdBy });

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { Architecture } from '@walt/contract';
+import type { Architecture, LostChange } from '@walt/contract';
 import type { TerminalSize } from './containers.ts';
 
 export interface SessionRecord {
@@ -19,6 +19,18 @@ export interface SessionRecord {
   attached: boolean;
   /** Unix time in seconds. */
   opened: number;
+}
+
+export interface SessionChanges {
+  added: number;
+  modified: number;
+  deleted: number;
+  /** Some paths, each with `A`, `M` or `D` and a blank in front. */
+  sample: string[];
+  /** What will not be saved. */
+  lost: LostChange[];
+  /** Why it cannot be saved as it is, in a sentence; null: it can. */
+  refusal: string | null;
 }
 
 /** The shell's end of a terminal. Destroying `stream` detaches; the shell goes on. */

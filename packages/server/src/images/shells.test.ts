@@ -42,6 +42,8 @@ test('a save keeps what the user changed, and nothing else', async () => {
     modified: 2,
     deleted: 1,
     sample: ['D /etc/greeting', 'M /home/ann/notes', 'M /tmp'],
+    lost: [],
+    refusal: null,
   });
   assert.equal(await typist.exit(), 0);
   const saved = await result(platform.images.shells.save('ann', id, { owner: 'ann', name: 'saved' }));

@@ -1,16 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import type { Progress } from '@walt/contract';
 import { UserError } from '../platform/index.ts';
+import { textOf } from '../trees/index.ts';
 import { runsNatively, serverArchitecture } from './architectures.ts';
-import type { Catalogue, SessionRow } from './catalogue.ts';
+import type { SessionRow } from './catalogue.ts';
 import type { Expected, ImageName } from './catalogue-rows.ts';
 import type { Change } from './changes.ts';
-import type { Committer } from './committer.ts';
-import type { ContainerState, Containers, TerminalSize } from './containers.ts';
+import type { ContainerState, TerminalSize } from './containers.ts';
 import { bringsInit, hasInit, joinInit, shutDown } from './image-init.ts';
+import { refusalOf } from './layer-tar.ts';
 import { KeyedLock } from './locks.ts';
+import { lostChanges } from './lost-changes.ts';
 import { withReports } from './progress.ts';
-import type { SessionRecord, Terminal } from './session.ts';
+import { commitChange, inspectContainer, type SaveParts } from './save-change.ts';
+import type { SessionChanges, SessionRecord, Terminal } from './session.ts';
 import { INIT_START, initSpec, STOP_LIMIT, shellContainerName, shellSpec } from './shell-container.ts';
 import { joinTerminal } from './terminal.ts';
 import type { ImageRecord } from './types.ts';
@@ -18,10 +21,7 @@ import type { ImageRecord } from './types.ts';
 /** Paths that `changes` tells as examples. */
 const SAMPLE = 20;
 
-interface Deps {
-  catalogue: Catalogue;
-  containers: Containers;
-  committer: Committer;
+interface Deps extends SaveParts {
   /** Makes binaries of an architecture run here. */
   emulate(architecture: ImageRecord['architecture']): Promise<void>;
 }
@@ -95,15 +95,18 @@ export class ShellSessions {
   }
 
   /** What the session changed so far. Throws UserError NOT_FOUND. */
-  async changes(id: string): Promise<{ added: number; modified: number; deleted: number; sample: string[] }> {
+  async changes(id: string): Promise<SessionChanges> {
     const row = await this.#row(id);
-    const { changes } = await this.#deps.committer.inspect(row.container, row.digest);
+    const { state, verdict } = await inspectContainer(this.#deps, row.container, row.digest);
+    const { changes } = verdict;
     const count = (kind: Change['kind']) => changes.filter((change) => change.kind === kind).length;
     return {
       added: count('A'),
       modified: count('M'),
       deleted: count('D'),
-      sample: changes.slice(0, SAMPLE).map(({ kind, path }) => `${kind} ${path}`),
+      sample: changes.slice(0, SAMPLE).map(({ kind, path }) => `${kind} ${textOf(path)}`),
+      lost: await lostChanges(state, verdict),
+      refusal: refusalOf(verdict.refused) ?? null,
     };
   }
 
@@ -121,7 +124,7 @@ export class ShellSessions {
   ): AsyncGenerator<Progress, { image: ImageRecord; changed: boolean }> {
     return withReports((report) =>
       this.#lock.hold(id, async () => {
-        const { catalogue, containers, committer } = this.#deps;
+        const { catalogue, containers } = this.#deps;
         const row = await this.#row(id);
         const own = target.owner === row.owner && target.name === row.name;
         const expected = own ? { digest: row.digest } : replaced;
@@ -130,8 +133,8 @@ export class ShellSessions {
         const state = await containers.inspect(row.container);
         if (hasInit(state)) await shutDown(containers, row.container);
         else await containers.stop(row.container, STOP_LIMIT);
-        const saved = await committer.commit({
-          ...{ container: row.container, base: row.digest, report },
+        const { record: saved } = await commitChange(this.#deps, {
+          ...{ container: row.container, base: row.digest, createdBy: 'walt image shell', report },
           point: (record) => catalogue.point(target, record, expected, { user, action: 'shell' }, id),
         });
         if (!saved) await catalogue.removeSession(id);

@@ -119,16 +119,6 @@ export class Skopeo {
     await run(this.#host(['setpriv', '--pdeathsig', 'TERM', '--', ...argv]), { signal });
   }
 
-  /** Manifest and configuration of an image of the store, as they were stored. */
-  async origin(digest: string): Promise<{ manifest: string; configuration: string }> {
-    const words = (...what: string[]) => ['inspect', ...what, '--raw', '--', this.#store.reference(digest)];
-    const [manifest, configuration] = await Promise.all([
-      this.#local(words()),
-      this.#local(words('--config')),
-    ]);
-    return { manifest, configuration };
-  }
-
   /** Copies an image that lies in a folder (transport `dir`) into the store, as the image `digest`, without a name. */
   async copyFolder(copy: {
     folder: string;

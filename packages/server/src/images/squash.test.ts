@@ -8,7 +8,6 @@ import type { Progress } from '@walt/contract';
 import { attempt, run } from '../platform/index.ts';
 import type { Expected } from './catalogue-rows.ts';
 import { addTiny, closePlatform, reopenPlatform, result, tinyRoot, usePlatform } from './images.fixture.ts';
-import { Skopeo } from './skopeo.ts';
 import { Store } from './store.ts';
 import type { ImageRecord } from './types.ts';
 import { volumeName } from './volumes.ts';
@@ -105,8 +104,7 @@ test('one layer comes of several, with the same files and the same configuration
   const { config } = await store.inspect(squashed.digest);
   assert.deepEqual(config, (await store.inspect(image.digest)).config);
   assert.deepEqual([config.user, config.workdir, config.entrypoint], ['7:9', '/home/ann', ['/bin/sh', '-c']]);
-  const skopeo = new Skopeo((argv) => [...argv], store);
-  const { configuration } = await skopeo.origin(squashed.digest);
+  const { configuration } = await store.origin(squashed.digest);
   const told = JSON.parse(configuration) as { history: unknown[]; config: Record<string, unknown> };
   assert.equal(told.history.length, 1);
   assert.deepEqual(told.config.ExposedPorts, { '80/tcp': {} });

@@ -1,6 +1,7 @@
 import type { Catalogue } from './catalogue.ts';
 import type { Expected, ImageName } from './catalogue-rows.ts';
 import type { ImageHistory } from './image-history.ts';
+import { layerOf } from './layer-tar.ts';
 import { addLayer, type LayerParts } from './new-layer.ts';
 import type { Report } from './progress.ts';
 import { archive } from './tree-archive.ts';
@@ -41,7 +42,7 @@ export async function squash(
     const made = await store.withMounted(image.digest, (root) =>
       addLayer(deps, {
         ...{ base: image, mode: 'replace', createdBy: 'walt image squash', report, signal },
-        tar: archive(root, { names: [Buffer.from('.')], signal }),
+        tar: layerOf(archive(root, { names: [Buffer.from('.')], signal })),
         onBytes: (done) =>
           report('Reading the image', { done, total: Math.max(done, image.size), unit: 'bytes' }),
         point: (record) => catalogue.point(target, record, expected, move),

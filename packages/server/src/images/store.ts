@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Architecture } from '@walt/contract';
 import { z } from 'zod';
@@ -39,7 +39,7 @@ export interface PresentLayer extends StoredLayer {
   size: number | null;
 }
 
-/** The platform's own image store: the one place that calls podman's and, but for `build/`, buildah's command lines. */
+/** The platform's own image store: the one place that calls podman's command line. */
 export class Store {
   readonly #paths: Paths;
   readonly #globals: string[];
@@ -122,6 +122,17 @@ export class Store {
     return [...new Set(out.split('\n').filter(Boolean))];
   }
 
+  /** Manifest and configuration of an image, as they were stored: read from its files, as `layers` is. */
+  async origin(digest: string): Promise<{ manifest: string; configuration: string }> {
+    const folder = join(this.#paths.containers, 'overlay-images', imageId(digest));
+    // Names that are more than letters and digits, containers/storage encodes.
+    const configuration = `=${Buffer.from(digest).toString('base64')}`;
+    return {
+      manifest: await readFile(join(folder, 'manifest'), 'utf8'),
+      configuration: await readFile(join(folder, configuration), 'utf8'),
+    };
+  }
+
   /**
    * Removes an image; layers that others share stay. False when a container needs it. Without `--no-prune`, podman would also
    * remove the image that it was made from, since in podman's eyes none of ours has a name.
@@ -167,15 +178,6 @@ export class Store {
   /** Ends the processes of all containers, which stay with what was changed in them. */
   async stopAll(seconds: number): Promise<void> {
     await this.#run('stop', '--all', '--time', String(seconds));
-  }
-
-  /**
-   * Makes an image from a container's image and what the container changed. Answers its digest.
-   * buildah, since podman's own commit writes the container's environment and command into the image's configuration.
-   */
-  async commit(container: string): Promise<string> {
-    const argv = ['buildah', ...this.#globals, 'commit', '--quiet', '--', container];
-    return lastDigest(await run(this.#host(argv), { env: this.#env, deathSignal: 'TERM' }));
   }
 
   /** How other programs name an image of this store (containers-transports(5)). */

@@ -84,11 +84,9 @@ class Walk {
   /** What was found, with what differs in extended attributes only. */
   async conclude(): Promise<Compared[]> {
     const { before, after } = this.#trees;
-    // Programs are told names in UTF-8 only.
-    const readable = this.#equal.filter(({ rawPath, facts }) => rawOf(facts.path) === rawPath);
-    const sides = ({ facts }: Compared) => [textOf(before) + facts.path, textOf(after) + facts.path] as const;
-    const attributes = await readAttributes(readable.flatMap(sides));
-    const differ = readable.filter((one) => {
+    const sides = ({ rawPath }: Compared) => [before + rawPath, after + rawPath] as const;
+    const attributes = await readAttributes(this.#equal.flatMap(sides));
+    const differ = this.#equal.filter((one) => {
       const [a, b] = sides(one).map((path) => visible(attributes.get(path)));
       return a !== b;
     });

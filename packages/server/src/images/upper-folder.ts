@@ -1,90 +1,95 @@
-/** Reads the upper folder of a container for `judge`, and takes out of it what holds no change. */
-import { type BigIntStats, createReadStream } from 'node:fs';
-import { lstat, readdir, readlink, rmdir, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
-import { hasErrno } from '../platform/index.ts';
+/** Reads the upper folder of a container for `judge`. The container may run: its folders are walked as open ones. */
+import type { BigIntStats } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { Folder, rawOf, type Tree, withTree } from '../trees/index.ts';
 import { readAttributes } from './attributes.ts';
 import { type Entry, type Facts, judge, leftByInit, type Verdict } from './changes.ts';
+import { MAX_DEPTH } from './layer-tar.ts';
 
-/** What the user changed. `lower` is the image's mounted tree; `init`: its init has run. Reads only; the container may run. */
-export async function inspectChanges(upper: string, lower: string, { init = false } = {}): Promise<Verdict> {
-  const entries = await readFolder(upper, lower, '');
-  const all = [...flatten(entries)];
-  await addAttributes(upper, lower, all);
-  for (const entry of all) await compareContent(upper, lower, entry);
-  return judge(entries, init ? leftByInit : undefined);
+/** What the user changed. `lower` is the image's mounted tree; `init`: its init has run. Reads only. */
+export function inspectChanges(upper: string, lower: string, { init = false } = {}): Promise<Verdict> {
+  return withTree(upper, (above) =>
+    withTree(lower, async (below) => {
+      const root = await readRoot(upper, lower);
+      const all = [...flatten([root])];
+      await addAttributes(rawOf(upper), rawOf(lower), all);
+      for (const entry of all) await compareContent(above, below, entry);
+      return judge([root], init ? leftByInit : undefined);
+    }),
+  );
 }
 
-/** Removes residue from the upper folder. The container must be stopped. Safe to repeat. */
-export async function removeResidue(upper: string, residue: readonly string[]): Promise<void> {
-  for (const path of residue) {
-    const full = join(upper, path);
-    try {
-      if ((await lstat(full)).isDirectory()) await rmdir(full);
-      else await unlink(full);
-    } catch (error) {
-      if (!hasErrno(error, 'ENOENT')) throw error;
-    }
-  }
+async function readRoot(upper: string, lower: string): Promise<Entry> {
+  await using above = await Folder.open(upper);
+  await using below = await Folder.open(lower);
+  const facts = { upper: factsOf(await above.stats()), lower: factsOf(await below.stats()) };
+  return { path: '', ...facts, ...(await readFolder(above, below, '', 0)) };
 }
 
-async function readFolder(upper: string, lower: string, folder: string): Promise<Entry[]> {
-  const entries: Entry[] = [];
-  for (const name of await readdir(join(upper, folder))) {
-    const path = `${folder}/${name}`;
-    const own = await readFacts(join(upper, path));
-    // Ended while we read, or a name that is no UTF-8: such a one is the user's, for sure.
-    if (!own) {
-      if (name.includes('\uFFFD')) entries.push({ path, upper: UNREADABLE, children: [] });
-      continue;
-    }
-    const below = await readFacts(join(lower, path));
-    const isFolder = own.type === 'folder';
-    entries.push({
-      path,
-      upper: own,
-      ...(below && { lower: below }),
-      children: isFolder ? await readFolder(upper, lower, path) : [],
-      ...(isFolder && below?.type === 'folder' && { lowerNames: await readdir(join(lower, path)) }),
-    });
+/** What is in a folder, and the names of what lies below it. */
+async function readFolder(
+  upper: Folder,
+  lower: Folder | undefined,
+  path: string,
+  depth: number,
+): Promise<Pick<Entry, 'children' | 'lowerNames'>> {
+  const children: Entry[] = [];
+  for (const name of await upper.names()) {
+    const entry = await readEntry(upper, lower, name, `${path}/${name}`, depth + 1);
+    if (entry) children.push(entry);
   }
-  return entries;
+  return { children, ...(lower && { lowerNames: await lower.names() }) };
 }
 
-async function readFacts(path: string): Promise<Facts | undefined> {
-  try {
-    const stats = await lstat(path, { bigint: true });
-    return {
-      type: typeOf(stats),
-      mode: Number(stats.mode & 0o7777n),
-      uid: Number(stats.uid),
-      gid: Number(stats.gid),
-      size: Number(stats.size),
-      mtime: stats.mtimeNs,
-      links: Number(stats.nlink),
-      device: Number(stats.rdev),
-      ...(stats.isSymbolicLink() && { target: await readlink(path) }),
-      attributes: new Map(),
-    };
-  } catch (error) {
-    // ENOTDIR: the image has a file where the user made a folder.
-    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw error;
-  }
+/** Undefined when it was removed while we read. */
+async function readEntry(
+  upper: Folder,
+  lower: Folder | undefined,
+  name: string,
+  path: string,
+  depth: number,
+): Promise<Entry | undefined> {
+  const own = await readFacts(upper, name);
+  if (!own) return undefined;
+  const below = lower && (await readFacts(lower, name));
+  const entry: Entry = { path, upper: own, ...(below && { lower: below }), children: [] };
+  // What is in such a folder is not looked at: a layer that has it is refused.
+  if (own.type !== 'folder' || depth > MAX_DEPTH) return entry;
+  await using folder = await upper.folder(name);
+  if (!folder) return undefined;
+  await using folderBelow = below?.type === 'folder' ? await lower?.folder(name) : undefined;
+  return { ...entry, ...(await readFolder(folder, folderBelow, path, depth)) };
+}
+
+async function readFacts(folder: Folder, name: string): Promise<Facts | undefined> {
+  const stats = await folder.stat(name);
+  if (!stats) return undefined;
+  const target = stats.isSymbolicLink() ? await folder.readLink(name) : undefined;
+  return factsOf(stats, target);
+}
+
+function factsOf(stats: BigIntStats, target?: string): Facts {
+  return {
+    type: typeOf(stats),
+    mode: Number(stats.mode & 0o7777n),
+    uid: Number(stats.uid),
+    gid: Number(stats.gid),
+    size: Number(stats.size),
+    mtime: stats.mtimeNs,
+    links: Number(stats.nlink),
+    device: Number(stats.rdev),
+    ...(target !== undefined && { target }),
+    attributes: new Map(),
+  };
 }
 
 function typeOf(stats: BigIntStats): Facts['type'] {
   if (stats.isDirectory()) return 'folder';
   if (stats.isFile()) return 'file';
   if (stats.isSymbolicLink()) return 'link';
+  if (stats.isSocket()) return 'socket';
   return stats.isCharacterDevice() && stats.rdev === 0n ? 'whiteout' : 'other';
 }
-
-/** A file whose name Node cannot pass on. */
-const UNREADABLE: Facts = {
-  ...{ type: 'file', mode: 0, uid: 0, gid: 0, size: 1, mtime: 0n, links: 1, device: 0 },
-  attributes: new Map(),
-};
 
 function* flatten(entries: readonly Entry[]): Generator<Entry> {
   for (const entry of entries) {
@@ -93,18 +98,13 @@ function* flatten(entries: readonly Entry[]): Generator<Entry> {
   }
 }
 
-/** Attributes matter only where both sides are there: all else is a change anyway. */
-async function addAttributes(upper: string, lower: string, entries: readonly Entry[]): Promise<void> {
-  const both = entries.filter((entry) => entry.lower && entry.upper.type !== 'whiteout');
-  const folders = entries.filter((entry) => !entry.lower && entry.upper.type === 'folder');
-  const paths = [
-    ...both.flatMap(({ path }) => [join(upper, path), join(lower, path)]),
-    ...folders.map(({ path }) => join(upper, path)),
-  ];
+async function addAttributes(upper: string, lower: string, all: readonly Entry[]): Promise<void> {
+  const entries = all.filter((entry) => entry.upper.type !== 'whiteout');
+  const paths = entries.flatMap(({ path, lower: below }) => [upper + path, ...(below ? [lower + path] : [])]);
   const found = await readAttributes(paths);
-  for (const entry of [...both, ...folders]) {
-    entry.upper = withAttributes(entry.upper, found.get(join(upper, entry.path)));
-    if (entry.lower) entry.lower = withAttributes(entry.lower, found.get(join(lower, entry.path)));
+  for (const entry of entries) {
+    entry.upper = withAttributes(entry.upper, found.get(upper + entry.path));
+    if (entry.lower) entry.lower = withAttributes(entry.lower, found.get(lower + entry.path));
   }
 }
 
@@ -113,23 +113,23 @@ function withAttributes(facts: Facts, attributes: ReadonlyMap<string, string> | 
 }
 
 /** Reads two files only if nothing else tells them apart. */
-async function compareContent(upper: string, lower: string, entry: Entry): Promise<void> {
+async function compareContent(upper: Tree, lower: Tree, entry: Entry): Promise<void> {
   const { path, upper: own, lower: below } = entry;
   if (own.type !== 'file' || below?.type !== 'file') return;
   if (own.size !== below.size || own.mtime !== below.mtime) return;
-  entry.sameContent = await sameBytes(join(upper, path), join(lower, path));
+  await using one = await upper.open(path);
+  await using other = await lower.open(path);
+  entry.sameContent = one !== undefined && other !== undefined && (await sameBytes(one, other));
 }
 
-async function sameBytes(a: string, b: string): Promise<boolean> {
-  // Both streams cut their files into chunks of the same size.
-  const other = createReadStream(b)[Symbol.asyncIterator]();
-  try {
-    for await (const chunk of createReadStream(a)) {
-      const { value } = await other.next();
-      if (!Buffer.isBuffer(value) || !value.equals(chunk)) return false;
-    }
-    return (await other.next()).done === true;
-  } finally {
-    await other.return?.();
+async function sameBytes(one: FileHandle, other: FileHandle): Promise<boolean> {
+  const [left, right] = [Buffer.allocUnsafe(CHUNK), Buffer.allocUnsafe(CHUNK)];
+  for (;;) {
+    const [x, y] = await Promise.all([one.read(left, 0, CHUNK), other.read(right, 0, CHUNK)]);
+    if (x.bytesRead !== y.bytesRead) return false;
+    if (x.bytesRead === 0) return true;
+    if (left.compare(right, 0, x.bytesRead, 0, x.bytesRead) !== 0) return false;
   }
 }
+
+const CHUNK = 256 * 1024;

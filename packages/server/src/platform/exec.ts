@@ -5,6 +5,8 @@ import { Lines, type ProgramOptions, streamProgram } from './stream-program.ts';
 export interface ExecOptions extends ProgramOptions {
   /** Text for standard input; without it, standard input is empty. */
   input?: string | Uint8Array;
+  /** Of what it prints; `latin1`: one character per byte, for names that need not be UTF-8. Default: utf8. */
+  encoding?: 'utf8' | 'latin1';
   /** Called for each line on standard output as it comes. */
   onStdoutLine?: (line: string) => void;
 }
@@ -33,11 +35,11 @@ export async function run(argv: readonly string[], options: ExecOptions = {}): P
  */
 export async function attempt(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
   if (argv.length === 0) throw new TypeError('empty argument array');
-  const { input, onStdoutLine, ...others } = options;
+  const { input, onStdoutLine, encoding, ...others } = options;
   const stdin = typeof input === 'string' ? Buffer.from(input) : input;
   const program = streamProgram(argv, { maxOutput: MAX_OUTPUT, ...others, stdin, accept: 'any' });
   const lines = onStdoutLine && new Lines(onStdoutLine);
-  const decoder = new StringDecoder('utf8');
+  const decoder = new StringDecoder(encoding);
   const parts: string[] = [];
   for await (const chunk of program.stdout as AsyncIterable<Buffer>) {
     const text = decoder.write(chunk);

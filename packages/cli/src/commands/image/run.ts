@@ -3,6 +3,7 @@ import { connect } from '../../client.ts';
 import type { YesOption } from '../../confirm.ts';
 import { shortDigest } from '../../human.ts';
 import { runInImage } from '../../image-run.ts';
+import { remarkLost } from '../../lost-changes.ts';
 import { yesOption } from '../../options.ts';
 import { remark } from '../../output.ts';
 import { offerReboot } from '../../reboot-offer.ts';
@@ -37,6 +38,7 @@ export function command(): Command {
       });
       process.exitCode = status;
       if (!saved) return;
+      remarkLost(saved.lost);
       // Standard output is the command's own.
       remark(
         saved.changed

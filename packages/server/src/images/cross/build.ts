@@ -2,14 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { Paths } from '../../platform/index.ts';
 import { type Tree, withTree } from '../../trees/index.ts';
 import { serverArchitecture } from '../architectures.ts';
-import type { Catalogue } from '../catalogue.ts';
 import type { Expected, ImageName } from '../catalogue-rows.ts';
-import type { Committer } from '../committer.ts';
-import type { Containers } from '../containers.ts';
-import { saveChange } from '../save-change.ts';
+import { type SaveParts, saveChange } from '../save-change.ts';
 import type { ImageRecord } from '../types.ts';
 import { buildContainerName, buildSpec } from './container.ts';
 import { SYSROOT, TOOLS } from './places.ts';
@@ -18,12 +14,7 @@ import { targetOf } from './target.ts';
 import { type Layout, LINKS, programs, settings } from './tools.ts';
 import { compareSnapshots, packEntries, takeSnapshot } from './work-folder.ts';
 
-export interface BuildDeps {
-  paths: Paths;
-  catalogue: Catalogue;
-  containers: Containers;
-  committer: Committer;
-}
+export type BuildDeps = SaveParts;
 
 export interface BuildRequest {
   user: string;
@@ -150,7 +141,7 @@ async function save(
   { target, expected }: { target: ImageName; expected: Expected },
   client: BuildClient,
 ): Promise<void> {
-  const saved = await saveChange(deps, {
+  const { record: saved } = await saveChange(deps, {
     ...{ container, base: image.digest, target, expected },
     move: { user, action: 'cross', detail: command.join(' ').slice(0, 200) },
     report: (step) => client.progress(step),

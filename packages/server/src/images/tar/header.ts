@@ -1,4 +1,5 @@
-export type TarType = 'file' | 'folder' | 'link' | 'hard-link';
+export type TarType = 'file' | 'folder' | 'link' | 'hard-link' | SpecialType;
+export type SpecialType = 'pipe' | 'char-device' | 'block-device';
 
 /** Names are bytes, held as a string of Latin-1 (`Buffer.from(name, 'latin1')`): file names need not be UTF-8. */
 export interface TarHeader {
@@ -16,6 +17,8 @@ export interface TarHeader {
   target: string;
   /** Extended attributes by name, values as Latin-1 strings. */
   attributes: ReadonlyMap<string, string>;
+  /** Of devices. */
+  device?: { major: number; minor: number };
 }
 
 export const BLOCK = 512;

@@ -1,5 +1,5 @@
 import { UserError } from '../../platform/index.ts';
-import { BLOCK, type TarHeader, type TarType, XATTR } from './header.ts';
+import { BLOCK, type SpecialType, type TarHeader, type TarType, XATTR } from './header.ts';
 
 export interface TarEntry {
   header: TarHeader;
@@ -22,6 +22,12 @@ const TYPES: Readonly<Record<string, TarType>> = {
   '5': 'folder',
 };
 
+const SPECIAL: Readonly<Record<string, SpecialType>> = {
+  '3': 'char-device',
+  '4': 'block-device',
+  '6': 'pipe',
+};
+
 const OTHERS: Readonly<Record<string, string>> = {
   '3': 'a device',
   '4': 'a device',
@@ -31,9 +37,12 @@ const OTHERS: Readonly<Record<string, string>> = {
 
 /**
  * Entries of an archive of any tar: v7, ustar, GNU's and pax. Throws UserError INVALID for what is no tar, has anything but files,
- * folders and links in it, or ends in the middle; and what `source` throws.
+ * folders and links in it (with `special`: also devices and pipes), or ends in the middle; and what `source` throws.
  */
-export async function* readTar(source: AsyncIterable<Buffer>): AsyncGenerator<TarEntry> {
+export async function* readTar(
+  source: AsyncIterable<Buffer>,
+  { special = false } = {},
+): AsyncGenerator<TarEntry> {
   const bytes = new Bytes(source);
   let records = new Map<string, string>();
   let length = 0;
@@ -52,7 +61,7 @@ export async function* readTar(source: AsyncIterable<Buffer>): AsyncGenerator<Ta
       else records.set(type === 'L' ? 'path' : 'linkpath', body.toString('latin1').replace(/\0.*$/s, ''));
       continue;
     }
-    const header = parseHeader(block, type, size, records);
+    const header = parseHeader(block, type, size, records, special);
     records = new Map();
     length = 0;
     const content = bytes.pass(header.size);
@@ -68,11 +77,12 @@ function parseHeader(
   letter: string,
   ownSize: number,
   records: ReadonlyMap<string, string>,
+  special: boolean,
 ): TarHeader {
   const prefix = text(block, 257, 6) === 'ustar' && block[262] === 0 ? text(block, 345, 155) : '';
   const name = text(block, 0, 100);
   const path = records.get('path') ?? (prefix === '' ? name : `${prefix}/${name}`);
-  const known = TYPES[letter === '' ? '\0' : letter];
+  const known = TYPES[letter === '' ? '\0' : letter] ?? (special ? SPECIAL[letter] : undefined);
   if (!known) throw invalid(path, `is ${OTHERS[letter] ?? `of type ${JSON.stringify(letter)}`}`);
   if ([...records.keys()].some((key) => key.startsWith('GNU.sparse.'))) {
     throw invalid(path, 'is a sparse file');
@@ -95,6 +105,9 @@ function parseHeader(
   return {
     ...{ path, type, size, target, mode: number(block, 100, 8) & 0o7777 },
     ...{ uid: id('uid', 108), gid: id('gid', 116), attributes: new Map(attributes) },
+    ...(type.endsWith('-device') && {
+      device: { major: number(block, 329, 8), minor: number(block, 337, 8) },
+    }),
     mtime: records.has('mtime') ? nanoseconds(records.get('mtime') ?? '', path) : mtimeOf(block),
   };
 }

@@ -25,9 +25,9 @@ async function* pieces(bytes: Buffer, size = 700): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
-async function readAll(bytes: Buffer): Promise<{ header: TarHeader; text: string }[]> {
+async function readAll(bytes: Buffer, special = false): Promise<{ header: TarHeader; text: string }[]> {
   const found = [];
-  for await (const { header, content } of readTar(pieces(bytes))) {
+  for await (const { header, content } of readTar(pieces(bytes), { special })) {
     found.push({ header, text: (await buffer(content)).toString('latin1') });
   }
   return found;
@@ -45,12 +45,15 @@ const headers: [what: string, header: Partial<TarHeader>][] = [
   ['a time before 1970', { mtime: -1_500_000_000n }],
   ['large owners', { uid: 300_000_000, gid: 4_294_967_294 }],
   ['attributes', { attributes: new Map([['user.a', '\0\xff\n=']]) }],
+  ['a pipe', { type: 'pipe' }],
+  ['a device', { type: 'char-device', device: { major: 10, minor: 229 } }],
+  ['a disk', { type: 'block-device', device: { major: 259, minor: 70_000 } }],
 ];
 
 for (const [what, change] of headers) {
   test(`${what} is read as it was written`, async () => {
     const header = { ...plain, ...change };
-    const [entry] = await readAll(Buffer.concat([tarHeader(header), endOfTar()]));
+    const [entry] = await readAll(Buffer.concat([tarHeader(header), endOfTar()]), true);
     assert.deepEqual(entry?.header, header);
   });
 }

@@ -1,6 +1,9 @@
 import { BLOCK, type TarHeader, type TarType, XATTR } from './header.ts';
 
-const LETTERS: Readonly<Record<TarType, string>> = { file: '0', folder: '5', link: '2', 'hard-link': '1' };
+const LETTERS: Readonly<Record<TarType, string>> = {
+  ...{ file: '0', folder: '5', link: '2', 'hard-link': '1' },
+  ...{ pipe: '6', 'char-device': '3', 'block-device': '4' },
+};
 
 /** Blocks of an entry up to its content (POSIX.1-2001 pax). All that the old header cannot say is in a header in front of it. */
 export function tarHeader(header: TarHeader): Buffer {
@@ -16,7 +19,8 @@ export function tarHeader(header: TarHeader): Buffer {
     records.push(['mtime', renderTime(mtime)]);
   }
   for (const [name, value] of attributes) records.push([`${XATTR}${name}`, value]);
-  const own = block(path, LETTERS[type], { mode, uid, gid, size, mtime, target });
+  const { device } = header;
+  const own = block(path, LETTERS[type], { mode, uid, gid, size, mtime, target, ...(device && { device }) });
   if (records.length === 0) return own;
   const body = Buffer.from(records.map(([key, value]) => renderRecord(key, value)).join(''), 'latin1');
   const extended = { mode: 0o644, uid: 0, gid: 0, size: body.length, mtime: 0n, target: '' };
@@ -45,7 +49,7 @@ function isPlain(name: string): boolean {
 function block(
   path: string,
   letter: string,
-  header: Pick<TarHeader, 'mode' | 'uid' | 'gid' | 'size' | 'mtime' | 'target'>,
+  header: Pick<TarHeader, 'mode' | 'uid' | 'gid' | 'size' | 'mtime' | 'target' | 'device'>,
 ): Buffer {
   const bytes = Buffer.alloc(BLOCK);
   const put = (value: string, offset: number) => bytes.write(value, offset, 'latin1');
@@ -63,8 +67,8 @@ function block(
   put(letter, 156);
   put(header.target.slice(0, NAME_LENGTH), 157);
   put('ustar\0' + '00', 257);
-  octal(0, 329, 8);
-  octal(0, 337, 8);
+  octal(header.device?.major ?? 0, 329, 8);
+  octal(header.device?.minor ?? 0, 337, 8);
   const sum = bytes.reduce((total, byte) => total + byte, 0);
   put(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
   return bytes;
