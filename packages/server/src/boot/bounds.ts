@@ -1,11 +1,14 @@
-/** How much the server takes of an image's files, in bytes. Far more than any distribution has; what has more is refused. */
+/**
+ * How much the server takes of an image's files, in bytes. Far more than any distribution has (the longest list of modules is one
+ * of 2 MB), and so little that reading it keeps nobody waiting for a second. What has more is refused.
+ */
 
 const MiB = 1024 * 1024;
 
 /** A text that the server reads: accounts, settings, a kernel's configuration. */
-export const TEXT_LIMIT = 4 * MiB;
+export const TEXT_LIMIT = MiB;
 /** One of the lists that depmod(8) makes of a kernel's modules. */
-export const INDEX_LIMIT = 8 * MiB;
+export const INDEX_LIMIT = 4 * MiB;
 /** `/etc/inittab`: each of its programs is looked for. */
 export const INITTAB_LIMIT = 64 * 1024;
 /** A template of an image made for WalT, and all of them. */

@@ -87,10 +87,10 @@ export function loadOrder(index: ModuleIndex, wanted: readonly string[]): string
   const seen = new Set<string>();
   /** What a module needs first, in the order in which it is to be loaded. */
   const before = (name: string): string[] => {
-    const soft = (index.softdeps.get(name) ?? []).filter((word) => !seen.has(word));
+    const soft = new Set(index.softdeps.get(name)).difference(seen);
     for (const word of soft) seen.add(word);
     const needs = index.files.get(name)?.needs ?? [];
-    return [...soft.flatMap((word) => meaning(index, word)), ...needs.toReversed()];
+    return [...[...soft].flatMap((word) => meaning(index, word)), ...needs.toReversed()];
   };
   for (const first of wanted) {
     // No recursion: a chain of modules that users make may be deeper than any stack.

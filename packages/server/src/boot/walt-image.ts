@@ -51,7 +51,7 @@ export function servedFolder(bootFolder: string): string {
 /** Throws UserError INVALID when the image's label asks for a newer server. */
 export function requireServerVersion(labels: Labels, version = packageFile.version): void {
   const wanted = labels[MINVERSION_LABEL]?.trim() ?? '';
-  if (!/^\d+(\.\d+)*$/.test(wanted) || compareVersions(wanted, version) <= 0) return;
+  if (!/^\d{1,9}(?:\.\d{1,9}){0,9}$/.test(wanted) || compareVersions(wanted, version) <= 0) return;
   throw new UserError(
     'INVALID',
     `This image needs WalT ${wanted} or newer; this server is ${version}.`,

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { streamOf, UserError } from '../platform/index.ts';
-import { bytesOf, rawOf, type Tree, textOf, withTree as withTreeAt } from '../trees/index.ts';
+import { bytesOf, rawOf, type Tree, textOf, withoutSlashes, withTree as withTreeAt } from '../trees/index.ts';
 import type { Catalogue } from './catalogue.ts';
 import { CopyLayer, type CopyTarget } from './copy-layer.ts';
 import type { ImageHistory } from './image-history.ts';
@@ -92,7 +92,8 @@ async function copyTarget(tree: Tree, image: ImageRecord, path: string): Promise
 }
 
 function parentOf(path: string): string {
-  return path.replace(/\/*[^/]*\/*$/, '') || '/';
+  const bare = withoutSlashes(path);
+  return withoutSlashes(bare.slice(0, bare.lastIndexOf('/') + 1)) || '/';
 }
 
 function withTree<T>(

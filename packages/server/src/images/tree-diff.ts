@@ -4,7 +4,7 @@
  */
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, readlink } from 'node:fs/promises';
-import { bytesOf, rawOf, textOf } from '../trees/index.ts';
+import { bytesOf, rawOf, textOf, withoutSlashes } from '../trees/index.ts';
 import { readAttributes } from './attributes.ts';
 
 export interface Compared {
@@ -37,7 +37,7 @@ export async function compareTrees(
   const { before, after, layers } = task;
   const touched: Touched = { children: new Map() };
   for (const folder of layers) await addEntries(touched, rawOf(folder), '');
-  const wanted = task.paths.map((path) => rawOf(path.replace(/\/+$/, '')));
+  const wanted = task.paths.map((path) => rawOf(withoutSlashes(path)));
   const walk = new Walk({ before: rawOf(before), after: rawOf(after) }, wanted);
   await walk.folders('', touched);
   const found = await walk.conclude();

@@ -2,5 +2,5 @@
 export { CONFINED_TREE, confined } from './confined.ts';
 export { copyFile, copyFolder, writeSparse } from './copy.ts';
 export { Folder } from './folder.ts';
-export { bytesOf, isName, join, rawOf, textOf } from './names.ts';
+export { bytesOf, isName, join, rawOf, textOf, withoutSlashes } from './names.ts';
 export { Tree, type TreePlace, tooLarge, withTree } from './tree.ts';

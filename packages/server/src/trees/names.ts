@@ -20,6 +20,13 @@ export function join(folder: string, name: string): string {
   return folder === '' ? name : `${folder}/${name}`;
 }
 
+/** Without slashes at its end. By hand: a pattern tries again at each slash of a long row of them. */
+export function withoutSlashes(path: string): string {
+  let end = path.length;
+  while (end > 0 && path[end - 1] === '/') end -= 1;
+  return path.slice(0, end);
+}
+
 /** Longest name and path that Linux takes, in bytes (limits.h). */
 const NAME_MAX = 255;
 const PATH_MAX = 4096;

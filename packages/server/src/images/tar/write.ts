@@ -1,3 +1,4 @@
+import { withoutSlashes } from '../../trees/index.ts';
 import { BLOCK, type TarHeader, type TarType, XATTR } from './header.ts';
 
 const LETTERS: Readonly<Record<TarType, string>> = {
@@ -8,7 +9,7 @@ const LETTERS: Readonly<Record<TarType, string>> = {
 /** Blocks of an entry up to its content (POSIX.1-2001 pax). All that the old header cannot say is in a header in front of it. */
 export function tarHeader(header: TarHeader): Buffer {
   const { type, mode, uid, gid, size, mtime, target, attributes } = header;
-  const path = type === 'folder' ? `${header.path.replace(/\/*$/, '')}/` : header.path;
+  const path = type === 'folder' ? `${withoutSlashes(header.path)}/` : header.path;
   const records: [string, string][] = [];
   if (!isPlain(path)) records.push(['path', path]);
   if (!isPlain(target)) records.push(['linkpath', target]);
