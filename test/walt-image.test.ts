@@ -1,6 +1,7 @@
 /** Images made for WalT boot unchanged: by their own boot script, kernel and initrd, with their tree as root by NFS. */
 import assert from 'node:assert/strict';
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Image, Node } from '@walt/contract';
 import { defaultTar } from './default-tar.ts';
@@ -35,17 +36,28 @@ test('its boot plan and the models that it has boot scripts for can be seen', as
   assert.deepEqual(shown?.lends, []);
 });
 
-test('its own boot script booted it, with its tree by NFSv3, and all that nodes have', async () => {
+test('its own boot script booted it, by absolute paths, with its tree by NFSv3, and all that nodes have', async () => {
   const { root } = platform;
   const hex = (await image())?.digest.slice('sha256:'.length);
   const files = '/etc/hostname /proc/1/comm /etc/platform /proc/cmdline /proc/mounts';
   const [name, init, platformFile, command, ...mounts] = (await root.on('pub', `cat ${files}`)).split('\n');
   assert.deepEqual([name, init], ['pub', 'systemd']);
   assert.equal(platformFile, `server=10.73.0.1 image=${hex} rest=100%`);
-  assert.match(command ?? '', /root=\/dev\/nfs .* init=\/bin\/walt-init .* from=pc-x86-64/);
+  assert.match(
+    command ?? '',
+    /root=\/dev\/nfs .* init=\/bin\/walt-init .* from=pc-x86-64 server=[0-9a-f:]{17}/,
+  );
   assert.match(mounts.join('\n'), /^walt \/ overlay rw,/m);
   const [node] = await root.json<Node[]>('node', 'show');
   assert.equal(node?.bootPlan, 'nfs-root');
+});
+
+test('what it has for virtual nodes of WalT was found, by a name with blanks: its kernel prints on the serial console', async () => {
+  const { root } = platform;
+  assert.match(await root.on('pub', 'cat /proc/cmdline'), / console=ttyS0$/m);
+  assert.match(await root.on('pub', 'cat /proc/consoles'), /^ttyS0 /m);
+  const console = await readFile(join(platform.paths.virtual, '1', 'console.log'), 'latin1');
+  assert.match(console, /Linux version/);
 });
 
 test('it survives the end of its NFS server; what it writes is gone after a reboot, but for /persist', async () => {

@@ -1,11 +1,15 @@
 /** An image as WalT's documentation describes them, of Debian's packages: kernel, initrd and boot scripts of its own. */
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../packages/server/src/platform/index.ts';
 
 /** What makes an initrd. They are unpacked over the default image, which has all else that such an image needs. */
 const PACKAGES = ['initramfs-tools', 'initramfs-tools-core', 'klibc-utils', 'libklibc', 'cpio', 'linux-base'];
 
+/** What virtual nodes of WalT say of themselves. */
+const PRODUCT = 'QEMU/Standard PC (i440FX + PIIX, 1996)';
+
+/** Laid out as WalT's own recipe for PCs lays out `/boot`; the scripts say the same in fewer words. */
 const FILES: Record<string, string> = {
   'etc/initramfs-tools/conf.d/walt': 'MODULES=list\nBOOT=nfs\nCOMPRESS=gzip\n',
   'etc/initramfs-tools/modules': 'virtio_pci\nvirtio_net\nnfs\nnfsv3\n',
@@ -13,22 +17,52 @@ const FILES: Record<string, string> = {
     # Files in which the server writes what differs from platform to platform.
     "templates": [
       "/etc/platform", # "quoted"
-      "/boot/pc-x86-64/start-generic.ipxe",
+      "/boot/common-ipxe/server-params.ipxe",
     ]
   }\n`,
   'etc/platform': 'server=%(server_ip)s image=%(walt_image_id)s rest=100%%\n',
   // Of Debian's system, what this test asks for: systemd and the SSH server.
   'etc/systemd/system/default.target': '[Unit]\nDefaultDependencies=no\nRequires=ssh.service\n',
   'etc/systemd/system/ssh.service.d/early.conf': '[Unit]\nDefaultDependencies=no\n',
-  'boot/pc-x86-64/start.ipxe': '#!ipxe\nset node_model pc-x86-64\nchain start-generic.ipxe\n',
-  'boot/pc-x86-64/start-generic.ipxe': `#!ipxe
-set nfs_root \${next-server}:/var/lib/walt/nodes/\${mac:hexhyp}/fs,ro,vers=3,nolock,nocto,acregmin=157680000,acregmax=157680000
-set args root=/dev/nfs nfsroot=\${nfs_root} init=/bin/walt-init BOOTIF=01-\${mac:hexhyp} panic=15 net.ifnames=0
-set args \${args} ip=\${ip}:%(server_ip)s:\${gateway}:\${netmask}:\${hostname}::off
-kernel http://\${next-server}/boot/vmlinuz \${args} initrd=initrd console=ttyS0,115200 quiet from=\${node_model}
-initrd initrd
+  'boot/pc-x86-64/start.ipxe': '#!ipxe\nset node_model pc-x86-64\nchain /start-generic.ipxe\n',
+  'boot/common-ipxe/server-params.ipxe': '#!ipxe\nset server_mac %(server_mac)s\n',
+  'boot/common-ipxe/start-generic-nfs3.ipxe': `#!ipxe
+set nfs_root \${next-server}:/var/lib/walt/nodes/\${mac}/fs
+set fs_args root=/dev/nfs nfsroot=\${nfs_root},ro,vers=3,nolock,nocto,acregmin=157680000,acregmax=157680000
+set urlprefix http://\${next-server}/boot
+chain \${urlprefix}/start-generic-2.ipxe ||
+echo http failed, so tftp
+set urlprefix
+chain \${urlprefix}/start-generic-2.ipxe
+`,
+  'boot/common-ipxe/start-generic-2.ipxe': `#!ipxe
+set additional_args
+chain \${urlprefix}/server-params.ipxe && imgfree server-params.ipxe ||
+chain \${urlprefix}/boot-params.ipxe && imgfree boot-params.ipxe ||
+chain \${urlprefix}/\${manufacturer}/\${product}/boot-params.ipxe && imgfree boot-params.ipxe ||
+set ip_args ip=\${ip}:\${next-server}:\${gateway}:\${netmask}:\${hostname}::off BOOTIF=01-\${mac:hexhyp}
+set args \${fs_args} \${ip_args} init=/bin/walt-init panic=15 net.ifnames=0 from=\${node_model} server=\${server_mac}
+initrd \${urlprefix}/initrd || echo no initrd
+kernel \${urlprefix}/kernel initrd=initrd \${args} \${additional_args} || reboot
 boot
 `,
+  [`boot/common-pc/${PRODUCT}/boot-params.ipxe`]: '#!ipxe\nset additional_args console=ttyS0\n',
+};
+
+/** Kernel and initrd are found by a chain of links, as Debian's packages leave it. */
+const LINKS: Record<string, string> = {
+  'boot/common-ipxe/start-generic.ipxe': 'start-generic-nfs3.ipxe',
+  'boot/common-pc/kernel': '../../vmlinuz',
+  'boot/common-pc/initrd': '../../initrd.img',
+  ...Object.fromEntries(
+    ['kernel', 'initrd', 'QEMU'].map((name) => [`boot/pc-x86-64/${name}`, `../common-pc/${name}`]),
+  ),
+  ...Object.fromEntries(
+    ['start-generic.ipxe', 'start-generic-2.ipxe', 'server-params.ipxe'].map((name) => [
+      `boot/pc-x86-64/${name}`,
+      `../common-ipxe/${name}`,
+    ]),
+  ),
 };
 
 /** Makes its tar from that of the default image, in `folder`. */
@@ -49,15 +83,17 @@ export async function makeWaltTar(defaultTar: string, folder: string): Promise<s
     await run(['sh', '-c', 'dpkg-deb --fsys-tarfile "$1" >"$2"', 'sh', join(packages, name), files]);
     await run(['tar', '-xf', files, '--keep-directory-symlink', '-C', root]);
   }
-  const boot = join(root, 'boot', 'pc-x86-64');
-  await mkdir(boot);
   for (const [path, content] of Object.entries(FILES)) {
     await mkdir(join(root, path, '..'), { recursive: true });
     await writeFile(join(root, path), content);
   }
   const [release = ''] = await readdir(join(root, 'usr/lib/modules'));
-  await run(['ln', '-s', `../vmlinuz-${release}`, join(boot, 'vmlinuz')]);
-  await run(['chroot', root, 'mkinitramfs', '-o', '/boot/pc-x86-64/initrd', release]);
+  const links = { ...LINKS, vmlinuz: `boot/vmlinuz-${release}`, 'initrd.img': `boot/initrd.img-${release}` };
+  for (const [path, target] of Object.entries(links)) {
+    await rm(join(root, path), { force: true });
+    await symlink(target, join(root, path));
+  }
+  await run(['chroot', root, 'mkinitramfs', '-o', `/boot/initrd.img-${release}`, release]);
   // What the machine's devices need is in the initrd now.
   await rm(join(root, 'usr/lib/modules', release, 'kernel', 'drivers'), { recursive: true });
   const tar = `${root}.tar`;

@@ -40,6 +40,18 @@ test('an empty image gets accounts, a shell, folders, module programs and its co
   assert.match(command?.type === 'file' ? command.content : '', /\0--chdir=\/srv\/data\0.*\0\/app\0$/);
 });
 
+test('root’s home, wherever an image says it is, and the folder of its command, are below the root', async () => {
+  const up = '../'.repeat(40);
+  await mkdir(join(image, 'etc'));
+  await writeFile(join(image, 'etc/passwd'), `root:x:0:0:root:/a/${up}tmp/x:/bin/sh\n`);
+  const climbing = { ...config, workdir: `/b/${up}srv/y` };
+  const files = await withTree(image, (tree) => lentFiles(tree, ['init'], climbing));
+  const folders = files.flatMap((file) => (file.type === 'folder' ? [[file.path, file.mode]] : []));
+  assert.ok(folders.some(([path, mode]) => path === 'tmp/x' && mode === 0o700));
+  assert.ok(folders.some(([path, mode]) => path === 'srv/y' && mode === 0o755));
+  assert.ok(folders.every(([path]) => !String(path).split('/').includes('..')));
+});
+
 test('what is lent keeps to the links of the image, and hides nothing that is there', async () => {
   for (const folder of [
     'usr/bin',

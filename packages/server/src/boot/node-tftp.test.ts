@@ -29,6 +29,7 @@ before(async () => {
   await writeFile(join(image, 'vmlinuz'), 'kernel');
   await writeFile(join(image, 'walt', 'rpi-3-b', 'initrd'), 'own initrd');
   await writeFile(join(image, 'walt', 'rpi-3-b', 'overlays', 'a b'), 'overlay');
+  await writeFile(join(image, 'walt', 'vmlinuz-6.1'), 'of /boot');
   const record = {
     ...{ layout: LAYOUT, architecture: 'arm64', kernel: '6.1', bootPlan: 'nfs-root', models: ['rpi-3-b'] },
     walt: {
@@ -75,6 +76,10 @@ describe('by TFTP comes', () => {
     ['initrd', 'own initrd'],
     ['./initrd', 'own initrd'],
     ['boot/initrd', 'own initrd'],
+    ['/initrd', 'own initrd'],
+    ['/boot/rpi-3-b/initrd', 'own initrd'],
+    ['vmlinuz-6.1', 'of /boot'],
+    ['/boot/vmlinuz-6.1', 'of /boot'],
     ['overlays/a b', 'overlay'],
     ['x.txt', 'server=10.73.0.1'],
     ['../../boot.json', undefined],

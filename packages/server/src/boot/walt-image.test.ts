@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
@@ -92,6 +92,31 @@ describe('an image with label and boot scripts', () => {
     );
   });
 
+  test('gives nobody its set-user-ID files: copies and templates have no more than permissions', async () => {
+    await addFiles({ 'boot/rpi-3-b/shell': '#!/bin/sh' });
+    for (const path of ['boot/rpi-3-b/shell', 'boot/common/kernel', 'etc/platform']) {
+      await chmod(join(folder, 'image', path), 0o6755);
+    }
+    await prepare(MODELS);
+    for (const path of ['rpi-3-b/shell', 'rpi-3-b/kernel', 'pc-x86-64/vmlinuz']) {
+      assert.equal((await stat(made('walt', path))).mode & 0o7111, 0, path);
+    }
+    for (const path of [made('walt'), made(), paths.bootFiles]) {
+      assert.equal((await stat(path)).mode & 0o7000, 0, path);
+    }
+    assert.equal((await stat(paths.bootFiles)).mode & 0o777, 0o700);
+    const record = await readBootRecord(paths, digest);
+    assert.equal(record?.walt?.templates[0]?.mode, 0o755);
+  });
+
+  test('has the rest of its /boot copied beside it, but no folder and nothing from elsewhere twice', async () => {
+    await addFiles({ 'boot/config-6.1': 'settings', 'boot/grub/grub.cfg': 'menu' });
+    await addLinks({ 'boot/vmlinuz': 'common/kernel', 'boot/root': '/' });
+    await prepare(MODELS);
+    assert.deepEqual((await readdir(made('walt'))).sort(), ['config-6.1', 'pc-x86-64', 'rpi-3-b', 'vmlinuz']);
+    assert.equal((await stat(made('walt/vmlinuz'))).ino, (await stat(made('walt/rpi-3-b/kernel'))).ino);
+  });
+
   test('is no such image without the label, or without a script of a model in it', async () => {
     assert.equal((await prepare({})).kernel, null);
     await rm(made(), { recursive: true });
@@ -102,6 +127,36 @@ describe('an image with label and boot scripts', () => {
     await addFiles({ 'etc/walt/image.spec': '{' });
     await assert.rejects(prepare(MODELS), { code: 'INVALID', message: /image\.spec/ });
     assert.deepEqual(await readdir(paths.bootFiles), []);
+  });
+});
+
+describe('a kernel that is a link to nowhere', () => {
+  const script = (text: string) => addFiles({ 'boot/common/start': `#!ipxe\n${text}\nboot\n` });
+  const rows: [name: string, line: string, target: string][] = [
+    // As upstream's recipe for PCs has it: /boot/MODEL/kernel → ../common/kernel → ../../vmlinuz → boot/vmlinuz-RELEASE.
+    ['kernel', `kernel \${urlprefix}/kernel initrd=initrd \${bootargs} || reboot`, '../common/missing'],
+    ['vmlinuz-6.1', `kernel http://\${next-server}/boot/vmlinuz-6.1 quiet`, '/vmlinuz'],
+  ];
+  for (const [name, line, target] of rows) {
+    test(`is told when the image is made: ${name} → ${target}`, async () => {
+      await script(line);
+      await addLinks({ [`boot/pc-x86-64/${name}`]: target });
+      await assert.rejects(prepare(MODELS), {
+        ...{ code: 'INVALID', hint: /Install a kernel/ },
+        message: `Nodes of the model pc-x86-64 would find no kernel: /boot/pc-x86-64/${name} is a link to ${target}, where nothing is.`,
+      });
+      assert.deepEqual(await readdir(paths.bootFiles), []);
+    });
+  }
+
+  test('matters only where a boot script names it; other links to nowhere never do', async () => {
+    await script(`kernel vmlinuz\ninitrd \${urlprefix}/initrd || echo No initrd found`);
+    await addLinks({
+      'boot/pc-x86-64/vmlinuz.old': '../vmlinuz-5.10',
+      'boot/pc-x86-64/initrd': '../../initrd.img',
+      'boot/pc-x86-64/overlays.txt': '/nowhere',
+    });
+    assert.equal((await prepare(MODELS)).bootPlan, 'nfs-root');
   });
 });
 

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import type { LostChange } from '@walt/contract';
 import { UserError } from '../platform/index.ts';
+import { requireAccountFiles } from './account-files.ts';
 import { runsNatively, serverArchitecture } from './architectures.ts';
 import { type Expected, gone, type ImageName } from './catalogue-rows.ts';
 import type { Containers } from './containers.ts';
@@ -59,8 +60,10 @@ export async function startCommand(
   try {
     if (!(await catalogue.digest(image.digest))) throw gone(image);
     await containers.create(commandSpec({ name, digest: image.digest, image: image.name, command }));
+    await requireAccountFiles(containers, name);
   } catch (error) {
     hold.release();
+    await containers.remove(name);
     throw error;
   }
   const child = attached(store, name);

@@ -7,7 +7,8 @@ import { lstat, readlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { UserError } from '../platform/index.ts';
+import { isUserError, UserError } from '../platform/index.ts';
+import { requireAccountFiles } from './account-files.ts';
 import type { ContainerState, Containers, TerminalSize } from './containers.ts';
 import { isPodmanError } from './podman-api.ts';
 import type { Terminal } from './session.ts';
@@ -117,16 +118,18 @@ class Screen extends Duplex {
 
 /** Ends the init of the image in an orderly way, as far as it lets us; harmless when it does not run. */
 export async function shutDown(containers: Containers, container: string): Promise<void> {
-  if ((await containers.inspect(container))?.status !== 'running') return;
+  const state = await containers.inspect(container);
+  if (state?.status !== 'running') return;
   const ended = containers.ended(container);
   const limit = new AbortController();
   try {
+    await requireAccountFiles(containers, container, state);
     const program = await containers.addProgram(container, { command: [INIT_SHUTDOWN], env: {} });
     await containers.startProgram(program);
     await Promise.race([ended, delay(SHUTDOWN_LIMIT, undefined, { signal: limit.signal }).catch(() => {})]);
   } catch (error) {
-    // It ended by itself just now, or its program cannot be run.
-    if (!isPodmanError(error)) throw error;
+    // It ended by itself just now, or nothing can be run in it.
+    if (!isPodmanError(error) && !isUserError(error)) throw error;
   } finally {
     limit.abort();
   }

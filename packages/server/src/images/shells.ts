@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Progress } from '@walt/contract';
 import { UserError } from '../platform/index.ts';
 import { textOf } from '../trees/index.ts';
+import { requireAccountFiles } from './account-files.ts';
 import { runsNatively, serverArchitecture } from './architectures.ts';
 import type { SessionRow } from './catalogue.ts';
 import type { Expected, ImageName } from './catalogue-rows.ts';
@@ -86,7 +87,7 @@ export class ShellSessions {
       }
       this.#withInit.set(digest, init);
       // While the client still opens its terminal: it is most of the way to a prompt. What fails now fails at `attach` again.
-      if (!init) containers.prepare(row.container).catch(() => {});
+      if (!init) this.#prepare(row.container).catch(() => {});
       return await this.#describe(row, { status: 'created', entrypoint: init ? INIT_START : '' });
     } catch (error) {
       await catalogue.removeSession(id);
@@ -175,6 +176,7 @@ export class ShellSessions {
       if (image && isEmulated(image.architecture)) await this.#deps.emulate(image.architecture);
       const { containers } = this.#deps;
       const state = await containers.inspect(row.container);
+      await requireAccountFiles(containers, row.container, state);
       const join = hasInit(state) ? joinInit : joinTerminal;
       const terminal = await join(
         containers,
@@ -201,6 +203,11 @@ export class ShellSessions {
     for (const name of states.keys()) {
       if (!known.has(name)) await containers.remove(name);
     }
+  }
+
+  async #prepare(container: string): Promise<void> {
+    await requireAccountFiles(this.#deps.containers, container);
+    await this.#deps.containers.prepare(container);
   }
 
   async #row(id: string): Promise<SessionRow> {

@@ -29,7 +29,10 @@ describe('qemuArguments', () => {
     ['vhost', {}, { vhostNet: true }, '-netdev', 'tap,id=net,ifname=vm7,script=no,downscript=no,vhost=on'],
     ['a user of its own', {}, {}, '-runas', '1879048199:1879048199'],
     ['the shared user', {}, { userIds: 65_536 }, '-runas', '65530:65530'],
-    ['what iPXE calls it', {}, {}, '-smbios', 'type=1,manufacturer=WalT,product=WalT virtual node,serial=7'],
+    [
+      ...(['what images made for WalT know', {}, {}, '-smbios'] as const),
+      'type=1,manufacturer=QEMU,product=Standard PC (i440FX + PIIX,, 1996),serial=7',
+    ],
     ['no way to leave', {}, {}, '-sandbox', 'on,obsolete=deny,spawn=deny,resourcecontrol=deny'],
     ['no boot menu, and another try', {}, {}, '-boot', 'menu=off,strict=on,reboot-timeout=1000'],
     ['the key that ends iPXE’s wait', {}, {}, '-option-rom', '/state/virtual/enter-key.rom'],

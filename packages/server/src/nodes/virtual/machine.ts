@@ -101,6 +101,9 @@ export function qemuArguments(vm: VirtualMachine, host: Host, paths: MachinePath
   ];
 }
 
+/** As virtual nodes of the Python WalT have it. */
+const PRODUCT = 'Standard PC (i440FX + PIIX, 1996)';
+
 /** Without `tb-size` QEMU may keep an eighth of the server's memory per machine as translated code. */
 const TCG = 'tcg,thread=multi,tb-size=256';
 
@@ -114,8 +117,9 @@ function hardware(vm: VirtualMachine, host: Host, paths: MachinePaths): string[]
     ...['-accel', host.accelerator === 'kvm' ? 'kvm' : TCG],
     // No 57-bit addresses: a fifth level of page tables costs TCG a step at each miss of its TLB.
     ...['-cpu', 'max,la57=off'],
-    // What iPXE knows as ${manufacturer}, ${product} and ${serial}.
-    ...['-smbios', `type=1,manufacturer=WalT,product=WalT virtual node,serial=${vm.id}`],
+    // What iPXE knows as ${manufacturer}, ${product} and ${serial}. Images made for WalT have a `boot-params.ipxe` for machines that
+    // say this of themselves, by which their kernels print on the serial console.
+    ...['-smbios', `type=1,manufacturer=QEMU,product=${escapeValue(PRODUCT)},serial=${vm.id}`],
     // The server may be away for a moment when iPXE asks it: the BIOS then starts over, after so many milliseconds.
     ...['-boot', 'menu=off,strict=on,reboot-timeout=1000'],
     ...['-option-rom', escapeValue(enterKeyRomFile(paths))],
