@@ -14,7 +14,7 @@ export async function importImage(
   tar: string,
   changes: readonly string[],
 ): Promise<void> {
-  await mkdir(paths.state, { recursive: true, mode: 0o711 });
+  await mkdir(paths.state, { recursive: true, mode: 0o700 });
   const database = await openDatabase(paths.database);
   const images = await Images.open({
     ...{ config, paths, database, log: createLog('images') },

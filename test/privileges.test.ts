@@ -1,8 +1,9 @@
 /** What a platform needs from its machine: where it is missing, that is said, and nothing is half done. */
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import type { ServerStatus } from '@walt/contract';
 import { attempt } from '../packages/server/src/platform/index.ts';
 import { type Client, checkout } from './client.ts';
 import { leftovers } from './leftovers.ts';
@@ -35,6 +36,27 @@ for (const program of [
     await platform.status(); // it still runs
   });
 }
+
+test('others reach the socket and nothing of what the platform keeps, also after an older version left it open', async () => {
+  const { config, paths } = platform;
+  for (const folder of [config.state, paths.logs, paths.keys, paths.containers]) await chmod(folder, 0o755);
+  const { status } = await platform.server('restart');
+  assert.equal(status, 0);
+  for (const path of [config.state, paths.database, paths.logs, paths.volumes, `${config.state}/.`]) {
+    for (const tool of [['ls', '-A'], ['cat'], ['test', '-e']]) {
+      const { status, stdout } = await user.run(user.argv(...tool, path));
+      const isInside = path !== config.state || tool[0] !== 'test';
+      assert.ok(!isInside || status !== 0, `${tool.join(' ')} ${path}`);
+      assert.equal(stdout, '');
+    }
+  }
+  for (const path of [paths.programs, paths.containersRun, paths.virtualRun]) {
+    assert.notEqual((await user.run(user.argv('ls', '-A', '--', `${path}/`))).status, 0, path);
+  }
+  // As one of them, a user of the platform proves who he is in the folder for that.
+  assert.equal((await user.json<ServerStatus>('advanced', 'server-status')).user, 'daemon');
+  assert.equal((await stat(paths.auth)).mode & 0o7777, 0o1733);
+});
 
 test('a second platform in the same namespace is refused, and the first one goes on', async () => {
   const folder = join(platform.folder, 'second');

@@ -1,11 +1,11 @@
 /** Starts and ends the server under its supervisor (supervise.sh). On the host's side, as root. */
-import { mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ensureNamespace } from './network/index.ts';
 import {
   type Config,
+  closeFolders,
   createLog,
   endServer,
   isExternalError,
@@ -35,9 +35,7 @@ const START_LIMIT = 60_000;
 export async function prepareLaunch(config: Config): Promise<ProgramSpec & { env: Record<string, string> }> {
   const paths = platformPaths(config);
   await ensureNamespace(config);
-  await mkdir(config.runtime, { recursive: true, mode: 0o755 });
-  await mkdir(paths.state, { recursive: true, mode: 0o700 });
-  await mkdir(paths.logs, { recursive: true, mode: 0o700 });
+  await closeFolders(paths);
   const server = ['nsenter', `--net=${namespaceFile(config.network.namespace)}`, '--'];
   server.push(process.execPath, ...NODE_OPTIONS, projectFile('dist/server/main.js'));
   return {

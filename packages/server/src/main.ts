@@ -1,5 +1,4 @@
 /** The server: wires the parts, serves until SIGTERM. Runs inside the platform's network namespace (see admin.ts). */
-import { mkdir } from 'node:fs/promises';
 import type { ServerStatus } from '@walt/contract';
 import packageFile from '../../../package.json' with { type: 'json' };
 import { Identity, SshAuthority } from './access/index.ts';
@@ -21,6 +20,7 @@ import { Network } from './network/index.ts';
 import { createDirectory, createNodes, findAccelerator } from './nodes/index.ts';
 import {
   type Config,
+  closeFolders,
   createLog,
   isSupervised,
   isUserError,
@@ -47,8 +47,7 @@ const EXIT_NEEDS_HELP = 78;
 async function serve(config: Config): Promise<() => Promise<void>> {
   const startedAt = Date.now();
   const paths = platformPaths(config);
-  await mkdir(paths.state, { recursive: true, mode: 0o700 });
-  await mkdir(paths.runtime, { recursive: true, mode: 0o755 });
+  await closeFolders(paths);
   await recordServer(paths);
   if (process.env.WALT_SUPERVISOR !== undefined && !isSupervised()) {
     // Its supervisor was killed before anybody could find this server.

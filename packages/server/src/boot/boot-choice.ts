@@ -7,6 +7,7 @@ import type { BootScript } from './walt-image.ts';
 
 const log = createLog('boot');
 const warn = rarely(log.warn);
+const info = rarely(log.info);
 
 /** What a machine says of itself. */
 export interface Hardware {
@@ -67,7 +68,8 @@ export async function chooseBoot(request: BootRequest, deps: Deps): Promise<Boot
   const record = await readBootRecord(deps.paths, target.digest);
   const obstacle = await obstacleOf(target, record, loader, deps);
   if (obstacle) return wait(obstacle);
-  log.info('node boots', { node: target.name, digest: target.digest, generation: target.generation });
+  const { name, digest, generation } = target;
+  info('node boots', { node: name, digest, generation }, name);
   return { kind: record?.walt ? 'script' : 'kernel', target };
 }
 

@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { PLATFORM_OWNER } from '@walt/contract';
 import type { SshAuthority } from '../access/index.ts';
 import type { BootTarget, NodeDirectory } from '../boot/index.ts';
-import type { Limits, Log } from '../platform/index.ts';
+import { type Limits, type Log, rarely } from '../platform/index.ts';
 import type { Agents } from './agents.ts';
 import type { ImageChoice } from './image-choice.ts';
 import type { Failure } from './reconciler.ts';
@@ -27,6 +27,7 @@ interface Deps {
 /** What boot/ asks about nodes, and what nodes tell of themselves while they boot and run. */
 export function createDirectory(deps: Deps): NodeDirectory {
   const { store, agents, log } = deps;
+  const served = rarely(log.info);
   /** When a machine was last refused, in Unix milliseconds: each asks again every few seconds. */
   let refused = 0;
 
@@ -63,7 +64,8 @@ export function createDirectory(deps: Deps): NodeDirectory {
     await store.noteServed(node.id, { generation: node.generation, digest: node.digest, persist });
     // What is noted stays. Somebody may have given up that version just before: its name points elsewhere by now.
     if (!(await store.imageByDigest(node.digest))) return beginBoot(ip);
-    log.info('boot served', { node: node.id, generation: node.generation, digest: node.digest });
+    const { id, generation, digest } = node;
+    served('boot served', { node: id, generation, digest }, String(id));
     // The export of /persist must exist before the node asks for it.
     const blind = (await deps.changed()).find(({ step }) => step === undefined);
     if (blind) throw blind.error;

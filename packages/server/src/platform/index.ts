@@ -60,4 +60,5 @@ export {
   sinceLastStart,
 } from './server-process.ts';
 export * from './sockets/index.ts';
+export { closeFolders } from './state-folders.ts';
 export { type StreamedProgram, type StreamOptions, streamProgram } from './stream-program.ts';
