@@ -47,7 +47,9 @@ export async function inspectContainer(
     throw new UserError('NOT_FOUND', 'The container of this session is gone.', 'Discard the session.');
   }
   const verdict = await store.withMounted(base, (root) =>
-    inspectChanges(state.folders.upper, root, { init: state.entrypoint === INIT_START }),
+    inspectChanges(state.folders.upper, root, {
+      ...{ init: state.entrypoint === INIT_START, live: state.status === 'running' },
+    }),
   );
   return { state, verdict };
 }

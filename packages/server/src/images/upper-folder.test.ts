@@ -3,6 +3,7 @@ import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { attempt, run } from '../platform/index.ts';
+import { HostileTree, swap } from '../trees/hostile-tree.fixture.ts';
 import { textOf } from '../trees/index.ts';
 import { changedLayer } from './changed-layer.ts';
 import { temporaryFolder } from './images.fixture.ts';
@@ -111,4 +112,32 @@ test('what overlayfs keeps apart, moved folders and data that lies below, is in 
     },
     options,
   );
+});
+
+test('a container that runs tells the same', async () => {
+  const deeds = 'setfattr -n trusted.mark -v 1 empty; rm -r c; mkdir c; echo 5 >c/five; ln -sfn b/two a/link';
+  await overlaid(SET_UP, deeds, async ({ lower, upper }) => {
+    assert.deepEqual(await inspectChanges(upper, lower, { live: true }), await inspectChanges(upper, lower));
+  });
+});
+
+test('whatever a container that runs puts in its folders’ places, only what is in it is looked at', async () => {
+  await using hostile = await HostileTree.make([]);
+  const lower = join(hostile.folder, 'lower');
+  const folders = ['one', 'two/three'].map((name) => join(hostile.tree, name));
+  for (const folder of [...folders, lower]) await mkdir(join(folder, 'folder'), { recursive: true });
+  for (const folder of folders) await writeFile(join(folder, 'folder/inside'), 'inside');
+  await run(['setfattr', '-n', 'user.secret', '-v', 'x', '--', join(hostile.outside, 'folder')]);
+  await hostile.remember();
+  const told = new Set<string>();
+  {
+    await using _swapper = swap(folders, hostile.outside);
+    for (let round = 0; round < 40; round += 1) {
+      const { changes } = await inspectChanges(hostile.tree, lower, { live: true });
+      for (const { path } of changes) told.add(path);
+    }
+  }
+  assert.ok(told.has('/one/folder/inside'), [...told].join(' '));
+  for (const path of told) assert.doesNotMatch(path, /secret|passwd|file/);
+  await hostile.assertUntouched();
 });

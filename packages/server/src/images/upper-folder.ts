@@ -2,17 +2,21 @@
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { Folder, rawOf, type Tree, withTree } from '../trees/index.ts';
-import { readAttributes } from './attributes.ts';
+import { readAttributes, readLiveAttributes } from './attributes.ts';
 import { type Entry, type Facts, judge, leftByInit, type Verdict } from './changes.ts';
 import { MAX_DEPTH } from './layer-tar.ts';
 
-/** What the user changed. `lower` is the image's mounted tree; `init`: its init has run. Reads only. */
-export function inspectChanges(upper: string, lower: string, { init = false } = {}): Promise<Verdict> {
+/** What the user changed. `lower` is the image's mounted tree; `init`: its init has run; `live`: the container runs. Reads only. */
+export function inspectChanges(
+  upper: string,
+  lower: string,
+  { init = false, live = false } = {},
+): Promise<Verdict> {
   return withTree(upper, (above) =>
     withTree(lower, async (below) => {
       const root = await readRoot(upper, lower);
       const all = [...flatten([root])];
-      await addAttributes(rawOf(upper), rawOf(lower), all);
+      await addAttributes({ upper, lower, live }, all);
       for (const entry of all) await compareContent(above, below, entry);
       return judge([root], init ? leftByInit : undefined);
     }),
@@ -98,13 +102,20 @@ function* flatten(entries: readonly Entry[]): Generator<Entry> {
   }
 }
 
-async function addAttributes(upper: string, lower: string, all: readonly Entry[]): Promise<void> {
+async function addAttributes(
+  folders: { upper: string; lower: string; live: boolean },
+  all: readonly Entry[],
+): Promise<void> {
+  const [upper, lower] = [rawOf(folders.upper), rawOf(folders.lower)];
   const entries = all.filter((entry) => entry.upper.type !== 'whiteout');
-  const paths = entries.flatMap(({ path, lower: below }) => [upper + path, ...(below ? [lower + path] : [])]);
-  const found = await readAttributes(paths);
+  const own = entries.map(({ path }) => path);
+  const below = entries.flatMap((entry) => (entry.lower ? [lower + entry.path] : []));
+  const live = folders.live ? await readLiveAttributes(folders.upper, own) : undefined;
+  const found = await readAttributes([...(live ? [] : own.map((path) => upper + path)), ...below]);
   for (const entry of entries) {
-    entry.upper = withAttributes(entry.upper, found.get(upper + entry.path));
-    if (entry.lower) entry.lower = withAttributes(entry.lower, found.get(lower + entry.path));
+    const { path } = entry;
+    entry.upper = withAttributes(entry.upper, live ? live.get(path) : found.get(upper + path));
+    if (entry.lower) entry.lower = withAttributes(entry.lower, found.get(lower + path));
   }
 }
 

@@ -15,13 +15,15 @@ for name in bin lib lib64; do [ ! -L "/$name" ] || cp -P "/$name" "/mnt/$name"; 
 mount -o remount,bind,ro,nosuid,nodev /mnt/usr
 mount -o remount,bind,ro,nosuid,nodev,noexec /mnt/tree
 mount -o remount,ro /mnt
-shift
-exec chroot /mnt setpriv --no-new-privs --bounding-set=-all,+dac_read_search -- "$@"`;
+rights=$2
+shift 2
+exec chroot /mnt setpriv --no-new-privs --bounding-set="$rights" -- "$@"`;
 
 /**
  * Command line that runs `argv` with the folder `tree`, a path of the server's own, as `CONFINED_TREE`. It is root there, with
- * no other right than to read all of it.
+ * no other right than to read all of it; `withTrusted`: attributes too that only the kernel's and root's programs see (xattr(7)).
  */
-export function confined(tree: string, argv: readonly string[]): string[] {
-  return ['unshare', '--mount', '--ipc', '--net', '--', '/bin/sh', '-c', SCRIPT, 'sh', tree, ...argv];
+export function confined(tree: string, argv: readonly string[], withTrusted = false): string[] {
+  const rights = `-all,+dac_read_search${withTrusted ? ',+sys_admin' : ''}`;
+  return ['unshare', '--mount', '--ipc', '--net', '--', '/bin/sh', '-c', SCRIPT, 'sh', tree, rights, ...argv];
 }

@@ -154,7 +154,7 @@ export class HostileTree implements AsyncDisposable {
     }
     await mkdir(made.tree);
     for (const entry of entries) await made.#add(entry);
-    await made.#remember();
+    await made.remember();
     return made;
   }
 
@@ -185,7 +185,8 @@ export class HostileTree implements AsyncDisposable {
     assert.deepEqual(await this.#look(), this.#before);
   }
 
-  async #remember(): Promise<void> {
+  /** From here on, nothing outside may change. */
+  async remember(): Promise<void> {
     for (const path of await this.#paths()) await utimes(path, 0, 1);
     this.#before = await this.#look();
   }
