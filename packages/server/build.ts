@@ -7,7 +7,11 @@ import { build } from 'esbuild';
 
 await build({
   absWorkingDir: import.meta.dirname,
-  entryPoints: { main: 'src/main.ts', admin: 'src/admin.ts' },
+  entryPoints: {
+    main: 'src/main.ts',
+    admin: 'src/admin.ts',
+    'registry-gate': 'src/images/registry-gate/main.ts',
+  },
   outdir: join(import.meta.dirname, '../../dist/server'),
   bundle: true,
   format: 'esm',

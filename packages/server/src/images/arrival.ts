@@ -1,8 +1,6 @@
 /** Watches an image arrive: tells its bytes, and makes volumes of the layers that are there while others still come. */
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { hasErrno, UserError } from '../platform/index.ts';
+import { UserError } from '../platform/index.ts';
 import type { Descriptor } from './oci-manifest.ts';
 import type { Report } from './progress.ts';
 import type { Store } from './store.ts';
@@ -23,6 +21,8 @@ export interface Arriving {
   report: Report;
   /** Aborted when nobody waits for the image any more. */
   signal: AbortSignal;
+  /** Of the layers, until now. */
+  bytes: () => number;
   /** Brings the image into the store, with what is on its way in folder `temporary`. */
   copy: (temporary: string, signal: AbortSignal) => Promise<void>;
   /** Milliseconds; for tests. */
@@ -46,7 +46,7 @@ export async function receiveLayers(
   await store.withTemporary(async (temporary) => {
     const copying = arriving.copy(temporary, AbortSignal.any([arriving.signal, given.signal]));
     try {
-      await watch(store, arriving, { copying, temporary, missing, drafts });
+      await watch(store, arriving, { copying, missing, drafts });
     } catch (error) {
       given.abort(error);
     }
@@ -61,25 +61,27 @@ export async function receiveLayers(
 /** Looks until the copying has ended, however. Throws UserError when nothing comes any more. */
 async function watch(
   store: Store,
-  { layers, diffIds, report, silence = SILENCE_MS }: Arriving,
-  copy: { copying: Promise<void>; temporary: string; missing: ReadonlySet<string>; drafts: Drafts },
+  { layers, diffIds, report, bytes, silence = SILENCE_MS }: Arriving,
+  { copying, missing, drafts }: { copying: Promise<void>; missing: ReadonlySet<string>; drafts: Drafts },
 ): Promise<void> {
-  const { copying, temporary, missing, drafts } = copy;
   // The same layer may be in an image twice, and comes once.
   const coming = new Map(
     layers.filter((_, at) => missing.has(diffIds[at] ?? '')).map(({ digest, size }) => [digest, size]),
   );
   const total = coming.values().reduce((sum, size) => sum + size, 0);
+  await store.requireRoom(total);
   let ended = false;
   const end = () => {
     ended = true;
   };
   const over = copying.then(end, end);
-  let [arrived, moved] = [-1, Date.now()];
+  let [arrived, unpacked, moved] = [-1, 0, Date.now()];
   while (!ended) {
-    const [bytes, present] = await Promise.all([bytesIn(temporary), store.layers()]);
+    const present = await store.layers();
     const ready = diffIds.filter((diffId) => present.has(diffId)).length;
-    if (bytes > arrived || arrived >= total) [arrived, moved] = [Math.max(arrived, bytes), Date.now()];
+    const now = Math.min(total, bytes());
+    if (now > arrived || ready > unpacked || now === total)
+      [arrived, unpacked, moved] = [now, ready, Date.now()];
     if (arrived < total) {
       const step = `Fetching the image, layer ${Math.min(ready + 1, layers.length)} of ${layers.length}`;
       report(step, { done: arrived, total, unit: 'bytes' });
@@ -89,6 +91,8 @@ async function watch(
       if (layer) drafts.add(layer);
     }
     if (Date.now() - moved > silence) throw silent();
+    // What is packed well may be a thousand times as large.
+    await store.requireRoom(1);
     await Promise.race([over, pause(LOOK_MS)]);
   }
 }
@@ -136,20 +140,6 @@ class Drafts implements VolumesAhead {
     await this.#tail;
     for (const making of this.#begun.values()) await (await making)?.[Symbol.asyncDispose]();
   }
-}
-
-/** What skopeo has written so far; it keeps a layer's file until the end. */
-async function bytesIn(folder: string): Promise<number> {
-  let sum = 0;
-  try {
-    for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-      if (entry.isFile()) sum += (await stat(join(entry.parentPath, entry.name))).size;
-    }
-  } catch (error) {
-    // It removes them when it ends.
-    if (!hasErrno(error, 'ENOENT')) throw error;
-  }
-  return sum;
 }
 
 function silent(): UserError {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isUserError, type Log, type Paths, type Retention } from '../platform/index.ts';
 import { adopt, type Origin } from './adoption.ts';
 import type { Catalogue } from './catalogue.ts';
-import { explainDiskFull } from './disk-full.ts';
+import { DiskFull, explainDiskFull } from './disk-full.ts';
 import { HeldImages, type Hold } from './held-images.ts';
 import { KeyedLock, SharedLock } from './locks.ts';
 import type { Keeping } from './needless.ts';
@@ -103,6 +103,7 @@ export class Committer {
     const act = async () => {
       const hold = await this.hold(digest, layers);
       let keep = 0;
+      let full = false;
       try {
         const known = await this.#deps.catalogue.digest(digest);
         const record = known ?? (await this.#receive({ digest, called }, fetch, report));
@@ -112,8 +113,13 @@ export class Committer {
         });
         this.#held.claim(digest);
         return record;
+      } catch (error) {
+        full = error instanceof DiskFull;
+        throw error;
       } finally {
         hold.release(keep);
+        // Who filled the disk does not keep what he filled it with.
+        if (full) await this.#removeStrayLayers(0);
       }
     };
     return this.#receiving.hold(digest, act, () => report('Waiting for the same image, which is on its way'));
@@ -165,6 +171,13 @@ export class Committer {
       await volumes.keepOnly(this.#held.layers().union(new Set(known.flatMap((record) => record.layers))));
       if (held.size === 0) await store.removeStrayLayers(ARRIVED);
       return forgotten;
+    });
+  }
+
+  /** Those that are at least so old (seconds), unless an image is on its way, which may be one of theirs. */
+  async #removeStrayLayers(age: number): Promise<void> {
+    await this.#unnamed.alone(async () => {
+      if (this.#held.digests().size === 0) await this.#deps.store.removeStrayLayers(age);
     });
   }
 

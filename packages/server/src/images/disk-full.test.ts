@@ -12,6 +12,8 @@ import {
   Typist,
   temporaryFolder,
 } from './images.fixture.ts';
+import { type LyingRegistry, startLyingRegistry, tarOf } from './lying-registry.fixture.ts';
+import { clone, configured } from './registry.fixture.ts';
 
 const errors: [error: unknown, full: boolean][] = [
   [Object.assign(new Error('x'), { code: 'ENOSPC' }), true],
@@ -32,14 +34,18 @@ test('knows a full disk, ours and that of other programs', async () => {
 });
 
 let platform: Platform;
+let liar: LyingRegistry;
 
 before(async () => {
   const folder = await temporaryFolder();
   await run(['mount', '-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', folder]);
-  platform = await openPlatform(folder);
+  liar = await startLyingRegistry([]);
+  const registries = [configured('liar', liar.host, { protocol: 'http' })];
+  platform = await openPlatform(folder, { registries });
 });
 
 after(async () => {
+  await liar[Symbol.asyncDispose]();
   // The folder itself is a mount: its removal fails as the last step, and is repeated without it.
   await destroyPlatform(platform).catch(() => {});
   await attempt(['umount', platform.folder]);
@@ -83,4 +89,29 @@ test('a full disk during a squash: the image is as it was, and it works when the
   assert.deepEqual(await images.get('ann', 'tiny'), image);
   await run(['mount', '-o', 'remount,size=128m', folder]);
   assert.equal((await squash()).image.layers.length, 1);
+});
+
+test('an image that unpacks to more than the disk has is refused, and leaves the disk as it was', async () => {
+  const { images, folder } = platform;
+  await run(['mount', '-o', 'remount,size=160m', folder]);
+  const small = (letter: string) => tarOf([{ name: letter, text: letter.repeat(20_000_000) }]);
+  const bomb = await tarOf([{ name: 'zeros', text: '\0'.repeat(200_000_000) }]);
+  liar.add('bomb', { tars: [await small('a'), await small('b'), bomb] });
+  const free = async () => {
+    const { bsize, bfree } = await statfs(folder);
+    return (bsize * bfree) / 2 ** 20;
+  };
+  const before = await free();
+  await assert.rejects(clone(platform, 'liar:exp:bomb', 'bomb'), {
+    ...{ code: 'UNAVAILABLE', message: /disk is full.*No image was changed/ },
+  });
+  assert.equal(await images.find('ann', 'bomb'), undefined);
+  assert.ok(before - (await free()) < 10, `${before} MB were free, ${await free()} are`);
+});
+
+test('an image that says that it is larger than the disk is not fetched', async () => {
+  liar.add('huge', { tars: [await tarOf([{ name: 'x' }])], descriptor: { size: 2 ** 50 } });
+  liar.asked.length = 0;
+  await assert.rejects(clone(platform, 'liar:exp:huge', 'huge'), { message: /disk is full/ });
+  assert.equal(liar.asked.length, 1);
 });

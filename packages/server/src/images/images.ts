@@ -87,7 +87,9 @@ export class Images {
     this.#skopeo = parts.skopeo;
     this.history = new ImageHistory({ database, catalogue, committer, store, retention });
     this.shells = new ShellSessions({ ...this.#layerParts(), emulate });
-    this.registries = new Registries({ ...parts, catalogue, committer, volumes });
+    this.registries = new Registries({
+      ...{ ...parts, catalogue, committer, volumes, history: this.history },
+    });
     this.cross = new CrossBuilds({ ...this.#layerParts(), config, host, emulate });
     this.builds = new ImageBuilds({
       ...{ paths, host, store, skopeo: parts.skopeo, catalogue, committer, emulate, log },
@@ -101,7 +103,7 @@ export class Images {
     const host = deps.host ?? ((argv) => hostNetwork(config, argv));
     const store = await Store.open(paths, host);
     const skopeo = new Skopeo(host, store);
-    const accounts = await RegistryAccounts.open(config.registries, paths, skopeo);
+    const accounts = await RegistryAccounts.open(config.registries, paths, host);
     const images = new Images(deps, host, { store, skopeo, accounts });
     await store.unmountAll();
     await new Volumes(paths.volumes).removeParts();

@@ -135,9 +135,27 @@ describe('a registry that lies', () => {
   const lies: [what: string, lie: LyingRegistry['lie'], code: string, message: RegExp][] = [
     [
       'sends another layer than it promised',
-      (path, response, blobs) => isTop(path) && send(response, blobs.get(liar.layers[0]?.blob ?? '')),
+      (path, response, blobs) => {
+        const other = Buffer.alloc(blobOf(blobs).length);
+        blobs.get(liar.layers[0]?.blob ?? '')?.copy(other);
+        return isTop(path) && send(response, other);
+      },
       'EXTERNAL',
       /not what its digest says/,
+    ],
+    [
+      'sends a layer without end',
+      (path, response, blobs) => {
+        if (!isTop(path)) return false;
+        const more = () => {
+          while (!response.destroyed && response.write(blobOf(blobs)));
+        };
+        response.writeHead(200).on('drain', more);
+        more();
+        return true;
+      },
+      'EXTERNAL',
+      /sends more for .* than it may/,
     ],
     [
       'sends a damaged layer',

@@ -30,6 +30,31 @@ test('reads a manifest', () => {
   });
 });
 
+test('refuses layers that lie elsewhere, and too many', () => {
+  const elsewhere = { ...manifest, layers: [{ ...blob('1', 20), urls: ['http://127.0.0.1/'] }] };
+  assert.throws(() => parseManifest(JSON.stringify(elsewhere), 'x'), {
+    message: /do not lie in its registry/,
+  });
+  const none = { ...manifest, layers: [{ ...blob('1', 20), urls: [] }] };
+  assert.equal(parseManifest(JSON.stringify(none), 'x').kind, 'manifest');
+  const layers = Array.from({ length: 128 }, () => blob('1', 20));
+  assert.throws(() => parseManifest(JSON.stringify({ ...manifest, layers }), 'x'), { message: /128 layers/ });
+});
+
+test('refuses what is nested deeply, or has no sizes, in time', () => {
+  for (const text of [
+    '['.repeat(1_000_000),
+    `${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}`,
+    '{"a":'.repeat(1e5),
+  ]) {
+    assert.throws(() => parseManifest(text, 'x'), { code: 'INVALID' });
+  }
+  for (const size of [-1, 1.5, 1e300, '20', null]) {
+    const sized = { ...manifest, layers: [{ digest: digest('1'), size }] };
+    assert.throws(() => parseManifest(JSON.stringify(sized), 'x'), { code: 'INVALID' });
+  }
+});
+
 for (const [architecture, chosen] of [
   ['amd64', 'a'],
   ['armhf', 'c'],

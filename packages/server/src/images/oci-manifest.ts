@@ -8,9 +8,18 @@ import { z } from 'zod';
 import { UserError } from '../platform/index.ts';
 import { fromOci, ociName } from './architectures.ts';
 
-const descriptor = z.object({ digest, size: z.number().int().min(0) });
+const descriptor = z.object({ digest, size: z.int().min(0) });
 
-const manifest = z.object({ config: descriptor, layers: z.array(descriptor) });
+/** Overlayfs in the store has no more (containers/storage's `maxDepth` is 128, with the container's own). */
+const MAX_LAYERS = 127;
+
+const manifest = z.object({
+  config: descriptor,
+  layers: z.array(
+    // Programs that copy an image fetch such a layer from wherever it says.
+    descriptor.extend({ urls: z.array(z.unknown()).max(0, { error: 'elsewhere' }).nullish() }),
+  ),
+});
 
 const index = z.object({
   manifests: z.array(
@@ -64,8 +73,14 @@ export function parseManifest(text: string, what: string): Manifest | Index {
     return { kind: 'index', images };
   }
   const one = manifest.safeParse(data);
-  if (one.success) return { kind: 'manifest', ...one.data };
-  throw noImage(what);
+  if (!one.success) {
+    if (one.error.issues.some(({ message }) => message === 'elsewhere')) throw layersElsewhere(what);
+    throw noImage(what);
+  }
+  const { config, layers } = one.data;
+  if (layers.length > MAX_LAYERS) throw tooManyLayers(what, layers.length);
+  const plain = layers.map(({ digest, size }) => ({ digest, size }));
+  return { kind: 'manifest', config, layers: plain };
 }
 
 /**
@@ -122,5 +137,21 @@ function noImage(what: string): UserError {
     'INVALID',
     `${what} is not an image that WalT understands.`,
     'It must be an OCI image, or a Docker image of schema 2.',
+  );
+}
+
+function layersElsewhere(what: string): UserError {
+  return new UserError(
+    'INVALID',
+    `${what} has layers that do not lie in its registry.`,
+    'WalT fetches images from the registry itself only. Copy the image with all its layers to it first.',
+  );
+}
+
+function tooManyLayers(what: string, count: number): UserError {
+  return new UserError(
+    'INVALID',
+    `${what} has ${count} layers; an image can have ${MAX_LAYERS} at most.`,
+    'Make one of fewer layers of it first.',
   );
 }

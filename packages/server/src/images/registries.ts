@@ -12,6 +12,7 @@ import { isExternalError, isUserError, UserError } from '../platform/index.ts';
 import { serverArchitecture } from './architectures.ts';
 import type { Catalogue } from './catalogue.ts';
 import { type Expected, type ImageName, taken } from './catalogue-rows.ts';
+import type { ImageHistory } from './image-history.ts';
 import { type Report, withReports } from './progress.ts';
 import type { RegistryAccounts } from './registry-accounts.ts';
 import { type CloneParts, cloneImage } from './registry-clone.ts';
@@ -22,7 +23,13 @@ import type { DigestRecord, ImageRecord } from './types.ts';
 interface Deps extends CloneParts {
   catalogue: Catalogue;
   accounts: RegistryAccounts;
+  history: ImageHistory;
 }
+
+const TOO_MANY = {
+  reason: 'it has more images than can be shown.',
+  hint: 'Name a longer part of what you look for.',
+};
 
 /** A registry that could not be asked, and why. */
 export interface SearchFailure {
@@ -75,7 +82,10 @@ export class Registries {
         accounts.configured.map(async ({ label, kind, host }) => {
           report(`Asking ${host}`);
           try {
-            return await searchRegistry(this.#deps, await accounts.access(user, label), kind, keyword);
+            await using gate = await accounts.gate(user, label);
+            const { images, cut } = await searchRegistry(gate, kind, keyword);
+            if (cut) failed.push({ registry: label, ...TOO_MANY });
+            return images;
           } catch (error) {
             if (!isUserError(error) && !isExternalError(error)) throw error;
             const hint = isUserError(error) ? error.hint : `Tell whoever runs ${host}.`;
@@ -106,9 +116,9 @@ export class Registries {
         expected: await this.#expected(image, options.force),
       });
       let to = 'name' in target ? await place(target) : undefined;
-      const access = await accounts.access(user, link.label);
+      await using gate = await accounts.gate(user, link.label, signal);
       const { record, manifestDigest } = await cloneImage(this.#deps, {
-        ...{ link, access, report, signal, wanted: options.architecture, server: serverArchitecture() },
+        ...{ link, gate, report, signal, wanted: options.architecture, server: serverArchitecture() },
         described: async (labels) => {
           requireServerVersion(labels);
           if (!('name' in target)) to = await place({ owner: target.owner, name: nameFrom(labels, target) });
@@ -150,19 +160,22 @@ export class Registries {
     options: { architecture: Architecture | undefined; report: Report; signal: AbortSignal },
     hold: (record: DigestRecord) => Promise<void>,
   ): Promise<DigestRecord> {
-    const access = await this.#deps.accounts.access(user, link.label);
+    await using gate = await this.#deps.accounts.gate(user, link.label, options.signal);
     const { architecture: wanted, ...rest } = options;
     const described = async (labels: Readonly<Record<string, string>>) => requireServerVersion(labels);
-    const task = { link, access, wanted, server: serverArchitecture(), described, point: hold, ...rest };
+    const task = { link, gate, wanted, server: serverArchitecture(), described, point: hold, ...rest };
     return (await cloneImage(this.#deps, task)).record;
   }
 
-  /** Points `target` to another user's image. Throws UserError CONFLICT as `clone`. */
+  /** Points `target` to another user's image. Throws UserError CONFLICT as `clone`, NOT_FOUND when it was removed meanwhile. */
   async take(user: string, image: ImageRecord, target: ImageName, force: boolean): Promise<ImageRecord> {
-    const { catalogue } = this.#deps;
+    const { catalogue, history } = this.#deps;
     const expected = await this.#expected(target, force);
     const detail = formatImageLink({ kind: 'platform', owner: image.owner, name: image.name });
-    await catalogue.point(target, image, expected, { user, action: 'clone', detail });
+    // Its name may have been moved or removed meanwhile, and what nobody needs goes at once.
+    await history.whileKept([image], () =>
+      catalogue.point(target, image, expected, { user, action: 'clone', detail }),
+    );
     return catalogue.get(target);
   }
 
@@ -175,8 +188,8 @@ export class Registries {
   ): AsyncGenerator<Progress, string> {
     const { label, repository, tag, replace } = to;
     return withReports(async (report) => {
-      const access = await this.#deps.accounts.access(user, label);
-      return publishImage(this.#deps, { image, access, repository, tag, replace, report, signal });
+      await using gate = await this.#deps.accounts.gate(user, label, signal);
+      return await publishImage(this.#deps, { image, gate, repository, tag, replace, report, signal });
     });
   }
 

@@ -1,8 +1,7 @@
-import { chmod, mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import {
-  fileExists,
   type Paths,
   type RegistryConfig,
   readIfPresent,
@@ -10,34 +9,40 @@ import {
   writeFileAtomic,
 } from '../platform/index.ts';
 import { KeyedLock } from './locks.ts';
-import { unknownRegistry } from './registry-failure.ts';
-import type { RegistryAccess, Skopeo } from './skopeo.ts';
+import { refusedPassword, unknownRegistry } from './registry-failure.ts';
+import { type RegistryAccess, RegistryGate } from './registry-gate/index.ts';
+import type { HostCommand } from './types.ts';
 
-/** The registries of server.conf, and users' logins to them: one file per user, in the format that podman and skopeo share. */
+/** Docker Hub's own: the name that users write is that of its web site. */
+const HUB = { origin: 'https://registry-1.docker.io', searchOrigin: 'https://index.docker.io' };
+
+/**
+ * The registries of server.conf, and users' logins to them: one file per user, in the format that podman and skopeo share
+ * (containers-auth.json(5)).
+ */
 export class RegistryAccounts {
   readonly configured: readonly RegistryConfig[];
   readonly #paths: Paths;
-  readonly #skopeo: Skopeo;
-  /** By user: skopeo reads the whole file and writes it anew. */
+  readonly #host: HostCommand;
+  /** By user: the whole file is read and written anew. */
   readonly #writing = new KeyedLock();
 
-  private constructor(configured: readonly RegistryConfig[], paths: Paths, skopeo: Skopeo) {
+  private constructor(configured: readonly RegistryConfig[], paths: Paths, host: HostCommand) {
     this.configured = configured;
     this.#paths = paths;
-    this.#skopeo = skopeo;
+    this.#host = host;
   }
 
   static async open(
     configured: readonly RegistryConfig[],
     paths: Paths,
-    skopeo: Skopeo,
+    host: HostCommand,
   ): Promise<RegistryAccounts> {
-    const accounts = new RegistryAccounts(configured, paths, skopeo);
     await mkdir(paths.keys, { recursive: true, mode: 0o700 });
     await mkdir(paths.logins, { recursive: true, mode: 0o700 });
-    await mkdir(accounts.#home, { recursive: true, mode: 0o700 });
-    await writeFileAtomic(accounts.#nobody, '{}\n', 0o600);
-    return accounts;
+    // What servers had there whose skopeo asked registries itself.
+    await rm(join(paths.services, 'registries'), { recursive: true, force: true });
+    return new RegistryAccounts(configured, paths, host);
   }
 
   /** Throws UserError NOT_FOUND for a label that is not in server.conf. */
@@ -50,42 +55,70 @@ export class RegistryAccounts {
     );
   }
 
-  /** How `user` reaches a registry. Throws UserError NOT_FOUND, and UNAVAILABLE when the authority's certificate cannot be read. */
-  async access(user: string, label: string): Promise<RegistryAccess> {
-    const { host, protocol, ca } = this.registry(label);
-    const own = this.#file(user);
-    return {
-      ...{ label, host, protocol, home: this.#home },
-      ca: ca === undefined ? undefined : await this.#authority(label, ca),
-      authFile: (await fileExists(own)) ? own : this.#nobody,
-    };
+  /**
+   * The way to a registry in the name of `user`, which ends with `signal`; to be disposed. Throws UserError NOT_FOUND, and UNAVAILABLE
+   * when the authority's certificate cannot be read.
+   */
+  async gate(user: string, label: string, signal?: AbortSignal): Promise<RegistryGate> {
+    const registry = this.registry(label);
+    const credentials = (await this.#login(user, registry.host)) ?? null;
+    return this.#gate({ registry, credentials }, signal);
   }
 
   /** Name under which `user` is logged in, or undefined. */
   async username(user: string, { host }: RegistryConfig): Promise<string | undefined> {
-    const text = await readIfPresent(this.#file(user));
-    if (text === undefined) return undefined;
-    const { auth } = logins.parse(JSON.parse(text)).auths?.[host] ?? {};
-    return auth === undefined ? undefined : Buffer.from(auth, 'base64').toString('utf8').split(':')[0];
+    return (await this.#login(user, host))?.username;
   }
 
   /** Throws UserError when the registry does not accept it; the earlier login stays then. */
   async login(user: string, label: string, username: string, password: string): Promise<void> {
-    const access = await this.access(user, label);
-    const authFile = this.#file(user);
-    await this.#writing.hold(user, async () => {
-      await this.#skopeo.login({ ...access, authFile }, username, password);
-      await chmod(authFile, 0o600);
-    });
+    const registry = this.registry(label);
+    await using gate = await this.#gate({ registry, credentials: { username, password } });
+    if (!(await gate.accepts())) throw refusedPassword(label);
+    const auth = Buffer.from(`${username}:${password}`, 'utf8').toString('base64');
+    await this.#change(user, (auths) => ({ ...auths, [registry.host]: { auth } }));
   }
 
   /** Answers the name under which `user` was logged in. */
   async logout(user: string, label: string): Promise<string | undefined> {
-    const access = await this.access(user, label);
+    const registry = this.registry(label);
+    const username = await this.username(user, registry);
+    if (username === undefined) return undefined;
+    await this.#change(user, ({ [registry.host]: _gone, ...rest }) => rest);
+    return username;
+  }
+
+  async #gate(
+    { registry, credentials }: { registry: RegistryConfig; credentials: RegistryAccess['credentials'] },
+    signal?: AbortSignal,
+  ): Promise<RegistryGate> {
+    const { label, kind, host, protocol, ca, otherHosts } = registry;
+    const authority = ca === undefined ? null : await readAuthority(label, ca);
+    const where = kind === 'docker-hub' ? HUB : { origin: `${protocol}://${host}`, searchOrigin: null };
+    return new RegistryGate(
+      { label, host, ...where, credentials, authority, otherHosts },
+      this.#host,
+      signal,
+    );
+  }
+
+  async #login(user: string, host: string): Promise<{ username: string; password: string } | undefined> {
+    const auth = (await this.#read(user))[host]?.auth;
+    if (auth === undefined) return undefined;
+    const text = Buffer.from(auth, 'base64').toString('utf8');
+    const colon = text.indexOf(':');
+    return { username: text.slice(0, colon), password: text.slice(colon + 1) };
+  }
+
+  async #read(user: string): Promise<Logins> {
+    const text = await readIfPresent(this.#file(user));
+    return text === undefined ? {} : (logins.parse(JSON.parse(text)).auths ?? {});
+  }
+
+  #change(user: string, change: (auths: Logins) => Logins): Promise<void> {
     return this.#writing.hold(user, async () => {
-      const username = await this.username(user, this.registry(label));
-      if (username !== undefined) await this.#skopeo.logout(access);
-      return username;
+      const auths = change(await this.#read(user));
+      await writeFileAtomic(this.#file(user), `${JSON.stringify({ auths }, null, 2)}\n`, 0o600);
     });
   }
 
@@ -93,37 +126,22 @@ export class RegistryAccounts {
   #file(user: string): string {
     return join(this.#paths.logins, `${user}.json`);
   }
+}
 
-  /** What users without a login have. */
-  get #nobody(): string {
-    return join(this.#home, 'no-logins.json');
-  }
-
-  get #home(): string {
-    return join(this.#paths.services, 'registries');
-  }
-
-  /** A copy of the certificate in a folder of its own, since skopeo takes all that lie there; a new one counts at once. */
-  async #authority(label: string, source: string): Promise<string> {
-    let certificate: string;
-    try {
-      certificate = await readFile(source, 'utf8');
-    } catch {
-      throw new UserError(
-        'UNAVAILABLE',
-        `The server cannot read ${source}, the authority of registry "${label}".`,
-        `Check "ca" of registry "${label}" in server.conf.`,
-      );
-    }
-    const folder = join(this.#home, label);
-    const copy = join(folder, 'ca.crt');
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    if ((await readIfPresent(copy)) !== certificate) await writeFileAtomic(copy, certificate);
-    return copy;
+async function readAuthority(label: string, path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch {
+    throw new UserError(
+      'UNAVAILABLE',
+      `The server cannot read ${path}, the authority of registry "${label}".`,
+      `Check "ca" of registry "${label}" in server.conf.`,
+    );
   }
 }
 
 /** containers-auth.json(5), as far as we read it. */
 const logins = z.object({
-  auths: z.record(z.string(), z.object({ auth: z.string().optional() })).optional(),
+  auths: z.record(z.string(), z.looseObject({ auth: z.string().optional() })).optional(),
 });
+type Logins = NonNullable<z.infer<typeof logins>['auths']>;

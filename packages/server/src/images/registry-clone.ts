@@ -4,8 +4,9 @@ import { receiveLayers } from './arrival.ts';
 import type { Committer } from './committer.ts';
 import { chooseImage, type Manifest, parseConfiguration, parseManifest, sha256 } from './oci-manifest.ts';
 import type { Report } from './progress.ts';
-import { explainRegistry } from './registry-failure.ts';
-import type { RegistryAccess, Skopeo } from './skopeo.ts';
+import { damaged, explainCopying } from './registry-failure.ts';
+import type { RegistryGate } from './registry-gate/index.ts';
+import type { Skopeo } from './skopeo.ts';
 import type { Store } from './store.ts';
 import type { DigestRecord } from './types.ts';
 import type { Volumes } from './volumes.ts';
@@ -19,7 +20,7 @@ export interface CloneParts {
 
 export interface CloneTask {
   link: RegistryLink;
-  access: RegistryAccess;
+  gate: RegistryGate;
   /** What the user wants, or undefined: the server's own, or whatever a link to a single image is for. */
   wanted: Architecture | undefined;
   server: Architecture;
@@ -32,8 +33,6 @@ export interface CloneTask {
 
 /** What a registry says about an image, checked, before anything of it is fetched. */
 interface Described {
-  /** `repository@digest` of the one image that is meant. */
-  reference: string;
   manifestDigest: string;
   manifest: Manifest;
   architecture: Architecture;
@@ -49,45 +48,52 @@ export async function cloneImage(
   parts: CloneParts,
   task: CloneTask,
 ): Promise<{ record: DigestRecord; manifestDigest: string }> {
-  const { access, report, signal, described, point } = task;
-  report(`Asking ${access.host}`);
-  const { reference, manifestDigest, manifest, diffIds, labels } = await describe(parts.skopeo, task);
+  const { gate, link, report, signal, described, point } = task;
+  report(`Asking ${gate.access.host}`);
+  const { manifestDigest, manifest, diffIds, labels } = await describe(task);
   await described(labels);
   const { digest } = manifest.config;
   const record = await parts.committer.receive({
-    ...{ digest, called: formatImageLink(task.link), layers: diffIds, report, point },
+    ...{ digest, called: formatImageLink(link), layers: diffIds, report, point },
     fetch: () =>
       receiveLayers(parts, {
         ...{ layers: manifest.layers, diffIds, report, signal },
-        copy: (temporary, until) =>
-          parts.skopeo.copyIn(access, { reference, digest, temporary, signal: until }),
+        bytes: () => gate.moved,
+        copy: async (temporary, until) => {
+          const blobs = Object.fromEntries(manifest.layers.map((layer) => [layer.digest, layer.size]));
+          const door = await gate.open(link.repository, blobs);
+          await parts.skopeo
+            .copyIn({ door, version: `@${manifestDigest}`, digest, temporary, signal: until })
+            .catch(async (error: unknown) => {
+              throw await explainCopying(error, gate, named(link));
+            });
+        },
       }),
   });
   return { record, manifestDigest };
 }
 
-async function describe(skopeo: Skopeo, task: CloneTask): Promise<Described> {
-  const { access, link, wanted, server } = task;
-  const { label, repository, tag = 'latest' } = link;
-  const what = `${label}:${repository}`;
-  const asked = link.digest === undefined ? `${repository}:${tag}` : `${repository}@${link.digest}`;
-  let text = await skopeo.manifest(access, asked);
+async function describe({ gate, link, wanted, server }: CloneTask): Promise<Described> {
+  const { label, host } = gate.access;
+  const what = `${label}:${link.repository}`;
+  const asked = { label, host, what: named(link) };
+  const manifestText = async (reference: string) => gate.manifest(link.repository, reference);
+  let text = await manifestText(link.digest ?? link.tag ?? 'latest');
   let manifestDigest = link.digest ?? sha256(text);
-  requireDigest(text, manifestDigest, access, asked);
+  if (sha256(text) !== manifestDigest) throw damaged(asked);
   let manifest = parseManifest(text, what);
   if (manifest.kind === 'index') {
     manifestDigest = chooseImage(manifest, wanted ?? server, what);
-    text = await skopeo.manifest(access, `${repository}@${manifestDigest}`);
-    requireDigest(text, manifestDigest, access, asked);
+    text = await manifestText(manifestDigest);
+    if (sha256(text) !== manifestDigest) throw damaged(asked);
     manifest = parseManifest(text, what);
   }
   if (manifest.kind === 'index') {
     throw new UserError('INVALID', `${what} is an index of indexes.`, 'Name one of its images by digest.');
   }
   // From here on all is named by digest: the tag may move meanwhile.
-  const reference = `${repository}@${manifestDigest}`;
-  const configuration = await skopeo.configuration(access, reference);
-  requireDigest(configuration, manifest.config.digest, access, asked);
+  const configuration = await gate.blob(link.repository, manifest.config.digest);
+  if (sha256(configuration) !== manifest.config.digest) throw damaged(asked);
   const { architecture, diffIds, labels } = parseConfiguration(configuration, what);
   if (wanted !== undefined && architecture !== wanted) {
     throw new UserError(
@@ -100,13 +106,13 @@ async function describe(skopeo: Skopeo, task: CloneTask): Promise<Described> {
     throw new UserError(
       'EXTERNAL',
       `${what} is damaged: it has ${manifest.layers.length} layers and tells of ${diffIds.length}.`,
-      `Tell whoever runs ${access.host}.`,
+      `Tell whoever runs ${host}.`,
     );
   }
-  return { reference, manifestDigest, manifest, architecture, diffIds, labels };
+  return { manifestDigest, manifest, architecture, diffIds, labels };
 }
 
-function requireDigest(text: string, digest: string, { label, host }: RegistryAccess, what: string): void {
-  if (sha256(text) === digest) return;
-  throw explainRegistry('digest mismatch', { label, host, what }) ?? new TypeError('unknown failure');
+/** As users name it, without the registry. */
+function named({ repository, tag = 'latest', digest }: RegistryLink): string {
+  return digest === undefined ? `${repository}:${tag}` : `${repository}@${digest}`;
 }

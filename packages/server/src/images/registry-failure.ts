@@ -1,5 +1,6 @@
 import { type ErrorCode, PLATFORM_LABEL } from '@walt/contract';
-import { UserError } from '../platform/index.ts';
+import { isExternalError, UserError } from '../platform/index.ts';
+import type { Failure, FailureKind, RegistryGate } from './registry-gate/index.ts';
 
 /** A registry, and what was asked of it, for the message. */
 interface Asked {
@@ -9,118 +10,157 @@ interface Asked {
   what?: string | undefined;
 }
 
-interface Failure {
-  /** What containers/image, Go's HTTP client or the registry say (distribution-spec, "Error Codes"). */
-  says: RegExp;
+interface Words {
   code: ErrorCode;
-  message: (asked: Asked, match: RegExpExecArray) => string;
-  hint: (asked: Asked) => string;
+  /** `detail` is the gate's. */
+  message: (asked: Asked, detail: string) => string;
+  hint: (asked: Asked, detail: string) => string;
 }
 
 const thing = ({ label, what }: Asked) => (what === undefined ? `Registry "${label}"` : `"${label}:${what}"`);
-const login = ({ label }: Asked) => `Log in with: walt registry login ${label}`;
+const login = ({ label }: Pick<Asked, 'label'>) => `Log in with: walt registry login ${label}`;
 const itsAdmin = ({ host }: Asked) => `Tell whoever runs ${host}.`;
+const otherHosts = ({ label }: Asked, host: string) =>
+  `If it belongs to the registry, the administrator adds "${host}" to "other-hosts" of "${label}" in server.conf.`;
 const again = () => 'Repeat the command: layers that have arrived are not fetched again.';
 
-/** The first that fits is told: the more particular ones come first. */
-const failures: Failure[] = [
-  {
-    says: /invalid username\/password|incorrect username or password/i,
-    code: 'FORBIDDEN',
-    message: ({ label }) => `Registry "${label}" does not accept this user name with this password.`,
-    hint: login,
-  },
-  {
-    says: /too ?many ?requests|rate limit/i,
-    code: 'UNAVAILABLE',
-    message: ({ label }) => `Registry "${label}" takes no more requests for now.`,
-    hint: ({ label }) => `Wait, or log in for a higher limit: walt registry login ${label}`,
-  },
-  {
-    says: /unauthorized|authentication required|no basic auth credentials/i,
+/** What went wrong between us and a registry. */
+const failures: Record<FailureKind, Words> = {
+  unauthorized: {
     code: 'FORBIDDEN',
     message: (asked) =>
       `${thing(asked)} is for users who may: you are not logged in, or your login has no right to it.`,
     hint: login,
   },
-  {
-    says: /denied|forbidden|status code 403/i,
+  denied: {
     code: 'FORBIDDEN',
     message: (asked) => `Registry "${asked.label}" does not let you do this with ${thing(asked)}.`,
     hint: ({ label }) => `Choose another name, or log in as somebody who may: walt registry login ${label}`,
   },
-  {
-    says: /x509: certificate signed by unknown authority/,
+  'too-many-requests': {
     code: 'UNAVAILABLE',
-    message: ({ host }) =>
-      `The certificate of ${host} is signed by an authority that this server does not know.`,
-    hint: ({ label }) => `Name that authority's certificate as "ca" of registry "${label}" in server.conf.`,
+    message: ({ label }) => `Registry "${label}" takes no more requests for now.`,
+    hint: ({ label }) => `Wait, or log in for a higher limit: walt registry login ${label}`,
   },
-  {
-    says: /(x509: [^"]*|tls: [^"]*|remote error: tls[^"]*)/,
-    code: 'UNAVAILABLE',
-    message: ({ host }, match) => `No safe connection to ${host}: ${match[1]?.trim()}.`,
-    hint: itsAdmin,
-  },
-  {
-    says: /server gave HTTP response to HTTPS client/,
-    code: 'UNAVAILABLE',
-    message: ({ host }) => `${host} speaks HTTP without TLS.`,
-    hint: ({ label }) =>
-      `If that is meant so, give registry "${label}" the key "protocol: http" in server.conf.`,
-  },
-  {
-    says: /no such host|server misbehaving|temporary failure in name resolution/i,
-    code: 'UNAVAILABLE',
-    message: ({ host }) => `The server does not find ${host}: its name is unknown.`,
-    hint: ({ label }) => `Check "host" of registry "${label}" in server.conf, and the server's network.`,
-  },
-  {
-    says: /connection refused|no route to host|network is unreachable|i\/o timeout|TLS handshake timeout|context deadline exceeded/i,
-    code: 'UNAVAILABLE',
-    message: ({ host }) => `The server cannot reach ${host}.`,
-    hint: () => 'Check that it runs, and that the server has a network; then repeat the command.',
-  },
-  {
-    says: /stopped after \d+ redirects/,
-    code: 'EXTERNAL',
-    message: ({ label }) => `Registry "${label}" sends its callers round in circles.`,
-    hint: itsAdmin,
-  },
-  {
-    says: /digest did not match|does not match (?:provided|expected)|digest mismatch|flate: corrupt|gzip: invalid|invalid tar/i,
-    code: 'EXTERNAL',
-    message: (asked) =>
-      `What registry "${asked.label}" sent for ${thing(asked)} is not what its digest says.`,
-    hint: (asked) => `Nothing was kept of it. ${itsAdmin(asked)}`,
-  },
-  {
-    says: /unexpected EOF|connection reset|http2: .*closed|: EOF\b/i,
-    code: 'EXTERNAL',
-    message: ({ label }) => `Registry "${label}" broke off in the middle.`,
-    hint: again,
-  },
-  {
-    says: /manifest unknown|name unknown|manifest_unknown|repository name not known|not found|status code 404/i,
+  'not-found': {
     code: 'NOT_FOUND',
     message: (asked) => `There is no ${thing(asked)}.`,
     hint: () => 'See what there is with: walt image search',
   },
-  {
-    says: /(?:HTTP status|status code)\D{0,20}(5\d\d)/i,
+  status: {
     code: 'EXTERNAL',
-    message: ({ label }, match) => `Registry "${label}" failed itself (HTTP status ${match[1]}).`,
+    message: ({ label }, detail) => `Registry "${label}" failed itself (HTTP status ${detail}).`,
     hint: again,
   },
-];
+  'unknown-authority': {
+    code: 'UNAVAILABLE',
+    message: (_asked, host) =>
+      `The certificate of ${host} is signed by an authority that this server does not know.`,
+    hint: ({ label }) => `Name that authority's certificate as "ca" of registry "${label}" in server.conf.`,
+  },
+  'unsafe-connection': {
+    code: 'UNAVAILABLE',
+    message: ({ host }, detail) => `No safe connection to ${host}: ${detail}.`,
+    hint: itsAdmin,
+  },
+  'plain-http': {
+    code: 'UNAVAILABLE',
+    message: (_asked, host) => `${host} speaks HTTP without TLS.`,
+    hint: ({ label }) =>
+      `If that is meant so, give registry "${label}" the key "protocol: http" in server.conf.`,
+  },
+  'no-such-host': {
+    code: 'UNAVAILABLE',
+    message: (_asked, host) => `The server does not find ${host}: its name is unknown.`,
+    hint: ({ label }) => `Check "host" of registry "${label}" in server.conf, and the server's network.`,
+  },
+  unreachable: {
+    code: 'UNAVAILABLE',
+    message: (_asked, host) => `The server cannot reach ${host}.`,
+    hint: () => 'Check that it runs, and that the server has a network; then repeat the command.',
+  },
+  'broke-off': {
+    code: 'EXTERNAL',
+    message: ({ label }) => `Registry "${label}" broke off in the middle.`,
+    hint: again,
+  },
+  silent: {
+    code: 'UNAVAILABLE',
+    message: ({ label }) => `Registry "${label}" sends nothing any more.`,
+    hint: again,
+  },
+  'too-large': {
+    code: 'EXTERNAL',
+    message: (asked, limit) =>
+      `Registry "${asked.label}" sends more for ${thing(asked)} than it may: over ${limit} bytes.`,
+    hint: itsAdmin,
+  },
+  'bad-answer': {
+    code: 'EXTERNAL',
+    message: ({ label }, detail) => `Registry "${label}" answers what no registry may (${detail}).`,
+    hint: itsAdmin,
+  },
+  circles: {
+    code: 'EXTERNAL',
+    message: ({ label }) => `Registry "${label}" sends its callers round in circles.`,
+    hint: itsAdmin,
+  },
+  downgrade: {
+    code: 'FORBIDDEN',
+    message: ({ label }, host) =>
+      `Registry "${label}" leads to ${host} by a connection that others can read; nothing was sent there.`,
+    hint: itsAdmin,
+  },
+  'foreign-realm': {
+    code: 'FORBIDDEN',
+    message: ({ label }, host) =>
+      `Registry "${label}" wants your password sent to ${host}, which is another host; it was not.`,
+    hint: otherHosts,
+  },
+  'internal-address': {
+    code: 'FORBIDDEN',
+    message: ({ label }, host) =>
+      `Registry "${label}" leads to ${host}, which is this server or on its own networks; nobody asked there.`,
+    hint: otherHosts,
+  },
+};
 
-/** What an outside program's complaint about a registry means for the user; undefined for what is not about it. */
-export function explainRegistry(output: string, asked: Asked): UserError | undefined {
-  for (const { says, code, message, hint } of failures) {
-    const match = says.exec(output);
-    if (match) return new UserError(code, message(asked, match), hint(asked));
-  }
-  return undefined;
+export function explainFailure({ kind, detail }: Failure, asked: Asked): UserError {
+  const { code, message, hint } = failures[kind];
+  return new UserError(code, message(asked, detail), hint(asked, detail));
+}
+
+/** What containers/image says of an image that came whole and is not what it should be. */
+const DAMAGED =
+  /digest did not match|does not match (?:provided|expected)|digest mismatch|flate: corrupt|gzip: invalid|invalid tar|zstd: |magic number mismatch|archive\/tar: /i;
+
+/** For an image that is not what was promised. */
+export function damaged(asked: Asked): UserError {
+  return new UserError(
+    'EXTERNAL',
+    `What registry "${asked.label}" sent for ${thing(asked)} is not what its digest says.`,
+    `Nothing was kept of it. ${itsAdmin(asked)}`,
+  );
+}
+
+/**
+ * What it means that a program could not copy an image: what the gate saw tells more than the program. Other errors are answered as
+ * they are.
+ */
+export async function explainCopying(error: unknown, gate: RegistryGate, what: string): Promise<unknown> {
+  if (!isExternalError(error)) return error;
+  const { label, host } = gate.access;
+  const seen = await gate.failure(what);
+  if (seen) return seen;
+  return DAMAGED.test(error.output) ? damaged({ label, host, what }) : error;
+}
+
+export function refusedPassword(label: string): UserError {
+  return new UserError(
+    'FORBIDDEN',
+    `Registry "${label}" does not accept this user name with this password.`,
+    login({ label }),
+  );
 }
 
 export function unknownRegistry(label: string, known: readonly string[]): UserError {

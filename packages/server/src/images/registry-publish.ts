@@ -1,14 +1,19 @@
 import { isUserError, UserError } from '../platform/index.ts';
-import type { Committer } from './committer.ts';
+import type { ImageHistory } from './image-history.ts';
 import { parseManifest } from './oci-manifest.ts';
 import type { Report } from './progress.ts';
-import type { RegistryAccess, Skopeo } from './skopeo.ts';
+import { explainCopying } from './registry-failure.ts';
+import type { RegistryGate } from './registry-gate/index.ts';
+import type { Skopeo } from './skopeo.ts';
 import type { Store } from './store.ts';
-import type { DigestRecord } from './types.ts';
+import type { ImageRecord } from './types.ts';
+
+/** Milliseconds between two words about what was sent. */
+const TELL_MS = 500;
 
 export interface PublishTask {
-  image: DigestRecord;
-  access: RegistryAccess;
+  image: ImageRecord;
+  gate: RegistryGate;
   repository: string;
   tag: string;
   /** True: another image of that name there may be replaced. */
@@ -22,49 +27,53 @@ export interface PublishTask {
  * CONFIRM when the name is another image's there. A registry shows the name only when all layers have arrived.
  */
 export async function publishImage(
-  parts: { skopeo: Skopeo; store: Store; committer: Committer },
+  parts: { skopeo: Skopeo; store: Store; history: ImageHistory },
   task: PublishTask,
 ): Promise<string> {
-  const { skopeo, store, committer } = parts;
-  const { image, access, repository, tag, replace, report, signal } = task;
+  const { skopeo, store, history } = parts;
+  const { image, gate, repository, tag, replace, report, signal } = task;
+  const { label, host } = gate.access;
   const reference = `${repository}:${tag}`;
-  report(`Asking ${access.host}`);
-  const present = replace ? undefined : await digestThere(skopeo, access, reference);
+  report(`Asking ${host}`);
+  const present = replace ? undefined : await digestThere(gate, repository, tag);
   if (present !== undefined && present !== image.digest) {
     throw new UserError(
       'CONFIRM',
-      `Registry "${access.label}" has another image ${reference} already; it would be replaced.`,
+      `Registry "${label}" has another image ${reference} already; it would be replaced.`,
       'Choose another name with --name, or pass --yes to replace it.',
     );
   }
-  const hold = await committer.hold(image.digest, image.layers);
-  try {
-    return await store.withTemporary((temporary) => {
+  return history.whileKept([image], () =>
+    store.withTemporary(async (temporary) => {
+      const { length: total } = image.layers;
       let begun = 0;
-      const onLayer = () => {
-        begun += 1;
-        const { length } = image.layers;
-        report(`Copying the image, layer ${begun} of ${length}`, {
-          done: begun - 1,
-          total: length,
-          unit: 'layers',
-        });
+      const tell = () => {
+        const sent = gate.moved > 0 ? `, ${megabytes(gate.moved)} sent` : '';
+        const done = Math.max(0, begun - 1);
+        report(`Copying the image, layer ${begun} of ${total}${sent}`, { done, total, unit: 'layers' });
       };
-      return skopeo.copyOut(access, { reference, digest: image.digest, temporary, signal, onLayer });
-    });
-  } finally {
-    hold.release();
-  }
+      const onLayer = () => {
+        begun = Math.min(begun + 1, total);
+        tell();
+      };
+      const telling = setInterval(tell, TELL_MS);
+      try {
+        const door = await gate.open(repository);
+        const { digest } = image;
+        return await skopeo.copyOut({ door, version: `:${tag}`, digest, temporary, signal, onLayer });
+      } catch (error) {
+        throw await explainCopying(error, gate, reference);
+      } finally {
+        clearInterval(telling);
+      }
+    }),
+  );
 }
 
 /** Digest of the image that has a name in a registry, `other` for what is no single image; undefined when there is none to be seen. */
-async function digestThere(
-  skopeo: Skopeo,
-  access: RegistryAccess,
-  reference: string,
-): Promise<string | undefined> {
+async function digestThere(gate: RegistryGate, repository: string, tag: string): Promise<string | undefined> {
   try {
-    const manifest = parseManifest(await skopeo.manifest(access, reference), reference);
+    const manifest = parseManifest(await gate.manifest(repository, tag), `${repository}:${tag}`);
     return manifest.kind === 'manifest' ? manifest.config.digest : 'other';
   } catch (error) {
     if (!isUserError(error)) throw error;
@@ -73,4 +82,8 @@ async function digestThere(
     if (error.code === 'NOT_FOUND' || error.code === 'FORBIDDEN') return undefined;
     throw error;
   }
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1_000_000)} MB`;
 }

@@ -1,80 +1,111 @@
-import type { FoundImage } from '@walt/contract';
+import { type FoundImage, publishName } from '@walt/contract';
 import { z } from 'zod';
-import { attempt, ExternalError, type RegistryConfig } from '../platform/index.ts';
-import { explainRegistry } from './registry-failure.ts';
-import { type RegistryAccess, registryEnv, type Skopeo } from './skopeo.ts';
-import type { Store } from './store.ts';
+import type { RegistryConfig } from '../platform/index.ts';
+import type { RegistryGate } from './registry-gate/index.ts';
 
+/** Names of a registry's catalogue that are looked at, and requests for them. */
+const MAX_NAMES = 10_000;
+const MAX_PAGES = 100;
 /** Repositories of one registry whose tags are asked for; each is a request of its own. */
 const MAX_REPOSITORIES = 100;
+/** Tags of one repository that are shown. */
+const MAX_TAGS = 1000;
 /** Requests to one registry at a time. */
 const PARALLEL = 4;
+/** What Docker Hub's search answers at most. */
+const HUB_RESULTS = 100;
+
+export interface Found {
+  images: FoundImage[];
+  /** True when the registry has more than was looked at. */
+  cut: boolean;
+}
 
 /**
  * Images of a registry whose name contains `keyword`: of Docker Hub what its own search finds, of others their catalogue
  * (distribution-spec: `/v2/_catalog`) with all tags. Throws UserError.
  */
 export async function searchRegistry(
-  parts: { store: Store; skopeo: Skopeo },
-  access: RegistryAccess,
+  gate: RegistryGate,
   kind: RegistryConfig['kind'],
   keyword: string | undefined,
-): Promise<FoundImage[]> {
-  const { label } = access;
+): Promise<Found> {
+  const { label } = gate.access;
   if (kind === 'docker-hub') {
     // It answers nothing without a word to look for.
-    const repositories = keyword === undefined ? [] : await catalogue(parts.store, access, keyword);
-    return repositories.map(({ name, description }) => found(label, name, description));
+    const repositories = keyword === undefined ? [] : await searchHub(gate, keyword);
+    const images = repositories.map(({ name, description }) => found(label, name, description));
+    return { images, cut: false };
   }
-  const all = await catalogue(parts.store, access, '');
-  const fitting = all.filter(({ name }) => keyword === undefined || name.includes(keyword.toLowerCase()));
+  const all = await listed(gate, '/v2/_catalog?n=1000', catalogue, MAX_NAMES);
+  const fitting = all.names.filter((name) => keyword === undefined || name.includes(keyword.toLowerCase()));
   const queue = fitting.slice(0, MAX_REPOSITORIES);
   const images: FoundImage[] = [];
   const work = async () => {
-    for (let next = queue.shift(); next; next = queue.shift()) {
-      const { name, description } = next;
-      const tags = await parts.skopeo.tags(access, name);
-      images.push(...tags.map((tag) => found(label, `${name}:${tag}`, description)));
+    for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
+      const { names } = await listed(gate, `/v2/${name}/tags/list?n=${MAX_TAGS}`, tagList, MAX_TAGS, name);
+      images.push(...names.map((tag) => found(label, `${name}:${tag}`)));
     }
   };
   await Promise.all(Array.from({ length: PARALLEL }, work));
-  return images.sort((a, b) => a.name.localeCompare(b.name, 'en'));
+  images.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { images, cut: all.more || fitting.length > MAX_REPOSITORIES };
 }
 
-/** podman knows both ways to ask: Docker Hub's search, and the catalogue of other registries. */
-async function catalogue(
-  store: Store,
-  access: RegistryAccess,
+/** Goes through the pages of a list until it ends or is long enough. What is no name is left out. */
+async function listed(
+  gate: RegistryGate,
+  first: string,
+  schema: z.ZodType<string[]>,
+  most: number,
+  what?: string,
+): Promise<{ names: string[]; more: boolean }> {
+  const names = new Set<string>();
+  let page: string | undefined = first;
+  for (let pages = 0; page !== undefined && pages < MAX_PAGES && names.size < most; pages += 1) {
+    const { data, next } = await gate.json(page, what);
+    const before = names.size;
+    for (const name of schema.safeParse(data).data ?? []) {
+      if (names.size < most) names.add(name);
+    }
+    // A page without anything new leads round in circles.
+    page = names.size > before ? next : undefined;
+  }
+  return { names: [...names], more: page !== undefined };
+}
+
+async function searchHub(
+  gate: RegistryGate,
   keyword: string,
 ): Promise<{ name: string; description: string }[]> {
-  const { host, label, protocol, ca } = access;
-  const options = [
-    '--format',
-    'json',
-    '--no-trunc',
-    '--limit',
-    '1000',
-    `--tls-verify=${protocol === 'https'}`,
-  ];
-  const { argv, env } = store.podman('search', ...options, '--', `${host}/${keyword}`);
-  const result = await attempt(argv, {
-    // `podman search` has no option for an authority's certificate, but Go's library reads this.
-    env: { ...env, ...registryEnv(access), ...(ca !== undefined && { SSL_CERT_FILE: ca }) },
-  });
-  if (result.status !== 0) {
-    throw (
-      explainRegistry(result.stderr, { label, host }) ??
-      new ExternalError(['podman', 'search', host], result.status, result.stderr)
-    );
-  }
-  return repositories.parse(JSON.parse(result.stdout || '[]')).map(({ Name, Description }) => ({
-    name: Name.slice(Name.indexOf('/') + 1),
-    description: Description,
+  const query = new URLSearchParams({ q: keyword, n: String(HUB_RESULTS) });
+  const { data } = await gate.json(`/v1/search?${query}`);
+  return (hubResults.safeParse(data).data?.results ?? []).map(({ name, description }) => ({
+    // Its own images have no owner in their name.
+    name: name.includes('/') ? name : `library/${name}`,
+    description: (description ?? '').replaceAll(/\p{C}/gu, ' '),
   }));
 }
 
-const repositories = z.array(z.object({ Name: z.string(), Description: z.string() }));
+const isRepository = (name: unknown) => publishName.safeParse(name).success && !String(name).includes(':');
 
-function found(label: string, name: string, description: string): FoundImage {
+/** Only names that a link can have: others cannot be cloned, and may be made to look like something else. */
+const catalogue = namesAt('repositories', isRepository);
+const tagList = namesAt('tags', (tag) => /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/.test(String(tag)));
+
+function namesAt(key: string, isName: (name: unknown) => boolean) {
+  return z
+    .record(z.string(), z.unknown())
+    .transform((data) => z.array(z.unknown()).safeParse(data[key]).data ?? [])
+    .transform((all) => all.filter((name): name is string => typeof name === 'string' && isName(name)));
+}
+
+const hubResults = z.object({
+  results: z
+    .array(z.object({ name: z.string().refine(isRepository), description: z.string().max(10_000).nullish() }))
+    .max(1000),
+});
+
+function found(label: string, name: string, description = ''): FoundImage {
   return { location: label, name, link: `${label}:${name}`, architecture: null, description };
 }

@@ -102,8 +102,9 @@ async function answering(child: ChildProcess, port: number, ca: string): Promise
 
 /** A registry as server.conf describes it. */
 export function configured(label: string, host: string, more: Partial<RegistryConfig> = {}): RegistryConfig {
-  const base = { label, host, kind: 'docker-registry-v2', protocol: 'https', ca: undefined, description: '' };
-  return { ...base, ...more } as RegistryConfig;
+  const base = { label, host, kind: 'docker-registry-v2', protocol: 'https', description: '' };
+  const none = { ca: undefined, otherHosts: [] };
+  return { ...base, ...none, ...more } as RegistryConfig;
 }
 
 export function registryLink(text: string): RegistryLink {

@@ -23,7 +23,7 @@ test('registries have what they leave out', async () => {
   assert.deepEqual((await load('')).registries, [
     {
       ...{ label: 'hub', kind: 'docker-hub', description: 'Docker Hub' },
-      ...{ host: 'docker.io', protocol: 'https', ca: undefined },
+      ...{ host: 'docker.io', protocol: 'https', ca: undefined, otherHosts: [] },
     },
   ]);
   assert.deepEqual((await load('registries: []')).registries, []);
@@ -32,7 +32,7 @@ test('registries have what they leave out', async () => {
     [
       {
         ...{ label: 'lab', kind: 'docker-registry-v2', description: '' },
-        ...{ host: 'lab.example:5000', protocol: 'https', ca: '/etc/walt/lab.crt' },
+        ...{ host: 'lab.example:5000', protocol: 'https', ca: '/etc/walt/lab.crt', otherHosts: [] },
       },
     ],
   );
@@ -45,6 +45,10 @@ const refused: [text: string, message: RegExp][] = [
   [`registries: [{ ${lab}, host: "-lab" }]`, /registries\.0\.host: must be a host name/],
   [`registries: [{ ${lab}, host: lab, ca: lab.crt }]`, /registries\.0\.ca: must be an absolute path/],
   [`registries: [{ ${lab}, host: lab, protocol: ftp }]`, /registries\.0\.protocol/],
+  [
+    `registries: [{ ${lab}, host: lab, other-hosts: ["https://x"] }]`,
+    /registries\.0\.other-hosts\.0: must be a host/,
+  ],
   [`registries: [{ ${lab}, host: lab, password: x }]`, /registries\.0: .*password/],
   ['registries: [{ label: walt, kind: docker-hub }]', /registries\.0\.label: must not be "walt"/],
   [

@@ -19,18 +19,23 @@ const registryHost = z.string().regex(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?(?
 const registryBase = { label: registryLabel, description: z.string().max(200).default('') };
 
 const registry = z.discriminatedUnion('kind', [
-  z.strictObject({
-    ...registryBase,
-    kind: z.literal('docker-registry-v2'),
-    host: registryHost,
-    /** `http` sends passwords and images for all to read: for a registry on the same machine. */
-    protocol: z.enum(['https', 'http']).default('https'),
-    /** Certificate of the authority that signed the registry's own, where Debian does not know it. */
-    ca: absolute.optional(),
-  }),
   z
-    .strictObject({ ...registryBase, kind: z.literal('docker-hub') })
-    .transform((hub) => ({ ...hub, host: 'docker.io', protocol: 'https' as const, ca: undefined })),
+    .strictObject({
+      ...registryBase,
+      kind: z.literal('docker-registry-v2'),
+      host: registryHost,
+      /** `http` sends passwords and images for all to read: for a registry on the same machine. */
+      protocol: z.enum(['https', 'http']).default('https'),
+      /** Certificate of the authority that signed the registry's own, where Debian does not know it. */
+      ca: absolute.optional(),
+      /** What belongs to it besides: passwords may go there, and files come from there, be it on a network of the server. */
+      'other-hosts': z.array(registryHost).max(20).default([]),
+    })
+    .transform(({ 'other-hosts': otherHosts, ...rest }) => ({ ...rest, otherHosts })),
+  z.strictObject({ ...registryBase, kind: z.literal('docker-hub') }).transform((hub) => ({
+    ...hub,
+    ...{ host: 'docker.io', protocol: 'https' as const, ca: undefined, otherHosts: [] },
+  })),
 ]);
 
 const registries = z

@@ -1,0 +1,3 @@
+/** The one way from the server to registries: bounded in bytes and time, careful with passwords and with where it is led. */
+export { type GateDoor, type RegistryAccess, RegistryGate } from './gate.ts';
+export { type Failure, type FailureKind, SMALL } from './protocol.ts';
