@@ -1,5 +1,35 @@
 /** Extended attributes of the files that an image is built from. */
 import { streamProgram, UserError } from '../../platform/index.ts';
+import { bytesOf } from '../../trees/index.ts';
+import type { TarHeader } from '../tar/index.ts';
+
+const ACCESS_LIST = 'system.posix_acl_access';
+/** What says something to who runs the image; user.* is only for files and folders (xattr(7)). */
+const KEPT = /^(?:user\.[\s\S]+|security\.capability)$/;
+
+/** True when a file has an access list. */
+export function isListed({ attributes }: TarHeader): boolean {
+  return attributes.has(ACCESS_LIST);
+}
+
+/**
+ * With the attributes that a build keeps. buildah loses access lists: the group's right is then what the list says, not what its mask
+ * allows to others, too. Throws UserError INVALID for a list that is none.
+ */
+export function withoutList(header: TarHeader): TarHeader {
+  const attributes = new Map([...header.attributes].filter(([name]) => KEPT.test(name)).sort());
+  const list = header.attributes.get(ACCESS_LIST);
+  if (list === undefined) return { ...header, attributes };
+  const right = groupRight(bytesOf(list));
+  if (right === undefined) {
+    throw new UserError(
+      'INVALID',
+      'A file has an access list that is none.',
+      'Remove it with: setfacl -b FILE',
+    );
+  }
+  return { ...header, attributes, mode: (header.mode & ~0o070) | (right << 3) };
+}
 
 /** Paths, names and values are bytes, as Latin-1 strings. */
 export interface Attributed {
@@ -31,11 +61,11 @@ export async function writeAttributes(folder: string, files: readonly Attributed
 function dump(files: readonly Attributed[]): Buffer {
   const paragraphs = files.map(({ path, attributes }) => {
     const lines = attributes.map(([name, value]) => {
-      return `${escaped(name)}=0x${Buffer.from(value, 'latin1').toString('hex')}\n`;
+      return `${escaped(name)}=0x${bytesOf(value).toString('hex')}\n`;
     });
     return `# file: ${escaped(`./${path}`)}\n${lines.join('')}\n`;
   });
-  return Buffer.from(paragraphs.join(''), 'latin1');
+  return bytesOf(paragraphs.join(''));
 }
 
 /** Bytes as `\ooo` that mean something there. */

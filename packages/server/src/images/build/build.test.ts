@@ -1,12 +1,19 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are variables of a Dockerfile
 /** Builds by the real buildah, on a store of the test's own. */
 import assert from 'node:assert/strict';
-import { mkdir, readdir } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { copyFile, mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { pack } from 'tar-stream';
+import { run, streamProgram } from '../../platform/index.ts';
+import { readAttributes } from '../attributes.ts';
 import {
   addTiny,
   destroyPlatform,
@@ -44,6 +51,8 @@ interface Options {
   args?: Record<string, string>;
   cache?: boolean;
   files?: Record<string, string>;
+  /** Instead of `files`. */
+  sources?: () => Readable;
   /** Called once, when a command has printed `begun`: the build does not end before it has. */
   onBegun?: () => Promise<unknown>;
 }
@@ -71,7 +80,7 @@ async function build(lines: readonly string[], options: Options = {}): Promise<B
   const ticket = await builds.prepare(order);
   const built: Built = { output: '', image: undefined, changed: false };
   await builds.run(user, ticket, {
-    sources: () => tarOf(files),
+    sources: options.sources ?? (() => tarOf(files)),
     output: async (to, stream) => {
       const printed = await text(stream);
       if (to === 'stdout' && /^begun$/m.test(printed)) await options.onBegun?.();
@@ -175,6 +184,138 @@ test('commands see a network of their own, and neither the server nor its proces
   assert.match(output, /\/bin\/sh/);
 });
 
+describe('steps that choose their files', () => {
+  const files = { 'a/b/f.txt': '1', 'a/b/g.md': '2', 'a/c/f.txt': '3', 'x[1].txt': '4', 'y.md': '5' };
+  const list = 'RUN cd /out && find . | sort | tr "\\n" " "; echo';
+
+  test('from the folder that is built', async () => {
+    const lines = [
+      'FROM tiny',
+      'ARG SKIP=*.md',
+      'WORKDIR /out',
+      'COPY --exclude=**/$SKIP --exclude=a/c . all/',
+    ];
+    const more = ['COPY --parents a/./b/f.txt y.md p', 'COPY --exclude=q --chmod=600 x\\[1\\].txt one', list];
+    const first = await build([...lines, ...more], { files });
+    assert.match(
+      first.output,
+      /^\. \.\/all \.\/all\/a \.\/all\/a\/b \.\/all\/a\/b\/f\.txt \.\/all\/x\[1\]\.txt \.\/one \.\/p \.\/p\/b \.\/p\/b\/f\.txt \.\/p\/y\.md $/m,
+    );
+    assert.match((await build([...lines, ...more], { files })).output, /Nothing has changed/);
+    // What is not copied plays no part: every step is in the cache.
+    const other = await build([...lines, ...more], { files: { ...files, 'a/b/g.md': 'other' } });
+    assert.doesNotMatch(other.output, /Nothing has changed/);
+    assert.equal(other.image?.digest, first.image?.digest);
+    const changed = await build(['FROM tiny', 'ARG SKIP=*.txt', ...lines.slice(2), ...more], { files });
+    assert.match(changed.output, /all\/y\.md/);
+  });
+
+  test('from an image and from a stage, with owners, links and capabilities', async () => {
+    const { output } = await build([
+      'FROM tiny AS Made',
+      'RUN mkdir -p /s/d/e /s/skip; echo 1 > /s/d/e/f; ln /s/d/e/f /s/d/hard; ln -s e /s/d/link; echo 2 > /s/skip/g; chown -R 7:8 /s/d',
+      'FROM tiny',
+      'COPY --from=made --parents --exclude=**/skip /s/./* /out/',
+      'COPY --from=tiny --exclude=[a-z]* /etc /none/',
+      'COPY --from=tiny --parents /etc/greet* /out/',
+      'RUN cd /out; ls -lnR . | tr "\\n" " "; echo; find /none',
+    ]);
+    assert.match(output, /\.\/d: .* 7 +8 .* e .* hard .* link -> e /);
+    assert.match(output, /-rw-r--r-- +2 7 +8 +2 .* f/);
+    assert.match(output, /greeting/);
+    assert.match(output, /COPY --from=made --parents --exclude=\*\*\/skip \/s\/\.\/\* \/out\/$/m);
+    assert.doesNotMatch(output, /skip:|skip$/m);
+    assert.match(output, /^\/none$/m);
+  });
+
+  test('what is not there is told with its line', async () => {
+    for (const [line, message] of [
+      ['COPY --parents absent /x', /^Dockerfile:2: "absent" is not there\.$/],
+      ['COPY --exclude=[ . /x', /^Dockerfile:2: "\[" is no pattern/],
+      ['COPY --from=tiny --exclude=x /absent /x', /^Dockerfile:2: "\/absent" is not there/],
+      ['ADD --checksum=sha256:12 http://x.invalid/a /x', /^Dockerfile:2: "sha256:12" is no checksum/],
+      ['ADD --checksum=sha256:12 a /x', /^Dockerfile:2: --checksum is for one file/],
+      [
+        `ADD --checksum=sha256:${'0'.repeat(64)} http://x.invalid/a /x`,
+        /^Dockerfile:2: .*"http:\/\/x\.invalid\/a" cannot be fetched: no such host/,
+      ],
+    ] as const) {
+      await assert.rejects(build(['FROM tiny', line], { files }), { code: 'INVALID', message });
+    }
+  });
+
+  test('a file that is fetched has its checksum, or the build fails', async (t) => {
+    const address = Object.values(networkInterfaces())
+      .flat()
+      .find((one) => one?.family === 'IPv4' && !one.internal)?.address;
+    if (address === undefined) return t.skip('this machine has no network');
+    const server = createServer((_, response) => void response.end('fetched'));
+    await once(server.listen(0, address), 'listening');
+    const url = `http://${address}:${(server.address() as AddressInfo).port}/dir/file.bin?x=1`;
+    const sum = createHash('sha256').update('fetched').digest('hex');
+    try {
+      const lines = [
+        'FROM tiny',
+        'ARG S',
+        `ADD --checksum=sha256:$S --chown=3:4 ${url} /d/`,
+        'RUN ls -ln /d; cat /d/file.bin; echo',
+      ];
+      const { output } = await build(lines, { args: { S: sum } });
+      assert.match(output, /-rw------- +1 3 +4 +7 .* file\.bin$/m);
+      assert.match(output, /^fetched$/m);
+      await assert.rejects(build(lines, { args: { S: '0'.repeat(64) } }), {
+        code: 'INVALID',
+        message: new RegExp(`^Dockerfile:3: .*has another checksum: sha256:${sum}`),
+      });
+    } finally {
+      server.close();
+    }
+  });
+});
+
+test('attributes and capabilities of the folder get into the image, whatever copies them', async () => {
+  const folder = await mkdtemp(join(platform.folder, 'attributed-'));
+  await copyFile('/bin/busybox', join(folder, 'capped'));
+  await writeFile(join(folder, 'noted'), 'x');
+  await run(['setcap', 'cap_net_raw+ep', 'capped'], { cwd: folder });
+  await run(['setfattr', '-n', 'user.note', '-v', 'kept', 'noted'], { cwd: folder });
+  const tar = [
+    'tar',
+    '--create',
+    '--format=pax',
+    '--xattrs',
+    '--xattrs-include=*',
+    '--directory',
+    folder,
+    '.',
+  ];
+  const lines = [
+    'FROM tiny AS made',
+    'COPY . /a/',
+    'COPY --chown=5:6 --chmod=755 . /b/',
+    'COPY --parents . /c/',
+    'RUN echo x > /z',
+    'FROM tiny',
+    'COPY --from=made /a /a',
+    'COPY --from=made --chown=7 /b /b',
+    'COPY --from=made --exclude=none /c /c',
+    'COPY --from=made --parents /./a /d',
+    'RUN chmod 755 /a/capped; echo x > /z',
+  ];
+  const { image } = await build(lines, { sources: () => streamProgram(tar).stdout });
+  const found = await inTree(image, async (root) => {
+    const paths = ['a', 'b', 'c', 'd/a'].flatMap((name) => [
+      join(root, name, 'capped'),
+      join(root, name, 'noted'),
+    ]);
+    const attributes = await readAttributes(paths);
+    return paths.map((path) =>
+      [...(attributes.get(path)?.keys() ?? [])].filter((name) => !name.startsWith('trusted.')),
+    );
+  });
+  assert.deepEqual(found, Array.from({ length: 4 }, () => [['security.capability'], ['user.note']]).flat());
+});
+
 describe('what a command may take', () => {
   /** The limits of the platform are changed for one build. */
   async function limited(limits: { processes?: number; memory?: number }, command: string): Promise<Built> {
@@ -226,7 +367,14 @@ test('a layer holds what its command changed, and nothing that was mounted for i
       name: 'clean',
     },
   );
-  assert.deepEqual(await filesOf(image), ['/bin', '/dev', '/f', '/proc', '/run', '/sys']);
+  assert.deepEqual(await inTree(image, async (root) => (await readdir(root)).sort()), [
+    'bin',
+    'dev',
+    'f',
+    'proc',
+    'run',
+    'sys',
+  ]);
   const { image: own } = await build(
     ['FROM tiny', 'RUN mkdir -p /etc/x', 'RUN rm -rf /etc; ln -s /etc /etc; true'],
     {
@@ -236,13 +384,10 @@ test('a layer holds what its command changed, and nothing that was mounted for i
   assert.ok(own);
 });
 
-/** Top entries of the last layer of an image, and below /etc. */
-async function filesOf(image: ImageRecord | undefined): Promise<string[]> {
+async function inTree<T>(image: ImageRecord | undefined, use: (root: string) => Promise<T>): Promise<T> {
   assert.ok(image);
-  const store = await Store.open(platform.paths, platform.deps.host ?? ((argv) => [...argv]));
-  return store.withMounted(image.digest, async (root) =>
-    (await readdir(root)).map((name) => `/${name}`).sort(),
-  );
+  const store = await Store.open(platform.paths, (argv) => [...argv]);
+  return store.withMounted(image.digest, use);
 }
 
 test('a name that moves meanwhile is not overwritten: the result gets another one', async () => {

@@ -1,95 +1,33 @@
-import { randomBytes } from 'node:crypto';
-import { copyFile, mkdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+/** One build, from the images that it needs to the name of what it made. */
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import type { Architecture, Progress } from '@walt/contract';
-import { ExternalError, type Limits, type Paths, readIfPresent, UserError } from '../../platform/index.ts';
+import type { UserError } from '../../platform/index.ts';
 import { runsNatively, serverArchitecture } from '../architectures.ts';
-import type { Expected, ImageName } from '../catalogue-rows.ts';
-import { explainDiskFull, isDiskFull } from '../disk-full.ts';
+import { explainDiskFull } from '../disk-full.ts';
 import { pointOrKeep } from '../save-change.ts';
-import type { Skopeo } from '../skopeo.ts';
-import { imageId, type Store } from '../store.ts';
-import type { DigestRecord, HostCommand, ImageRecord } from '../types.ts';
-import { type Base, type BaseDeps, findBase } from './bases.ts';
-import { buildCommand, environment, FILES, groupName, writeRuntime } from './buildah.ts';
-import { ComplaintFilter, explainStep } from './complaints.ts';
-import { type Confined, INSIDE, RESOLVER, startConfined } from './confined.ts';
+import { imageId } from '../store.ts';
+import type { DigestRecord } from '../types.ts';
+import { type Base, findBase } from './bases.ts';
+import { FILES, groupName } from './buildah.ts';
+import { Builder } from './builder.ts';
+import { chooseFiles } from './chosen.ts';
 import { unpackContext } from './context.ts';
-import { ControlGroup, removeControlGroup } from './control-group.ts';
-import { type Instruction, lineError, shownText } from './dockerfile.ts';
-import { type BuildPlan, finalOrigin, type Needed, neededImages } from './plan.ts';
-import { isRepeatable, noteResult, readResult, resultKey } from './results.ts';
+import { removeControlGroup } from './control-group.ts';
+import { neededImages } from './plan.ts';
+import { choicesOf, isRepeatable, noteResult, readResult, resultKey } from './results.ts';
 import { checkTriggers } from './rules.ts';
-import { StepWatcher } from './steps.ts';
-import { type Configuration, readConfiguration, writeView } from './view.ts';
-import { writeDockerfile } from './write.ts';
-
-export interface ImageBuildDeps extends BaseDeps {
-  paths: Paths;
-  limits: Pick<Limits, 'container' | 'build'>;
-  host: HostCommand;
-  store: Store;
-  skopeo: Skopeo;
-  /** Makes binaries of an architecture run here. */
-  emulate(architecture: Architecture): Promise<void>;
-}
-
-export interface ImageBuildRequest {
-  user: string;
-  target: ImageName;
-  /** What `target` points to when the build begins. */
-  expected: Expected;
-  plan: BuildPlan;
-  args: Readonly<Record<string, string>>;
-  /** For images that are made from nothing or have several architectures; undefined: the server's. */
-  architecture: Architecture | undefined;
-  cache: boolean;
-  /** For the history. */
-  source: string;
-}
-
-/** Who asked for the build: gives its folder, and takes what comes of it. */
-export interface ImageBuildClient {
-  /** Asks for the tar of the user's folder. */
-  sources(): Readable;
-  /** Takes what the build prints; resolves at its end. */
-  output(to: 'stdout' | 'stderr', stream: Readable): Promise<void>;
-  progress(progress: Progress): void;
-  saved(image: ImageRecord, changed: boolean): Promise<void>;
-  /** Aborted when the client has gone. */
-  signal: AbortSignal;
-}
-
-/** A user's folder for one architecture: `scratch` images of several look alike to buildah's cache. */
-export interface BuildPlaces {
-  store: string;
-  cache: string;
-  results: string;
-  /** Of this build. */
-  work: string;
-  id: string;
-}
-
-export function buildPlaces(paths: Paths, user: string, architecture: Architecture): BuildPlaces {
-  const id = randomBytes(8).toString('hex');
-  const own = join(paths.imageBuilds, user, architecture);
-  return {
-    store: join(own, 'store'),
-    cache: join(own, 'cache'),
-    results: join(own, 'results'),
-    work: join(own, `work-${id}`),
-    id,
-  };
-}
-
-/** An image that the Dockerfile names, held while the build runs. */
-interface Found extends Base {
-  configuration: Configuration;
-}
-
-type Bases = Map<Needed, Found>;
+import {
+  type Bases,
+  type BuildPlaces,
+  type Found,
+  type ImageBuildClient,
+  type ImageBuildDeps,
+  type ImageBuildRequest,
+  removeTree,
+} from './task.ts';
+import { readConfiguration } from './view.ts';
+import { type WriteOptions, writeDockerfile } from './write.ts';
 
 /** Runs one build to its end, whatever that is: nothing is left of it then but the image and the user's cache. Throws UserError. */
 export async function runImageBuild(
@@ -108,30 +46,27 @@ export async function runImageBuild(
       const folder = join(places.work, FILES.context);
       const context = await unpackContext(client.sources(), folder, deps.limits.build);
       if (context.listed !== undefined) await client.output('stderr', Readable.from([lists(context.listed)]));
-      const dockerfile = writeDockerfile(request.plan, {
+      const options: WriteOptions = {
         args: request.args,
         idOf: (needed) => imageId(bases.get(needed)?.record.digest ?? ''),
         environmentOf: (needed) => bases.get(needed)?.configuration.environment ?? new Map(),
-      });
+      };
+      const dockerfile = writeDockerfile(request.plan, options);
       const triggers = [...bases.values()].flatMap(({ configuration }) => configuration.triggers);
-      const key = resultKey({ dockerfile, args: request.args, context: context.hash });
+      const choices = choicesOf(request.plan);
+      const key = resultKey({ dockerfile, choices, args: request.args, context: context.hash });
       const repeatable = isRepeatable(request.plan, triggers);
       const known = repeatable && request.cache ? await knownResult(deps, places, key) : undefined;
       if (known) await client.output('stdout', Readable.from([Buffer.from(UNCHANGED)]));
-      const digest = known?.digest ?? (await build(deps, request, places, client, bases, dockerfile));
+      const digest = known?.digest ?? (await build(deps, request, places, client, bases, options));
       await publish(deps, request, places, client, [...bases.values()], digest);
       if (repeatable && !known) await noteResult(places.results, key, digest);
     });
   } finally {
     for (const base of bases.values()) base.release();
     await removeControlGroup(groupName(places.id));
-    await rm(places.work, { recursive: true, force: true, maxRetries: 3 });
+    await removeTree(places.work);
   }
-}
-
-/** Architecture of what will come out, as far as it is known before images of registries are. */
-export function targetArchitecture({ architecture }: Pick<ImageBuildRequest, 'architecture'>): Architecture {
-  return architecture ?? serverArchitecture();
 }
 
 function lists(example: string): Buffer {
@@ -177,94 +112,13 @@ async function build(
   places: BuildPlaces,
   client: ImageBuildClient,
   bases: Bases,
-  dockerfile: string,
+  options: WriteOptions,
 ): Promise<string> {
-  const { paths, host, store: main } = deps;
-  const { plan, args, cache } = request;
-  const { store, work, id } = places;
-  await prepare(deps, places, [...bases.values()], dockerfile);
-  const folders = {
-    store,
-    work,
-    cache: places.cache,
-    overlay: main.layerFolder,
-    hidden: [paths.state, paths.runtime],
-  } as const;
-  const architecture = finalOrigin(plan) ? undefined : targetArchitecture(request);
-  const command = buildCommand({ id, args, cache, architecture });
-  const names = new Map([...bases].map(([{ text }, { record }]) => [imageId(record.digest), text]));
-  const group = await ControlGroup.make(groupName(id), deps.limits.container);
-  await writeRuntime(work, group.commandEvents);
-  const confined = await startConfined(host, folders, command, environment(), group);
-  const { status, step, complaint } = await follow(confined, client, new StepWatcher(plan, names));
-  client.signal.throwIfAborted();
-  const limit =
-    status === 0 ? undefined : await group.reached((await readIfPresent(join(work, FILES.events))) ?? '');
-  if (status !== 0) throw failure(command, status, step, complaint, request, limit);
-  return (await readFile(join(work, FILES.result), 'utf8')).trim();
-}
-
-async function prepare(
-  { paths, store: main }: ImageBuildDeps,
-  { store, cache, work }: BuildPlaces,
-  bases: readonly Base[],
-  dockerfile: string,
-): Promise<void> {
-  for (const folder of [store, cache, join(work, 'tmp', 'buildah-cache')]) {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-  }
-  // When it was last of use.
-  await utimes(store, new Date(), new Date());
-  const digests = bases.map(({ record }) => record.digest);
-  const places = { own: store, view: join(work, 'images'), mounted: INSIDE.layers };
-  await writeView(paths.containers, digests, places);
-  await writeFile(join(work, FILES.dockerfile), dockerfile);
-  await writeFile(join(work, 'resolv.conf'), `nameserver ${RESOLVER}\n`);
-  await copyFile(main.configFile, join(work, FILES.config));
-}
-
-async function follow(confined: Confined, client: ImageBuildClient, watcher: StepWatcher) {
-  const kill = () => confined.kill();
-  client.signal.addEventListener('abort', kill);
-  if (client.signal.aborted) kill();
-  const errors = new ComplaintFilter();
-  try {
-    await Promise.all([
-      pipeline(confined.stdout, watcher),
-      pipeline(confined.stderr, errors),
-      client.output('stdout', watcher),
-      client.output('stderr', errors),
-    ]);
-    const status = await confined.ended;
-    return { status, step: watcher.current, complaint: errors.tail };
-  } finally {
-    client.signal.removeEventListener('abort', kill);
-    kill();
-    await confined.ended;
-  }
-}
-
-function failure(
-  command: readonly string[],
-  status: number | null,
-  step: Instruction | undefined,
-  complaint: string,
-  { plan, target }: ImageBuildRequest,
-  limit: string | undefined,
-): Error {
-  // buildah's own words come last: a command may have filled a disk that is not the server's.
-  const external = new ExternalError(command, status, complaint.trim().split('\n').at(-1) ?? '');
-  if (isDiskFull(external) || !step) return external;
-  const reason = explainStep(complaint);
-  const all = limit === undefined ? reason : `${reason}: ${limit}`;
-  const { message } = lineError(plan.file, step.line, `${shownText(step)}: ${all}`, '');
-  return new UserError(
-    'EXTERNAL',
-    message,
-    limit !== undefined
-      ? 'Have it do less at a time; the administrator sets limits.container-processes and -memory in server.conf.'
-      : `What it printed stands above. ${target.owner}/${target.name} was not changed; steps before that line are kept for the next build.`,
-  );
+  const { plan } = request;
+  const builder = await Builder.open(deps, request, places, client, bases);
+  const chosen = await chooseFiles(builder, plan, options);
+  const folders = [...chosen.values()].map(({ folder }) => folder);
+  return builder.make(plan, writeDockerfile(plan, { ...options, chosen }), folders);
 }
 
 /** Brings the result into the server's store and points the name there. Throws UserError CONFLICT when it is kept under another one. */

@@ -17,6 +17,8 @@ export const FILES = {
   context: 'context',
   /** What buildah takes for its runtime. */
   runtime: 'runtime',
+  /** Folders with what steps copy that choose their files. */
+  copies: 'copies',
   /** What the kernel counted of the limits on commands. */
   events: 'events',
 };
@@ -72,6 +74,14 @@ export async function writeRuntime(work: string, events: readonly string[]): Pro
   await writeFile(join(work, FILES.runtime), RUNTIME(events), { mode: 0o755 });
 }
 
+/** Options of every buildah that runs confined: the stores. */
+export function globals(): string[] {
+  return [
+    ...['--root', INSIDE.store, '--runroot', INSIDE.run, '--storage-driver', 'overlay'],
+    ...['--storage-opt', `overlay.imagestore=${INSIDE.images}`],
+  ];
+}
+
 /** To be run confined, with `environment`. */
 export function buildCommand(build: {
   id: string;
@@ -79,13 +89,14 @@ export function buildCommand(build: {
   cache: boolean;
   /** Of an image that is made from nothing. */
   architecture: Architecture | undefined;
+  /** What it may copy from besides the user's folder: folders in `copies`. */
+  folders: readonly string[];
 }): string[] {
-  const { id, args, cache, architecture } = build;
+  const { id, args, cache, architecture, folders } = build;
   const work = (name: string) => join(INSIDE.work, name);
   const cpu = architecture && ociName(architecture);
   return [
-    ...['buildah', '--root', INSIDE.store, '--runroot', INSIDE.run, '--storage-driver', 'overlay'],
-    ...['--storage-opt', `overlay.imagestore=${INSIDE.images}`, 'build'],
+    ...['buildah', ...globals(), 'build'],
     // Docker's format: OCI's has no SHELL, HEALTHCHECK and ONBUILD.
     ...['--format', 'docker', '--layers', ...(cache ? [] : ['--no-cache']), '--pull=never'],
     // The network is that of the confinement.
@@ -103,6 +114,7 @@ export function buildCommand(build: {
     ...['--identity-label=false', '--ignorefile', '/dev/null', '--iidfile', work(FILES.result)],
     ...(cpu ? ['--arch', cpu.oci, ...(cpu.variant ? ['--variant', cpu.variant] : [])] : []),
     ...Object.entries(args).map(([name, value]) => `--build-arg=${name}=${value}`),
+    ...folders.map((name) => `--build-context=${name}=${work(join(FILES.copies, name, 'tree'))}`),
     ...['--file', work(FILES.dockerfile), '--', work(FILES.context)],
   ];
 }

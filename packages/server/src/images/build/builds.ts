@@ -1,22 +1,23 @@
 import { randomBytes } from 'node:crypto';
-import { rm, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Architecture } from '@walt/contract';
 import { type Log, namesIn, UserError } from '../../platform/index.ts';
 import { serverArchitecture } from '../architectures.ts';
 import type { ImageName } from '../catalogue-rows.ts';
+import { runImageBuild } from './build.ts';
+import { groupName, removeContainers } from './buildah.ts';
+import { removeControlGroup } from './control-group.ts';
+import { planBuild } from './plan.ts';
 import {
   type BuildPlaces,
   buildPlaces,
   type ImageBuildClient,
   type ImageBuildDeps,
   type ImageBuildRequest,
-  runImageBuild,
+  removeTree,
   targetArchitecture,
-} from './build.ts';
-import { groupName, removeContainers } from './buildah.ts';
-import { removeControlGroup } from './control-group.ts';
-import { planBuild } from './plan.ts';
+} from './task.ts';
 import { hasContainers, lacksLayers, storeSize } from './view.ts';
 
 /** What a user wants built, before it is looked at. */
@@ -63,7 +64,7 @@ export class ImageBuilds {
           const id = /^work-([0-9a-f]{16})$/.exec(name)?.[1];
           if (id === undefined) continue;
           await removeControlGroup(groupName(id));
-          await rm(join(own, name), { recursive: true, force: true, maxRetries: 3 });
+          await removeTree(join(own, name));
         }
         await this.#tidy(join(own, 'store'));
       }
@@ -140,7 +141,7 @@ export class ImageBuilds {
   /** A store that cannot be tidied is only a cache: it is begun anew. */
   async #tidy(store: string): Promise<void> {
     const { host, store: main, log } = this.#deps;
-    const remove = () => rm(dirname(store), { recursive: true, force: true, maxRetries: 3 });
+    const remove = () => removeTree(dirname(store));
     try {
       const used = await stat(store).catch(() => undefined);
       if (!used) return;

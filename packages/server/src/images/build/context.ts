@@ -10,7 +10,7 @@ import { pipeline } from 'node:stream/promises';
 import { hasErrno, isUserError, type Limits, UserError } from '../../platform/index.ts';
 import { bytesOf, isName, textOf } from '../../trees/index.ts';
 import { readTar, type TarHeader } from '../tar/index.ts';
-import { type Attributed, groupRight, writeAttributes } from './attributes.ts';
+import { type Attributed, isListed, withoutList, writeAttributes } from './attributes.ts';
 import { quoted } from './dockerfile.ts';
 
 export interface Context {
@@ -28,9 +28,6 @@ const MAX_PATH = 3840;
 const MAX_NAMES = 256 * 1024 ** 2;
 const MAX_ATTRIBUTES = 64 * 1024 ** 2;
 
-const ACCESS_LIST = 'system.posix_acl_access';
-/** What says something to who runs the image; user.* is only for files and folders (xattr(7)). */
-const KEPT = /^(?:user\.[\s\S]+|security\.capability)$/;
 /** How layers say that a name is deleted (OCI image-spec layer.md). */
 const WHITEOUT = '.wh.';
 
@@ -81,9 +78,10 @@ class Unpacker {
     if (this.#entries > this.#limits.entries) throw tooLarge(`more than ${this.#limits.entries} files`);
     const path = safePath(sent.path);
     if (path === '') return;
-    const header = this.#withoutList(sent, path);
+    const header = withoutList(sent);
+    if (isListed(sent)) this.#listed ??= shown(path);
     const { type, mode, size, target, mtime } = header;
-    const attributes = [...header.attributes].filter(([name]) => KEPT.test(name)).sort();
+    const attributes = [...header.attributes];
     this.#hash.update(`${JSON.stringify([path, type, mode, size, target, attributes])}\n`);
     await this.#makeParents(path);
     const full = this.#at(path);
@@ -123,16 +121,6 @@ class Unpacker {
       await lutimes(path, time(mtime), time(mtime));
     }
     return { hash: this.#hash.digest('hex'), listed: this.#listed };
-  }
-
-  /** buildah loses access lists: the group's right is then what the list says, not what its mask allows to others, too. */
-  #withoutList(header: TarHeader, path: string): TarHeader {
-    const list = header.attributes.get(ACCESS_LIST);
-    if (list === undefined) return header;
-    const right = groupRight(bytesOf(list));
-    if (right === undefined) throw refused(path, 'has an access list that is none');
-    this.#listed ??= shown(path);
-    return { ...header, mode: (header.mode & ~0o070) | (right << 3) };
   }
 
   #note(path: string, attributes: readonly [name: string, value: string][]): void {

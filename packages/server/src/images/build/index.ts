@@ -1,3 +1,4 @@
 /** Images from a Dockerfile. Owns `buildah build` and what confines it. */
-export type { ImageBuildClient } from './build.ts';
+
 export { type ImageBuildOrder, ImageBuilds } from './builds.ts';
+export type { ImageBuildClient } from './task.ts';

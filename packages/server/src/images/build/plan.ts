@@ -112,6 +112,11 @@ function targetIndex(
   );
 }
 
+/** The part of a plan that makes one of its stages. */
+export function upTo(plan: BuildPlan, index: number): BuildPlan {
+  return { ...plan, stages: neededStages(plan.stages, index) };
+}
+
 /** As Docker does: stages that what is wanted does not come from are not built. */
 function neededStages(stages: readonly Stage[], target: number): Stage[] {
   const needed = new Set<number>();

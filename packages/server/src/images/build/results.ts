@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { digest } from '@walt/contract';
 import { namesIn, readIfPresent, writeFileAtomic } from '../../platform/index.ts';
 import type { BuildPlan } from './plan.ts';
+import { isChoosing } from './rules.ts';
 
 /** Results that are remembered; then it begins anew. */
 const MAX_RESULTS = 500;
@@ -14,17 +15,26 @@ export function isRepeatable({ stages }: BuildPlan, triggers: readonly string[])
   const adds = stages.flatMap(({ steps }) =>
     steps.filter(({ instruction }) => instruction.keyword === 'ADD'),
   );
-  return triggers.length === 0 && !adds.some(({ instruction }) => /:\/\/|\$|git@/.test(instruction.rest));
+  // What has a checksum is always the same.
+  const loose = adds.filter(({ instruction }) => !isChoosing(instruction));
+  return triggers.length === 0 && !loose.some(({ instruction }) => /:\/\/|\$|git@/.test(instruction.rest));
 }
 
-/** `dockerfile` names images by their IDs, `context` is the hash of the folder. */
+/** In the Dockerfile that is written anew, these are not to be seen. */
+export function choicesOf({ stages }: BuildPlan): string[] {
+  const steps = stages.flatMap((stage) => stage.steps.map(({ instruction }) => instruction));
+  return steps.filter(isChoosing).map(({ flags }) => flags.join(' '));
+}
+
+/** `dockerfile` names images by their IDs, `choices` are the flags of steps that choose their files, `context` is the hash of the folder. */
 export function resultKey(build: {
   dockerfile: string;
+  choices: readonly string[];
   args: Readonly<Record<string, string>>;
   context: string;
 }): string {
   const args = Object.entries(build.args).sort(([a], [b]) => (a < b ? -1 : 1));
-  const all = JSON.stringify([build.dockerfile, args, build.context]);
+  const all = JSON.stringify([build.dockerfile, build.choices, args, build.context]);
   return createHash('sha256').update(all).digest('hex');
 }
 

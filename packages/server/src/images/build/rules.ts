@@ -9,8 +9,8 @@ import { checkForm } from './forms.ts';
 
 const FLAGS: Readonly<Record<string, RegExp>> = {
   FROM: /^--platform=\S+$/,
-  COPY: /^--(?:from|chown|chmod)=\S+$|^--link(?:=(?:true|false))?$/,
-  ADD: /^--(?:chown|chmod)=\S+$|^--link(?:=(?:true|false))?$/,
+  COPY: /^--(?:from|chown|chmod|exclude)=\S+$|^--(?:link|parents)(?:=(?:true|false))?$/,
+  ADD: /^--(?:chown|chmod|checksum)=\S+$|^--link(?:=(?:true|false))?$/,
   HEALTHCHECK: /^--[a-z-]+=\S+$/,
   RUN: /^--mount=\S+$|^--network=default$/,
 };

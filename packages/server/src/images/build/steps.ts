@@ -3,6 +3,7 @@ import { Transform } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { type Instruction, shownText } from './dockerfile.ts';
 import type { BuildPlan } from './plan.ts';
+import { isChoosing } from './rules.ts';
 
 /** A line that may become one that tells a step: it is held back until it is whole. */
 const BEGINNING = /^(?:\[[\d/]*\]? ?)?(?:S|ST|STE|STEP.*)?$/;
@@ -73,9 +74,10 @@ export class StepWatcher extends Transform {
     const { from, steps } = this.#plan.stages[Number(stage) - 1] ?? {};
     const step = number === '1' ? from : steps?.[Number(number) - 2]?.instruction;
     // Commands may print what looks like a step.
-    if (!step || step.keyword !== keyword) return rest;
+    if (!step || (step.keyword !== keyword && !(keyword === 'COPY' && isChoosing(step)))) return rest;
     this.#current = step;
-    if (step.shown !== undefined) return `${rest.slice(0, rest.indexOf(': ') + 2)}${shownText(step)}`;
+    if (step.shown !== undefined || isChoosing(step))
+      return `${rest.slice(0, rest.indexOf(': ') + 2)}${shownText(step)}`;
     return rest.replace(/\b[0-9a-f]{64}\b/g, (id) => this.#names.get(id) ?? id);
   }
 }

@@ -20,7 +20,7 @@ export interface Chosen {
 
 export interface WriteOptions extends ScopeSources {
   idOf(needed: Needed): string;
-  chosen?: ReadonlyMap<Step, Chosen>;
+  chosen?: ReadonlyMap<Instruction, Chosen>;
 }
 
 /** Throws UserError INVALID that names the line of a variable that must be set. */
@@ -50,7 +50,7 @@ function originText({ stages }: BuildPlan, origin: Origin, idOf: (needed: Needed
 function stepLine(plan: BuildPlan, step: Step, values: Values, { idOf, chosen }: WriteOptions): string {
   const { instruction, source } = step;
   const flags = effectiveFlags(instruction.flags).filter((flag) => !isFrom(flag));
-  const choice = chosen?.get(step);
+  const choice = chosen?.get(instruction);
   if (choice) {
     const words = [...choice.sources, choice.target].map((word) => literal(word, plan.escaping));
     return textOf({
@@ -67,11 +67,6 @@ function stepLine(plan: BuildPlan, step: Step, values: Values, { idOf, chosen }:
     ? expandedRest(plan, instruction, values)
     : instruction.rest;
   return textOf({ ...instruction, rest, flags: from === undefined ? flags : [...flags, from] });
-}
-
-/** What the steps mean that choose their files, for finding out whether anything has changed. */
-export function choosingText({ flags, rest }: Instruction): string {
-  return [...flags, rest].join(' ');
 }
 
 /** The rest of an instruction with its variables replaced, so that buildah has nothing to replace in it. */

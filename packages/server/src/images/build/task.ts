@@ -1,0 +1,93 @@
+/** What a build is given, and where it has its files. */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { Architecture, Progress } from '@walt/contract';
+import { type Limits, type Paths, run } from '../../platform/index.ts';
+import { serverArchitecture } from '../architectures.ts';
+import type { Expected, ImageName } from '../catalogue-rows.ts';
+import type { Skopeo } from '../skopeo.ts';
+import type { Store } from '../store.ts';
+import type { HostCommand, ImageRecord } from '../types.ts';
+import type { Base, BaseDeps } from './bases.ts';
+import type { BuildPlan, Needed } from './plan.ts';
+import type { Configuration } from './view.ts';
+
+export interface ImageBuildDeps extends BaseDeps {
+  paths: Paths;
+  limits: Pick<Limits, 'container' | 'build'>;
+  host: HostCommand;
+  store: Store;
+  skopeo: Skopeo;
+  /** Makes binaries of an architecture run here. */
+  emulate(architecture: Architecture): Promise<void>;
+}
+
+export interface ImageBuildRequest {
+  user: string;
+  target: ImageName;
+  /** What `target` points to when the build begins. */
+  expected: Expected;
+  plan: BuildPlan;
+  args: Readonly<Record<string, string>>;
+  /** For images that are made from nothing or have several architectures; undefined: the server's. */
+  architecture: Architecture | undefined;
+  cache: boolean;
+  /** For the history. */
+  source: string;
+}
+
+/** Who asked for the build: gives its folder, and takes what comes of it. */
+export interface ImageBuildClient {
+  /** Asks for the tar of the user's folder. */
+  sources(): Readable;
+  /** Takes what the build prints; resolves at its end. */
+  output(to: 'stdout' | 'stderr', stream: Readable): Promise<void>;
+  progress(progress: Progress): void;
+  saved(image: ImageRecord, changed: boolean): Promise<void>;
+  /** Aborted when the client has gone. */
+  signal: AbortSignal;
+}
+
+/** An image that the Dockerfile names, held while the build runs. */
+export interface Found extends Base {
+  configuration: Configuration;
+}
+
+export type Bases = Map<Needed, Found>;
+
+/** A user's folder for one architecture: `scratch` images of several look alike to buildah's cache. */
+export interface BuildPlaces {
+  store: string;
+  cache: string;
+  results: string;
+  /** Of this build. */
+  work: string;
+  id: string;
+}
+
+export function buildPlaces(paths: Paths, user: string, architecture: Architecture): BuildPlaces {
+  const id = randomBytes(8).toString('hex');
+  const own = join(paths.imageBuilds, user, architecture);
+  return {
+    store: join(own, 'store'),
+    cache: join(own, 'cache'),
+    results: join(own, 'results'),
+    work: join(own, `work-${id}`),
+    id,
+  };
+}
+
+/** Architecture of what will come out, as far as it is known before images of registries are. */
+export function targetArchitecture({
+  architecture,
+}: {
+  architecture: Architecture | undefined;
+}): Architecture {
+  return architecture ?? serverArchitecture();
+}
+
+/** Removes a folder of builds. By rm(1): commands may have made folders that are deeper than a path may be, which Node cannot remove. */
+export async function removeTree(folder: string): Promise<void> {
+  await run(['rm', '-rf', '--one-file-system', '--', folder]);
+}
