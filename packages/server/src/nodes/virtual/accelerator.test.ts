@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -10,12 +10,12 @@ const hasKvm = await isUsable('/dev/kvm');
 const silent = { info() {}, warn() {}, error() {} };
 
 describe('accelerator', () => {
-  let state: string;
+  let cache: string;
   beforeEach(async () => {
-    state = await mkdtemp(join(tmpdir(), 'walt-accelerator-'));
+    cache = await mkdtemp(join(tmpdir(), 'walt-accelerator-'));
   });
-  afterEach(() => rm(state, { recursive: true }));
-  const file = () => join(state, 'accelerator.json');
+  afterEach(() => rm(cache, { recursive: true }));
+  const file = () => join(cache, 'accelerator.json');
 
   it('the probe boots with TCG, which works everywhere', async () => {
     assert.equal(await canBoot('tcg', silent), true);
@@ -31,20 +31,23 @@ describe('accelerator', () => {
 
   it('takes KVM only where a guest really boots with it', async () => {
     const works = hasKvm && (await canBoot('kvm', silent));
-    assert.equal(await findAccelerator({ state }, silent), works ? 'kvm' : 'tcg');
+    assert.equal(await findAccelerator({ cache }, silent), works ? 'kvm' : 'tcg');
   });
 
   it('remembers the answer for this boot of this machine only', {
     skip: hasKvm ? false : 'no /dev/kvm: the answer is known',
   }, async () => {
-    const found = await findAccelerator({ state }, silent);
-    const { machine } = JSON.parse(await readFile(file(), 'utf8'));
-    const other = found === 'kvm' ? 'tcg' : 'kvm';
-    await writeFile(file(), JSON.stringify({ machine, accelerator: other }));
-    assert.equal(await findAccelerator({ state }, silent), other);
-    for (const stale of [JSON.stringify({ machine: 'Linux 1.0', accelerator: other }), 'half a fi']) {
+    let probes = 0;
+    const find = (works: boolean) =>
+      findAccelerator({ cache }, silent, async () => {
+        probes += 1;
+        return works;
+      });
+    assert.deepEqual([await find(true), await find(false), probes], ['kvm', 'kvm', 1]);
+    for (const stale of ['{"machine":"Linux 1.0","accelerator":"kvm"}', 'half a fi']) {
       await writeFile(file(), stale);
-      assert.equal(await findAccelerator({ state }, silent), found);
+      assert.deepEqual([await find(false), await find(true)], ['tcg', 'tcg']);
     }
+    assert.equal(probes, 3);
   });
 });

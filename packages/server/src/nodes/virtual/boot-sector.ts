@@ -1,10 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { attempt } from '../../platform/index.ts';
 import type { Accelerator } from './accelerator.ts';
-
-export const QEMU = 'qemu-system-x86_64';
+import { escapeValue, PC, QEMU } from './pc.ts';
 
 /** I/O port of QEMU's isa-debug-exit: a write of VALUE ends QEMU with exit status 2 × VALUE + 1. */
 const EXIT_PORT = 0x501;
@@ -21,36 +20,83 @@ export function bootSector(code: readonly number[]): Uint8Array {
   return sector;
 }
 
+interface RunOptions {
+  accelerator: Accelerator;
+  /** Seconds. */
+  limit: number;
+  args?: readonly string[];
+}
+
+/** Exit status of QEMU, null when it did not end in time or could not go on, and what it said. */
+interface Outcome {
+  status: number | null;
+  output: string;
+}
+
+/** Boots a PC, through its BIOS, from that sector on a disk. */
+export function runBootSector(sector: Uint8Array, options: RunOptions): Promise<Outcome> {
+  return withFile(sector, (_folder, file) =>
+    runPc(options, [
+      ...['-machine', 'pc,graphics=off', '-cpu', 'max', '-m', '16M'],
+      ...['-drive', `file=${file},format=raw,if=ide`],
+    ]),
+  );
+}
+
 /**
- * Boots a PC, through its BIOS, from that sector on a disk. Answers QEMU's exit status; null when it did not end within `limit`
- * seconds, and was killed. timeout(1) does that, so that no guest is left even if this process dies meanwhile.
+ * Boots a PC as nodes are, from the network: BIOS, iPXE, a virtio card, DHCP, TFTP. All of that network is inside QEMU. What is
+ * loaded runs as a boot sector does (Preboot Execution Environment 2.1, 3.5).
  */
-export async function runBootSector(
-  sector: Uint8Array,
-  options: { accelerator: Accelerator; limit: number; args?: readonly string[] },
-): Promise<{ status: number | null; output: string }> {
+export function runNetworkProgram(sector: Uint8Array, options: RunOptions): Promise<Outcome> {
+  return withFile(sector, (folder, file) =>
+    runPc(options, [
+      ...['-machine', PC.machine, '-cpu', PC.cpu, '-m', '64M'],
+      ...['-netdev', `user,id=net,restrict=on,tftp=${folder},bootfile=${basename(file)}`],
+      ...['-device', 'virtio-net-pci,netdev=net,bootindex=0'],
+    ]),
+  );
+}
+
+/** `act` gets the paths as QEMU's options take them. */
+async function withFile(
+  content: Uint8Array,
+  act: (folder: string, file: string) => Promise<Outcome>,
+): Promise<Outcome> {
   const folder = await mkdtemp(join(tmpdir(), 'walt-boot-sector-'));
   try {
-    const disk = join(folder, 'disk');
-    await writeFile(disk, sector);
-    const { status, stderr } = await attempt([
-      'timeout',
-      '--signal=KILL',
-      String(options.limit),
-      QEMU,
-      '-no-user-config',
-      '-nodefaults',
-      ...['-display', 'none'],
-      ...['-machine', 'pc,graphics=off'],
-      ...['-accel', options.accelerator],
-      ...['-cpu', 'max'],
-      ...['-m', '16M'],
-      ...['-drive', `file=${disk.replaceAll(',', ',,')},format=raw,if=ide`],
-      ...['-device', `isa-debug-exit,iobase=${EXIT_PORT},iosize=1`],
-      ...(options.args ?? []),
-    ]);
-    return { status, output: stderr };
+    const file = join(folder, 'sector');
+    await writeFile(file, content);
+    return await act(escapeValue(folder), escapeValue(file));
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** What KVM says where it cannot go on: QEMU then waits for ever. */
+const STUCK = /^KVM internal error/;
+
+/** timeout(1) ends it, so that no guest is left even if this process dies meanwhile. */
+async function runPc({ accelerator, limit, args = [] }: RunOptions, machine: string[]): Promise<Outcome> {
+  const stuck = new AbortController();
+  let output = '';
+  const argv = [
+    ...['timeout', '--signal=KILL', String(limit)],
+    ...[QEMU, '-no-user-config', '-nodefaults', '-display', 'none', '-accel', accelerator],
+    ...['-device', `isa-debug-exit,iobase=${EXIT_PORT},iosize=1`],
+    ...machine,
+    ...args,
+  ];
+  try {
+    const { status, stderr } = await attempt(argv, {
+      signal: stuck.signal,
+      onStderrLine: (line) => {
+        output += `${line}\n`;
+        if (STUCK.test(line)) stuck.abort();
+      },
+    });
+    return { status, output: stderr };
+  } catch (error) {
+    if (!stuck.signal.aborted) throw error;
+    return { status: null, output };
   }
 }

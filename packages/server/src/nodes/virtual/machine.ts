@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { VirtualModel } from '@walt/contract';
 import type { Paths } from '../../platform/index.ts';
 import type { Accelerator } from './accelerator.ts';
-import { QEMU } from './boot-sector.ts';
+import { escapeValue, PC, QEMU } from './pc.ts';
 
 export interface VirtualMachine {
   /** The node's number. */
@@ -112,11 +112,9 @@ function hardware(vm: VirtualMachine, host: Host, paths: MachinePaths): string[]
   if (vm.model !== 'pc-x86-64') return board(vm.model, paths);
   return [
     QEMU,
-    // With `graphics=off` BIOS and iPXE speak on the serial console. What is off has no use on a node without screen and disk.
-    ...['-machine', 'q35,graphics=off,smm=off,vmport=off,i8042=off,sata=off,smbus=off'],
+    ...['-machine', PC.machine],
     ...['-accel', host.accelerator === 'kvm' ? 'kvm' : TCG],
-    // No 57-bit addresses: a fifth level of page tables costs TCG a step at each miss of its TLB.
-    ...['-cpu', 'max,la57=off'],
+    ...['-cpu', PC.cpu],
     // What iPXE knows as ${manufacturer}, ${product} and ${serial}. Images made for WalT have a `boot-params.ipxe` for machines that
     // say this of themselves, by which their kernels print on the serial console.
     ...['-smbios', `type=1,manufacturer=QEMU,product=${escapeValue(PRODUCT)},serial=${vm.id}`],
@@ -196,9 +194,4 @@ function uuid(mac: string): string {
     `8${hex.slice(17, 20)}`,
     hex.slice(20, 32),
   ].join('-');
-}
-
-/** In QEMU's option lists a comma ends a value, and two are one. */
-function escapeValue(value: string): string {
-  return value.replaceAll(',', ',,');
 }
