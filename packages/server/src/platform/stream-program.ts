@@ -20,7 +20,7 @@ export interface ProgramOptions {
   handles?: readonly number[] | undefined;
   /**
    * What the kernel sends it when the server dies. Default KILL; TERM for programs that leave something behind when they are
-   * killed: what is left of them a second later is killed all the same (`server-supervisor.sh`).
+   * killed: what is left of them a second later is killed all the same (`supervise.sh`).
    */
   deathSignal?: 'KILL' | 'TERM' | undefined;
 }
