@@ -41,7 +41,18 @@ export async function copyFile(
   await using source = file;
   const { size } = await source.stat();
   if (size > options.limit) throw tooLarge(options.what, size, options.limit);
-  await writeSparse(source.createReadStream({ highWaterMark: BLOCK, autoClose: false }), target, options);
+  await writeSparse(chunksOf(source), target, options);
+}
+
+/** A chunk is good until the next one is asked for: they share their memory. */
+async function* chunksOf(file: FileHandle): AsyncGenerator<Uint8Array> {
+  const chunk = Buffer.allocUnsafe(4 * BLOCK);
+  for (let at = 0; ; ) {
+    const { bytesRead } = await file.read(chunk, 0, chunk.length, at);
+    if (bytesRead === 0) return;
+    yield chunk.subarray(0, bytesRead);
+    at += bytesRead;
+  }
 }
 
 /**

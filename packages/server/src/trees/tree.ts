@@ -255,19 +255,19 @@ class Trail implements AsyncDisposable {
 /** All of a file, however it grows meanwhile. */
 async function readBounded(file: FileHandle, limit: number, path: string): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  let total = 0;
-  for (;;) {
+  for (let total = 0; ; ) {
     const { size } = await file.stat();
-    if (size > limit || total > limit) throw tooLarge(path, Math.max(size, total), limit);
-    const chunk = Buffer.alloc(Math.min(Math.max(size - total, 4096), CHUNK));
+    if (Math.max(size, total) > limit) throw tooLarge(path, Math.max(size, total), limit);
+    // One byte more than it has, so that its end is seen in the same breath.
+    const chunk = Buffer.allocUnsafe(Math.max(size - total, 0) + 1);
     const { bytesRead } = await file.read(chunk, 0, chunk.length, total);
-    if (bytesRead === 0) return Buffer.concat(chunks);
-    chunks.push(chunk.subarray(0, bytesRead));
     total += bytesRead;
+    const part = chunk.subarray(0, bytesRead);
+    chunks.push(part);
+    if (bytesRead > 0 && total !== size) continue;
+    return chunks.length === 1 ? part : Buffer.concat(chunks);
   }
 }
-
-const CHUNK = 1024 * 1024;
 
 /** For a file that has more bytes than the server takes of it. */
 export function tooLarge(path: string, size: number, limit: number): UserError {
