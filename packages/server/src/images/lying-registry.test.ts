@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import type { Progress } from '@walt/contract';
 import { run } from '../platform/index.ts';
@@ -106,6 +107,27 @@ describe('an image with the configuration of another one and other layers', () =
     assert.equal(await platform.images.find('ann', 'turned'), undefined);
   });
 });
+
+test('an image need not say when it was made', async () => {
+  const tar = await tarOf([{ name: 'etc/x', text: 'x' }]);
+  for (const [tag, created] of [
+    ['never', undefined],
+    ['null', null],
+    ['early', '0001-01-01T00:00:00Z'],
+  ] as const) {
+    liar.add(tag, { tars: [tar], configuration: { created } });
+    const { image } = await clone(platform, `liar:exp:${tag}`, tag);
+    assert.equal(image.created, 0);
+    const copied = await platform.images.writeFiles('ann', image, '/', await aTar());
+    assert.equal(copied.layers.length, 2);
+  }
+  liar.add('bad', { tars: [tar], configuration: { created: 'yesterday' } });
+  await assert.rejects(clone(platform, 'liar:exp:bad', 'bad'), { code: 'INVALID' });
+});
+
+async function aTar(): Promise<Readable> {
+  return Readable.from([await tarOf([{ name: 'new', text: 'x' }])]);
+}
 
 async function assertNothingOf(digest: string, tars: readonly Buffer[]): Promise<void> {
   const store = await Store.open(platform.paths, (argv) => [...argv]);

@@ -20,6 +20,8 @@ export interface LayerTask {
   /** `replace`: the new layer is all that there will be. */
   mode: 'add' | 'replace';
   createdBy: string;
+  /** Default: now. */
+  created?: Date;
   /** The layer as a tar; its bytes go to disk as they come. */
   tar: AsyncIterable<Buffer>;
   /** Called when the tar is complete; false: it changes nothing, and no image is made. */
@@ -37,15 +39,25 @@ export interface LayerTask {
  */
 export async function addLayer(parts: LayerParts, task: LayerTask): Promise<DigestRecord | undefined> {
   const { store, skopeo, committer } = parts;
-  const { base, mode, createdBy, tar, worthwhile, onBytes, report, signal, point } = task;
+  const {
+    base,
+    mode,
+    createdBy,
+    created = new Date(),
+    tar,
+    worthwhile,
+    onBytes,
+    report,
+    signal,
+    point,
+  } = task;
   return store.withTemporary(async (folder) => {
     const layer = await writeLayer(folder, tar, onBytes);
     if (worthwhile && !(await worthwhile())) return undefined;
     report('Saving the change as a new layer');
     const origin = await store.origin(base.digest);
-    const created = new Date().toISOString();
     const below = await describeLayers(store, base.layers);
-    const draft = draftImage(origin, { mode, below, layer, created, createdBy });
+    const draft = draftImage(origin, { mode, below, layer, created: created.toISOString(), createdBy });
     await writeImage(folder, draft);
     const { digest, layers } = draft;
     return committer.adoptNew({

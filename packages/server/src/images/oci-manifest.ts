@@ -34,6 +34,7 @@ const index = z.object({
 const configuration = z.object({
   architecture: z.string(),
   os: z.string(),
+  created: z.iso.datetime({ offset: true }).nullish(),
   rootfs: z.object({ diff_ids: z.array(digest) }),
   config: z.object({ Labels: z.record(z.string(), z.string()).nullish() }).nullish(),
 });

@@ -3,6 +3,7 @@ import { UserError } from '../platform/index.ts';
 import { receiveLayers } from './arrival.ts';
 import type { Committer } from './committer.ts';
 import { chooseImage, type Manifest, parseConfiguration, parseManifest, sha256 } from './oci-manifest.ts';
+import { deletions, withoutPhantoms } from './phantoms.ts';
 import type { Report } from './progress.ts';
 import { damaged, explainCopying } from './registry-failure.ts';
 import type { RegistryGate } from './registry-gate/index.ts';
@@ -53,10 +54,20 @@ export async function cloneImage(
   const { manifestDigest, manifest, diffIds, labels } = await describe(task);
   await described(labels);
   const { digest } = manifest.config;
-  const record = await parts.committer.receive({
-    ...{ digest, called: formatImageLink(link), layers: diffIds, report, point },
-    fetch: () =>
-      receiveLayers(parts, {
+  let looking: Promise<string[]> | undefined;
+  const look = () => {
+    looking ??= deletions(parts.store, digest);
+    looking.catch(() => {});
+    return looking;
+  };
+  let record: DigestRecord | undefined;
+  const received = await parts.committer.receive({
+    ...{ digest, called: formatImageLink(link), layers: diffIds, report },
+    point: async (image) => {
+      record = await withoutPhantoms(parts, { image, deleted: await look(), report, signal }, point);
+    },
+    fetch: async () => {
+      const ahead = await receiveLayers(parts, {
         ...{ layers: manifest.layers, diffIds, report, signal },
         bytes: () => gate.moved,
         copy: async (temporary, until) => {
@@ -68,9 +79,13 @@ export async function cloneImage(
               throw await explainCopying(error, gate, named(link));
             });
         },
-      }),
+      });
+      // While volumes are made.
+      void look();
+      return ahead;
+    },
   });
-  return { record, manifestDigest };
+  return { record: record ?? received, manifestDigest };
 }
 
 async function describe({ gate, link, wanted, server }: CloneTask): Promise<Described> {

@@ -3,9 +3,10 @@ import type { Expected, ImageName } from './catalogue-rows.ts';
 import type { ImageHistory } from './image-history.ts';
 import { layerOf } from './layer-tar.ts';
 import { addLayer, type LayerParts } from './new-layer.ts';
+import { deletions, withoutPhantoms } from './phantoms.ts';
 import type { Report } from './progress.ts';
 import { archive } from './tree-archive.ts';
-import type { ImageRecord } from './types.ts';
+import type { DigestRecord, ImageRecord } from './types.ts';
 
 interface Deps extends LayerParts {
   catalogue: Catalogue;
@@ -39,15 +40,19 @@ export async function squash(
       await catalogue.point(target, image, expected, move);
       return { image: { ...image, ...target }, changed: false };
     }
-    const made = await store.withMounted(image.digest, (root) =>
-      addLayer(deps, {
-        ...{ base: image, mode: 'replace', createdBy: 'walt image squash', report, signal },
-        tar: layerOf(archive(root, { names: [Buffer.from('.')], signal })),
-        onBytes: (done) =>
-          report('Reading the image', { done, total: Math.max(done, image.size), unit: 'bytes' }),
-        point: (record) => catalogue.point(target, record, expected, move),
-      }),
-    );
+    let made: DigestRecord | undefined;
+    const deleted = await deletions(store, image.digest);
+    await withoutPhantoms(deps, { image, deleted, report, signal }, async (base) => {
+      made = await store.withMounted(base.digest, (root) =>
+        addLayer(deps, {
+          ...{ base, mode: 'replace', createdBy: 'walt image squash', report, signal },
+          tar: layerOf(archive(root, { names: [Buffer.from('.')], signal })),
+          onBytes: (done) =>
+            report('Reading the image', { done, total: Math.max(done, image.size), unit: 'bytes' }),
+          point: (record) => catalogue.point(target, record, expected, move),
+        }),
+      );
+    });
     return { image: { ...image, ...made, ...target }, changed: true };
   });
 }

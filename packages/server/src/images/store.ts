@@ -97,13 +97,13 @@ export class Store {
   async inspect(digest: string, called = digest): Promise<StoredImage> {
     const [image] = imageInspection.parse(JSON.parse(await this.#run('image', 'inspect', imageId(digest))));
     if (!image) throw new TypeError(`podman answered nothing about ${digest}`);
-    const layers = await this.#layersOf(digest);
+    const layers = await this.layersOf(digest);
     const wrong = image.RootFS.Layers.findIndex((diffId, at) => layers[at]?.diffId !== diffId);
     if (wrong >= 0 || layers.length !== image.RootFS.Layers.length) throw otherLayers(called, wrong);
     return {
       digest,
       architecture: fromOci(image.Architecture),
-      created: Math.floor(Date.parse(image.Created) / 1000),
+      created: secondsOf(image.Created),
       size: image.Size,
       layers,
       config: {
@@ -204,7 +204,7 @@ export class Store {
   }
 
   /** The layers that an image really has, bottom first, with the diff IDs that containers/storage computed when they came. */
-  async #layersOf(digest: string): Promise<StoredLayer[]> {
+  async layersOf(digest: string): Promise<StoredLayer[]> {
     const images = layerOwners.parse(await this.#record('overlay-images', 'images.json'));
     const known = new Map((await this.#layerRecords()).map((layer) => [layer.id, layer]));
     const layers: StoredLayer[] = [];
@@ -317,6 +317,11 @@ export function imageId(digest: string): string {
   return hex;
 }
 
+/** Unix time; the epoch for what says no time, or one before it. */
+function secondsOf(time: string | null | undefined): number {
+  return Math.max(0, Math.floor(Date.parse(time ?? '') / 1000)) || 0;
+}
+
 function otherLayers(called: string, at: number): UserError {
   const which = at < 0 ? 'more layers than' : `another layer ${at + 1} than`;
   return new UserError(
@@ -347,7 +352,8 @@ const ociConfig = z.object({
 const imageInspection = z.array(
   z.object({
     Architecture: z.string(),
-    Created: z.string(),
+    /** An image need not say it. */
+    Created: z.string().nullish(),
     Size: z.number(),
     Config: ociConfig,
     RootFS: z.object({ Layers: z.array(z.string()) }),

@@ -4,6 +4,7 @@
  */
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, readlink } from 'node:fs/promises';
+import { hasErrno } from '../platform/index.ts';
 import { bytesOf, rawOf, textOf, withoutSlashes } from '../trees/index.ts';
 import { readAttributes } from './attributes.ts';
 
@@ -95,7 +96,8 @@ class Walk {
 
   async #both(path: string, touched: Touched): Promise<void> {
     const { before, after } = this.#trees;
-    const [old, now] = await Promise.all([lstat(bytesOf(before + path)), lstat(bytesOf(after + path))]);
+    const [old, now] = await Promise.all([statOf(before + path), statOf(after + path)]);
+    if (!old || !now) return this.#one(path, old ? 'D' : 'A');
     const facts = { path: textOf(path), type: typeOf(now), before: sizeOf(old), after: sizeOf(now) };
     const change: Compared = { rawPath: path, facts: { kind: 'M', ...facts } };
     if (this.#isWanted(path)) {
@@ -117,7 +119,8 @@ class Walk {
   }
 
   async #one(path: string, kind: 'A' | 'D'): Promise<void> {
-    const stats = await lstat(bytesOf(this.#side(kind) + path));
+    const stats = await statOf(this.#side(kind) + path);
+    if (!stats) return;
     const size = sizeOf(stats);
     if (this.#isWanted(path)) {
       const [before, after] = kind === 'A' ? [null, size] : [size, null];
@@ -159,6 +162,16 @@ const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW;
 
 async function namesIn(rawFolder: string): Promise<Set<string>> {
   return new Set(await readdir(bytesOf(rawFolder), 'latin1'));
+}
+
+/** Undefined for a name that is listed and not there: a deletion that overlayfs does not hide (`phantoms.ts`). */
+async function statOf(rawPath: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(bytesOf(rawPath));
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
 }
 
 async function linkTarget(rawPath: string): Promise<string> {
