@@ -1,6 +1,7 @@
 /** Software that is built at the server's own speed, for an image of another CPU. */
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Image } from '@walt/contract';
@@ -157,6 +158,32 @@ test('the folder comes back as the command left it, and a failure saves nothing'
   assert.equal(await readFile(join(folder, 'sub/dir/made'), 'utf8'), 'made\n');
   assert.equal(await readlink(join(folder, 'sub/dir/link')), 'made');
   assert.deepEqual(await ann.json<Image[]>('image', 'show'), before);
+});
+
+test('what a build makes, set-user-ID programs and devices too, is out of reach for every user of the server', async () => {
+  const { builds } = platform.paths;
+  const folder = await project('private', { wait: '' });
+  const line = [
+    'chmod 777 .; mkdir -m 777 open; cp /bin/sh mine; chmod 4755 mine; mknod -m 666 device c 1 5; touch made',
+    'while test -e wait; do sleep 0.1; done',
+  ].join('\n');
+  const building = cross(folder, 'board', '--no-save', '--', line);
+  const id = await until('the build', async () =>
+    (await readdir(builds).catch(() => [])).find((one) => existsSync(join(builds, one, 'work/made'))),
+  );
+  const work = join(builds, id, 'work');
+  assert.equal((await stat(join(work, 'mine'))).mode & 0o7777, 0o4755);
+  for (const path of [builds, join(builds, id)]) assert.equal((await stat(path)).mode & 0o7777, 0o700);
+  assert.equal((await ann.run(['test', '-e', folder])).status, 0);
+  for (const words of [
+    ['test', '-e', join(work, 'mine')],
+    ['mv', join(work, 'open'), join(work, 'aside')],
+    [join(work, 'mine'), '-c', 'true'],
+  ]) {
+    assert.notEqual((await ann.run(words)).status, 0, words.join(' '));
+  }
+  await rm(join(work, 'wait'));
+  assert.equal((await building).status, 0);
 });
 
 test('it saves under another name, or not at all, and asks before it replaces', async () => {
