@@ -15,6 +15,7 @@ import { planLends } from './lends.ts';
 import { lentFiles } from './lent-files.ts';
 import { imageModels } from './model.ts';
 import { copyServed } from './served.ts';
+import { TREE } from './trees.ts';
 import { readWaltImage, requireServerVersion, type WaltImage } from './walt-image.ts';
 
 export interface ImageTree {
@@ -201,16 +202,21 @@ async function borrow(
   );
 }
 
-/** A server of an older layout may have left a folder there. */
+/** A server of an older layout may have left a folder there. Its trees stay: nodes that run may have their root in one. */
 async function replaceFolder(temporary: string, folder: string): Promise<void> {
   for (const name of await readdir(temporary, { recursive: true })) {
     await using file = await open(join(temporary, name), 'r');
     await file.sync();
   }
   const old = `${folder}.${randomBytes(6).toString('hex')}${UNFINISHED}`;
-  await rename(folder, old).catch((error) => {
+  try {
+    await rename(folder, old);
+    for (const name of await readdir(old)) {
+      if (TREE.test(name)) await rename(join(old, name), join(temporary, name));
+    }
+  } catch (error) {
     if (!hasErrno(error, 'ENOENT')) throw error;
-  });
+  }
   await rename(temporary, folder);
   await syncFolder(dirname(folder));
   await rm(old, { recursive: true, force: true });

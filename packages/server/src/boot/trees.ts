@@ -28,6 +28,9 @@ const PORTS = {
   walt_server_notify_bootup_port: '12347',
 };
 
+/** Folders of the platform's layer, among an image's boot files. */
+export const TREE = /^tree-[0-9a-f]{16}$/;
+
 /** What a template may ask for. */
 export function templateValues(
   digest: string,

@@ -205,6 +205,17 @@ describe('the tree of such an image', () => {
     assert.deepEqual(first, again);
   });
 
+  test('outlives the boot files of an older server: nodes that run have their root in it', async () => {
+    await prepare(MODELS);
+    const tree = await of('10.73.0.1');
+    const { ino } = await stat(tree?.lower[0] ?? '');
+    const record = JSON.parse(await readFile(made('boot.json'), 'utf8'));
+    await writeFile(made('boot.json'), JSON.stringify({ ...record, layout: record.layout - 1 }));
+    await prepare(MODELS);
+    assert.deepEqual(await of('10.73.0.1'), tree);
+    assert.equal((await stat(tree?.lower[0] ?? '')).ino, ino);
+  });
+
   test('is none for other images, and an error when a layer is missing', async () => {
     await prepare(MODELS);
     const lacking = trees('10.73.0.1').of({ digest, layers: ['sha256:3'], size: 1 });

@@ -3,11 +3,11 @@
  * process and becomes the image's init, shells join it, the second ends it. Its changes are those of the container, as in a
  * plain shell.
  */
-import { lstat, readlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isUserError, UserError } from '../platform/index.ts';
+import { withTree } from '../trees/index.ts';
 import { requireAccountFiles } from './account-files.ts';
 import type { ContainerState, Containers, TerminalSize } from './containers.ts';
 import { isPodmanError } from './podman-api.ts';
@@ -29,22 +29,15 @@ export async function bringsInit(containers: Containers, container: string): Pro
   return true;
 }
 
-/**
- * Whether a layer may have `path`, also where its folder is a link in one of them, as `/bin` mostly is. An image's link may lead
- * out of its layers here: then the answer is worth nothing but the question to podman.
- */
+/** Whether a layer has `path`, also where its folder is a link in another one, as `/bin` mostly is. */
 async function isAnywhere(layers: readonly string[], path: string): Promise<boolean> {
   const folder = dirname(path);
-  const links = await Promise.all(
-    layers.map((layer) => readlink(join(layer, folder)).catch(() => undefined)),
-  );
+  const links = await Promise.all(layers.map((layer) => withTree(layer, (tree) => tree.readLink(folder))));
   const folders = new Set([folder, ...links.flatMap((target) => (target ? [resolve('/', target)] : []))]);
-  const paths = layers.flatMap((layer) => [...folders].map((folder) => join(layer, folder, basename(path))));
-  return (await Promise.all(paths.map(isThere))).includes(true);
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return (await lstat(path).catch(() => undefined)) !== undefined;
+  const found = layers.map((layer) =>
+    withTree(layer, (tree) => Promise.all([...folders].map((one) => tree.find(join(one, basename(path)))))),
+  );
+  return (await Promise.all(found)).flat().some((place) => place !== undefined);
 }
 
 /** Whether a container was made by `initSpec`. */
