@@ -4,6 +4,7 @@ import { type CommandEntry, categories, plumbing, singles } from './categories.t
 import { describeFailure, renderFailure, UsageError } from './errors.ts';
 import { nearest } from './near.ts';
 import { paintOutput } from './output.ts';
+import { terminalText } from './visible.ts';
 
 declare const WALT_VERSION: string;
 
@@ -105,5 +106,5 @@ function sentence(text: string): string {
 }
 
 function write(text: string): void {
-  process.stdout.write(text);
+  process.stdout.write(terminalText(text));
 }

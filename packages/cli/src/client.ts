@@ -5,6 +5,7 @@ import type { Client, RPC_PREFIX } from '@walt/contract';
 import { type KnownCredentials, openCredentials } from './credentials.ts';
 import { serverFolder, socketPath } from './paths.ts';
 import { type Credentials, SocketLinkClient } from './transport.ts';
+import { requireTrustedSocket } from './trust.ts';
 
 export interface Connection {
   client: Client;
@@ -15,11 +16,12 @@ export interface Connection {
 // A value import of the contract would load zod: 30 ms. The type keeps both in step.
 const prefix: typeof RPC_PREFIX = '/rpc';
 
-/** Opens no connection yet: the first call does. */
+/** Opens no connection yet: the first call does. Throws AbortError when the socket is not to be trusted. */
 export function connect(): Connection {
   const socket = socketPath();
+  requireTrustedSocket(socket);
   const auth = makeClient(socket).auth;
-  const credentials = openCredentials(auth, serverFolder());
+  const credentials = openCredentials(auth, socket, serverFolder());
   return { client: makeClient(socket, credentials), credentials, socket };
 }
 

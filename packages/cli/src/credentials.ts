@@ -1,8 +1,23 @@
 /** Proof of who the caller is, and the token that the server gives for it. */
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Client } from '@walt/contract';
+import { PROOF_FILE, PROOF_NONCE } from '@walt/contract/forms';
+import { AbortError } from './errors.ts';
 import type { Credentials } from './transport.ts';
+import { isMine } from './trust.ts';
 
 interface Proven {
   token: string;
@@ -17,8 +32,9 @@ export interface KnownCredentials extends Credentials {
 /**
  * The cached token of `folder`, else a new one. Calls that come while a proof is under way share it. A cache that cannot be
  * read or written only costs the next command a proof.
+ * `socket` is where `auth` is called.
  */
-export function openCredentials(auth: Client['auth'], folder: string): KnownCredentials {
+export function openCredentials(auth: Client['auth'], socket: string, folder: string): KnownCredentials {
   const file = join(folder, 'token');
   let proven: Promise<Proven> | undefined;
   const known = () => {
@@ -26,7 +42,7 @@ export function openCredentials(auth: Client['auth'], folder: string): KnownCred
     return proven;
   };
   const renew = () => {
-    const proof = prove(auth);
+    const proof = prove(auth, socket);
     proven = proof;
     return proof.then((fresh) => {
       storeToken(folder, file, fresh);
@@ -40,19 +56,41 @@ export function openCredentials(auth: Client['auth'], folder: string): KnownCred
   };
 }
 
-/** Shows the server a file that only the caller can have made (contract, `auth`). */
-async function prove(auth: Client['auth']): Promise<Proven> {
-  const { file, nonce } = await auth.challenge();
-  // wx: never through a link that someone else put there.
-  writeFileSync(file, nonce, { mode: 0o600, flag: 'wx' });
+/**
+ * Shows the server a file that only the caller can have made (contract, `auth`). It is made beside the socket that was asked, and
+ * nowhere else: a server that passes on another one's question gets nothing that is worth anything there.
+ */
+async function prove(auth: Client['auth'], socket: string): Promise<Proven> {
+  const { file: name, nonce } = await auth.challenge();
+  if (!PROOF_FILE.test(name) || !PROOF_NONCE.test(nonce)) throw oddProof(socket, JSON.stringify(name));
+  const folder = join(dirname(realpathSync(socket)), 'auth');
+  const { uid } = lstatSync(folder);
+  if (!lstatSync(folder).isDirectory() || (uid !== 0 && !isMine(uid))) throw oddProof(socket, folder);
+  const file = join(folder, name);
+  // Never what is there already, never through a link.
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  const handle = openSync(file, flags, 0o600);
   try {
-    // A umask can take the mode's bits away, the server may then be unable to read it.
-    chmodSync(file, 0o600);
+    try {
+      // A umask can take the mode's bits away, the server may then be unable to read it.
+      fchmodSync(handle, 0o600);
+      writeFileSync(handle, nonce);
+    } finally {
+      closeSync(handle);
+    }
     const { token, user } = await auth.prove({ nonce });
     return { token, user };
   } finally {
     rmSync(file, { force: true });
   }
+}
+
+function oddProof(socket: string, place: string): AbortError {
+  return new AbortError(
+    'FORBIDDEN',
+    `The server at ${socket} wants to know who you are in a way that no WalT server does (${place}).`,
+    'Use a walt client of the same version as the server, and a socket of a server that you trust.',
+  );
 }
 
 function readToken(file: string): Proven | undefined {

@@ -1,4 +1,5 @@
 /** Failures as the user meets them: a code, a sentence that names the thing, the next step, an exit status. */
+import { terminalText, visibleJson } from './visible.ts';
 
 /** The user can act on it. */
 export class AbortError extends Error {
@@ -106,6 +107,6 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 /** Text for standard error: `walt: MESSAGE` and the next step; with `json` the same as one object. */
 export function renderFailure(failure: Failure, json: boolean): string {
   const { code, message, hint } = failure;
-  if (json) return `${JSON.stringify({ error: { code, message, hint } })}\n`;
-  return hint === '' ? `walt: ${message}\n` : `walt: ${message}\n  → ${hint}\n`;
+  if (json) return `${visibleJson(JSON.stringify({ error: { code, message, hint } }))}\n`;
+  return terminalText(hint === '' ? `walt: ${message}\n` : `walt: ${message}\n  → ${hint}\n`);
 }

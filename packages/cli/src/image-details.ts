@@ -3,14 +3,13 @@ import type { Image, ImageDetails, ImageLayer } from '@walt/contract';
 import { humanDate, humanSize, nameList, shortDigest } from './human.ts';
 import type { Paint } from './style.ts';
 import { type Column, renderTable } from './table.ts';
-import { visibleName } from './visible.ts';
 
 const columns: readonly Column<ImageLayer>[] = [
   { header: 'LAYER', value: ({ digest }) => shortDigest(digest) },
   { header: 'SIZE', value: ({ size }) => sizeOf(size), align: 'right' },
   { header: 'VOLUME', value: ({ volume }) => sizeOf(volume), align: 'right' },
   { header: 'SHARED', value: ({ shared }) => (shared ? 'yes' : 'no') },
-  { header: 'MADE BY', value: ({ made }) => (made ? visibleName(madeBy(made)) : '?') },
+  { header: 'MADE BY', value: ({ made }) => (made ? madeBy(made) : '?') },
 ];
 
 export function renderDetails(image: Image, details: ImageDetails, paint: Paint): string {

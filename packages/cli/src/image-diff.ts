@@ -3,7 +3,7 @@ import type { ImageChange } from '@walt/contract';
 import { humanSize } from './human.ts';
 import type { Paint } from './style.ts';
 import { renderTable } from './table.ts';
-import { visibleName, visibleText } from './visible.ts';
+import { visibleName } from './visible.ts';
 
 const COLOURS = { A: 'green', M: 'yellow', D: 'red' } as const;
 
@@ -16,7 +16,7 @@ export function renderChanges(
     .map(({ kind, path, patch }) => {
       const line = `${paint(kind, COLOURS[kind])} ${visibleName(path)}\n`;
       if (patch === null) return line;
-      return line + (raw ? patch : colourPatch(visibleText(patch), paint));
+      return line + (raw ? patch : colourPatch(patch, paint));
     })
     .join('');
 }
@@ -34,7 +34,7 @@ export function renderStat(changes: readonly ImageChange[], paint: Paint): strin
         value: ({ lines }) => (lines ? `+${lines.added} -${lines.removed}` : ''),
         align: 'right',
       },
-      { header: 'PATH', value: ({ path, type }) => visibleName(path) + (type === 'folder' ? '/' : '') },
+      { header: 'PATH', value: ({ path, type }) => path + (type === 'folder' ? '/' : '') },
     ],
     paint,
   );

@@ -3,7 +3,6 @@ import type { ImageStep } from '@walt/contract';
 import { humanDate, humanSize, shortDigest } from './human.ts';
 import type { Paint } from './style.ts';
 import { type Column, renderTable } from './table.ts';
-import { visibleName } from './visible.ts';
 
 const columns: readonly Column<ImageStep>[] = [
   { header: 'VERSION', value: ({ version }) => (version === null ? '-' : `@{${version}}`) },
@@ -14,7 +13,7 @@ const columns: readonly Column<ImageStep>[] = [
     header: 'DIGEST',
     value: ({ digest, kept }) => (digest ? shortDigest(digest) + (kept ? '' : ' †') : '-'),
   },
-  { header: 'WHAT', value: ({ action, detail }) => visibleName(`${action} ${detail}`.trim()) },
+  { header: 'WHAT', value: ({ action, detail }) => `${action} ${detail}`.trim() },
 ];
 
 export function renderLog(steps: readonly ImageStep[], paint: Paint): string {

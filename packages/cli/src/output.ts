@@ -1,5 +1,6 @@
-/** What commands print: data on standard output, remarks on standard error. */
+/** What commands print: data on standard output, remarks on standard error. Nothing of it steers the terminal but our colours. */
 import { type Paint, painter, wantsColours } from './style.ts';
+import { terminalText, visibleJson } from './visible.ts';
 
 export function paintOutput(): Paint {
   return painter(wantsColours(process.stdout));
@@ -10,23 +11,23 @@ export function paintRemarks(): Paint {
 }
 
 export function print(text: string): void {
-  process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+  process.stdout.write(terminalText(text.endsWith('\n') ? text : `${text}\n`));
+}
+
+/** Data for another program, byte for byte: not to be used where standard output is a terminal. */
+export function printRaw(text: string): void {
+  process.stdout.write(text);
 }
 
 export function printLines(lines: readonly string[]): void {
-  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+  process.stdout.write(terminalText(lines.map((line) => `${line}\n`).join('')));
 }
 
-/** JSON leaves DEL and the second set of control characters (ECMA-48) as they are, which would steer a terminal. */
 export function printJson(value: unknown): void {
-  const text = JSON.stringify(value, null, 2).replace(
-    /[\u007f-\u009f]/g,
-    (character) => `\\u00${character.charCodeAt(0).toString(16)}`,
-  );
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${visibleJson(JSON.stringify(value, null, 2))}\n`);
 }
 
 /** A remark beside the data: it must not end up in a pipe. */
 export function remark(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(terminalText(`${text}\n`));
 }

@@ -3,6 +3,7 @@ import type { Progress, WithProgress } from '@walt/contract';
 import { AbortError } from './errors.ts';
 import { humanDuration, humanSize } from './human.ts';
 import { displayWidth, type Paint, painter, wantsColours } from './style.ts';
+import { terminalText, visibleName } from './visible.ts';
 
 const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const FRAME_MS = 100;
@@ -43,7 +44,7 @@ function liveDisplay(): Display {
     const spin = SPINNER[frame % SPINNER.length] ?? '';
     frame += 1;
     const line = renderLive(current, elapsed, spin, process.stderr.columns ?? 80, paint);
-    process.stderr.write(`\r\x1b[K${line}`);
+    process.stderr.write(`\r\x1b[K${terminalText(line)}`);
   };
   const clear = () => {
     if (current !== undefined) process.stderr.write('\r\x1b[K');
@@ -80,7 +81,8 @@ function plainDisplay(): Display {
       if (progress.step === step && now - told < PLAIN_MS) return;
       step = progress.step;
       told = now;
-      process.stderr.write(`${[progress.step, renderAmount(progress)].filter(Boolean).join(' · ')}\n`);
+      const line = [visibleName(progress.step), renderAmount(progress)].filter(Boolean).join(' · ');
+      process.stderr.write(`${terminalText(line)}\n`);
     },
     [Symbol.dispose]: () => {},
   };
@@ -98,7 +100,8 @@ export function renderLive(
     .filter(Boolean)
     .join('  ');
   const room = Math.max(10, columns - displayWidth(tail) - 6);
-  const step = displayWidth(progress.step) > room ? `${progress.step.slice(0, room - 1)}…` : progress.step;
+  const name = visibleName(progress.step);
+  const step = displayWidth(name) > room ? `${name.slice(0, room - 1)}…` : name;
   return `${paint(spin, 'cyan')} ${step}  ${paint(tail, 'dim')}`;
 }
 

@@ -1,6 +1,7 @@
 /** Questions on the terminal. They go to standard error: standard output may be a pipe. */
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
+import { terminalText } from './visible.ts';
 
 export function canAsk(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true;
@@ -21,9 +22,10 @@ export async function askSecret(question: string): Promise<string | undefined> {
 }
 
 async function askLine(question: string, output: NodeJS.WritableStream): Promise<string | undefined> {
+  const shown = terminalText(question);
   const lines = createInterface({ input: process.stdin, output, terminal: true });
   // Only now: what is typed before the terminal is in raw mode would show.
-  if (output !== process.stderr) process.stderr.write(question);
+  if (output !== process.stderr) process.stderr.write(shown);
   try {
     return await new Promise<string | undefined>((resolve, reject) => {
       lines.on('close', () => {
@@ -33,7 +35,7 @@ async function askLine(question: string, output: NodeJS.WritableStream): Promise
         if (output === process.stderr) output.write('\n');
         resolve(undefined);
       });
-      lines.question(question).then(resolve, reject);
+      lines.question(shown).then(resolve, reject);
     });
   } finally {
     lines.close();

@@ -1,4 +1,6 @@
 /** Colours and the width of text on a terminal. */
+import { styled, terminalText, unstyled } from './visible.ts';
+
 const SGR = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34, magenta: 35, cyan: 36 } as const;
 export type Colour = keyof typeof SGR;
 export type Paint = (text: string, ...colours: Colour[]) => string;
@@ -15,21 +17,25 @@ export function wantsColours(stream: Output, env: Record<string, string | undefi
 export function painter(enabled: boolean): Paint {
   if (!enabled) return (text) => text;
   return (text, ...colours) =>
-    colours.length === 0 ? text : `\x1b[${colours.map((colour) => SGR[colour]).join(';')}m${text}\x1b[0m`;
+    colours.length === 0
+      ? text
+      : styled(
+          text,
+          colours.map((colour) => SGR[colour]),
+        );
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the sequences that we write ourselves
-const ESCAPES = /\x1b\[[0-9;]*m/g;
 const PLAIN = /^[\x20-\x7e]*$/;
 /** East Asian wide and full-width forms (Unicode TR 11), and what terminals draw as emoji. */
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
 
-/** Columns that `text` takes on a terminal, colours not counted. */
+/** Columns that `text` takes on a terminal once it is printed, colours not counted. */
 export function displayWidth(text: string): number {
-  const bare = text.includes('\x1b') ? text.replace(ESCAPES, '') : text;
+  const bare = unstyled(text);
   if (PLAIN.test(bare)) return bare.length;
   let width = 0;
-  for (const { segment } of new Intl.Segmenter().segment(bare)) width += WIDE.test(segment) ? 2 : 1;
+  for (const { segment } of new Intl.Segmenter().segment(terminalText(bare)))
+    width += WIDE.test(segment) ? 2 : 1;
   return width;
 }

@@ -1,5 +1,6 @@
 /** Tables of text: a header, one line per row, columns as wide as their widest cell. */
 import { displayWidth, type Paint } from './style.ts';
+import { visibleName } from './visible.ts';
 
 export interface Column<Row> {
   header: string;
@@ -15,7 +16,8 @@ export function renderTable<Row>(
   columns: readonly Column<Row>[],
   paint: Paint,
 ): string {
-  const cells = rows.map((row) => columns.map((column) => column.value(row)));
+  // A cell is one line, whatever is in it.
+  const cells = rows.map((row) => columns.map((column) => visibleName(column.value(row))));
   const headers = columns.map((column) => paint(column.header, 'bold'));
   const lines = [headers, ...cells];
   const widths = columns.map((_, index) => Math.max(...lines.map((line) => displayWidth(line[index] ?? ''))));

@@ -7,14 +7,29 @@ import { editDistance, nearest } from './near.ts';
 import { renderAmount, renderLive } from './progress.ts';
 import { displayWidth, painter, wantsColours } from './style.ts';
 import { renderTable } from './table.ts';
-import { visibleName, visibleText } from './visible.ts';
+import { terminalText, visibleJson, visibleName } from './visible.ts';
 
 const plain = painter(false);
 
 test('names and texts out of images cannot steer a terminal, nor turn the direction of writing', () => {
   const hostile = 'a\x1b[31m\x9b2J\u202egpj.exe\n\tb';
   assert.equal(visibleName(hostile), String.raw`a\x1b[31m\x9b2J\u202egpj.exe\x0a\x09b`);
-  assert.equal(visibleText(hostile), `${String.raw`a\x1b[31m\x9b2J\u202egpj.exe`}\n\tb`);
+  assert.equal(terminalText(hostile), `${String.raw`a\x1b[31m\x9b2J\u202egpj.exe`}\n\tb`);
+});
+
+test('our own colours are all that is let through', () => {
+  const red = painter(true)('a\x1b[31mb', 'red');
+  assert.equal(terminalText(red), '\x1b[31ma\\x1b[31mb\x1b[0m');
+  assert.equal(terminalText(`${red}\x1b[0m`), '\x1b[31ma\\x1b[31mb\x1b[0m\\x1b[0m');
+  assert.equal(terminalText(visibleName(`${red}\n`)), '\x1b[31ma\\x1b[31mb\x1b[0m\\x0a');
+  assert.equal(displayWidth(red), String.raw`a\x1b[31mb`.length);
+});
+
+test('JSON is the same data, and steers nothing', () => {
+  const text = '\x00\x1b\x7f\x9b\u202e\u200e"\\ü日';
+  const json = visibleJson(JSON.stringify({ text }));
+  assert.match(json, /^[\x20-\x7eü日]*$/);
+  assert.deepEqual(JSON.parse(json), { text });
 });
 
 test('displayWidth counts columns', () => {

@@ -16,9 +16,9 @@ export class FakeAuth {
   }
 
   challenge(): { file: string; nonce: string } {
-    const nonce = randomBytes(16).toString('hex');
-    const file = join(this.#folder, randomBytes(8).toString('hex'));
-    this.#files.set(nonce, file);
+    const nonce = randomBytes(32).toString('hex');
+    const file = randomBytes(16).toString('hex');
+    this.#files.set(nonce, join(this.#folder, file));
     return { file, nonce };
   }
 

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const ALIAS = 'walt-node-7';
+const ALIAS = 'walt-node-7-0123456789abcdef';
 
 export class FakeNodeSsh {
   readonly #folder: string;
@@ -35,9 +35,9 @@ export class FakeNodeSsh {
       join(scratch, 'key.pub'),
     );
     return {
-      certificate: readFileSync(join(scratch, 'key-cert.pub'), 'utf8'),
+      certificate: keyOf(join(scratch, 'key-cert.pub')),
       expires: Math.floor(Date.now() / 1000) + 600,
-      knownHosts: `@cert-authority walt-node-* ${readFileSync(this.#file('host_ca.pub'), 'utf8')}`,
+      knownHosts: `@cert-authority walt-node-* ${keyOf(this.#file('host_ca.pub'))}\n`,
       hostKeyAliases: Object.fromEntries(nodes.map((node) => [node, ALIAS])),
     };
   }
@@ -74,4 +74,9 @@ export class FakeNodeSsh {
   #keygen(...args: string[]): void {
     execFileSync('ssh-keygen', args);
   }
+}
+
+/** Type and key of a public key file, without its comment. */
+function keyOf(file: string): string {
+  return readFileSync(file, 'utf8').trim().split(' ').slice(0, 2).join(' ');
 }

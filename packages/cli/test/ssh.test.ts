@@ -144,7 +144,7 @@ describe('node shell', () => {
     const certify = server.world.ssh.certify.bind(server.world.ssh);
     server.world.ssh.certify = (...args) => ({
       ...certify(...args),
-      knownHosts: `@cert-authority walt-node-* ${readFileSync(`${other}.pub`, 'utf8')}`,
+      knownHosts: `@cert-authority walt-node-* ${readFileSync(`${other}.pub`, 'utf8').split(' ', 2).join(' ')}\n`,
     });
     try {
       const { status, stderr } = await checkout.run(['node', 'run', 'vnode1', 'true']);

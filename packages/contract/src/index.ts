@@ -3,6 +3,7 @@ import type { ContractRouterClient } from '@orpc/contract';
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
 import { errors } from './errors.ts';
+import { HOST_KEY_ALIAS, KNOWN_HOSTS, PROOF_FILE, PROOF_NONCE, USER_CERTIFICATE } from './forms.ts';
 import { imageContract } from './image.ts';
 import { ipv4, macAddress, nodeName, userName } from './names.ts';
 import { nodeContract } from './node.ts';
@@ -11,6 +12,7 @@ import { registryContract } from './registry.ts';
 export * from './build.ts';
 export * from './cross.ts';
 export * from './errors.ts';
+export * from './forms.ts';
 export * from './image.ts';
 export * from './image-history.ts';
 export * from './image-link.ts';
@@ -67,11 +69,14 @@ export type Device = z.infer<typeof device>;
 
 export const contract = {
   /**
-   * Who the caller is, proven by the operating system: `challenge` names a file in a sticky folder; the caller
-   * creates it (mode 600) with `nonce` as its content; `prove` looks at its owner and answers a token.
+   * Who the caller is, proven by the operating system: `challenge` names a file; the caller creates it (mode 600) with `nonce` as
+   * its content, in the sticky folder `auth` beside the socket that he asked; `prove` looks at its owner and answers a token.
+   * No path is told: whoever passes on another server's challenge gets a file in his own folder, which proves nothing there.
    */
   auth: {
-    challenge: base.output(z.object({ file: z.string(), nonce: z.string() })),
+    challenge: base.output(
+      z.object({ file: z.string().regex(PROOF_FILE), nonce: z.string().regex(PROOF_NONCE) }),
+    ),
     prove: base
       .input(z.object({ nonce: z.string() }))
       .output(z.object({ token: z.string(), user: userName, expires: z.number() })),
@@ -88,13 +93,13 @@ export const contract = {
       .output(
         z.object({
           /** One line, as in `id_ed25519-cert.pub`. */
-          certificate: z.string(),
+          certificate: z.string().regex(USER_CERTIFICATE),
           /** Unix time in seconds. */
           expires: z.number(),
           /** Lines for a known_hosts file: the authority that signs all nodes' host keys. */
-          knownHosts: z.string(),
-          /** Per node, the permanent name under which its host key is signed (ssh's HostKeyAlias). */
-          hostKeyAliases: z.record(nodeName, z.string()),
+          knownHosts: z.string().regex(KNOWN_HOSTS),
+          /** Per node, the name under which its host key is signed as long as its owner has it (ssh's HostKeyAlias). */
+          hostKeyAliases: z.record(nodeName, z.string().regex(HOST_KEY_ALIAS)),
         }),
       ),
   },

@@ -1,9 +1,15 @@
 /** Schemas of everything that users name. All input passes one of them before any code acts on it. */
 import { z } from 'zod';
+import { isReservedNodeName, NODE_NAME } from './forms.ts';
 
-/** A node or device: a DNS label (RFC 1123), lower case, two characters at least, a letter first. */
-export const nodeName = z.string().regex(/^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])$/, {
+/** A node or device. */
+export const nodeName = z.string().regex(NODE_NAME, {
   error: 'must be 2 to 63 lower-case letters, digits and dashes, starting with a letter',
+});
+
+/** A name that a node is to get. */
+export const newNodeName = nodeName.refine((name) => !isReservedNodeName(name), {
+  error: 'must be another name: this one has a meaning of its own in WalT',
 });
 
 /** `name` or `name:tag`: what a user calls an image inside his own set. */

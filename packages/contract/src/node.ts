@@ -1,7 +1,16 @@
 import { eventIterator, oc } from '@orpc/contract';
 import { z } from 'zod';
 import { errors } from './errors.ts';
-import { architecture, digest, imageReference, ipv4, macAddress, nodeName, nodeSet } from './names.ts';
+import {
+  architecture,
+  digest,
+  imageReference,
+  ipv4,
+  macAddress,
+  newNodeName,
+  nodeName,
+  nodeSet,
+} from './names.ts';
 import { withProgress } from './progress.ts';
 
 const base = oc.errors(errors);
@@ -54,7 +63,7 @@ export const nodeContract = {
   create: base
     .input(
       z.object({
-        name: nodeName,
+        name: newNodeName,
         image: imageReference.optional(),
         model: virtualModel.optional(),
         cpuCores: z.int().min(1).max(64).default(2),
@@ -74,7 +83,7 @@ export const nodeContract = {
   acquire: base.input(z.object({ set: nodeSet })).output(affected),
   /** Gives nodes back: they boot their default image. */
   release: base.input(z.object({ set: nodeSet, yes })).output(affected),
-  rename: base.input(z.object({ name: nodeName, newName: nodeName, yes })).output(node),
+  rename: base.input(z.object({ name: nodeName, newName: newNodeName, yes })).output(node),
   /** Ends when all nodes of the set have booted; TIMEOUT after `timeout` seconds. Progress counts nodes. */
   wait: base
     .input(z.object({ set: nodeSet, timeout: z.number().positive().max(86_400).optional() }))

@@ -1,7 +1,7 @@
 /** The server: wires the parts, serves until SIGTERM. Runs inside the platform's network namespace (see admin.ts). */
 import type { ServerStatus } from '@walt/contract';
 import packageFile from '../../../package.json' with { type: 'json' };
-import { Identity, SshAuthority } from './access/index.ts';
+import { Identity, SshAuthority, StandingRights } from './access/index.ts';
 import { listen, type Services } from './api/index.ts';
 import {
   ensurePlatformVolume,
@@ -77,6 +77,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     hasBootFiles: (digest) => hasBootFiles(digest, paths),
     log: createLog('images'),
   });
+  const rights = new StandingRights(createLog('access'));
   const address = { server: network.server, mac: await network.mac() };
   const trees = new Trees({ paths, address, layers: () => images.layers() });
   const nodes = await createNodes({
@@ -85,6 +86,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     programs,
     paths,
     ssh,
+    rights,
     trees,
     images,
     accelerator,
@@ -113,6 +115,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   const services: Services = {
     identity: await Identity.open({ paths, database }),
     ssh,
+    rights,
     nodes: nodes.service,
     images,
     devices: async () => {
@@ -144,6 +147,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
 
   return async () => {
     await api.close();
+    rights.close();
     await nodes.reconciler.stop();
     nodes.agents.close();
     nodes.machines.close();

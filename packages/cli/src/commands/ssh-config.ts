@@ -1,7 +1,8 @@
+import { NODE_NAME } from '@walt/contract/forms';
 import { Command } from 'commander';
 import { connect } from '../client.ts';
 import { print } from '../output.ts';
-import { thisWalt } from '../ssh/access.ts';
+import { checked, thisWalt } from '../ssh/access.ts';
 import { renderStanza } from '../ssh/config.ts';
 import { sshFiles } from '../ssh/files.ts';
 import { ensureKey } from '../ssh/key.ts';
@@ -13,7 +14,7 @@ export function command(): Command {
       const nodes = await connect().client.node.list({ set: 'all-nodes' });
       const files = sshFiles();
       await ensureKey(files);
-      const names = nodes.map((node) => node.name);
+      const names = nodes.map(({ name }) => checked(name, NODE_NAME, 'the name of a node'));
       print(renderStanza(names, files, thisWalt()));
     });
 }

@@ -1,9 +1,11 @@
 /** Long text, a screen at a time. */
 import { spawn } from 'node:child_process';
+import { terminalText } from '../visible.ts';
 
 /** Through $PAGER, else less, on a terminal; as it is elsewhere, and where there is no pager. */
 export async function page(text: string): Promise<void> {
-  if (!process.stdout.isTTY || !(await throughPager(text))) process.stdout.write(text);
+  const shown = terminalText(text);
+  if (!process.stdout.isTTY || !(await throughPager(shown))) process.stdout.write(shown);
 }
 
 function throughPager(text: string): Promise<boolean> {

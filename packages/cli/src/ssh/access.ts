@@ -2,6 +2,7 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Client, Node } from '@walt/contract';
+import { HOST_KEY_ALIAS, KNOWN_HOSTS, NODE_NAME, USER_CERTIFICATE } from '@walt/contract/forms';
 import { AbortError } from '../errors.ts';
 import { waitForNodes } from '../node-wait.ts';
 import { DEFAULT_SOCKET, launcher, socketPath } from '../paths.ts';
@@ -59,24 +60,37 @@ export async function reachNode(client: Client, name: string): Promise<Node> {
 /** Writes fresh certificates, the authority and the configuration. */
 export async function certifyNodes(client: Client, names: readonly string[]): Promise<SshFiles> {
   const files = sshFiles();
+  for (const name of names) checked(name, NODE_NAME, 'the name of a node');
   const publicKey = await ensureKey(files);
   await mkdir(files.nodes, { recursive: true, mode: 0o700 });
   for (let start = 0; start < names.length; start += NODES_PER_CERTIFICATE) {
     const nodes = names.slice(start, start + NODES_PER_CERTIFICATE);
     const answer = await client.access.certify({ publicKey, nodes });
-    await replaceFile(files.knownHosts, answer.knownHosts);
+    await replaceFile(files.knownHosts, checked(answer.knownHosts, KNOWN_HOSTS, 'known hosts'));
     await Promise.all(
       nodes.map(async (node) => {
-        const alias = answer.hostKeyAliases[node];
-        if (alias === undefined) throw new Error(`the server gave no host key alias for ${node}`);
+        const alias = checked(answer.hostKeyAliases[node], HOST_KEY_ALIAS, 'the name of a host key');
         const certificate = join(files.nodes, `${node}-cert.pub`);
-        await replaceFile(certificate, `${answer.certificate.trim()}\n`);
+        await replaceFile(certificate, `${checked(answer.certificate, USER_CERTIFICATE, 'a certificate')}\n`);
         await replaceFile(join(files.nodes, `${node}.conf`), renderNodeConfig(node, alias, certificate));
       }),
     );
   }
   await replaceFile(files.config, renderOwnConfig(files, thisWalt()));
   return files;
+}
+
+/**
+ * What becomes a name of a file, or a word of OpenSSH's configuration, by the contract's rules: a line more in it would run
+ * commands. Throws AbortError.
+ */
+export function checked(text: string | undefined, form: RegExp, what: string): string {
+  if (text !== undefined && form.test(text)) return text;
+  throw new AbortError(
+    'INVALID',
+    `This is not ${what}: ${JSON.stringify(text)}.`,
+    'Use a walt client of the same version as the server, and a server that you trust.',
+  );
 }
 
 /** Other ssh may read these files at any moment: they see the old content or the new. */

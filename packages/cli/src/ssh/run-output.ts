@@ -1,5 +1,6 @@
 /** What `walt node run` shows of many nodes' output. */
 import { type Colour, painter, wantsColours } from '../style.ts';
+import { terminalText } from '../visible.ts';
 import type { NodeRun, RunSinks } from './run.ts';
 
 const COLOURS: readonly Colour[] = ['cyan', 'green', 'yellow', 'magenta', 'blue'];
@@ -13,7 +14,9 @@ export function prefixedLines(nodes: readonly string[]): RunSinks {
   const colours = new Map(nodes.map((node, index) => [node, COLOURS[index % COLOURS.length] ?? 'cyan']));
   return {
     line: (node, stream, line) => {
-      const prefix = nodes.length === 1 ? '' : paints[stream](`${node}:`, colours.get(node) ?? 'cyan');
+      // What a command on a node prints is shown as it is, as under ssh.
+      const prefix =
+        nodes.length === 1 ? '' : terminalText(paints[stream](`${node}:`, colours.get(node) ?? 'cyan'));
       process[stream].write(prefix === '' ? `${line}\n` : `${prefix} ${line}\n`);
     },
   };

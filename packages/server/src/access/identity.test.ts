@@ -28,6 +28,12 @@ beforeEach(async () => {
 
 afterEach(() => database.destroy());
 
+/** A challenge, with the absolute path of its file. */
+async function challengeOf(identity: Identity): Promise<{ file: string; nonce: string }> {
+  const { file, nonce } = await identity.challenge();
+  return { file: join(auth, file), nonce };
+}
+
 const open = (options: Partial<IdentityOptions> = {}) =>
   Identity.open({ paths: { auth }, database, ...options });
 
@@ -53,7 +59,7 @@ function refused(code: string, message: RegExp) {
 describe('a caller is who owns the file', () => {
   test('root', async () => {
     const identity = await open();
-    const challenge = await identity.challenge();
+    const challenge = await challengeOf(identity);
     await answer(0, challenge);
     const begun = Date.now() / 1000;
     const { token, user, expires } = await identity.prove(challenge.nonce);
@@ -66,7 +72,7 @@ describe('a caller is who owns the file', () => {
 
   test('another user, who is no admin', async () => {
     const identity = await open();
-    const challenge = await identity.challenge();
+    const challenge = await challengeOf(identity);
     assert.equal(await answer(NOBODY, challenge), 0);
     const { token } = await identity.prove(challenge.nonce);
     assert.deepEqual(await identity.caller(token), { uid: NOBODY, user: 'nobody', admin: false });
@@ -74,7 +80,7 @@ describe('a caller is who owns the file', () => {
 
   test('a user id without a name is nobody at all', async () => {
     const identity = await open();
-    const challenge = await identity.challenge();
+    const challenge = await challengeOf(identity);
     await answer(4_123_456, challenge);
     await assert.rejects(
       identity.prove(challenge.nonce),
@@ -85,7 +91,7 @@ describe('a caller is who owns the file', () => {
   for (const name of ['waltplatform', 'some one', '-x', '..']) {
     test(`a user called ${name} is refused`, async () => {
       const identity = await open({ loginName: async () => name });
-      const challenge = await identity.challenge();
+      const challenge = await challengeOf(identity);
       await answer(NOBODY, challenge);
       await assert.rejects(identity.prove(challenge.nonce), refused('FORBIDDEN', /cannot own images/));
     });
@@ -149,7 +155,7 @@ describe('what is no proof', () => {
   for (const [name, attack] of Object.entries(attacks)) {
     test(name, async () => {
       const identity = await open();
-      const challenge = await identity.challenge();
+      const challenge = await challengeOf(identity);
       await attack.by(challenge);
       await assert.rejects(identity.prove(challenge.nonce), refused('UNAUTHENTICATED', attack.refused));
       // Emptying a caller's folder would be a race against him: it waits for the next start.
@@ -160,7 +166,7 @@ describe('what is no proof', () => {
 
   test('a file that is older than its challenge', async () => {
     const identity = await open({ now: () => Date.now() + 1000 });
-    const challenge = await identity.challenge();
+    const challenge = await challengeOf(identity);
     await answer(NOBODY, challenge);
     await assert.rejects(
       identity.prove(challenge.nonce),
@@ -171,7 +177,7 @@ describe('what is no proof', () => {
   test('a second use, a made-up nonce, one that is too old', async () => {
     let now = Date.now();
     const identity = await open({ now: () => now });
-    const challenge = await identity.challenge();
+    const challenge = await challengeOf(identity);
     await answer(NOBODY, challenge);
     await identity.prove(challenge.nonce);
     await answer(NOBODY, challenge);
@@ -181,7 +187,7 @@ describe('what is no proof', () => {
     );
     await assert.rejects(identity.prove('0'.repeat(64)), refused('UNAUTHENTICATED', /unknown/));
 
-    const late = await identity.challenge();
+    const late = await challengeOf(identity);
     await answer(NOBODY, late);
     now += 30_000;
     await assert.rejects(identity.prove(late.nonce), refused('UNAUTHENTICATED', /too old/));
@@ -205,17 +211,17 @@ describe('the folder', () => {
     let now = Date.now();
     const identity = await open({ now: () => now });
     assert.deepEqual(await readdir(auth), []);
-    await answer(NOBODY, await identity.challenge());
+    await answer(NOBODY, await challengeOf(identity));
     now += 30_000;
-    await identity.challenge();
+    await challengeOf(identity);
     assert.deepEqual(await readdir(auth), []);
   });
 
   test('many challenges push out the oldest, not the newest', async () => {
     const identity = await open();
-    const first = await identity.challenge();
-    for (let count = 0; count < 511; count++) await identity.challenge();
-    const last = await identity.challenge();
+    const first = await challengeOf(identity);
+    for (let count = 0; count < 511; count++) await challengeOf(identity);
+    const last = await challengeOf(identity);
     await answer(NOBODY, first);
     await answer(NOBODY, last);
     await assert.rejects(identity.prove(first.nonce), refused('UNAUTHENTICATED', /unknown/));
@@ -225,7 +231,7 @@ describe('the folder', () => {
 
 describe('tokens', () => {
   const signIn = async (identity: Identity, uid = NOBODY) => {
-    const challenge = await identity.challenge();
+    const challenge = await challengeOf(identity);
     await answer(uid, challenge);
     return await identity.prove(challenge.nonce);
   };

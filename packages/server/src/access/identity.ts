@@ -68,7 +68,7 @@ export class Identity {
     return new Identity(options);
   }
 
-  /** Names a file that the caller shall create, mode 600, with `nonce` as its content. */
+  /** Names a file of the folder `auth` that the caller shall create, mode 600, with `nonce` as its content. */
   async challenge(): Promise<{ file: string; nonce: string }> {
     const now = this.#now();
     for (const [nonce, { file, asked }] of this.#challenges) {
@@ -77,8 +77,8 @@ export class Identity {
       await discard(file);
     }
     const nonce = randomBytes(32).toString('hex');
-    const file = join(this.#folder, randomBytes(16).toString('hex'));
-    this.#challenges.set(nonce, { file, asked: now });
+    const file = randomBytes(16).toString('hex');
+    this.#challenges.set(nonce, { file: join(this.#folder, file), asked: now });
     return { file, nonce };
   }
 
@@ -116,10 +116,15 @@ export class Identity {
       .where('expires', '>', Math.floor(this.#now() / 1000))
       .executeTakeFirst();
     if (row === undefined) throw signIn('Your sign-in has run out.');
-    const caller = await this.#user(row.uid);
-    // The user id was given to somebody else since: the token is not his.
-    if (caller.user !== row.user) throw signIn('Your sign-in has run out.');
+    const caller = { uid: row.uid, user: row.user, admin: row.uid === 0 };
+    // The user id may have been given to somebody else since: the token is not his.
+    await this.requireUser(caller);
     return caller;
+  }
+
+  /** Throws UNAUTHENTICATED when this user is none of the machine any more, as `caller` would. */
+  async requireUser({ uid, user }: Caller): Promise<void> {
+    if ((await this.#user(uid)).user !== user) throw signIn('Your sign-in has run out.');
   }
 
   async #user(uid: number): Promise<Caller> {

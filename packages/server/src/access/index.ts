@@ -2,3 +2,4 @@
 export type { Caller } from './caller.ts';
 export { Identity, type IdentityOptions } from './identity.ts';
 export { MAX_PRINCIPALS, type NodeIdentity, SshAuthority } from './ssh-authority.ts';
+export { LostRight, StandingRights } from './standing-rights.ts';

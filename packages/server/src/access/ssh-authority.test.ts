@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { attempt, isUserError, run } from '../platform/index.ts';
-import { SshAuthority } from './ssh-authority.ts';
+import { type NodeIdentity, SshAuthority } from './ssh-authority.ts';
 
 let folder: string;
 let keys: string;
@@ -82,9 +82,9 @@ describe('user certificates', () => {
   test('256 nodes fit into one, and OpenSSH reads it; more are refused', async () => {
     const ssh = await SshAuthority.open({ keys });
     const { publicKey } = await userKey();
-    const principals = Array.from({ length: 256 }, (_, id) => ssh.principal(id));
+    const principals = Array.from({ length: 256 }, (_, id) => `walt-node-${id}-${'f'.repeat(16)}`);
     const { certificate } = await ssh.certifyUser(publicKey, principals, 'alice');
-    assert.match(await inspect(certificate), /walt-node-255\n/);
+    assert.match(await inspect(certificate), /walt-node-255-f+\n/);
     await assert.rejects(
       ssh.certifyUser(publicKey, [...principals, 'x'], 'alice'),
       /at most 256 nodes, not 257/,
@@ -93,24 +93,42 @@ describe('user certificates', () => {
 });
 
 describe('node identities', () => {
-  const node = { id: 7, name: 'vnode1', ip: '10.73.0.7' };
+  const node = { id: 7, owner: 'alice' };
 
   test('stay the same over restarts of the server', async () => {
     const first = await (await SshAuthority.open({ keys })).nodeIdentity(node);
-    assert.deepEqual(await (await SshAuthority.open({ keys })).nodeIdentity(node), first);
-    assert.equal(first.principal, 'walt-node-7');
+    const again = await SshAuthority.open({ keys });
+    assert.deepEqual(await again.nodeIdentity(node), first);
+    assert.equal(await again.nodeAlias(node), first.principal);
+    assert.match(first.principal, /^walt-node-7-[0-9a-f]{16}$/);
     const text = await inspect(first.hostCertificate);
     assert.match(text, /host certificate/);
     assert.match(text, /Valid: forever/);
-    assert.match(text, /Principals: \n\s+walt-node-7\n\s+vnode1\n\s+10\.73\.0\.7\n/);
+    // Nothing but its own name: neither what users call a node, nor its address.
+    assert.match(text, new RegExp(`Principals: \\n\\s+${first.principal}\\n\\s+Critical Options`));
   });
 
-  test('keep the key and get a new certificate when the node is renamed', async () => {
+  test('are others for another owner, also when an owner comes back', async () => {
+    const ssh = await SshAuthority.open({ keys });
+    const seen: NodeIdentity[] = [];
+    for (const owner of ['alice', 'bob', 'waltplatform', 'alice']) {
+      // As a client does that waits for the first boot.
+      const alias = await ssh.nodeAlias({ id: 7, owner });
+      await ssh.beginBoot({ id: 7, owner });
+      const identity = await ssh.nodeIdentity({ id: 7, owner });
+      if (seen.length < 3) assert.equal(identity.principal, alias);
+      assert.deepEqual(await readdir(join(keys, 'nodes', '7')), [`of-${owner}`], 'earlier keys are gone');
+      seen.push(identity);
+    }
+    assert.equal(new Set(seen.map((one) => one.hostKey)).size, 4);
+    assert.equal(new Set(seen.map((one) => one.principal)).size, 4);
+  });
+
+  test('of a boot that goes on stay, though the next owner’s are asked for', async () => {
     const ssh = await SshAuthority.open({ keys });
     const first = await ssh.nodeIdentity(node);
-    const renamed = await ssh.nodeIdentity({ ...node, name: 'probe' });
-    assert.equal(renamed.hostKey, first.hostKey);
-    assert.match(await inspect(renamed.hostCertificate), /walt-node-7\n\s+probe\n/);
+    assert.notEqual(await ssh.nodeAlias({ id: 7, owner: 'bob' }), first.principal);
+    assert.deepEqual(await ssh.nodeIdentity(node), first);
   });
 
   test('are made once, whoever asks at the same time', async () => {
@@ -119,13 +137,28 @@ describe('node identities', () => {
     assert.equal(new Set(all.map((one) => one.hostKey)).size, 1);
   });
 
-  test('are finished when the server died half-way', async () => {
-    await (await SshAuthority.open({ keys })).nodeIdentity(node);
+  test('are made anew when nobody would believe them, and nothing half-made is taken', async () => {
+    const first = await (await SshAuthority.open({ keys })).nodeIdentity(node);
     await mkdir(join(keys, 'scratch-dead'));
-    await rm(join(keys, 'nodes', '7', 'key'));
+    await rm(join(keys, 'host_ca'));
     const ssh = await SshAuthority.open({ keys });
-    assert.match((await ssh.nodeIdentity(node)).hostKey, /BEGIN OPENSSH PRIVATE KEY/);
+    assert.notEqual((await ssh.nodeIdentity(node)).hostKey, first.hostKey);
     assert.ok(!(await readdir(keys)).includes('scratch-dead'));
+  });
+
+  test('of an older server serve the boot that has them, not the next one', async () => {
+    const ssh = await SshAuthority.open({ keys });
+    const { hostKey, hostCertificate } = await ssh.nodeIdentity(node);
+    const flat = join(keys, 'nodes', '8');
+    await mkdir(flat);
+    await writeFile(join(flat, 'key'), hostKey);
+    await writeFile(join(flat, 'key-cert.pub'), hostCertificate);
+    const old = { id: 8, owner: 'alice' };
+    assert.equal(await ssh.nodeAlias(old), 'walt-node-8');
+    assert.deepEqual(await ssh.nodeIdentity(old), { ...(await ssh.nodeIdentity(old)), hostKey });
+    await ssh.beginBoot(old);
+    assert.match(await ssh.nodeAlias(old), /^walt-node-8-[0-9a-f]{16}$/);
+    assert.notEqual((await ssh.nodeIdentity(old)).hostKey, hostKey);
   });
 
   test('of a removed node are gone', async () => {
@@ -138,15 +171,16 @@ describe('node identities', () => {
 
 test('nobody but root reads the keys', async () => {
   const ssh = await SshAuthority.open({ keys });
-  await ssh.nodeIdentity({ id: 1, name: 'n1', ip: '10.0.0.1' });
+  await ssh.nodeIdentity({ id: 1, owner: 'alice' });
   assert.equal((await stat(keys)).mode & 0o777, 0o700);
-  for (const file of ['user_ca', 'host_ca', 'nodes/1/key']) {
+  for (const file of ['user_ca', 'host_ca', 'nodes/1/of-alice/key']) {
     assert.equal((await stat(join(keys, file))).mode & 0o777, 0o600, file);
   }
 });
 
 describe('OpenSSH on both sides', () => {
   let ssh: SshAuthority;
+  let alias: string;
   let sshd: ChildProcess;
   let port: number;
   let user: { file: string; publicKey: string };
@@ -155,7 +189,8 @@ describe('OpenSSH on both sides', () => {
   before(async () => {
     const own = await mkdtemp(join(folder, 'sshd-'));
     ssh = await SshAuthority.open({ keys: join(own, 'keys') });
-    const identity = await ssh.nodeIdentity({ id: 42, name: 'vnode1', ip: '127.0.0.1' });
+    const identity = await ssh.nodeIdentity({ id: 42, owner: 'alice' });
+    alias = identity.principal;
     const file = (name: string) => join(own, name);
     await writeFile(file('host_key'), identity.hostKey, { mode: 0o600 });
     await writeFile(file('host_key-cert.pub'), identity.hostCertificate);
@@ -193,14 +228,14 @@ describe('OpenSSH on both sides', () => {
   });
 
   /** Runs `echo in` on the "node", with every check on. */
-  async function login(principals: string[], alias = 'walt-node-42') {
+  async function login(principals: string[], hostKeyAlias = alias) {
     const { certificate } = await ssh.certifyUser(user.publicKey, principals, 'alice');
     await writeFile(`${user.file}-cert.pub`, `${certificate}\n`);
     const options = {
       StrictHostKeyChecking: 'yes',
       UserKnownHostsFile: knownHosts,
       GlobalKnownHostsFile: '/dev/null',
-      HostKeyAlias: alias,
+      HostKeyAlias: hostKeyAlias,
       IdentitiesOnly: 'yes',
       BatchMode: 'yes',
       ConnectTimeout: '10',
@@ -214,21 +249,27 @@ describe('OpenSSH on both sides', () => {
   }
 
   test('a certificate for the node lets in, and its host key is believed without a question', async () => {
-    const result = await login(['walt-node-41', 'walt-node-42']);
+    const result = await login(['walt-node-41', alias]);
     assert.equal(result.stdout, 'in\n', result.stderr);
     assert.equal(result.status, 0);
   });
 
-  test('one for another node does not', async () => {
-    const result = await login(['walt-node-41']);
-    assert.equal(result.status, 255);
-    assert.match(result.stderr, /Permission denied/);
+  test('one for another node, or for this one under another owner, does not', async () => {
+    const next = await ssh.nodeAlias({ id: 42, owner: 'bob' });
+    for (const principal of ['walt-node-41', 'walt-node-42', next]) {
+      const result = await login([principal]);
+      assert.equal(result.status, 255);
+      assert.match(result.stderr, /Permission denied/);
+    }
   });
 
-  test('a node cannot pass for another one', async () => {
-    const result = await login(['walt-node-42'], 'walt-node-43');
-    assert.equal(result.status, 255);
-    assert.match(result.stderr, /Host key verification failed/);
+  test('a node cannot pass for another one, nor a former owner for the next one’s node', async () => {
+    const next = await ssh.nodeAlias({ id: 42, owner: 'bob' });
+    for (const expected of ['walt-node-43', 'walt-node-42', next]) {
+      const result = await login([alias], expected);
+      assert.equal(result.status, 255);
+      assert.match(result.stderr, /Host key verification failed/);
+    }
   });
 });
 

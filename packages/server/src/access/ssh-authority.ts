@@ -1,7 +1,9 @@
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   isExternalError,
+  namesIn,
   type Paths,
   publishFile,
   readIfPresent,
@@ -25,7 +27,7 @@ export interface NodeIdentity {
   hostCertificate: string;
   /** Public key of the authority that signs users (TrustedUserCAKeys). */
   userCa: string;
-  /** The one line of AuthorizedPrincipalsFile. */
+  /** The one line of AuthorizedPrincipalsFile: the node's alias. */
   principal: string;
 }
 
@@ -36,15 +38,15 @@ interface Authority {
 }
 
 /**
- * The platform's two SSH authorities: one signs users' keys, for minutes; one signs nodes' host keys, for good, since
- * boards without a clock boot in 1970. Owns ssh-keygen. All keys stay in `paths.keys` (mode 700).
+ * The platform's two SSH authorities: one signs users' keys, for minutes; one signs nodes' host keys, without an end, since
+ * boards without a clock boot in 1970, but for a name that the node has only as long as its owner. Owns ssh-keygen. All keys stay in `paths.keys` (mode 700).
  */
 export class SshAuthority {
   readonly #folder: string;
   readonly #user: Authority;
   readonly #host: Authority;
-  /** Identities being made, by node id: two requests of one node must not make two keys. */
-  readonly #making = new Map<number, Promise<NodeIdentity>>();
+  /** The last piece of work on each node's keys, by node id. */
+  readonly #working = new Map<number, Promise<unknown>>();
 
   private constructor(folder: string, user: Authority, host: Authority) {
     this.#folder = folder;
@@ -64,14 +66,12 @@ export class SshAuthority {
     return new SshAuthority(paths.keys, user, host);
   }
 
-  /** Permanent name under which a node's host key is signed, whatever the node is called (HostKeyAlias of ssh_config(5)). */
-  hostKeyAlias(nodeId: number): string {
-    return `walt-node-${nodeId}`;
-  }
-
-  /** What a user's certificate must contain for that node to let him in. */
-  principal(nodeId: number): string {
-    return `walt-node-${nodeId}`;
+  /**
+   * What a node is called in certificates while `owner` has it: the name of its host key (HostKeyAlias of ssh_config(5)), and what
+   * a user's certificate must contain. Both are new after another owner, so what former owners kept opens and proves nothing.
+   */
+  async nodeAlias(node: { id: number; owner: string }): Promise<string> {
+    return (await this.#inTurn(node.id, () => this.#tenure(node))).alias;
   }
 
   /** Lines for a known_hosts file that make ssh trust every node. */
@@ -113,65 +113,88 @@ export class SshAuthority {
           `Give another key (${error.message})`,
         );
       }
-      return { certificate: (await readFile(join(folder, 'key-cert.pub'), 'utf8')).trim(), expires };
+      // Without ssh-keygen's comment.
+      const [type, blob] = (await readFile(join(folder, 'key-cert.pub'), 'utf8')).split(/\s/);
+      return { certificate: `${type} ${blob}`, expires };
     });
   }
 
-  /** Host key and certificate of a node. The key is made once; the certificate again when name or address have changed. */
-  nodeIdentity(node: { id: number; name: string; ip: string }): Promise<NodeIdentity> {
-    const before = this.#making.get(node.id) ?? Promise.resolve();
-    const making = before.catch(() => {}).then(() => this.#ensureNodeIdentity(node));
-    this.#making.set(node.id, making);
-    const done = () => {
-      if (this.#making.get(node.id) === making) this.#making.delete(node.id);
-    };
-    making.then(done, done);
-    return making;
+  /** A boot of this owner begins: keys of earlier ones are forgotten. Idempotent. */
+  async beginBoot({ id, owner }: { id: number; owner: string }): Promise<void> {
+    await this.#inTurn(id, async () => {
+      for (const name of await namesIn(this.#nodeFolder(id))) {
+        if (name !== ownersFolder(owner))
+          await rm(join(this.#nodeFolder(id), name), { recursive: true, force: true });
+      }
+    });
+  }
+
+  /** Host key and certificate of a node, made once for each time that an owner has it. */
+  async nodeIdentity(node: { id: number; owner: string }): Promise<NodeIdentity> {
+    return await this.#inTurn(node.id, async () => {
+      const { folder, alias } = await this.#tenure(node);
+      const key = join(folder, 'key');
+      return {
+        hostKey: await readFile(key, 'utf8'),
+        hostCertificate: await readFile(`${key}-cert.pub`, 'utf8'),
+        userCa: `${this.#user.publicKey}\n`,
+        principal: alias,
+      };
+    });
   }
 
   /** Forgets the keys of a node that is no more. */
   async removeNode(nodeId: number): Promise<void> {
-    await rm(join(this.#folder, 'nodes', String(nodeId)), { recursive: true, force: true });
+    await this.#inTurn(nodeId, () => rm(this.#nodeFolder(nodeId), { recursive: true, force: true }));
   }
 
-  async #ensureNodeIdentity({
-    id,
-    name,
-    ip,
-  }: {
-    id: number;
-    name: string;
-    ip: string;
-  }): Promise<NodeIdentity> {
-    const folder = join(this.#folder, 'nodes', String(id));
-    const key = join(folder, 'key');
-    if ((await readIfPresent(key)) === undefined) {
-      await this.#inScratch(async (scratch) => {
-        await generateKey(join(scratch, 'key'), this.hostKeyAlias(id));
-        // A removal may have been interrupted half-way.
-        await rm(folder, { recursive: true, force: true });
-        await rename(scratch, folder);
-        await syncFolder(join(this.#folder, 'nodes'));
-      });
-    }
-    const principals = [this.hostKeyAlias(id), name, ip];
-    const wanted = `${principals.join(',')} ${this.#host.publicKey}\n`;
-    // Written after the certificate: what it tells is what the certificate says.
-    const record = join(folder, 'certified');
-    if ((await readIfPresent(record)) !== wanted) {
-      await this.#inScratch(async (scratch) => {
-        await copyFile(`${key}.pub`, join(scratch, 'key.pub'));
-        await sign(this.#host, join(scratch, 'key.pub'), this.hostKeyAlias(id), principals, ['-h']);
-        await publishFile(join(scratch, 'key-cert.pub'), `${key}-cert.pub`);
-      });
-      await writeFileAtomic(record, wanted, 0o600);
-    }
-    return {
-      hostKey: await readFile(key, 'utf8'),
-      hostCertificate: await readFile(`${key}-cert.pub`, 'utf8'),
-      userCa: `${this.#user.publicKey}\n`,
-      principal: this.principal(id),
+  #nodeFolder(id: number): string {
+    return join(this.#folder, 'nodes', String(id));
+  }
+
+  /** One at a time for each node: two requests of one node must not make two keys. */
+  #inTurn<T>(id: number, work: () => Promise<T>): Promise<T> {
+    const before = this.#working.get(id) ?? Promise.resolve();
+    const working = before.then(work, work);
+    this.#working.set(id, working);
+    const done = () => {
+      if (this.#working.get(id) === working) this.#working.delete(id);
     };
+    working.then(done, done);
+    return working;
+  }
+
+  /** Where the keys of a node's time under an owner are, and how it is called then. Makes them when they are not there. */
+  async #tenure({ id, owner }: { id: number; owner: string }): Promise<{ folder: string; alias: string }> {
+    const nodeFolder = this.#nodeFolder(id);
+    // A boot that a server before version 11.1 began: one key for life. It goes on until the next boot begins.
+    if ((await readIfPresent(join(nodeFolder, 'key-cert.pub'))) !== undefined) {
+      return { folder: nodeFolder, alias: `walt-node-${id}` };
+    }
+    const folder = join(nodeFolder, ownersFolder(owner));
+    const [alias = '', ...signer] = ((await readIfPresent(join(folder, 'alias'))) ?? '').split(' ');
+    // Another authority is as good as none: nobody would believe its certificate.
+    if (signer.join(' ') === `${this.#host.publicKey}\n`) return { folder, alias };
+    return { folder, alias: await this.#makeTenure(id, owner) };
+  }
+
+  /** In one step: what is there is whole. Answers the alias. */
+  async #makeTenure(id: number, owner: string): Promise<string> {
+    const alias = `walt-node-${id}-${randomBytes(8).toString('hex')}`;
+    const folder = join(this.#nodeFolder(id), ownersFolder(owner));
+    await this.#inScratch(async (scratch) => {
+      const key = join(scratch, 'key');
+      await generateKey(key, alias);
+      await sign(this.#host, `${key}.pub`, alias, [alias], ['-h']);
+      await publishFile(`${key}-cert.pub`, `${key}-cert.pub`);
+      await writeFileAtomic(join(scratch, 'alias'), `${alias} ${this.#host.publicKey}\n`, 0o600);
+      await mkdir(this.#nodeFolder(id), { recursive: true, mode: 0o700 });
+      await rm(folder, { recursive: true, force: true });
+      await rename(scratch, folder);
+      await syncFolder(this.#nodeFolder(id));
+      await syncFolder(join(this.#folder, 'nodes'));
+    });
+    return alias;
   }
 
   /** Runs `work` with a new folder, mode 700, that is gone afterwards unless `work` has moved it. */
@@ -183,6 +206,11 @@ export class SshAuthority {
       await rm(folder, { recursive: true, force: true });
     }
   }
+}
+
+/** Never the name of a file that an older server left there. */
+function ownersFolder(owner: string): string {
+  return `of-${owner}`;
 }
 
 async function ensureAuthority(folder: string, name: string): Promise<Authority> {

@@ -116,4 +116,38 @@ describe('the console of a virtual node', () => {
     const stream = await openStream(api, '/stream/console?node=vnode1', await api.token('bob'));
     errorFrame('FORBIDDEN', /belongs to alice/)(await stream.ended);
   });
+
+  test('leaves who loses the node, and shows the next owner nothing of what it printed for the last', async () => {
+    let typed = '';
+    const { promise: received, resolve } = Promise.withResolvers<void>();
+    await api.serve(socket, (connection) => {
+      qemu.push(connection);
+      connection.on('data', (data) => {
+        typed += data;
+        resolve();
+      });
+    });
+    const first = await open();
+    await first.until('the last words');
+    // Root keeps the line open.
+    const root = await openStream(api, '/stream/console?node=vnode1', await api.token('root'));
+    await root.until('the last words');
+    qemu[0]?.write('secret of alice');
+    await Promise.all([first.until('secret of alice'), root.until('secret of alice')]);
+    Object.assign(await api.nodes.find('vnode1'), { owner: 'bob', bootOwner: 'bob' });
+    await api.services.rights.review();
+    first.socket.send(Buffer.from('rm -rf /'));
+    errorFrame('FORBIDDEN', /vnode1 belongs to bob/)(await first.ended);
+    const next = await openStream(api, '/stream/console?node=vnode1', await api.token('bob'));
+    // What he types arrives once he sees what is printed.
+    next.socket.send(Buffer.from('\r'));
+    await received;
+    qemu[0]?.write('login: ');
+    await Promise.all([next.until('login: '), root.until('login: ')]);
+    assert.equal(next.received(), 'login: ');
+    assert.ok(!first.received().includes('login: '));
+    assert.equal(typed, '\r');
+    next.socket.terminate();
+    root.socket.terminate();
+  });
 });

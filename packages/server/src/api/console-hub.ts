@@ -18,6 +18,7 @@ export class ConsoleHub {
     { socket, log }: { socket: string; log: string },
   ): Promise<void> {
     const line = this.#lines.get(node.id) ?? this.#open(node.id, socket, log);
+    line.belongTo(node.bootOwner);
     const left = new Promise<'left'>((resolve) => {
       if (viewer.readyState !== viewer.OPEN) resolve('left');
       viewer.once('close', () => resolve('left'));

@@ -33,6 +33,7 @@ export class ConsoleLine {
   readonly #watching = new Set<WebSocket>();
   /** The last bytes printed. */
   #recent: Buffer = Buffer.alloc(0);
+  #owner: string | null = null;
 
   /** `log` is the file where QEMU records what the console prints. */
   constructor(path: string, log: string) {
@@ -46,6 +47,12 @@ export class ConsoleLine {
   /** True once it is for nobody any more. */
   get over(): boolean {
     return this.#over.signal.aborted;
+  }
+
+  /** Tells whose boot prints: what an earlier owner's printed is for nobody else. */
+  belongTo(owner: string | null): void {
+    if (this.#owner !== owner) this.#recent = Buffer.alloc(0);
+    this.#owner = owner;
   }
 
   /** Counts a viewer in; the line stays open for him. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { ORPCError } from '@orpc/client';
 import { RPC_PREFIX } from '@walt/contract';
@@ -102,7 +103,7 @@ describe('who calls', () => {
   test('is asked and proven over the API itself', async () => {
     const stranger = await api.client(null);
     const { file, nonce } = await stranger.auth.challenge();
-    await writeFile(file, nonce, { mode: 0o600 });
+    await writeFile(join(dirname(api.socket), 'auth', file), nonce, { mode: 0o600 });
     const { user } = await stranger.auth.prove({ nonce });
     assert.equal(user, 'root');
   });

@@ -1,11 +1,11 @@
 import { implement } from '@orpc/server';
-import { contract } from '@walt/contract';
+import { contract, PLATFORM_OWNER } from '@walt/contract';
 import type { Caller } from '../access/index.ts';
 import { buildCalls } from './build-calls.ts';
 import { crossCalls } from './cross-calls.ts';
 import { historyCalls } from './history-calls.ts';
 import { imageCalls } from './image-calls.ts';
-import { requireNodeAccess } from './node-access.ts';
+import { requireNode } from './node-access.ts';
 import { imagesElsewhere, registryCalls } from './registry-calls.ts';
 import type { Services } from './services.ts';
 
@@ -94,15 +94,16 @@ export function createRouter(services: Services) {
     access: {
       certify: known.access.certify.handler(async ({ context: { caller }, input }) => {
         const found = await Promise.all([...new Set(input.nodes)].map((name) => nodes.find(name)));
-        for (const node of found) requireNodeAccess(caller, node);
-        const principals = found.map((node) => ssh.principal(node.id));
-        const { certificate, expires } = await ssh.certifyUser(input.publicKey, principals, caller.user);
-        const aliases = found.map((node) => [node.name, ssh.hostKeyAlias(node.id)]);
+        for (const node of found) requireNode(caller, node);
+        const aliases = await Promise.all(
+          found.map(({ id, owner }) => ssh.nodeAlias({ id, owner: owner ?? PLATFORM_OWNER })),
+        );
+        const { certificate, expires } = await ssh.certifyUser(input.publicKey, aliases, caller.user);
         return {
           certificate,
           expires,
           knownHosts: ssh.knownHosts(),
-          hostKeyAliases: Object.fromEntries(aliases),
+          hostKeyAliases: Object.fromEntries(found.map(({ name }, index) => [name, aliases[index] ?? ''])),
         };
       }),
     },

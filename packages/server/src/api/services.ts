@@ -24,7 +24,7 @@ import type {
   RegistryLink,
   ServerStatus,
 } from '@walt/contract';
-import type { Caller, Identity, SshAuthority } from '../access/index.ts';
+import type { Caller, Identity, SshAuthority, StandingRights } from '../access/index.ts';
 import type {
   BuildClient,
   BuildRequest,
@@ -76,6 +76,8 @@ export type CallsOf<Contract> = {
 export interface NodeService extends CallsOf<typeof nodeContract> {
   /** One node, for the relays. Throws NOT_FOUND, with near names in the hint. */
   find(name: string): Promise<NodeEndpoint>;
+  /** Whose that very node is now, whatever it is called by now. Throws NOT_FOUND when it was removed. */
+  tenants(id: number): Promise<Pick<NodeEndpoint, 'name' | 'owner' | 'bootOwner'>>;
   /** Names of the nodes that boot each image, by `owner/name`, sorted; images that no node boots are absent. */
   nodesByImage(): Promise<ReadonlyMap<string, readonly string[]>>;
   /** Names of the nodes that boot image `owner/name` and do not run `digest`, sorted. */
@@ -87,6 +89,8 @@ export interface NodeService extends CallsOf<typeof nodeContract> {
 export interface NodeEndpoint extends Pick<Node, 'name' | 'ip' | 'owner' | 'state' | 'type'> {
   /** Permanent, never used again: names its keys and folders. */
   id: number;
+  /** Whose boot runs, from its /persist on: not yet the owner's until the node has rebooted for him. Null: nobody's. */
+  bootOwner: string | null;
 }
 
 /** A name in somebody's set, whether or not it exists. */
@@ -245,6 +249,7 @@ export interface ImageBuildService {
 export interface Services {
   identity: Identity;
   ssh: SshAuthority;
+  rights: StandingRights;
   nodes: NodeService;
   images: ImageService;
   /** Switches and the like, later; for now what walt-net knows. */

@@ -13,6 +13,98 @@ beforeEach(async () => {
 });
 afterEach(() => api[Symbol.asyncDispose]());
 
+describe('who loses a node', () => {
+  const refusals: [what: string, lose: (id: number) => Promise<void>, code: string, words: RegExp][] = [
+    ['to another user', (id) => give(id, { owner: 'bob' }), 'FORBIDDEN', /vnode1 belongs to bob/],
+    ['because it was removed', remove, 'NOT_FOUND', /removed/],
+    ['as a user of this machine', leave, 'UNAUTHENTICATED', /no login name/],
+  ];
+
+  async function give(id: number, change: { owner?: string; bootOwner?: string }): Promise<void> {
+    Object.assign(await api.nodes.tenants(id), change);
+    await api.services.rights.review();
+  }
+
+  async function remove(): Promise<void> {
+    api.nodes.endpoints.clear();
+    await api.services.rights.review();
+  }
+
+  async function leave(): Promise<void> {
+    api.users.delete(1000);
+    // For ten seconds, a user's existence is believed.
+    api.passes(11_000);
+    await api.services.rights.review();
+  }
+
+  for (const [what, lose, code, words] of refusals) {
+    test(`${what} is cut off from it at that moment, and told why`, async () => {
+      const { id } = api.nodes.add('vnode1', { owner: 'alice' });
+      const { promise: cut, resolve } = Promise.withResolvers<string>();
+      const port = await api.serve(0, (socket) => {
+        let text = '';
+        socket.on('data', (data) => {
+          text += data;
+          socket.write(`got ${data}`);
+        });
+        socket.once('end', () => {
+          resolve(text);
+          socket.end();
+        });
+      });
+      const stream = await openStream(api, `/stream/tcp?node=vnode1&port=${port}`, alice);
+      stream.socket.send(Buffer.from('before'));
+      await stream.until('got before');
+      await lose(id);
+      // A client that does as if nothing had been.
+      stream.socket.send(Buffer.from('after'));
+      errorFrame(code, words)(await stream.ended);
+      assert.equal(await cut, 'before');
+      assert.equal(stream.received(), 'got before');
+    });
+  }
+
+  test('is cut off though he reads no answer and ends nothing', async () => {
+    const { id } = api.nodes.add('vnode1', { owner: 'alice' });
+    const { promise: cut, resolve } = Promise.withResolvers<void>();
+    const port = await api.serve(0, (socket) => {
+      socket.write('hello');
+      socket.resume().once('end', () => {
+        resolve();
+        socket.end();
+      });
+    });
+    const stream = await openStream(api, `/stream/tcp?node=vnode1&port=${port}`, alice);
+    await stream.until('hello');
+    stream.socket.pause();
+    await give(id, { owner: 'bob' });
+    await cut;
+    stream.socket.terminate();
+  });
+
+  test('root stays; the next owner comes in when the node has booted for him', async () => {
+    const { id } = api.nodes.add('vnode1', { owner: 'alice', bootOwner: 'alice' });
+    const port = await api.serve(0, (socket) => {
+      socket.on('error', () => {});
+      socket.on('data', (data) => socket.write(`got ${data}`));
+    });
+    const path = `/stream/tcp?node=vnode1&port=${port}`;
+    const root = await openStream(api, path, await api.token('root'));
+    await give(id, { owner: 'bob' });
+    root.socket.send(Buffer.from('on'));
+    await root.until('got on');
+    const bob = await api.token('bob');
+    const early = await openStream(api, path, bob);
+    errorFrame('UNAVAILABLE', /vnode1 still runs what alice booted/)(await early.ended);
+    await give(id, { bootOwner: 'bob' });
+    const late = await openStream(api, path, bob);
+    late.socket.send(Buffer.from('in'));
+    await late.until('got in');
+    root.socket.terminate();
+    late.socket.terminate();
+  });
+});
+
 describe('the relay to a node', () => {
   test('carries bytes both ways, and ends when the node ends it', async () => {
     api.nodes.add('vnode1', { owner: 'alice' });

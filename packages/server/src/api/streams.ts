@@ -2,13 +2,13 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ServerFrame, streams } from '@walt/contract';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Caller } from '../access/index.ts';
+import { type Caller, LostRight } from '../access/index.ts';
 import { type Log, rarely } from '../platform/index.ts';
 import { ConsoleHub } from './console-hub.ts';
 import { toApiError } from './errors.ts';
 import { bearerToken, parseQuery } from './http.ts';
 import { agreedReplacement, fullName, parseImageReference, requireSessionUser } from './image-calls.ts';
-import { requireNodeAccess } from './node-access.ts';
+import { requireRunningNode } from './node-access.ts';
 import type { Services } from './services.ts';
 import type { Shares } from './shares.ts';
 import { serveBuild } from './stream-build.ts';
@@ -19,6 +19,9 @@ import { serveTerminal } from './stream-terminal.ts';
 
 /** Bytes of one message from a client; ours send pieces of 64 KiB. */
 const MAX_MESSAGE = 1024 * 1024;
+
+/** Milliseconds in which a client whose right was lost may read why. */
+const CUT_OFF_LIMIT = 1000;
 
 export interface StreamOptions {
   /** Milliseconds between two heartbeats; default 30 s. */
@@ -99,14 +102,19 @@ export class Streams {
   }
 
   async #run(serve: Serve, socket: WebSocket, token: string | undefined, url: URL): Promise<void> {
+    const { identity, rights, log } = this.#services;
     try {
-      const caller = await this.#services.identity.caller(token);
+      const caller = await identity.caller(token);
       using _share = this.#shares.take(caller.user);
-      const last = await serve(socket, caller, url);
+      const last = await rights.whileHeld(
+        () => identity.requireUser(caller),
+        () => serve(socket, caller, url),
+      );
       if (last !== undefined) sendFrame(socket, last);
     } catch (thrown) {
       if (socket.readyState !== socket.OPEN) return;
-      const { code, message, data } = toApiError(thrown, this.#services.log);
+      const { code, message, data } = toApiError(thrown, log);
+      if (thrown instanceof LostRight) cutOff(socket);
       sendFrame(socket, { type: 'error', code, message, hint: data.hint });
     } finally {
       // A paused WebSocket would never see the client's closing frame.
@@ -118,14 +126,20 @@ export class Streams {
   async #tcp(socket: WebSocket, caller: Caller, url: URL): Promise<undefined> {
     const { node: name, port } = parseQuery(streams.tcp.query, url);
     const node = await this.#services.nodes.find(name);
-    requireNodeAccess(caller, node);
-    await serveTcp(socket, node, port);
+    await this.#onNode(caller, node.id, () => serveTcp(socket, node, port));
   }
 
   async #console(socket: WebSocket, caller: Caller, url: URL): Promise<undefined> {
     const node = await this.#services.nodes.find(parseQuery(streams.console.query, url).node);
-    requireNodeAccess(caller, node);
-    await this.#consoles.serve(socket, node, await this.#services.nodes.console(node.id));
+    await this.#onNode(caller, node.id, async () =>
+      this.#consoles.serve(socket, node, await this.#services.nodes.console(node.id)),
+    );
+  }
+
+  /** Ends with the caller's right to be on that node: released, taken over or removed, it is no longer his. */
+  async #onNode<T>(caller: Caller, id: number, serve: () => Promise<T>): Promise<T> {
+    const { nodes, rights } = this.#services;
+    return await rights.whileHeld(async () => requireRunningNode(caller, await nodes.tenants(id)), serve);
   }
 
   async #imageShell(socket: WebSocket, caller: Caller, url: URL): Promise<ServerFrame | undefined> {
@@ -161,6 +175,13 @@ export class Streams {
       return { image: fullName(saved), digest: saved.digest, changed, lost, nodes: [...outdated] };
     });
   }
+}
+
+/** What is joined to the WebSocket still runs: nothing more is taken from the client, and it ends though he does not answer. */
+function cutOff(socket: WebSocket): void {
+  socket.removeAllListeners('message');
+  const timer = setTimeout(() => socket.terminate(), CUT_OFF_LIMIT);
+  socket.once('close', () => clearTimeout(timer));
 }
 
 function sendFrame(socket: WebSocket, frame: ServerFrame): void {

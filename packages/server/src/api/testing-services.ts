@@ -47,6 +47,7 @@ export class MemoryNodes implements NodeService {
       name,
       ip: '127.0.0.1',
       owner: null,
+      bootOwner: null,
       state: 'booted',
       type: 'virtual',
       ...node,
@@ -58,6 +59,12 @@ export class MemoryNodes implements NodeService {
   async find(name: string): Promise<NodeEndpoint> {
     const node = this.endpoints.get(name);
     if (!node) throw new UserError('NOT_FOUND', `There is no node ${name}.`, 'See walt node show --all.');
+    return node;
+  }
+
+  async tenants(id: number): Promise<NodeEndpoint> {
+    const node = [...this.endpoints.values()].find((one) => one.id === id);
+    if (!node) throw new UserError('NOT_FOUND', 'This node was removed.', 'See walt node show --all.');
     return node;
   }
 

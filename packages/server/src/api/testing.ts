@@ -13,7 +13,7 @@ import { createORPCClient, ORPCError } from '@orpc/client';
 import { RPCLink } from '@orpc/client/fetch';
 import { type Client, RPC_PREFIX } from '@walt/contract';
 import { WebSocket } from 'ws';
-import { Identity, SshAuthority } from '../access/index.ts';
+import { Identity, SshAuthority, StandingRights } from '../access/index.ts';
 import { openDatabase } from '../platform/index.ts';
 import { type Api, listen } from './listen.ts';
 import type { Services } from './services.ts';
@@ -28,6 +28,10 @@ export interface TestApi extends AsyncDisposable {
   images: MemoryImages;
   /** Lines of the journal. */
   journal: string[];
+  /** Login names by user id; changes are believed after ten seconds. */
+  users: Map<number, string>;
+  /** Puts the clock of sign-ins forward, in milliseconds. */
+  passes(time: number): void;
   /** A client that calls as this user of the server; null: without a token. */
   client(user: string | null): Promise<Client>;
   token(user: string): Promise<string>;
@@ -48,15 +52,19 @@ export async function startApi(): Promise<TestApi> {
   const database = await openDatabase(':memory:');
   const journal: string[] = [];
   const write = (message: string, fields = {}) => journal.push(`${message} ${JSON.stringify(fields)}`);
+  const users = new Map(USERS);
+  let passed = 0;
   const nodes = new MemoryNodes();
   const images = new MemoryImages();
   const services: Services = {
     identity: await Identity.open({
       paths: { auth: join(folder, 'auth') },
       database,
-      loginName: async (uid) => USERS.get(uid),
+      loginName: async (uid) => users.get(uid),
+      now: () => Date.now() + passed,
     }),
     ssh: await SshAuthority.open({ keys: join(folder, 'keys') }),
+    rights: new StandingRights({ info: write, warn: write, error: write }),
     nodes,
     images,
     devices: async () => [],
@@ -91,7 +99,8 @@ export async function startApi(): Promise<TestApi> {
   const token = async (user: string): Promise<string> => {
     const [uid] = [...USERS].find(([, name]) => name === user) ?? [];
     if (uid === undefined) throw new Error(`no test user ${user}`);
-    const { file, nonce } = await services.identity.challenge();
+    const { file: name, nonce } = await services.identity.challenge();
+    const file = join(folder, 'auth', name);
     await writeFile(file, nonce, { mode: 0o600 });
     await chown(file, uid, uid);
     return (await services.identity.prove(nonce)).token;
@@ -104,12 +113,17 @@ export async function startApi(): Promise<TestApi> {
     nodes,
     images,
     journal,
+    users,
+    passes: (time) => {
+      passed += time;
+    },
     token,
     serve,
     client: async (user) => makeClient(socket, user === null ? undefined : await token(user)),
     [Symbol.asyncDispose]: async () => {
       for (const server of servers) server.close();
       await api.close();
+      services.rights.close();
       await database.destroy();
       await rm(folder, { recursive: true, force: true });
     },

@@ -6,7 +6,8 @@ import { type Limits, type Log, rarely } from '../platform/index.ts';
 import type { Agents } from './agents.ts';
 import type { ImageChoice } from './image-choice.ts';
 import type { Failure } from './reconciler.ts';
-import type { NodeRow, NodeStore } from './store.ts';
+import { freshToken, type NodeRow, type NodeStore } from './store.ts';
+import type { VirtualMachines } from './virtual/index.ts';
 
 /** Milliseconds without a refusal after which the next one is told in the journal. */
 const REFUSAL_PAUSE = 60_000;
@@ -16,6 +17,7 @@ interface Deps {
   agents: Agents;
   choice: Pick<ImageChoice, 'defaultName'>;
   ssh: SshAuthority;
+  machines: Pick<VirtualMachines, 'forgetConsole'>;
   network: { server: string; prefix: number };
   platformVolume: string;
   limits: Pick<Limits, 'freeNodes'>;
@@ -31,7 +33,10 @@ export function createDirectory(deps: Deps): NodeDirectory {
   /** When a machine was last refused, in Unix milliseconds: each asks again every few seconds. */
   let refused = 0;
 
-  async function target(node: NodeRow, digest: string, persist: number): Promise<BootTarget | undefined> {
+  async function target(
+    node: NodeRow,
+    { digest, persist, owner }: { digest: string; persist: number; owner: string },
+  ): Promise<BootTarget | undefined> {
     const image = await store.imageByDigest(digest);
     if (!image?.bootPlan) return undefined;
     return {
@@ -50,7 +55,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
       generation: node.generation,
       token: node.token,
       persist,
-      identity: await deps.ssh.nodeIdentity(node),
+      identity: await deps.ssh.nodeIdentity({ id: node.id, owner }),
       platformVolume: deps.platformVolume,
     };
   }
@@ -59,9 +64,15 @@ export function createDirectory(deps: Deps): NodeDirectory {
     const node = await store.byIp(ip);
     if (!node?.digest) return undefined;
     const persist = await store.persistFolder(node.id, node.image_owner);
-    const boot = await target(node, node.digest, persist);
+    const { id, image_owner: owner } = node;
+    // Nothing that its last owner saw or kept of it, keys included, is worth anything to anybody from here on.
+    const changesHands = node.boot_owner !== owner;
+    const token = changesHands ? freshToken() : node.token;
+    await deps.ssh.beginBoot({ id, owner });
+    const boot = await target({ ...node, token }, { digest: node.digest, persist, owner });
     if (!boot) return undefined;
-    await store.noteServed(node.id, { generation: node.generation, digest: node.digest, persist });
+    if (changesHands) await deps.machines.forgetConsole(id);
+    await store.noteServed(node.id, { generation: node.generation, digest: node.digest, persist, token });
     // What is noted stays. Somebody may have given up that version just before: its name points elsewhere by now.
     if (!(await store.imageByDigest(node.digest))) return beginBoot(ip);
     const { id, generation, digest } = node;
@@ -102,9 +113,9 @@ export function createDirectory(deps: Deps): NodeDirectory {
 
     async currentBoot(ip) {
       const node = await store.byIp(ip);
-      if (!node?.served_digest || node.served_persist === null || node.served_generation === null)
-        return undefined;
-      const boot = await target(node, node.served_digest, node.served_persist);
+      const { served_digest: digest, served_persist: persist, boot_owner: owner } = node ?? {};
+      if (!node || node.served_generation === null || !digest || !persist || !owner) return undefined;
+      const boot = await target(node, { digest, persist, owner });
       return boot && { ...boot, generation: node.served_generation };
     },
 

@@ -1,5 +1,5 @@
 /** Nodes: what they should run, what they do run, and how the one becomes the other. */
-import type { SshAuthority } from '../access/index.ts';
+import type { SshAuthority, StandingRights } from '../access/index.ts';
 import type { ImageService } from '../api/index.ts';
 import type { Trees } from '../boot/index.ts';
 import type { Network } from '../network/index.ts';
@@ -22,6 +22,7 @@ interface Deps {
   programs: Programs;
   paths: Paths;
   ssh: SshAuthority;
+  rights: StandingRights;
   trees: Trees;
   images: Pick<ImageService, 'get' | 'duplicate'>;
   accelerator: Accelerator;
@@ -30,7 +31,7 @@ interface Deps {
 
 /** Puts the parts of this folder together. Nothing runs until the reconciler is asked. */
 export async function createNodes(deps: Deps) {
-  const { database, network, programs, paths, ssh, trees, images, accelerator, log } = deps;
+  const { database, network, programs, paths, ssh, rights, trees, images, accelerator, log } = deps;
   const store = new NodeStore(database);
   const agents = new Agents();
   const machines = await VirtualMachines.open({ programs, paths, accelerator, log });
@@ -43,6 +44,9 @@ export async function createNodes(deps: Deps) {
   });
   const changed = () => reconciler.reconcile();
   const choice = new ImageChoice(images);
-  const service = createNodeService({ store, agents, machines, network, choice, reconcile: changed });
+  const service = createNodeService({
+    ...{ store, agents, machines, network, choice, rights },
+    reconcile: changed,
+  });
   return { store, agents, machines, choice, reconciler, service, changed };
 }

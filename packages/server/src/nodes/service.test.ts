@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import { PLATFORM_OWNER } from '@walt/contract';
+import { LostRight, StandingRights } from '../access/index.ts';
 import type { ImageRecord } from '../api/index.ts';
 import { type Database, isUserError, openDatabase, UserError } from '../platform/index.ts';
 import { Agents } from './agents.ts';
@@ -55,6 +56,7 @@ async function smallPlatform() {
     }
     return failures;
   };
+  const rights = new StandingRights({ info() {}, warn() {}, error() {} });
   const service = createNodeService({
     store,
     agents,
@@ -66,17 +68,21 @@ async function smallPlatform() {
     },
     network: { freeAddress: async (taken) => `10.73.0.${taken.size + 2}` },
     choice: new ImageChoice(images),
+    rights,
     reconcile,
   });
   /** Plays the part of a node that boots and comes up. */
   const bootUp = async (name: string) => {
     const row = (await store.all()).find((node) => node.name === name);
     assert.ok(row?.digest);
-    await store.noteServed(row.id, { generation: row.generation, digest: row.digest, persist: 1 });
+    await store.noteServed(row.id, {
+      ...{ generation: row.generation, digest: row.digest, token: row.token },
+      persist: await store.persistFolder(row.id, row.image_owner),
+    });
     await store.noteBooted(row.id);
     return { answer: agents.poll(row.id, never), id: row.id };
   };
-  return { service, agents, steps, forgotten, failures, bootUp, store, images };
+  return { service, agents, steps, forgotten, failures, bootUp, store, images, rights };
 }
 
 async function smallCatalogue(database: Database) {
@@ -177,11 +183,10 @@ describe('nodes', () => {
     assert.equal(new Set(addresses).size, 3);
   });
 
-  test('a name that is taken or reserved is refused', async () => {
+  test('a name that is taken is refused', async () => {
     const create = (name: string) =>
       platform.service.create(alice, { name, ...size, image: undefined }, never);
     await assert.rejects(create('vnode1'), failsWith('CONFLICT', /"vnode1" already/));
-    await assert.rejects(create('my-nodes'), failsWith('INVALID', /"my-nodes"/));
   });
 
   test('an order to boot reaches the agent that listens', async () => {
@@ -321,4 +326,51 @@ describe('nodes', () => {
     assert.deepEqual((await waiting).at(-1), { type: 'result', value: { nodes: ['vnode1'] } });
     platform.agents.close();
   });
+});
+
+describe('who may be on a node', () => {
+  let platform: Awaited<ReturnType<typeof smallPlatform>>;
+
+  beforeEach(async () => {
+    platform = await smallPlatform();
+  });
+
+  test('changes with its owner, and what its last owner booted is not the next one’s to enter', async () => {
+    const { service, bootUp } = platform;
+    await service.create(alice, { name: 'probe', cpuCores: 1, ramMiB: 512 }, never);
+    const { id } = await bootUp('probe');
+    assert.deepEqual(await service.tenants(id), { name: 'probe', owner: 'alice', bootOwner: 'alice' });
+    await service.release(alice, { set: 'probe', yes: false }, never);
+    assert.deepEqual(await service.tenants(id), { name: 'probe', owner: null, bootOwner: 'alice' });
+    await service.acquire(bob, { set: 'probe' }, never);
+    assert.deepEqual(await service.tenants(id), { name: 'probe', owner: 'bob', bootOwner: 'alice' });
+    await bootUp('probe');
+    assert.deepEqual(await service.tenants(id), { name: 'probe', owner: 'bob', bootOwner: 'bob' });
+    await service.remove(bob, { set: 'probe', yes: true }, never);
+    await assert.rejects(service.tenants(id), { code: 'NOT_FOUND' });
+  });
+
+  for (const act of ['release', 'boot', 'remove'] as const) {
+    test(`is asked anew by the time that ${act} answers`, async () => {
+      const { service, bootUp, rights } = platform;
+      await service.create(alice, { name: 'probe', cpuCores: 1, ramMiB: 512 }, never);
+      const { id } = await bootUp('probe');
+      const isAlices = async () => {
+        const { owner } = await service.tenants(id);
+        if (owner !== 'alice') throw new UserError('FORBIDDEN', 'not yours', 'ask');
+      };
+      let over = false;
+      const inUse = rights
+        .whileHeld(isAlices, () => new Promise(() => {}))
+        .catch((error) => {
+          over = true;
+          return error;
+        });
+      await service.reboot(alice, { set: 'probe', hard: false, yes: false }, never);
+      assert.ok(!over, 'a reboot by its owner leaves it');
+      const input = { set: 'probe', image: `${PLATFORM_OWNER}/pc-x86-64-default`, yes: true };
+      await service[act](bob, input, never);
+      assert.ok((await inUse) instanceof LostRight);
+    });
+  }
 });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { type Architecture, PLATFORM_OWNER, type VirtualModel, virtualModel } from '@walt/contract';
-import type { Caller } from '../access/index.ts';
+import type { Caller, StandingRights } from '../access/index.ts';
 import type { ImageRecord, NodeService } from '../api/index.ts';
 import type { Network } from '../network/index.ts';
 import { isExternalError, isUserError, UserError } from '../platform/index.ts';
@@ -9,8 +9,8 @@ import type { Agents } from './agents.ts';
 import type { Hardware, ImageChoice } from './image-choice.ts';
 import { ping } from './ping.ts';
 import { type Failure, nodeOf } from './reconciler.ts';
-import { expandSet, noSuchNode, reservedNames, selectSet } from './sets.ts';
-import { confirm, confirmOthers, nameList } from './stakes.ts';
+import { expandSet, noSuchNode, selectSet } from './sets.ts';
+import { bootOwnerOf, confirm, confirmOthers, nameList, ownerOf } from './stakes.ts';
 import type { BootOrder, NodeRow, NodeStore } from './store.ts';
 import { NodeViews } from './views.ts';
 import type { VirtualMachines } from './virtual/index.ts';
@@ -28,6 +28,7 @@ interface Deps {
   machines: Pick<VirtualMachines, 'running' | 'consolePath' | 'consoleLog' | 'require'>;
   network: Pick<Network, 'freeAddress'>;
   choice: ImageChoice;
+  rights: Pick<StandingRights, 'review'>;
   reconcile(): Promise<Failure[]>;
 }
 
@@ -58,6 +59,8 @@ export function createNodeService(deps: Deps): NodeService {
   /** Writes the orders, all or none, makes them happen, and throws if that failed for one of these nodes. */
   async function order(orders: readonly BootOrder[]): Promise<void> {
     await store.orderBoots(orders);
+    // Who lost a node is cut off now, not when it has rebooted.
+    await deps.rights.review();
     await settle(orders.flatMap(({ ids }) => ids));
   }
 
@@ -153,6 +156,7 @@ export function createNodeService(deps: Deps): NodeService {
       }
       const ids = rows.map((row) => row.id);
       await store.remove(ids);
+      await deps.rights.review();
       await settle(ids);
       // Once their machines are gone, what they had stored is deleted.
       await settle(ids);
@@ -236,8 +240,18 @@ export function createNodeService(deps: Deps): NodeService {
     },
 
     async find(name) {
-      const { id } = await one(name);
-      return { id, ...(await view(name)) };
+      const row = await one(name);
+      return { id: row.id, bootOwner: bootOwnerOf(row), ...(await view(name)) };
+    },
+
+    async tenants(id) {
+      const row = await store.byId(id);
+      if (row) return { name: row.name, owner: ownerOf(row), bootOwner: bootOwnerOf(row) };
+      throw new UserError(
+        'NOT_FOUND',
+        'The node was removed.',
+        'See the nodes that there are with: walt node show --all',
+      );
     },
 
     async nodesByImage() {
@@ -278,11 +292,8 @@ function byHardware(rows: readonly NodeRow[]): Map<Hardware, NodeRow[]> {
   );
 }
 
-/** Throws UserError when a node cannot be called so. */
+/** Throws UserError when another node is called so; the contract has refused names that no node may have. */
 function checkNewName(name: string, nodes: readonly { name: string }[]): void {
-  if (reservedNames.has(name)) {
-    throw new UserError('INVALID', `"${name}" has a meaning of its own in WalT.`, 'Choose another name.');
-  }
   if (nodes.some((node) => node.name === name)) {
     throw new UserError('CONFLICT', `There is a node named "${name}" already.`, 'Choose another name.');
   }

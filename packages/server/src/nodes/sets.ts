@@ -59,17 +59,6 @@ const keywords: Record<string, (node: SetMember, user: string) => boolean> = {
   'all-nodes': () => true,
 };
 
-/** Names that no node may have. */
-export const reservedNames: ReadonlySet<string> = new Set([
-  ...Object.keys(keywords),
-  'all-switches',
-  'all-devices',
-  'explorable-switches',
-  'server',
-  'walt-server',
-  'localhost',
-]);
-
 function sortByName<T extends SetMember>(nodes: T[]): T[] {
   return nodes.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
 }

@@ -24,6 +24,11 @@ export function ownerOf(node: SetMember): string | null {
   return node.image_owner === PLATFORM_OWNER ? null : node.image_owner;
 }
 
+/** Whose boot runs; null: a free one, or none yet. */
+export function bootOwnerOf({ boot_owner }: { boot_owner: string | null }): string | null {
+  return boot_owner === PLATFORM_OWNER ? null : boot_owner;
+}
+
 /** `a is`, `a and b are`, `7 nodes are`. */
 export function nameList(nodes: readonly { name: string }[]): string {
   const names = nodes.map((node) => node.name);

@@ -13,6 +13,8 @@ export type NodeRow = Omit<NodeTable, 'id' | 'architecture'> & {
   architecture: Architecture;
   digest: string | null;
   boot_plan: string | null;
+  /** Owner of the boot that was served last; null before the first one. */
+  boot_owner: string | null;
 };
 
 /** What must be known of an image to export its tree. */
@@ -47,6 +49,11 @@ export class NodeStore {
     return rows.map(typed);
   }
 
+  async byId(id: number): Promise<NodeRow | undefined> {
+    const row = await this.#query().where('node.id', '=', id).executeTakeFirst();
+    return row && typed(row);
+  }
+
   async byIp(ip: string): Promise<NodeRow | undefined> {
     const row = await this.#query().where('node.ip', '=', ip).executeTakeFirst();
     return row && typed(row);
@@ -76,7 +83,7 @@ export class NodeStore {
   async #insert(node: NewNode): Promise<number> {
     const { id } = await this.#database
       .insertInto('node')
-      .values({ ...node, generation: 1, hard: 0, token: randomBytes(24).toString('hex'), created: now() })
+      .values({ ...node, generation: 1, hard: 0, token: freshToken(), created: now() })
       .returning('id')
       .executeTakeFirstOrThrow();
     return id;
@@ -121,10 +128,10 @@ export class NodeStore {
     });
   }
 
-  /** Notes what a node was just given to boot. */
+  /** Notes what a node was just given to boot, and the token that its agent shows from now on. */
   async noteServed(
     id: number,
-    served: { generation: number; digest: string; persist: number },
+    served: { generation: number; digest: string; persist: number; token: string },
   ): Promise<void> {
     await this.#database
       .updateTable('node')
@@ -132,6 +139,7 @@ export class NodeStore {
         served_generation: served.generation,
         served_digest: served.digest,
         served_persist: served.persist,
+        token: served.token,
         served_at: now(),
         booted_at: null,
       })
@@ -203,9 +211,18 @@ export class NodeStore {
         join.onRef('image.owner', '=', 'node.image_owner').onRef('image.name', '=', 'node.image_name'),
       )
       .leftJoin('image_digest', 'image_digest.digest', 'image.digest')
+      .leftJoin('persist_folder', 'persist_folder.id', 'node.served_persist')
       .selectAll('node')
-      .select(['image.digest as digest', 'image_digest.boot_plan as boot_plan']);
+      .select([
+        'image.digest as digest',
+        'image_digest.boot_plan as boot_plan',
+        'persist_folder.owner as boot_owner',
+      ]);
   }
+}
+
+export function freshToken(): string {
+  return randomBytes(24).toString('hex');
 }
 
 function typed<T extends { architecture: string }>(row: T) {

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { connect } from '../../client.ts';
 import { renderChanges, renderStat } from '../../image-diff.ts';
 import { jsonOption } from '../../options.ts';
-import { paintOutput, print, printJson, remark } from '../../output.ts';
+import { paintOutput, print, printJson, printRaw, remark } from '../../output.ts';
 import { follow } from '../../progress.ts';
 
 interface Options {
@@ -37,6 +37,7 @@ export function command(): Command {
       const shown = patch ? changes : changes.map((change) => ({ ...change, patch: null }));
       const paint = paintOutput();
       if (options.stat) print(renderStat(changes, paint));
-      if (!options.stat || patch) print(renderChanges(shown, { paint, raw: !process.stdout.isTTY }));
+      const raw = !process.stdout.isTTY;
+      if (!options.stat || patch) (raw ? printRaw : print)(renderChanges(shown, { paint, raw }));
     });
 }

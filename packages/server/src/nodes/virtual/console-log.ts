@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { copyFile, stat, truncate } from 'node:fs/promises';
+import { copyFile, rm, stat, truncate } from 'node:fs/promises';
 import { hasErrno } from '../../platform/index.ts';
 
 /** Bytes from which on a console's history is put aside: with the older part, it takes twice that at most. */
@@ -25,5 +25,15 @@ export async function capConsoleLog(path: string, limit = CONSOLE_LOG_LIMIT): Pr
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return false; // not started yet, or removed meanwhile
     throw error;
+  }
+}
+
+/** Deletes a console's history; QEMU goes on writing to the same open file. */
+export async function clearConsoleLog(path: string): Promise<void> {
+  await rm(olderConsoleLog(path), { force: true });
+  try {
+    await truncate(path);
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) throw error; // a node without one, or not started yet
   }
 }

@@ -8,7 +8,7 @@ import {
   writeFileAtomic,
 } from '../../platform/index.ts';
 import { type Accelerator, isUsable } from './accelerator.ts';
-import { capConsoleLog } from './console-log.ts';
+import { capConsoleLog, clearConsoleLog } from './console-log.ts';
 import {
   enterKeyRomFile,
   environmentFile,
@@ -145,6 +145,11 @@ export class VirtualMachines {
   /** File with all that the console printed lately. It may shrink to nothing at any time; the older part is then in `.1`. */
   consoleLog(id: number): string {
     return machineFiles(id, this.#paths).consoleLog;
+  }
+
+  /** Deletes what the console printed so far. */
+  async forgetConsole(id: number): Promise<void> {
+    await clearConsoleLog(this.consoleLog(id));
   }
 
   /** Bounds the consoles' histories. Runs by itself every half minute. */
