@@ -229,8 +229,8 @@ describe('what OpenSSH is to read', () => {
 describe('a terminal', () => {
   /** Title, conceal (which we never use), C1, DEL, direction of writing, back to the line's start, backspace, bell. */
   const EVIL = '\x1b]0;pwned\x07\x1b[8mh\x9b2J\x7f\u202e\u2066\rX\x08\u061c\x00';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the sequences that we write ourselves
-  const OURS = /\x1b\[(?:0|1|2|3[1-6])?(?:;(?:1|2|3[1-6]))*m|\r\x1b\[K|\r+\n/g;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: what we write ourselves: colours, a line of progress, readline's question
+  const OURS = /\x1b\[(?:0|1|2|3[1-6])?(?:;(?:1|2|3[1-6]))*m|\x1b\[[0-9]*[GJ]|\r\x1b\[K|\r+\n/g;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not reach a terminal
   const STEERING = /[\x00-\x08\x0b-\x1f\x7f-\x9f\p{Bidi_Control}]/u;
   /** Words of the contract that decide what the client does; it gets no further with others. */
@@ -310,7 +310,7 @@ describe('a terminal', () => {
           const argv = [...command.split(' '), ...words];
           using pty = checkout.terminal(argv, { env });
           // To whatever it asks, and whenever.
-          const no = setInterval(() => pty.type('n\r'), 100);
+          const no = setInterval(() => pty.type('n\r\x04'), 100);
           await pty.exited;
           clearInterval(no);
           const shown = pty.output.replace(OURS, '');

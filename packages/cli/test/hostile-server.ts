@@ -67,6 +67,7 @@ export class HostileServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const stream of this.#streams.clients) stream.terminate();
     this.#http.closeAllConnections();
     this.#http.close();
     await once(this.#http, 'close');

@@ -26,6 +26,7 @@ async function smallDirectory(freeNodes: number) {
     choice: { defaultName: async () => 'arm64-default' },
     // Nobody boots here: no key is asked for.
     ssh: Object.create(SshAuthority.prototype),
+    machines: { forgetConsole: async () => {} },
     network: { server: '10.73.0.1', prefix: 16 },
     platformVolume: 'platform.erofs',
     limits: { freeNodes },
