@@ -23,6 +23,8 @@ export class Pty implements Disposable {
       this.#output += text;
       this.#waiting?.();
     });
+    // What is typed when the program has just ended is for nobody.
+    this.#child.stdin?.on('error', () => {});
     this.exited = new Promise((resolve) => this.#child.on('close', resolve));
     this.exited.then(() => this.#waiting?.());
   }

@@ -63,19 +63,18 @@ export function createDirectory(deps: Deps): NodeDirectory {
   async function beginBoot(ip: string): Promise<BootTarget | undefined> {
     const node = await store.byIp(ip);
     if (!node?.digest) return undefined;
-    const persist = await store.persistFolder(node.id, node.image_owner);
-    const { id, image_owner: owner } = node;
+    const { id, generation, digest, image_owner: owner } = node;
+    const persist = await store.persistFolder(id, owner);
     // Nothing that its last owner saw or kept of it, keys included, is worth anything to anybody from here on.
     const changesHands = node.boot_owner !== owner;
     const token = changesHands ? freshToken() : node.token;
     await deps.ssh.beginBoot({ id, owner });
-    const boot = await target({ ...node, token }, { digest: node.digest, persist, owner });
+    const boot = await target({ ...node, token }, { digest, persist, owner });
     if (!boot) return undefined;
     if (changesHands) await deps.machines.forgetConsole(id);
-    await store.noteServed(node.id, { generation: node.generation, digest: node.digest, persist, token });
+    await store.noteServed(id, { generation, digest, persist, token });
     // What is noted stays. Somebody may have given up that version just before: its name points elsewhere by now.
-    if (!(await store.imageByDigest(node.digest))) return beginBoot(ip);
-    const { id, generation, digest } = node;
+    if (!(await store.imageByDigest(digest))) return beginBoot(ip);
     served('boot served', { node: id, generation, digest }, String(id));
     // The export of /persist must exist before the node asks for it.
     const blind = (await deps.changed()).find(({ step }) => step === undefined);
