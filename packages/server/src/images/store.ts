@@ -21,6 +21,7 @@ import type { HostCommand } from './types.ts';
 export interface StoredImage {
   digest: string;
   architecture: Architecture;
+  /** Unix time in seconds; 0: unknown. */
   created: number;
   size: number;
   /** Bottom first. */

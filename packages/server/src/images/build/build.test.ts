@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFile, mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises';
+import { copyFile, lutimes, mkdir, mkdtemp, readdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -22,6 +22,7 @@ import {
   result,
   temporaryFolder,
 } from '../images.fixture.ts';
+import { type LyingRegistry, startLyingRegistry, tarOf } from '../lying-registry.fixture.ts';
 import { configured, startRegistry, type TestRegistry } from '../registry.fixture.ts';
 import { Store } from '../store.ts';
 import type { ImageRecord } from '../types.ts';
@@ -29,17 +30,21 @@ import type { ImageRecord } from '../types.ts';
 let platform: Platform;
 let registry: TestRegistry;
 let tiny: ImageRecord;
+let liar: LyingRegistry;
 
 before(async () => {
   const folder = await temporaryFolder();
   await mkdir(join(folder, 'registry'));
   registry = await startRegistry(join(folder, 'registry'));
   const { host, ca } = registry;
-  platform = await openPlatform(folder, { registries: [configured('lab', host, { ca })] });
+  liar = await startLyingRegistry(['one']);
+  const registries = [configured('lab', host, { ca }), configured('liar', liar.host, { protocol: 'http' })];
+  platform = await openPlatform(folder, { registries });
   tiny = await addTiny(platform);
 });
 after(async () => {
   await registry?.[Symbol.asyncDispose]();
+  await liar?.[Symbol.asyncDispose]();
   await destroyPlatform(platform);
 });
 
@@ -64,7 +69,7 @@ interface Built {
   changed: boolean;
 }
 
-function tarOf(files: Record<string, string>): Readable {
+function folderTar(files: Record<string, string>): Readable {
   const tar = pack();
   for (const [name, content] of Object.entries(files)) tar.entry({ name, mtime: new Date(1e12) }, content);
   tar.finalize();
@@ -80,7 +85,7 @@ async function build(lines: readonly string[], options: Options = {}): Promise<B
   const ticket = await builds.prepare(order);
   const built: Built = { output: '', image: undefined, changed: false };
   await builds.run(user, ticket, {
-    sources: options.sources ?? (() => tarOf(files)),
+    sources: options.sources ?? (() => folderTar(files)),
     output: async (to, stream) => {
       const printed = await text(stream);
       if (to === 'stdout' && /^begun$/m.test(printed)) await options.onBegun?.();
@@ -390,6 +395,34 @@ async function inTree<T>(image: ImageRecord | undefined, use: (root: string) => 
   return store.withMounted(image.digest, use);
 }
 
+test('what buildahs of this age are known to get wrong', async () => {
+  // buildah#4811: a cache's mode and owner.
+  const cache = 'RUN --mount=type=cache,id=owned,target=/c,mode=0700,uid=5,gid=6';
+  // buildah#5861: a link that changes, and its time does not.
+  const link = (to: string) => `RUN ln -sfn ${to} /l; touch -h -d "2020-01-01 00:00:00" /l`;
+  const lines = [
+    'FROM tiny',
+    `${cache} ls -ldn /c`,
+    link('a'),
+    link('b'),
+    'RUN ls -l /l',
+    'COPY . /x',
+    'RUN ls -l /x/',
+  ];
+  for (const to of ['one', 'two']) {
+    const folder = await mkdtemp(join(platform.folder, 'links-'));
+    await symlink(to, join(folder, 'k'));
+    await lutimes(join(folder, 'k'), 1e9, 1e9);
+    const { output } = await build(lines, {
+      sources: () => streamProgram(['tar', '--create', '--directory', folder, '.']).stdout,
+      cache: to === 'two',
+    });
+    if (to === 'one') assert.match(output, /^drwx------ +2 5 +6 /m);
+    if (to === 'one') assert.match(output, / \/l -> b$/m);
+    assert.match(output, new RegExp(` k -> ${to}$`, 'm'));
+  }
+});
+
 test('a name that moves meanwhile is not overwritten: the result gets another one', async () => {
   const { images } = platform;
   const target = { owner: 'ann', name: 'contested' };
@@ -436,6 +469,52 @@ describe('FROM', () => {
     assert.equal(same.image?.digest, tiny.digest);
   });
 
+  test('an image that says as little as an image may', async () => {
+    const tars = [await tarOf([{ name: 'f', text: 'sparse' }])];
+    const sparse = { created: undefined, config: undefined, history: [{ created_by: 'x' }] };
+    liar.add('sparse', { tars, configuration: sparse });
+    const lines = [
+      'FROM liar:exp:sparse',
+      'ENV A=${B-set}',
+      'COPY f /g',
+      'COPY --from=liar:exp:sparse /f /h',
+    ];
+    const { image } = await build(lines, { files: { f: 'own' }, name: 'sparse' });
+    assert.equal(image?.layers.length, 3);
+    const same = await build(['FROM liar:exp:sparse'], { name: 'sparse' });
+    assert.equal(same.image?.layers.length, 1);
+    assert.deepEqual(await inTree(same.image, (root) => readdir(root)), ['f']);
+    liar.add('silent', { tars, configuration: { created: undefined } });
+    await assert.rejects(
+      build(['FROM liar:exp:silent', 'ENV A=1', 'COPY f /g'], { files: { f: '' }, name: 'sparse' }),
+      {
+        message:
+          /^Dockerfile:2: COPY f \/g: the image that it starts from does not tell how its layers were made/,
+      },
+    );
+  });
+
+  test('an image that is damaged on the server is told by its name', async () => {
+    const base = await addTiny(platform, 'damaged', 'damaged');
+    const top = join(platform.paths.containers, 'overlay-images', base.digest.slice('sha256:'.length));
+    await rename(top, `${top}-away`);
+    try {
+      await assert.rejects(build(['FROM damaged', 'RUN true']), {
+        code: 'EXTERNAL',
+        message: /^Dockerfile:1: "damaged": The image is damaged on the server/,
+      });
+    } finally {
+      await rename(`${top}-away`, top);
+    }
+  });
+
+  test('another image than the build before, which added no layer', async () => {
+    await addTiny(platform, 'elsewhere', 'elsewhere');
+    const { image } = await build(['FROM ann/elsewhere', 'ENV A=1'], { user: 'cat', name: 'noted' });
+    assert.equal(image?.layers.length, 1);
+    await build(['FROM scratch', 'COPY f /f'], { user: 'cat', name: 'own', files: { f: '' } });
+  });
+
   test('nothing, for another CPU', async () => {
     const lines = ['FROM scratch', 'COPY f /f'];
     const files = { f: '1' };
@@ -462,7 +541,7 @@ test('a ticket is good once, and for its user', async () => {
   const dockerfile = { text: 'FROM tiny', file: 'Dockerfile' };
   const ticket = await builds.prepare({ ...order, architecture: undefined, stage: undefined, dockerfile });
   const client = {
-    ...{ sources: () => tarOf({}), progress: () => {}, saved: async () => {} },
+    ...{ sources: () => folderTar({}), progress: () => {}, saved: async () => {} },
     output: async (_to: string, stream: Readable) => void (await text(stream)),
     signal: new AbortController().signal,
   };

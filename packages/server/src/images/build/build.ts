@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import type { UserError } from '../../platform/index.ts';
+import { UserError } from '../../platform/index.ts';
 import { runsNatively, serverArchitecture } from '../architectures.ts';
 import { explainDiskFull } from '../disk-full.ts';
 import { pointOrKeep } from '../save-change.ts';
@@ -14,6 +14,7 @@ import { Builder } from './builder.ts';
 import { chooseFiles } from './chosen.ts';
 import { unpackContext } from './context.ts';
 import { removeControlGroup } from './control-group.ts';
+import { quoted } from './dockerfile.ts';
 import { neededImages } from './plan.ts';
 import { choicesOf, isRepeatable, noteResult, readResult, resultKey } from './results.ts';
 import { checkTriggers } from './rules.ts';
@@ -26,7 +27,7 @@ import {
   type ImageBuildRequest,
   removeTree,
 } from './task.ts';
-import { readConfiguration } from './view.ts';
+import { isDamage, readConfiguration } from './view.ts';
 import { type WriteOptions, writeDockerfile } from './write.ts';
 
 /** Runs one build to its end, whatever that is: nothing is left of it then but the image and the user's cache. Throws UserError. */
@@ -100,9 +101,21 @@ async function findBases(
     bases.set(needed, found);
     const { digest, architecture } = base.record;
     if (!runsNatively(architecture, serverArchitecture())) await deps.emulate(architecture);
-    found.configuration = await readConfiguration(deps.paths.containers, digest);
+    found.configuration = await readConfiguration(deps.paths.containers, digest).catch((error: unknown) => {
+      throw isDamage(error)
+        ? damaged(`${plan.file}:${needed.line}: ${quoted(needed.text)}: The image`)
+        : error;
+    });
     checkTriggers(found.configuration.triggers, needed.text, needed.line, plan.file);
   }
+}
+
+function damaged(what: string): UserError {
+  return new UserError(
+    'EXTERNAL',
+    `${what} is damaged on the server: parts of it are missing.`,
+    'Clone it again, or build it again with --no-cache. The administrator should check the disk.',
+  );
 }
 
 /** Answers the digest of what it made, in the user's own store. */
@@ -115,7 +128,9 @@ async function build(
   options: WriteOptions,
 ): Promise<string> {
   const { plan } = request;
-  const builder = await Builder.open(deps, request, places, client, bases);
+  const builder = await Builder.open(deps, request, places, client, bases).catch((error: unknown) => {
+    throw isDamage(error) ? damaged(`${plan.file}: An image that it starts from`) : error;
+  });
   const chosen = await chooseFiles(builder, plan, options);
   const folders = [...chosen.values()].map(({ folder }) => folder);
   return builder.make(plan, writeDockerfile(plan, { ...options, chosen }), folders);

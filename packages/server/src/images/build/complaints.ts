@@ -109,6 +109,11 @@ const EXPLANATIONS: readonly Explanation[] = [
   ],
   [/Error parsing chmod (\S+)/, ([, mode]) => `${shown(mode)} is no mode in octal digits`],
   [/mkdir ([^:"]*): not a directory$/, ([, path]) => `${shown(path)} would lie in what is no folder`],
+  [
+    /history lists \d+ non-empty layers, but we have \d+ layers/,
+    () =>
+      'the image that it starts from does not tell how its layers were made; walt image squash makes one that does',
+  ],
   [/file name too long$/, () => 'a path is longer than the kernel allows'],
   [
     /(?:unexpected EOF|invalid (?:tar )?header|corrupt|checksum error)[^:]*$/,

@@ -5,16 +5,22 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { lacksLayers } from './view.ts';
 
-const [A, B, C] = ['a', 'b', 'c'].map((letter) => letter.repeat(64));
+const [A, B, C] = ['a'.repeat(64), 'b'.repeat(64), 'c'.repeat(64)] as const;
 let folder: string;
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'walt-view-'));
 });
 after(() => rm(folder, { recursive: true }));
 
-async function store(name: string, layers: readonly object[]): Promise<string> {
+async function store(
+  name: string,
+  layers: readonly object[],
+  images: readonly object[] = [],
+): Promise<string> {
   const root = join(folder, name);
   await mkdir(join(root, 'overlay-layers'), { recursive: true });
+  await mkdir(join(root, 'overlay-images'), { recursive: true });
+  await writeFile(join(root, 'overlay-images', 'images.json'), JSON.stringify(images));
   await writeFile(join(root, 'overlay-layers', 'layers.json'), JSON.stringify(layers));
   return root;
 }
@@ -28,4 +34,8 @@ test('a store lacks layers when what its own lie on is nowhere', async () => {
   assert.equal(await lacksLayers(main, own), false);
   assert.equal(await lacksLayers(await store('emptied', []), own), true);
   assert.equal(await lacksLayers(main, join(folder, 'absent')), false);
+  const image = (layer: string) => [{ id: C, layer }];
+  assert.equal(await lacksLayers(main, await store('image-above', [], image(A))), false);
+  assert.equal(await lacksLayers(main, await store('image-elsewhere', [], image(B))), true);
+  assert.equal(await lacksLayers(main, await store('image-own', [{ id: B, parent: A }], image(B))), false);
 });

@@ -6,7 +6,7 @@
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { joinInside, readIfPresent } from '../../platform/index.ts';
+import { hasErrno, joinInside, readIfPresent } from '../../platform/index.ts';
 import { imageId } from '../store.ts';
 
 const records = z.array(z.looseObject({ id: z.string().regex(/^[0-9a-f]{64}$/) }));
@@ -64,10 +64,12 @@ export async function lacksLayers(root: string, own: string): Promise<boolean> {
   return (await parentsOutside(own)).some((parent) => !all.has(parent));
 }
 
-/** Layers of other stores on which those of this one lie. */
+/** Layers of other stores on which those of this one lie, and its images that have none of their own: after ENV, say. */
 async function parentsOutside(own: string): Promise<string[]> {
   const present = await readLayers(own);
-  return [...present.values()].flatMap(({ parent }) => (parent && !present.has(parent) ? [parent] : []));
+  const made = images.parse(await readRecords(join(own, IMAGES)));
+  const below = [...[...present.values()].map(({ parent }) => parent), ...made.map(({ layer }) => layer)];
+  return below.flatMap((layer) => (layer && !present.has(layer) ? [layer] : []));
 }
 
 async function readLayers(root: string): Promise<Layers> {
@@ -89,6 +91,11 @@ export interface Configuration {
   /** Its instructions for builds that start from it. */
   triggers: string[];
   environment: ReadonlyMap<string, string>;
+}
+
+/** True for what reading a store throws that has lost files, or parts of them. */
+export function isDamage(error: unknown): boolean {
+  return hasErrno(error, 'ENOENT', 'ENOTDIR') || error instanceof SyntaxError || error instanceof z.ZodError;
 }
 
 /** What an image of a store says of itself. */
