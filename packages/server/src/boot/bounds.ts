@@ -18,6 +18,8 @@ export const TEMPLATES_LIMIT = 8 * MiB;
 export const MODULE_LIMIT = 64 * MiB;
 /** All modules of an initramfs, unpacked. */
 export const MODULES_LIMIT = 128 * MiB;
+/** Modules of an initramfs: some hundred, in truth. */
+export const MAX_MODULES = 2000;
 /** A program or library that is lent, and a lent kernel's modules. */
 export const PROGRAM_LIMIT = 64 * MiB;
 export const MODULE_TREE_LIMIT = 2048 * MiB;

@@ -152,6 +152,18 @@ test('modules that are small each, and many, are refused as well', async () => {
   await assert.rejects(prepareBootFiles(image(root), paths), { code: 'INVALID', message: /modules/ });
 });
 
+test('modules that need each other without an end are refused', async () => {
+  const count = 100_000;
+  const chain = Array.from({ length: count }, (_, i) => `m${i}.ko: m${i + 1}.ko\n`).join('');
+  const root = await makeImage({
+    ...bootable,
+    [`${modules}/modules.dep`]: `erofs.ko: m0.ko\nnfsv4.ko:\nloop.ko:\noverlay.ko:\n${chain}`,
+  });
+  await assert.rejects(prepareBootFiles(image(root), paths), {
+    ...{ code: 'INVALID', message: /modules of the kernel 6\.1-test: 2000 are the most/ },
+  });
+});
+
 test('a kernel with holes keeps them', async () => {
   const root = await makeImage({ ...bootable, 'boot/vmlinuz-6.1-test': 400 * MiB });
   await prepareBootFiles(image(root), paths);

@@ -7,7 +7,7 @@ import { createGunzip } from 'node:zlib';
 import { hasErrno, isUserError, type Limits, type Paths, UserError } from '../platform/index.ts';
 import { copyFile, rawOf, type Tree, type TreePlace, textOf, tooLarge, writeSparse } from '../trees/index.ts';
 import { type BootRecord, imageBootFolder, LAYOUT, readBootRecord } from './boot-files.ts';
-import { INDEX_LIMIT, MODULE_LIMIT, MODULES_LIMIT } from './bounds.ts';
+import { INDEX_LIMIT, MAX_MODULES, MODULE_LIMIT, MODULES_LIMIT } from './bounds.ts';
 import { unpackModule } from './compressed.ts';
 import type { BootPlan, ModelClass } from './directory.ts';
 import { moduleArchive, type PackedModule } from './initramfs.ts';
@@ -144,15 +144,22 @@ interface Module {
 /** The modules of all archives. */
 async function findModules(tree: Tree, kernel: Kernel, index: ModuleIndex): Promise<Module[]> {
   const names = new Set(modelClasses.flatMap((modelClass) => wantedModules(index, modelClass)));
-  const found = await Promise.all(
-    [...names].map(async (name) => {
-      const module = index.files.get(name);
-      const file = module && (await tree.findFile(rawOf(`${kernel.modules}/${module.path}`)));
-      // An index that is older than its folder names files that are gone; what then is missing, the node reports.
-      return module && file ? [{ name, needs: module.needs, file }] : [];
-    }),
-  );
-  return found.flat();
+  if (names.size > MAX_MODULES) {
+    throw new UserError(
+      'INVALID',
+      `Nodes would load ${names.size} modules of the kernel ${kernel.release}: ${MAX_MODULES} are the most.`,
+      'Run depmod in the image, or install its kernel anew.',
+    );
+  }
+  const found: Module[] = [];
+  // One after the other: each that is looked for has folders open.
+  for (const name of names) {
+    const module = index.files.get(name);
+    const file = module && (await tree.findFile(rawOf(`${kernel.modules}/${module.path}`)));
+    // An index that is older than its folder names files that are gone; what then is missing, the node reports.
+    if (module && file) found.push({ name, needs: module.needs, file });
+  }
+  return found;
 }
 
 async function packModules(
@@ -191,8 +198,9 @@ async function readModules(tree: Tree, modules: readonly Module[]): Promise<Pack
       if (!bytes) continue;
       const content = await unpackModule(bytes, `/${textOf(file.path)}`, limit);
       left -= content.length;
-      if (left < 0)
-        throw tooLarge(`/lib/modules: what nodes load of it`, MODULES_LIMIT - left, MODULES_LIMIT);
+      if (left < 0) {
+        throw tooLarge('What nodes load of /lib/modules', MODULES_LIMIT - left, MODULES_LIMIT);
+      }
       read.set(name, { name, needs, content });
     }
   };
