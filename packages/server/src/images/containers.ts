@@ -9,6 +9,8 @@ export interface ContainerState {
   /** podman's word: `created`, `running`, `exited` and so on. */
   status: string;
   exitCode: number;
+  /** Number of its first process on this machine; undefined: it does not run. */
+  process: number | undefined;
   /** Its first program and that one's arguments, joined by blanks. */
   entrypoint: string;
   folders: ContainerFolders;
@@ -73,6 +75,7 @@ export class Containers {
       return {
         status: found.State.Status,
         exitCode: found.State.ExitCode,
+        process: found.State.Pid || undefined,
         entrypoint: [found.Config.Entrypoint ?? []].flat().join(' '),
         folders: {
           upper: found.GraphDriver.Data.UpperDir,
@@ -155,6 +158,12 @@ export class Containers {
     await this.#api.call('POST', `/exec/${id}/resize?w=${columns}&h=${rows}`);
   }
 
+  /** Number of an added program's process on this machine; undefined: it does not run. */
+  async programProcess(id: string): Promise<number | undefined> {
+    const { Running, Pid } = programInspection.parse(await this.#api.call('GET', `/exec/${id}/json`));
+    return Running ? Pid || undefined : undefined;
+  }
+
   /** Exit status of a program that was added; undefined when it still runs after `limit` milliseconds. */
   async programEnded(id: string, limit: number): Promise<number | undefined> {
     const end = Date.now() + limit;
@@ -219,7 +228,7 @@ const containerList = z
   .nullish();
 
 const inspection = z.object({
-  State: z.object({ Status: z.string(), ExitCode: z.number() }),
+  State: z.object({ Status: z.string(), ExitCode: z.number(), Pid: z.number() }),
   Config: z.object({ Entrypoint: z.union([z.string(), z.array(z.string())]).nullish() }),
   GraphDriver: z.object({ Data: z.object({ UpperDir: z.string(), LowerDir: z.string() }) }),
   // Empty, or not there, before it has run.
@@ -229,7 +238,7 @@ const inspection = z.object({
   OCIConfigPath: z.string().default(''),
 });
 
-const programInspection = z.object({ Running: z.boolean(), ExitCode: z.number() });
+const programInspection = z.object({ Running: z.boolean(), ExitCode: z.number(), Pid: z.number() });
 
 /** Go's os.FileMode. */
 const pathStat = z.object({ mode: z.number() });

@@ -14,6 +14,7 @@ import { isPodmanError } from './podman-api.ts';
 import type { Terminal } from './session.ts';
 import { INIT_SHUTDOWN, INIT_START, SHELL, STOP_LIMIT, shellEnvironment } from './shell-container.ts';
 import { brokenConnection, END_LIMIT } from './terminal.ts';
+import { TerminalSizer } from './terminal-size.ts';
 
 /** Milliseconds that an image's init has to end after its `walt-image-shell-shutdown` was called. */
 const SHUTDOWN_LIMIT = 60_000;
@@ -58,6 +59,10 @@ export async function joinInit(
 ): Promise<Terminal> {
   const { shell, program } = await startShell(containers, container, image, size, running);
   const screen = new Screen(shell);
+  const sizer = new TerminalSizer({
+    ask: (wanted) => containers.resizeProgram(program, wanted),
+    process: () => containers.programProcess(program),
+  });
   const ended = new Promise<void>((resolve) => {
     shell.on('end', resolve);
     shell.on('error', () => resolve());
@@ -73,7 +78,7 @@ export async function joinInit(
     .finally(() => screen.push(null));
   // Whoever is interested in the status handles its failure; where nobody is, it must not bring the server down.
   exited.catch(() => {});
-  return { stream: screen, exited, resize: (wanted) => containers.resizeProgram(program, wanted) };
+  return { stream: screen, exited, resize: (wanted) => sizer.resize(wanted) };
 }
 
 /** A shell's terminal that goes on after the shell. What is typed then is lost. */

@@ -1,17 +1,22 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { until } from '../../../../test/until.ts';
-import { isUserError } from '../platform/index.ts';
+import { attempt, isUserError } from '../platform/index.ts';
 import { Containers } from './containers.ts';
 import { haltImages } from './halt.ts';
 import { closePlatform, reopenPlatform, result, Typist, usePlatform } from './images.fixture.ts';
 import { PodmanApi } from './podman-api.ts';
+import type { Terminal } from './session.ts';
 import { shellContainerName } from './shell-container.ts';
 import { Store } from './store.ts';
 import type { ImageRecord } from './types.ts';
 
 const size = { columns: 90, rows: 20 };
 const { platform, tiny } = await usePlatform();
+
+const openStore = () => Store.open(platform.paths, (argv) => [...argv]);
 
 async function enter(image: ImageRecord): Promise<{ id: string; typist: Typist }> {
   const { id } = await platform.images.shells.open('ann', image);
@@ -91,9 +96,7 @@ test('a session that nobody entered has changed nothing; it can be saved, discar
 test('a platform that is stopped ends the session that nobody entered; it can be entered afterwards', async () => {
   const image = await copy('halted');
   const { id } = await platform.images.shells.open('ann', image);
-  const containers = new Containers(
-    new PodmanApi(platform.paths, await Store.open(platform.paths, (argv) => [...argv])),
-  );
+  const containers = new Containers(new PodmanApi(platform.paths, await openStore()));
   await until('the container is ready', async () => {
     return (await containers.inspect(shellContainerName(id)))?.status === 'initialized';
   });
@@ -116,6 +119,69 @@ test('a lost terminal leaves the shell running; the next attachment finds it', a
   assert.match(await again.type('echo $place'), /^here\r\n/m);
   await assert.rejects(platform.images.shells.attach(id, size), { code: 'CONFLICT' });
   await platform.images.shells.discard(id);
+});
+
+test('the last of many sizes is what the terminal has, also when it is entered again', async () => {
+  const { id, typist } = await enter(await copy('sized'));
+  await typist.type('true');
+  for (let rows = 30; rows < 60; rows += 1) await typist.terminal.resize({ columns: 80, rows });
+  assert.match(await typist.type('stty size'), /^59 80\r\n$/);
+  await Promise.all([70, 71, 72].map((rows) => typist.terminal.resize({ columns: 80, rows })));
+  assert.match(await typist.type('stty size'), /^72 80\r\n$/);
+  let { terminal } = typist;
+  for (let rows = 24; rows < 44; rows += 1) {
+    terminal.stream.destroy();
+    await once(terminal.stream, 'close');
+    // Every second time, the size stays.
+    terminal = await platform.images.shells.attach(id, { columns: 80, rows: rows - (rows % 2) });
+    terminal.stream.write('stty size\r');
+    for (let screen = ''; !screen.includes(`${rows - (rows % 2)} 80`); ) {
+      const [chunk] = await once(terminal.stream, 'data');
+      screen += String(chunk);
+      assert.doesNotMatch(screen, new RegExp(`\\b${rows - (rows % 2) - 1} 80`));
+    }
+  }
+  await platform.images.shells.discard(id);
+});
+
+test('a terminal that closes while it is joined is not attached afterwards', async () => {
+  const { id, typist } = await enter(await copy('early'));
+  const containers = new Containers(new PodmanApi(platform.paths, await openStore()));
+  await leave(typist.terminal);
+  for (let wait = 0; wait < 40; wait += 4) {
+    await leave(await platform.images.shells.attach(id, size));
+    const { process: shell } = (await containers.inspect(shellContainerName(id))) ?? {};
+    const joining = platform.images.shells.attach(id, size);
+    await delay(wait);
+    // Undefined where the shell that was killed before is still ending.
+    if (shell) await attempt(['kill', '-KILL', String(shell)]);
+    // It is the old shell's, which closes by itself, or one that was started again.
+    const joined = await joining.catch(() => undefined);
+    if (joined) await leave(joined);
+    assert.equal((await platform.images.shells.get(id)).attached, false);
+  }
+  await platform.images.shells.discard(id);
+});
+
+async function leave({ stream }: Terminal): Promise<void> {
+  if (stream.closed) return;
+  stream.destroy();
+  await once(stream, 'close');
+}
+
+test('a session that cannot be opened leaves neither container nor row', async () => {
+  const { id, typist } = await enter(await copy('unopened'));
+  // podman is asked about this program after the container was made, and finds links that go in circles.
+  await typist.type('busybox ln -s walt-image-shell-start /bin/walt-image-shell-start');
+  const saved = await result(platform.images.shells.save('ann', id, { owner: 'ann', name: 'unopened' }));
+  const containers = new Containers(new PodmanApi(platform.paths, await openStore()));
+  const before = [...(await containers.list()).keys()];
+  await assert.rejects(platform.images.shells.open('ann', saved.image));
+  assert.deepEqual([...(await containers.list()).keys()], before);
+  assert.deepEqual(
+    (await platform.images.shells.list()).filter(({ image }) => image === 'ann/unopened'),
+    [],
+  );
 });
 
 test('a shell that was left is started again in the same container', async () => {

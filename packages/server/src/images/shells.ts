@@ -12,6 +12,7 @@ import { bringsInit, hasInit, joinInit, shutDown } from './image-init.ts';
 import { refusalOf } from './layer-tar.ts';
 import { KeyedLock } from './locks.ts';
 import { lostChanges } from './lost-changes.ts';
+import { isPodmanError } from './podman-api.ts';
 import { withReports } from './progress.ts';
 import { commitChange, inspectContainer, type SaveParts } from './save-change.ts';
 import type { SessionChanges, SessionRecord, Terminal } from './session.ts';
@@ -91,6 +92,8 @@ export class ShellSessions {
       return await this.#describe(row, { status: 'created', entrypoint: init ? INIT_START : '' });
     } catch (error) {
       await catalogue.removeSession(id);
+      // Where even that fails, the next start removes it.
+      await containers.remove(row.container).catch(() => {});
       throw error;
     }
   }
@@ -174,21 +177,35 @@ export class ShellSessions {
       // The machine may have been restarted since: what emulates foreign binaries ended with it.
       const image = await this.#deps.catalogue.digest(row.digest);
       if (image && isEmulated(image.architecture)) await this.#deps.emulate(image.architecture);
-      const { containers } = this.#deps;
-      const state = await containers.inspect(row.container);
-      await requireAccountFiles(containers, row.container, state);
-      const join = hasInit(state) ? joinInit : joinTerminal;
-      const terminal = await join(
-        containers,
-        row.container,
-        fullName(row),
-        size,
-        state?.status === 'running',
-      );
-      this.#attached.add(id);
-      terminal.stream.once('close', () => this.#attached.delete(id));
+      const terminal = await this.#join(row, size).catch(async (error: unknown) => {
+        // Its shell ended while we joined it: then it is started again.
+        if (!isPodmanError(error) || (await this.#isRunning(row))) throw error;
+        return this.#join(row, size);
+      });
+      // It may have closed while we joined it.
+      if (!terminal.stream.closed) {
+        this.#attached.add(id);
+        terminal.stream.once('close', () => this.#attached.delete(id));
+      }
       return terminal;
     });
+  }
+
+  async #join(row: SessionRow, size: TerminalSize): Promise<Terminal> {
+    const { containers } = this.#deps;
+    const running = await this.#isRunning(row);
+    const state = await containers.inspect(row.container);
+    await requireAccountFiles(containers, row.container, state);
+    const join = hasInit(state) ? joinInit : joinTerminal;
+    return join(containers, row.container, fullName(row), size, running);
+  }
+
+  /** Waits where podman is still busy with its end. */
+  async #isRunning({ container }: SessionRow): Promise<boolean> {
+    const { containers } = this.#deps;
+    const status = (await containers.inspect(container))?.status;
+    if (status === 'stopped' || status === 'stopping') await containers.ended(container);
+    return status === 'running';
   }
 
   /** Brings rows and containers together after a crash: neither stays without the other. */

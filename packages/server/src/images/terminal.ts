@@ -3,6 +3,7 @@ import { UserError } from '../platform/index.ts';
 import type { Containers, TerminalSize } from './containers.ts';
 import { isPodmanError } from './podman-api.ts';
 import type { Terminal } from './session.ts';
+import { TerminalSizer } from './terminal-size.ts';
 
 /** Milliseconds between the end of a terminal and that of its shell. */
 export const END_LIMIT = 5000;
@@ -19,6 +20,10 @@ export async function joinTerminal(
   running: boolean,
 ): Promise<Terminal> {
   const stream = await attach(containers, container, image);
+  const sizer = new TerminalSizer({
+    ask: (wanted) => containers.resize(container, wanted),
+    process: async () => (await containers.inspect(container))?.process,
+  });
   // A stream that we destroy ourselves, to detach, neither ends nor fails.
   const exited = new Promise<void>((resolve) => {
     stream.once('end', resolve);
@@ -27,7 +32,7 @@ export async function joinTerminal(
   // Whoever is interested in the status handles its failure; where nobody is, it must not bring the server down.
   exited.catch(() => {});
   try {
-    if (running) await redraw(containers, container, size);
+    if (running) await sizer.redraw(size);
     else {
       // The size first: the shell asks for it as it starts.
       await containers.resize(container, size);
@@ -37,7 +42,7 @@ export async function joinTerminal(
     stream.destroy();
     throw error;
   }
-  return { stream, exited, resize: (wanted) => containers.resize(container, wanted) };
+  return { stream, exited, resize: (wanted) => sizer.resize(wanted) };
 }
 
 /** podman looks for the program to run as soon as it makes a container ready. */
@@ -52,12 +57,6 @@ async function attach(containers: Containers, container: string, image: string):
       'Discard the session; change the image with: walt image cp',
     );
   }
-}
-
-/** A program draws its screen again when the size changes: go by way of another one. */
-async function redraw(containers: Containers, container: string, size: TerminalSize): Promise<void> {
-  await containers.resize(container, { ...size, rows: size.rows > 1 ? size.rows - 1 : size.rows + 1 });
-  await containers.resize(container, size);
 }
 
 async function exitStatus(containers: Containers, container: string, image: string): Promise<number> {
