@@ -127,6 +127,13 @@ test('folders that are there stay as they are, and keep what is in them', async 
   });
 });
 
+test('an image is mounted so that nobody can change it: what was found in it stays there', async () => {
+  await inImage(async (root) => {
+    await assert.rejects(writeFile(join(root, 'new'), ''), { code: 'EROFS' });
+    await assert.rejects(writeFile(join(root, 'etc/greeting'), ''), { code: 'EROFS' });
+  });
+});
+
 test('links on the way are followed inside the image; what is at the end of one is replaced there', async () => {
   await write(
     '/tmp',
