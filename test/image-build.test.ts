@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are variables of a Dockerfile
 /** Images from a Dockerfile: several stages, cache, the line that fails, and what must not get in. */
 import assert from 'node:assert/strict';
 import { copyFile, mkdir, mkdtemp, symlink, writeFile } from 'node:fs/promises';
@@ -125,6 +126,29 @@ describe('a build that fails names the line, and leaves all as it was', () => {
       /walt: Dockerfile:2: the mount .*type "bind"/,
     ],
     ['nothing', '', /walt: Dockerfile:1: there is no FROM/],
+    ['a label without a value', 'FROM base\n\nLABEL a\n', /walt: Dockerfile:3: LABEL "a" has no value/],
+    ['a variable that must be set', 'FROM base\nENV B=${A:?x}\n', /walt: Dockerfile:2: A: x\./],
+    ['nonsense for a signal', 'FROM base\nSTOPSIGNAL NONSENSE\n', /Dockerfile:2: "NONSENSE" is no signal/],
+    [
+      'a file that cannot be fetched',
+      'FROM base\nADD http://a.invalid/b /\n',
+      /Dockerfile:2: ADD .* cannot be fetched: no such host/,
+    ],
+    [
+      'a program that is not there',
+      'FROM base\nRUN ["/no"]\n',
+      /Dockerfile:2: RUN .*: the image has no program "\/no"/,
+    ],
+    [
+      'an endless line',
+      `FROM base\nRUN a${' '.repeat(260_000)}b\n`,
+      /Dockerfile:2: this instruction is longer than/,
+    ],
+    [
+      'too many processes',
+      'FROM base\nRUN for i in $(seq 5000); do sleep 100 & done\n',
+      /Dockerfile:2: RUN .*it had 4096 processes, which is the limit/,
+    ],
   ];
   for (const [what, dockerfile, message] of cases) {
     test(what, async () => {
@@ -132,6 +156,8 @@ describe('a build that fails names the line, and leaves all as it was', () => {
       const { status, stderr } = await build('base', { Dockerfile: dockerfile }, '--yes');
       assert.equal(status, 1);
       assert.match(stderr, message);
+      // What Go and the server's folders are called is nobody's business.
+      assert.doesNotMatch(stderr, /\/mnt\/|map\[|copier:|level=/);
       assert.deepEqual(await root.json('image', 'log', 'base'), before);
       assert.deepEqual(await leftovers(), []);
     });
@@ -143,6 +169,71 @@ describe('a build that fails names the line, and leaves all as it was', () => {
     assert.match(missing.stderr, /There is no Containerfile and no Dockerfile in/);
     const absent = await root.walt('image', 'build', 'none', '--from-dir', join(platform.folder, 'absent'));
     assert.match(absent.stderr, /There is no folder/);
+  });
+});
+
+describe('a folder as people have them', () => {
+  test('what cannot be sent is told; the build fails only if it copies that', async () => {
+    const folder = await folderOf({
+      'Dockerfile.t': 'FROM base\nCOPY . /all\nRUN ls /all > /list\n',
+      'Dockerfile.t.dockerignore': 'secret\n',
+      '.dockerignore': 'kept\n',
+      secret: 'secret',
+      kept: 'kept',
+    });
+    await run(['mkfifo', join(folder, 'pipe')]);
+    await writeFile(Buffer.concat([Buffer.from(`${folder}/`), Buffer.of(0xff)]), 'no UTF-8');
+    const words = ['image', 'build', 'odd', '--from-dir', folder, '--file', 'Dockerfile.t'];
+    const { status, stderr } = await root.walt(...words);
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, /"pipe" is a named pipe: it is not sent\./);
+    const names = (await read('odd', '/list')).split('\n');
+    assert.ok(names.includes('kept') && !names.includes('secret') && !names.includes('pipe'), String(names));
+    // With the one of no UTF-8, and the end.
+    assert.equal(names.length, 5);
+    await writeFile(join(folder, 'Dockerfile.t'), 'FROM base\nCOPY pipe /\n');
+    const failed = await root.walt(...words);
+    assert.match(failed.stderr, /Dockerfile\.t:2: COPY pipe \/: "pipe" is not there/);
+  });
+
+  test('a folder that is too deep is named', async () => {
+    const folder = await folderOf({ Dockerfile: 'FROM base\nCOPY . /all\n' });
+    const script = 'cd "$1" && for i in $(seq 25); do mkdir "$2" && cd -P "$2" || exit; done';
+    await run(['bash', '-c', script, 'bash', folder, 'x'.repeat(200)]);
+    const { status, stderr } = await root.walt('image', 'build', 'deep', '--from-dir', folder);
+    await run(['rm', '-rf', '--', folder]);
+    assert.equal(status, 1);
+    assert.match(stderr, /x… in .* lies too deep: its path has more than 3840 bytes/);
+    assert.ok(stderr.length < 1000, stderr);
+  });
+
+  test('attributes and capabilities get into the image; choosing and checksums work', async () => {
+    const folder = await folderOf({
+      Dockerfile:
+        'FROM base AS Made\nCOPY --exclude=*.md . /all\nFROM base\nCOPY --parents --from=Made /all/./n* /out/\n',
+      'note.txt': 'x',
+      'note.md': 'x',
+    });
+    await run(['setfattr', '-n', 'user.note', '-v', 'kept', join(folder, 'note.txt')]);
+    await root.ok('image', 'build', 'chosen', '--from-dir', folder);
+    assert.equal(await root.ok('image', 'run', 'chosen', '--', 'ls', '/out'), 'note.txt\n');
+    const layers = join(platform.paths.containers, 'overlay');
+    const files = await run(['find', layers, '-path', '*/diff/out/note.txt']);
+    const { stdout } = await attempt([
+      'getfattr',
+      '-d',
+      '--absolute-names',
+      ...files.split('\n').filter(Boolean),
+    ]);
+    assert.match(stdout, /user\.note="kept"/);
+  });
+
+  test('--target builds a stage alone', async () => {
+    const files = { Dockerfile: 'FROM base AS One\nRUN echo 1 > /v\nFROM base\nRUN false\n' };
+    assert.equal((await build('target', files, '--target', 'one')).status, 0);
+    assert.equal(await read('target', '/v'), '1\n');
+    const { stderr } = await build('target', files, '--target', 'two');
+    assert.match(stderr, /Dockerfile has no stage "two"\.[\s\S]*one/);
   });
 });
 
@@ -171,6 +262,20 @@ test('builds a git repository at a tag, below a folder', async () => {
   assert.equal(await read('cloned', '/word'), 'one\n');
   await root.ok('image', 'build', 'cloned', ...words);
   assert.equal(await read('cloned', '/word'), 'two\n');
+  await root.ok('image', 'build', 'cloned', '--from-url', `file://${folder}#v1:sub`);
+  assert.equal(await read('cloned', '/word'), 'one\n');
+  await root.ok('image', 'build', 'cloned', '--from-url', `file://${folder}#:sub`);
+  const short = await root.walt('image', 'build', 'cloned', '--from-url', `file://${folder}#abc1234:sub`);
+  assert.match(short.stderr, /all its 40 digits/);
+  const twice = await root.walt(
+    'image',
+    'build',
+    'cloned',
+    ...words,
+    '--from-url',
+    `file://${folder}#v1:sub`,
+  );
+  assert.equal(twice.status, 2);
   for (const [option, value] of [
     ['--ref', '--upload-pack=touch /tmp/x'],
     ['--ref', 'no-such-ref'],
@@ -180,6 +285,53 @@ test('builds a git repository at a tag, below a folder', async () => {
     const { status } = await root.walt('image', 'build', 'cloned', ...words, `${option}=${value}`);
     assert.ok(status === 1 || status === 2, `${option} ${value}`);
   }
+});
+
+test('submodules are fetched, those in submodules too', async () => {
+  const git = (folder: string, ...words: string[]) =>
+    run([
+      'git',
+      '-C',
+      folder,
+      '-c',
+      'user.name=a',
+      '-c',
+      'user.email=a@b',
+      '-c',
+      'protocol.file.allow=always',
+      ...words,
+    ]);
+  const commit = async (folder: string) => {
+    await git(folder, 'add', '.');
+    await git(folder, 'commit', '--quiet', '--message', 'x');
+  };
+  const [top, middle, inner] = await Promise.all([
+    folderOf({ Dockerfile: 'FROM base\nCOPY . /all\nRUN cd /all; find . -name .git -o -type f > /list\n' }),
+    folderOf({ m: 'm' }),
+    folderOf({ i: 'i' }),
+  ]);
+  for (const folder of [top, middle, inner]) await git(folder, 'init', '--quiet');
+  await commit(inner);
+  await git(middle, 'submodule', '--quiet', 'add', `file://${inner}`, 'inner');
+  await commit(middle);
+  await git(top, 'submodule', '--quiet', 'add', `file://${middle}`, 'middle');
+  await commit(top);
+  // git itself takes no submodules from files unless it is told to.
+  const words = ['image', 'build', 'modules', '--from-url', `file://${top}`];
+  const refused = await root.walt(...words);
+  assert.match(refused.stderr, /could not fetch the submodules of/);
+  const { status, stderr } = await root.run([root.launcher, ...words], {
+    env: { GIT_ALLOW_PROTOCOL: 'file' },
+  });
+  assert.equal(status, 0, stderr);
+  const list = (await read('modules', '/list')).split('\n').filter(Boolean).sort();
+  assert.deepEqual(list, [
+    './.gitmodules',
+    './Dockerfile',
+    './middle/.gitmodules',
+    './middle/inner/i',
+    './middle/m',
+  ]);
 });
 
 test('a lost client ends its build, and a killed server leaves nothing of one', async () => {

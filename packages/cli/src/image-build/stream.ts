@@ -15,6 +15,8 @@ export class ImageBuildStream {
   #display: Display | undefined;
   #saved: SavedImage | undefined;
   #over = false;
+  /** Sinks that take nothing now. */
+  readonly #full = new Set<NodeJS.WriteStream>();
   /** The folder cannot be read: that ends the build. */
   readonly #failed = Promise.withResolvers<never>();
 
@@ -94,9 +96,14 @@ export class ImageBuildStream {
 
   #print(sink: NodeJS.WriteStream, bytes: Buffer): void {
     this.#hide();
-    if (sink.write(bytes)) return;
+    // What has come already is still printed while the stream is paused.
+    if (sink.write(bytes) || this.#full.has(sink)) return;
+    this.#full.add(sink);
     this.#stream.pause();
-    sink.once('drain', () => this.#stream.resume());
+    sink.once('drain', () => {
+      this.#full.delete(sink);
+      if (this.#full.size === 0) this.#stream.resume();
+    });
   }
 
   /** One line of progress, until the build's own lines come. */

@@ -489,7 +489,7 @@ describe('FROM', () => {
       build(['FROM liar:exp:silent', 'ENV A=1', 'COPY f /g'], { files: { f: '' }, name: 'sparse' }),
       {
         message:
-          /^Dockerfile:2: COPY f \/g: the image that it starts from does not tell how its layers were made/,
+          /^Dockerfile:3: COPY f \/g: the image that it starts from does not tell how its layers were made/,
       },
     );
   });

@@ -46,8 +46,8 @@ export class ImageBuilds {
   readonly #deps: ImageBuildDeps & { log: Log };
   readonly #tickets = new Map<string, { request: ImageBuildRequest; until: number }>();
   readonly #running = new Set<Promise<unknown>>();
-  /** Builds that use a store now, by its folder; and what waits until there are none. */
-  readonly #users = new Map<string, number>();
+  /** Builds that use a store now, by its folder, and when it is as they need it; then what comes after the last of them. */
+  readonly #users = new Map<string, { count: number; ready: Promise<void> }>();
   readonly #tidying = new Map<string, Promise<void>>();
 
   constructor(deps: ImageBuildDeps & { log: Log }) {
@@ -108,9 +108,7 @@ export class ImageBuilds {
 
   async #run(request: ImageBuildRequest, client: ImageBuildClient): Promise<void> {
     const places = buildPlaces(this.#deps.paths, request.user, targetArchitecture(request));
-    const { store } = places;
-    await (this.#users.has(store) ? this.#tidying.get(store) : this.#startTidying(store));
-    this.#users.set(store, (this.#users.get(store) ?? 0) + 1);
+    await this.#enter(places);
     try {
       await runImageBuild(this.#deps, request, places, client);
     } finally {
@@ -118,41 +116,49 @@ export class ImageBuilds {
     }
   }
 
-  /** The last one out tidies up: no build uses the store then. */
-  async #leave({ store }: BuildPlaces): Promise<void> {
-    const others = (this.#users.get(store) ?? 1) - 1;
-    if (others > 0) {
-      this.#users.set(store, others);
-      return;
-    }
-    this.#users.delete(store);
-    await this.#startTidying(store);
+  async #enter({ store }: BuildPlaces): Promise<void> {
+    const tidying = this.#tidying.get(store) ?? Promise.resolve();
+    const users = this.#users.get(store) ?? { count: 0, ready: tidying.then(() => this.#renew(store)) };
+    this.#users.set(store, users);
+    users.count += 1;
+    await users.ready;
   }
 
-  /** Once at a time; while no build uses the store. */
-  #startTidying(store: string): Promise<void> {
-    const running = this.#tidying.get(store);
-    if (running) return running;
+  /** The last one out tidies up: no build uses the store then. */
+  async #leave({ store }: BuildPlaces): Promise<void> {
+    const users = this.#users.get(store);
+    if (users) users.count -= 1;
+    if (!users || users.count > 0) return;
+    this.#users.delete(store);
     const tidying = this.#tidy(store).finally(() => this.#tidying.delete(store));
     this.#tidying.set(store, tidying);
-    return tidying;
+    await tidying;
+  }
+
+  /** Begins a store anew whose images lie on some that are gone. */
+  async #renew(store: string): Promise<void> {
+    await this.#removeUnless(store, async () => !(await lacksLayers(this.#deps.paths.containers, store)));
+  }
+
+  /** Removes what was left in a store, or all of it when it is old or large. */
+  async #tidy(store: string): Promise<void> {
+    const { host, store: main } = this.#deps;
+    await this.#removeUnless(store, async (used) => {
+      if (used.getTime() < Date.now() - CACHE_LIFE || (await storeSize(store)) > MAX_CACHE) return false;
+      if (await hasContainers(store)) await removeContainers(host, store, main.configFile);
+      return true;
+    });
   }
 
   /** A store that cannot be tidied is only a cache: it is begun anew. */
-  async #tidy(store: string): Promise<void> {
-    const { host, store: main, log } = this.#deps;
-    const remove = () => removeTree(dirname(store));
-    try {
-      const used = await stat(store).catch(() => undefined);
-      if (!used) return;
-      const old = used.mtimeMs < Date.now() - CACHE_LIFE;
-      const lacks = () => lacksLayers(this.#deps.paths.containers, store);
-      if (old || (await storeSize(store)) > MAX_CACHE || (await lacks())) await remove();
-      else if (await hasContainers(store)) await removeContainers(host, store, main.configFile);
-    } catch (error) {
-      log.warn('the cache of a build is begun anew', { store, reason: String(error) });
-      await remove();
-    }
+  async #removeUnless(store: string, isGood: (used: Date) => Promise<boolean>): Promise<void> {
+    const used = await stat(store).catch(() => undefined);
+    if (!used) return;
+    const good = await isGood(used.mtime).catch((error: unknown) => {
+      this.#deps.log.warn('the cache of a build is begun anew', { store, reason: String(error) });
+      return false;
+    });
+    if (!good) await removeTree(dirname(store));
   }
 
   #forgetOld(): void {
