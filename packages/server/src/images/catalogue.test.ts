@@ -273,3 +273,19 @@ test('lists by owner and name', async () => {
     assert.deepEqual((await catalogue.list('bob')).length, 1);
   });
 });
+
+test("an unknown name that others' images have brings these, the platform's first", async () => {
+  await withCatalogue(async (catalogue) => {
+    const add = (owner: string, name: string) => catalogue.point({ owner, name }, a, 'absent', move);
+    await add('bob', 'arm64-default');
+    await assert.rejects(catalogue.get({ owner: 'ann', name: 'arm64-default' }), {
+      hint: 'There is bob/arm64-default: make it yours with: walt image clone walt:bob/arm64-default',
+    });
+    await add('waltplatform', 'arm64-default');
+    const command = 'walt image clone walt:waltplatform/arm64-default';
+    await assert.rejects(catalogue.get({ owner: 'ann', name: 'arm64-default' }), {
+      ...{ code: 'NOT_FOUND', message: 'There is no image named "ann/arm64-default".' },
+      hint: `There is waltplatform/arm64-default: use that name, or make it yours with: ${command}`,
+    });
+  });
+});

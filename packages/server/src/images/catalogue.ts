@@ -1,3 +1,4 @@
+import { PLATFORM_OWNER } from '@walt/contract';
 import type { Selectable } from 'kysely';
 import type { Database } from '../platform/index.ts';
 import { mayCollect, nearNames, UserError } from '../platform/index.ts';
@@ -54,17 +55,12 @@ export class Catalogue {
     return row && { owner: row.owner, name: row.name, ...toRecord(row) };
   }
 
-  /** Throws UserError NOT_FOUND, with near names in the hint. */
+  /** Throws UserError NOT_FOUND, with near names, or other owners' images of that name, in the hint. */
   async get(image: ImageName): Promise<ImageRecord> {
     const record = await this.find(image);
     if (record) return record;
-    const names = (await this.list(image.owner)).map((other) => other.name);
-    const near = nearNames(image.name, names);
-    throw new UserError(
-      'NOT_FOUND',
-      `There is no image named "${image.owner}/${image.name}".`,
-      near.length > 0 ? `Did you mean ${near.join(' or ')}?` : 'See all images with: walt image show --all',
-    );
+    const message = `There is no image named "${image.owner}/${image.name}".`;
+    throw new UserError('NOT_FOUND', message, hintFor(image, await this.list()));
   }
 
   async digest(digest: string): Promise<DigestRecord | undefined> {
@@ -262,7 +258,13 @@ export class Catalogue {
   /** Throws UserError CONFLICT when that user has a session on that image, NOT_FOUND when the image is gone. */
   async addSession(row: SessionRow): Promise<void> {
     const added = await this.#database.transaction().execute(async (t) => {
-      if ((await pointer(t, row)) === undefined) throw gone(row);
+      // What nobody needed any more may have gone since somebody looked.
+      const there = await t
+        .selectFrom('image_digest')
+        .select('digest')
+        .where('digest', '=', row.digest)
+        .executeTakeFirst();
+      if ((await pointer(t, row)) === undefined || !there) throw gone(row);
       return t
         .insertInto('shell_session')
         .values(row)
@@ -321,6 +323,18 @@ export class Catalogue {
       return needless;
     });
   }
+}
+
+/** What somebody may have meant: a near name of the same owner, or the same name of another. */
+function hintFor({ owner, name }: ImageName, all: readonly ImageName[]): string {
+  const own = all.filter((image) => image.owner === owner).map((image) => image.name);
+  const near = nearNames(name, own);
+  if (near.length > 0) return `Did you mean ${near.join(' or ')}?`;
+  const others = all.filter((image) => image.name === name).map((image) => image.owner);
+  const chosen = others.includes(PLATFORM_OWNER) ? PLATFORM_OWNER : others[0];
+  if (chosen === undefined) return 'See all images with: walt image show --all';
+  const use = chosen === PLATFORM_OWNER ? 'use that name, or make' : 'make';
+  return `There is ${chosen}/${name}: ${use} it yours with: walt image clone walt:${chosen}/${name}`;
 }
 
 function joined(database: Database) {

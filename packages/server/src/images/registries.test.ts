@@ -199,3 +199,16 @@ test("another user's image is taken at once", async () => {
     message: /bob\/tiny/,
   });
 });
+
+test('an image that was removed since somebody looked is not taken, published or entered', async () => {
+  const image = await addTiny(platform, 'short', 'short');
+  await platform.images.remove('ann', image);
+  await platform.images.collect(new Set(), 0);
+  const target = { owner: 'bob', name: 'short' };
+  await assert.rejects(registries().take('bob', image, target, false), { code: 'NOT_FOUND' });
+  assert.equal(await platform.images.find('bob', 'short'), undefined);
+  await assert.rejects(publish(image, 'ann/short'), { code: 'NOT_FOUND', message: /no longer kept/ });
+  // Its name may be another image's by now.
+  await addTiny(platform, 'short', 'other');
+  await assert.rejects(platform.images.shells.open('ann', image), { code: 'NOT_FOUND' });
+});
