@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import type { Progress } from '@walt/contract';
-import { run } from '../platform/index.ts';
+import { isUserError, run } from '../platform/index.ts';
 import {
   addTiny,
   destroyPlatform,
@@ -15,7 +15,13 @@ import {
   result,
   temporaryFolder,
 } from './images.fixture.ts';
-import { digestOf, type LyingRegistry, startLyingRegistry, tarOf } from './lying-registry.fixture.ts';
+import {
+  digestOf,
+  type LayerEntry,
+  type LyingRegistry,
+  startLyingRegistry,
+  tarOf,
+} from './lying-registry.fixture.ts';
 import { clone, configured, leftovers, startClone } from './registry.fixture.ts';
 import { Store } from './store.ts';
 import type { ImageRecord } from './types.ts';
@@ -324,3 +330,61 @@ function send(response: ServerResponse, data: Uint8Array = Buffer.alloc(0)): tru
   response.writeHead(200, { 'content-length': data.length }).end(data);
   return true;
 }
+
+describe('an image that cannot be', () => {
+  const file = (name: string, more: Partial<LayerEntry> = {}): LayerEntry => ({ name, text: 'x', ...more });
+  const capability = { pax: { 'SCHILY.xattr.security.capability': 'nonsense' } };
+  const layers: [what: string, entries: LayerEntry[], message: RegExp][] = [
+    [
+      'has a name that no file can have',
+      [file('x'.repeat(300))],
+      /cannot be unpacked: .*file name too long\.$/,
+    ],
+    ['has a name that no volume can have', [file('y'.repeat(255))], /too long for nodes: y{80}…y{80}\.$/],
+    ['has a capability that is none', [file('c', capability)], /cannot be unpacked: lsetxattr \/c: invalid/],
+    ['has a file in a file', [file('a'), file('a/b')], /cannot be unpacked: open \/a\/b: not a directory/],
+    [
+      'has a link to what is not there',
+      [{ name: 'l', type: 'link', linkname: '../../../../etc/passwd' }],
+      /cannot be unpacked: no such file/,
+    ],
+    ['deletes what it has just made', [file('d/a'), file('d/.wh.a')], /cannot be unpacked: file exists/],
+    [
+      'has an escape sequence in a name',
+      [file('e'), file('e/\x1b[31m')],
+      /unpacked: open \/e\/[ -~]+31m: not/,
+    ],
+  ];
+  for (const [what, entries, message] of layers) {
+    test(`${what}, is refused in words`, async () => {
+      liar.add('bad', { tars: [await tarOf(entries)] });
+      await assert.rejects(clone(platform, 'liar:exp:bad', 'bad'), (error) => {
+        assert.ok(isUserError(error), String(error));
+        assert.equal(error.code, 'INVALID');
+        assert.match(error.message, message);
+        assert.ok(error.message.length < 300);
+        return true;
+      });
+      assert.deepEqual(await leftovers(platform), []);
+    });
+  }
+
+  const configurations: [field: string, configuration: Record<string, unknown>][] = [
+    ['config.Env', { config: { Env: 'x' } }],
+    ['config.Cmd', { config: { Cmd: 17 } }],
+    ['config.User', { config: { User: 7 } }],
+    ['config.Volumes', { config: { Volumes: [] } }],
+    ['config.Healthcheck', { config: { Healthcheck: 'x' } }],
+    ['history', { history: 'x' }],
+    ['history.0.created', { history: [{ created: 'never' }] }],
+  ];
+  for (const [field, configuration] of configurations) {
+    test(`has a wrong ${field} in its configuration, is refused before it is fetched`, async () => {
+      liar.add('bad', { tars: [await tarOf([file('z')])], configuration });
+      liar.asked.length = 0;
+      const pattern = new RegExp(`understands \\(${field.replaceAll('.', '\\.')} in its configuration\\)`);
+      await assert.rejects(clone(platform, 'liar:exp:bad', 'bad'), { code: 'INVALID', message: pattern });
+      assert.equal(liar.asked.length, 1);
+    });
+  }
+});

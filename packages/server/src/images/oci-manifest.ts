@@ -7,6 +7,7 @@ import { type Architecture, digest } from '@walt/contract';
 import { z } from 'zod';
 import { UserError } from '../platform/index.ts';
 import { fromOci, ociName } from './architectures.ts';
+import { printable } from './printable.ts';
 
 const descriptor = z.object({ digest, size: z.int().min(0) });
 
@@ -31,12 +32,36 @@ const index = z.object({
   ),
 });
 
+const words = z.array(z.string()).nullish();
+const time = z.iso.datetime({ offset: true }).nullish();
+const anything = z.looseObject({}).nullish();
+
+/** All that programs of containers/image read of it: what they do not understand, they would complain of in their own words. */
 const configuration = z.object({
   architecture: z.string(),
   os: z.string(),
-  created: z.iso.datetime({ offset: true }).nullish(),
-  rootfs: z.object({ diff_ids: z.array(digest) }),
-  config: z.object({ Labels: z.record(z.string(), z.string()).nullish() }).nullish(),
+  created: time,
+  author: z.string().nullish(),
+  rootfs: z.object({ type: z.string().nullish(), diff_ids: z.array(digest) }),
+  history: z
+    .array(
+      z.object({
+        created: time,
+        created_by: z.string().nullish(),
+        comment: z.string().nullish(),
+        author: z.string().nullish(),
+        empty_layer: z.boolean().nullish(),
+      }),
+    )
+    .nullish(),
+  config: z
+    .object({
+      Labels: z.record(z.string(), z.string()).nullish(),
+      ...{ Env: words, Entrypoint: words, Cmd: words, OnBuild: words, Shell: words },
+      ...{ User: z.string().nullish(), WorkingDir: z.string().nullish(), StopSignal: z.string().nullish() },
+      ...{ Volumes: anything, ExposedPorts: anything, Healthcheck: anything },
+    })
+    .nullish(),
 });
 
 export interface Manifest {
@@ -109,10 +134,14 @@ export function parseConfiguration(
   what: string,
 ): { architecture: Architecture; diffIds: string[]; labels: Record<string, string> } {
   const result = configuration.safeParse(parseJson(text));
-  if (!result.success) throw noImage(what);
+  if (!result.success) throw noImage(what, result.error.issues[0]?.path);
   const { architecture, os, rootfs, config } = result.data;
   if (os !== 'linux') {
-    throw new UserError('INVALID', `${what} is for the system "${os}".`, 'Nodes boot images for Linux.');
+    throw new UserError(
+      'INVALID',
+      `${what} is for the system "${printable(os)}".`,
+      'Nodes boot images for Linux.',
+    );
   }
   return { architecture: fromOci(architecture), diffIds: rootfs.diff_ids, labels: config?.Labels ?? {} };
 }
@@ -133,10 +162,11 @@ function parseJson(text: string): unknown {
   }
 }
 
-function noImage(what: string): UserError {
+function noImage(what: string, field: readonly PropertyKey[] = []): UserError {
+  const where = field.length > 0 ? ` (${printable(field.map(String).join('.'))} in its configuration)` : '';
   return new UserError(
     'INVALID',
-    `${what} is not an image that WalT understands.`,
+    `${what} is not an image that WalT understands${where}.`,
     'It must be an OCI image, or a Docker image of schema 2.',
   );
 }

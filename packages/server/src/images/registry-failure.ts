@@ -1,5 +1,6 @@
 import { type ErrorCode, PLATFORM_LABEL } from '@walt/contract';
 import { isExternalError, UserError } from '../platform/index.ts';
+import { printable } from './printable.ts';
 import type { Failure, FailureKind, RegistryGate } from './registry-gate/index.ts';
 
 /** A registry, and what was asked of it, for the message. */
@@ -152,7 +153,22 @@ export async function explainCopying(error: unknown, gate: RegistryGate, what: s
   const { label, host } = gate.access;
   const seen = await gate.failure(what);
   if (seen) return seen;
-  return DAMAGED.test(error.output) ? damaged({ label, host, what }) : error;
+  if (DAMAGED.test(error.output)) return damaged({ label, host, what });
+  return explainUnpacking(error.output, `${label}:${what}`) ?? error;
+}
+
+/** containers/storage unpacks each layer by a tar reader of its own, and says in brackets what stopped it. */
+function explainUnpacking(output: string, called: string): UserError | undefined {
+  const begin = output.indexOf('processing tar file(');
+  if (begin < 0) return undefined;
+  const reason = output.slice(output.indexOf('(', begin) + 1, output.lastIndexOf(')'));
+  const full = /no space left|disk quota/.test(reason);
+  if (full) return undefined;
+  return new UserError(
+    'INVALID',
+    `A layer of ${called} cannot be unpacked: ${printable(reason)}.`,
+    'No image was changed. Tell whoever made the image.',
+  );
 }
 
 export function refusedPassword(label: string): UserError {

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileExists, hasErrno, makeErofs, namesIn, publishFile } from '../platform/index.ts';
+import { fileExists, hasErrno, makeErofs, namesIn, publishFile, run, UserError } from '../platform/index.ts';
+import { printable } from './printable.ts';
 import type { StoredLayer } from './store.ts';
 
 const TEMPORARY = '.tmp';
@@ -50,7 +51,7 @@ export class Volumes {
       await makeErofs(layer.folder, temporary, 'kept');
     } catch (error) {
       await remove();
-      throw error;
+      throw (await refusalOf(layer.folder)) ?? error;
     }
     return { publish: () => publishFile(temporary, path), [Symbol.asyncDispose]: remove };
   }
@@ -80,4 +81,16 @@ export class Volumes {
         await rm(join(this.#folder, name), { force: true });
     }
   }
+}
+
+/** Names of 255 bytes, which the file system of the store can have, and a volume cannot: mkfs.erofs 1.5 ends with "No such file". */
+async function refusalOf(folder: string): Promise<UserError | undefined> {
+  const long = ['-regextype', 'posix-extended', '-regex', '.*/[^/]{255}', '-printf', '%P\\n', '-quit'];
+  const found = await run(['find', folder, ...long], { env: { LC_ALL: 'C' } });
+  if (found === '') return undefined;
+  return new UserError(
+    'INVALID',
+    `A layer of the image has a name that is too long for nodes: ${printable(found)}.`,
+    'Names may have 254 bytes. Rename that file where the image is made.',
+  );
 }

@@ -29,3 +29,14 @@ describe('a failed program is told of', () => {
     test(what, () => assert.equal(new ExternalError(argv, 1, output).message, message));
   }
 });
+
+test('what a program says is told shortly, and steers no terminal', () => {
+  const { message, output } = new ExternalError(
+    ['skopeo'],
+    1,
+    `error: \x1b[31m${'x'.repeat(5000)}\u009b end`,
+  );
+  assert.ok(message.length < 500);
+  assert.match(message, /^skopeo failed \(exit status 1\): error: \?\[31mxx.*… ?x+\? end$/u);
+  assert.ok(output.length > 5000);
+});

@@ -44,8 +44,14 @@ function programOf(argv: readonly string[]): string {
 function reasonIn(output: string): string {
   const lines = output.trim().split('\n');
   const errors = lines.filter((line) => /^(?:E|error|fatal): /i.test(line));
-  return (errors.length > 0 ? errors.slice(0, 2) : lines.slice(-3)).join(' · ');
+  const told = (errors.length > 0 ? errors.slice(0, 2) : lines.slice(-3)).join(' · ');
+  // It may quote what users, images or registries sent.
+  const safe = told.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
+  return safe.length <= MAX_REASON ? safe : `${safe.slice(0, MAX_REASON / 2)}…${safe.slice(-MAX_REASON / 2)}`;
 }
+
+/** Characters: a terminal's few lines. */
+const MAX_REASON = 400;
 
 export function isUserError(error: unknown): error is UserError {
   return error instanceof UserError;
