@@ -19,6 +19,7 @@ export function renderStatus(status: ServerStatus, paint: Paint): string {
     ['State folder', status.stateFolder],
     ['Network', `${status.network.subnet} in namespace ${status.namespace}, server ${status.network.server}`],
     ['Virtual nodes', status.accelerator === 'kvm' ? 'KVM' : 'emulated (KVM does not work here)'],
+    ...(status.unguarded === null ? [] : [unguarded(status.unguarded, paint)]),
     ['You are', status.user],
   ];
   const width = Math.max(...facts.map(([name]) => name.length));
@@ -39,6 +40,13 @@ export function renderStatus(status: ServerStatus, paint: Paint): string {
 function crashes({ crashes: { count, last } }: ServerStatus, paint: Paint): string {
   if (!last) return 'none in 24 hours';
   return paint(`${count} in 24 hours, last ${humanDate(last.at)}: ${visibleName(last.reason)}`, 'yellow');
+}
+
+function unguarded(reason: string, paint: Paint): [string, string] {
+  return [
+    'Frames',
+    paint(`virtual nodes can send them in the name of others (${visibleName(reason)})`, 'yellow'),
+  ];
 }
 
 function unwatched(paint: Paint): [string, string] {

@@ -47,6 +47,7 @@ export function makeRouter(world: FakeWorld) {
         namespace: 'walt',
         network: { subnet: '10.73.0.0/16', server: '10.73.0.1' },
         accelerator: 'tcg' as const,
+        unguarded: null,
         memory: 90_000_000,
         files: { open: 30, limit: 65_536 },
         supervised: true,

@@ -35,6 +35,8 @@ export const serverStatus = z.object({
   namespace: z.string(),
   network: z.object({ subnet: z.string(), server: ipv4 }),
   accelerator: z.enum(['kvm', 'tcg']),
+  /** Why virtual nodes can send frames in the name of others; null: they cannot. */
+  unguarded: z.string().nullable(),
   /** Resident bytes of the server process. */
   memory: z.number(),
   /** Open files of the server process, connections included, and how many it may have. */

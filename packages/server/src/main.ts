@@ -133,6 +133,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
       namespace: config.network.namespace,
       network: { subnet: config.network.subnet, server: network.server },
       accelerator,
+      unguarded: network.unguarded ?? null,
       memory: process.memoryUsage.rss(),
       files: openFiles(),
       supervised: isSupervised(),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
@@ -213,6 +213,7 @@ describe('OpenSSH on both sides', () => {
         'PidFile none',
         'StrictModes no',
         'UsePAM no',
+        ...(await nodesOwn(/^Max/)),
       ].join('\n'),
     );
     await mkdir('/run/sshd', { recursive: true, mode: 0o755 });
@@ -263,6 +264,19 @@ describe('OpenSSH on both sides', () => {
     }
   });
 
+  test('comes through though more than a hundred others have not logged in yet', async () => {
+    const waiting = await Promise.all(
+      Array.from({ length: 120 }, async () => {
+        const socket = connect(port, '127.0.0.1');
+        await once(socket, 'data'); // sshd's greeting
+        return socket;
+      }),
+    );
+    const result = await login([alias]);
+    for (const socket of waiting) socket.destroy();
+    assert.equal(result.stdout, 'in\n', result.stderr);
+  });
+
   test('a node cannot pass for another one, nor a former owner for the next one’s node', async () => {
     const next = await ssh.nodeAlias({ id: 42, owner: 'bob' });
     for (const expected of ['walt-node-43', 'walt-node-42', next]) {
@@ -272,6 +286,12 @@ describe('OpenSSH on both sides', () => {
     }
   });
 });
+
+/** Lines of the configuration that the platform gives to nodes. */
+async function nodesOwn(which: RegExp): Promise<string[]> {
+  const layer = join(import.meta.dirname, '../../../node/layer/etc/ssh/sshd_config.d/00-walt.conf');
+  return (await readFile(layer, 'utf8')).split('\n').filter((line) => which.test(line));
+}
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');

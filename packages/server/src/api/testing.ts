@@ -76,6 +76,7 @@ export async function startApi(): Promise<TestApi> {
       namespace: 'walt',
       network: { subnet: '10.73.0.0/16', server: '10.73.0.1' },
       accelerator: 'tcg',
+      unguarded: null,
       memory: 1,
       files: { open: 1, limit: 1 },
       supervised: true,

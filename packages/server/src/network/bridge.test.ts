@@ -8,6 +8,7 @@ import { parseSubnet } from './subnet.ts';
 
 testInNamespace(import.meta.filename, () => {
   const open = () => Bridge.open('walt0', parseSubnet('10.99.0.0/24'));
+  const station = (number: number) => ({ mac: `52:54:00:00:00:0${number}`, ip: `10.99.0.${number + 1}` });
   const walt0 = async () => (await links()).find((link) => link.ifname === 'walt0');
 
   it('has the server’s address and no delay, and is taken as it is the second time', async () => {
@@ -24,9 +25,9 @@ testInNamespace(import.meta.filename, () => {
   it('makes taps once, lists them, and removes them', async () => {
     const bridge = await open();
     const mac = (await walt0())?.address;
-    await bridge.ensureTap('vm2');
-    await bridge.ensureTap('vm1');
-    await bridge.ensureTap('vm1');
+    await bridge.ensureTap('vm2', station(2));
+    await bridge.ensureTap('vm1', station(1));
+    await bridge.ensureTap('vm1', station(1));
     assert.deepEqual(await bridge.taps(), ['vm1', 'vm2']);
     assert.equal((await walt0())?.address, mac);
     await bridge.removeTap('vm1');
@@ -39,9 +40,9 @@ testInNamespace(import.meta.filename, () => {
     const bridge = await open();
     await ip('link', 'add', 'other', 'type', 'bridge');
     await assert.rejects(
-      bridge.ensureTap('other'),
+      bridge.ensureTap('other', station(3)),
       (error) => isUserError(error) && error.code === 'CONFLICT' && error.message.includes('other'),
     );
-    await assert.rejects(bridge.ensureTap('--help'), TypeError);
+    await assert.rejects(bridge.ensureTap('--help', station(3)), TypeError);
   });
 });

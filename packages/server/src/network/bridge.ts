@@ -1,13 +1,18 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { hasErrno, UserError } from '../platform/index.ts';
+import { createLog, hasErrno, isExternalError, UserError } from '../platform/index.ts';
 import { ROUTER_ADDRESS } from './dnsmasq-config.ts';
 import { addresses, ip, links } from './ip.ts';
 import type { Subnet } from './subnet.ts';
+import { guardTap, type Station, unguardTap } from './tap-frames.ts';
+
+const log = createLog('network');
 
 /** The switch of walt-net, in the namespace that we are in: the server's own leg, and a tap for each virtual node. */
 export class Bridge {
   readonly name: string;
+  /** Why taps cannot be guarded; undefined: they are, as far as we know. */
+  #unguarded: string | undefined;
 
   private constructor(name: string) {
     this.name = name;
@@ -47,21 +52,45 @@ export class Bridge {
     return address;
   }
 
-  /** A tap on the bridge, up; idempotent. It lasts until `removeTap`, whatever becomes of its QEMU. */
-  async ensureTap(name: string): Promise<void> {
+  /** Why virtual nodes can send frames in the name of others, for who looks after this machine; undefined when they cannot. */
+  get unguarded(): string | undefined {
+    return this.#unguarded;
+  }
+
+  /**
+   * A tap on the bridge, up, through which comes only what its node may send; idempotent. It lasts until `removeTap`, whatever
+   * becomes of its QEMU.
+   */
+  async ensureTap(name: string, station: Station): Promise<void> {
     requireLinkName(name);
     const found = (await links()).find((link) => link.ifname === name);
     if (!found) await ip('tuntap', 'add', 'dev', name, 'mode', 'tap');
     else if (found.linkinfo?.info_kind !== 'tun') {
       throw new UserError('CONFLICT', `The link ${name} exists and is no tap.`, 'Remove it, then try again.');
     }
+    await this.#guard(name, station);
     await ip('link', 'set', name, 'master', this.name, 'up');
+  }
+
+  /** A machine that cannot guard them still has virtual nodes: the journal says so once, `server-status` as long as it is so. */
+  async #guard(tap: string, station: Station): Promise<void> {
+    try {
+      await guardTap(tap, station);
+      this.#unguarded = undefined;
+    } catch (error) {
+      if (!isExternalError(error)) throw error;
+      if (this.#unguarded === undefined)
+        log.error('virtual nodes are not kept apart', { reason: error.message });
+      this.#unguarded = error.message;
+    }
   }
 
   /** Idempotent. */
   async removeTap(name: string): Promise<void> {
     requireLinkName(name);
     if ((await this.taps()).includes(name)) await ip('link', 'delete', name);
+    // Some kernels keep it for the next link of that name.
+    await unguardTap(name);
   }
 
   /** Names of the bridge's taps, sorted. */

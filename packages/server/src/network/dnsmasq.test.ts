@@ -157,7 +157,7 @@ testInNamespace(import.meta.filename, (state) => {
 
   it('sends a real iPXE to the boot script, with what the machine says of itself', async () => {
     await dnsmasq.setHosts([{ mac: MAC, ip: '10.99.0.7', name: 'vnode1' }]);
-    await bridge.ensureTap('vm1');
+    await bridge.ensureTap('vm1', { mac: MAC, ip: '10.99.0.7' });
     const fetched = Promise.withResolvers<{ from: string | undefined; url: string | undefined }>();
     const http = createServer((request, response) => {
       fetched.resolve({ from: request.socket.remoteAddress, url: request.url });

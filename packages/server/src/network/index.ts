@@ -7,6 +7,7 @@ import { NfsServer } from './nfs.ts';
 import type { PersistExport, TreeExport } from './nfs-config.ts';
 import { openPortmapper, type Portmapper } from './portmapper.ts';
 import { lowestFree, parseSubnet, type Subnet } from './subnet.ts';
+import type { Station } from './tap-frames.ts';
 
 export { type HostEntry, type Lease, LOADERS } from './dnsmasq-config.ts';
 export { ensureNamespace, removeNamespace } from './namespace.ts';
@@ -87,9 +88,14 @@ export class Network {
     return lowestFree(this.#subnet, (address) => taken.has(address) || leased.has(address));
   }
 
-  /** A tap on the bridge, up; idempotent. */
-  ensureTap(name: string): Promise<void> {
-    return this.#bridge.ensureTap(name);
+  /** A tap on the bridge, up, for one node; idempotent. */
+  ensureTap(name: string, station: Station): Promise<void> {
+    return this.#bridge.ensureTap(name, station);
+  }
+
+  /** Why virtual nodes can send frames in the name of others; undefined when they cannot. */
+  get unguarded(): string | undefined {
+    return this.#bridge.unguarded;
   }
 
   /** Idempotent. */

@@ -56,7 +56,7 @@ test('after a start nothing is known: addresses and exports come before machines
   assert.deepEqual(steps([node], observed), [
     { kind: 'setHosts', hosts },
     { kind: 'setExports', exports, trees: [] },
-    { kind: 'startMachine', machine, generation: 1 },
+    { kind: 'startMachine', machine, ip: '10.73.0.2', generation: 1 },
   ]);
 });
 
@@ -75,7 +75,9 @@ test('what is stored of a removed node is deleted once its machine is gone', () 
 
 test('a machine that an earlier server started is adopted', () => {
   const observed = { ...settled, watched: new Set<number>() };
-  assert.deepEqual(steps([node], observed), [{ kind: 'startMachine', machine, generation: 1 }]);
+  assert.deepEqual(steps([node], observed), [
+    { kind: 'startMachine', machine, ip: '10.73.0.2', generation: 1 },
+  ]);
 });
 
 test('a renamed node changes names only', () => {
@@ -149,7 +151,7 @@ const reboots: [string, DesiredNode, Partial<Observed>, Step[]][] = [
     'of a machine that does not run is its start',
     due,
     { machines: new Set() },
-    [{ kind: 'startMachine', machine, generation: 2 }],
+    [{ kind: 'startMachine', machine, ip: due.ip, generation: 2 }],
   ],
 ];
 for (const [name, desired, observed, expected] of reboots) {

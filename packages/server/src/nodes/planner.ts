@@ -2,6 +2,7 @@
  * From what should be and what is, the steps that lead from one to the other. Pure: the same code serves start-up,
  * crash recovery and normal operation. All times in seconds of Unix time.
  */
+import { isReservedNodeName } from '@walt/contract';
 import type { HostEntry, PersistExport } from '../network/index.ts';
 import type { TreeImage } from './store.ts';
 import type { VirtualMachine } from './virtual/index.ts';
@@ -85,7 +86,7 @@ export interface StepInputs {
   setHosts: { hosts: HostEntry[] };
   setExports: { exports: PersistExport[]; trees: TreeWish[] };
   /** Starts it, or adopts the one that runs. */
-  startMachine: { machine: Machine; generation: number };
+  startMachine: { machine: Machine; ip: string; generation: number };
   removeMachine: { id: number };
   resetMachine: { machine: Machine; generation: number };
   orderReboot: { id: number; generation: number };
@@ -127,7 +128,9 @@ function planExports(desired: readonly DesiredNode[], observed: Observed): Step[
 
 /** As the Python WalT names nodes' folders. */
 function treePaths({ ip, mac, name }: DesiredNode): string[] {
-  return [ip, mac, mac.replaceAll(':', '-'), name].map((key) => `/var/lib/walt/nodes/${key}/fs`);
+  // A name that an older server allowed may be another node's address.
+  const keys = [ip, mac, mac.replaceAll(':', '-'), ...(isReservedNodeName(name) ? [] : [name])];
+  return keys.map((key) => `/var/lib/walt/nodes/${key}/fs`);
 }
 
 function planMachines(desired: readonly DesiredNode[], observed: Observed): Step[] {
@@ -135,9 +138,9 @@ function planMachines(desired: readonly DesiredNode[], observed: Observed): Step
   const surplus = [...observed.machines].filter((id) => !wanted.has(id));
   return [
     ...surplus.map((id): Step => ({ kind: 'removeMachine', id })),
-    ...desired.flatMap(({ id, machine, generation }): Step[] => {
+    ...desired.flatMap(({ id, machine, ip, generation }): Step[] => {
       const runs = observed.machines.has(id) && observed.watched.has(id);
-      return machine && !runs ? [{ kind: 'startMachine', machine, generation }] : [];
+      return machine && !runs ? [{ kind: 'startMachine', machine, ip, generation }] : [];
     }),
   ];
 }

@@ -89,10 +89,10 @@ export class World {
       this.#exports = exports;
       this.#wishes = trees;
     },
-    startMachine: async ({ machine, generation }) => {
+    startMachine: async ({ machine, ip, generation }) => {
       const runs = (await this.#machines.running()).includes(machine.id);
       if (!runs) this.#note(machine, generation, 'start');
-      await this.#network.ensureTap(tapName(machine.id));
+      await this.#network.ensureTap(tapName(machine.id), { mac: machine.mac, ip });
       await this.#machines.ensure({ ...machine, tap: tapName(machine.id) });
       this.#watched.add(machine.id);
     },
