@@ -20,8 +20,10 @@ const cases: [pattern: string, fitting: string[], others: string[]][] = [
   ['[^a-c]x', ['dx', '^x'], ['ax']],
   ['[ab^]', ['a', '^'], ['c']],
   ['[\\]a]', [']', 'a'], ['\\', 'b']],
+  ['[\\-x]', ['-', 'x'], ['y']],
+  ['[x\\-z]', ['-', 'x', 'z'], ['y']],
+  ['[а-я]*', ['ж', 'жz'], ['z', 'ж/']],
   ['\\*\\?\\[\\\\', ['*?[\\'], ['a?[\\']],
-  ['a\\', ['a\\'], ['a']],
   ['**', ['a', 'a/b', '', '/'], []],
   ['a/**', ['a/b', 'a/b/c', 'a/'], ['a', 'ab']],
   ['**/a', ['a', 'b/a', 'b/c/a'], ['ab', 'b/ab', 'xa']],
@@ -43,7 +45,22 @@ for (const [pattern, fitting, others] of cases) {
 }
 
 test('what is no pattern is none', () => {
-  for (const pattern of ['[', 'a[', '[]', '[]a', '[a', '[a-', '[^]', '[a\\'])
+  for (const pattern of [
+    '[',
+    'a[',
+    '[]',
+    '[]a',
+    '[a',
+    '[a-',
+    '[^]',
+    '[a\\',
+    '\\',
+    'a\\',
+    '[-]',
+    '[a-]',
+    '[-a]',
+    '[a-c-e]',
+  ])
     assert.equal(readGlob(pattern), undefined, pattern);
 });
 

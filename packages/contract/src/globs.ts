@@ -29,7 +29,7 @@ export type Places = readonly number[];
 /** Characters of one pattern. */
 export const MAX_PATTERN = 4096;
 
-/** Undefined for what is no pattern: a `[` without its end, or with nothing in it. */
+/** Undefined for what is no pattern: a `[` without its end or with nothing in it, or a backslash at the end. */
 export function readGlob(pattern: string): Glob | undefined {
   const characters = [...pattern];
   const tokens: Token[] = [];
@@ -47,9 +47,9 @@ export function readGlob(pattern: string): Glob | undefined {
       tokens.push({ kind: 'one', fits: set.fits });
       at = set.end;
     } else {
-      const escaped = character === '\\' && at + 1 < characters.length;
-      if (escaped) at += 1;
-      const wanted = characters[at] ?? '';
+      if (character === '\\') at += 1;
+      const wanted = characters[at];
+      if (wanted === undefined) return undefined;
       tokens.push({ kind: 'one', fits: (one) => one === wanted });
     }
   }
@@ -64,15 +64,18 @@ function readSet(
   const inverted = characters[start] === '^';
   const ranges: [from: string, to: string][] = [];
   let at = inverted ? start + 1 : start;
+  // As with Go, `-` and `]` stand for themselves only behind a backslash.
   const next = () => {
-    if (characters[at] === '\\') at += 1;
+    const escaped = characters[at] === '\\';
+    if (escaped) at += 1;
+    const one = characters[at];
     at += 1;
-    return characters[at - 1];
+    return !escaped && (one === '-' || one === ']') ? undefined : one;
   };
   while (characters[at] !== ']') {
     const from = next();
     let to = from;
-    if (characters[at] === '-' && characters[at + 1] !== ']') {
+    if (characters[at] === '-') {
       at += 1;
       to = next();
     }

@@ -91,15 +91,22 @@ function readRule(line: string, where: string): Rule[] {
   if (line.startsWith('#')) return [];
   const text = line.trim();
   if (text === '') return [];
-  const wanted = text.startsWith('!');
-  const path = cleaned(wanted ? text.slice(1).trim() : text);
+  const inverted = text.startsWith('!');
+  const path = cleaned(inverted ? text.slice(1).trim() : text).trim();
+  // Docker looks for `!` again once it has taken a slash in front away.
+  if (!inverted && path.startsWith('!') && path !== '!')
+    return path.startsWith('!/') ? [] : ruleOf(path.slice(1), true, where);
   // As with Docker, what leads out of the folder, and the folder itself, fit nothing.
   if (path === '' && text !== '!') return [];
+  return ruleOf(path, inverted, where);
+}
+
+function ruleOf(path: string, wanted: boolean, where: string): Rule[] {
   const glob = path === '' || path.length > MAX_PATTERN ? undefined : readGlob(path);
   if (!glob) {
     throw new AbortError(
       'INVALID',
-      `${where}: ${JSON.stringify(text.slice(0, 80))} is no pattern.`,
+      `${where}: ${JSON.stringify(path.slice(0, 80))} is no pattern.`,
       'Mend or remove that line.',
     );
   }
