@@ -21,7 +21,7 @@ import { type Instruction, lineError, quoted, shownText } from './dockerfile.ts'
 import { type BuildPlan, inLine, type Step, upTo } from './plan.ts';
 import { isChoosing } from './rules.ts';
 import { visitSteps } from './scope.ts';
-import { jsonWords, splitWords } from './words.ts';
+import { wordsOf } from './words.ts';
 import { type Chosen, type WriteOptions, writeDockerfile } from './write.ts';
 
 interface Order extends Choice {
@@ -69,8 +69,7 @@ function orders(plan: BuildPlan, options: WriteOptions): Order[] {
     const { instruction } = step;
     if (!isChoosing(instruction)) return;
     const { flags, rest } = instruction;
-    const json = jsonWords(rest);
-    const words = Array.isArray(json) ? json : splitWords(rest, plan.escaping);
+    const words = wordsOf(instruction.keyword, rest, plan.escaping);
     const expanded = words.map((word) => inLine(plan, instruction, word, values));
     const valuesOf = (name: string) =>
       flags.flatMap((flag) =>

@@ -42,13 +42,19 @@ export function parseDockerfile(text: string, file: string): Dockerfile {
     .split('\n')
     .map((line) => line.replace(/\r$/, ''));
   const escaping = escapeOf(lines);
-  const continued = escaping === '`' ? /`[ \t]*$/ : /\\[ \t]*$/;
+  // As with Docker, a line goes on behind one escape character, not behind two. buildah 1.28 goes on behind any number.
+  const continued = escaping === '`' ? /(^|[^`])`[ \t]*$/ : /(^|[^\\])\\[ \t]*$/;
+  const escaped = escaping === '`' ? /`[ \t]*$/ : /\\[ \t]*$/;
   const instructions: Instruction[] = [];
   let open: { text: string; line: number } | undefined;
   const close = () => {
-    if (open && continued.test(open.text)) {
-      // What is written anew from it would go on in the next instruction.
-      throw lineError(file, open.line, 'this instruction ends with a lone escape character', 'Remove it.');
+    if (open && escaped.test(open.text)) {
+      throw lineError(
+        file,
+        open.line,
+        'this instruction ends with an escape character',
+        'Write something behind it, or take it away.',
+      );
     }
     if (open) instructions.push(instructionOf(open.text, open.line, file));
     open = undefined;
@@ -57,7 +63,7 @@ export function parseDockerfile(text: string, file: string): Dockerfile {
     const line = lines[index] ?? '';
     // In the middle of an instruction, too.
     if (/^\s*(#|$)/.test(line)) continue;
-    const body = line.replace(continued, '');
+    const body = line.replace(continued, '$1');
     open = open ? { ...open, text: open.text + body } : { text: body, line: index + 1 };
     if (instructions.length >= MAX_INSTRUCTIONS || open.text.length > MAX_BYTES) {
       throw instructions.length >= MAX_INSTRUCTIONS

@@ -1,7 +1,7 @@
 /** The form of instructions: what buildah would refuse without a line, or take for something else, is told here. Pure. */
 import { type Instruction, lineError, quoted } from './dockerfile.ts';
 import { BadWord, checkWord } from './expand.ts';
-import { jsonWords, readPairs, splitWords } from './words.ts';
+import { jsonWords, readPairs, wordsOf } from './words.ts';
 
 /** Those in which variables are replaced. */
 const EXPANDED = new Set('ADD ARG COPY ENV EXPOSE FROM LABEL STOPSIGNAL USER VOLUME WORKDIR'.split(' '));
@@ -55,15 +55,14 @@ export function badWord(error: BadWord, { line }: Instruction, file: string) {
 function expandedWords({ keyword, rest }: Instruction, escaping: string): string[] {
   if (!EXPANDED.has(keyword)) return [];
   if (keyword === 'WORKDIR' || keyword === 'USER' || keyword === 'STOPSIGNAL') return [rest];
-  const words = jsonWords(rest);
-  return Array.isArray(words) ? words : splitWords(rest, escaping);
+  return wordsOf(keyword, rest, escaping);
 }
 
 type Problem = [reason: string, hint: string] | undefined;
 
 function problem({ keyword, flags, rest }: Instruction, escaping: string): Problem {
   const words = jsonWords(rest);
-  const all = Array.isArray(words) ? words : splitWords(rest, escaping);
+  const all = wordsOf(keyword, rest, escaping);
   switch (keyword) {
     case 'ENV':
     case 'LABEL':

@@ -44,6 +44,11 @@ describe('a Dockerfile is written anew', () => {
       'FROM a AS x\nCOPY --from=y / /\nFROM b AS y\nFROM x',
       ['FROM <a> AS x', 'COPY --from=<y> / /', 'FROM x'],
     ],
+    [
+      'lines that go on behind one escape character, with nothing else in them, and at the end',
+      'FROM lab\nENV E hello\\\n\\\nworld\nENV F x\\\n \\\ny\nRUN a \\',
+      ['FROM <lab>', 'ENV E helloworld', 'ENV F x y', 'RUN a'],
+    ],
     ['a platform', 'FROM --platform=linux/arm64 lab', ['FROM <lab>']],
     ['Windows line ends, a byte order mark', '\uFEFFFROM lab\r\nRUN true\r\n', ['FROM <lab>', 'RUN true']],
     [
@@ -201,6 +206,8 @@ const refused: [text: string, message: RegExp][] = [
   ['FROM --platform=windows/amd64 a', /^Dockerfile:1: .*platform/],
   ['FROM a\nFORM b', /^Dockerfile:2: there is no instruction "FORM"/],
   ['FROM a\nRUN x \\\\', /^Dockerfile:2: .*escape character/],
+  ['FROM a\nENV A b\\\\\nENV C d', /^Dockerfile:2: .*escape character/],
+  ['FROM a\nCOPY "a b" /x', /^Dockerfile:2: a double quote has no end/],
   ['FROM a\nRUN cat <<EOF\nx\nEOF x', /^Dockerfile:2: this here-document has no end/],
   ['FROM a\nCOPY <<EOF /x\nx\nEOF', /^Dockerfile:2: COPY takes no here-documents/],
   ['FROM a\nRUN --network=host x', /^Dockerfile:2: RUN does not take "--network=host"/],

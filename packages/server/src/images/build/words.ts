@@ -23,6 +23,16 @@ export function splitWords(text: string, escaping: string): string[] {
   return words;
 }
 
+/** Those in which a blank ends a word, quoted or not. */
+const BY_BLANKS = new Set(['ADD', 'COPY', 'EXPOSE', 'VOLUME']);
+
+/** The words of an instruction; `mixed`: of a list that has something else than texts in it, there are none. */
+export function wordsOf(keyword: string, text: string, escaping: string): string[] {
+  const words = jsonWords(text);
+  if (words !== undefined) return words === 'mixed' ? [] : words;
+  return BY_BLANKS.has(keyword) ? text.split(/[\s\x85]+/).filter(Boolean) : splitWords(text, escaping);
+}
+
 /** The words of `["a", "b"]`; undefined: it is none; `mixed`: not all are texts. */
 export function jsonWords(text: string): string[] | 'mixed' | undefined {
   if (!text.startsWith('[')) return undefined;

@@ -8,7 +8,7 @@ import { isUnusual } from './forms.ts';
 import { type BuildPlan, inLine, isFrom, type Needed, type Origin, type Step } from './plan.ts';
 import { effectiveFlags } from './rules.ts';
 import { type ScopeSources, visitSteps } from './scope.ts';
-import { jsonWords, readPairs, splitWords } from './words.ts';
+import { readPairs, wordsOf } from './words.ts';
 
 /** A step whose files were chosen beforehand: what buildah copies instead, from where. */
 export interface Chosen {
@@ -86,8 +86,7 @@ function expandedRest(plan: BuildPlan, instruction: Instruction, values: Values)
     return `${rest.slice(0, at)}="${inQuotes(expanded(rest.slice(at + 1)), escaping)}"`;
   }
   if (['USER', 'WORKDIR', 'STOPSIGNAL'].includes(keyword)) return literal(expanded(rest), escaping);
-  const words = jsonWords(rest);
-  const all = (Array.isArray(words) ? words : splitWords(rest, escaping)).map(expanded);
+  const all = wordsOf(keyword, rest, escaping).map(expanded);
   if (keyword === 'EXPOSE') return all.join(' ');
   return JSON.stringify(all.map((word) => literal(word, escaping)));
 }
