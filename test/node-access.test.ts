@@ -3,7 +3,10 @@ import assert from 'node:assert/strict';
 import { appendFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { run } from '../packages/server/src/platform/index.ts';
+import type { Client } from './client.ts';
 import { DEFAULT_IMAGE, Platform } from './platform.ts';
+import { Terminal } from './terminal.ts';
 
 let platform: Platform;
 
@@ -159,4 +162,110 @@ test('node wait ends at its time limit', async () => {
   assert.match(early.stderr, /beta/);
   assert.match(early.stderr, /1 s/);
   await platform.booted('beta');
+});
+
+test('twenty users come to one node at the same time, and none is turned away', async () => {
+  const { root } = platform;
+  const all = await Promise.all(
+    Array.from({ length: 20 }, () => root.walt('node', 'run', 'alpha', '--', 'true')),
+  );
+  assert.deepEqual(
+    all.filter(({ status }) => status !== 0),
+    [],
+  );
+});
+
+test('a node sends in its own name only', async () => {
+  const { root } = platform;
+  const { network, unguarded } = await platform.status();
+  assert.equal(unguarded, null);
+  const ping = (from: string) =>
+    `ping -n -c 1 -W 3 ${from} ${network.server} >/dev/null && echo heard || echo unheard`;
+  const device = (await root.on('alpha', 'ip -o -4 route get 10.73.0.1')).match(/dev (\S+)/)?.[1];
+  assert.ok(device);
+  assert.equal(await root.on('alpha', ping('')), 'heard\n');
+  const other = '10.73.99.99';
+  await root.on('alpha', `ip address add ${other}/32 dev ${device}`);
+  assert.equal(await root.on('alpha', ping(`-I ${other}`)), 'unheard\n');
+  assert.equal(await root.on('alpha', ping('')), 'heard\n');
+  // A frame that says it comes from beta's adapter, so that the bridge would send beta's frames to alpha.
+  const beta = (await platform.node()).find(({ name }) => name === 'beta');
+  assert.ok(beta);
+  const frame = `ffffffffffff${beta.mac.replaceAll(':', '')}88b5${'00'.repeat(46)}`;
+  const send = `import socket; s = socket.socket(17, 3, 3); s.bind(("${device}", 0)); s.send(bytes.fromhex("${frame}"))`;
+  await root.on('alpha', `python3 -c '${send}'`);
+  assert.equal(await root.on('alpha', ping('')), 'heard\n');
+  const learned = await run([
+    'ip',
+    'netns',
+    'exec',
+    platform.namespace,
+    'bridge',
+    'fdb',
+    'show',
+    'br',
+    'walt0',
+  ]);
+  const ports = [...learned.matchAll(new RegExp(`^${beta.mac} dev (\\S+) master`, 'gm'))].map(
+    ([, port]) => port,
+  );
+  assert.deepEqual(ports, [await platform.tapOf('vm-2')]);
+});
+
+test('a node that changes hands: who had it is cut off at that moment, and what he kept is worth nothing', async () => {
+  const ann = await platform.as('daemon');
+  const bob = await platform.as('games');
+  await ann.ok('node', 'create', 'handed');
+  await platform.booted('handed');
+  const ip = (await platform.node()).find(({ name }) => name === 'handed')?.ip;
+  await ann.on('handed', 'echo of ann >/persist/note; echo secret of ann >/dev/console');
+  const annsCertificate = await ann.on('handed', 'cat /etc/walt/ssh/host_key-cert.pub');
+  /** Past the server, from inside walt-net, with what a user has kept. */
+  const kept = ({ home }: Client) =>
+    join(home, '.cache', 'walt', `server-${Buffer.from(platform.paths.socket).toString('base64url')}`, 'ssh');
+  const direct = (client: Client, ...options: string[]) => {
+    const words = [`ProxyCommand=none`, `HostName=${ip}`, 'ConnectTimeout=30', ...options].flatMap((one) => [
+      '-o',
+      one,
+    ]);
+    const ssh = ['ssh', '-F', join(kept(client), 'config'), ...words, '--', 'handed', 'echo in'];
+    return run(['ip', 'netns', 'exec', platform.namespace, ...ssh], { timeout: 60_000 });
+  };
+  assert.equal(await direct(ann), 'in\n');
+
+  await using shell = await Terminal.open(ann.command('node', 'shell', 'handed'), { env: ann.env });
+  await shell.expect(/root@handed:\S+# $/m, 60_000);
+  await using console = await Terminal.open(ann.command('node', 'console', 'handed'), { env: ann.env });
+  await console.expect(/secret of ann/);
+  // It hears no order: for the next 45 seconds, what ann booted goes on.
+  await ann.on('handed', 'pkill -STOP -f walt-agent');
+  await bob.ok('image', 'duplicate', `waltplatform/${DEFAULT_IMAGE}`, 'mine');
+  const ordered = bob.ok('node', 'boot', 'handed', 'mine', '--yes');
+  assert.notEqual(await shell.exited(10_000), 0);
+  assert.match(await shell.screen(), /handed belongs to games/);
+  assert.notEqual(await console.exited(10_000), 0);
+  assert.match(await console.screen(), /handed belongs to games/);
+  await ordered;
+  assert.equal(await direct(ann), 'in\n', 'it still runs');
+  for (const words of [['shell'], ['console'], ['run', 'handed', '--', 'true']]) {
+    const refused = await ann.walt('node', ...words, ...(words.length === 1 ? ['handed'] : []));
+    assert.notEqual(refused.status, 0);
+    assert.match(refused.stderr, /handed belongs to games/);
+  }
+  const early = await bob.walt('node', 'console', 'handed');
+  assert.match(early.stderr, /handed still runs what daemon booted/);
+
+  await bob.ok('node', 'wait', 'handed', '--timeout', '280');
+  assert.equal(await bob.on('handed', 'ls -A /persist'), '');
+  assert.notEqual(await bob.on('handed', 'cat /etc/walt/ssh/host_key-cert.pub'), annsCertificate);
+  assert.equal(await direct(bob), 'in\n');
+  await assert.rejects(direct(ann), /Host key verification failed/);
+  const alias = (await readFile(join(kept(bob), 'nodes', 'handed.conf'), 'utf8')).match(
+    /HostKeyAlias (\S+)/,
+  )?.[1];
+  await assert.rejects(direct(ann, `HostKeyAlias=${alias}`), /Permission denied/);
+  await using seen = await Terminal.open(bob.command('node', 'console', 'handed'), { env: bob.env });
+  await seen.press('Enter');
+  await seen.expect(/login:|root@handed/);
+  assert.doesNotMatch(await seen.screen(), /secret of ann/);
 });

@@ -1,7 +1,12 @@
 /** Who may do what to whose nodes and images: three real users of the machine. No node needs to boot for that. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { chmod, chown, mkdir } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import type { Node } from '@walt/contract';
+import { run } from '../packages/server/src/platform/index.ts';
 import type { Client } from './client.ts';
 import { DEFAULT_IMAGE, Platform } from './platform.ts';
 import { Terminal } from './terminal.ts';
@@ -107,4 +112,38 @@ test('node sets mean the nodes of who asks', async () => {
   const rebooted = await bob.json<{ nodes: string[] }>('node', 'reboot', 'my-nodes,free-nodes');
   assert.ok(rebooted.nodes.includes('set-bob') && rebooted.nodes.includes('set-free'));
   assert.ok(!rebooted.nodes.includes('set-ann'));
+});
+
+test('a socket, and a server, of another user are not believed', async () => {
+  const folder = join(platform.folder, 'trap');
+  await mkdir(folder, { mode: 0o755 });
+  const socket = join(folder, 'walt.sock');
+  const trap = createServer().listen(socket);
+  await once(trap, 'listening');
+  let asked = 0;
+  trap.on('connection', () => asked++);
+  const uidOf = async (user: string) => Number(await run(['id', '-u', user]));
+  try {
+    await chmod(socket, 0o666);
+    await chown(socket, await uidOf('games'), 0);
+    const of = async (client: Client) =>
+      client.run([client.launcher, 'node', 'show'], { env: { WALT_SOCKET: socket } });
+    const { status, stderr } = await of(ann);
+    assert.equal(status, 1);
+    assert.match(stderr, /is not trusted/);
+    await chown(socket, 0, 0);
+    await chown(folder, await uidOf('games'), 0);
+    assert.match((await of(ann)).stderr, /is not trusted/);
+    assert.equal(asked, 0);
+  } finally {
+    trap.close();
+  }
+});
+
+test('names that mean something else are given to no node', async () => {
+  for (const name of ['walt-node-2', 'server', 'b8-27-eb-00-00-01', 'my-nodes']) {
+    const { status, stderr } = await ann.walt('node', 'create', name);
+    assert.equal(status, 1);
+    assert.match(stderr, new RegExp(`${name}.*must be another name`));
+  }
 });

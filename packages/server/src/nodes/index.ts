@@ -1,4 +1,5 @@
 /** Nodes: what they should run, what they do run, and how the one becomes the other. */
+import { isReservedNodeName } from '@walt/contract';
 import type { SshAuthority, StandingRights } from '../access/index.ts';
 import type { ImageService } from '../api/index.ts';
 import type { Trees } from '../boot/index.ts';
@@ -33,6 +34,11 @@ interface Deps {
 export async function createNodes(deps: Deps) {
   const { database, network, programs, paths, ssh, rights, trees, images, accelerator, log } = deps;
   const store = new NodeStore(database);
+  for (const { id, name } of await store.all()) {
+    // An older server allowed it. It means nothing where it could mean something else, but may confuse.
+    if (isReservedNodeName(name))
+      log.warn('a node should be renamed: its name means something else', { node: id, name });
+  }
   const agents = new Agents();
   const machines = await VirtualMachines.open({ programs, paths, accelerator, log });
   const world = new World({ network, machines, agents, paths, ssh, trees, store });
