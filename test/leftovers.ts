@@ -11,9 +11,15 @@ export interface Marks {
   namespaceId: string | undefined;
 }
 
-/** What a platform has left on the machine: one line for each process, namespace, mount and link. Empty: it is gone. */
+/** What a platform has left on the machine: one line for each process, mount, loop device, namespace and link. Empty: it is gone. */
 export async function leftovers(marks: Marks): Promise<string[]> {
-  return [...processes(marks), ...mounts(marks), ...namespaces(marks), ...(await links(marks))];
+  return [
+    ...processes(marks),
+    ...mounts(marks),
+    ...loopDevices(marks),
+    ...namespaces(marks),
+    ...(await links(marks)),
+  ];
 }
 
 /** Numbers of the processes that run in a network namespace, or name a folder in their command line; not our own. */
@@ -44,6 +50,14 @@ function mounts({ namespace, folder }: Marks): string[] {
     .split('\n')
     .filter((line) => line.includes(`${folder}/`) || line.includes(`/run/netns/${namespace} `))
     .map((line) => `mount ${line}`);
+}
+
+/** Loop devices of the platform's files, as `/dev/loop3 FILE`. */
+function loopDevices({ folder }: Marks): string[] {
+  return readdirSync('/sys/block').flatMap((device) => {
+    const file = optional(() => readFileSync(`/sys/block/${device}/loop/backing_file`, 'utf8').trim());
+    return file?.startsWith(`${folder}/`) ? [`loop device /dev/${device} ${file}`] : [];
+  });
 }
 
 /** Mount points below a folder, the deepest first. */

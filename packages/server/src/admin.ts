@@ -9,6 +9,7 @@ import {
   endSupervisedServer,
   isWatched,
   launchServer,
+  openState,
   prepareLaunch,
   serverServes,
   withPrograms,
@@ -17,6 +18,7 @@ import { removeNamespace } from './network/index.ts';
 import {
   type Config,
   type Crash,
+  closeDisks,
   type DescribedCopy,
   describeCopies,
   followLog,
@@ -52,8 +54,11 @@ async function start(config: Config): Promise<void> {
 }
 
 async function launch(config: Config): Promise<void> {
-  if (await isService(config)) await serverServes(config, startService);
-  else await launchServer(config);
+  if (await isService(config)) {
+    // Here, it may take its time.
+    await openState(config);
+    await serverServes(config, startService);
+  } else await launchServer(config);
 }
 
 /** For systemd, or whatever else wants a process to watch: becomes the supervisor. */
@@ -87,6 +92,7 @@ async function halt(config: Config, { service = false } = {}): Promise<void> {
     await Promise.all((await programs.recorded()).map((name) => programs.stop(name)));
   });
   await haltImages(platformPaths(config));
+  await closeDisks(platformPaths(config));
   await removeNamespace(config);
 }
 

@@ -12,6 +12,7 @@ import {
   journalFile,
   liveSupervisor,
   namespaceFile,
+  openVolumesDisk,
   type Paths,
   type ProgramSpec,
   Programs,
@@ -19,11 +20,13 @@ import {
   projectFile,
   readCrashes,
   readTail,
+  removeDrafts,
   SUPERVISOR,
   signalSupervisor,
   sinceLastStart,
   UserError,
 } from './platform/index.ts';
+import { upgradeState } from './upgrade/index.ts';
 
 /** Garbage is collected earlier: the server makes little of it, and its memory counts on a small machine. */
 const NODE_OPTIONS = ['--max-semi-space-size=2', '--enable-source-maps'];
@@ -31,11 +34,22 @@ const quiet = { info() {}, warn() {}, error() {} };
 /** Milliseconds for a server to serve after somebody else was told to start it. */
 const START_LIMIT = 60_000;
 
+/** Brings the state folder to today's layout, and mounts what lies on file systems of its own. Idempotent. */
+export async function openState(config: Config): Promise<void> {
+  const paths = platformPaths(config);
+  const stopNfs = () => withPrograms(config, (programs) => programs.stop('nfs'));
+  const say = (text: string) => void process.stdout.write(`${text}\n`);
+  await removeDrafts(paths);
+  await upgradeState({ paths, persistSize: config.limits.persist, stopNfs, say });
+  await openVolumesDisk(paths);
+}
+
 /** Makes the platform's namespace and folders; answers how the server is run and kept running. */
 export async function prepareLaunch(config: Config): Promise<ProgramSpec & { env: Record<string, string> }> {
   const paths = platformPaths(config);
   await ensureNamespace(config);
   await closeFolders(paths);
+  await openState(config);
   const server = ['nsenter', `--net=${namespaceFile(config.network.namespace)}`, '--'];
   server.push(process.execPath, ...NODE_OPTIONS, projectFile('dist/server/main.js'));
   return {

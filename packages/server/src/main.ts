@@ -62,7 +62,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   const logs = new LogRotation(paths.logs, config.limits.logs, log);
   const programs = new Programs(paths, createLog('programs'));
   const [network, platformVolume, ssh, accelerator] = await Promise.all([
-    Network.open(config, paths, programs),
+    Network.open(config, paths, programs, createLog('network')),
     ensurePlatformVolume(paths),
     SshAuthority.open(paths),
     findAccelerator(paths, log),
@@ -79,7 +79,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   });
   const rights = new StandingRights(createLog('access'));
   const address = { server: network.server, mac: await network.mac() };
-  const trees = new Trees({ paths, address, layers: () => images.layers() });
+  const trees = new Trees({ paths, address, treeVolumes: (diffIds) => images.treeVolumes(diffIds) });
   const nodes = await createNodes({
     database,
     network,

@@ -1,8 +1,8 @@
 /** File trees of images that nodes mount by NFS: the image's layers, and above them what the platform adds. */
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileExists, type Paths, projectFile, syncFolder, UserError } from '../platform/index.ts';
+import { fileExists, makeDiskImage, type Paths, projectFile, UserError } from '../platform/index.ts';
 import { type BootRecord, imageBootFolder, readBootRecord } from './boot-files.ts';
 import { readBusybox } from './busybox.ts';
 import { renderTemplate } from './image-spec.ts';
@@ -17,8 +17,8 @@ export interface ServerAddress {
 interface Deps {
   paths: Pick<Paths, 'bootFiles' | 'busybox'>;
   address: ServerAddress;
-  /** Folders of the layers in the image store, by diff ID. */
-  layers(): Promise<ReadonlyMap<string, { folder: string }>>;
+  /** Files with layers as trees are made of, in the same order. Throws UserError UNAVAILABLE when a layer is missing. */
+  treeVolumes(diffIds: readonly string[]): Promise<string[]>;
 }
 
 /** Ports that the Python WalT had; its templates may name them. */
@@ -28,8 +28,8 @@ const PORTS = {
   walt_server_notify_bootup_port: '12347',
 };
 
-/** Folders of the platform's layer, among an image's boot files. */
-export const TREE = /^tree-[0-9a-f]{16}$/;
+/** Images of the platform's layer, among an image's boot files. */
+export const TREE = /^tree-[0-9a-f]{16}\.img$/;
 
 /** What a template may ask for. */
 export function templateValues(
@@ -62,7 +62,8 @@ export class Trees {
 
   /**
    * What is to be overlaid for an image, top first. The platform's layer is written if it is not there: its templates tell the
-   * server's address, which may be another one than when the image was made. Undefined: no image of that kind. Throws UserError UNAVAILABLE when a part is missing.
+   * server's address, which may be another one than when the image was made. It is the same for all nodes, which can read all of
+   * it. Undefined: no image of that kind. Throws UserError UNAVAILABLE when a part is missing.
    */
   async of(image: {
     digest: string;
@@ -85,18 +86,13 @@ export class Trees {
     for (const { path, mode, content } of files)
       hash.update(`${path}\0${mode}\0${content.length}\0`).update(content);
     const key = hash.digest('hex').slice(0, 16);
-    const folder = join(imageBootFolder(paths, digest), `tree-${key}`);
-    if (!(await fileExists(folder))) await writeLayer(folder, record.walt, files);
-    const known = await this.#deps.layers();
+    const layer = join(imageBootFolder(paths, digest), `tree-${key}.img`);
+    if (!(await fileExists(layer))) await writeLayer(layer, record.walt, files);
     // Where a layer is there twice, the upper one says it all.
-    const own = [...new Set(layers.toReversed())].map((diffId) => {
-      const layer = known.get(diffId);
-      if (!layer) throw missing(digest, 'layers');
-      return dirname(layer.folder);
-    });
+    const own = await this.#deps.treeVolumes([...new Set(layers.toReversed())]);
     return {
       name: `${digest.slice('sha256:'.length, 'sha256:'.length + 16)}-${key}`,
-      lower: [folder, ...own],
+      lower: [layer, ...own],
     };
   }
 }
@@ -145,9 +141,12 @@ async function layerFiles(folder: string): Promise<LayerFile[]> {
   return files;
 }
 
-/** All of it or nothing; `folder/diff` is what is seen. */
-async function writeLayer(folder: string, image: WaltImage, files: readonly LayerFile[]): Promise<void> {
-  const temporary = `${folder}.${randomBytes(6).toString('hex')}.tmp`;
+/** Bytes of a layer's file system beyond twice what lies in it: tables, journal. */
+const SPARE = 16 * 1024 ** 2;
+
+/** Writes the layer as the folder `diff` of a file system. ext4: a tree's handles depend on what the topmost layer says of itself. */
+async function writeLayer(path: string, image: WaltImage, files: readonly LayerFile[]): Promise<void> {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   const root = join(temporary, 'diff');
   try {
     await mkdir(join(root, image.bin, '_walt_internal_', 'ram'), { recursive: true, mode: 0o755 });
@@ -157,11 +156,11 @@ async function writeLayer(folder: string, image: WaltImage, files: readonly Laye
     }
     for (const { path, mode, content } of files) {
       await mkdir(dirname(join(root, path)), { recursive: true });
-      await writeFile(join(root, path), content, { flush: true });
+      await writeFile(join(root, path), content);
       await chmod(join(root, path), mode & 0o777);
     }
-    await rename(temporary, folder);
-    await syncFolder(dirname(folder));
+    const bytes = files.reduce((sum, { content }) => sum + content.length, 0);
+    await makeDiskImage(path, { size: 2 * bytes + SPARE, content: temporary });
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }

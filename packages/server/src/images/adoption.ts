@@ -56,6 +56,7 @@ export async function adopt(
   ]);
   if (made.status === 'rejected') throw made.reason;
   if (boot.status === 'rejected') throw boot.reason;
+  if (boot.value.bootPlan === 'nfs-root') for (const layer of layers) await volumes.ensureTree(layer);
   return { digest, architecture, created, size, layers: layers.map((layer) => layer.diffId), ...boot.value };
 }
 

@@ -25,6 +25,7 @@ import { ShellSessions } from './shells.ts';
 import { Skopeo } from './skopeo.ts';
 import { squash } from './squash.ts';
 import { Store } from './store.ts';
+import { treeVolumes } from './tree-volumes.ts';
 import type { HostCommand, ImageRecord, PrepareBoot } from './types.ts';
 import { Volumes } from './volumes.ts';
 
@@ -255,9 +256,9 @@ export class Images {
     return startCommand({ ...this.#layerParts(), emulate }, user, image, command);
   }
 
-  /** Folders of all layers in the store, by diff ID. */
-  layers(): Promise<ReadonlyMap<string, { folder: string }>> {
-    return this.#store.layers();
+  /** Files with these layers, as trees that nodes mount are made of. Throws UserError UNAVAILABLE when one is missing. */
+  treeVolumes(diffIds: readonly string[]): Promise<string[]> {
+    return treeVolumes(diffIds, { store: this.#store, volumes: new Volumes(this.#deps.paths.volumes) });
   }
 
   /**

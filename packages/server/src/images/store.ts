@@ -33,13 +33,12 @@ export interface StoredLayer {
   diffId: string;
   /** Folder that holds what this layer adds, with whiteouts as overlayfs keeps them. */
   folder: string;
+  /** Bytes, unpacked; null: the store does not know. */
+  size?: number | null;
 }
 
 /** A layer that is there as a whole. */
-export interface PresentLayer extends StoredLayer {
-  /** Bytes, unpacked; null: the store does not know. */
-  size: number | null;
-}
+export type PresentLayer = Required<StoredLayer>;
 
 /** The platform's own image store: the one place that calls podman's command line. */
 export class Store {
@@ -211,7 +210,8 @@ export class Store {
     const layers: StoredLayer[] = [];
     const top = images.find((image) => image.id === imageId(digest))?.layer ?? '';
     for (let layer = known.get(top); layer; layer = known.get(layer.parent ?? '')) {
-      layers.push({ diffId: layer['diff-digest'] ?? '', folder: this.#folderOf(layer.id) });
+      const { id, 'diff-digest': diffId = '', 'diff-size': size = null } = layer;
+      layers.push({ diffId, size, folder: this.#folderOf(id) });
       // A layer has one place in a chain, unless the table is broken.
       known.delete(layer.id);
     }

@@ -46,6 +46,34 @@ test('a volume holds all that overlayfs needs', async () => {
   });
 });
 
+test('a volume for trees has the layer in a folder, nothing else, and an identity of its own', async () => {
+  await inFolder(async (folder) => {
+    const layer = join(folder, 'store', 'diff');
+    await mkdir(join(layer, 'etc'), { recursive: true });
+    await writeFile(join(layer, 'etc', 'name'), 'content');
+    await mkdir(join(folder, 'store', 'work'));
+    await writeFile(join(folder, 'store', 'lower'), 'l/ABC');
+    const volumes = new Volumes(join(folder, 'volumes'));
+    assert.equal(await volumes.findTree(diffId('1')), undefined);
+    const path = await volumes.ensureTree({ diffId: diffId('1'), folder: layer });
+    assert.equal(await volumes.findTree(diffId('1')), path);
+    const mounted = join(folder, 'mounted');
+    await mkdir(mounted);
+    await run(['mount', '-t', 'erofs', '-o', 'loop,ro', path, mounted]);
+    assert.deepEqual((await readdir(mounted, { recursive: true })).sort(), [
+      'diff',
+      'diff/etc',
+      'diff/etc/name',
+    ]);
+    const uuid = await run(['blkid', '-s', 'UUID', '-o', 'value', path]);
+    assert.equal(uuid.trim(), '11111111-1111-1111-1111-111111111111');
+    await volumes.keepOnly(new Set([diffId('1')]));
+    assert.equal(await volumes.findTree(diffId('1')), path);
+    await volumes.keepOnly(new Set());
+    assert.equal(await volumes.findTree(diffId('1')), undefined);
+  });
+});
+
 test('the same layer gives the same volume; one that is there is not made again', async () => {
   await inFolder(async (folder, layer) => {
     await copyFile('/bin/true', join(layer, 'tool'));

@@ -1,7 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileExists, hasErrno, makeErofs, namesIn, publishFile, run, UserError } from '../platform/index.ts';
+import { basename, dirname, join } from 'node:path';
+import {
+  fileExists,
+  hasErrno,
+  makeErofs,
+  namesIn,
+  publishFile,
+  requireVolumeRoom,
+  run,
+  UserError,
+} from '../platform/index.ts';
 import { printable } from './printable.ts';
 import type { StoredLayer } from './store.ts';
 
@@ -21,6 +30,11 @@ export interface VolumesAhead extends AsyncDisposable {
 export function volumeName(diffId: string): string {
   if (!/^sha256:[0-9a-f]{64}$/.test(diffId)) throw new RangeError(`not a diff ID: ${JSON.stringify(diffId)}`);
   return `${diffId.replace(':', '-')}.erofs`;
+}
+
+/** File name of the volume from which the NFS server takes a layer for an image's tree. */
+export function treeVolumeName(diffId: string): string {
+  return `tree-${volumeName(diffId)}`;
 }
 
 /** The volumes folder: one compressed, read-only file system per layer, shared by all images that contain the layer. */
@@ -45,6 +59,8 @@ export class Volumes {
     const path = join(this.#folder, volumeName(layer.diffId));
     if (await fileExists(path)) return undefined;
     await mkdir(this.#folder, { recursive: true });
+    // More than it will take, if it can be compressed.
+    await requireVolumeRoom(this.#folder, layer.size ?? 0);
     const temporary = `${path}.${randomBytes(6).toString('hex')}${TEMPORARY}`;
     const remove = () => rm(temporary, { force: true });
     try {
@@ -53,7 +69,45 @@ export class Volumes {
       await remove();
       throw (await refusalOf(layer.folder)) ?? error;
     }
-    return { publish: () => publishFile(temporary, path), [Symbol.asyncDispose]: remove };
+    return { publish: () => this.#publish(temporary, path), [Symbol.asyncDispose]: remove };
+  }
+
+  /** Path of the volume from which a layer is taken for trees; undefined when there is none. */
+  async findTree(diffId: string): Promise<string | undefined> {
+    const path = join(this.#folder, treeVolumeName(diffId));
+    return (await fileExists(path)) ? path : undefined;
+  }
+
+  /**
+   * Makes it if it is not there, and answers its path. It has the layer in a folder (see `TREE_FOLDER` of network/), and an
+   * identity of its own, by which the kernel tells the layers of an overlay apart in file handles.
+   */
+  async ensureTree({ diffId, folder, size }: StoredLayer): Promise<string> {
+    const path = join(this.#folder, treeVolumeName(diffId));
+    if (await fileExists(path)) return path;
+    await mkdir(this.#folder, { recursive: true });
+    await requireVolumeRoom(this.#folder, size ?? 0);
+    const temporary = `${path}.${randomBytes(6).toString('hex')}${TEMPORARY}`;
+    const uuid = diffId
+      .slice('sha256:'.length)
+      .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, '$1-$2-$3-$4-$5');
+    try {
+      await makeErofs(dirname(folder), temporary, 'kept', { only: basename(folder), uuid });
+      await this.#publish(temporary, path);
+    } finally {
+      await rm(temporary, { force: true });
+    }
+    return path;
+  }
+
+  async #publish(temporary: string, path: string): Promise<void> {
+    try {
+      await publishFile(temporary, path);
+    } catch (error) {
+      // So it is told when the disk below has become full meanwhile.
+      if (hasErrno(error, 'EIO', 'EROFS')) await requireVolumeRoom(this.#folder, 0);
+      throw error;
+    }
   }
 
   /** Bytes of a layer's volume; null when there is none. */
@@ -68,16 +122,17 @@ export class Volumes {
 
   /** Removes the volumes of all layers but these; files that are no layer's volume stay. */
   async keepOnly(diffIds: ReadonlySet<string>): Promise<void> {
-    const wanted = new Set([...diffIds].map(volumeName));
+    const wanted = new Set([...diffIds].flatMap((diffId) => [volumeName(diffId), treeVolumeName(diffId)]));
     for (const name of await namesIn(this.#folder)) {
-      if (/^sha256-[0-9a-f]{64}\.erofs$/.test(name) && !wanted.has(name)) await rm(join(this.#folder, name));
+      if (/^(?:tree-)?sha256-[0-9a-f]{64}\.erofs$/.test(name) && !wanted.has(name))
+        await rm(join(this.#folder, name));
     }
   }
 
   /** Removes the parts of volumes that a killed server left. Call it before the first `ensure`. */
   async removeParts(): Promise<void> {
     for (const name of await namesIn(this.#folder)) {
-      if (/^sha256-[0-9a-f]{64}\.erofs\..*\.tmp$/.test(name))
+      if (/^(?:tree-)?sha256-[0-9a-f]{64}\.erofs\..*\.tmp$/.test(name))
         await rm(join(this.#folder, name), { force: true });
     }
   }

@@ -1,21 +1,22 @@
 import assert from 'node:assert/strict';
-import { after, it } from 'node:test';
-import { defaultLimits } from '../platform/index.ts';
+import { after, before, it } from 'node:test';
+import { closeDisks, defaultLimits, openVolumesDisk } from '../platform/index.ts';
 import { Network } from './index.ts';
 import { addresses } from './ip.ts';
 import { testInNamespace, testPlatform } from './namespace.fixture.ts';
 
 testInNamespace(import.meta.filename, (state) => {
-  const { paths, programs } = testPlatform(state);
-  const limits = defaultLimits();
-  const config = { network: { subnet: '10.99.0.0/24' }, limits };
+  const { paths, programs, log } = testPlatform(state);
+  const config = { network: { subnet: '10.99.0.0/24' }, limits: defaultLimits() };
+  before(() => openVolumesDisk(paths));
   after(async () => {
     for (const name of await programs.recorded()) await programs.stop(name);
     programs.close();
+    await closeDisks(paths);
   });
 
   it('comes up from nothing, and is adopted by the next server', async () => {
-    const network = await Network.open(config, paths, programs);
+    const network = await Network.open(config, paths, programs, log);
     assert.deepEqual([network.server, network.prefix, network.bridge], ['10.99.0.1', 24, 'walt0']);
     const before = programs.status();
     assert.deepEqual(before.map(({ name, state }) => [name, state]).sort(), [
@@ -24,13 +25,13 @@ testInNamespace(import.meta.filename, (state) => {
     ]);
     programs.close();
     await network.close();
-    await (await Network.open(config, paths, programs)).close();
+    await (await Network.open(config, paths, programs, log)).close();
     const pids = (status: typeof before) => status.map(({ name, pid }) => [name, pid]).sort();
     assert.deepEqual(pids(programs.status()), pids(before));
   });
 
   it('finds free addresses', async () => {
-    const network = await Network.open(config, paths, programs);
+    const network = await Network.open(config, paths, programs, log);
     assert.equal(await network.freeAddress(new Set()), '10.99.0.2');
     assert.equal(await network.freeAddress(new Set(['10.99.0.2', '10.99.0.3'])), '10.99.0.4');
     await network.close();
@@ -40,7 +41,12 @@ testInNamespace(import.meta.filename, (state) => {
     const pids = () => programs.status().map(({ pid }) => pid);
     const before = pids();
     programs.close();
-    const network = await Network.open({ network: { subnet: '10.98.0.0/24' }, limits }, paths, programs);
+    const network = await Network.open(
+      { ...config, network: { subnet: '10.98.0.0/24' } },
+      paths,
+      programs,
+      log,
+    );
     assert.equal(network.server, '10.98.0.1');
     assert.deepEqual(await addresses('walt0'), ['10.98.0.1/24']);
     assert.ok(pids().every((pid) => pid !== null && !before.includes(pid)));

@@ -1,5 +1,5 @@
 /** walt-net: the platform's namespace, its bridge, DHCP, DNS and NFS. Alone knows ip, dnsmasq and nfs-ganesha. */
-import type { Config, Limits, Paths, Programs } from '../platform/index.ts';
+import type { Config, Limits, Log, Paths, Programs } from '../platform/index.ts';
 import { Bridge } from './bridge.ts';
 import { Dnsmasq } from './dnsmasq.ts';
 import type { HostEntry, Lease } from './dnsmasq-config.ts';
@@ -14,6 +14,8 @@ export { ensureNamespace, removeNamespace } from './namespace.ts';
 export type { PersistExport, Tree, TreeExport } from './nfs-config.ts';
 
 const BRIDGE = 'walt0';
+/** Milliseconds. */
+const MEND_INTERVAL = 5_000;
 
 export class Network {
   /** The first address of the subnet. */
@@ -26,11 +28,13 @@ export class Network {
   readonly #dnsmasq: Dnsmasq;
   readonly #nfs: NfsServer;
   readonly #portmapper: Portmapper;
+  readonly #mending: NodeJS.Timeout;
 
   private constructor(
     subnet: Subnet,
     bridge: Bridge,
     parts: { dnsmasq: Dnsmasq; nfs: NfsServer; portmapper: Portmapper },
+    log: Log,
   ) {
     this.server = subnet.server;
     this.prefix = subnet.prefix;
@@ -39,13 +43,19 @@ export class Network {
     this.#dnsmasq = parts.dnsmasq;
     this.#nfs = parts.nfs;
     this.#portmapper = parts.portmapper;
+    const mend = () =>
+      this.#nfs
+        .mend()
+        .catch((error) => log.error('cannot mend what the NFS server exports', { error: String(error) }));
+    this.#mending = setInterval(mend, MEND_INTERVAL).unref();
   }
 
   /** Brings walt-net up in the namespace that we are in; adopts what runs. Hosts and exports are those of last time. */
   static async open(
-    config: { network: Pick<Config['network'], 'subnet'>; limits: Pick<Limits, 'machines'> },
+    config: { network: Pick<Config['network'], 'subnet'>; limits: Pick<Limits, 'machines' | 'persist'> },
     paths: Paths,
     programs: Programs,
+    log: Log,
   ): Promise<Network> {
     const subnet = parseSubnet(config.network.subnet);
     const bridge = await Bridge.open(BRIDGE, subnet);
@@ -53,9 +63,9 @@ export class Network {
     const portmapper = await openPortmapper(subnet.server, config.limits.machines);
     const [dnsmasq, nfs] = await Promise.all([
       Dnsmasq.open({ subnet, bridge: BRIDGE, paths, programs }),
-      NfsServer.open({ subnet, paths, programs }),
+      NfsServer.open({ subnet, paths, programs, persistSize: config.limits.persist, log }),
     ]);
-    return new Network(subnet, bridge, { dnsmasq, nfs, portmapper });
+    return new Network(subnet, bridge, { dnsmasq, nfs, portmapper }, log);
   }
 
   /** Replaces all permanent DHCP addresses and DNS names (NAME and NAME.walt); resolves when they hold. */
@@ -75,6 +85,7 @@ export class Network {
 
   /** Programs go on; what is answered in this process is not. */
   close(): Promise<void> {
+    clearInterval(this.#mending);
     return this.#portmapper.close();
   }
 

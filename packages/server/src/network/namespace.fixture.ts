@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { attempt, namespaceFile, Programs, platformPaths, run } from '../platform/index.ts';
+import { attempt, closeDisks, namespaceFile, Programs, platformPaths, run } from '../platform/index.ts';
 import { ensureNamespace, removeNamespace } from './namespace.ts';
 
 const STATE = 'WALT_TEST_STATE';
@@ -39,9 +39,10 @@ export function testInNamespace(file: string, define: (state: string) => void): 
         assert.match(stdout, /pass [1-9]/);
       } finally {
         // What tests that were cut off may have left.
-        const { programs } = testPlatform(folder);
+        const { paths, programs } = testPlatform(folder);
         for (const name of await programs.recorded()) await programs.stop(name);
         programs.close();
+        await closeDisks(paths);
         for (const name of await machines(namespace)) await run(['ip', 'netns', 'delete', name]);
         await removeNamespace(config);
         await rm(folder, { recursive: true });
@@ -52,7 +53,7 @@ export function testInNamespace(file: string, define: (state: string) => void): 
 /** Paths below the test's state folder, and its supervised programs. */
 export function testPlatform(state: string) {
   const paths = platformPaths({ state, runtime: join(state, 'run'), cache: join(state, 'cache') });
-  return { paths, programs: new Programs(paths, silent) };
+  return { paths, programs: new Programs(paths, silent), log: silent };
 }
 
 /** Namespaces of the test's machines. */

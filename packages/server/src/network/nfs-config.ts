@@ -3,10 +3,11 @@ import { UserError } from '../platform/index.ts';
 import { MOUNT_PORT, NFS_PORT } from './portmapper.ts';
 import type { Subnet } from './subnet.ts';
 
-/** A node's own read-write folder, mounted by it as SERVER:/persist/ID. */
+/** A node's own read-write file system, mounted by it as SERVER:/persist/ID. */
 export interface PersistExport {
   id: number;
-  folder: string;
+  /** The ext4 image that it lies in; made when it is missing. */
+  file: string;
   ip: string;
 }
 
@@ -21,7 +22,7 @@ export interface TreeExport {
 export interface Tree {
   /** Another name, another content. */
   name: string;
-  /** Folders with the layers in `diff`, top first: see `TREE_FOLDER`. At least two. */
+  /** File systems with the layers in `diff`, top first (see `TREE_FOLDER`): the first is ext4, the others are EROFS. At least two. */
   lower: readonly string[];
 }
 
@@ -100,11 +101,9 @@ export function renderExports(
 }
 
 function renderExport({ exportId, folder, pseudo, ip, kind }: NumberedExport, access: 'RO' | 'RW'): string {
-  // The number alone tells a tree's handles apart: the device number of an overlay is another one after each mount.
-  const fsal = kind === 'tree' ? 'Name = VFS; fsid_type = None;' : 'Name = VFS;';
   const protocols = kind === 'tree' ? '3, 4; Transports = TCP, UDP;' : '4;';
   const client = `CLIENT { Clients = ${ip}; Access_Type = ${access}; Squash = No_Root_Squash; Protocols = ${protocols} }`;
-  return `EXPORT { Export_Id = ${exportId}; Path = ${quote(folder)}; Pseudo = ${quote(pseudo)}; FSAL { ${fsal} } ${client} }\n`;
+  return `EXPORT { Export_Id = ${exportId}; Path = ${quote(folder)}; Pseudo = ${quote(pseudo)}; FSAL { Name = VFS; } ${client} }\n`;
 }
 
 const EXPORT_LINE =

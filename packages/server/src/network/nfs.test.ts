@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { closeDisks, loopDevicesOf, makeDiskImage, makeErofs, openVolumesDisk } from '../platform/index.ts';
 import { Bridge } from './bridge.ts';
 import { Machine, testInNamespace, testPlatform } from './namespace.fixture.ts';
 import { NfsServer } from './nfs.ts';
@@ -12,18 +13,20 @@ import { parseSubnet } from './subnet.ts';
 const subnet = parseSubnet('10.99.0.0/24');
 
 testInNamespace(import.meta.filename, (state) => {
-  const { paths, programs } = testPlatform(state);
+  const { paths, programs, log } = testPlatform(state);
   let nfs: NfsServer;
   let one: Machine;
   let two: Machine;
-  const folder = (name: string) => join(paths.persist, name);
-  const first = { id: 1, folder: folder('alice/1'), ip: '10.99.0.2' };
-  const second = { id: 2, folder: folder('bob/2'), ip: '10.99.0.3' };
+  const persistSize = 64 * 1024 ** 2;
+  const file = (name: string) => join(paths.persist, `${name}.img`);
+  const first = { id: 1, file: file('alice/1'), ip: '10.99.0.2' };
+  const second = { id: 2, file: file('bob/2'), ip: '10.99.0.3' };
 
   before(async () => {
     await Bridge.open('walt0', subnet);
     await openPortmapper(subnet.server);
-    nfs = await NfsServer.open({ subnet, paths, programs });
+    await openVolumesDisk(paths);
+    nfs = await NfsServer.open({ subnet, paths, programs, persistSize, log });
     one = await Machine.plug(1, 'walt0', { ip: '10.99.0.2/24' });
     two = await Machine.plug(2, 'walt0', { ip: '10.99.0.3/24' });
   });
@@ -32,6 +35,8 @@ testInNamespace(import.meta.filename, (state) => {
     await two.unplug();
     await programs.stop('nfs');
     programs.close();
+    await closeDisks(paths);
+    assert.deepEqual(await loopDevicesOf(state), []);
   });
 
   const url = (path: string) => `nfs://${subnet.server}${path}?version=4&uid=0&gid=0`;
@@ -59,7 +64,6 @@ testInNamespace(import.meta.filename, (state) => {
     await nfs.setExports([first, second]);
     assert.equal(await write(one, '/persist/1/result', 'of one'), true);
     assert.equal(await write(two, '/persist/2/result', 'of two'), true);
-    assert.equal(await readFile(join(first.folder, 'result'), 'utf8'), 'of one');
     assert.equal(await read(one, '/persist/1/result'), 'of one');
     assert.equal(await read(two, '/persist/1/result'), undefined);
     assert.equal(await write(two, '/persist/1/intruder', 'x'), false);
@@ -72,11 +76,14 @@ testInNamespace(import.meta.filename, (state) => {
     await nfs.setExports([first, second]);
     await nfs.setExports([second]);
     assert.equal(await read(one, '/persist/1/result'), undefined);
-    const moved = { ...second, folder: folder('carol/2') };
+    const moved = { ...second, file: file('carol/2') };
     await nfs.setExports([moved]);
     assert.equal(await read(two, '/persist/2/result'), undefined);
     assert.equal(await write(two, '/persist/2/new', 'of carol'), true);
-    assert.equal(await readFile(join(moved.folder, 'new'), 'utf8'), 'of carol');
+    await nfs.setExports([{ ...moved, file: second.file }]);
+    assert.equal(await read(two, '/persist/2/new'), undefined);
+    assert.equal(await read(two, '/persist/2/result'), 'of two');
+    await nfs.setExports([moved]);
     await nfs.setExports([{ ...moved, ip: first.ip }]);
     assert.equal(await read(two, '/persist/2/new'), undefined);
     assert.equal(await read(one, '/persist/2/new'), 'of carol');
@@ -88,8 +95,13 @@ testInNamespace(import.meta.filename, (state) => {
       await writeFile(join(state, name, 'diff', 'etc', file), `${file} of ${name}`);
       return join(state, name);
     };
+    const uuid = (digit: string) => `00000000-0000-0000-0000-${digit.repeat(12)}`;
+    const image = (name: string) => join(paths.volumes, `${name}.img`);
     await layer('lower', 'b');
-    const lower = [await layer('upper', 'b'), await layer('lower', 'a')];
+    await makeErofs(await layer('lower', 'a'), image('lower'), 'kept', { uuid: uuid('1') });
+    await makeErofs(await layer('middle', 'c'), image('middle'), 'kept', { uuid: uuid('2') });
+    await makeDiskImage(image('upper'), { size: 16 * 1024 ** 2, content: await layer('upper', 'b') });
+    const lower = [image('upper'), image('middle'), image('lower')];
     const [byIp, byMac] = ['10.99.0.2', '52:54:00:00:00:01'].map((key) => `/var/lib/walt/nodes/${key}/fs`);
     assert.ok(byIp && byMac);
     const both: string[] = [byIp, byMac];
@@ -102,6 +114,7 @@ testInNamespace(import.meta.filename, (state) => {
         for (const path of both) {
           assert.equal((await cat(one, version, `${path}/etc/a`)).output, 'a of lower');
           assert.equal((await cat(one, version, `${path}/etc/b`)).output, 'b of upper');
+          assert.equal((await cat(one, version, `${path}/etc/c`)).output, 'c of middle');
         }
         assert.notEqual((await cat(two, version, `${byIp}/etc/a`)).status, 0);
       }
@@ -112,7 +125,11 @@ testInNamespace(import.meta.filename, (state) => {
     await check();
     await nfs.setExports([first]);
     assert.notEqual((await cat(one, 3, `${byIp}/etc/a`)).status, 0);
-    assert.deepEqual(await readdir(join(paths.services, 'nfs', 'trees')), []);
+    const list = await readdir(join(paths.services, 'nfs', 'mounts', 'list'));
+    assert.deepEqual(
+      list.map((name) => name.split('-', 2).join('-')),
+      ['persist-1'],
+    );
   });
 
   it('takes over changes that come together, the last one last', async () => {
@@ -140,7 +157,7 @@ testInNamespace(import.meta.filename, (state) => {
     const pid = programs.status().find(({ name }) => name === 'nfs')?.pid;
     programs.close();
     await mkdir(paths.services, { recursive: true });
-    nfs = await NfsServer.open({ subnet, paths, programs });
+    nfs = await NfsServer.open({ subnet, paths, programs, persistSize, log });
     assert.equal(programs.status().find(({ name }) => name === 'nfs')?.pid, pid);
     assert.equal(await read(one, '/persist/1/result'), 'of one');
     await nfs.setExports([second]);

@@ -1,12 +1,20 @@
-import { mkdir } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, statfs } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  fileExists,
+  isExternalError,
+  type Log,
+  makeDiskImage,
   type Paths,
   type ProgramSpec,
   type Programs,
   readIfPresent,
+  readOnlyMounts,
+  remountVolumesDisk,
+  requireVolumesApart,
   UserError,
   writeFileAtomic,
 } from '../platform/index.ts';
@@ -21,7 +29,7 @@ import {
   renderNfsConfig,
   type TreeExport,
 } from './nfs-config.ts';
-import { mountTreesAtStart, TreeMounts } from './nfs-trees.ts';
+import { type Mount, NfsMounts } from './nfs-mounts.ts';
 import { NFS_PORT } from './portmapper.ts';
 import type { Subnet } from './subnet.ts';
 import { writeVersionedConfig } from './versioned-config.ts';
@@ -32,27 +40,40 @@ const REREAD = 'Reread exports complete';
 /** Milliseconds after which it is told once more: the first time it may just have been starting. */
 const REREAD_LIMIT = 1_000;
 const REREAD_ATTEMPTS = 10;
-/** Milliseconds before another attempt at what failed in its mount namespace. */
+/** Milliseconds before another attempt at what failed in its mount namespace, and how often. */
 const INSIDE_PAUSE = 100;
+const INSIDE_ATTEMPTS = 30;
+/** Mounts that are made at a time. */
+const PARALLEL = 8;
+/** Exit status of what mounts an image that cannot be mended (platform/mount-image.sh). */
+const DAMAGED = 4;
+/** Bytes of free disk with which it is worth to mount again what had no room. */
+const ROOM = 64 * 1024 ** 2;
+
+type NfsPaths = Pick<Paths, 'services' | 'logs' | 'state' | 'volumes' | 'volumesImage'>;
+
+interface Wanted {
+  mount: Mount;
+  ip: string;
+  /** By which the node mounts it. */
+  paths: readonly string[];
+  kind: Export['kind'];
+}
 
 /**
- * Ganesha registers itself with rpcbind, and unregisters whoever was there, through a Unix socket, which no network namespace
- * keeps from it: it would take the host's own NFS server off. So it gets to see none, and turns to our portmapper instead.
- * Its mounts are its own, too: images' trees are mounted there and nowhere else, and are gone with it.
+ * nfs-ganesha: the volumes for all nodes, a /persist for each, file trees of images for those that need them.
+ *
+ * It opens whatever a handle names in the file system that an export lies on, and clients can make handles up. So each export
+ * lies on a file system that holds nothing else: see decision 0047.
  */
-const OWN_MOUNTS = [
-  ...['unshare', '--mount', '--propagation', 'slave', '--', 'sh', '-c'],
-  `if [ -e /run/rpcbind.sock ]; then mount --bind /dev/null /run/rpcbind.sock || exit; fi; ${mountTreesAtStart} exec "$@"`,
-  'sh',
-];
-
-/** nfs-ganesha: the volumes for all nodes, a /persist folder for each, file trees of images for those that need them. */
 export class NfsServer {
   readonly #programs: Programs;
   readonly #subnet: Subnet;
-  readonly #paths: Pick<Paths, 'logs' | 'volumes'>;
+  readonly #paths: NfsPaths;
   readonly #exportsFile: string;
-  readonly #trees: TreeMounts;
+  readonly #mounts: NfsMounts;
+  readonly #persistSize: number;
+  readonly #log: Log;
   #spec: ProgramSpec | undefined;
   /** True once ganesha is known to have read the file as it is. */
   #inStep = false;
@@ -61,51 +82,50 @@ export class NfsServer {
   private constructor(
     programs: Programs,
     subnet: Subnet,
-    paths: Pick<Paths, 'logs' | 'volumes'>,
+    paths: NfsPaths,
     exportsFile: string,
-    trees: TreeMounts,
+    mounts: NfsMounts,
+    persistSize: number,
+    log: Log,
   ) {
     this.#programs = programs;
     this.#subnet = subnet;
     this.#paths = paths;
     this.#exportsFile = exportsFile;
-    this.#trees = trees;
+    this.#mounts = mounts;
+    this.#persistSize = persistSize;
+    this.#log = log;
   }
 
   /** Adopts or starts it. The exports are those of last time until `setExports`. */
   static async open(options: {
     subnet: Subnet;
-    paths: Pick<Paths, 'services' | 'logs' | 'volumes'>;
+    paths: NfsPaths;
     programs: Programs;
+    /** Bytes of a /persist. */
+    persistSize: number;
+    log: Log;
   }): Promise<NfsServer> {
-    const { subnet, paths, programs } = options;
+    const { subnet, paths, programs, persistSize, log } = options;
     const folder = join(paths.services, 'nfs');
     const recoveryFolder = join(folder, 'recovery');
     const exportsFile = join(folder, 'exports');
+    await requireVolumesApart(paths);
     await mkdir(recoveryFolder, { recursive: true });
-    await mkdir(paths.volumes, { recursive: true });
-    const trees = await TreeMounts.open(join(folder, 'trees'));
-    const nfs = new NfsServer(programs, subnet, paths, exportsFile, trees);
+    const mounts = await NfsMounts.open(join(folder, 'mounts'));
+    const nfs = new NfsServer(programs, subnet, paths, exportsFile, mounts, persistSize, log);
     // Again from what they were: the volumes folder or the subnet may be another one now.
     await nfs.#write(await nfs.#exports());
     const text = renderNfsConfig({ server: subnet.server, recoveryFolder, exportsFile });
     const configFile = await writeVersionedConfig(folder, 'ganesha', text);
     const spec: ProgramSpec = {
       name: PROGRAM,
-      argv: [
-        ...OWN_MOUNTS,
-        trees.folder,
-        'ganesha.nfsd',
-        '-F',
-        '-f',
-        configFile,
-        '-p',
-        join(folder, 'pid'),
-        '-L',
-        'STDERR',
-      ],
+      argv: mounts.serve(paths.volumes, [
+        ...['ganesha.nfsd', '-F', '-f', configFile, '-p', join(folder, 'pid'), '-L', 'STDERR'],
+      ]),
       // It would claim a name on the machine's bus, which only one NFS server can have, and which we do not need.
-      env: { DBUS_SYSTEM_BUS_ADDRESS: 'unix:path=/nonexistent' },
+      // A list of file systems that somebody else found a moment ago may name another one for the same device.
+      env: { DBUS_SYSTEM_BUS_ADDRESS: 'unix:path=/nonexistent', BLKID_FILE: '/dev/null' },
       ready: () => accepts(subnet.server, NFS_PORT),
     };
     await programs.ensure(spec);
@@ -114,8 +134,8 @@ export class NfsServer {
   }
 
   /**
-   * Replaces all exports but the volumes'; resolves when nodes can mount them, and those left out are gone. Folders of /persist
-   * that are missing are made. Mounts that stay are not disturbed.
+   * Replaces all exports but the volumes'; resolves when nodes can mount them, and those left out are gone. A /persist that is
+   * missing is made. Mounts that stay are not disturbed. Throws what kept one of them from being there; the others are.
    */
   setExports(exports: readonly PersistExport[], trees: readonly TreeExport[] = []): Promise<void> {
     const result = this.#turn.then(() => this.#replace(exports, trees));
@@ -124,33 +144,99 @@ export class NfsServer {
   }
 
   async #replace(persist: readonly PersistExport[], trees: readonly TreeExport[]): Promise<void> {
-    for (const { folder } of persist) await mkdir(folder, { recursive: true });
-    const wanted = new Map(trees.map(({ tree }) => [tree.name, tree]));
-    for (const tree of wanted.values()) await this.#inside((pid) => this.#trees.mount(tree, pid));
-    await this.#export([
-      ...persist.map(
-        ({ id, folder, ip }): Export => ({ pseudo: `/persist/${id}`, folder, ip, kind: 'persist' }),
+    const wanted = [
+      ...persist.map(({ id, file, ip }): Wanted => {
+        // A moved image is another mount, by another path.
+        const hash = createHash('sha256').update(file).digest('hex').slice(0, 8);
+        const mount = { name: `persist-${id}-${hash}`, image: file };
+        return { mount, ip, paths: [`/persist/${id}`], kind: 'persist' };
+      }),
+      ...trees.map(({ tree, ip, paths }): Wanted => {
+        return { mount: { name: `tree-${tree.name}`, tree }, ip, paths, kind: 'tree' };
+      }),
+    ];
+    const mounts = [...new Map(wanted.map(({ mount }) => [mount.name, mount])).values()];
+    const failures = await this.#make(mounts);
+    const ready = wanted.filter(({ mount }) => !failures.has(mount.name));
+    await this.#export(
+      ready.flatMap(({ mount, ip, paths, kind }) =>
+        paths.map((pseudo): Export => ({ pseudo, folder: this.#mounts.path(mount), ip, kind })),
       ),
-      ...trees.flatMap(({ tree, paths, ip }) =>
-        paths.map((pseudo): Export => ({ pseudo, folder: this.#trees.path(tree), ip, kind: 'tree' })),
-      ),
-    ]);
-    await this.#inside((pid) => this.#trees.keepOnly(wanted, pid));
+    );
+    await this.#inside((pid) => this.#mounts.keepOnly(mounts, pid));
+    for (const failure of failures.values()) throw failure;
+  }
+
+  /** Makes and mounts what is not there, some at a time. Answers what went wrong, by name. */
+  async #make(mounts: readonly Mount[]): Promise<Map<string, unknown>> {
+    const failures = new Map<string, unknown>();
+    const queue = mounts.values();
+    const work = async () => {
+      for (const mount of queue) {
+        await this.#makeOne(mount).catch((error) => failures.set(mount.name, error));
+      }
+    };
+    await Promise.all(Array.from({ length: PARALLEL }, work));
+    return failures;
+  }
+
+  async #makeOne(mount: Mount): Promise<void> {
+    if ('image' in mount && !(await fileExists(mount.image))) {
+      await mkdir(dirname(mount.image), { recursive: true, mode: 0o700 });
+      await makeDiskImage(mount.image, { size: this.#persistSize });
+    }
+    try {
+      await this.#inside((pid) => this.#mounts.mount(mount, pid));
+    } catch (error) {
+      if (!('image' in mount) || !isExternalError(error) || error.status !== DAMAGED) throw error;
+      throw new UserError(
+        'UNAVAILABLE',
+        `A node's /persist is damaged: ${mount.image}. It is not exported.`,
+        `Mend it on the server, then the node gets it: e2fsck ${mount.image}`,
+      );
+    }
   }
 
   /** Calls `act` with ganesha's process number once it is ready: before, its mounts are not its own yet. */
   async #inside(act: (pid: number) => Promise<void>): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      if (this.#spec) await this.#programs.ensure(this.#spec);
-      const pid = this.#programs.pid(PROGRAM);
+      let pid: number | undefined;
       try {
+        if (this.#spec) await this.#programs.ensure(this.#spec);
+        pid = this.#programs.pid(PROGRAM);
         if (pid !== undefined) return await act(pid);
       } catch (error) {
-        // It may just have died.
-        if (attempt >= REREAD_ATTEMPTS) throw error;
+        // It may just have died, and not for the first time; when it lives on, it was not that.
+        if (attempt >= INSIDE_ATTEMPTS) throw error;
+        await delay(INSIDE_PAUSE);
+        if (pid !== undefined && this.#programs.pid(PROGRAM) === pid) throw error;
       }
       await delay(INSIDE_PAUSE);
     }
+  }
+
+  /**
+   * File systems that the kernel has made read-only, since it could not write to them, are mounted anew once the disk has room
+   * again: nodes wait some seconds and go on. Idempotent; to be called from time to time.
+   */
+  mend(): Promise<void> {
+    const result = this.#turn.then(() => this.#mend());
+    this.#turn = result.catch(() => {}); // the caller gets the error
+    return result;
+  }
+
+  async #mend(): Promise<void> {
+    const pid = this.#programs.pid(PROGRAM);
+    if (pid === undefined || !this.#spec) return;
+    const stuck = await readOnlyMounts(pid, [this.#mounts.folder, this.#paths.volumes]);
+    if (stuck.length === 0) return;
+    const { bavail, bsize } = await statfs(this.#paths.state);
+    if (bavail * bsize < ROOM) return;
+    this.#log.warn('mounts file systems anew that became read-only', { folders: stuck.join(' ') });
+    // All mounts but the volumes' go with it, and are checked when they are made again.
+    await this.#programs.stop(PROGRAM);
+    await remountVolumesDisk(this.#paths);
+    await this.#programs.ensure(this.#spec);
   }
 
   async #export(exports: readonly Export[]): Promise<void> {

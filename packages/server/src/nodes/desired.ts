@@ -4,9 +4,9 @@ import type { Paths } from '../platform/index.ts';
 import type { Desired, Machine } from './planner.ts';
 import type { NodeRow, NodeStore } from './store.ts';
 
-/** Absolute folder that a node of an owner has as /persist. */
-export function persistFolder(paths: Pick<Paths, 'persist'>, owner: string, node: number): string {
-  return join(paths.persist, owner, String(node));
+/** Image of the file system that a node of an owner has as /persist. */
+export function persistImage(paths: Pick<Paths, 'persist'>, owner: string, node: number): string {
+  return join(paths.persist, owner, `${node}.img`);
 }
 
 function machineOf({ id, mac, model, cpu_cores, ram_mib }: NodeRow): Machine {
@@ -36,7 +36,7 @@ export async function desiredState(store: NodeStore, paths: Pick<Paths, 'persist
     // A running boot keeps the folder that it was given, also when the node's owner has changed since.
     persist: (byNode.get(row.id) ?? [])
       .filter((folder) => folder.owner === row.image_owner || folder.id === row.served_persist)
-      .map((folder) => ({ id: folder.id, folder: persistFolder(paths, folder.owner, row.id) })),
+      .map((folder) => ({ id: folder.id, file: persistImage(paths, folder.owner, row.id) })),
     tree: trees.get(row.served_digest ?? '') ?? null,
   }));
   return { nodes, removed };

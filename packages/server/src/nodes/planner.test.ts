@@ -26,11 +26,11 @@ const node: DesiredNode = {
   served: 1,
   servedAt: NOW - 60,
   bootedAt: NOW - 40,
-  persist: [{ id: 5, folder: '/state/persist/alice/1' }],
+  persist: [{ id: 5, file: '/state/persist/alice/1' }],
   tree: null,
 };
 const hosts = [{ mac: node.mac, ip: node.ip, name: node.name }];
-const exports = [{ id: 5, folder: '/state/persist/alice/1', ip: node.ip }];
+const exports = [{ id: 5, file: '/state/persist/alice/1', ip: node.ip }];
 const settled: Observed = {
   machines: new Set([1]),
   watched: new Set([1]),

@@ -38,8 +38,8 @@ export interface DesiredNode {
   served: number | null;
   servedAt: number | null;
   bootedAt: number | null;
-  /** What it may mount as /persist: the folder of its owner, and the one that its running boot has. */
-  persist: readonly { id: number; folder: string }[];
+  /** What it may mount as /persist: the image of its owner, and the one that its running boot has. */
+  persist: readonly { id: number; file: string }[];
   /** The image whose tree it mounts; null when its running boot mounts none. */
   tree: TreeImage | null;
 }
@@ -115,9 +115,7 @@ function planHosts(desired: readonly DesiredNode[], observed: Observed): Step[] 
 }
 
 function planExports(desired: readonly DesiredNode[], observed: Observed): Step[] {
-  const exports = desired.flatMap((node) =>
-    node.persist.map(({ id, folder }) => ({ id, folder, ip: node.ip })),
-  );
+  const exports = desired.flatMap((node) => node.persist.map(({ id, file }) => ({ id, file, ip: node.ip })));
   const trees = desired.flatMap((node) =>
     node.tree ? [{ image: node.tree, ip: node.ip, paths: treePaths(node) }] : [],
   );

@@ -1,11 +1,11 @@
 /** What carries out the planner's steps, and remembers what was done: the one place where nodes/ touches the world. */
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import type { SshAuthority } from '../access/index.ts';
 import type { Trees } from '../boot/index.ts';
 import type { HostEntry, Network, PersistExport, TreeExport } from '../network/index.ts';
 import { namesIn, type Paths } from '../platform/index.ts';
 import type { Agents } from './agents.ts';
-import { persistFolder } from './desired.ts';
+import { persistImage } from './desired.ts';
 import type { Attempt, Machine, Observed, StepInputs, StepOf, TreeWish } from './planner.ts';
 import type { NodeStore } from './store.ts';
 import type { VirtualMachines } from './virtual/index.ts';
@@ -71,8 +71,6 @@ export class World {
       this.#hosts = hosts;
     },
     setExports: async ({ exports, trees }) => {
-      await mkdir(this.#paths.persist, { recursive: true, mode: 0o700 });
-      await Promise.all(exports.map(({ folder }) => mkdir(folder, { recursive: true, mode: 0o755 })));
       const ready: TreeExport[] = [];
       const failures: unknown[] = [];
       for (const { image, ip, paths } of trees) {
@@ -126,12 +124,12 @@ export class World {
     });
   }
 
-  /** Deletes what a removed node left on the server: its /persist folders and its keys. Idempotent. */
+  /** Deletes what a removed node left on the server: its /persist and its keys. Idempotent. */
   async #forget(node: number): Promise<void> {
     await this.#ssh.removeNode(node);
     const owners = await namesIn(this.#paths.persist);
     for (const owner of owners) {
-      await rm(persistFolder(this.#paths, owner, node), { recursive: true, force: true });
+      await rm(persistImage(this.#paths, owner, node), { force: true });
     }
   }
 }

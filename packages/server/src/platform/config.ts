@@ -117,6 +117,8 @@ const limits = z
     'log-size': z.int().min(1).max(10_240).default(16),
     /** Older parts of each log that stay. */
     'log-parts': z.int().min(1).max(100).default(4),
+    /** What a node's owner can store in its /persist, in MiB: its journal takes 4, and an ext4 file system ends at 16 TiB. */
+    persist: z.int().min(16).max(16_777_216).default(10_240),
   })
   .prefault({})
   .transform(
@@ -133,6 +135,7 @@ const limits = z
       callsPerUser: keys['calls-per-user'],
       streamsPerUser: keys['streams-per-user'],
       logs: { size: keys['log-size'] * MIB, keep: keys['log-parts'] },
+      persist: keys.persist * MIB,
     }),
   );
 
@@ -158,6 +161,8 @@ export interface Limits {
   streamsPerUser: number;
   /** `size` in bytes. */
   logs: { size: number; keep: number };
+  /** Bytes of a /persist. */
+  persist: number;
 }
 
 /** Those of a configuration that says nothing of them. */
@@ -259,8 +264,10 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     imageBuilds: state('image-builds'),
     /** podman's storage. */
     containers: state('containers'),
-    /** One EROFS volume per layer: `sha256-HEX.erofs`. */
+    /** One EROFS volume per layer: `sha256-HEX.erofs`. A file system of its own, which holds nothing else. */
     volumes: state('volumes'),
+    /** That file system, unless the administrator has mounted another one there. */
+    volumesImage: state('volumes.img'),
     /** What nodes read of a volume while they boot: `VOLUME.json`. */
     reads: state('reads'),
     /** Per image: `IMAGEHEX/{vmlinuz,modules-MODELCLASS,boot.json}`. */
@@ -269,7 +276,7 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     loaders: state('loaders'),
     /** Static busybox for nodes whose CPU is not the server's: `ARCHITECTURE`. */
     busybox: state('busybox'),
-    /** `OWNER/NODEID/`: what nodes see as /persist. */
+    /** `OWNER/NODEID.img`: file systems that nodes see as /persist. */
     persist: state('persist'),
     /** Consoles and disks of virtual nodes, by node id. */
     virtual: state('virtual'),

@@ -1,12 +1,12 @@
 /** EROFS file systems in files. Alone knows mkfs.erofs. */
-import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { constants, deflateRawSync } from 'node:zlib';
 import { run } from './exec.ts';
 
 /** Equal content gives an equal file, wherever it is made. */
-const UUID = '00000000-0000-0000-0000-000000000000';
+const NO_UUID = '00000000-0000-0000-0000-000000000000';
 
 /**
  * `lz4hc` costs a node no more than `lz4` (the kernel reads lz4 volumes since 5.4) and moves 8 % less. From level 4 to 12 a volume
@@ -23,15 +23,29 @@ const SOURCE_DATE_EPOCH = '4102444800';
 /** What becomes of owners and times: `kept` as in the folder, or all `root`'s and of 1970. */
 export type Attributes = 'kept' | 'root';
 
+interface Variant {
+  /** The only entry of the folder that is packed; default: all are. */
+  only?: string;
+  /** Default: none. */
+  uuid?: string;
+}
+
 /** Packs a folder into the file `path`. Whiteouts, opaque marks, capabilities and hard links are kept. */
-export async function makeErofs(folder: string, path: string, attributes: Attributes): Promise<void> {
-  const common = ['mkfs.erofs', '--quiet', COMPRESSION, '-U', UUID];
+export async function makeErofs(
+  folder: string,
+  path: string,
+  attributes: Attributes,
+  { only, uuid = NO_UUID }: Variant = {},
+): Promise<void> {
+  const others = only === undefined ? [] : (await readdir(folder)).filter((name) => name !== only);
+  const excluded = others.map((name) => `--exclude-path=${name}`);
+  const common = ['mkfs.erofs', '--quiet', COMPRESSION, '-U', uuid, ...excluded];
   const env = attributes === 'kept' ? { SOURCE_DATE_EPOCH } : {};
   const pack = (...hints: string[]) =>
     run([...common, ...hints, ...(attributes === 'kept' ? [] : ['-T0', '--all-root']), path, folder], {
       env,
     });
-  const files = await incompressibleFiles(folder);
+  const files = await incompressibleFiles(folder, only);
   if (files.length === 0) return void (await pack());
   const hints = await mkdtemp(join(tmpdir(), 'walt-erofs-'));
   try {
@@ -57,14 +71,15 @@ const WORTH = 0.97;
  * Files that lz4 would not make smaller, as paths below the folder: mkfs.erofs 1.5 tries for a minute with 150 MB of them, and they
  * are not smaller then. Told by samples, always the same ones: equal content gives an equal volume.
  */
-export async function incompressibleFiles(folder: string): Promise<string[]> {
+export async function incompressibleFiles(folder: string, only = ''): Promise<string[]> {
   const large = ['-type', 'f', '-size', `+${LOOK_SIZE - 1}k`, '-printf', '%P\\0'];
-  const listed = (await run(['find', folder, '-xdev', ...large])).split('\0');
+  const found = (await run(['find', join(folder, only), '-xdev', ...large])).split('\0');
+  const listed = found.map((name) => (name === '' ? '' : join(only, name)));
   // A name that is no UTF-8 cannot be opened by what came through: such a file is compressed, whatever it holds.
   const names = listed.filter((name) => name !== '' && !name.includes('\uFFFD'));
-  const found: string[] = [];
-  for (const name of names) if (await isIncompressible(join(folder, name))) found.push(name);
-  return found;
+  const incompressible: string[] = [];
+  for (const name of names) if (await isIncompressible(join(folder, name))) incompressible.push(name);
+  return incompressible;
 }
 
 async function isIncompressible(path: string): Promise<boolean> {

@@ -13,6 +13,15 @@ export {
   type Retention,
 } from './config.ts';
 export { type Database, openDatabase } from './database.ts';
+export {
+  draftDiskImage,
+  loopDevicesOf,
+  makeDiskImage,
+  mountImage,
+  readOnlyMounts,
+  removeDrafts,
+  requireLoopDevices,
+} from './disk-image.ts';
 export { makeErofs } from './erofs.ts';
 export { ExternalError, hasErrno, isExternalError, isUserError, UserError } from './errors.ts';
 export { attempt, type ExecOptions, type ExecResult, run } from './exec.ts';
@@ -62,3 +71,11 @@ export {
 export * from './sockets/index.ts';
 export { closeFolders } from './state-folders.ts';
 export { type StreamedProgram, type StreamOptions, streamProgram } from './stream-program.ts';
+export {
+  closeDisks,
+  openVolumesDisk,
+  remountVolumesDisk,
+  requireVolumeRoom,
+  requireVolumesApart,
+  volumesAreApart,
+} from './volumes-disk.ts';

@@ -323,6 +323,18 @@ async function platform(db: Kysely<unknown>): Promise<void> {
   await (db as Kysely<Schema>).insertInto('platform').values(row).execute();
 }
 
+/**
+ * Nodes that an older server has served hold files of exports that are no more (upgrade/): each boots once more, as after an order
+ * of its user.
+ */
+async function ownFileSystems(db: Kysely<unknown>): Promise<void> {
+  await (db as Kysely<Schema>)
+    .updateTable('node')
+    .set((eb) => ({ generation: eb('generation', '+', 1) }))
+    .where('served_generation', 'is not', null)
+    .execute();
+}
+
 /** By name, in order. A migration that was released is never edited: a later one changes what it made. */
 export const migrations: Record<string, Migration> = {
   '0001-first': { up: first },
@@ -332,4 +344,5 @@ export const migrations: Record<string, Migration> = {
   '0019-given-up': { up: givenUp },
   '0020-removed-nodes': { up: removedNodes },
   '0040-platform': { up: platform },
+  '0047-own-file-systems': { up: ownFileSystems },
 };

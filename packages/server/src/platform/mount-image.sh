@@ -1,0 +1,36 @@
+#!/bin/sh
+# usage: mount-image.sh IMAGE FOLDER
+# Mounts the ext4 file system in the file IMAGE: mended first, if it was not left clean, and grown to the file's size. Idempotent.
+# Exit status 4: it is damaged beyond that.
+set -eu
+if [ ! -e "$1" ]; then
+  echo "there is no $1" >&2
+  exit 1
+fi
+image=$(readlink -f -- "$1")
+folder=$2
+if mountpoint -q -- "$folder"; then exit; fi
+
+# One device per file, whoever else has it mounted: an NFS server that is about to end may, and two would destroy each other's data.
+device=$(losetup --find --show --nooverlap -- "$image")
+# Not cached twice, where the file system below can do that.
+losetup --direct-io=on "$device" 2> /dev/null || :
+losetup --set-capacity "$device"
+
+# 1 to 3: it has mended what it found. 8: it is in use, mounted elsewhere; then there is nothing to mend.
+status=0
+e2fsck -p "$device" >&2 || status=$?
+if [ "$status" -le 3 ] || [ "$status" = 8 ]; then
+  if mount -t ext4 -o nosuid,nodev,noexec,discard,noinit_itable,errors=remount-ro "$device" "$folder"; then
+    status=0
+    resize2fs "$device" > /dev/null 2>&1 || echo "$image cannot be grown" >&2
+  elif [ "$status" = 8 ]; then
+    # Not in use, then: it is no file system that e2fsck knows.
+    status=4
+  else
+    status=32
+  fi
+fi
+# From now on the device goes with its last mount.
+losetup --detach "$device"
+exit "$status"
