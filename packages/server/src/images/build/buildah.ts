@@ -19,7 +19,7 @@ export const FILES = {
   runtime: 'runtime',
   /** Folders with what steps copy that choose their files. */
   copies: 'copies',
-  /** What the kernel counted of the limits on commands. */
+  /** What the kernel counted of the limits on the last command. */
   events: 'events',
 };
 
@@ -51,7 +51,7 @@ create)
   fi
   exec runc "$@" ;;
 delete)
-  cat ${events.map((file) => `'${file}'`).join(' ')} /dev/null >>${join(INSIDE.work, FILES.events)} 2>/dev/null || true
+  cat ${events.map((file) => `'${file}'`).join(' ')} /dev/null >${join(INSIDE.work, FILES.events)} 2>/dev/null || true
   status=0
   runc "$@" || status=$?
   [ -e "$notes" ] || exit "$status"
@@ -100,17 +100,8 @@ export function buildCommand(build: {
     // Docker's format: OCI's has no SHELL, HEALTHCHECK and ONBUILD.
     ...['--format', 'docker', '--layers', ...(cache ? [] : ['--no-cache']), '--pull=never'],
     // The network is that of the confinement.
-    ...[
-      '--isolation',
-      'oci',
-      '--network',
-      'host',
-      '--http-proxy=false',
-      '--runtime',
-      work(FILES.runtime),
-      '--cgroup-parent',
-      `/${groupName(id)}/${RUNNING}`,
-    ],
+    ...['--isolation', 'oci', '--network', 'host', '--http-proxy=false', '--runtime', work(FILES.runtime)],
+    ...['--cgroup-parent', `/${groupName(id)}/${RUNNING}`],
     ...['--identity-label=false', '--ignorefile', '/dev/null', '--iidfile', work(FILES.result)],
     ...(cpu ? ['--arch', cpu.oci, ...(cpu.variant ? ['--variant', cpu.variant] : [])] : []),
     ...Object.entries(args).map(([name, value]) => `--build-arg=${name}=${value}`),

@@ -2,7 +2,6 @@
 import { copyFile, mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { ExternalError, readIfPresent, UserError } from '../../platform/index.ts';
 import { isDiskFull } from '../disk-full.ts';
@@ -23,6 +22,9 @@ import {
   targetArchitecture,
 } from './task.ts';
 import { writeView } from './view.ts';
+
+/** Characters of what a script complains of that are kept. */
+const MAX_COMPLAINT = 16_384;
 
 export class Builder {
   readonly places: BuildPlaces;
@@ -93,7 +95,7 @@ export class Builder {
     return (await readFile(join(work, FILES.result), 'utf8')).trim();
   }
 
-  /** Runs a shell script confined; what it prints. Fails with ExternalError when the script does. */
+  /** Runs a shell script confined: what it prints. Fails with ExternalError when the script does. */
   async *confined(script: string, args: readonly string[]): AsyncGenerator<Buffer> {
     const argv = ['/bin/sh', '-c', script, 'sh', ...args];
     const output = new PassThrough();
@@ -102,7 +104,7 @@ export class Builder {
     let complaint = '';
     const running = this.#run(argv, (confined) => [
       pipeline(confined.stdout, output, { end: false }),
-      text(confined.stderr).then((all) => {
+      endOf(confined.stderr).then((all) => {
         complaint = all;
       }),
     ]);
@@ -148,9 +150,8 @@ export class Builder {
     complaint: string,
   ): Promise<Error> {
     const { plan, target } = this.#request;
-    const limit = await this.#group.reached(
-      (await readIfPresent(join(this.places.work, FILES.events))) ?? '',
-    );
+    const events = step?.keyword === 'RUN' ? await readIfPresent(join(this.places.work, FILES.events)) : '';
+    const limit = await this.#group.reached(events ?? '');
     // buildah's own words come last: a command may have filled a disk that is not the server's.
     const external = new ExternalError(command, status, complaint.trim().split('\n').at(-1) ?? '');
     if (isDiskFull(external) || !step) return external;
@@ -165,4 +166,10 @@ export class Builder {
         : `What it printed stands above. ${target.owner}/${target.name} was not changed; steps before that line are kept for the next build.`,
     );
   }
+}
+
+async function endOf(stream: AsyncIterable<Buffer>): Promise<string> {
+  let end = '';
+  for await (const chunk of stream) end = (end + chunk.toString('utf8')).slice(-MAX_COMPLAINT);
+  return end;
 }

@@ -4,9 +4,9 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { buffer, text } from 'node:stream/consumers';
+import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { ExternalError, streamProgram } from '../../platform/index.ts';
+import { ExternalError, hasErrno, isUserError, streamProgram } from '../../platform/index.ts';
 import { bytesOf, textOf } from '../../trees/index.ts';
 import { imageId } from '../store.ts';
 import { endOfTar, padding, readTar, tarHeader } from '../tar/index.ts';
@@ -23,6 +23,17 @@ import { isChoosing } from './rules.ts';
 import { visitSteps } from './scope.ts';
 import { wordsOf } from './words.ts';
 import { type Chosen, type WriteOptions, writeDockerfile } from './write.ts';
+
+interface Task {
+  builder: Builder;
+  plan: BuildPlan;
+  options: WriteOptions;
+  /** Images of stages that were built for this. */
+  stages: Map<number, string>;
+  order: Order;
+  /** Of the folder in which the files come together. */
+  name: string;
+}
 
 interface Order extends Choice {
   step: Step;
@@ -41,12 +52,13 @@ export async function chooseFiles(
   options: WriteOptions,
 ): Promise<Map<Instruction, Chosen>> {
   const chosen = new Map<Instruction, Chosen>();
+  const stages = new Map<number, string>();
   for (const order of orders(plan, options)) {
     const { instruction } = order.step;
     const folder = `walt-files-${chosen.size}`;
     try {
-      const made = order.checksum === undefined ? copy : fetch;
-      chosen.set(instruction, await made(builder, plan, { ...options, chosen }, order, folder));
+      const task = { builder, plan, options: { ...options, chosen }, stages, order, name: folder };
+      chosen.set(instruction, await (order.checksum === undefined ? copy(task) : fetch(task)));
     } catch (error) {
       if (!(error instanceof BadChoice)) throw error;
       throw lineError(plan.file, instruction.line, error.message, hintFor(order));
@@ -100,20 +112,15 @@ $buildah rm "$container" >/dev/null`;
 /** Kind, path and target of a link, each with a zero byte behind it. */
 const LISTING = ['find', '.', '-mindepth', '1', '-printf', '%y\\0%P\\0%l\\0'];
 
-async function copy(
-  builder: Builder,
-  plan: BuildPlan,
-  options: WriteOptions,
-  order: Order,
-  name: string,
-): Promise<Chosen> {
-  const image = await sourceImage(builder, plan, options, order.step);
+async function copy(task: Task): Promise<Chosen> {
+  const { builder, order, name } = task;
+  const image = await sourceImage(task);
   const context = join(builder.places.work, FILES.context);
   const listing =
     image === undefined
-      ? buffer(streamProgram(LISTING, { cwd: context, maxOutput: MAX_LISTING }).stdout)
-      : buffer(builder.confined(IN_IMAGE, [image, ...LISTING]));
-  const { files, single } = new SourceTree(readListing(await listing)).choose(order);
+      ? streamProgram(LISTING, { cwd: context }).stdout
+      : builder.confined(IN_IMAGE, [image, ...LISTING]);
+  const { files, single } = new SourceTree(readListing(await gathered(listing))).choose(order);
   const folder = join(builder.places.work, FILES.copies, name);
   await mkdir(folder, { recursive: true });
   if (files.length > 0) {
@@ -141,20 +148,30 @@ const PACKING = [
   ...['--xattrs', '--xattrs-include=*', '--xattrs-exclude=trusted.*', '--null', '--verbatim-files-from'],
 ];
 
-/** The ID of the image that a step copies from; undefined: it is the folder that is built. A stage is built for it. */
-async function sourceImage(
-  builder: Builder,
-  plan: BuildPlan,
-  options: WriteOptions,
-  { source }: Step,
-): Promise<string | undefined> {
+/** The ID of the image that a step copies from; undefined: it is the folder that is built. A stage is built for it, once. */
+async function sourceImage({ builder, plan, options, stages, order }: Task): Promise<string | undefined> {
+  const { source } = order.step;
   if (source === undefined) return undefined;
   if (source.kind === 'image') return options.idOf(source.needed);
+  const known = stages.get(source.index);
+  if (known !== undefined) return known;
   const part = upTo(plan, source.index);
-  const folders = [...(options.chosen ?? new Map<Instruction, Chosen>()).values()].map(
-    ({ folder }) => folder,
-  );
-  return imageId(await builder.make(part, writeDockerfile(part, options), folders));
+  const folders = [...(options.chosen?.values() ?? [])].map(({ folder }) => folder);
+  const made = imageId(await builder.make(part, writeDockerfile(part, options), folders));
+  stages.set(source.index, made);
+  return made;
+}
+
+async function gathered(listing: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of listing) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > MAX_LISTING)
+      throw new BadChoice(`the names that it chooses from have more than ${MAX_LISTING} bytes`);
+  }
+  return Buffer.concat(chunks);
 }
 
 function readListing(listing: Buffer): Map<string, TreeEntry> {
@@ -199,11 +216,17 @@ async function unpack(tar: AsyncIterable<Buffer>, folder: string): Promise<void>
     { stdin: 'pipe' },
   );
   program.stdout.resume();
-  const sent = pipeline(tar, program.stdin);
-  // Should tar end before, its own failure tells why.
-  sent.catch(() => program.kill());
-  await Promise.race([program.ended, sent.then(() => program.ended)]);
-  await program.ended;
+  const sending = pipeline(tar, program.stdin).catch((error: Error) => {
+    program.kill();
+    throw error;
+  });
+  const [sent, ended] = await Promise.allSettled([sending, program.ended]);
+  // Where tar ended before, it tells why; else, what it was to unpack broke off.
+  const closed = sent.status === 'rejected' && hasErrno(sent.reason, 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE');
+  if (sent.status === 'rejected' && !closed) {
+    throw isUserError(sent.reason) ? new BadChoice(sent.reason.message.replace(/\.$/, '')) : sent.reason;
+  }
+  if (ended.status === 'rejected') throw ended.reason;
 }
 
 const FETCH = `set -eu
@@ -216,13 +239,8 @@ cp --preserve=timestamps -- "$file" "$3"
 chmod 600 "$3"
 $buildah rm "$container" >/dev/null`;
 
-async function fetch(
-  builder: Builder,
-  _plan: BuildPlan,
-  _options: WriteOptions,
-  { sources, target, checksum = '', step }: Order,
-  folder: string,
-): Promise<Chosen> {
+async function fetch({ builder, order, name: folder }: Task): Promise<Chosen> {
+  const { sources, target, checksum = '', step } = order;
   const [url = ''] = sources;
   const [, algorithm = '', wanted = ''] = /^(sha256|sha512):([0-9a-f]+)$/.exec(checksum) ?? [];
   if (sources.length !== 1 || !/^https?:\/\/./.test(url)) {

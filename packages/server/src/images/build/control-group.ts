@@ -33,7 +33,7 @@ export class ControlGroup {
     this.#controllers = controllers;
   }
 
-  /** Where the kernel has no such controllers, there are no limits. */
+  /** Where the kernel has no such controllers, or they are not ours to use, there are no limits. */
   static async make(name: string, limits: ContainerLimits): Promise<ControlGroup> {
     const controllers = await findControllers(name);
     if (!controllers) return new ControlGroup(name, limits, undefined);
@@ -109,7 +109,12 @@ async function findControllers(name: string): Promise<Controllers | undefined> {
   if (unified === undefined) return undefined;
   const here = ((await readIfPresent(join(unified, 'cgroup.controllers'))) ?? '').split(/\s+/);
   if (!here.includes('pids') || !here.includes('memory')) return undefined;
-  await writeFile(join(unified, 'cgroup.subtree_control'), '+pids +memory');
+  try {
+    await writeFile(join(unified, 'cgroup.subtree_control'), '+pids +memory');
+  } catch (error) {
+    if (!hasErrno(error, 'EBUSY', 'EACCES', 'EPERM', 'EROFS')) throw error;
+    return undefined;
+  }
   return { pids: join(unified, name), memory: join(unified, name), version: 2 };
 }
 

@@ -251,6 +251,8 @@ function globalVariables(
     return `linux/${oci}${variant ? `/${variant}` : ''}`;
   };
   const variables = new Map([
+    ['BUILDOS', 'linux'],
+    ['TARGETOS', 'linux'],
     ['BUILDPLATFORM', platform(server)],
     ['TARGETPLATFORM', platform(wanted ?? server)],
     ['BUILDARCH', ociName(server).oci],
