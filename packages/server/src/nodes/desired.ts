@@ -33,9 +33,9 @@ export async function desiredState(store: NodeStore, paths: Pick<Paths, 'persist
     served: row.served_generation,
     servedAt: row.served_at,
     bootedAt: row.booted_at,
-    // A running boot keeps the folder that it was given, also when the node's owner has changed since.
+    // Of the boot that runs, not of the owner that the node has by now: his is not to be seen before his boot begins.
     persist: (byNode.get(row.id) ?? [])
-      .filter((folder) => folder.owner === row.image_owner || folder.id === row.served_persist)
+      .filter((folder) => folder.id === row.served_persist)
       .map((folder) => ({ id: folder.id, file: persistImage(paths, folder.owner, row.id) })),
     tree: trees.get(row.served_digest ?? '') ?? null,
   }));

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
 import { PLATFORM_OWNER } from '@walt/contract';
 import { SshAuthority } from '../access/index.ts';
 import { openDatabase } from '../platform/index.ts';
 import { Agents } from './agents.ts';
+import { desiredState } from './desired.ts';
 import { createDirectory } from './directory.ts';
 import type { Failure } from './reconciler.ts';
 import { NodeStore } from './store.ts';
@@ -15,8 +19,10 @@ const machine = (number: number) => ({
   architecture: 'arm64' as const,
 });
 
-async function smallDirectory(freeNodes: number) {
-  const store = new NodeStore(await openDatabase(':memory:'));
+async function smallDirectory(freeNodes: number, ssh: SshAuthority = Object.create(SshAuthority.prototype)) {
+  const database = await openDatabase(':memory:');
+  const store = new NodeStore(database);
+  const machine = { cycle: 'first', forgotten: 0 };
   const told: string[] = [];
   const log = { info() {}, warn: (message: string) => void told.push(message), error() {} };
   const failures: Failure[] = [];
@@ -24,16 +30,21 @@ async function smallDirectory(freeNodes: number) {
     store,
     agents: new Agents(),
     choice: { defaultName: async () => 'arm64-default' },
-    // Nobody boots here: no key is asked for.
-    ssh: Object.create(SshAuthority.prototype),
-    machines: { forgetConsole: async () => {} },
+    // Where nobody boots, no key is asked for.
+    ssh,
+    machines: {
+      powerCycle: async () => machine.cycle,
+      forgetConsole: async () => {
+        machine.forgotten++;
+      },
+    },
     network: { server: '10.73.0.1', prefix: 16 },
     platformVolume: 'platform.erofs',
     limits: { freeNodes },
     changed: async () => failures,
     log,
   });
-  return { directory, store, told };
+  return { directory, store, told, database, machine };
 }
 
 test('machines that come by themselves become nodes, up to a limit that they are told', async () => {
@@ -58,4 +69,78 @@ test('a machine that is known is no new one, and one that somebody uses does not
   assert.equal(row?.image_owner, PLATFORM_OWNER);
   await store.orderBoots([{ ids: [row?.id ?? 0], image: { owner: 'alice', name: 'exp1' }, hard: false }]);
   assert.equal(await directory.seen(machine(2)), undefined);
+});
+
+describe('a virtual node that goes from one user to the next', () => {
+  const digest = `sha256:${'a'.repeat(64)}`;
+  const ip = '10.73.0.2';
+  let keys: string;
+  let world: Awaited<ReturnType<typeof smallDirectory>>;
+
+  beforeEach(async () => {
+    keys = await mkdtemp(join(tmpdir(), 'walt-directory-'));
+    world = await smallDirectory(1, await SshAuthority.open({ keys }));
+    await world.database
+      .insertInto('image_digest')
+      .values({
+        ...{ digest, architecture: 'amd64', created: 1, size: 1, layers: '[]', kernel: '6.1' },
+        ...{ boot_plan: 'volumes', models: '[]', lends: '[]' },
+      })
+      .execute();
+    for (const owner of ['alice', 'bob']) {
+      await world.database.insertInto('image').values({ owner, name: 'exp', digest, changed: 1 }).execute();
+    }
+    await world.store.register(async () => ({
+      ...{ mac: '52:54:00:00:00:01', ip, name: 'vnode1', type: 'virtual', model: 'pc-x86-64' },
+      ...{ architecture: 'amd64', image_owner: 'alice', image_name: 'exp', cpu_cores: 1, ram_mib: 512 },
+    }));
+  });
+  afterEach(() => rm(keys, { recursive: true, force: true }));
+
+  const give = (owner: string) =>
+    world.store.orderBoots([{ ids: [1], image: { owner, name: 'exp' }, hard: false }]);
+  const exported = async () => {
+    const { nodes } = await desiredState(world.store, { persist: '/persist' });
+    return nodes.flatMap(({ persist }) => persist).length;
+  };
+
+  test('gives the next one’s keys and /persist to no program that still runs there', async () => {
+    const { directory, machine, store } = world;
+    const first = await directory.beginBoot(ip);
+    assert.ok(first);
+    assert.ok(await directory.beginBoot(ip), 'its own boot may ask again');
+    await give('bob');
+    for (let count = 0; count < 3; count++) assert.equal(await directory.beginBoot(ip), undefined);
+    assert.equal((await directory.currentBoot(ip))?.identity.hostKey, first.identity.hostKey);
+    assert.equal((await store.byId(1))?.boot_owner, 'alice');
+    assert.equal(await exported(), 1, 'nor can it mount more than before');
+    const forgotten = machine.forgotten;
+
+    machine.cycle = 'second';
+    const next = await directory.beginBoot(ip);
+    assert.ok(next);
+    assert.equal(machine.forgotten, forgotten + 1);
+    assert.notEqual(next.identity.hostKey, first.identity.hostKey);
+    assert.notEqual(next.identity.principal, first.identity.principal);
+    assert.notEqual(next.token, first.token);
+    assert.notEqual(next.persist, first.persist);
+    assert.equal(await exported(), 1);
+    assert.deepEqual((await directory.currentBoot(ip))?.identity, next.identity);
+    const { signal } = new AbortController();
+    const report = { generation: first.generation, booted: true };
+    assert.equal(
+      await directory.poll(ip, first.token, report, signal),
+      undefined,
+      'its token is worth nothing',
+    );
+  });
+
+  test('keeps keys and token over its owner’s own reboots', async () => {
+    const { directory, machine } = world;
+    const first = await directory.beginBoot(ip);
+    machine.cycle = 'second';
+    const second = await directory.beginBoot(ip);
+    assert.deepEqual([second?.identity, second?.token], [first?.identity, first?.token]);
+    assert.equal(machine.forgotten, 1, 'what the console printed stays after the first boot');
+  });
 });

@@ -17,7 +17,7 @@ interface Deps {
   agents: Agents;
   choice: Pick<ImageChoice, 'defaultName'>;
   ssh: SshAuthority;
-  machines: Pick<VirtualMachines, 'forgetConsole'>;
+  machines: Pick<VirtualMachines, 'forgetConsole' | 'powerCycle'>;
   network: { server: string; prefix: number };
   platformVolume: string;
   limits: Pick<Limits, 'freeNodes'>;
@@ -64,15 +64,21 @@ export function createDirectory(deps: Deps): NodeDirectory {
     const node = await store.byIp(ip);
     if (!node?.digest) return undefined;
     const { id, generation, digest, image_owner: owner } = node;
-    const persist = await store.persistFolder(id, owner);
+    const cycle = node.type === 'virtual' ? ((await deps.machines.powerCycle(id)) ?? null) : null;
     // Nothing that its last owner saw or kept of it, keys included, is worth anything to anybody from here on.
     const changesHands = node.boot_owner !== owner;
+    // Nor may what he left running there ask for the next owner's boot, and get his keys and his /persist.
+    if (changesHands && cycle !== null && cycle === node.served_cycle) {
+      served('no boot for another owner before the machine has been reset', { node: id }, `${id} refused`);
+      return undefined;
+    }
+    const persist = await store.persistFolder(id, owner);
     const token = changesHands ? freshToken() : node.token;
     await deps.ssh.beginBoot({ id, owner });
     const boot = await target({ ...node, token }, { digest, persist, owner });
     if (!boot) return undefined;
     if (changesHands) await deps.machines.forgetConsole(id);
-    await store.noteServed(id, { generation, digest, persist, token });
+    await store.noteServed(id, { generation, digest, persist, token, cycle });
     // What is noted stays. Somebody may have given up that version just before: its name points elsewhere by now.
     if (!(await store.imageByDigest(digest))) return beginBoot(ip);
     served('boot served', { node: id, generation, digest }, String(id));

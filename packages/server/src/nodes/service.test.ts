@@ -76,7 +76,7 @@ async function smallPlatform() {
     const row = (await store.all()).find((node) => node.name === name);
     assert.ok(row?.digest);
     await store.noteServed(row.id, {
-      ...{ generation: row.generation, digest: row.digest, token: row.token },
+      ...{ generation: row.generation, digest: row.digest, token: row.token, cycle: null },
       persist: await store.persistFolder(row.id, row.image_owner),
     });
     await store.noteBooted(row.id);

@@ -131,7 +131,7 @@ export class NodeStore {
   /** Notes what a node was just given to boot, and the token that its agent shows from now on. */
   async noteServed(
     id: number,
-    served: { generation: number; digest: string; persist: number; token: string },
+    served: { generation: number; digest: string; persist: number; token: string; cycle: string | null },
   ): Promise<void> {
     await this.#database
       .updateTable('node')
@@ -140,6 +140,7 @@ export class NodeStore {
         served_digest: served.digest,
         served_persist: served.persist,
         token: served.token,
+        served_cycle: served.cycle,
         served_at: now(),
         booted_at: null,
       })

@@ -65,6 +65,13 @@ export class Programs {
     return this.#programs.get(name)?.status?.pid ?? undefined;
   }
 
+  /** Tells one run of a program from all others of this machine; undefined when it does not run. */
+  async instance(name: string): Promise<string | undefined> {
+    const record = await this.#records.read(name);
+    if (record === undefined || record.bootId !== bootId() || !isAlive(record)) return undefined;
+    return `${record.pid} ${record.startTime}`;
+  }
+
   /** SIGTERM, after 5 s SIGKILL; resolves when it is gone. Also ends what only an earlier server has started. */
   async stop(name: string): Promise<void> {
     await this.#program(name, { name, argv: [name] }).stop();

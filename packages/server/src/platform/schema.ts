@@ -103,6 +103,8 @@ export interface NodeTable {
   served_digest: string | null;
   /** Folder that this boot has as /persist. */
   served_persist: number | null;
+  /** Of a virtual node: in which power cycle of its machine. */
+  served_cycle: string | null;
   /** Unix time in seconds when `served_generation` was handed out. */
   served_at: number | null;
   /** Unix time in seconds when that boot reported to be up; null while it has not. */
@@ -335,6 +337,10 @@ async function ownFileSystems(db: Kysely<unknown>): Promise<void> {
     .execute();
 }
 
+async function servedCycle(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('node').addColumn('served_cycle', 'text').execute();
+}
+
 /** By name, in order. A migration that was released is never edited: a later one changes what it made. */
 export const migrations: Record<string, Migration> = {
   '0001-first': { up: first },
@@ -345,4 +351,5 @@ export const migrations: Record<string, Migration> = {
   '0020-removed-nodes': { up: removedNodes },
   '0040-platform': { up: platform },
   '0047-own-file-systems': { up: ownFileSystems },
+  '0049-served-cycle': { up: servedCycle },
 };

@@ -57,6 +57,7 @@ describe('VirtualMachines', () => {
           ensure: (spec) => opened.ensure(inside(spec)),
           stop: (name) => opened.stop(name),
           recorded: () => opened.recorded(),
+          instance: (name) => opened.instance(name),
         },
         paths,
         accelerator: 'tcg',
@@ -147,8 +148,14 @@ describe('VirtualMachines', () => {
   it('is a new QEMU after a reset', async () => {
     await boots('a start', () => machines.ensure(vm));
     const before = pid();
+    const cycle = await machines.powerCycle(vm.id);
+    assert.ok(cycle);
+    assert.equal(await machines.powerCycle(vm.id), cycle);
     await boots('a reset', () => machines.reset(vm));
     assert.notEqual(pid(), before);
+    assert.notEqual(await machines.powerCycle(vm.id), cycle);
+    await machines.powerOff(vm.id);
+    assert.equal(await machines.powerCycle(vm.id), undefined);
   });
 
   it('is a new QEMU after a reboot of its own', async () => {

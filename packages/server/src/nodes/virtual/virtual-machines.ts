@@ -29,7 +29,7 @@ const CAP_INTERVAL = 30_000;
 
 type MachinePaths = Pick<Paths, 'virtual' | 'virtualRun'>;
 type Size = Pick<VirtualMachine, 'model' | 'cpuCores' | 'ramMiB'>;
-type Supervisor = Pick<Programs, 'ensure' | 'stop' | 'recorded'>;
+type Supervisor = Pick<Programs, 'ensure' | 'stop' | 'recorded' | 'instance'>;
 
 interface Deps {
   programs: Supervisor;
@@ -135,6 +135,11 @@ export class VirtualMachines {
   async running(): Promise<number[]> {
     const names = await this.#programs.recorded();
     return names.flatMap((name) => nodeId(name) ?? []).sort((a, b) => a - b);
+  }
+
+  /** Tells one power cycle of a machine from the next; undefined when it is off. A reboot from inside is one, too. */
+  powerCycle(id: number): Promise<string | undefined> {
+    return this.#programs.instance(programName(id));
   }
 
   /** Unix socket of the serial console: raw bytes both ways, one client at a time. */
