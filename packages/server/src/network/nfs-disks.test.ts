@@ -101,6 +101,26 @@ testInNamespace(import.meta.filename, (state) => {
     assert.equal(await read(two, '/persist/2/small'), 'of two', 'what was there before is there');
   });
 
+  it('an administrator looks into it on the server, while the node uses it', async () => {
+    const at = join(state, 'looked-at');
+    await mkdir(at);
+    await run(['mount', '-o', 'loop,nosuid,nodev,noexec', first.file, at]);
+    assert.equal(await readFile(join(at, 'small'), 'utf8'), 'of one');
+    await run(['umount', at]);
+    assert.equal((await write(one, '/persist/1/meanwhile', 'of one')).status, 0);
+  });
+
+  it('a limit that became larger holds from the next start of the NFS server on', async () => {
+    await programs.stop('nfs');
+    nfs = await NfsServer.open({ subnet, paths, programs, persistSize: 64 * MEBI, log });
+    await nfs.setExports([first, second]);
+    await programs.stop('nfs');
+    nfs = await NfsServer.open({ subnet, paths, programs, persistSize: 64 * MEBI, log });
+    await nfs.setExports([first, second]);
+    assert.equal(await read(one, '/persist/1/small'), 'of one');
+    assert.equal(await fill(one, '/persist/1/large', 40), 0);
+  });
+
   it('what the kernel has made read-only is mended by itself', async () => {
     const [name = ''] = (await readdir(join(paths.services, 'nfs/mounts/list'))).filter((each) =>
       each.startsWith('persist-1-'),

@@ -20,6 +20,8 @@ export type Mount = { name: string; image: string } | { name: string; tree: Tree
 export class NfsMounts {
   /** Where all of it lies, and is mounted. */
   readonly folder: string;
+  /** What is known to be mounted, and for which process: each other look costs some processes. */
+  #mounted = { pid: 0, names: new Set<string>() };
 
   private constructor(folder: string) {
     this.folder = folder;
@@ -51,8 +53,12 @@ export class NfsMounts {
    * ExternalError when it cannot be mounted.
    */
   async mount(mount: Mount, pid: number): Promise<void> {
+    if (this.#mounted.pid !== pid) this.#mounted = { pid, names: new Set() };
+    const { names } = this.#mounted;
+    if (names.has(mount.name)) return;
     await this.#note(mount);
     await this.#inside(pid, 'mount', mount.name);
+    names.add(mount.name);
   }
 
   /** Unmounts and forgets all others; nobody can ask for them any more. */
@@ -62,6 +68,7 @@ export class NfsMounts {
       if (names.has(name)) continue;
       // Forgotten first: an NFS server that starts meanwhile need not have it.
       await rm(this.#list(name), { recursive: true, force: true });
+      this.#mounted.names.delete(name);
       await this.#inside(pid, 'unmount', name);
     }
   }

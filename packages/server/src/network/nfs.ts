@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import { mkdir, statfs } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
-  fileExists,
+  ensureDiskImage,
   isExternalError,
   type Log,
-  makeDiskImage,
   type Paths,
   type ProgramSpec,
   type Programs,
@@ -181,10 +180,7 @@ export class NfsServer {
   }
 
   async #makeOne(mount: Mount): Promise<void> {
-    if ('image' in mount && !(await fileExists(mount.image))) {
-      await mkdir(dirname(mount.image), { recursive: true, mode: 0o700 });
-      await makeDiskImage(mount.image, { size: this.#persistSize });
-    }
+    if ('image' in mount) await ensureDiskImage(mount.image, this.#persistSize);
     try {
       await this.#inside((pid) => this.#mounts.mount(mount, pid));
     } catch (error) {

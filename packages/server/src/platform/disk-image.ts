@@ -1,12 +1,12 @@
 /** Writable file systems in sparse files: ext4. Alone knows mkfs.ext4, and with `mount-image.sh` e2fsck and loop devices. */
 import { randomBytes } from 'node:crypto';
-import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { projectFile } from './checkout.ts';
 import type { Paths } from './config.ts';
 import { UserError } from './errors.ts';
 import { attempt, run } from './exec.ts';
-import { namesIn, publishFile } from './files.ts';
+import { fileExists, namesIn, publishFile } from './files.ts';
 
 /** MiB of its journal: the least that there is. All of it is taken from the disk at once, for each image. */
 const JOURNAL = 4;
@@ -31,6 +31,16 @@ export async function makeDiskImage(path: string, settings: Settings): Promise<v
   } finally {
     await rm(temporary, { force: true });
   }
+}
+
+/** Makes one that is missing, and makes the file of one that is there larger if it is smaller: the next mount grows into it. */
+export async function ensureDiskImage(path: string, size: number): Promise<void> {
+  if (await fileExists(path)) {
+    if ((await stat(path)).size < size) await truncate(path, size);
+    return;
+  }
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makeDiskImage(path, { size });
 }
 
 /** The same under a temporary name beside `path` (`.HEX.tmp`), which it answers. Whoever takes it publishes or removes it. */

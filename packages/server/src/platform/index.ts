@@ -15,6 +15,7 @@ export {
 export { type Database, openDatabase } from './database.ts';
 export {
   draftDiskImage,
+  ensureDiskImage,
   loopDevicesOf,
   makeDiskImage,
   mountImage,
