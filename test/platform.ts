@@ -227,7 +227,7 @@ export class Platform implements AsyncDisposable {
   }
 
   /** What the journal says of failures that the server did not expect. */
-  async #mistakes(): Promise<string[]> {
+  async mistakes(): Promise<string[]> {
     const journal = await readFile(join(this.paths.logs, 'walt-server.log'), 'utf8').catch(() => '');
     return journal.split('\n').filter((line) => line.includes(' a call failed unexpectedly '));
   }
@@ -246,7 +246,7 @@ export class Platform implements AsyncDisposable {
   async #remove(): Promise<void> {
     open.delete(this);
     // The client that a test looks at was only told that the journal has the details, and that goes with the platform.
-    for (const line of await this.#mistakes()) console.error(line);
+    for (const line of await this.mistakes()) console.error(line);
     const { status, stderr } = await this.server('cleanup', '--delete-data');
     await attempt(['umount', '--', dirname(this.config.state)]); // a disk in RAM is a mount of ours
     const left = await settled(this.marks);

@@ -33,10 +33,17 @@ export class NodeFiles {
     this.#deps = deps;
   }
 
+  /** What is made for the node that asks; every other path is a file of an image. Tests go through it, too. */
+  static readonly made: ReadonlyMap<string, (files: NodeFiles, ip: string) => Promise<Download | undefined>> =
+    new Map([
+      ['node/initramfs', (files: NodeFiles, ip: string) => files.#initramfs(ip)],
+      ['node/archive', (files: NodeFiles, ip: string) => files.#archive(ip)],
+    ]);
+
   /** A file for the node with that address, by its path without a leading slash. Undefined when there is none for it. */
   async open(ip: string, path: string): Promise<Download | undefined> {
-    if (path === 'node/initramfs') return this.#initramfs(ip);
-    if (path === 'node/archive') return this.#archive(ip);
+    const make = NodeFiles.made.get(path);
+    if (make) return make(this, ip);
     const [, hex, name = ''] = BOOT_FILE.exec(path) ?? [];
     if (hex) return openDownload(join(imageBootFolder(this.#deps.paths, `sha256:${hex}`), name));
     return this.#imageFile(ip, path.startsWith(IMAGE_FOLDER) ? path.slice(IMAGE_FOLDER.length) : path);

@@ -11,14 +11,14 @@ import type { NodeFiles } from './node-files.ts';
 import { type TftpQuestion, TftpServer } from './tftp.ts';
 import { boardOf, questionScript, UBOOT_QUESTION, uBootScript } from './u-boot.ts';
 
-const loaders: readonly string[] = [LOADERS.bios, LOADERS.efi];
-
 interface Deps {
   directory: NodeDirectory;
   paths: Pick<Paths, 'bootFiles' | 'loaders'>;
   archives: InitArchives;
   files: NodeFiles;
 }
+
+type Answer = (tftp: NodeTftp, ip: string, query: URLSearchParams) => Promise<Download | undefined>;
 
 export class NodeTftp {
   readonly #deps: Deps;
@@ -36,19 +36,35 @@ export class NodeTftp {
     return this.#server.close();
   }
 
+  /** What is answered here, by the path as far as its `?`; every other path is a file. Tests go through it, too. */
+  static readonly routes: ReadonlyMap<string, Answer> = new Map<string, Answer>([
+    [LOADERS.uboot, async () => downloadOf(questionScript())],
+    [LOADERS.bios, (tftp) => tftp.#loader(LOADERS.bios)],
+    [LOADERS.efi, (tftp) => tftp.#loader(LOADERS.efi)],
+    [`${UBOOT_QUESTION}?`, (tftp, ip, query) => tftp.#uBoot(ip, query)],
+    // The loaders of boards that were set up for WalT ask for this first, and know no other name.
+    ['start.uboot', (tftp, ip) => tftp.#start(ip)],
+  ]);
+
   async #answer({ ip, path }: TftpQuestion): Promise<Download | undefined> {
     const name = path.replace(/^(?:\.?\/)+/, '');
-    if (name === LOADERS.uboot) return downloadOf(questionScript());
-    if (loaders.includes(name)) return openDownload(join(this.#deps.paths.loaders, name));
-    if (name.startsWith(`${UBOOT_QUESTION}?`)) {
-      const query = new URLSearchParams(name.slice(UBOOT_QUESTION.length + 1));
-      return downloadOf(uBootScript(await this.#choice({ ip, hardware: boardOf(query) })));
-    }
-    const { files } = this.#deps;
-    if (name !== 'start.uboot') return files.open(ip, name);
-    // The loaders of boards that were set up for WalT ask for this first, and know no other name.
+    const [, word = '', query] = /^([^?]*\??)(.*)$/s.exec(name) ?? [];
+    const answer = NodeTftp.routes.get(word);
+    return answer ? answer(this, ip, new URLSearchParams(query)) : this.#deps.files.open(ip, name);
+  }
+
+  #loader(name: string): Promise<Download | undefined> {
+    return openDownload(join(this.#deps.paths.loaders, name));
+  }
+
+  async #uBoot(ip: string, query: URLSearchParams): Promise<Download> {
+    return downloadOf(uBootScript(await this.#choice({ ip, hardware: boardOf(query) })));
+  }
+
+  async #start(ip: string): Promise<Download | undefined> {
     const choice = await this.#choice({ ip });
-    return choice.kind === 'script' ? files.open(ip, 'boot/start.uboot') : downloadOf(uBootScript(choice));
+    if (choice.kind !== 'script') return downloadOf(uBootScript(choice));
+    return this.#deps.files.open(ip, 'boot/start.uboot');
   }
 
   async #choice(request: Pick<BootRequest, 'ip' | 'hardware'>) {

@@ -113,7 +113,8 @@ export function answerCall(message: Buffer, server: string): Buffer | undefined 
     const accept = (how: number, result: Buffer) => Buffer.concat([words(id, 1, 0, 0, 0, how), result]);
     if (program !== PORTMAP) return accept(ACCEPT.progUnavailable, Buffer.alloc(0));
     if (version < 2 || version > 4) return accept(ACCEPT.progMismatch, words(2, 4));
-    const result = call(version, procedure, reader, server);
+    const procedureOf = version < 4 && procedure === 9 ? undefined : PROCEDURES.get(procedure);
+    const result = procedureOf?.(version, reader, server);
     return result ? accept(ACCEPT.success, result) : accept(ACCEPT.procUnavailable, Buffer.alloc(0));
   } catch (error) {
     if (error instanceof RangeError) return undefined; // it ends too early
@@ -121,19 +122,25 @@ export function answerCall(message: Buffer, server: string): Buffer | undefined 
   }
 }
 
-/** Procedures of versions 2 (portmapper) and 3, 4 (rpcbind); undefined: not one of ours. */
-function call(version: number, procedure: number, reader: Reader, server: string): Buffer | undefined {
-  if (procedure === 0) return Buffer.alloc(0);
+type Procedure = (version: number, reader: Reader, server: string) => Buffer;
+
+/** Of versions 2 (portmapper) and 3, 4 (rpcbind), by number. Tests go through it, too. */
+export const PROCEDURES: ReadonlyMap<number, Procedure> = new Map<number, Procedure>([
+  [0, () => Buffer.alloc(0)],
   // SET and UNSET.
-  if (procedure === 1 || procedure === 2) return words(1);
-  // GETPORT, GETADDR; GETVERSADDR.
-  if (procedure === 3 || (version === 4 && procedure === 9)) {
-    const port = PORTS.get(reader.word()) ?? 0;
-    if (version === 2) return words(port);
-    return text(port === 0 ? '' : `${server}.${port >> 8}.${port & 255}`);
-  }
+  [1, () => words(1)],
+  [2, () => words(1)],
+  // GETPORT, GETADDR; GETVERSADDR, of version 4 only.
+  [3, address],
+  [9, address],
   // DUMP: a list of none.
-  return procedure === 4 ? words(0) : undefined;
+  [4, () => words(0)],
+]);
+
+function address(version: number, reader: Reader, server: string): Buffer {
+  const port = PORTS.get(reader.word()) ?? 0;
+  if (version === 2) return words(port);
+  return text(port === 0 ? '' : `${server}.${port >> 8}.${port & 255}`);
 }
 
 class Reader {

@@ -1,0 +1,38 @@
+/** All that the server answers to clients, as the contract tells it: nothing is listed by hand. */
+import { isContractProcedure } from '@orpc/contract';
+import { contract, plain, RPC_PREFIX, streams } from '@walt/contract';
+import { z } from 'zod';
+
+export interface Endpoint {
+  /** As the test reports it. */
+  name: string;
+  method: string;
+  path: string;
+  /** True: the request asks for a WebSocket. */
+  upgrade: boolean;
+  /** What goes into the query, and into the body as JSON; without the latter, the body is free. */
+  query?: z.core.$ZodType;
+  json?: z.core.$ZodType;
+}
+
+export function endpoints(): Endpoint[] {
+  return [
+    ...calls(contract, []),
+    ...Object.entries(streams).map(([name, { path, query }]) => {
+      return { name: `stream ${name}`, method: 'GET', path, query, upgrade: true };
+    }),
+    ...Object.entries(plain).flatMap(([name, { path, query }]) =>
+      ['GET', 'PUT'].map((method) => ({ name: `${method} ${name}`, method, path, query, upgrade: false })),
+    ),
+  ];
+}
+
+function calls(router: unknown, path: readonly string[]): Endpoint[] {
+  if (isContractProcedure(router)) {
+    const name = path.join('.');
+    const json = (router['~orpc'].inputSchema as z.core.$ZodType | undefined) ?? z.object({});
+    return [{ name, method: 'POST', path: `${RPC_PREFIX}/${path.join('/')}`, json, upgrade: false }];
+  }
+  if (typeof router !== 'object' || router === null) return [];
+  return Object.entries(router).flatMap(([name, inner]) => calls(inner, [...path, name]));
+}

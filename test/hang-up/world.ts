@@ -1,0 +1,116 @@
+/** A platform to misbehave on: a small image of a user's own, and the words that mean something there. */
+import { chmod, copyFile, mkdir, readFile, symlink } from 'node:fs/promises';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { RPC_PREFIX } from '@walt/contract';
+import { run } from '../../packages/server/src/platform/index.ts';
+import type { Client } from '../client.ts';
+import { importImage } from '../import-image.ts';
+import { Platform } from '../platform.ts';
+
+const PUBLIC_KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPKSUTyz1HwHReFVvD5obVsALAgJRNarH4TRpNePnAS comment';
+
+export class World implements AsyncDisposable {
+  readonly platform: Platform;
+  readonly user: Client;
+  readonly token: string;
+  /** Texts for inputs; those that the server has told are added, the newest last. */
+  readonly words: string[];
+  readonly #known: number;
+
+  private constructor(platform: Platform, user: Client, token: string) {
+    this.platform = platform;
+    this.user = user;
+    this.token = token;
+    this.words = [
+      ...['mine', `${user.user}/mine`, 'root/seed', 'other', 'hangup', 'all-nodes', 'my-nodes', 'hub'],
+      ...['/', '/etc', '/new', '["true"]', '["sh","-c","cat; echo done"]', '/usr/local', '/home/me/project'],
+      ...[
+        'FROM root/seed\nCOPY . /app\nRUN true\n',
+        'walt:root/seed',
+        PUBLIC_KEY,
+        'amd64',
+        'pc-x86-64',
+        'true',
+        'me',
+      ],
+    ];
+    this.#known = this.words.length;
+  }
+
+  static async make(): Promise<World> {
+    const platform = await Platform.start({ start: false });
+    try {
+      await importImage(platform, 'seed', await busyboxTar(platform.folder), ['CMD ["/bin/sh"]']);
+      await platform.up();
+      await platform.root.ok('advanced', 'update-default-images', '--if-missing');
+      const user = await platform.as('daemon');
+      await user.ok('image', 'duplicate', 'root/seed', 'mine');
+      const found = await run(['find', user.home, '-name', 'token', '-type', 'f']);
+      const { token } = JSON.parse(await readFile(found.trim(), 'utf8'));
+      return new World(platform, user, token);
+    } catch (error) {
+      await platform.close();
+      throw error;
+    }
+  }
+
+  /** Takes what the server tells (tickets, sessions, digests) as words for what follows. */
+  listen(answer: string): void {
+    for (const [, word = ''] of answer.matchAll(/"([^"\\]{3,80})"/g)) {
+      if (!this.words.includes(word)) this.words.push(word);
+    }
+    if (this.words.length > this.#known + 60)
+      this.words.splice(this.#known, this.words.length - this.#known - 60);
+  }
+
+  /** One call of the contract, as the user. Answers what it answers, or undefined when it fails. */
+  async call<T>(path: string, input: unknown): Promise<T | undefined> {
+    const answer = await new Promise<string>((resolve, reject) => {
+      const headers = { authorization: `Bearer ${this.token}`, 'content-type': 'application/json' };
+      const where = {
+        socketPath: this.platform.paths.socket,
+        path: `${RPC_PREFIX}/${path}`,
+        headers,
+        method: 'POST',
+      };
+      request(where, (response) => text(response).then(resolve, reject))
+        .on('error', reject)
+        .end(JSON.stringify({ json: input }));
+    });
+    const { json } = JSON.parse(answer);
+    return json?.code === undefined ? json : undefined;
+  }
+
+  /** The user has his image, whatever was done to it. */
+  async restore(): Promise<void> {
+    await this.call('image/duplicate', { image: 'root/seed', newName: 'mine', yes: true });
+  }
+
+  /** Gives up what was really made: sessions, nodes, images. */
+  async tidy(): Promise<void> {
+    const sessions = await this.call<{ id: string }[]>('image/shell/list', {});
+    for (const { id } of sessions ?? []) await this.call('image/shell/discard', { session: id });
+    for (const { name } of await this.platform.node())
+      if (name.startsWith('hangup')) await this.platform.root.walt('node', 'remove', name, '--yes');
+    const images = await this.call<{ name: string }[]>('image/list', {});
+    for (const { name } of images ?? []) await this.call('image/remove', { image: name, yes: true });
+    await this.restore();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.platform.close();
+  }
+}
+
+async function busyboxTar(folder: string): Promise<string> {
+  const root = join(folder, 'seed');
+  for (const path of ['bin', 'etc', 'tmp', 'usr/local']) await mkdir(join(root, path), { recursive: true });
+  await copyFile('/bin/busybox', join(root, 'bin/busybox'));
+  await chmod(join(root, 'bin/busybox'), 0o755);
+  for (const name of ['sh', 'cat', 'true', 'sleep', 'tar']) await symlink('busybox', join(root, 'bin', name));
+  const tar = join(folder, 'seed.tar');
+  await run(['tar', '--create', '--file', tar, '--directory', root, '.']);
+  return tar;
+}
