@@ -2,17 +2,18 @@ import type { Endpoint } from './endpoints.ts';
 import { makeInput } from './make-input.ts';
 import type { Random } from './random.ts';
 import type { Asked } from './visit.ts';
+import type { Vocabulary } from './vocabulary.ts';
 import { frames } from './web-socket.ts';
 
 /** A request of that endpoint, with input that it accepts where that can be found. */
-export function askFor(endpoint: Endpoint, token: string, words: readonly string[], random: Random): Asked {
+export function askFor(endpoint: Endpoint, token: string, vocabulary: Vocabulary, random: Random): Asked {
   const { method, path, query, json, upgrade } = endpoint;
   const body = json
-    ? Buffer.from(JSON.stringify({ json: makeInput(json, words, random) }))
+    ? Buffer.from(JSON.stringify({ json: makeInput(json, vocabulary, random) }))
     : random.bytes(600);
   const sends = method !== 'GET';
   const head = [
-    `${method} ${path}${query ? `?${queryText(makeInput(query, words, random))}` : ''} HTTP/1.1`,
+    `${method} ${path}${query ? `?${queryText(makeInput(query, vocabulary, random))}` : ''} HTTP/1.1`,
     'host: walt',
     `authorization: Bearer ${token}`,
     ...(sends ? ['content-type: application/json', `content-length: ${body.length}`] : []),

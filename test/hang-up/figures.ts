@@ -23,6 +23,8 @@ export async function figures(platform: Platform): Promise<Figures> {
     pid,
     files: (await readdir(`/proc/${pid}/fd`)).length,
     processes: processesOf(platform.marks)
+      // It comes when it is needed, and goes a minute later.
+      .filter(({ command }) => !command.includes('system service'))
       .map(({ command }) => command.split(' ').slice(0, 3).join(' '))
       .sort(),
     mounts: mountinfo.split('\n').flatMap((line) => {

@@ -8,40 +8,26 @@ import { run } from '../../packages/server/src/platform/index.ts';
 import type { Client } from '../client.ts';
 import { importImage } from '../import-image.ts';
 import { Platform } from '../platform.ts';
-
-const PUBLIC_KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPKSUTyz1HwHReFVvD5obVsALAgJRNarH4TRpNePnAS comment';
+import { Vocabulary } from './vocabulary.ts';
 
 export class World implements AsyncDisposable {
   readonly platform: Platform;
   readonly user: Client;
   readonly token: string;
-  /** Texts for inputs; those that the server has told are added, the newest last. */
-  readonly words: string[];
-  readonly #known: number;
+  readonly vocabulary: Vocabulary;
 
   private constructor(platform: Platform, user: Client, token: string) {
     this.platform = platform;
     this.user = user;
     this.token = token;
-    this.words = [
-      ...['mine', `${user.user}/mine`, 'root/seed', 'other', 'hangup', 'all-nodes', 'my-nodes', 'hub'],
-      ...['/', '/etc', '/new', '["true"]', '["sh","-c","cat; echo done"]', '/usr/local', '/home/me/project'],
-      ...[
-        'FROM root/seed\nCOPY . /app\nRUN true\n',
-        'walt:root/seed',
-        PUBLIC_KEY,
-        'amd64',
-        'pc-x86-64',
-        'true',
-        'me',
-      ],
-    ];
-    this.#known = this.words.length;
+    this.vocabulary = new Vocabulary(user.user);
   }
 
   static async make(): Promise<World> {
     const platform = await Platform.start({ start: false });
     try {
+      // As the platform makes it: the import runs before there was one.
+      await mkdir(platform.paths.runtime, { mode: 0o755 });
       await importImage(platform, 'seed', await busyboxTar(platform.folder), ['CMD ["/bin/sh"]']);
       await platform.up();
       await platform.root.ok('advanced', 'update-default-images', '--if-missing');
@@ -56,15 +42,6 @@ export class World implements AsyncDisposable {
     }
   }
 
-  /** Takes what the server tells (tickets, sessions, digests) as words for what follows. */
-  listen(answer: string): void {
-    for (const [, word = ''] of answer.matchAll(/"([^"\\]{3,80})"/g)) {
-      if (!this.words.includes(word)) this.words.push(word);
-    }
-    if (this.words.length > this.#known + 60)
-      this.words.splice(this.#known, this.words.length - this.#known - 60);
-  }
-
   /** One call of the contract, as the user. Answers what it answers, or undefined when it fails. */
   async call<T>(path: string, input: unknown): Promise<T | undefined> {
     const answer = await new Promise<string>((resolve, reject) => {
@@ -74,6 +51,7 @@ export class World implements AsyncDisposable {
         path: `${RPC_PREFIX}/${path}`,
         headers,
         method: 'POST',
+        agent: false,
       };
       request(where, (response) => text(response).then(resolve, reject))
         .on('error', reject)
@@ -92,8 +70,8 @@ export class World implements AsyncDisposable {
   async tidy(): Promise<void> {
     const sessions = await this.call<{ id: string }[]>('image/shell/list', {});
     for (const { id } of sessions ?? []) await this.call('image/shell/discard', { session: id });
-    for (const { name } of await this.platform.node())
-      if (name.startsWith('hangup')) await this.platform.root.walt('node', 'remove', name, '--yes');
+    const nodes = (await this.call<{ name: string; type: string }[]>('node/list', {})) ?? [];
+    for (const { name } of nodes) await this.call('node/remove', { set: name, yes: true });
     const images = await this.call<{ name: string }[]>('image/list', {});
     for (const { name } of images ?? []) await this.call('image/remove', { image: name, yes: true });
     await this.restore();

@@ -12,6 +12,7 @@ import type { Station } from './tap-frames.ts';
 export { type HostEntry, type Lease, LOADERS } from './dnsmasq-config.ts';
 export { ensureNamespace, removeNamespace } from './namespace.ts';
 export type { PersistExport, Tree, TreeExport } from './nfs-config.ts';
+export { PORTMAP_PORT, PROCEDURES } from './portmapper.ts';
 
 const BRIDGE = 'walt0';
 /** Milliseconds. */

@@ -14,7 +14,7 @@ const log = createLog('network');
 export const NFS_PORT = 2049;
 export const MOUNT_PORT = 20_048;
 
-const PORTMAP_PORT = 111;
+export const PORTMAP_PORT = 111;
 const PORTMAP = 100_000;
 const PORTS = new Map([
   [PORTMAP, PORTMAP_PORT],
