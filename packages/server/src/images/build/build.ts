@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { UserError } from '../../platform/index.ts';
+import type { UserError } from '../../platform/index.ts';
 import { runsNatively, serverArchitecture } from '../architectures.ts';
 import { explainDiskFull } from '../disk-full.ts';
 import { pointOrKeep } from '../save-change.ts';
@@ -27,7 +27,7 @@ import {
   type ImageBuildRequest,
   removeTree,
 } from './task.ts';
-import { isDamage, readConfiguration } from './view.ts';
+import { explainDamage, readConfiguration } from './view.ts';
 import { type WriteOptions, writeDockerfile } from './write.ts';
 
 /** Runs one build to its end, whatever that is: nothing is left of it then but the image and the user's cache. Throws UserError. */
@@ -102,20 +102,10 @@ async function findBases(
     const { digest, architecture } = base.record;
     if (!runsNatively(architecture, serverArchitecture())) await deps.emulate(architecture);
     found.configuration = await readConfiguration(deps.paths.containers, digest).catch((error: unknown) => {
-      throw isDamage(error)
-        ? damaged(`${plan.file}:${needed.line}: ${quoted(needed.text)}: The image`)
-        : error;
+      throw explainDamage(error, `${plan.file}:${needed.line}: ${quoted(needed.text)}: The image`);
     });
     checkTriggers(found.configuration.triggers, needed.text, needed.line, plan.file);
   }
-}
-
-function damaged(what: string): UserError {
-  return new UserError(
-    'EXTERNAL',
-    `${what} is damaged on the server: parts of it are missing.`,
-    'Clone it again, or build it again with --no-cache. The administrator should check the disk.',
-  );
 }
 
 /** Answers the digest of what it made, in the user's own store. */
@@ -128,9 +118,7 @@ async function build(
   options: WriteOptions,
 ): Promise<string> {
   const { plan } = request;
-  const builder = await Builder.open(deps, request, places, client, bases).catch((error: unknown) => {
-    throw isDamage(error) ? damaged(`${plan.file}: An image that it starts from`) : error;
-  });
+  const builder = await Builder.open(deps, request, places, client, bases);
   const chosen = await chooseFiles(builder, plan, options);
   const folders = [...chosen.values()].map(({ folder }) => folder);
   return builder.make(plan, writeDockerfile(plan, { ...options, chosen }), folders);

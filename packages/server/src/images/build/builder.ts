@@ -21,7 +21,7 @@ import {
   type ImageBuildRequest,
   targetArchitecture,
 } from './task.ts';
-import { writeView } from './view.ts';
+import { explainDamage, writeView } from './view.ts';
 
 /** Characters of what a script complains of that are kept. */
 const MAX_COMPLAINT = 16_384;
@@ -67,7 +67,9 @@ export class Builder {
     await utimes(store, new Date(), new Date());
     const digests = [...bases.values()].map(({ record }) => record.digest);
     const view = { own: store, view: join(work, 'images'), mounted: INSIDE.layers };
-    await writeView(paths.containers, digests, view);
+    await writeView(paths.containers, digests, view).catch((error: unknown) => {
+      throw explainDamage(error, `${request.plan.file}: An image that it starts from`);
+    });
     await writeFile(join(work, 'resolv.conf'), `nameserver ${RESOLVER}\n`);
     await copyFile(main.configFile, join(work, FILES.config));
     const group = await ControlGroup.make(groupName(id), limits.container);

@@ -228,8 +228,9 @@ export function shownText({
   return text.length > 100 ? `${text.slice(0, 99)}…` : text;
 }
 
+/** Short, and without what a terminal would act on: JSON leaves U+0080 to U+009F as they are. */
 export function quoted(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text);
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text).replace(/\p{Cc}/gu, '?');
 }
 
 /** `reason` goes on behind `FILE:LINE: `. */

@@ -6,7 +6,7 @@
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { hasErrno, joinInside, readIfPresent } from '../../platform/index.ts';
+import { hasErrno, joinInside, readIfPresent, UserError } from '../../platform/index.ts';
 import { imageId } from '../store.ts';
 
 const records = z.array(z.looseObject({ id: z.string().regex(/^[0-9a-f]{64}$/) }));
@@ -93,9 +93,16 @@ export interface Configuration {
   environment: ReadonlyMap<string, string>;
 }
 
-/** True for what reading a store throws that has lost files, or parts of them. */
-export function isDamage(error: unknown): boolean {
-  return hasErrno(error, 'ENOENT', 'ENOTDIR') || error instanceof SyntaxError || error instanceof z.ZodError;
+/** What reading a store throws that has lost files, or parts of them, as a UserError about `what`; all else as it is. */
+export function explainDamage(error: unknown, what: string): unknown {
+  const isDamage =
+    hasErrno(error, 'ENOENT', 'ENOTDIR') || error instanceof SyntaxError || error instanceof z.ZodError;
+  if (!isDamage) return error;
+  return new UserError(
+    'EXTERNAL',
+    `${what} is damaged on the server: parts of it are missing.`,
+    'Clone it again, or build it again with --no-cache. The administrator should check the disk.',
+  );
 }
 
 /** What an image of a store says of itself. */
