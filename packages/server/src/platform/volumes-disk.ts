@@ -24,7 +24,7 @@ const BYTES_PER_INODE = 1024 ** 2;
 /** ext4 of 4 KiB blocks ends there. */
 const MAX_SIZE = 16 * 1024 ** 4;
 /** Milliseconds in which loop devices are released after their last mount is gone. */
-const RELEASE_LIMIT = 10_000;
+const RELEASE_LIMIT = 30_000;
 
 /** True when the volumes folder is a file system of its own: ours, or one that the administrator has mounted there. */
 export async function volumesAreApart({ state, volumes }: VolumesPaths): Promise<boolean> {

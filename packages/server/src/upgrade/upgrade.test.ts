@@ -9,8 +9,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { attempt, closeDisks, loopDevicesOf, type Paths, platformPaths, run } from '../platform/index.ts';
 
 const MEBI = 1024 ** 2;
-/** Milliseconds. */
-const STEP = 25;
+/** Milliseconds after which it is killed first, and how much later each time. */
+const FIRST = 60;
+const LATER = 1.2;
 const FIXTURE = join(import.meta.dirname, 'upgrade.fixture.ts');
 
 let state: string;
@@ -119,9 +120,10 @@ test('killed at any moment, again and again, it loses nothing', { timeout: 120_0
   const volumes = (await readdir(paths.volumes)).filter((name) => name.endsWith('.erofs')).sort();
   // A little later each time: at all of its steps, the first of them more than once.
   let kills = 0;
-  for (let patience = STEP; ; patience += STEP) {
+  for (let patience = FIRST; ; patience *= LATER) {
     const child = spawn(process.execPath, [FIXTURE, state, String(64 * MEBI)], { stdio: 'ignore' });
     const ended = once(child, 'exit');
+    // The moment is the subject here.
     if ((await Promise.race([ended, delay(patience, 'late')])) !== 'late') break;
     kills += 1;
     child.kill('SIGKILL');
