@@ -11,6 +11,7 @@ import {
   makeErofs,
   mountImage,
   openVolumesDisk,
+  platformPaths,
   projectFile,
   run,
 } from '../platform/index.ts';
@@ -189,5 +190,19 @@ testInNamespace(import.meta.filename, (state) => {
     await openVolumesDisk(paths);
     await nfs.setExports([first]);
     assert.equal((await one.attempt('nfs-ls', `nfs://${subnet.server}/volumes?version=4`)).status, 0);
+  });
+
+  it('keeps nothing of another platform in use', async () => {
+    const other = platformPaths({ ...paths, state: join(state, 'other') });
+    await mkdir(other.state);
+    await openVolumesDisk(other);
+    programs.signal('nfs', 'SIGKILL');
+    await nfs.setExports([first, second]);
+    await run(['umount', other.volumes]);
+    const limit = Date.now() + 10_000;
+    while ((await loopDevicesOf(other.state)).length > 0) {
+      assert.ok(Date.now() < limit, 'its device is released');
+      await delay(20);
+    }
   });
 });

@@ -54,13 +54,11 @@ unmount_one() {
   rmdir "at/$1"
 }
 
-# What a file system in a file of another platform's is: it would stay in use here after it is unmounted there.
+# The volumes of other platforms on this machine: they would stay in use here after they are unmounted there.
 leave_others() {
-  losetup --list --noheadings --output NAME,BACK-FILE | while read -r device file; do
-    case $file in
-      "$1"/*) ;;
-      *) umount --lazy --all-targets "$device" 2> /dev/null || : ;;
-    esac
+  losetup --list --noheadings --output BACK-FILE | while read -r file; do
+    other=${file%.img}
+    if [ "$other" != "$1" ] && [ "${other##*/}" = "${1##*/}" ] && mountpoint -q "$other"; then umount --lazy "$other"; fi
   done
 }
 
@@ -85,8 +83,8 @@ cd "$2"
 shift 2
 case $act in
   serve)
-    state=$(readlink -f "$(dirname "$1")")
-    leave_others "$state"
+    leave_others "$(readlink -f "$1")"
+    state=$(dirname "$1")
     if [ "$(stat --format=%d "$1")" = "$(stat --format=%d "$state")" ]; then
       echo "$1 is no file system of its own: nodes could read all of $state" >&2
       exit 1

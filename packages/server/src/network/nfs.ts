@@ -113,8 +113,9 @@ export class NfsServer {
     await mkdir(recoveryFolder, { recursive: true });
     const mounts = await NfsMounts.open(join(folder, 'mounts'));
     const nfs = new NfsServer(programs, subnet, paths, exportsFile, mounts, persistSize, log);
-    // Again from what they were: the volumes folder or the subnet may be another one now.
-    await nfs.#write(await nfs.#exports());
+    // Again from what they were: the volumes folder or the subnet may be another one now. Never what an older version exported.
+    const exports = await nfs.#exports();
+    await nfs.#write(exports.filter(({ folder }) => folder.startsWith(`${mounts.folder}/`)));
     const text = renderNfsConfig({ server: subnet.server, recoveryFolder, exportsFile });
     const configFile = await writeVersionedConfig(folder, 'ganesha', text);
     const spec: ProgramSpec = {
