@@ -19,6 +19,7 @@ export interface RunOptions extends YesOption {
 export interface RunEnd {
   status: number;
   saved?: SavedRun;
+  note?: string;
 }
 
 /** Runs it to its end. Throws the error that the server tells, or UNAVAILABLE when the connection breaks. */

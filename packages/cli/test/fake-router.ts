@@ -237,7 +237,7 @@ export function makeRouter(world: FakeWorld) {
         }),
         changes: image.shell.changes.handler(({ input }) => {
           const one = session(input.session);
-          return { lost: [], refusal: null, ...one.changes, nodes: find(one.image).nodes };
+          return { lost: [], note: null, refusal: null, ...one.changes, nodes: find(one.image).nodes };
         }),
         save: image.shell.save.handler(async function* ({ input }) {
           const one = session(input.session);

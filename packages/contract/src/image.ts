@@ -104,6 +104,8 @@ export const imageContract = {
         sample: z.array(z.string()),
         /** What will not be saved. */
         lost: z.array(lostChange),
+        /** What the user should know of the shell's end, in a sentence. */
+        note: z.string().nullable(),
         /** A sentence that tells why the session cannot be saved as it is; null: it can. */
         refusal: z.string().nullable(),
         /** Nodes that boot the session's image now. */

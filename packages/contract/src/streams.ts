@@ -135,5 +135,6 @@ export interface SavedRun {
 }
 
 export type ServerFrame =
-  | { type: 'exit'; status: number; saved?: SavedRun }
+  /** `note`: what the user should know of its end, in a sentence. */
+  | { type: 'exit'; status: number; saved?: SavedRun; note?: string }
   | { type: 'error'; code: string; message: string; hint: string };

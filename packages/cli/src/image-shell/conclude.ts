@@ -25,6 +25,7 @@ export async function concludeSession(
   options: Options,
 ): Promise<void> {
   const changes = await client.image.shell.changes({ session });
+  if (changes.note !== null) remark(changes.note);
   remarkLost(changes.lost);
   const nothing = changes.added + changes.modified + changes.deleted === 0;
   if (nothing || options.decision?.what === 'discard') {

@@ -31,7 +31,13 @@ export async function serveCommand(
     ended.catch(() => {});
     const status = await Promise.race([ended, left]);
     if (status === undefined) return undefined;
-    return { type: 'exit', status, ...(save && status === 0 && { saved: await save() }) };
+    const note = run.note();
+    return {
+      type: 'exit',
+      status,
+      ...(save && status === 0 && { saved: await save() }),
+      ...(note && { note }),
+    };
   } finally {
     await run.end();
   }

@@ -289,7 +289,7 @@ class MemoryShells implements ShellService {
 
   changes = async () => ({
     ...{ added: 1, modified: 0, deleted: 0, sample: ['A /root/x'] },
-    ...{ lost: [], refusal: null },
+    ...{ lost: [], note: null, refusal: null },
   });
 
   async *save(user: string, id: string, { owner, name }: ImageTarget) {

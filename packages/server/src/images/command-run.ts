@@ -3,17 +3,21 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import type { LostChange } from '@walt/contract';
-import { UserError } from '../platform/index.ts';
+import { type ContainerLimits, UserError } from '../platform/index.ts';
 import { requireAccountFiles } from './account-files.ts';
 import { runsNatively, serverArchitecture } from './architectures.ts';
 import { type Expected, gone, type ImageName } from './catalogue-rows.ts';
 import type { Containers } from './containers.ts';
+import { limitNote } from './limit-notes.ts';
+import type { RoomGuard } from './room-guard.ts';
 import { type SaveParts, saveChange } from './save-change.ts';
 import { commandSpec } from './shell-container.ts';
 import type { Store } from './store.ts';
 import type { ImageRecord } from './types.ts';
 
 interface Deps extends SaveParts {
+  limits: ContainerLimits;
+  room: RoomGuard;
   emulate(architecture: ImageRecord['architecture']): Promise<void>;
 }
 
@@ -30,6 +34,8 @@ export interface CommandRun {
   stderr: Readable;
   /** Exit status; throws UserError NOT_FOUND when the image has no such program, UNAVAILABLE when it cannot be run. */
   exited: Promise<number>;
+  /** What the user should know of its end, in a sentence; to be asked after that. */
+  note(): string | undefined;
   /**
    * Points `target` to the image with what the command changed, once it has ended. Throws UserError CONFLICT when that is kept
    * under another name, since `target` was moved (`saveChange`).
@@ -52,14 +58,16 @@ export async function startCommand(
   image: ImageRecord,
   command: readonly string[],
 ): Promise<CommandRun> {
-  const { catalogue, containers, committer, store } = deps;
+  const { catalogue, containers, committer, store, limits, room } = deps;
+  await room.require();
   if (!runsNatively(image.architecture, serverArchitecture())) await deps.emulate(image.architecture);
   const name = `walt-run-${randomBytes(8).toString('hex')}`;
   // Somebody may replace the image while the command runs; without a change, the name is to point to it all the same.
   const hold = await committer.hold(image.digest, image.layers);
   try {
     if (!(await catalogue.digest(image.digest))) throw gone(image);
-    await containers.create(commandSpec({ name, digest: image.digest, image: image.name, command }));
+    const spec = commandSpec({ name, digest: image.digest, image: image.name, command, limits });
+    await containers.create(spec);
     await requireAccountFiles(containers, name);
   } catch (error) {
     hold.release();
@@ -67,7 +75,21 @@ export async function startCommand(
     throw error;
   }
   const child = attached(store, name);
-  const exited = exitStatus(child, containers, name, image, command);
+  let full = false;
+  let note: string | undefined;
+  const watch = room.watch(() => {
+    full = true;
+    containers.remove(name).catch(() => {});
+  });
+  const exited = exitStatus(child, containers, name, image, command)
+    .catch((error: unknown) => {
+      throw full ? room.failure('The command was ended, and nothing of it is kept.') : error;
+    })
+    .then(({ status, counted }) => {
+      note = limitNote('The command', counted, limits);
+      return status;
+    })
+    .finally(() => watch[Symbol.dispose]());
   // Whoever is interested handles its failure; where nobody is, it must not bring the server down.
   exited.catch(() => {});
   return {
@@ -75,6 +97,7 @@ export async function startCommand(
     stdout: child.stdout,
     stderr: child.stderr,
     exited,
+    note: () => note,
     save: async (target, expected) => {
       const move = { user, action: 'run', detail: `${image.owner}/${image.name}` } as const;
       const task = { container: name, base: image.digest, target, expected, move, report: () => {} };
@@ -84,6 +107,7 @@ export async function startCommand(
     },
     end: async () => {
       hold.release();
+      watch[Symbol.dispose]();
       await containers.remove(name);
       // What nobody reads any more would keep podman's end from being seen.
       for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
@@ -107,7 +131,7 @@ async function exitStatus(
   name: string,
   image: ImageRecord,
   command: readonly string[],
-): Promise<number> {
+): Promise<{ status: number; counted: string }> {
   let complaint = '';
   child.stderr.on('data', (chunk: Buffer) => {
     complaint = (complaint + chunk.toString('utf8')).slice(-MAX_COMPLAINT);
@@ -118,7 +142,9 @@ async function exitStatus(
     throw notStarted(image, command[0] ?? '', complaint);
   }
   if (!state) throw new UserError('UNAVAILABLE', 'The command was ended.', 'Run it again.');
-  return containers.ended(name);
+  const ended = await containers.ended(name);
+  const { counted = '' } = (await containers.inspect(name)) ?? {};
+  return { status: ended, counted };
 }
 
 function notStarted({ owner, name }: ImageRecord, program: string, complaint: string): UserError {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Duplex, Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import type { LimitNotes } from './limit-notes.ts';
 import { isPodmanError, type PodmanApi } from './podman-api.ts';
 import { imageId } from './store.ts';
 
@@ -9,6 +10,8 @@ export interface ContainerState {
   /** podman's word: `created`, `running`, `exited` and so on. */
   status: string;
   exitCode: number;
+  /** What the kernel counted of its limits until it ended last (`limitNote`). */
+  counted: string;
   /** Number of its first process on this machine; undefined: it does not run. */
   process: number | undefined;
   /** Its first program and that one's arguments, joined by blanks. */
@@ -40,9 +43,11 @@ export interface TerminalSize {
 /** Containers of our store, by name. */
 export class Containers {
   readonly #api: PodmanApi;
+  readonly #limitNotes: LimitNotes;
 
-  constructor(api: PodmanApi) {
+  constructor(api: PodmanApi, limitNotes: LimitNotes) {
     this.#api = api;
+    this.#limitNotes = limitNotes;
   }
 
   /** Creates one; `spec` is libpod's SpecGenerator. Answers its name. */
@@ -58,6 +63,8 @@ export class Containers {
       name,
       entrypoint: ['/bin/true'],
       image_volume_mode: 'ignore',
+      // What images say of it may be any word, and podman would refuse it.
+      ...{ stop_signal: 15, healthconfig: { Test: ['NONE'] } },
     });
     return name;
   }
@@ -75,6 +82,7 @@ export class Containers {
       return {
         status: found.State.Status,
         exitCode: found.State.ExitCode,
+        counted: await this.#limitNotes.read(found.Id),
         process: found.State.Pid || undefined,
         entrypoint: [found.Config.Entrypoint ?? []].flat().join(' '),
         folders: {
@@ -179,7 +187,10 @@ export class Containers {
   /** Kills its processes and removes it, if it is there. */
   async remove(name: string): Promise<void> {
     try {
-      await this.#api.call('DELETE', `${at(name)}?force=true&timeout=0&v=true`);
+      const removed = removals.parse(
+        await this.#api.call('DELETE', `${at(name)}?force=true&timeout=0&v=true`),
+      );
+      for (const { Id } of removed ?? []) await this.#limitNotes.forget(Id);
     } catch (error) {
       if (!isPodmanError(error, 404)) throw error;
     }
@@ -228,6 +239,7 @@ const containerList = z
   .nullish();
 
 const inspection = z.object({
+  Id: z.string(),
   State: z.object({ Status: z.string(), ExitCode: z.number(), Pid: z.number() }),
   Config: z.object({ Entrypoint: z.union([z.string(), z.array(z.string())]).nullish() }),
   GraphDriver: z.object({ Data: z.object({ UpperDir: z.string(), LowerDir: z.string() }) }),
@@ -237,6 +249,8 @@ const inspection = z.object({
   ResolvConfPath: z.string().default(''),
   OCIConfigPath: z.string().default(''),
 });
+
+const removals = z.array(z.object({ Id: z.string() })).nullish();
 
 const programInspection = z.object({ Running: z.boolean(), ExitCode: z.number(), Pid: z.number() });
 

@@ -15,9 +15,12 @@ import {
   type Retention,
   run,
 } from '../platform/index.ts';
+import { Containers } from './containers.ts';
 import { haltImages } from './halt.ts';
 import { Images, type ImagesDeps } from './images.ts';
+import { PodmanApi } from './podman-api.ts';
 import type { Terminal } from './session.ts';
+import { Store } from './store.ts';
 import type { HostCommand, ImageRecord, PrepareBoot } from './types.ts';
 
 const direct: HostCommand = (argv) => [...argv];
@@ -77,6 +80,12 @@ export async function usePlatform(
 /** Makes a closed platform its own restart. */
 export async function reopenPlatform(platform: Platform): Promise<void> {
   Object.assign(platform, await openPlatform(platform.folder, platform.options));
+}
+
+/** Its containers, past the server. */
+export async function containersOf({ paths }: Platform): Promise<Containers> {
+  const store = await Store.open(paths, direct);
+  return new Containers(new PodmanApi(paths, store), store.limitNotes);
 }
 
 /** Ends the server of a platform, without a crash. */

@@ -21,6 +21,7 @@ import { PodmanApi } from './podman-api.ts';
 import { withReports } from './progress.ts';
 import { Registries } from './registries.ts';
 import { RegistryAccounts } from './registry-accounts.ts';
+import { RoomGuard } from './room-guard.ts';
 import { ShellSessions } from './shells.ts';
 import { Skopeo } from './skopeo.ts';
 import { squash } from './squash.ts';
@@ -59,6 +60,7 @@ export class Images {
   readonly #committer: Committer;
   readonly #store: Store;
   readonly #skopeo: Skopeo;
+  readonly #room: RoomGuard;
   readonly #making = new KeyedLock();
   #tidying: Promise<void> = Promise.resolve();
 
@@ -73,7 +75,7 @@ export class Images {
     this.#host = host;
     const catalogue = new Catalogue(database, () => this.#tidy());
     const api = new PodmanApi(paths, store);
-    const containers = new Containers(api);
+    const containers = new Containers(api, store.limitNotes);
     const volumes = new Volumes(paths.volumes);
     const retention = config.images;
     const committer = new Committer({
@@ -87,11 +89,14 @@ export class Images {
     this.#store = store;
     this.#skopeo = parts.skopeo;
     this.history = new ImageHistory({ database, catalogue, committer, store, retention });
-    this.shells = new ShellSessions({ ...this.#layerParts(), emulate });
+    const limits = config.limits.container;
+    const room = new RoomGuard(paths.state);
+    this.#room = room;
+    this.shells = new ShellSessions({ ...this.#layerParts(), emulate, limits, room });
     this.registries = new Registries({
       ...{ ...parts, catalogue, committer, volumes, history: this.history },
     });
-    this.cross = new CrossBuilds({ ...this.#layerParts(), config, host, emulate });
+    this.cross = new CrossBuilds({ ...this.#layerParts(), config, host, emulate, limits });
     this.builds = new ImageBuilds({
       ...{ paths, host, store, skopeo: parts.skopeo, catalogue, committer, emulate, log },
       ...{ history: this.history, registries: this.registries, limits: config.limits },
@@ -253,7 +258,12 @@ export class Images {
   /** Starts a command in the image. Throws UserError UNAVAILABLE when the server cannot run its binaries. */
   run(user: string, image: ImageRecord, command: readonly string[]): Promise<CommandRun> {
     const emulate = (architecture: Architecture) => registerEmulator(architecture, this.#deps.paths);
-    return startCommand({ ...this.#layerParts(), emulate }, user, image, command);
+    return startCommand(
+      { ...this.#layerParts(), emulate, limits: this.#deps.config.limits.container, room: this.#room },
+      user,
+      image,
+      command,
+    );
   }
 
   /** Files with these layers, as trees that nodes mount are made of. Throws UserError UNAVAILABLE when one is missing. */
@@ -274,6 +284,7 @@ export class Images {
     await this.cross.close();
     await this.builds.close();
     await this.#tidying;
+    this.#room.close();
     await this.#api.close();
   }
 

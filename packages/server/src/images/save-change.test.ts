@@ -7,9 +7,15 @@ import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 import { until } from '../../../../test/until.ts';
 import { attempt, run } from '../platform/index.ts';
-import { Containers } from './containers.ts';
-import { addTiny, destroyPlatform, openPlatform, result, Typist, temporaryFolder } from './images.fixture.ts';
-import { PodmanApi } from './podman-api.ts';
+import {
+  addTiny,
+  containersOf,
+  destroyPlatform,
+  openPlatform,
+  result,
+  Typist,
+  temporaryFolder,
+} from './images.fixture.ts';
 import { clone, configured, startRegistry } from './registry.fixture.ts';
 import { shellContainerName } from './shell-container.ts';
 import { Store } from './store.ts';
@@ -26,7 +32,7 @@ after(async () => {
   await destroyPlatform(platform);
 });
 const store = await Store.open(platform.paths, (argv) => [...argv]);
-const containers = new Containers(new PodmanApi(platform.paths, store));
+const containers = await containersOf(platform);
 const exec = promisify(execFile);
 
 /** In the image, before the change. */

@@ -29,6 +29,8 @@ export interface SessionChanges {
   sample: string[];
   /** What will not be saved. */
   lost: LostChange[];
+  /** What the user should know of the shell's end, in a sentence; null: nothing. */
+  note: string | null;
   /** Why it cannot be saved as it is, in a sentence; null: it can. */
   refusal: string | null;
 }

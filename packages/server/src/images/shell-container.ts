@@ -1,3 +1,4 @@
+import type { ContainerLimits } from '../platform/index.ts';
 import { imageId } from './store.ts';
 
 /** With these two programs, an image shell runs the image's own init: the first ends as that init, the second ends it. */
@@ -19,9 +20,33 @@ export const STOP_LIMIT = 1;
 /** The first shell that the image has. */
 export const SHELL = 'cd /root 2>/dev/null; command -v bash >/dev/null && exec bash; exec sh';
 
-/** libpod's SpecGenerator of a shell session: no service, no init, the shell is the only process. */
-export function shellSpec(session: { id: string; digest: string; image: string }): Record<string, unknown> {
+interface SessionOf {
+  id: string;
+  digest: string;
+  /** `owner/name`. */
+  image: string;
+  limits: ContainerLimits;
+}
+
+/** What all containers have of a SpecGenerator, in which users' programs run. */
+export function commonSpec({ memory, processes }: ContainerLimits): Record<string, unknown> {
   return {
+    // Without room in the swap space, which belongs to all.
+    resource_limits: { memory: { limit: memory, swap: memory }, pids: { limit: processes } },
+    // What an image says here is about a service: nobody looks after the health of a shell, and its signal may be any word.
+    healthconfig: { Test: ['NONE'] },
+    stop_signal: SIGTERM,
+    // User-mode networking: no bridge, no firewall rule, no sysctl on the host.
+    netns: { nsmode: 'slirp4netns' },
+  };
+}
+
+const SIGTERM = 15;
+
+/** libpod's SpecGenerator of a shell session: no service, no init, the shell is the only process. */
+export function shellSpec(session: SessionOf): Record<string, unknown> {
+  return {
+    ...commonSpec(session.limits),
     name: shellContainerName(session.id),
     image: imageId(session.digest),
     entrypoint: ['/bin/sh', '-c', SHELL],
@@ -37,8 +62,6 @@ export function shellSpec(session: { id: string; digest: string; image: string }
     // Bash as process 1 ignores SIGTERM; a terminal that goes away ends it.
     stop_signal: 1,
     systemd: 'false',
-    // User-mode networking: no bridge, no firewall rule, no sysctl on the host.
-    netns: { nsmode: 'slirp4netns' },
     // What the image declares as volumes is part of it, and saved like the rest.
     image_volume_mode: 'ignore',
     env: shellEnvironment(),
@@ -49,7 +72,7 @@ export function shellSpec(session: { id: string; digest: string; image: string }
 const SYSTEMD_HALT = 37;
 
 /** libpod's SpecGenerator of a session in which the image's init runs; its shells are added (`image-init.ts`). */
-export function initSpec(session: { id: string; digest: string; image: string }): Record<string, unknown> {
+export function initSpec(session: SessionOf): Record<string, unknown> {
   return {
     ...shellSpec(session),
     entrypoint: [INIT_START],
@@ -70,13 +93,14 @@ export function commandSpec(run: {
   /** Of the image, for the host's name. */
   image: string;
   command: readonly string[];
+  limits: ContainerLimits;
 }): Record<string, unknown> {
-  const { terminal: _, stop_signal: __, ...common } = shellSpec({ ...run, id: run.name });
   return {
-    ...common,
+    ...shellSpec({ ...run, id: run.name }),
     name: run.name,
     entrypoint: [...run.command],
     terminal: false,
+    stop_signal: SIGTERM,
     env: plainEnvironment(),
   };
 }

@@ -4,19 +4,21 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { until } from '../../../../test/until.ts';
 import { attempt, isUserError } from '../platform/index.ts';
-import { Containers } from './containers.ts';
 import { haltImages } from './halt.ts';
-import { closePlatform, reopenPlatform, result, Typist, usePlatform } from './images.fixture.ts';
-import { PodmanApi } from './podman-api.ts';
+import {
+  closePlatform,
+  containersOf,
+  reopenPlatform,
+  result,
+  Typist,
+  usePlatform,
+} from './images.fixture.ts';
 import type { Terminal } from './session.ts';
 import { shellContainerName } from './shell-container.ts';
-import { Store } from './store.ts';
 import type { ImageRecord } from './types.ts';
 
 const size = { columns: 90, rows: 20 };
 const { platform, tiny } = await usePlatform();
-
-const openStore = () => Store.open(platform.paths, (argv) => [...argv]);
 
 async function enter(image: ImageRecord): Promise<{ id: string; typist: Typist }> {
   const { id } = await platform.images.shells.open('ann', image);
@@ -48,6 +50,7 @@ test('a save keeps what the user changed, and nothing else', async () => {
     deleted: 1,
     sample: ['D /etc/greeting', 'M /home/ann/notes', 'M /tmp'],
     lost: [],
+    note: null,
     refusal: null,
   });
   assert.equal(await typist.exit(), 0);
@@ -96,7 +99,7 @@ test('a session that nobody entered has changed nothing; it can be saved, discar
 test('a platform that is stopped ends the session that nobody entered; it can be entered afterwards', async () => {
   const image = await copy('halted');
   const { id } = await platform.images.shells.open('ann', image);
-  const containers = new Containers(new PodmanApi(platform.paths, await openStore()));
+  const containers = await containersOf(platform);
   await until('the container is ready', async () => {
     return (await containers.inspect(shellContainerName(id)))?.status === 'initialized';
   });
@@ -146,7 +149,7 @@ test('the last of many sizes is what the terminal has, also when it is entered a
 
 test('a terminal that closes while it is joined is not attached afterwards', async () => {
   const { id, typist } = await enter(await copy('early'));
-  const containers = new Containers(new PodmanApi(platform.paths, await openStore()));
+  const containers = await containersOf(platform);
   await leave(typist.terminal);
   for (let wait = 0; wait < 40; wait += 4) {
     await leave(await platform.images.shells.attach(id, size));
@@ -171,10 +174,11 @@ async function leave({ stream }: Terminal): Promise<void> {
 
 test('a session that cannot be opened leaves neither container nor row', async () => {
   const { id, typist } = await enter(await copy('unopened'));
-  // podman is asked about this program after the container was made, and finds links that go in circles.
-  await typist.type('busybox ln -s walt-image-shell-start /bin/walt-image-shell-start');
+  // podman is asked about these programs after the container was made, and finds links that go in circles.
+  await typist.type('echo >/bin/walt-image-shell-start; chmod 755 /bin/walt-image-shell-start');
+  await typist.type('busybox ln -s walt-image-shell-shutdown /bin/walt-image-shell-shutdown');
   const saved = await result(platform.images.shells.save('ann', id, { owner: 'ann', name: 'unopened' }));
-  const containers = new Containers(new PodmanApi(platform.paths, await openStore()));
+  const containers = await containersOf(platform);
   const before = [...(await containers.list()).keys()];
   await assert.rejects(platform.images.shells.open('ann', saved.image));
   assert.deepEqual([...(await containers.list()).keys()], before);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Progress } from '@walt/contract';
-import { UserError } from '../platform/index.ts';
+import { type ContainerLimits, UserError } from '../platform/index.ts';
 import { textOf } from '../trees/index.ts';
 import { requireAccountFiles } from './account-files.ts';
 import { runsNatively, serverArchitecture } from './architectures.ts';
@@ -10,10 +10,12 @@ import type { Change } from './changes.ts';
 import type { ContainerState, TerminalSize } from './containers.ts';
 import { bringsInit, hasInit, joinInit, shutDown } from './image-init.ts';
 import { refusalOf } from './layer-tar.ts';
+import { limitNote } from './limit-notes.ts';
 import { KeyedLock } from './locks.ts';
 import { lostChanges } from './lost-changes.ts';
 import { isPodmanError } from './podman-api.ts';
 import { withReports } from './progress.ts';
+import type { RoomGuard } from './room-guard.ts';
 import { commitChange, inspectContainer, type SaveParts } from './save-change.ts';
 import type { SessionChanges, SessionRecord, Terminal } from './session.ts';
 import { INIT_START, initSpec, STOP_LIMIT, shellContainerName, shellSpec } from './shell-container.ts';
@@ -24,6 +26,8 @@ import type { ImageRecord } from './types.ts';
 const SAMPLE = 20;
 
 interface Deps extends SaveParts {
+  limits: ContainerLimits;
+  room: RoomGuard;
   /** Makes binaries of an architecture run here. */
   emulate(architecture: ImageRecord['architecture']): Promise<void>;
 }
@@ -69,7 +73,8 @@ export class ShellSessions {
    * image, UNAVAILABLE when the server cannot run its binaries.
    */
   async open(user: string, image: ImageRecord): Promise<SessionRecord> {
-    const { catalogue, containers, emulate } = this.#deps;
+    const { catalogue, containers, emulate, limits, room } = this.#deps;
+    await room.require();
     if (isEmulated(image.architecture)) await emulate(image.architecture);
     const id = randomBytes(8).toString('hex');
     const { owner, name, digest } = image;
@@ -78,7 +83,7 @@ export class ShellSessions {
     const row = { id, user, owner, name, digest, container: shellContainerName(id), opened };
     await catalogue.addSession(row);
     try {
-      const session = { id, digest, image: fullName(row) };
+      const session = { id, digest, image: fullName(row), limits };
       const known = this.#withInit.get(digest);
       await containers.create(known ? initSpec(session) : shellSpec(session));
       const init = known ?? (await bringsInit(containers, row.container));
@@ -110,6 +115,7 @@ export class ShellSessions {
       deleted: count('D'),
       sample: changes.slice(0, SAMPLE).map(({ kind, path }) => `${kind} ${textOf(path)}`),
       lost: await lostChanges(state, verdict),
+      note: limitNote('Something in the shell', state.counted, this.#deps.limits) ?? null,
       refusal: refusalOf(verdict.refused) ?? null,
     };
   }
@@ -187,8 +193,25 @@ export class ShellSessions {
         this.#attached.add(id);
         terminal.stream.once('close', () => this.#attached.delete(id));
       }
-      return terminal;
+      return this.#guarded(row, terminal);
     });
+  }
+
+  /** Ends the shell when the disk is nearly full: what it changed stays. */
+  #guarded({ container }: SessionRow, terminal: Terminal): Terminal {
+    const { containers, room } = this.#deps;
+    let full = false;
+    const watch = room.watch(() => {
+      full = true;
+      containers.stop(container, STOP_LIMIT).catch(() => {});
+    });
+    terminal.stream.once('close', () => watch[Symbol.dispose]());
+    const exited = terminal.exited.then((status) => {
+      if (full) throw room.failure('The shell was ended; the session waits, with all its changes.');
+      return status;
+    });
+    exited.catch(() => {});
+    return { ...terminal, exited };
   }
 
   async #join(row: SessionRow, size: TerminalSize): Promise<Terminal> {

@@ -14,6 +14,7 @@ import {
 } from '../platform/index.ts';
 import { fromOci, platformOptions } from './architectures.ts';
 import { DiskFull, roomIn } from './disk-full.ts';
+import { LimitNotes, notingRuntime } from './limit-notes.ts';
 import { type LayerRecord, layerOwners, layerRecords, layerUsers, strayLayers } from './stray-layers.ts';
 import type { HostCommand } from './types.ts';
 
@@ -62,6 +63,11 @@ export class Store {
     return configFile(this.#paths);
   }
 
+  /** Of the containers of the store. */
+  get limitNotes(): LimitNotes {
+    return new LimitNotes(limitNotes(this.#paths));
+  }
+
   /** Folder of all layers, as containers/storage's driver for overlayfs keeps them. */
   get layerFolder(): string {
     return join(this.#paths.containers, 'overlay');
@@ -74,6 +80,8 @@ export class Store {
     // What a killed commit left there.
     await rm(temporaryFolder(paths), { recursive: true, force: true, maxRetries: 3 });
     await mkdir(temporaryFolder(paths), { recursive: true, mode: 0o700 });
+    await mkdir(limitNotes(paths), { recursive: true, mode: 0o700 });
+    await writeFileAtomic(runtimeFile(paths), notingRuntime(limitNotes(paths)), 0o755);
     await writeFileAtomic(configFile(paths), containersConf(paths));
     return new Store(paths, host);
   }
@@ -282,6 +290,16 @@ function configFile(paths: Paths): string {
   return join(paths.services, 'containers.conf');
 }
 
+/** What podman takes for its runtime. */
+function runtimeFile(paths: Paths): string {
+  return join(paths.services, 'runtime');
+}
+
+/** Folder of `LimitNotes`. */
+function limitNotes(paths: Paths): string {
+  return join(paths.containersRun, 'limits');
+}
+
 /** For layers on their way into the store: on the same disk, since /var/tmp and /tmp may be small. */
 function temporaryFolder(paths: Paths): string {
   return join(paths.containers, 'tmp');
@@ -308,6 +326,10 @@ detach_keys = ""
 # podman's defaults are shared by all stores of a machine: platforms must not meet there.
 lock_type = "file"
 tmp_dir = ${text(join(paths.containersRun, 'libpod'))}
+
+[engine.runtimes]
+# Under its own name: podman reads runc's messages as what they are.
+runc = [${text(runtimeFile(paths))}]
 `;
 }
 

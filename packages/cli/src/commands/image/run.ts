@@ -31,12 +31,13 @@ export function command(): Command {
       const [only, ...more] = words;
       const command = only !== undefined && more.length === 0 ? ['/bin/sh', '-c', only] : words;
       const connection = connect();
-      const { status, saved } = await runInImage(connection, {
+      const { status, saved, note } = await runInImage(connection, {
         ...{ image, command },
         ...(saveAs && { saveAs }),
         ...(yes && { yes }),
       });
       process.exitCode = status;
+      if (note !== undefined) remark(note);
       if (!saved) return;
       remarkLost(saved.lost);
       // Standard output is the command's own.

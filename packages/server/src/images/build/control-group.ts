@@ -6,8 +6,8 @@ import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type ContainerLimits, hasErrno, readIfPresent } from '../../platform/index.ts';
+import { reachedLimit } from '../limit-notes.ts';
 
-const MIB = 1024 * 1024;
 const BUILDER = 'builder';
 /** The group for commands. */
 export const RUNNING = 'run';
@@ -65,13 +65,8 @@ export class ControlGroup {
 
   /** Which limit was met, as a sentence goes on; undefined: none. `noted` is what stood in `commandEvents`. */
   async reached(noted: string): Promise<string | undefined> {
-    const { processes, memory } = this.#limits;
     const own = await Promise.all(this.#events(BUILDER).map(readIfPresent));
-    const all = [noted, ...own].join('\n');
-    if (/^max [1-9]/m.test(all)) return `it had ${processes} processes, which is the limit`;
-    return /^oom_kill [1-9]/m.test(all)
-      ? `it had ${Math.floor(memory / MIB)} MiB of memory, which is the limit`
-      : undefined;
+    return reachedLimit([noted, ...own].join('\n'), this.#limits);
   }
 
   #events(group: string): string[] {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
+import type { ContainerLimits } from '../../platform/index.ts';
 import { type Tree, withTree } from '../../trees/index.ts';
 import { serverArchitecture } from '../architectures.ts';
 import type { Expected, ImageName } from '../catalogue-rows.ts';
@@ -14,7 +15,9 @@ import { targetOf } from './target.ts';
 import { type Layout, LINKS, programs, settings } from './tools.ts';
 import { compareSnapshots, packEntries, takeSnapshot } from './work-folder.ts';
 
-export type BuildDeps = SaveParts;
+export interface BuildDeps extends SaveParts {
+  limits: ContainerLimits;
+}
 
 export interface BuildRequest {
   user: string;
@@ -76,7 +79,7 @@ export async function runBuild(
       return { made, layout };
     });
     const places = { toolchain, image: root, tools, work };
-    await containers.create(buildSpec({ id, layout, command, folder, places }));
+    await containers.create(buildSpec({ id, layout, command, folder, places, limits: deps.limits }));
     await containers.writeArchive(name, folder, client.sources());
     const before = await takeSnapshot(work);
 

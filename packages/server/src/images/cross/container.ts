@@ -1,3 +1,5 @@
+import type { ContainerLimits } from '../../platform/index.ts';
+import { commonSpec } from '../shell-container.ts';
 import { buildEnvironment } from './environment.ts';
 import { SYSROOT, TOOLS } from './places.ts';
 import type { Layout } from './tools.ts';
@@ -19,8 +21,9 @@ export function buildSpec(build: {
   folder: string;
   /** On the server: toolchain, the image's mounted tree, our files, the copy of the folder. */
   places: { toolchain: string; image: string; tools: string; work: string };
+  limits: ContainerLimits;
 }): Record<string, unknown> {
-  const { id, layout, command, folder, places } = build;
+  const { id, layout, command, folder, places, limits } = build;
   const [first = '', ...more] = command;
   const bind = (source: string, destination: string, mode: 'ro' | 'rw') => ({
     ...{ type: 'bind', source, destination, options: ['rbind', 'rprivate', mode] },
@@ -47,7 +50,7 @@ export function buildSpec(build: {
     env: buildEnvironment(layout),
     httpproxy: false,
     systemd: 'false',
-    netns: { nsmode: 'slirp4netns' },
+    ...commonSpec(limits),
     mounts: [
       bind(places.image, SYSROOT, 'ro'),
       bind(`${places.image}${layout.prefix}`, layout.prefix, 'rw'),

@@ -35,15 +35,19 @@ export class Tokens {
 
   /**
    * Does what the registry asks for. False when nothing more can be done: then its refusal stands. Throws GateError when it asks for
-   * what is not safe.
+   * what is not safe. `sent`: the header that was refused; another request may have got a better one meanwhile.
    */
-  async answer(authenticate: string | undefined, purpose: string): Promise<boolean> {
+  async answer(
+    authenticate: string | undefined,
+    purpose: string,
+    sent: string | undefined,
+  ): Promise<boolean> {
     const challenges = parseChallenges(authenticate ?? '');
     const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
     if (bearer) return this.#fetch(bearer, purpose);
     if (!challenges.some(({ scheme }) => scheme === 'basic')) return false;
     const header = this.#basic();
-    if (header === undefined || this.header(purpose) === header) return false;
+    if (header === undefined || sent === header) return false;
     this.#headers.set(purpose, { header, until: Number.POSITIVE_INFINITY });
     return true;
   }

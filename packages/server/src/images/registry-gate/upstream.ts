@@ -80,7 +80,7 @@ export class Upstream {
     const response = await this.#send({ ...request, ...withAuthorization(request, known) });
     if (response.statusCode !== 401) return response;
     const again = body === undefined || Buffer.isBuffer(body);
-    if (!again || !(await this.#tokens.answer(response.headers['www-authenticate'], purpose))) {
+    if (!again || !(await this.#tokens.answer(response.headers['www-authenticate'], purpose, known))) {
       return response;
     }
     response.destroy();
