@@ -15,8 +15,9 @@ import { type BuildClient, type BuildDeps, runBuild } from './build.ts';
 
 const { platform, tiny } = await usePlatform();
 const { paths } = platform;
-const api = new PodmanApi(paths, await Store.open(paths, (argv) => [...argv]));
-const containers = new Containers(api);
+const store = await Store.open(paths, (argv) => [...argv]);
+const api = new PodmanApi(paths, store);
+const containers = new Containers(api, store.limitNotes);
 after(() => api.close());
 
 const toolchain = join(platform.folder, 'toolchain');
@@ -43,7 +44,7 @@ async function build(line: string, files: Readonly<Record<string, string>> = {})
     signal: AbortSignal.timeout(60_000),
   };
   // What saves is not called.
-  const deps = { containers, paths } as BuildDeps;
+  const deps = { containers, paths, limits: platform.deps.config.limits.container } as BuildDeps;
   const request = { user: 'ann', image: tiny, command: [line], folder: '/home/ann/x', prefix: '/usr/local' };
   const status = await runBuild(deps, toolchain, { ...request, save: undefined }, client);
   return { ...back, status };
