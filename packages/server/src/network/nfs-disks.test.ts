@@ -70,6 +70,12 @@ testInNamespace(import.meta.filename, (state) => {
     );
     return Number(output);
   };
+  const writes = (path: string) =>
+    writeFile(path, 'a volume').then(
+      () => true,
+      () => false,
+    );
+  /** Name of the loop device at a mount point, as the NFS server sees it. */
   const deviceOf = async (point: string) => {
     const pid = programs.pid('nfs');
     const table = await readFile(`/proc/${pid}/mountinfo`, 'utf8');
@@ -133,6 +139,20 @@ testInNamespace(import.meta.filename, (state) => {
       await delay(20);
     }
     assert.equal((await write(one, '/persist/1/accepted', 'of one')).status, 0);
+    assert.equal(await read(one, '/persist/1/small'), 'of one');
+  });
+
+  it('so are the volumes', async () => {
+    await writeFile(join(paths.volumes, 'before'), 'a volume', { flush: true });
+    await writeFile(`/sys/fs/ext4/${await deviceOf(` ${paths.volumes} `)}/trigger_fs_error`, 'a test');
+    await assert.rejects(writeFile(join(paths.volumes, 'during'), 'x'));
+    const limit = Date.now() + 20_000;
+    while (!(await writes(join(paths.volumes, 'after')))) {
+      assert.ok(Date.now() < limit, 'they can be written again');
+      await nfs.mend();
+    }
+    assert.equal(await read(one, '/volumes/before'), 'a volume');
+    assert.equal(await read(one, '/volumes/after'), 'a volume');
     assert.equal(await read(one, '/persist/1/small'), 'of one');
   });
 
