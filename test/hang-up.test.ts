@@ -7,10 +7,10 @@ import { after, before, type TestContext, test } from 'node:test';
 import { askFor } from './hang-up/asked.ts';
 import { type Endpoint, endpoints } from './hang-up/endpoints.ts';
 import { type Figures, figures } from './hang-up/figures.ts';
-import { Random, seedOfDay } from './hang-up/random.ts';
 import { MOMENTS, type Moment, visit } from './hang-up/visit.ts';
 import { World } from './hang-up/world.ts';
 import { Machine } from './machine.ts';
+import { Random, seedOfDay } from './random.ts';
 import { until } from './until.ts';
 
 /** Of each endpoint and moment, after a first one that warms caches and starts what is only started when it is needed. */

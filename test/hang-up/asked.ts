@@ -1,6 +1,6 @@
+import type { Random } from '../random.ts';
 import type { Endpoint } from './endpoints.ts';
 import { makeInput } from './make-input.ts';
-import type { Random } from './random.ts';
 import type { Asked } from './visit.ts';
 import type { Vocabulary } from './vocabulary.ts';
 import { frames } from './web-socket.ts';

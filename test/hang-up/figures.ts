@@ -29,7 +29,9 @@ export async function figures(platform: Platform): Promise<Figures> {
       .sort(),
     mounts: mountinfo.split('\n').flatMap((line) => {
       const point = line.split(' ')[4] ?? '';
-      return point.startsWith(platform.folder) ? [point] : [];
+      // Programs of containers/storage mount their folder on itself, and the last one takes that away unless it is killed.
+      const storage = point === join(platform.paths.containers, 'overlay');
+      return point.startsWith(platform.folder) && !storage ? [point] : [];
     }),
     containers: await containers(platform),
     memory: Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) * 1024,

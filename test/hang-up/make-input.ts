@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { z } from 'zod';
-import type { Random } from './random.ts';
+import type { Random } from '../random.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** Tries to hit upon what a schema accepts; what it tells not (refinements) is found by trying. */

@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { NodeFiles, NodeHttp, NodeTftp } from '../../packages/server/src/boot/index.ts';
 import { PORTMAP_PORT, PROCEDURES } from '../../packages/server/src/network/index.ts';
-import { Random } from './random.ts';
+import { Random } from '../random.ts';
 import { type Asked, MOMENTS, visit } from './visit.ts';
 
 const [server = '', mac = '', seed = '1', rounds = '1', ...addresses] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-import type { Random } from './random.ts';
+import type { Random } from '../random.ts';
 
 /** RFC 6455, 5.2: a frame from a client, which is masked. `length`: what its head says, which may be a lie. */
 export function clientFrame(opcode: number, payload: Buffer, length = payload.length): Buffer {

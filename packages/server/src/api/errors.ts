@@ -24,9 +24,6 @@ export function toApiError(error: unknown, log: Log): ApiError {
   if (error instanceof ORPCError) {
     const invalid = toInvalidInput(error);
     if (invalid) return apiError(invalid.code, invalid.message, invalid.hint);
-    if (error.code === 'PAYLOAD_TOO_LARGE') {
-      return apiError('INVALID', 'The request is too large.', 'Split it: name fewer things at a time.');
-    }
   }
   log.error('a call failed unexpectedly', { error: describe(error) });
   return new ORPCError('INTERNAL_SERVER_ERROR', {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ZodType } from 'zod';
+import { UserError } from '../platform/index.ts';
 import { type ApiError, invalidInput, unreadableRequest } from './errors.ts';
 
 /** The token in `authorization: Bearer TOKEN` (RFC 6750, 2.1). */
@@ -12,6 +13,39 @@ export function parseUrl(request: IncomingMessage): URL {
   const url = URL.parse(request.url ?? '/', 'http://walt');
   if (url === null) throw unreadableRequest();
   return url;
+}
+
+/**
+ * The JSON that a call carries; undefined: nothing. Read here and not by oRPC, which takes many more kinds of bodies, and whose own
+ * limit throws out of the event of a body that nobody awaits. Throws INVALID for what is too large or no JSON.
+ */
+export function readJson(request: IncomingMessage, limit: number): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const refuse = () => {
+      request.off('data', take);
+      // The rest is dropped: a client that still writes would not see the answer.
+      request.resume();
+      reject(new UserError('INVALID', 'The request is too large.', 'Split it: name fewer things at a time.'));
+    };
+    const take = (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > limit) refuse();
+      else chunks.push(chunk);
+    };
+    if (Number(request.headers['content-length']) > limit) return refuse();
+    request.on('data', take);
+    request.once('end', () => {
+      const text = Buffer.concat(chunks).toString('utf8');
+      try {
+        resolve(text === '' ? undefined : JSON.parse(text));
+      } catch {
+        reject(unreadableRequest());
+      }
+    });
+    request.once('close', () => reject(unreadableRequest()));
+  });
 }
 
 /** A URL's query, checked. Throws INVALID that names the parameter and its rule. */

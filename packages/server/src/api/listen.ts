@@ -13,7 +13,7 @@ import {
   UserError,
 } from '../platform/index.ts';
 import { toApiError } from './errors.ts';
-import { bearerToken, parseUrl, sendError } from './http.ts';
+import { bearerToken, parseUrl, readJson, sendError } from './http.ts';
 import { plainRoutes } from './plain-routes.ts';
 import { createRpcHandler } from './rpc.ts';
 import type { Services } from './services.ts';
@@ -22,6 +22,9 @@ import { type StreamOptions, Streams } from './streams.ts';
 
 /** Bytes of a request's head: it carries commands of `image run`, each of their characters as up to nine. */
 const MAX_HEAD = 512 * 1024;
+
+/** Bytes of a call's body; ten thousand node names of 63 characters fit. */
+const MAX_BODY = 1024 * 1024;
 
 export interface ApiOptions extends StreamOptions {
   limits?: Limits;
@@ -56,7 +59,9 @@ export async function listen(
     };
     const serve = plain.get(url.pathname);
     if (serve) return await serve({ context, url, request, response });
-    const { matched } = await rpc.handle(request, response, { prefix: RPC_PREFIX, context });
+    const body = await readJson(request, MAX_BODY);
+    const call = Object.assign(request, { body });
+    const { matched } = await rpc.handle(call, response, { prefix: RPC_PREFIX, context });
     if (!matched) {
       const hint = 'Use a walt client of the same version as the server.';
       throw new UserError('NOT_FOUND', `The server knows no call ${JSON.stringify(url.pathname)}.`, hint);

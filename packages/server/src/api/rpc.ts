@@ -1,17 +1,13 @@
 import { ORPCError } from '@orpc/server';
-import { BodyLimitPlugin, RPCHandler } from '@orpc/server/node';
+import { RPCHandler } from '@orpc/server/node';
 import { toApiError, unreadableRequest } from './errors.ts';
 import { type CallContext, createRouter } from './router.ts';
 import type { Services } from './services.ts';
-
-/** Bytes; ten thousand node names of 63 characters fit. */
-const MAX_BODY = 1024 * 1024;
 
 /** The contract's calls as an HTTP handler; every failure leaves it as an error of the contract, with its hint. */
 export function createRpcHandler(services: Services): RPCHandler<CallContext> {
   const { log } = services;
   return new RPCHandler(createRouter(services), {
-    plugins: [new BodyLimitPlugin({ maxBodySize: MAX_BODY })],
     // Around decoding and the call: what is no ORPCError here comes from a request that cannot be read.
     interceptors: [
       async (options) => {
@@ -19,8 +15,7 @@ export function createRpcHandler(services: Services): RPCHandler<CallContext> {
           return await options.next();
         } catch (error) {
           if (options.request.signal?.aborted) throw error;
-          if (!(error instanceof ORPCError)) throw toApiError(unreadableRequest(), log);
-          throw error.code === 'PAYLOAD_TOO_LARGE' ? toApiError(error, log) : error;
+          throw error instanceof ORPCError ? error : toApiError(unreadableRequest(), log);
         }
       },
     ],

@@ -33,6 +33,7 @@ export class Gate {
   readonly #options: GateOptions;
   readonly #all: number;
   readonly #warn: ReturnType<typeof rarely>;
+  readonly #complain: ReturnType<typeof rarely>;
   /** By address; connections that are counted. */
   readonly #each = new Map<string, number>();
   /** Oldest first: those that have asked for nothing yet. */
@@ -45,6 +46,7 @@ export class Gate {
     this.#options = options;
     this.#all = Math.max(1, Math.min(options.limits.all, Math.floor(openFilesLimit() * SHARE)));
     this.#warn = rarely(options.log.warn);
+    this.#complain = rarely(options.log.error);
     // As when no file can be opened any more: those who wait come in later.
     server.on('error', (error) => this.#warn(`${options.name} cannot accept`, { error: error.message }));
     const serve = server.listeners('connection');
@@ -74,7 +76,7 @@ export class Gate {
   /** Ends a connection whose handler failed, and tells the journal. */
   fail(socket: Socket, error: unknown): void {
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.#options.log.error(`${this.#options.name}: a connection failed`, { error: stack });
+    this.#complain(`${this.#options.name}: a connection failed`, { error: stack });
     socket.destroy();
   }
 

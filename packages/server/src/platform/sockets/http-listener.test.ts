@@ -207,7 +207,25 @@ describe('what fails', () => {
     const upgrade = 'GET // HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n';
     assert.equal(await talk(upgrade).ended, '');
     assert.equal(await talk(GET).ended, '');
-    assert.deepEqual(journal, ['test: a connection failed', 'test: a connection failed']);
+    assert.deepEqual(journal, ['test: a connection failed'], 'told once in a while');
+  });
+
+  test('is an upgrade with a body, whose client leaves while it is answered', async () => {
+    const { talk } = await serve(hello, {
+      upgrade: (_request, socket) => {
+        const answer = setInterval(() => socket.write('x'.repeat(1000)), 1);
+        socket.on('close', () => clearInterval(answer));
+      },
+    });
+    const ask = 'GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n';
+    for (const more of ['content-length: 500', 'transfer-encoding: chunked', 'x: y']) {
+      const { socket, ended } = talk(`${ask}${more}\r\n\r\nabc`);
+      await Promise.race([once(socket, 'data'), delay(100)]);
+      socket.resetAndDestroy();
+      await ended;
+      await delay(20); // until the server has written to nobody
+    }
+    assert.match(await talk(GET).ended, /200 OK/);
   });
 
   test('is too long a head, no HTTP, or more requests than are answered', async () => {

@@ -83,6 +83,8 @@ export class HttpListener {
     });
     if (!upgrade) return;
     this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      // Of a request with a body, it is no longer the socket that the gate knows, but one around it.
+      socket.on('error', () => socket.destroy());
       this.#gate.busy(request.socket);
       this.#guarded(request.socket, () => upgrade(request, socket, head));
     });

@@ -1,0 +1,72 @@
+/**
+ * Fuzzers for all that listens, from a machine of walt-net and from a user's process: ten thousand packets each. WALT_SEED repeats a
+ * run. What they send is nearly right (attack/); what must hold is told here.
+ */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, type TestContext, test } from 'node:test';
+import { run } from '../packages/server/src/platform/index.ts';
+import { Machine } from './machine.ts';
+import { Platform } from './platform.ts';
+import { seedOfDay } from './random.ts';
+import { until } from './until.ts';
+
+const COUNT = 10_000;
+/** Packets that are answered, or the attack went nowhere. */
+const FEWEST = 100;
+/** Bytes that the server may have afterwards; it starts with less than 100 MB. */
+const MAX_MEMORY = 300 * 1024 * 1024;
+
+const seed = seedOfDay();
+let platform: Platform;
+let machine: Machine;
+let server: string;
+
+before(async () => {
+  platform = await Platform.start({ image: false });
+  machine = await Machine.plug(platform, 1, { ip: '10.73.200.1', mac: '02:77:61:6c:74:01' });
+  ({ server } = (await platform.status()).network);
+});
+after(async () => {
+  await machine?.[Symbol.asyncDispose]();
+  await platform?.close();
+});
+
+/** The server is the process that it was and answers; all that it watches runs, at most started again. */
+async function holds(pid: number): Promise<void> {
+  assert.equal(await platform.pid(), pid, `the same process\n${await platform.journal()}`);
+  await platform.root.ok('node', 'show', '--all');
+  const status = await until('all programs to run', async () => {
+    const now = await platform.status();
+    return now.programs.every(({ state }) => state === 'running') && now;
+  });
+  assert.deepEqual(status.programs.map(({ name }) => name).sort(), ['dnsmasq', 'nfs']);
+  assert.ok(status.memory < MAX_MEMORY, `${status.memory} bytes`);
+  assert.deepEqual(await platform.mistakes(), []);
+  // Whoever sends ten thousand packets must not fill the disk either.
+  const journal = await readFile(join(platform.paths.logs, 'walt-server.log'), 'utf8');
+  assert.ok(journal.length < 1024 * 1024, `${journal.length} bytes of journal`);
+  const failed = journal.split('\n').filter((line) => /: a (?:connection|datagram) failed/.test(line));
+  assert.deepEqual(failed, []);
+}
+
+/** Runs an attacker by `start`, and sees that it reached its goal and that all holds. */
+async function attack(t: TestContext, start: (...words: string[]) => Promise<string>): Promise<void> {
+  const pid = await platform.pid();
+  const told = (await start(`${seed}`, `${COUNT}`)).trim();
+  t.diagnostic(`WALT_SEED=${seed}: ${told}`);
+  assert.ok(Number.parseInt(told, 10) > FEWEST, told);
+  await holds(pid);
+}
+
+for (const name of ['http', 'tftp', 'dhcp', 'dns', 'portmapper', 'nfs']) {
+  test(`${name}, from a machine of walt-net`, { timeout: 120_000 }, async (t) => {
+    await attack(t, (...words) => machine.program(`attack/${name}.ts`, server, ...words));
+  });
+}
+
+test('http, from a user', { timeout: 120_000 }, async (t) => {
+  const attacker = join(import.meta.dirname, 'attack/http.ts');
+  await attack(t, (...words) => run([process.execPath, attacker, platform.paths.socket, ...words]));
+});
