@@ -91,7 +91,7 @@ async function halt(config: Config, { service = false } = {}): Promise<void> {
   await withPrograms(config, async (programs) => {
     await Promise.all((await programs.recorded()).map((name) => programs.stop(name)));
   });
-  await haltImages(platformPaths(config));
+  await haltImages(platformPaths(config), say);
   await closeDisks(platformPaths(config));
   await removeNamespace(config);
 }

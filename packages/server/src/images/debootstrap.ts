@@ -1,9 +1,9 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Architecture } from '@walt/contract';
-import { fileExists, publishFile, run } from '../platform/index.ts';
+import { fileExists, namesIn, publishFile, run, unmountIn } from '../platform/index.ts';
 import { type AptSetup, readAptSetup, readRelease } from './apt-sources.ts';
-import { withFileLock } from './locks.ts';
+import { withFileLock, withFreeFileLock } from './locks.ts';
 import { MakingProgress } from './making-progress.ts';
 import type { Report } from './progress.ts';
 import { DEFAULT_IMAGE, mmdebstrapCommand, parsePackages, RECIPE, type Recipe, recipeKey } from './recipe.ts';
@@ -56,6 +56,28 @@ export async function ensureTar(task: Task): Promise<string> {
   });
 }
 
+/**
+ * Removes what makers left in the cache that were killed, mounts of an older version included. What somebody makes just now, of
+ * this platform or of another one that shares the cache, stays.
+ */
+export async function sweepMaking(cache: string): Promise<void> {
+  const parts = (await namesIn(cache)).flatMap((part) => {
+    const name = PART.exec(part)
+      ?.slice(1)
+      .find((group) => group !== undefined);
+    return name === undefined ? [] : [{ name, path: join(cache, part) }];
+  });
+  for (const { name, path } of parts) {
+    await withFreeFileLock(join(cache, `${name}.lock`), async () => {
+      await unmountIn(path);
+      await removeTree(path);
+    });
+  }
+}
+
+/** Folders and files of a maker, with the name of what is made. */
+const PART = /^(.+)\.scratch$|^(.+)-[0-9a-f]{16}\.tar\.tmp$/;
+
 async function make(
   task: Task,
   command: (tar: string) => string[],
@@ -69,8 +91,9 @@ async function make(
   await removeTree(scratch);
   await mkdir(scratch, { mode: 0o755 });
   try {
-    // mmdebstrap cleans up when it is told to end: let it be told when this server is killed, too.
-    await run(host(['setpriv', '--pdeathsig', 'TERM', '--', ...command(temporary)]), {
+    // With mounts and processes of its own: however it ends, nothing of them is left (unshare(1)).
+    const alone = ['unshare', '--mount', '--pid', '--fork', '--kill-child=KILL', '--mount-proc', '--'];
+    await run(host([...alone, ...command(temporary)]), {
       input: sources,
       // INITRD: kernel packages make no initramfs; nodes would not use it.
       env: { TMPDIR: scratch, INITRD: 'No', LC_ALL: 'C.UTF-8' },

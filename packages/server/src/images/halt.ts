@@ -1,66 +1,114 @@
-import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { attempt, fileExists, hasErrno, type Paths } from '../platform/index.ts';
+import {
+  fileExists,
+  isExternalError,
+  namesIn,
+  type Paths,
+  signalProcess,
+  unmountIn,
+} from '../platform/index.ts';
+import { allProcesses, containerOf, type ProcessFacts } from './container-processes.ts';
+import { sweepMaking } from './debootstrap.ts';
 import { INIT_LABEL, INIT_SHUTDOWN, STOP_LIMIT } from './shell-container.ts';
 import { Store } from './store.ts';
 
-/** Milliseconds for podman's helpers to end after their containers. */
-const HELPERS_LIMIT = 60_000;
+/** Milliseconds for podman's helpers to end after their containers, and then for what was killed. */
+const HELPERS_LIMIT = 15_000;
+const KILLED_LIMIT = 10_000;
 
 /**
  * Ends all that images have running or mounted on this machine: shells stop, their sessions wait to be saved. For when the
- * server has ended and the platform is stopped; run it with the host's network.
+ * server has ended and the platform is stopped; run it with the host's network. `tell` hears of what had to be killed.
  */
-export async function haltImages(paths: Paths): Promise<void> {
+export async function haltImages(paths: Paths, tell: Tell = () => {}): Promise<void> {
+  await sweepMaking(paths.cache);
   if (!(await fileExists(paths.containers))) return;
   const store = await Store.open(paths, (argv) => [...argv]);
-  await store.execInLabelled(INIT_LABEL, INIT_SHUTDOWN);
-  await store.stopAll(STOP_LIMIT);
-  await store.unmountContainers();
-  await store.unmountAll();
-  await helpersGone(paths);
-  // podman mounts its folder of layers upon itself and leaves it so; not mounted is as good.
-  await attempt(['umount', join(paths.containers, 'overlay')]);
+  // One container that podman cannot handle must not keep the others; what podman leaves is ended without it below.
+  const ask = (step: () => Promise<void>) =>
+    step().catch((error: unknown) => {
+      if (!isExternalError(error)) throw error;
+      tell(`${error.message}: going on without it`);
+    });
+  await ask(() => store.execInLabelled(INIT_LABEL, INIT_SHUTDOWN));
+  await endUnstarted(paths, tell);
+  await ask(() => store.stopAll(STOP_LIMIT));
+  await helpersGone(paths, tell);
+  await ask(() => store.unmountContainers());
+  await ask(() => store.unmountAll());
+  // What podman does not know of, since it was killed itself; and its folder of layers, which it mounts upon itself and leaves so.
+  for (const folder of [paths.containersRun, paths.containers]) await unmountIn(folder);
+}
+
+type Tell = (line: string) => void;
+
+/** A process that belongs to the platform's containers, and why. */
+interface Helper extends ProcessFacts {
+  kind: 'podman' | 'inside';
+}
+
+/** What podman runs for these containers (it names their folder), and what runs in them (it is in their control group). */
+async function helpersOf(paths: Paths): Promise<Helper[]> {
+  const ids = new Set(await namesIn(join(paths.containers, 'overlay-containers')));
+  const all = await allProcesses();
+  for (const { argv } of all) {
+    // conmon(8): its container, which the store may have forgotten.
+    const id = argv[argv.indexOf('-c') + 1];
+    if (argv.includes(paths.containersRun) && argv.includes('-c') && id) ids.add(id);
+  }
+  return all.flatMap((process): Helper[] => {
+    if (process.argv.includes(paths.containersRun)) return [{ ...process, kind: 'podman' }];
+    const id = containerOf(process);
+    return id !== undefined && ids.has(id) ? [{ ...process, kind: 'inside' }] : [];
+  });
+}
+
+/**
+ * Kills what waits in a container to be told to begin: whoever made it was killed in between, so that nobody ever will, and podman,
+ * to which the container is not running, does not stop it.
+ */
+async function endUnstarted(paths: Paths, tell: Tell): Promise<void> {
+  for (const helper of await helpersOf(paths)) {
+    const [program = '', command] = helper.argv;
+    if (helper.kind === 'inside' && /(?:^|\/)runc$/.test(program) && command === 'init')
+      killAndTell(helper, tell);
+  }
 }
 
 /**
  * Ends podman's service, and waits for what podman runs after a container's end (conmon, `container cleanup`): each would make
- * folders anew that were deleted meanwhile. They are nobody's children, so that no event tells their end.
+ * folders anew that were deleted meanwhile. They are nobody's children, so that no event tells their end. What does not end by
+ * itself is killed.
  */
-async function helpersGone(paths: Paths): Promise<void> {
-  const limit = Date.now() + HELPERS_LIMIT;
+async function helpersGone(paths: Paths, tell: Tell): Promise<void> {
+  const polite = Date.now() + HELPERS_LIMIT;
+  const limit = polite + KILLED_LIMIT;
+  const killed = new Set<number>();
   for (;;) {
-    const helpers = await processesNaming(paths.containersRun);
+    const helpers = await helpersOf(paths);
     if (helpers.length === 0) return;
-    if (Date.now() > limit) throw new Error(`processes of ${paths.containersRun} do not end`);
-    for (const { pid, argv } of helpers) {
+    const now = Date.now();
+    if (now > limit) {
+      const which = helpers.map(({ pid, argv }) => `${pid} (${argv[0]})`).join(', ');
+      throw new Error(`these processes of containers do not end, though they were killed: ${which}`);
+    }
+    await endUnstarted(paths, tell);
+    for (const helper of helpers) {
       // What watched a program that was added to a container stays for 5 minutes, so that one can ask how it ended.
-      if (argv.includes('service') || argv.includes('--exit-delay')) terminate(pid);
+      const asked = helper.argv.includes('service') || helper.argv.includes('--exit-delay');
+      if (helper.kind === 'podman' && asked) signalProcess(helper, 'SIGTERM');
+      if (now > polite && !killed.has(helper.pid)) {
+        killed.add(helper.pid);
+        killAndTell(helper, tell);
+      }
     }
     await delay(20);
   }
 }
 
-/** Processes with that folder as one of their arguments; we are none of them. */
-async function processesNaming(folder: string): Promise<{ pid: number; argv: string[] }[]> {
-  const found = [];
-  for (const pid of (await readdir('/proc')).map(Number)) {
-    if (!Number.isInteger(pid) || pid === process.pid) continue;
-    try {
-      const argv = (await readFile(join('/proc', String(pid), 'cmdline'), 'utf8')).split('\0');
-      if (argv.includes(folder)) found.push({ pid, argv });
-    } catch (error) {
-      if (!hasErrno(error, 'ENOENT', 'ESRCH')) throw error;
-    }
-  }
-  return found;
-}
-
-function terminate(pid: number): void {
-  try {
-    process.kill(pid, 'SIGTERM');
-  } catch (error) {
-    if (!hasErrno(error, 'ESRCH')) throw error;
+function killAndTell(helper: Helper, tell: Tell): void {
+  if (signalProcess(helper, 'SIGKILL')) {
+    tell(`Killed process ${helper.pid}, left of a container: ${helper.argv.join(' ').slice(0, 100)}`);
   }
 }

@@ -11,7 +11,7 @@ import { type CommandRun, startCommand } from './command-run.ts';
 import { Committer } from './committer.ts';
 import { Containers } from './containers.ts';
 import { CrossBuilds } from './cross/index.ts';
-import { ensureDefaultTar } from './debootstrap.ts';
+import { ensureDefaultTar, sweepMaking } from './debootstrap.ts';
 import { explainDiskFull } from './disk-full.ts';
 import { registerEmulator } from './emulation.ts';
 import { type FileKind, kindOfFile, readFiles, writeFiles } from './image-files.ts';
@@ -113,6 +113,7 @@ export class Images {
     const images = new Images(deps, host, { store, skopeo, accounts });
     await store.unmountAll();
     await new Volumes(paths.volumes).removeParts();
+    await sweepMaking(config.cache);
     await images.shells.recover();
     await images.cross.recover();
     await images.builds.recover();

@@ -78,6 +78,18 @@ export async function withFileLock<T>(
   }
 }
 
+/** Calls `act` if nobody holds the lock file just now; false when somebody does. */
+export async function withFreeFileLock(file: string, act: () => Promise<void>): Promise<boolean> {
+  const holder = await takeFileLock(file, AbortSignal.timeout(10_000), '--nonblock');
+  if (!holder) return false;
+  try {
+    await act();
+    return true;
+  } finally {
+    await holder.release();
+  }
+}
+
 /** Undefined when somebody else has the lock. */
 async function takeFileLock(
   file: string,

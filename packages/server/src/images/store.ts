@@ -41,6 +41,9 @@ export interface StoredLayer {
 /** A layer that is there as a whole. */
 export type PresentLayer = Required<StoredLayer>;
 
+/** Seconds for podman to stop all containers, beyond what they may take themselves. */
+const STOP_SLACK = 60;
+
 /** The platform's own image store: the one place that calls podman's command line. */
 export class Store {
   readonly #paths: Paths;
@@ -186,7 +189,8 @@ export class Store {
 
   /** Ends the processes of all containers, which stay with what was changed in them. */
   async stopAll(seconds: number): Promise<void> {
-    await this.#run('stop', '--all', '--time', String(seconds));
+    const { argv, env } = this.podman('stop', '--all', '--time', String(seconds));
+    await run(argv, { env, deathSignal: 'TERM', timeout: (seconds + STOP_SLACK) * 1000 });
   }
 
   /** How other programs name an image of this store (containers-transports(5)). */

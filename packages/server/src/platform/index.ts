@@ -40,6 +40,7 @@ export { hostNamespace, hostNetwork, namespaceFile } from './host.ts';
 export { followLog, lastLines } from './journal.ts';
 export { createLog, type Log } from './log.ts';
 export { LogRotation, rotateLog } from './log-rotation.ts';
+export { unmountIn } from './mounts.ts';
 export { nearNames } from './near-names.ts';
 export {
   type DescribedCopy,
@@ -49,7 +50,7 @@ export {
   type PlatformDatabase,
   restoreDatabase,
 } from './platform-database.ts';
-export { identifyProcess, isAlive } from './process.ts';
+export { identifyProcess, isAlive, type ProcessIdentity, signalProcess } from './process.ts';
 export { type ProgramSpec, type ProgramStatus, Programs } from './programs.ts';
 export { rarely } from './rarely.ts';
 export type { NodeTable, Schema } from './schema.ts';

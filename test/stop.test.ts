@@ -1,0 +1,42 @@
+/** The server is killed while a container is made, at many moments: the platform stops all the same, and nothing of it is left. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { run } from '../packages/server/src/platform/index.ts';
+import { importImage } from './import-image.ts';
+import { leftovers } from './leftovers.ts';
+import { Platform } from './platform.ts';
+
+/** Milliseconds that `walt-server stop` may take. */
+const STOPPED_WITHIN = 30_000;
+
+let platform: Platform;
+
+before(async () => {
+  platform = await Platform.start({ image: false, start: false });
+  const tar = join(platform.folder, 'tiny.tar');
+  await run(['tar', '--create', '--file', tar, '--directory', '/', '--', 'bin/busybox']);
+  await importImage(platform, 'tiny', tar, ['CMD ["/bin/busybox", "sh"]']);
+});
+after(() => platform?.close());
+
+/** What must be gone after a stop: the namespace goes, the folders' content stays. */
+async function left(): Promise<string[]> {
+  return leftovers(platform.marks);
+}
+
+test('killed while image run makes its container', async () => {
+  for (let round = 0; round < 16; round += 1) {
+    await platform.up();
+    const runs = [1, 2].map(() => platform.root.walt('image', 'run', 'tiny', '/bin/busybox', 'sleep', '100'));
+    await delay(100 + round * 60); // the moment of the crash is the subject here
+    await platform.kill();
+    await Promise.all(runs);
+    const asked = Date.now();
+    const { status, stderr } = await platform.server('stop');
+    assert.equal(status, 0, stderr);
+    assert.ok(Date.now() - asked < STOPPED_WITHIN, `stopped after ${Date.now() - asked} ms`);
+    assert.deepEqual(await left(), [], `round ${round}`);
+  }
+});
