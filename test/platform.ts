@@ -164,6 +164,8 @@ export class Platform implements AsyncDisposable {
   /** Ends the server as a crash would, and waits until it is back by itself. Answers after how many milliseconds it served again. */
   async crash(how: NodeJS.Signals = 'SIGKILL'): Promise<number> {
     const before = await this.pid();
+    // What happened before is not its fault: it is not to wait.
+    process.kill(await this.pid('supervisor'), 'SIGCONT');
     const killed = Date.now();
     process.kill(before, how);
     return until('the server to be back', async () => {

@@ -99,7 +99,6 @@ test('killed during a save, at many moments: the image is the old one and the se
     await delay(Math.random() * 1_500); // the moment of the crash is the subject here
     await platform.crash();
     await saving;
-    await platform.up(); // which does not let it wait, though it ends again and again
 
     const after = await image('saved');
     const file = join(platform.folder, 'round');

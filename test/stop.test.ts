@@ -5,8 +5,9 @@ import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { run } from '../packages/server/src/platform/index.ts';
 import { importImage } from './import-image.ts';
-import { leftovers } from './leftovers.ts';
+import { leftovers, processesOf } from './leftovers.ts';
 import { Platform } from './platform.ts';
+import { until } from './until.ts';
 
 /** Milliseconds that `walt-server stop` may take. */
 const STOPPED_WITHIN = 30_000;
@@ -38,5 +39,22 @@ test('killed while image run makes its container', async () => {
     assert.equal(status, 0, stderr);
     assert.ok(Date.now() - asked < STOPPED_WITHIN, `stopped after ${Date.now() - asked} ms`);
     assert.deepEqual(await left(), [], `round ${round}`);
+  }
+});
+
+test('crashed while image run makes its container: the server that comes back ends what is left of it', async () => {
+  await platform.up();
+  for (let round = 0; round < 12; round += 1) {
+    const walt = platform.root.walt('image', 'run', 'tiny', '/bin/busybox', 'sleep', '100');
+    await delay(100 + round * 80); // the moment of the crash is the subject here
+    await platform.crash();
+    await walt;
+    await platform.root.ok('image', 'run', 'tiny', '/bin/busybox', 'true');
+    await until('the end of its containers', async () => {
+      const inside = processesOf(platform.marks).filter(({ command }) =>
+        /conmon|runc init|sleep 100/.test(command),
+      );
+      return inside.length === 0;
+    });
   }
 });

@@ -18,16 +18,21 @@ ulimit -c 0 # a core holds secrets
 ulimit -n 65536 2>/dev/null || true
 export WALT_SUPERVISOR=$$
 
-server='' pause='' ended='' failures=0 first=1
+server='' pause='' ended='' woken='' failures=0 first=1
 
+# Ends a child. Between fork and exec it is still this script, and would take the signal for its own, and lose it.
+finish() {
+  while cmp -s "/proc/$1/cmdline" "/proc/$$/cmdline"; do sleep 0.01; done
+  kill -s TERM "$1" 2>/dev/null
+}
 end() {
   ended=$1
-  if [ -n "$server" ]; then kill -s TERM "$server" 2>/dev/null; fi
-  if [ -n "$pause" ]; then kill "$pause" 2>/dev/null; fi
+  if [ -n "$server" ]; then finish "$server"; fi
+  if [ -n "$pause" ]; then finish "$pause"; fi
 }
 now() {
-  failures=0
-  if [ -n "$pause" ]; then kill "$pause" 2>/dev/null; fi
+  failures=0 woken=1
+  if [ -n "$pause" ]; then finish "$pause"; fi
 }
 trap 'end 0' TERM INT
 trap 'end 75' HUP
@@ -38,7 +43,7 @@ say() { echo "$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ) $*"; }
 # Waits for a child, also when a signal comes meanwhile. Its status is in $status.
 await() {
   while :; do
-    wait "$1"
+    wait "$1" 2>/dev/null # dash would say "Killed"
     status=$?
     kill -s 0 "$1" 2>/dev/null || return 0
   done
@@ -88,7 +93,7 @@ while [ -z "$ended" ]; do
   # A session of its own, whose number is the server's; without job control, setsid becomes the server.
   setsid -- "$@" &
   server=$!
-  [ -z "$ended" ] || kill -s TERM "$server" 2>/dev/null # told just before
+  [ -z "$ended" ] || finish "$server" # told just before
   await "$server"
   lived=$(($(date +%s) - began))
   gone=$server
@@ -102,9 +107,10 @@ while [ -z "$ended" ]; do
   note
   if [ -n "$first" ] && [ -z "$served" ]; then exit $((status ? status : 1)); fi
   first=''
+  woken=''
   sleep "$(delay "$failures")" &
   pause=$!
-  [ -z "$ended" ] || kill "$pause" 2>/dev/null
+  [ -z "$ended$woken" ] || finish "$pause" # told just before
   await "$pause"
   pause=''
 done

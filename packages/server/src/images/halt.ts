@@ -43,25 +43,51 @@ export async function haltImages(paths: Paths, tell: Tell = () => {}): Promise<v
 
 type Tell = (line: string) => void;
 
-/** A process that belongs to the platform's containers, and why. */
-interface Helper extends ProcessFacts {
-  kind: 'podman' | 'inside';
+/**
+ * Kills what is left of containers that podman has forgotten, as when both were killed while one was made. For when the server has
+ * started, and makes none yet.
+ */
+export async function endStrays(paths: Paths, tell: Tell): Promise<void> {
+  const known = new Set(await storedContainers(paths));
+  for (const helper of await helpersOf(paths)) {
+    if (helper.container !== undefined && !known.has(helper.container)) killAndTell(helper, tell);
+  }
 }
 
-/** What podman runs for these containers (it names their folder), and what runs in them (it is in their control group). */
+/** A process that belongs to the platform's containers: podman's own, which names their folder, or one that runs in one. */
+interface Helper extends ProcessFacts {
+  kind: 'podman' | 'inside';
+  /** Undefined: it has to do with all, or with one that it does not tell. */
+  container: string | undefined;
+}
+
 async function helpersOf(paths: Paths): Promise<Helper[]> {
-  const ids = new Set(await namesIn(join(paths.containers, 'overlay-containers')));
   const all = await allProcesses();
-  for (const { argv } of all) {
-    // conmon(8): its container, which the store may have forgotten.
-    const id = argv[argv.indexOf('-c') + 1];
-    if (argv.includes(paths.containersRun) && argv.includes('-c') && id) ids.add(id);
-  }
-  return all.flatMap((process): Helper[] => {
-    if (process.argv.includes(paths.containersRun)) return [{ ...process, kind: 'podman' }];
-    const id = containerOf(process);
-    return id !== undefined && ids.has(id) ? [{ ...process, kind: 'inside' }] : [];
+  const podman = all.flatMap((process): Helper[] => {
+    const { argv } = process;
+    if (!argv.includes(paths.containersRun)) return [];
+    // conmon(8).
+    return [
+      {
+        ...process,
+        kind: 'podman',
+        container: argv.includes('-c') ? argv[argv.indexOf('-c') + 1] : undefined,
+      },
+    ];
   });
+  const ids = new Set([...(await storedContainers(paths)), ...podman.map(({ container }) => container)]);
+  const inside = all.flatMap((process): Helper[] => {
+    const container = containerOf(process);
+    const isOurs =
+      container !== undefined && ids.has(container) && !process.argv.includes(paths.containersRun);
+    return isOurs ? [{ ...process, kind: 'inside', container }] : [];
+  });
+  return [...podman, ...inside];
+}
+
+/** Numbers of the containers that the store has, and some other names. */
+function storedContainers(paths: Paths): Promise<string[]> {
+  return namesIn(join(paths.containers, 'overlay-containers'));
 }
 
 /**

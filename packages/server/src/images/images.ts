@@ -14,6 +14,7 @@ import { CrossBuilds } from './cross/index.ts';
 import { ensureDefaultTar, sweepMaking } from './debootstrap.ts';
 import { explainDiskFull } from './disk-full.ts';
 import { registerEmulator } from './emulation.ts';
+import { endStrays } from './halt.ts';
 import { type FileKind, kindOfFile, readFiles, writeFiles } from './image-files.ts';
 import { GRACE_SECONDS, ImageHistory } from './image-history.ts';
 import { KeyedLock } from './locks.ts';
@@ -117,6 +118,7 @@ export class Images {
     await images.shells.recover();
     await images.cross.recover();
     await images.builds.recover();
+    await endStrays(paths, (line) => deps.log.warn(line));
     images.#tidy(async () => {
       await images.#committer.mend();
       await images.#committer.measureAll();
