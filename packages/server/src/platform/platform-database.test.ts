@@ -114,7 +114,7 @@ for (const [kind, { damage, message }] of Object.entries(DAMAGES)) {
 test('without the marker, a database that was lost is told by what lies in the state folder', async (t) => {
   for (const data of ['volumes', 'bootFiles', 'containers', 'persist', 'keys'] as const) {
     const paths = await newState(t);
-    await mkdir(join(paths[data], 'something'), { recursive: true });
+    await mkdir(join(paths[data], 'something.erofs'), { recursive: true });
     await assert.rejects(openPlatformDatabase(paths, log), refusal(/missing or empty/));
     await writeFile(paths.database, '');
     await assert.rejects(openPlatformDatabase(paths, log), refusal(/missing or empty/));

@@ -159,10 +159,11 @@ async function hasContent(file: string): Promise<boolean> {
 async function holdsData(paths: Paths): Promise<boolean> {
   if ((await readIfPresent(paths.identity)) !== undefined) return true;
   const { volumes, bootFiles, containers, persist, keys, virtual, databaseCopies } = paths;
-  for (const folder of [volumes, bootFiles, containers, persist, keys, virtual, databaseCopies]) {
+  for (const folder of [bootFiles, containers, persist, keys, virtual, databaseCopies]) {
     if ((await namesIn(folder)).length > 0) return true;
   }
-  return false;
+  // That one may be a file system of its own, with something of its own in it.
+  return (await namesIn(volumes)).some((name) => name.endsWith('.erofs'));
 }
 
 function lost(paths: Pick<Paths, 'database' | 'state'>): UserError {
