@@ -86,7 +86,7 @@ const log = createLog('database');
  * Kysely's SQLite dialect speaks better-sqlite3's interface; node:sqlite differs in how parameters are passed. Failures of the disk
  * come as UserError, in words.
  */
-function adapt(sqlite: DatabaseSync, file: string) {
+export function adapt(sqlite: DatabaseSync, file: string) {
   const inWords = <T>(act: () => T): T => {
     try {
       return act();

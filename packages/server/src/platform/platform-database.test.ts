@@ -7,14 +7,16 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { sql } from 'kysely';
+import { Kysely, SqliteDialect, sql } from 'kysely';
+import { Migrator } from 'kysely/migration';
 import { type Paths, platformPaths } from './config.ts';
-import { type Database, openSqliteDatabase } from './database.ts';
+import { adapt, type Database, openSqliteDatabase } from './database.ts';
 import { copyDatabase, keptCopies, listCopies, openCopy } from './database-copies.ts';
 import { isUserError } from './errors.ts';
 import { run } from './exec.ts';
 import { createLog } from './log.ts';
 import { describeCopies, mayCollect, openPlatformDatabase, restoreDatabase } from './platform-database.ts';
+import { migrations } from './schema.ts';
 
 const log = createLog('test');
 
@@ -137,13 +139,15 @@ test('a new platform, one of an older version, and one whose first server was ki
 
 test('before the tables of an older version are changed, a copy is taken', async (t) => {
   const paths = await newState(t);
-  await (await openPlatformDatabase(paths, log)).close();
-  await rm(paths.databaseCopies, { recursive: true });
-  await rm(paths.identity);
   const old = new DatabaseSync(paths.database);
-  old.exec("DROP TABLE platform; DELETE FROM kysely_migration WHERE name = '0040-platform'");
+  const tables = new Kysely<unknown>({
+    dialect: new SqliteDialect({ database: adapt(old, paths.database) }),
+  });
+  const before = Object.fromEntries(Object.entries(migrations).filter(([name]) => name < '0040'));
+  const migrator = new Migrator({ db: tables, provider: { getMigrations: async () => before } });
+  assert.equal((await migrator.migrateToLatest()).error, undefined);
   old.exec("INSERT INTO token VALUES ('of the old version', 1, 'alice', 9)");
-  old.close();
+  await tables.destroy();
   await (await openPlatformDatabase(paths, log)).close();
   const copies = await listCopies(paths);
   const oldest = openCopy(copies.at(-1)?.path ?? '');
