@@ -76,6 +76,8 @@ export class NfsServer {
   #spec: ProgramSpec | undefined;
   /** True once ganesha is known to have read the file as it is. */
   #inStep = false;
+  /** True when it was told that the disk must have room first. */
+  #waits = false;
   #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(
@@ -228,8 +230,15 @@ export class NfsServer {
     const stuck = await readOnlyMounts(pid, [this.#mounts.folder, this.#paths.volumes]);
     if (stuck.length === 0) return;
     const { bavail, bsize } = await statfs(this.#paths.state);
-    if (bavail * bsize < ROOM) return;
-    this.#log.warn('mounts file systems anew that became read-only', { folders: stuck.join(' ') });
+    const folders = stuck.join(' ');
+    if (bavail * bsize < ROOM) {
+      if (!this.#waits)
+        this.#log.warn('the disk is full: what nodes write to is read-only until it has room', { folders });
+      this.#waits = true;
+      return;
+    }
+    this.#waits = false;
+    this.#log.warn('mounts file systems anew that became read-only', { folders });
     // All mounts but the volumes' go with it, and are checked when they are made again.
     await this.#programs.stop(PROGRAM);
     await remountVolumesDisk(this.#paths);
