@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nodeSets } from './completion-values.ts';
 import { escapeParser } from './escape.ts';
-import { landing } from './image-copy/destination.ts';
+import { landing, requireFolderFor } from './image-copy/destination.ts';
 import { renderChanges } from './image-shell/changes.ts';
 import { duration, memorySize, wholeNumber } from './options.ts';
 import { parseImageLocation, parseLocation } from './ssh/locations.ts';
@@ -79,12 +79,32 @@ test('locations in images, whose names may have an owner and a tag', () => {
     ['debian:/etc', 'debian', '/etc'],
     ['debian:v2:/etc', 'debian:v2', '/etc'],
     ['bob/x:/a:b', 'bob/x', '/a:b'],
+    ['j.doe/img:/etc', 'j.doe/img', '/etc'],
+    ['J-R.Doe_2/img:v1:/etc', 'J-R.Doe_2/img:v1', '/etc'],
+    ['../img:/etc', undefined, '../img:/etc'],
     ['debian:relative', undefined, 'debian:relative'],
     ['./debian:/etc', undefined, './debian:/etc'],
     ['/debian:/etc', undefined, '/debian:/etc'],
   ];
   for (const [text, remote, path] of cases)
     assert.deepEqual(parseImageLocation(text), { remote, path }, text);
+});
+
+test('a slash behind a destination asks for a folder', () => {
+  const cases: [destination: string, there: 'file' | 'folder' | null, code: string | undefined][] = [
+    ['/new', null, undefined],
+    ['/new/', null, 'NOT_FOUND'],
+    ['/new/.', null, 'NOT_FOUND'],
+    ['/file', 'file', undefined],
+    ['/file/', 'file', 'CONFLICT'],
+    ['/folder/', 'folder', undefined],
+    ['/', 'folder', undefined],
+  ];
+  for (const [destination, there, code] of cases) {
+    const act = () => requireFolderFor(destination, there, 'img');
+    if (code === undefined) act();
+    else assert.throws(act, { code }, destination);
+  }
 });
 
 test('landing, by the rules of cp', () => {

@@ -42,6 +42,8 @@ function write(outgoing: ClientRequest, body: string | Readable | undefined): vo
     outgoing.end(body);
     return;
   }
+  // It may have failed already, while something else was asked of the server.
+  if (body.errored) outgoing.destroy(body.errored);
   body.on('error', (error) => outgoing.destroy(error));
   body.pipe(outgoing);
 }

@@ -20,6 +20,7 @@ import { Readable } from 'node:stream';
 import { before, beforeEach, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
+import { outcome } from './checkout.ts';
 import { openClient } from './client.ts';
 import { makeImage } from './fixtures.ts';
 
@@ -103,6 +104,56 @@ describe('into an image', () => {
       );
     });
   }
+
+  // docker-cp(1), "Description": what a source and a destination come to.
+  const docker: [what: string, from: string, to: string, result: string | RegExp][] = [
+    ['file, no destination', 'data/file', 'debian:/made', 'made'],
+    [
+      'file, no destination, with a slash',
+      'data/file',
+      'debian:/made/',
+      /There is no folder \/made\/ in debian/,
+    ],
+    ['file, a file', 'data/file', 'debian:/etc/motd', 'etc/motd'],
+    ['file, a file with a slash', 'data/file', 'debian:/etc/motd/', /\/etc\/motd\/ is no folder in debian/],
+    ['file, a folder', 'data/file', 'debian:/etc', 'etc/file'],
+    ['folder, no destination', 'data', 'debian:/made', 'made/file'],
+    ['folder, no destination, with a slash', 'data', 'debian:/made/', 'made/file'],
+    ['folder, a file', 'data', 'debian:/etc/motd', /is a file/],
+    ['folder, a folder', 'data', 'debian:/etc', 'etc/data/file'],
+    ['content, a folder', 'data/.', 'debian:/etc', 'etc/file'],
+    ['content, no destination', 'data/.', 'debian:/made', 'made/file'],
+  ];
+  for (const [what, from, to, result] of docker) {
+    test(`as docker cp: ${what}`, async () => {
+      makeFolder(join(here, 'data'));
+      const { status, stderr } = await cp(from, to);
+      if (typeof result === 'string') {
+        assert.equal(status, 0, stderr);
+        assert.equal(readFileSync(join(image, result), 'utf8'), 'content');
+      } else {
+        assert.equal(status, 1);
+        assert.match(stderr, result);
+        assert.equal(existsSync(join(image, 'made')), false);
+      }
+    });
+  }
+
+  test('a file that cannot be read is named, each time, and nothing is saved', async () => {
+    mkdirSync(join(here, 'mine'));
+    writeFileSync(join(here, 'mine/secret'), 'x');
+    chmodSync(join(here, 'mine/secret'), 0);
+    chownSync(join(here, 'mine/secret'), 1234, 1234);
+    // root without what makes him read all files.
+    const limited = ['--bounding-set=-dac_override,-dac_read_search', '--', checkout.walt];
+    for (let round = 0; round < 10; round += 1) {
+      const args = [...limited, 'image', 'cp', 'mine', 'debian:/srv'];
+      const { status, stderr } = await outcome(spawn('setpriv', args, { env: checkout.env, cwd: here }));
+      assert.equal(status, 1);
+      assert.match(stderr, /mine\/secret: .*Permission denied/);
+      assert.equal(existsSync(join(image, 'srv')), false);
+    }
+  });
 
   test('a folder over a file is refused', async () => {
     makeFolder(join(here, 'data'));

@@ -1,11 +1,11 @@
 /** Files of an image to this machine. */
-import { stat } from 'node:fs/promises';
+import { lstat, stat } from 'node:fs/promises';
 import type { Connection } from '../client.ts';
 import { AbortError, hasCode } from '../errors.ts';
 import { remark } from '../output.ts';
 import { openDisplay } from '../progress.ts';
-import { landing } from './destination.ts';
-import { type ImagePlace, readFromImage } from './image-files.ts';
+import { landing, requireFolderFor, withoutSlash } from './destination.ts';
+import { type ImagePlace, kindInImage, readFromImage } from './image-files.ts';
 import { unpack } from './unpack.ts';
 
 export async function copyFromImage(
@@ -13,6 +13,10 @@ export async function copyFromImage(
   source: ImagePlace,
   destination: string,
 ): Promise<void> {
+  const kind = await kindInImage(connection, { ...source, path: withoutSlash(source.path) });
+  // As for the source, so for the destination: a slash behind it asks for a folder.
+  requireFolderFor(source.path, kind, source.image);
+  if (kind === 'file') requireFolderFor(destination, await kindHere(destination), 'this machine');
   const place = landing(source.path, destination, await isFolder(destination));
   if (!(await isFolder(place.folder))) {
     throw new AbortError(
@@ -30,6 +34,15 @@ export async function copyFromImage(
     onBytes: (done) => display.show({ type: 'progress', step, done, unit: 'bytes' }),
     onSkipped: (path) => remark(`Left out ${path}: it is neither file, folder nor link.`),
   });
+}
+
+async function kindHere(path: string): Promise<'file' | 'folder' | null> {
+  if (await isFolder(path)) return 'folder';
+  const there = await lstat(withoutSlash(path)).catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return undefined;
+    throw error;
+  });
+  return there ? 'file' : null;
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -5,6 +5,7 @@ import type { Connection } from '../client.ts';
 import { AbortError, hasCode } from '../errors.ts';
 import { remark } from '../output.ts';
 import { openDisplay } from '../progress.ts';
+import { requireFolderFor, withoutSlash } from './destination.ts';
 import { type ImagePlace, type ImageWritten, kindInImage, writeToImage } from './image-files.ts';
 import { packFiles } from './pack-files.ts';
 
@@ -15,7 +16,7 @@ export async function copyToImage(
   options: { archive: boolean },
 ): Promise<ImageWritten> {
   const isFolder = await isLocalFolder(source);
-  const there = await kindInImage(connection, destination);
+  const there = await kindInImage(connection, { ...destination, path: withoutSlash(destination.path) });
   if (there !== null && there !== 'folder' && isFolder) {
     throw new AbortError(
       'CONFLICT',
@@ -23,6 +24,7 @@ export async function copyToImage(
       'Name another destination.',
     );
   }
+  if (!isFolder) requireFolderFor(destination.path, there, destination.image);
   const parent = { ...destination, path: posix.dirname(destination.path) };
   if (there === null) await requireFolder(connection, parent);
   using display = openDisplay();
@@ -34,7 +36,12 @@ export async function copyToImage(
     onEnd: () => display.show({ type: 'progress', step: `Saving ${destination.image}` }),
     onSkipped: (path) => remark(`Left out ${path}: it is neither file, folder nor link.`),
   });
-  return await writeToImage(connection, destination, tar);
+  try {
+    return await writeToImage(connection, destination, tar);
+  } catch (error) {
+    // Where a file cannot be read, the connection breaks too: that says less.
+    throw tar.errored instanceof AbortError ? tar.errored : error;
+  }
 }
 
 /** Asked beforehand: a refusal that comes while megabytes are under way reaches the user as a broken connection. */

@@ -19,7 +19,9 @@ export function parseLocation(text: string): Location {
  */
 export function parseImageLocation(text: string): Location {
   const match =
-    /^((?:[a-z_][a-z0-9_-]*\/)?[a-z0-9][a-z0-9._-]*(?::[A-Za-z0-9_][A-Za-z0-9._-]*)?):(\/.*)$/s.exec(text);
+    /^((?:[A-Za-z_][A-Za-z0-9._-]*\/)?[a-z0-9][a-z0-9._-]*(?::[A-Za-z0-9_][A-Za-z0-9._-]*)?):(\/.*)$/s.exec(
+      text,
+    );
   if (match?.[1] === undefined || match[2] === undefined) return { remote: undefined, path: text };
   return { remote: match[1], path: match[2] };
 }

@@ -36,7 +36,7 @@ test('reads attributes of many files, whatever their names', async () => {
     ];
     const paths = [
       ...names.map((name) => rawOf(join(folder, name))),
-      rawOf(join(folder, 'no-utf8-')) + '\xff',
+      `${rawOf(join(folder, 'no-utf8-'))}\xff`,
     ];
     for (const path of paths) await writeFile(Buffer.from(path, 'latin1'), '');
     await run(['sh', '-c', 'setfattr -n trusted.mark -v 0x01ff -- "$1"/*', 'sh', folder]);

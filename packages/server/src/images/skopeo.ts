@@ -5,6 +5,7 @@ import { attempt, type ExecOptions, ExternalError, run } from '../platform/index
 import type { GateDoor } from './registry-gate/index.ts';
 import { imageId, type Store } from './store.ts';
 import type { HostCommand } from './types.ts';
+import { explainUnpacking } from './unpack-failure.ts';
 
 /** An image on its way between the store and a registry. */
 export interface Copy {
@@ -69,7 +70,7 @@ export class Skopeo {
     await run(this.#host(argv), { signal, deathSignal: 'TERM' });
   }
 
-  /** Copies an image that lies in a folder (transport `dir`) into the store, as the image `digest`, without a name. */
+  /** Copies an image that lies in a folder (transport `dir`) into the store, as the image `digest`, without a name. Throws as `explainUnpacking`. */
   async copyFolder(copy: {
     folder: string;
     digest: string;
@@ -78,7 +79,11 @@ export class Skopeo {
     const { folder, digest, signal } = copy;
     const images = [`dir:${folder}`, this.#store.reference(digest)];
     const words = ['--tmpdir', folder, 'copy', '--quiet', '--preserve-digests', '--', ...images];
-    await this.#local(words, signal && { signal });
+    try {
+      await this.#local(words, signal && { signal });
+    } catch (error) {
+      throw explainUnpacking(error);
+    }
   }
 
   /** The policy of signatures is for what comes from elsewhere. */
