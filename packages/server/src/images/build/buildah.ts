@@ -27,7 +27,7 @@ export const FILES = {
  * Stands between buildah 1.28 and runc. Of control groups, version 1 lets a container write in its own: they become read-only. Of the
  * files that are mounted in /etc, runc leaves an empty file of mode 0755 in the layer where the image has none (buildah#4242): these go
  * when the container is gone. `etc` is touched only if it is a folder, since a link may lead to the server's. What the kernel counted of
- * the limits goes with the container's group: it is noted before.
+ * the limits goes with the container's group: it is noted before. It starts few programs: it runs five times for each RUN.
  */
 const RUNTIME = (events: readonly string[]) => String.raw`#!/bin/sh
 set -eu
@@ -51,18 +51,24 @@ create)
   fi
   exec runc "$@" ;;
 delete)
-  cat ${events.map((file) => `'${file}'`).join(' ')} /dev/null >${join(INSIDE.work, FILES.events)} 2>/dev/null || true
+  for file in ${events.map((file) => `'${file}'`).join(' ')}; do
+    [ ! -e "$file" ] || while read -r line; do echo "$line"; done <"$file"
+  done >${join(INSIDE.work, FILES.events)}
   status=0
   runc "$@" || status=$?
   [ -e "$notes" ] || exit "$status"
   {
     read -r root
+    etc=
+    set --
     while read -r path && [ ! -L "$root/etc" ]; do
-      [ "$path" = etc ] || [ -L "$root/$path" ] || [ ! -f "$root/$path" ] || [ -s "$root/$path" ] || rm -- "$root/$path"
+      if [ "$path" = etc ]; then etc=$root/etc
+      elif [ ! -L "$root/$path" ] && [ -f "$root/$path" ] && [ ! -s "$root/$path" ]; then set -- "$@" "$root/$path"
+      fi
     done
   } <"$notes"
-  ! grep -qx etc "$notes" || [ -L "$root/etc" ] || rmdir -- "$root/etc" 2>/dev/null || true
-  rm -- "$notes"
+  rm -- "$notes" "$@"
+  [ -z "$etc" ] || rmdir -- "$etc" 2>/dev/null || true
   exit "$status" ;;
 *)
   exec runc "$@" ;;
