@@ -2,7 +2,7 @@ import { PLATFORM_OWNER } from '@walt/contract';
 import { defaultImageName } from './architectures.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Report } from './progress.ts';
-import type { Store, StoredLayer } from './store.ts';
+import type { PresentLayer, Store } from './store.ts';
 import type { DigestRecord, PrepareBoot } from './types.ts';
 import type { Volumes, VolumesAhead } from './volumes.ts';
 
@@ -24,6 +24,8 @@ export interface Origin {
 
 /** Volumes that are made at a time: mkfs.erofs has one thread, and a large layer must not keep those above it waiting. */
 const MAKERS = 2;
+/** Milliseconds between two words about how far they are. */
+const TELL_MS = 250;
 
 /**
  * Makes all that nodes need to boot an image of the store: a volume per layer, the boot files. Each step finds what an
@@ -63,26 +65,46 @@ export async function adopt(
 /** Some at a time; the first failure begins no more, and is told when all have ended. */
 async function makeVolumes(
   volumes: Volumes,
-  layers: readonly StoredLayer[],
+  layers: readonly PresentLayer[],
   report: Report,
   ahead?: VolumesAhead,
 ): Promise<void> {
   // An image may have the same layer twice.
-  const waiting = [...new Map(layers.map((layer) => [layer.diffId, layer])).values()];
-  const total = waiting.length;
-  let done = 0;
+  const all = [...new Map(layers.map((layer) => [layer.diffId, layer])).values()];
+  const waiting = [...all];
+  const done = new Set<PresentLayer>();
+  const tell = () => {
+    const amount = { done: sumOf(all, packed), total: sumOf(all, sizeOf), unit: 'bytes' as const };
+    report('Making the volumes that nodes mount', amount);
+  };
+  const packed = (layer: PresentLayer) =>
+    done.has(layer) ? sizeOf(layer) : Math.min(sizeOf(layer), volumes.packed(layer.diffId));
   const make = async () => {
     for (let layer = waiting.shift(); layer; layer = waiting.shift()) {
-      report('Making the volumes that nodes mount', { done, total, unit: 'layers' });
+      tell();
       try {
         await volumes.ensure(layer, ahead);
       } catch (error) {
         waiting.length = 0;
         throw error;
       }
-      done += 1;
+      done.add(layer);
     }
   };
-  const made = await Promise.allSettled(Array.from({ length: MAKERS }, make));
-  for (const end of made) if (end.status === 'rejected') throw end.reason;
+  const telling = setInterval(tell, TELL_MS);
+  try {
+    const made = await Promise.allSettled(Array.from({ length: MAKERS }, make));
+    for (const end of made) if (end.status === 'rejected') throw end.reason;
+  } finally {
+    clearInterval(telling);
+  }
+}
+
+/** What the store does not know the size of counts as little. */
+function sizeOf({ size }: PresentLayer): number {
+  return size ?? 1;
+}
+
+function sumOf<T>(all: readonly T[], value: (one: T) => number): number {
+  return all.reduce((sum, one) => sum + value(one), 0);
 }

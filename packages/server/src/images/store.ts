@@ -26,7 +26,7 @@ export interface StoredImage {
   created: number;
   size: number;
   /** Bottom first. */
-  layers: StoredLayer[];
+  layers: PresentLayer[];
   config: ImageConfig;
 }
 
@@ -216,10 +216,10 @@ export class Store {
   }
 
   /** The layers that an image really has, bottom first, with the diff IDs that containers/storage computed when they came. */
-  async layersOf(digest: string): Promise<StoredLayer[]> {
+  async layersOf(digest: string): Promise<PresentLayer[]> {
     const images = layerOwners.parse(await this.#record('overlay-images', 'images.json'));
     const known = new Map((await this.#layerRecords()).map((layer) => [layer.id, layer]));
-    const layers: StoredLayer[] = [];
+    const layers: PresentLayer[] = [];
     const top = images.find((image) => image.id === imageId(digest))?.layer ?? '';
     for (let layer = known.get(top); layer; layer = known.get(layer.parent ?? '')) {
       const { id, 'diff-digest': diffId = '', 'diff-size': size = null } = layer;

@@ -40,6 +40,8 @@ export function treeVolumeName(diffId: string): string {
 /** The volumes folder: one compressed, read-only file system per layer, shared by all images that contain the layer. */
 export class Volumes {
   readonly #folder: string;
+  /** Bytes that are packed of layers whose volume is being made. */
+  readonly #packed = new Map<string, number>();
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -64,10 +66,14 @@ export class Volumes {
     const temporary = `${path}.${randomBytes(6).toString('hex')}${TEMPORARY}`;
     const remove = () => rm(temporary, { force: true });
     try {
-      await makeErofs(layer.folder, temporary, 'kept');
+      await makeErofs(layer.folder, temporary, 'kept', {
+        onBytes: (bytes) => this.#packed.set(layer.diffId, bytes),
+      });
     } catch (error) {
       await remove();
       throw (await refusalOf(layer.folder)) ?? error;
+    } finally {
+      this.#packed.delete(layer.diffId);
     }
     return { publish: () => this.#publish(temporary, path), [Symbol.asyncDispose]: remove };
   }
@@ -108,6 +114,11 @@ export class Volumes {
       if (hasErrno(error, 'EIO', 'EROFS')) await requireVolumeRoom(this.#folder, 0);
       throw error;
     }
+  }
+
+  /** About how many bytes of a layer are packed, while its volume is made. */
+  packed(diffId: string): number {
+    return this.#packed.get(diffId) ?? 0;
   }
 
   /** Bytes of a layer's volume; null when there is none. */
