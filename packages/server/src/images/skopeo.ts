@@ -113,13 +113,16 @@ export class Skopeo {
 /** With mounts of its own, of which nothing is left: those of containers/storage neither. */
 const MOUNTED = 'mount --bind -- "$1" "$2" && shift 2 && exec "$@"';
 
-/** skopeo complains as `time="…" level=fatal msg="…"`. */
+/** skopeo complains as `time="…" level=fatal msg="…"`, and may quote a registry in it. */
 function complaint(stderr: string): string {
-  const quoted = /level=fatal msg=("(?:[^"\\]|\\.)*")/.exec(stderr)?.[1];
-  if (quoted === undefined) return stderr;
+  const begin = stderr.lastIndexOf(FATAL);
+  const quoted = /^"(?:[^"\\]|\\.)*"/.exec(stderr.slice(begin + FATAL.length))?.[0];
+  if (begin < 0 || quoted === undefined) return stderr;
   try {
     return z.string().parse(JSON.parse(quoted));
   } catch {
     return stderr;
   }
 }
+
+const FATAL = 'level=fatal msg=';

@@ -300,6 +300,33 @@ describe('HTTPS', () => {
   });
 });
 
+describe('behind a proxy', () => {
+  let proxy: TestServer;
+  before(async () => {
+    proxy = await new TestServer().listen();
+    process.env.http_proxy = `http://127.0.0.1:${proxy.port}`;
+  });
+  after(async () => {
+    delete process.env.http_proxy;
+    await proxy[Symbol.asyncDispose]();
+  });
+
+  test('registries are asked through it, but not for what is on our own networks', async () => {
+    const asked = openGate({ origin: 'http://registry.invalid' });
+    assert.equal(await asked.manifest('exp', 'v1'), '{}');
+    assert.deepEqual(
+      proxy.heard.map(({ path }) => path),
+      ['http://registry.invalid/v2/exp/manifests/v1'],
+    );
+    for (const host of ['127.0.0.1', 'localhost', '[::1]']) {
+      proxy.handle = leadTo(`http://${host}:${witness.port}/`);
+      await assert.rejects(asked.blob('exp', DIGEST), { message: /on its own networks; nobody asked there/ });
+    }
+    assert.equal(proxy.heard.length, 4);
+    assert.deepEqual(witness.heard, []);
+  });
+});
+
 /** Bytes that a server got rid of. */
 function endless(chunk: string, sent: { bytes: number }): Handle {
   return (_request, response) => {

@@ -1,5 +1,6 @@
 /** The way to a registry: proves who asks, follows where that is safe, and waits for nobody for ever. */
 import { lookup as resolve } from 'node:dns';
+import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import * as http from 'node:http';
@@ -22,6 +23,9 @@ const MAX_CONNECTIONS = 12;
 /** Bytes of all headers of an answer. */
 const MAX_HEADERS = 16 * 1024;
 
+/** Whether the administrator has the server ask through a proxy. */
+const PROXIED = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].some((name) => process.env[name]);
+
 export interface Request {
   method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT';
   url: URL;
@@ -40,7 +44,8 @@ export class Upstream {
   constructor(order: Order) {
     this.#order = order;
     this.#tokens = new Tokens(order, (url, headers) => this.#send({ method: 'GET', url, headers }));
-    const common = { keepAlive: true, maxSockets: MAX_CONNECTIONS };
+    const proxyEnv = PROXIED ? process.env : undefined;
+    const common = { keepAlive: true, maxSockets: MAX_CONNECTIONS, ...(proxyEnv && { proxyEnv }) };
     const ca = [order.authority, readIfPresent(AUTHORITIES)].filter((text) => text !== null);
     const secureContext = ca.length === 0 ? undefined : createSecureContext({ ca });
     this.#agents = {
@@ -94,10 +99,11 @@ export class Upstream {
     const host = url.hostname.replace(/^\[|\]$/g, '');
     // Names are looked up under the guard of `lookup`; addresses never are.
     if (!trusted && isIP(host) !== 0 && isInternal(host)) throw new GateError('internal-address', url.host);
+    if (!trusted && PROXIED) await requireOutside(host);
     const options = {
       ...{ method, headers: { 'user-agent': 'walt', ...headers }, maxHeaderSize: MAX_HEADERS },
       ...{ agent: this.#agents[url.protocol === 'http:' ? 'http:' : 'https:'] },
-      ...(!trusted && { lookup: guardedLookup }),
+      ...(!trusted && !PROXIED && { lookup: guardedLookup }),
     };
     const request = url.protocol === 'http:' ? http.request(url, options) : https.request(url, options);
     // It may fail before anybody waits for it, and once more when the answer has begun: who reads that hears of it.
@@ -147,6 +153,12 @@ const guardedLookup: LookupFunction = (name, options, done) => {
     else done(null, first.address, first.family);
   });
 };
+
+/** Where a proxy connects for us, names that lead inside are refused beforehand; what only the proxy knows is its own affair. */
+async function requireOutside(host: string): Promise<void> {
+  const found = await lookup(host, { all: true }).catch(() => []);
+  if (found.some(({ address }) => isInternal(address))) throw new GateError('internal-address', host);
+}
 
 function withAuthorization(
   { headers }: Request,
