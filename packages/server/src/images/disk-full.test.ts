@@ -87,6 +87,11 @@ test('a full disk during a squash: the image is as it was, and it works when the
     return true;
   });
   assert.deepEqual(await images.get('ann', 'tiny'), image);
+  // What was still to be read is read by nobody.
+  assert.deepEqual(
+    process.getActiveResourcesInfo().filter((name) => name === 'ProcessWrap'),
+    [],
+  );
   await run(['mount', '-o', 'remount,size=128m', folder]);
   assert.equal((await squash()).image.layers.length, 1);
 });

@@ -2,9 +2,8 @@
 import { timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { pipeline } from 'node:stream/promises';
 import { failureOfStatus, GateError } from './failure.ts';
-import { chunksOf } from './patience.ts';
+import { passOn } from './patience.ts';
 import { type Failure, type Order, SMALL } from './protocol.ts';
 import type { Request, Upstream } from './upstream.ts';
 
@@ -116,8 +115,10 @@ export class Door {
     }
     const size = status === 200 ? this.#sizeOf(url) : undefined;
     const { silence, origin } = this.#options.order;
-    const bounds = { limit: size ?? SMALL, silence, host: new URL(origin).host };
-    await pipeline(this.#counted(chunksOf(answer, bounds), size !== undefined), response);
+    await passOn(answer, response, {
+      ...{ limit: size ?? SMALL, silence, host: new URL(origin).host },
+      onBytes: size === undefined ? () => {} : this.#options.onMoved,
+    });
   }
 
   /** Where a request goes: into the one repository, or to a place that the registry named. Undefined: nowhere. */
@@ -149,12 +150,12 @@ export class Door {
       ? undefined
       : Number(request.headers['content-length'] ?? 0);
     if (size !== undefined && size <= SMALL) return Buffer.concat(await Array.fromAsync(request));
-    return this.#counted(request, true);
+    return this.#counted(request);
   }
 
-  async *#counted(chunks: AsyncIterable<Buffer>, isLayer: boolean): AsyncGenerator<Buffer> {
+  async *#counted(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for await (const chunk of chunks) {
-      if (isLayer) this.#options.onMoved(chunk.length);
+      this.#options.onMoved(chunk.length);
       yield chunk;
     }
   }

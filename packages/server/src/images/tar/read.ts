@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { UserError } from '../../platform/index.ts';
 import { BLOCK, type SpecialType, type TarHeader, type TarType, XATTR } from './header.ts';
 
@@ -44,32 +45,36 @@ export async function* readTar(
   { special = false } = {},
 ): AsyncGenerator<TarEntry> {
   const bytes = new Bytes(source);
-  let records = new Map<string, string>();
-  let length = 0;
-  for (;;) {
-    const block = await bytes.take(BLOCK);
-    if (block.every((byte) => byte === 0)) break;
-    requireChecksum(block);
-    const type = text(block, 156, 1);
-    const size = number(block, 124, 12);
-    if ('xgLK'.includes(type) && type !== '') {
-      // Of all that stand in front of one entry.
-      length += size;
-      const body = await readRecords(bytes, size, length);
-      if (type === 'g') requireHarmless(body);
-      else if (type === 'x') for (const [key, value] of parseRecords(body)) records.set(key, value);
-      else records.set(type === 'L' ? 'path' : 'linkpath', body.toString('latin1').replace(/\0.*$/s, ''));
-      continue;
+  try {
+    let records = new Map<string, string>();
+    let length = 0;
+    for (;;) {
+      const block = await bytes.take(BLOCK);
+      if (block.every((byte) => byte === 0)) break;
+      requireChecksum(block);
+      const type = text(block, 156, 1);
+      const size = number(block, 124, 12);
+      if ('xgLK'.includes(type) && type !== '') {
+        // Of all that stand in front of one entry.
+        length += size;
+        const body = await readRecords(bytes, size, length);
+        if (type === 'g') requireHarmless(body);
+        else if (type === 'x') for (const [key, value] of parseRecords(body)) records.set(key, value);
+        else records.set(type === 'L' ? 'path' : 'linkpath', body.toString('latin1').replace(/\0.*$/s, ''));
+        continue;
+      }
+      const header = parseHeader(block, type, size, records, special);
+      records = new Map();
+      length = 0;
+      const content = bytes.pass(header.size);
+      yield { header, content };
+      for await (const _ of content);
+      await bytes.take(-header.size & (BLOCK - 1));
     }
-    const header = parseHeader(block, type, size, records, special);
-    records = new Map();
-    length = 0;
-    const content = bytes.pass(header.size);
-    yield { header, content };
-    for await (const _ of content);
-    await bytes.take(-header.size & (BLOCK - 1));
+    await bytes.drain();
+  } finally {
+    await bytes.leave();
   }
-  await bytes.drain();
 }
 
 function parseHeader(
@@ -194,10 +199,12 @@ export function nanoseconds(value: string, path: string): bigint {
 /** Bytes of a stream, in pieces of the size that is wanted. */
 class Bytes {
   readonly #source: AsyncIterator<Buffer>;
+  readonly #isStream: boolean;
   #rest: Buffer = Buffer.alloc(0);
 
   constructor(source: AsyncIterable<Buffer>) {
     this.#source = source[Symbol.asyncIterator]();
+    this.#isStream = source instanceof Readable;
   }
 
   async take(size: number): Promise<Buffer> {
@@ -219,6 +226,11 @@ class Bytes {
       left -= part.length;
       if (part.length > 0) yield part;
     }
+  }
+
+  /** Ends a program of ours that still writes. Who sends by a connection gets an answer by it: it stays open. */
+  async leave(): Promise<void> {
+    if (!this.#isStream) await this.#source.return?.();
   }
 
   /** tar(1) fills its last record; who sends must be read to the end. */
