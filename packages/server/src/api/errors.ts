@@ -1,6 +1,7 @@
 import { ORPCError } from '@orpc/server';
 import { type ErrorCode, errors } from '@walt/contract';
 import { isExternalError, isUserError, type Log, UserError } from '../platform/index.ts';
+import { fieldWords } from './field-words.ts';
 
 export type ApiError = ORPCError<string, { hint: string }>;
 
@@ -66,13 +67,13 @@ export function invalidInput(issues: readonly Issue[], input: unknown): UserErro
   const path = (first?.path ?? []).map((part) => (typeof part === 'object' ? part.key : part));
   let value: unknown = input;
   for (const key of path) value = (value as Record<PropertyKey, unknown> | null | undefined)?.[key];
-  const field = path.map(String).join('.') || 'input';
+  const field = fieldWords(path);
   const secret = path.at(-1) === 'password';
   const given = !secret && (typeof value === 'string' || typeof value === 'number') ? ` ${shown(value)}` : '';
   const rule = first?.message ?? 'is not valid';
   const message = rule.startsWith('must ')
-    ? `The ${field}${given} ${rule}.`
-    : `The ${field}${given} is not valid: ${rule}.`;
+    ? `${field}${given} ${rule}.`
+    : `${field}${given} is not valid: ${rule}.`;
   return new UserError('INVALID', message, 'Mend it, then run the command again.');
 }
 

@@ -136,7 +136,7 @@ describe('errors', () => {
     );
     await assert.rejects(
       alice.node.create({ name: 'node1', ramMiB: 1 }),
-      failure('INVALID', /^The ramMiB 1 is not valid: .*128/),
+      failure('INVALID', /^--ram, in MiB: 1 is not valid: .*128/),
     );
     assert.deepEqual(api.journal, []);
   });
