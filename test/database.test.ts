@@ -4,21 +4,26 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Image } from '@walt/contract';
-import { run } from '../packages/server/src/platform/index.ts';
+import { attempt, run } from '../packages/server/src/platform/index.ts';
 import { importImage } from './import-image.ts';
-import { Platform } from './platform.ts';
+import { Platform, type PlatformOptions } from './platform.ts';
 import { until } from './until.ts';
 
 let platform: Platform;
 
 before(async () => {
-  platform = await Platform.start({ image: false, start: false });
+  platform = await withTinyImage({});
+});
+after(() => platform?.close());
+
+async function withTinyImage(options: PlatformOptions): Promise<Platform> {
+  const platform = await Platform.start({ ...options, image: false, start: false });
   const tar = join(platform.folder, 'tiny.tar');
   await run(['tar', '--create', '--file', tar, '--directory', '/', '--', 'bin/busybox']);
   await importImage(platform, 'tiny', tar, ['CMD ["/bin/busybox", "sh"]']);
   await platform.up();
-});
-after(() => platform?.close());
+  return platform;
+}
 
 async function volumes(): Promise<string[]> {
   return (await readdir(platform.paths.volumes)).sort();
@@ -78,4 +83,36 @@ test('the database goes away under a server that is killed: its supervisor tells
   await platform.up();
   assert.deepEqual(await images(), ['tiny', 'two']);
   await platform.root.ok('image', 'run', 'tiny', '/bin/busybox', 'true');
+});
+
+test('not a byte is free: users are told so, the server lives, the platform stops, and all is there afterwards', async () => {
+  await using small = await withTinyImage({ stateSize: '300m' });
+  const { root } = small;
+  await root.ok('image', 'show'); // who is not signed in yet cannot be then: that is written down
+  const filler = join(small.config.state, 'filler');
+  await attempt(['sh', '-c', 'cat /dev/zero >"$1"', 'sh', filler]);
+  const before = await small.pid();
+  for (let round = 0; round < 20; round += 1) {
+    // A few rows may still find room in what the database has.
+    const { status, stderr } = await root.walt('image', 'duplicate', 'tiny', `other-${round}`);
+    if (status === 0) continue;
+    assert.match(stderr, /The server's disk is full .*Nothing was changed\.\n.*→ .*room/);
+  }
+  const { status, stderr } = await root.walt('image', 'duplicate', 'tiny', 'last');
+  assert.equal(status, 1);
+  assert.match(stderr, /disk is full/);
+  await root.ok('image', 'show');
+  assert.equal(await small.pid(), before, 'the same server');
+
+  const stopped = await small.server('stop');
+  assert.equal(stopped.status, 0, stopped.stderr);
+  const started = await small.server('start');
+  if (started.status !== 0) assert.match(started.stderr, /disk is full/);
+  const again = await small.server('stop');
+  assert.equal(again.status, 0, again.stderr);
+
+  await rm(filler);
+  await small.up();
+  await root.ok('image', 'duplicate', 'tiny', 'last');
+  await root.ok('image', 'run', 'tiny', '/bin/busybox', 'true');
 });

@@ -7,7 +7,7 @@
 # SIGTERM: ends the server, then itself with status 0. SIGHUP: the same, with status 75 ("start me again": systemd does).
 # SIGCONT: starts it now, however often it ended. (That signal does nothing to one that is not listening yet.)
 # When the first start fails, nothing is repeated: whoever started it is told why.
-# A shell, since it waits for weeks: 1 MB instead of Node's 45.
+# A shell, since it waits for weeks: 2 MB instead of Node's 45.
 set -u
 serving=$1 crashes=$2 journal=$3
 shift 3

@@ -22,6 +22,7 @@ import {
   type Config,
   closeFolders,
   createLog,
+  hasErrno,
   isSupervised,
   isUserError,
   LogRotation,
@@ -173,6 +174,11 @@ function fail(error: unknown): void {
   process.exit(EXIT_MISTAKE);
 }
 
+function diskFull(error: unknown): UserError {
+  const message = `The server's disk is full: ${error instanceof Error ? error.message : error}`;
+  return new UserError('UNAVAILABLE', message, 'Make room on it, then start again: walt-server start');
+}
+
 function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
@@ -197,7 +203,8 @@ try {
   process.once('SIGTERM', end);
   process.once('SIGINT', end);
 } catch (error) {
-  if (!isUserError(error)) fail(error);
-  else process.stderr.write(`walt-server: ${error.message}\n  → ${error.hint}\n`);
+  const told = hasErrno(error, 'ENOSPC', 'EDQUOT') ? diskFull(error) : error;
+  if (!isUserError(told)) fail(error);
+  else process.stderr.write(`walt-server: ${told.message}\n  → ${told.hint}\n`);
   process.exit(EXIT_NEEDS_HELP);
 }

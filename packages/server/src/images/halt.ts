@@ -10,6 +10,7 @@ import {
 } from '../platform/index.ts';
 import { allProcesses, containerOf, type ProcessFacts } from './container-processes.ts';
 import { sweepMaking } from './debootstrap.ts';
+import { isDiskFull } from './disk-full.ts';
 import { INIT_LABEL, INIT_SHUTDOWN, STOP_LIMIT } from './shell-container.ts';
 import { Store } from './store.ts';
 
@@ -24,24 +25,35 @@ const KILLED_LIMIT = 10_000;
 export async function haltImages(paths: Paths, tell: Tell = () => {}): Promise<void> {
   await sweepMaking(paths.cache);
   if (!(await fileExists(paths.containers))) return;
-  const store = await Store.open(paths, (argv) => [...argv]);
+  const store = await openStore(paths, tell);
   // One container that podman cannot handle must not keep the others; what podman leaves is ended without it below.
   const ask = (step: () => Promise<void>) =>
     step().catch((error: unknown) => {
       if (!isExternalError(error)) throw error;
       tell(`${error.message}: going on without it`);
     });
-  await ask(() => store.execInLabelled(INIT_LABEL, INIT_SHUTDOWN));
+  await ask(async () => store?.execInLabelled(INIT_LABEL, INIT_SHUTDOWN));
   await endUnstarted(paths, tell);
-  await ask(() => store.stopAll(STOP_LIMIT));
+  await ask(async () => store?.stopAll(STOP_LIMIT));
   await helpersGone(paths, tell);
-  await ask(() => store.unmountContainers());
-  await ask(() => store.unmountAll());
+  await ask(async () => store?.unmountContainers());
+  await ask(async () => store?.unmountAll());
   // What podman does not know of, since it was killed itself; and its folder of layers, which it mounts upon itself and leaves so.
   for (const folder of [paths.containersRun, paths.containers]) await unmountIn(folder);
 }
 
 type Tell = (line: string) => void;
+
+/** Undefined on a full disk, where podman can do nothing either. */
+async function openStore(paths: Paths, tell: Tell): Promise<Store | undefined> {
+  try {
+    return await Store.open(paths, (argv) => [...argv]);
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    tell(`The disk is full (${paths.state}): containers are killed.`);
+    return undefined;
+  }
+}
 
 /**
  * Kills what is left of containers that podman has forgotten, as when both were killed while one was made. For when the server has

@@ -151,7 +151,8 @@ export async function copyDatabase(sqlite: DatabaseSync, folder: string): Promis
 function verify(path: string): void {
   const copy = new DatabaseSync(path);
   try {
-    copy.exec('PRAGMA journal_mode = DELETE');
+    // Flushed by who publishes it: here, it would keep the server.
+    copy.exec('PRAGMA synchronous = OFF; PRAGMA journal_mode = DELETE');
     const [fault] = faults(copy, 'integrity_check');
     if (fault !== undefined) throw new Error(`the copy is not sound: ${fault}`);
   } finally {

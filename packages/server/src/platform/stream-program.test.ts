@@ -225,6 +225,30 @@ test('aborted before the start, nothing is started; aborted after it, the reason
   late.abort();
 });
 
+test('without a file descriptor left, it is told that it cannot be started, and nobody ends', async () => {
+  const modules = ['./stream-program.ts', './exec.ts'].map((name) =>
+    JSON.stringify(import.meta.resolve(name)),
+  );
+  const script = `
+    const { streamProgram } = await import(${modules[0]});
+    const { run } = await import(${modules[1]});
+    const { openSync, closeSync } = await import('node:fs');
+    const open = [];
+    try { for (;;) open.push(openSync('/dev/null')); } catch {}
+    for (const left of [0, 2, 4, 6]) {
+      for (let n = 0; n < (left && 2); n += 1) closeSync(open.pop());
+      streamProgram(['true'], { stdin: 'pipe' });
+      await run(['true'], { input: 'x' }).then(() => console.log('ran'), (error) => console.log(error.message));
+    }
+    for (const file of open) closeSync(file);
+    console.log('then', (await run(['echo', 'fine'])).trim());
+    process.exit();`;
+  const node = [process.execPath, '--input-type=module', '-e', script];
+  const output = await run(['prlimit', '--nofile=60:60', '--', ...node]);
+  assert.match(output, /^true failed \(not started\): .*EMFILE/);
+  assert.match(output, /then fine$/m);
+});
+
 test('a killed server takes its programs with it', async () => {
   const module = JSON.stringify(import.meta.resolve('./stream-program.ts'));
   const server = spawn(
