@@ -76,7 +76,7 @@ function describeServerError({ code, message, data }: ServerError): Failure {
   if (code === 'INTERNAL_SERVER_ERROR') {
     return {
       code,
-      message: `The WalT server met a bug: ${message}.`,
+      message: `The WalT server met a bug. ${message}`,
       hint: "Its journal has the details: see `sudo ./walt-server status` for the journal's place.",
       status: 1,
     };

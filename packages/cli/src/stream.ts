@@ -3,7 +3,7 @@ import type { ClientFrame, ServerFrame, streams } from '@walt/contract';
 import WebSocket from 'ws';
 import type { Connection } from './client.ts';
 import { AbortError } from './errors.ts';
-import { connectionError } from './transport.ts';
+import { connectionError, responseError } from './transport.ts';
 
 type StreamPath = (typeof streams)[keyof typeof streams]['path'];
 
@@ -16,6 +16,8 @@ export interface StreamHandlers {
 /** How a stream ended: the server's last word, or undefined when the connection just broke or was closed. */
 export type StreamEnd = ServerFrame | undefined;
 
+/** RFC 6455, 7.1.5. */
+const NO_CLOSING_FRAME = 1006;
 /** Bytes that may wait in this process before the source is held back. */
 const HIGH_WATER = 256 * 1024;
 
@@ -31,6 +33,7 @@ export class ByteStream {
   readonly #handlers: StreamHandlers;
   #socket: WebSocket | undefined;
   #closed = false;
+  #lost = false;
   /** What was sent before the server first answered; undefined afterwards. */
   #unanswered: (Uint8Array | string)[] | undefined = [];
   #written: Promise<void> = Promise.resolve();
@@ -46,6 +49,11 @@ export class ByteStream {
     this.#url = `ws+unix:${connection.socket}:${path}?${new URLSearchParams(parameters)}`;
     this.#handlers = handlers;
     this.ended = this.#run();
+  }
+
+  /** After its end: true when the connection broke, instead of being closed by either side. */
+  get lost(): boolean {
+    return this.#lost && !this.#closed;
   }
 
   /** False when the caller should wait for `drained` before it sends more. */
@@ -109,8 +117,16 @@ export class ByteStream {
           this.#handlers.onData(data);
         } else last = JSON.parse(data.toString('utf8')) as ServerFrame;
       });
+      socket.on('unexpected-response', (_request, response) => {
+        responseError(response, this.#connection.socket)
+          .then(reject, reject)
+          .finally(() => socket.terminate());
+      });
       socket.on('error', (error) => reject(connectionError(error, this.#connection.socket)));
-      socket.on('close', () => resolve(last));
+      socket.on('close', (code) => {
+        this.#lost = code === NO_CLOSING_FRAME;
+        resolve(last);
+      });
     });
   }
 }

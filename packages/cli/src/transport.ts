@@ -4,7 +4,7 @@ import http from 'node:http';
 import type { Readable } from 'node:stream';
 import type { ClientContext } from '@orpc/client';
 import type { StandardLinkClient } from '@orpc/client/standard';
-import { AbortError, hasCode } from './errors.ts';
+import { AbortError, hasCode, isRecord } from './errors.ts';
 
 export interface HttpRequest {
   method: string;
@@ -64,13 +64,7 @@ export function connectionError(error: Error, socketPath: string): Error {
       'Ask its administrator to let you in.',
     );
   }
-  if (hasCode(error, 'ECONNRESET') || hasCode(error, 'EPIPE')) {
-    return new AbortError(
-      'UNAVAILABLE',
-      'The connection to the WalT server was lost.',
-      'See `sudo ./walt-server status`, then repeat the command.',
-    );
-  }
+  if (hasCode(error, 'ECONNRESET') || hasCode(error, 'EPIPE')) return connectionLost();
   return error;
 }
 
@@ -108,26 +102,28 @@ export class SocketLinkClient implements StandardLinkClient<ClientContext> {
   async call(
     ...[request]: Parameters<StandardLinkClient<ClientContext>['call']>
   ): ReturnType<StandardLinkClient<ClientContext>['call']> {
-    const body = request.body === undefined ? undefined : JSON.stringify(request.body);
+    const text = request.body === undefined ? undefined : JSON.stringify(request.body);
     const sent: HttpRequest = {
       method: request.method,
       path: request.url.pathname + request.url.search,
       headers: {
-        ...(body !== undefined && {
+        ...(text !== undefined && {
           'content-type': 'application/json',
-          'content-length': String(Buffer.byteLength(body)),
+          'content-length': String(Buffer.byteLength(text)),
         }),
       },
-      body,
+      body: text,
       signal: request.signal,
     };
     const response = this.#credentials
       ? await sendAs(this.#socketPath, this.#credentials, sent)
       : await send(this.#socketPath, sent);
+    // Read here: what fails in `body` would reach the user in oRPC's words.
+    const body = await readBody(response, this.#socketPath);
     return {
       status: response.statusCode ?? 500,
       headers: response.headers as IncomingHttpHeaders,
-      body: () => readBody(response, this.#socketPath),
+      body: async () => body,
     };
   }
 }
@@ -137,8 +133,41 @@ async function readBody(response: IncomingMessage, socketPath: string): Promise<
     const { readEvents } = await import('./events.ts');
     return readEvents(response, socketPath);
   }
-  const text = await readText(response);
-  return text === '' ? undefined : JSON.parse(text);
+  let text: string;
+  try {
+    text = await readText(response);
+  } catch (error) {
+    throw error instanceof Error ? connectionError(error, socketPath) : error;
+  }
+  try {
+    return text === '' ? undefined : JSON.parse(text);
+  } catch {
+    throw foreign(socketPath);
+  }
+}
+
+/** What a refusal says that is no answer to a call: to a plain request, to a stream, or to any of them at a full server. */
+export async function responseError(response: IncomingMessage, socketPath: string): Promise<Error> {
+  const body = await readBody(response, socketPath);
+  if (!isRecord(body) || typeof body.code !== 'string') return foreign(socketPath);
+  const hint = isRecord(body.data) && typeof body.data.hint === 'string' ? body.data.hint : '';
+  return new AbortError(body.code, String(body.message), hint);
+}
+
+function foreign(socketPath: string): AbortError {
+  return new AbortError(
+    'UNAVAILABLE',
+    `What answers at ${socketPath} is no WalT server of this version.`,
+    'See `sudo ./walt-server status`.',
+  );
+}
+
+export function connectionLost(): AbortError {
+  return new AbortError(
+    'UNAVAILABLE',
+    'The connection to the WalT server was lost.',
+    'See `sudo ./walt-server status`, then repeat the command.',
+  );
 }
 
 /** The whole body as text. */

@@ -3,8 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { FileKind, imageFiles } from '@walt/contract';
 import type { Connection } from '../client.ts';
-import { AbortError, isRecord } from '../errors.ts';
-import { readText, sendAs } from '../transport.ts';
+import { readText, responseError, sendAs } from '../transport.ts';
 
 const PATH: (typeof imageFiles)['path'] = '/image-files';
 
@@ -29,7 +28,7 @@ export async function readFromImage(connection: Connection, place: ImagePlace): 
     headers: {},
   });
   if (response.statusCode === 200) return response;
-  throw await responseError(response);
+  throw await responseError(response, connection.socket);
 }
 
 /** Unpacks the tar in a folder of the image, or as a new file or folder there, which makes a new version of it. */
@@ -47,7 +46,7 @@ export async function writeToImage(
       headers: { 'content-type': 'application/x-tar' },
       body: tar,
     });
-    if (response.statusCode !== 200) throw await responseError(response);
+    if (response.statusCode !== 200) throw await responseError(response, connection.socket);
     return JSON.parse(await readText(response)) as ImageWritten;
   } finally {
     // After a refusal, nobody reads the rest: whoever makes the tar must not wait for that.
@@ -62,21 +61,6 @@ export async function kindInImage(connection: Connection, place: ImagePlace): Pr
     path: `${PATH}?${new URLSearchParams({ ...place, only: 'kind' })}`,
     headers: {},
   });
-  if (response.statusCode !== 200) throw await responseError(response);
+  if (response.statusCode !== 200) throw await responseError(response, connection.socket);
   return (JSON.parse(await readText(response)) as FileKind).kind;
-}
-
-async function responseError(response: IncomingMessage): Promise<Error> {
-  const text = await readText(response);
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    body = undefined;
-  }
-  if (!isRecord(body) || typeof body.code !== 'string') {
-    return new Error(`the server answered ${response.statusCode}: ${text.slice(0, 200)}`);
-  }
-  const hint = isRecord(body.data) && typeof body.data.hint === 'string' ? body.data.hint : '';
-  return new AbortError(body.code, String(body.message), hint);
 }

@@ -1,8 +1,9 @@
 /** Standard input and output joined to a TCP port of a node. */
 import type { Connection } from '../client.ts';
 import { ByteStream, frameError } from '../stream.ts';
+import { connectionLost } from '../transport.ts';
 
-/** Ends when the node ends the connection. Throws what the server says, as that the node is off. */
+/** Ends when the node ends the connection. Throws what the server says, as that the node is off, and when the server goes. */
 export async function relayToNode(connection: Connection, node: string, port: number): Promise<void> {
   const { stdin, stdout } = process;
   const stream = new ByteStream(
@@ -29,4 +30,6 @@ export async function relayToNode(connection: Connection, node: string, port: nu
   const end = await stream.ended;
   stdin.destroy();
   if (end?.type === 'error') throw frameError(end);
+  // Else ssh would end without a word.
+  if (stream.lost) throw connectionLost();
 }

@@ -35,8 +35,18 @@ export function toApiError(error: unknown, log: Log): ApiError {
   });
 }
 
+/** The one place where what clients are told is put together. */
 function apiError(code: ErrorCode, message: string, hint: string): ApiError {
-  return new ORPCError(code, { status: errors[code].status, message, data: { hint } });
+  return new ORPCError(code, {
+    status: errors[code].status,
+    message: asSentence(message),
+    data: { hint: asSentence(hint) },
+  });
+}
+
+/** Without a second mark at its end: parts of a message often bring their own. */
+export function asSentence(text: string): string {
+  return text.trimEnd().replace(/([.!?…])\.+$/, '$1');
 }
 
 interface Issue {
