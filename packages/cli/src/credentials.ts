@@ -15,7 +15,7 @@ import {
 import { dirname, join } from 'node:path';
 import type { Client } from '@walt/contract';
 import { PROOF_FILE, PROOF_NONCE } from '@walt/contract/forms';
-import { AbortError } from './errors.ts';
+import { AbortError, hasCode } from './errors.ts';
 import type { Credentials } from './transport.ts';
 import { isMine } from './trust.ts';
 
@@ -69,12 +69,12 @@ async function prove(auth: Client['auth'], socket: string): Promise<Proven> {
   const file = join(folder, name);
   // Never what is there already, never through a link.
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  const handle = openSync(file, flags, 0o600);
+  const handle = notFull(folder, () => openSync(file, flags, 0o600));
   try {
     try {
       // A umask can take the mode's bits away, the server may then be unable to read it.
       fchmodSync(handle, 0o600);
-      writeFileSync(handle, nonce);
+      notFull(folder, () => writeFileSync(handle, nonce));
     } finally {
       closeSync(handle);
     }
@@ -82,6 +82,20 @@ async function prove(auth: Client['auth'], socket: string): Promise<Proven> {
     return { token, user };
   } finally {
     rmSync(file, { force: true });
+  }
+}
+
+/** Everybody may write in that folder, so it is bounded. */
+function notFull<T>(folder: string, write: () => T): T {
+  try {
+    return write();
+  } catch (error) {
+    if (!hasCode(error, 'ENOSPC') && !hasCode(error, 'EDQUOT')) throw error;
+    throw new AbortError(
+      'UNAVAILABLE',
+      `The folder in which the server's users sign in is full: ${folder}.`,
+      'Repeat the command in some seconds. If that does not help: as root, `lsof +L1` tells who keeps files open there.',
+    );
   }
 }
 

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, Option } from 'commander';
+import { unmountSignInFolder } from './access/index.ts';
 import { haltImages, unregisterEmulators } from './images/index.ts';
 import {
   answers,
@@ -93,6 +94,7 @@ async function halt(config: Config, { service = false } = {}): Promise<void> {
   });
   await haltImages(platformPaths(config), say);
   await closeDisks(platformPaths(config));
+  await unmountSignInFolder(platformPaths(config).auth);
   await removeNamespace(config);
 }
 

@@ -1,7 +1,7 @@
 /** The server: wires the parts, serves until SIGTERM. Runs inside the platform's network namespace (see admin.ts). */
 import type { ServerStatus } from '@walt/contract';
 import packageFile from '../../../package.json' with { type: 'json' };
-import { Identity, SshAuthority, StandingRights } from './access/index.ts';
+import { Identity, mountSignInFolder, SshAuthority, StandingRights } from './access/index.ts';
 import { listen, type Services } from './api/index.ts';
 import {
   ensurePlatformVolume,
@@ -113,6 +113,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   await nodes.reconciler.reconcile();
   nodes.reconciler.start();
 
+  await mountSignInFolder(paths.auth, config.limits.signInFiles);
   const services: Services = {
     identity: await Identity.open({ paths, database }),
     ssh,

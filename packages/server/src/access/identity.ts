@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, lstat, mkdir, open, unlink } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PLATFORM_OWNER, userName } from '@walt/contract';
-import { type Database, hasErrno, type Paths, run, UserError } from '../platform/index.ts';
+import { attempt, type Database, hasErrno, type Paths, run, UserError } from '../platform/index.ts';
 import type { Caller } from './caller.ts';
 import { loginName } from './users.ts';
 
@@ -17,6 +17,8 @@ const TOKEN_LIFE = 12 * 3600;
 const USER_LIFE = 10_000;
 /** Milliseconds by which a file system's clock may lag behind ours: one kernel tick (10 ms at HZ=100), and margin. */
 const CLOCK_LAG = 50;
+/** Milliseconds between two looks at what lies in the folder and is no proof. */
+const SWEEP = 2000;
 
 interface Challenge {
   file: string;
@@ -48,6 +50,8 @@ export class Identity {
   readonly #loginName: (uid: number) => Promise<string | undefined>;
   /** By nonce, oldest first. */
   readonly #challenges = new Map<string, Challenge>();
+  /** Unix time in milliseconds. */
+  #swept = 0;
   readonly #users = new Map<number, { name: string | undefined; until: number }>();
 
   private constructor(options: IdentityOptions) {
@@ -60,9 +64,9 @@ export class Identity {
   /** Makes the folder, and empties it: challenges do not outlive the server. */
   static async open(options: IdentityOptions): Promise<Identity> {
     const folder = options.paths.auth;
-    // rm(1) walks by file descriptors: a link that its owner swaps in meanwhile does not lead it out of the folder.
-    await run(['rm', '-rf', '--', folder]);
     await mkdir(folder, { recursive: true });
+    // find(1) walks by file descriptors: a link that its owner swaps in meanwhile does not lead it out of the folder.
+    await run(['find', folder, '-mindepth', '1', '-delete']);
     // Sticky: nobody renames or removes another's file. Not readable: file names stay between server and caller.
     await chmod(folder, 0o1733);
     return new Identity(options);
@@ -71,6 +75,7 @@ export class Identity {
   /** Names a file of the folder `auth` that the caller shall create, mode 600, with `nonce` as its content. */
   async challenge(): Promise<{ file: string; nonce: string }> {
     const now = this.#now();
+    await this.#sweep(now);
     for (const [nonce, { file, asked }] of this.#challenges) {
       if (asked + CHALLENGE_LIFE > now && this.#challenges.size < MAX_CHALLENGES) break;
       this.#challenges.delete(nonce);
@@ -80,6 +85,17 @@ export class Identity {
     const file = randomBytes(16).toString('hex');
     this.#challenges.set(nonce, { file: join(this.#folder, file), asked: now });
     return { file, nonce };
+  }
+
+  /** Takes away what nobody was asked for: everybody may write in the folder, and what fills it keeps others from signing in. */
+  async #sweep(now: number): Promise<void> {
+    if (now < this.#swept + SWEEP) return;
+    this.#swept = now;
+    const asked = new Set([...this.#challenges.values()].map(({ file }) => file));
+    const strays = (await readdir(this.#folder)).map((name) => join(this.#folder, name));
+    const left = strays.filter((file) => !asked.has(file));
+    // As above, by file descriptors. What changes meanwhile is for the next time.
+    if (left.length > 0) await attempt(['rm', '-rf', '--', ...left]);
   }
 
   /** Takes the created file as proof and removes it; each challenge counts once. Throws UNAUTHENTICATED or FORBIDDEN. */

@@ -109,6 +109,8 @@ const limits = z
     /** Of each user, at a time. */
     'calls-per-user': count(10_000).default(128),
     'streams-per-user': count(10_000).default(256),
+    /** Files of users who prove who they are, at a time; each takes 4 KiB of memory. */
+    'sign-in-files': count(1_000_000).default(4096),
     /** For the head of a request; for a body that is read as a whole; without a byte of one that is streamed, or of an answer. */
     'head-seconds': seconds.default(10),
     'body-seconds': seconds.default(60),
@@ -134,6 +136,7 @@ const limits = z
       machines: { ...times(keys), all: keys['node-connections'], each: keys['connections-per-node'] },
       callsPerUser: keys['calls-per-user'],
       streamsPerUser: keys['streams-per-user'],
+      signInFiles: keys['sign-in-files'],
       logs: { size: keys['log-size'] * MIB, keep: keys['log-parts'] },
       persist: keys.persist * MIB,
     }),
@@ -159,6 +162,7 @@ export interface Limits {
   machines: HttpLimits;
   callsPerUser: number;
   streamsPerUser: number;
+  signInFiles: number;
   /** `size` in bytes. */
   logs: { size: number; keep: number };
   /** Bytes of a /persist. */
