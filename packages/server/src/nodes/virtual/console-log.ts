@@ -1,6 +1,5 @@
-import { constants } from 'node:fs';
-import { copyFile, rm, stat, truncate } from 'node:fs/promises';
-import { hasErrno } from '../../platform/index.ts';
+import { rm, truncate } from 'node:fs/promises';
+import { hasErrno, rotateLog } from '../../platform/index.ts';
 
 /** Bytes from which on a console's history is put aside: with the older part, it takes twice that at most. */
 export const CONSOLE_LOG_LIMIT = 8 * 1024 * 1024;
@@ -12,18 +11,13 @@ export function olderConsoleLog(path: string): string {
 
 /**
  * Bounds a console's history: once it exceeds `limit` bytes it becomes the older part, in place of the one before, and starts anew.
- * QEMU goes on writing to the same open file (O_APPEND), so the file is copied and emptied rather than renamed; what the
- * guest prints in the microseconds between may be lost. True when it was done.
+ * What the guest prints in the microseconds between may be lost. True when it was done.
  */
 export async function capConsoleLog(path: string, limit = CONSOLE_LOG_LIMIT): Promise<boolean> {
   try {
-    const { size } = await stat(path);
-    if (size <= limit) return false;
-    await copyFile(path, olderConsoleLog(path), constants.COPYFILE_FICLONE);
-    await truncate(path);
-    return true;
+    return await rotateLog(path, { size: limit, keep: 1 });
   } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return false; // not started yet, or removed meanwhile
+    if (hasErrno(error, 'ENOENT')) return false; // removed meanwhile
     throw error;
   }
 }
