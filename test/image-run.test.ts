@@ -78,6 +78,24 @@ test('a name that somebody takes while the command runs stays his, and the resul
   assert.equal(await digestOf('contested'), await digestOf('base'));
 });
 
+test('edits of files that are lent are told, and nothing hangs on an image that podman would hang on', async () => {
+  const { root } = platform;
+  const line = 'echo 10.0.0.9 other >>/etc/hosts; rm /etc/passwd; mkfifo /etc/passwd';
+  const saved = await root.walt('image', 'run', 'base', '--save-as', 'odd', line);
+  assert.equal(saved.status, 0);
+  assert.match(saved.stderr, /^Not saved: \/etc\/hosts: /m);
+  for (const words of [
+    ['run', 'odd', 'true'],
+    ['shell', 'odd'],
+  ]) {
+    const { status, stderr } = await root.walt('image', ...words);
+    assert.equal(status, 1);
+    assert.match(stderr, /\/etc\/passwd/);
+  }
+  await root.walt('image', 'shell', 'odd', '--discard');
+  assert.equal(await containers(), '');
+});
+
 test('bad input is named', async () => {
   const { root } = platform;
   const cases: [words: string[], message: RegExp][] = [

@@ -4,7 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Image } from '@walt/contract';
-import { openImageShell } from './image-shell-terminal.ts';
+import { imagePrompt, openImageShell } from './image-shell-terminal.ts';
 import { DEFAULT_IMAGE, Platform } from './platform.ts';
 import { Terminal } from './terminal.ts';
 import { checkTerminal } from './terminal-checks.ts';
@@ -58,6 +58,50 @@ test('the shell is the only process, and its network reaches package mirrors', a
   await terminal.press('C-c');
   await terminal.exited();
   await platform.root.ok('image', 'shell', 'network', '--discard');
+});
+
+test('what apt downloads and computes is not saved with what it installs', async () => {
+  const before = await copy('installed');
+  await using terminal = await openImageShell(platform, 'installed');
+  await terminal.enter(
+    '{ apt-get update && apt-get install -y cowsay; } >/tmp/apt 2>&1; echo "apt: $?"; rm /tmp/apt',
+  );
+  await terminal.expect(/^apt: 0$/m, 180_000);
+  await terminal.enter('exit');
+  await terminal.expect(/New image name/);
+  await terminal.enter('');
+  await terminal.expect(/root\/installed is saved/);
+  assert.equal(await terminal.exited(), 0);
+  assert.match(
+    await platform.root.ok('image', 'run', 'installed', '/usr/games/cowsay', 'small'),
+    /< small >/,
+  );
+  const { size } = await image('installed');
+  assert.ok(size - before.size < 25_000_000, `${size - before.size} bytes were added`);
+  await platform.root.ok('image', 'remove', 'installed', '--yes');
+});
+
+test('what cannot be saved is told: files that are lent, and names that mean a deletion', async () => {
+  await copy('told');
+  {
+    await using terminal = await openImageShell(platform, 'told');
+    await terminal.enter('echo 10.0.0.9 other >>/etc/hosts; echo mine >/root/.wh.mine; exit');
+    await terminal.expect(/Not saved: \/etc\/hosts: image shells and nodes are given one of their own\./);
+    await terminal.expect(/"\/root\/\.wh\.mine" cannot be saved: .*deleted[\s\S]*The session on told waits/);
+    assert.equal(await terminal.exited(), 1);
+  }
+  const saving = await platform.root.walt('image', 'shell', 'told', '--save');
+  assert.equal(saving.status, 1);
+  assert.match(saving.stderr, /\.wh\.mine" cannot be saved/);
+  await using terminal = await Terminal.open(platform.root.command('image', 'shell', 'told', '--resume'), {
+    env: platform.root.env,
+  });
+  await terminal.expect(imagePrompt);
+  await terminal.enter('mv /root/.wh.mine /root/mine; exit');
+  await terminal.expect(/New image name/);
+  await terminal.enter('');
+  assert.equal(await terminal.exited(), 0);
+  assert.equal(await fileOf('told', '/root/mine'), 'mine\n');
 });
 
 test('an exit without a change saves nothing', async () => {
@@ -138,6 +182,9 @@ test('a killed client loses nothing: the session is resumed as it was, then save
   await terminal.enter('r');
   await terminal.enter('echo "secret is $secret"');
   await terminal.expect(/^secret is 42$/m);
+  // Neither a row too few nor too many, though the size was changed to have the screen drawn anew.
+  await terminal.enter('stty size');
+  await terminal.expect(/^30 100$/m);
 
   const second = await platform.root.walt('image', 'shell', 'resumed', '--resume');
   assert.equal(second.status, 1, 'one terminal at a time');

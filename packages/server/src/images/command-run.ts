@@ -82,8 +82,8 @@ export async function startCommand(
     containers.remove(name).catch(() => {});
   });
   const exited = exitStatus(child, containers, name, image, command)
-    .catch((error: unknown) => {
-      throw full ? room.failure('The command was ended, and nothing of it is kept.') : error;
+    .finally(() => {
+      if (full) throw room.failure('The command was ended, and nothing of it is kept.');
     })
     .then(({ status, counted }) => {
       note = limitNote('The command', counted, limits);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { statfs } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import { until } from '../../../../test/until.ts';
 import { attempt, ExternalError, run, UserError } from '../platform/index.ts';
 import { explainDiskFull, isDiskFull } from './disk-full.ts';
 import {
@@ -88,12 +89,41 @@ test('a full disk during a squash: the image is as it was, and it works when the
   });
   assert.deepEqual(await images.get('ann', 'tiny'), image);
   // What was still to be read is read by nobody.
-  assert.deepEqual(
-    process.getActiveResourcesInfo().filter((name) => name === 'ProcessWrap'),
-    [],
-  );
+  await until('no program is left', async () => !process.getActiveResourcesInfo().includes('ProcessWrap'));
   await run(['mount', '-o', 'remount,size=128m', folder]);
   assert.equal((await squash()).image.layers.length, 1);
+});
+
+test('what fills the disk is ended, and nothing is begun when it is full', async () => {
+  const { images, folder } = platform;
+  const image = await images.get('ann', 'tiny');
+  // Quickly at first, then slowly: the disk is looked at once a second.
+  const fill = async () => {
+    const { bavail, bsize } = await statfs(folder);
+    const quick = `dd if=/dev/zero of=/root/big bs=1M count=${Math.floor((bavail * bsize) / 2 ** 20) - 5}`;
+    return `${quick}; for i in 0 1 2 3 4 5 6 7 8 9; do for j in 0 1 2 3 4 5 6 7 8 9; do dd if=/dev/zero of=/root/$i$j bs=200K count=1; busybox sleep 0.1; done; done; sleep 1000`;
+  };
+  const { id } = await images.shells.open('ann', image);
+  const terminal = await images.shells.attach(id, { columns: 80, rows: 24 });
+  terminal.stream.resume();
+  terminal.stream.write(`${await fill()}\r`);
+  await assert.rejects(terminal.exited, { code: 'UNAVAILABLE', message: /disk is full.*the session waits/s });
+  assert.equal((await images.shells.get(id)).state, 'exited');
+  const full = { code: 'UNAVAILABLE', message: /disk is full.*Nothing was begun/ };
+  await assert.rejects(images.shells.open('ann', { ...image, name: 'other' }), full);
+  await assert.rejects(images.run('ann', image, ['true']), full);
+  await images.shells.discard(id);
+
+  const command = await images.run('ann', image, ['/bin/sh', '-c', await fill()]);
+  command.stdin.end();
+  for (const stream of [command.stdout, command.stderr]) stream.resume();
+  await assert.rejects(command.exited, {
+    code: 'UNAVAILABLE',
+    message: /disk is full.*nothing of it is kept/s,
+  });
+  await command.end();
+  const { bavail, blocks } = await statfs(folder);
+  assert.ok(bavail > blocks / 10);
 });
 
 test('an image that unpacks to more than the disk has is refused, and leaves the disk as it was', async () => {

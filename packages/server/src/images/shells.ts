@@ -206,9 +206,8 @@ export class ShellSessions {
       containers.stop(container, STOP_LIMIT).catch(() => {});
     });
     terminal.stream.once('close', () => watch[Symbol.dispose]());
-    const exited = terminal.exited.then((status) => {
+    const exited = terminal.exited.finally(() => {
       if (full) throw room.failure('The shell was ended; the session waits, with all its changes.');
-      return status;
     });
     exited.catch(() => {});
     return { ...terminal, exited };
