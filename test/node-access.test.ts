@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import { appendFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { ipv4, udp } from '../packages/server/src/network/frames.fixture.ts';
+import { drop, frame, MINE, OTHER, pass } from '../packages/server/src/network/tap-frames.fixture.ts';
+import { frameRules } from '../packages/server/src/network/tap-frames.ts';
 import { run } from '../packages/server/src/platform/index.ts';
 import type { Client } from './client.ts';
 import { DEFAULT_IMAGE, Platform } from './platform.ts';
@@ -210,6 +213,47 @@ test('a node sends in its own name only', async () => {
     ([, port]) => port,
   );
   assert.deepEqual(ports, [await platform.tapOf('vm-2')]);
+});
+
+test('what keeps nodes to their own name does so on the kernel of Debian', async () => {
+  const { root } = platform;
+  // Two adapters of a bridge on the node; the rules are at the first one, as at a tap.
+  const sentinel = frame(0x0800, ipv4(MINE.ip, OTHER.ip, 17, udp(1, 1, Buffer.from('last'))));
+  const frames = [...pass, ...drop].map(([, one]) => one.toString('hex'));
+  const python = `import socket, sys
+source, target = socket.socket(17, 3), socket.socket(17, 3, socket.htons(3))
+source.bind(("peer1", 0))
+target.bind(("peer2", 0))
+target.settimeout(20)
+frames = [bytes.fromhex(line) for line in sys.stdin.read().split()]
+for one in frames: source.send(one)
+while True:
+    one = target.recv(65536)
+    if one == frames[-1]: break
+    if one[6:12] in [frame[6:12] for frame in frames]: print(one.hex())
+`;
+  const set = [
+    'ip link add br9 type bridge mcast_snooping 0 forward_delay 0',
+    ...[1, 2].map((n) => `ip link add vm${n} type veth peer name peer${n}`),
+    'ip link set vm1 master br9 && ip link set vm2 master br9',
+    'for link in vm1 vm2 peer1 peer2 br9; do ip link set $link up; done',
+    'uname -r',
+  ];
+  await root.on('beta', `cat >/root/send.py <<'END'\n${python}END`);
+  assert.match(await root.on('beta', set.join(' && ')), /^6\.1\..*amd64/);
+  const input = async (text: string, line: string) => {
+    const { status, stdout, stderr } = await root.run([root.launcher, 'node', 'run', 'beta', '--', line], {
+      input: text,
+    });
+    assert.equal(status, 0, stderr);
+    return stdout.trim().split('\n');
+  };
+  await input(frameRules('vm1', MINE), 'nft -f -');
+  const came = await input([...frames, sentinel.toString('hex')].join('\n'), 'python3 /root/send.py');
+  assert.deepEqual(
+    came,
+    pass.map(([, one]) => one.toString('hex')),
+  );
 });
 
 test('a node that changes hands: who had it is cut off at that moment, and what he kept is worth nothing', async () => {
