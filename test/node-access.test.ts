@@ -267,13 +267,13 @@ test('a node that changes hands: who had it is cut off at that moment, and what 
   /** Past the server, from inside walt-net, with what a user has kept. */
   const kept = ({ home }: Client) =>
     join(home, '.cache', 'walt', `server-${Buffer.from(platform.paths.socket).toString('base64url')}`, 'ssh');
-  const direct = (client: Client, ...options: string[]) => {
-    const words = [`ProxyCommand=none`, `HostName=${ip}`, 'ConnectTimeout=30', ...options].flatMap((one) => [
-      '-o',
-      one,
-    ]);
-    const ssh = ['ssh', '-F', join(kept(client), 'config'), ...words, '--', 'handed', 'echo in'];
-    return run(['ip', 'netns', 'exec', platform.namespace, ...ssh], { timeout: 60_000 });
+  const direct = async (client: Client, ...options: string[]) => {
+    const words = ['ProxyCommand=none', `HostName=${ip}`, 'ConnectTimeout=30', ...options];
+    const ssh = ['ssh', '-F', join(kept(client), 'config'), ...words.flatMap((one) => ['-o', one])];
+    const uid = (await run(['id', '-u', client.user])).trim();
+    const as = ['setpriv', `--reuid=${uid}`, '--clear-groups', '--'];
+    const inside = ['ip', 'netns', 'exec', platform.namespace, ...as, ...ssh, '--', 'handed', 'echo in'];
+    return run(inside, { timeout: 60_000, env: client.env });
   };
   assert.equal(await direct(ann), 'in\n');
 
