@@ -1,5 +1,4 @@
 /** Starts and ends the server under its supervisor (supervise.sh). On the host's side, as root. */
-import { connect } from 'node:net';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ensureNamespace } from './network/index.ts';
@@ -10,6 +9,7 @@ import {
   endServer,
   isExternalError,
   journalFile,
+  answers as listens,
   liveSupervisor,
   namespaceFile,
   openVolumesDisk,
@@ -124,15 +124,7 @@ function notServing(reason: string): UserError {
 
 /** Whether a server accepts connections on the socket. */
 export function answers(config: Config): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(platformPaths(config).socket);
-    const settle = (alive: boolean) => {
-      socket.destroy();
-      resolve(alive);
-    };
-    socket.on('connect', () => settle(true));
-    socket.on('error', () => settle(false));
-  });
+  return listens({ path: platformPaths(config).socket });
 }
 
 export async function withPrograms(

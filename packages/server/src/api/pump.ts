@@ -1,4 +1,4 @@
-import type { Readable, Writable } from 'node:stream';
+import { pipeline, type Readable, type Transform, type Writable } from 'node:stream';
 import { type ClientFrame, clientFrame } from '@walt/contract';
 import type { WebSocket } from 'ws';
 
@@ -31,6 +31,12 @@ export function sendAll(source: Readable, socket: WebSocket, channel?: number): 
     source.on('error', reject);
     source.once('close', resolve);
   });
+}
+
+/** What `source` gives, made into messages. The failure of either is that of both, and so is its end. */
+export function through(source: Readable, messages: Transform): Readable {
+  pipeline(source, messages, () => {});
+  return messages;
 }
 
 /**

@@ -3,7 +3,7 @@ import { crossChannels, type ServerFrame } from '@walt/contract';
 import type { WebSocket } from 'ws';
 import type { Caller } from '../access/index.ts';
 import { buildChannels, inChannel } from './build-channels.ts';
-import { sendAll } from './pump.ts';
+import { sendAll, through } from './pump.ts';
 import type { BuildClient, Services } from './services.ts';
 
 /**
@@ -19,7 +19,7 @@ export async function serveCross(
   const { say, ...common } = buildChannels(socket, nodes);
   const client: BuildClient = {
     ...common,
-    output: (frames) => sendAll(frames.pipe(new OutputChannels()), socket),
+    output: (frames) => sendAll(through(frames, new OutputChannels()), socket),
     ended: (status) => say({ type: 'ended', status }),
     deleted: (paths) => say({ type: 'deleted', paths: [...paths] }),
     files: (tar) => sendFiles(tar, socket),
@@ -34,8 +34,7 @@ async function sendFiles(tar: Readable, socket: WebSocket): Promise<void> {
     readableObjectMode: true,
     transform: (chunk: Buffer, _encoding, done) => done(null, inChannel(crossChannels.files, chunk)),
   });
-  tar.once('error', (error) => channel.destroy(error));
-  await sendAll(tar.pipe(channel), socket);
+  await sendAll(through(tar, channel), socket);
 }
 
 /** Bytes of the head of podman's frames: the stream (1 standard output, 2 standard error), three zeros, the length (big-endian). */

@@ -7,12 +7,12 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ExternalError, hasErrno, type Paths } from '../platform/index.ts';
+import { answers, ExternalError, hasErrno, type Paths } from '../platform/index.ts';
 import type { Store } from './store.ts';
 
 const PREFIX = '/v4.3.1/libpod';
@@ -196,7 +196,7 @@ export class PodmanApi {
   async #startService(): Promise<void> {
     // One that is ending still answers.
     await this.#ending;
-    if (await answers(this.#socket)) return;
+    if (await answers({ path: this.#socket })) return;
     await mkdir(dirname(this.#socket), { recursive: true });
     await mkdir(dirname(this.#log), { recursive: true });
     await rm(this.#socket, { force: true });
@@ -221,25 +221,13 @@ export class PodmanApi {
     });
     const limit = Date.now() + START_LIMIT;
     // podman has no way to tell that it listens: ask the socket.
-    while (!(await answers(this.#socket))) {
+    while (!(await answers({ path: this.#socket }))) {
       if (ended !== undefined || Date.now() > limit) {
         throw new ExternalError(argv, null, ended ?? `does not answer after ${START_LIMIT / 1000} s`);
       }
       await delay(10);
     }
   }
-}
-
-function answers(socket: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const connection = connect(socket);
-    const settle = (alive: boolean) => {
-      connection.destroy();
-      resolve(alive);
-    };
-    connection.on('connect', () => settle(true));
-    connection.on('error', () => settle(false));
-  });
 }
 
 async function failure({ method, path }: RequestOptions, response: IncomingMessage): Promise<PodmanError> {

@@ -1,27 +1,21 @@
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
+import { createLog, UdpPort } from '../platform/index.ts';
 import type { Lease } from './dnsmasq-config.ts';
 import { isIn, type Subnet } from './subnet.ts';
 
 const SERVER_PORT = 67;
+const log = createLog('network');
 
 /**
  * Gives a lease back in its client's name. Sent to the subnet's broadcast address: the kernel then hands it to the DHCP
  * server here as something that came in from the bridge; what we sent to our own address would come in from `lo`.
  */
 export async function sendRelease(subnet: Subnet, lease: Pick<Lease, 'mac' | 'ip'>): Promise<void> {
-  const socket = createSocket('udp4');
-  try {
-    socket.bind(0, subnet.server);
-    await once(socket, 'listening');
-    socket.setBroadcast(true);
-    const packet = releasePacket(subnet.server, lease);
-    await new Promise<void>((resolve, reject) =>
-      socket.send(packet, SERVER_PORT, subnet.broadcast, (error) => (error ? reject(error) : resolve())),
-    );
-  } finally {
-    socket.close();
-  }
+  const socket = await UdpPort.open({ name: 'DHCP', log, address: subnet.server, port: 0, broadcast: true });
+  const packet = releasePacket(subnet.server, lease);
+  await new Promise<void>((resolve) => {
+    socket.send(packet, { port: SERVER_PORT, address: subnet.broadcast }, resolve);
+  });
+  await socket.close();
 }
 
 /** A DHCPRELEASE (RFC 2131 section 4.4.6; field offsets in its figure 1, options in RFC 2132). */

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { mkdir, statfs } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  answers,
   ensureDiskImage,
   isExternalError,
   type Log,
@@ -33,6 +33,8 @@ import { NFS_PORT } from './portmapper.ts';
 import type { Subnet } from './subnet.ts';
 import { writeVersionedConfig } from './versioned-config.ts';
 
+/** Milliseconds for a connection to it. */
+const ANSWER_LIMIT = 250;
 const PROGRAM = 'nfs';
 /** What ganesha prints when the exports of a SIGHUP hold, and those left out are gone. */
 const REREAD = 'Reread exports complete';
@@ -128,7 +130,7 @@ export class NfsServer {
       // It would claim a name on the machine's bus, which only one NFS server can have, and which we do not need.
       // A list of file systems that somebody else found a moment ago may name another one for the same device.
       env: { DBUS_SYSTEM_BUS_ADDRESS: 'unix:path=/nonexistent', BLKID_FILE: '/dev/null' },
-      ready: () => accepts(subnet.server, NFS_PORT),
+      ready: () => answers({ host: subnet.server, port: NFS_PORT }, { timeout: ANSWER_LIMIT }),
     };
     await programs.ensure(spec);
     nfs.#spec = spec;
@@ -281,18 +283,4 @@ export class NfsServer {
       `Look into its log, ${log}.`,
     );
   }
-}
-
-/** True when something listens there. */
-function accepts(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: 250 });
-    const end = (accepted: boolean) => {
-      socket.destroy();
-      resolve(accepted);
-    };
-    socket.once('connect', () => end(true));
-    socket.once('timeout', () => end(false));
-    socket.once('error', () => end(false));
-  });
 }

@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Architecture } from '@walt/contract';
-import { type Log, namesIn, UserError } from '../../platform/index.ts';
+import { type Log, namesIn } from '../../platform/index.ts';
 import { serverArchitecture } from '../architectures.ts';
 import type { ImageName } from '../catalogue-rows.ts';
+import { Tickets } from '../tickets.ts';
 import { runImageBuild } from './build.ts';
 import { groupName, removeContainers } from './buildah.ts';
 import { removeControlGroup } from './control-group.ts';
@@ -34,8 +34,6 @@ export interface ImageBuildOrder {
   source: string;
 }
 
-/** Milliseconds between `prepare` and `run`. */
-const TICKET_LIFE = 60_000;
 /** Bytes of a user's cache, unpacked; one that has grown larger is begun anew. */
 const MAX_CACHE = 20_000_000_000;
 /** Milliseconds after which a cache that no build has used is removed. */
@@ -44,7 +42,7 @@ const CACHE_LIFE = 30 * 86_400_000;
 /** Builds of images from a Dockerfile, by buildah. */
 export class ImageBuilds {
   readonly #deps: ImageBuildDeps & { log: Log };
-  readonly #tickets = new Map<string, { request: ImageBuildRequest; until: number }>();
+  readonly #tickets = new Tickets<ImageBuildRequest>();
   readonly #running = new Set<Promise<unknown>>();
   /** Builds that use a store now, by its folder, and when it is as they need it; then what comes after the last of them. */
   readonly #users = new Map<string, { count: number; ready: Promise<void> }>();
@@ -78,21 +76,12 @@ export class ImageBuilds {
     const plan = planBuild(dockerfile, args, platforms, stage);
     const current = await this.#deps.catalogue.find(target);
     const request = { ...order, plan, expected: current ? { digest: current.digest } : ('absent' as const) };
-    const ticket = randomBytes(16).toString('hex');
-    this.#forgetOld();
-    this.#tickets.set(ticket, { request, until: Date.now() + TICKET_LIFE });
-    return ticket;
+    return this.#tickets.issue(order.user, request);
   }
 
   /** Runs a prepared build; see `runImageBuild`. Throws UserError NOT_FOUND for a ticket that is unknown, used, old or another user's. */
   async run(user: string, ticket: string, client: ImageBuildClient): Promise<void> {
-    this.#forgetOld();
-    const found = this.#tickets.get(ticket);
-    if (found?.request.user !== user) {
-      throw new UserError('NOT_FOUND', 'This build is not prepared any more.', 'Repeat the command.');
-    }
-    this.#tickets.delete(ticket);
-    const running = this.#run(found.request, client);
+    const running = this.#run(this.#tickets.take(user, ticket), client);
     this.#running.add(running);
     try {
       await running;
@@ -159,9 +148,5 @@ export class ImageBuilds {
       return false;
     });
     if (!good) await removeTree(dirname(store));
-  }
-
-  #forgetOld(): void {
-    for (const [ticket, { until }] of this.#tickets) if (until < Date.now()) this.#tickets.delete(ticket);
   }
 }

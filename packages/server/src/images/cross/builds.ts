@@ -1,12 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { Architecture, Progress } from '@walt/contract';
-import { type Config, UserError } from '../../platform/index.ts';
+import type { Config } from '../../platform/index.ts';
 import { withTree } from '../../trees/index.ts';
 import { runsNatively, serverArchitecture } from '../architectures.ts';
 import { KeyedLock } from '../locks.ts';
 import { withReports } from '../progress.ts';
 import type { Store } from '../store.ts';
+import { Tickets } from '../tickets.ts';
 import type { HostCommand } from '../types.ts';
 import { type BuildClient, type BuildDeps, type BuildRequest, runBuild } from './build.ts';
 import { checkPlaces } from './places.ts';
@@ -22,20 +22,15 @@ interface Deps extends BuildDeps {
   emulate(architecture: Architecture): Promise<void>;
 }
 
-interface Ticket {
+interface Prepared {
   request: BuildRequest;
   toolchain: string;
-  /** Unix time in milliseconds. */
-  until: number;
 }
-
-/** Milliseconds between `prepare` and `run`. */
-const TICKET_LIFE = 60_000;
 
 /** Builds for an image's CPU by a compiler of the server's own. */
 export class CrossBuilds {
   readonly #deps: Deps;
-  readonly #tickets = new Map<string, Ticket>();
+  readonly #tickets = new Tickets<Prepared>();
   /** One toolchain is made once. */
   readonly #making = new KeyedLock();
   readonly #running = new Set<Promise<unknown>>();
@@ -72,22 +67,14 @@ export class CrossBuilds {
       const ownLibrary = await store.withMounted(image.digest, (root) =>
         withTree(root, (tree) => hasLibrary(tree, multiarch)),
       );
-      const ticket = randomBytes(16).toString('hex');
-      this.#forgetOld();
-      this.#tickets.set(ticket, { request, toolchain, until: Date.now() + TICKET_LIFE });
-      return { ticket, ownLibrary };
+      return { ticket: this.#tickets.issue(request.user, { request, toolchain }), ownLibrary };
     });
   }
 
   /** Runs a prepared build; see `runBuild`. Throws UserError NOT_FOUND for a ticket that is unknown, used, old or another user's. */
   async run(user: string, ticket: string, client: BuildClient): Promise<number> {
-    this.#forgetOld();
-    const found = this.#tickets.get(ticket);
-    if (found?.request.user !== user) {
-      throw new UserError('NOT_FOUND', 'This build is not prepared any more.', 'Repeat the command.');
-    }
-    this.#tickets.delete(ticket);
-    const running = runBuild(this.#deps, found.toolchain, found.request, client);
+    const { toolchain, request } = this.#tickets.take(user, ticket);
+    const running = runBuild(this.#deps, toolchain, request, client);
     this.#running.add(running);
     try {
       return await running;
@@ -99,9 +86,5 @@ export class CrossBuilds {
   /** Resolves when no build runs any more: each ends by itself, once its client has gone. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#running);
-  }
-
-  #forgetOld(): void {
-    for (const [ticket, { until }] of this.#tickets) if (until < Date.now()) this.#tickets.delete(ticket);
   }
 }

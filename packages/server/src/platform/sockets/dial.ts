@@ -6,6 +6,17 @@ export interface DialOptions {
   signal?: AbortSignal;
 }
 
+/** Whether somebody listens there. */
+export function answers(where: NetConnectOpts, options?: DialOptions): Promise<boolean> {
+  return dial(where, options).then(
+    (socket) => {
+      socket.destroy();
+      return true;
+    },
+    () => false,
+  );
+}
+
 /**
  * A connection. Rejects with the system's error, with ETIMEDOUT after `timeout`, with the signal's reason when that comes first.
  * Whoever has got it need not handle its failures: each ends it, as its event `close` tells.

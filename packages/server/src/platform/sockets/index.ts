@@ -1,5 +1,5 @@
 /** Sockets for strangers: bounded before they are read, and each with its own end when it fails. */
-export { dial } from './dial.ts';
+export { answers, dial } from './dial.ts';
 export { Gate } from './gate.ts';
 export { isHangUp } from './hang-up.ts';
 export { type HttpLimits, HttpListener, type Reason, type Refusal } from './http-listener.ts';

@@ -14,8 +14,10 @@ interface UdpOptions {
   /** 0 asks the system for a free one. */
   port: number;
   family?: 'udp4' | 'udp6';
-  /** What it throws goes to the journal, and the datagram is dropped. */
-  receive: (bytes: Buffer, from: Peer) => void;
+  /** Sends to all of a subnet, too. */
+  broadcast?: boolean;
+  /** What it throws goes to the journal, and the datagram is dropped. Default: nothing is read. */
+  receive?: (bytes: Buffer, from: Peer) => void;
 }
 
 /** A UDP port. As on any network, what cannot be sent is lost without an error. */
@@ -27,19 +29,21 @@ export class UdpPort {
   }
 
   /** Throws when the port is taken. */
-  static async open({ name, log, address, port, family = 'udp4', receive }: UdpOptions): Promise<UdpPort> {
+  static async open(options: UdpOptions): Promise<UdpPort> {
+    const { name, log, address, port, family = 'udp4', broadcast = false, receive } = options;
     const warn = rarely(log.error);
     const socket = createSocket(family);
     const listening = once(socket, 'listening');
     socket.bind(port, address);
     await listening;
+    socket.setBroadcast(broadcast);
     // Of a datagram that could not leave.
     socket.on('error', () => {});
     socket.on('message', (bytes, from) => {
       // Nothing can be sent there, so nothing that asks from there is answered.
       if (from.port === 0) return;
       try {
-        receive(bytes, from);
+        receive?.(bytes, from);
       } catch (error) {
         warn(`${name}: a datagram failed`, { from: from.address, error: String(error) });
       }
