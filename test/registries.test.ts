@@ -122,17 +122,47 @@ const copying = () => processesOf(platform.marks).filter(({ command }) => comman
 test('ctrl-c ends a clone, and nothing of it shows', async () => {
   const client = await stuckClone('given-up');
   assert.equal(copying().length, 1);
+  assert.equal(asking().length, 1);
   client.kill('SIGINT');
   await once(client, 'exit');
-  await until('the end of skopeo', () => Promise.resolve(copying().length === 0));
+  await until('the end of skopeo', () => Promise.resolve(copying().length + asking().length === 0));
   assert.ok(!(await names(platform.root)).includes('given-up'));
+});
+
+const asking = () => processesOf(platform.marks).filter(({ command }) => command.includes('registry-gate'));
+
+test('a registry without end is left after a bound, and when its user leaves', async () => {
+  slow.lie = (path, response) => {
+    if (!path.startsWith('/v2/_catalog')) return false;
+    const more = () => {
+      while (!response.destroyed && response.write('"exp",'.repeat(10_000)));
+    };
+    response.on('drain', more).write('{"repositories":[');
+    more();
+    return true;
+  };
+  const { stdout, stderr } = await daemon.walt('image', 'search');
+  assert.match(stdout, new RegExp(`walt:waltplatform/${DEFAULT_IMAGE}`));
+  assert.match(stderr, /Without those of slow: Registry "slow" sends more .* than it may/);
+
+  const asked = Promise.withResolvers<void>();
+  slow.lie = () => {
+    asked.resolve();
+    return true;
+  };
+  const [file = '', ...words] = platform.root.command('image', 'search');
+  const client = spawn(file, words, { env: { ...process.env, ...platform.root.env }, stdio: 'ignore' });
+  await asked.promise;
+  assert.notEqual(asking().length, 0);
+  client.kill('SIGINT');
+  await until('the end of what asks', () => Promise.resolve(asking().length === 0));
 });
 
 test('a server that is killed in a clone leaves nothing half done, and the next attempt ends well', async () => {
   const client = await stuckClone('killed');
   await platform.kill();
   if (client.exitCode === null) await once(client, 'exit');
-  await until('the end of skopeo', () => Promise.resolve(copying().length === 0));
+  await until('the end of skopeo', () => Promise.resolve(copying().length + asking().length === 0));
   await platform.up();
   assert.ok(!(await names(platform.root)).includes('killed'));
   slow.lie = undefined;

@@ -33,8 +33,8 @@ export function registryCalls({ images }: Pick<Deps, 'images'>): CallsOf<typeof 
 export function imagesElsewhere({ images, nodes }: Deps): CallsOf<typeof imageRegistryCalls> {
   const { registries } = images;
   return {
-    search: async (caller, { keyword }) => {
-      const searching = registries.search(caller.user, keyword);
+    search: async (caller, { keyword }, signal) => {
+      const searching = registries.search(caller.user, keyword, signal);
       return (async function* () {
         const all = await images.list();
         const others = all.filter(

@@ -178,6 +178,7 @@ export interface RegistryService {
   search(
     user: string,
     keyword: string | undefined,
+    signal: AbortSignal,
   ): AsyncGenerator<
     Progress,
     { found: FoundImage[]; failed: { registry: string; reason: string; hint: string }[] }

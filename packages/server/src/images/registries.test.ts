@@ -143,7 +143,7 @@ describe('a registry with TLS and passwords', () => {
 
   test('the catalogue is searched, and registries that do not answer are told', async () => {
     await publish(tiny, 'ann/found');
-    const { found, failed } = await result(registries().search('ann', 'foun'));
+    const { found, failed } = await result(registries().search('ann', 'foun', new AbortController().signal));
     assert.deepEqual(found, [
       {
         ...{ location: 'lab', name: 'ann/found:v1', link: 'lab:ann/found:v1' },

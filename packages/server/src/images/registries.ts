@@ -74,6 +74,7 @@ export class Registries {
   search(
     user: string,
     keyword: string | undefined,
+    signal: AbortSignal,
   ): AsyncGenerator<Progress, { found: FoundImage[]; failed: SearchFailure[] }> {
     const { accounts } = this.#deps;
     return withReports(async (report) => {
@@ -82,11 +83,12 @@ export class Registries {
         accounts.configured.map(async ({ label, kind, host }) => {
           report(`Asking ${host}`);
           try {
-            await using gate = await accounts.gate(user, label);
+            await using gate = await accounts.gate(user, label, signal);
             const { images, cut } = await searchRegistry(gate, kind, keyword);
             if (cut) failed.push({ registry: label, ...TOO_MANY });
             return images;
           } catch (error) {
+            signal.throwIfAborted();
             if (!isUserError(error) && !isExternalError(error)) throw error;
             const hint = isUserError(error) ? error.hint : `Tell whoever runs ${host}.`;
             failed.push({ registry: label, reason: error.message, hint });

@@ -95,11 +95,9 @@ export class RegistryAccounts {
     const { label, kind, host, protocol, ca, otherHosts } = registry;
     const authority = ca === undefined ? null : await readAuthority(label, ca);
     const where = kind === 'docker-hub' ? HUB : { origin: `${protocol}://${host}`, searchOrigin: null };
-    return new RegistryGate(
-      { label, host, ...where, credentials, authority, otherHosts },
-      this.#host,
-      signal,
-    );
+    const { runtime: platform } = this.#paths;
+    const access = { label, host, ...where, platform, credentials, authority, otherHosts };
+    return new RegistryGate(access, this.#host, signal);
   }
 
   async #login(user: string, host: string): Promise<{ username: string; password: string } | undefined> {

@@ -75,7 +75,7 @@ function openGate(more: Partial<RegistryAccess> = {}, signal?: AbortSignal): Reg
   const host = `127.0.0.1:${registry.port}`;
   const gate = new RegistryGate(
     {
-      ...{ label: 'liar', host, origin: `http://${host}`, searchOrigin: null },
+      ...{ label: 'liar', host, platform: '/run/walt-test', origin: `http://${host}`, searchOrigin: null },
       ...{ credentials: null, authority: null, otherHosts: [], silence: 2000, ...more },
     },
     (argv) => [...argv],

@@ -20,6 +20,8 @@ export interface RegistryAccess extends Omit<Order, 'silence'> {
   label: string;
   /** `host` or `host:port`, as users know it. */
   host: string;
+  /** A folder of the platform's: tells whose program it is, where processes are listed. */
+  platform: string;
   /** Default: two minutes. */
   silence?: number;
 }
@@ -53,7 +55,9 @@ export class RegistryGate implements AsyncDisposable {
 
   constructor(access: RegistryAccess, host: HostCommand, signal?: AbortSignal) {
     this.access = access;
-    this.#program = streamProgram(host([process.execPath, programFile()]), { stdin: 'pipe', signal });
+    this.#program = streamProgram(host([process.execPath, programFile(), access.platform]), {
+      ...{ stdin: 'pipe', signal },
+    });
     this.#ended = this.#listen();
     const { origin, searchOrigin, credentials, authority, otherHosts, silence = SILENCE } = access;
     const order: Order = { origin, searchOrigin, credentials, authority, otherHosts, silence };
