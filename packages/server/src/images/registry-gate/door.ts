@@ -15,8 +15,8 @@ const PASSED = [
 /** Headers that the registry is told. */
 const TOLD = ['accept', 'content-type', 'content-length', 'content-range', 'range'];
 const METHODS = ['GET', 'HEAD', 'POST', 'PATCH', 'PUT'] as const;
-/** Path of places to which a registry wants the rest of an upload sent. */
-const UPLOADS = '/v2/uploads/';
+/** Path of places to which a registry wants the rest of an upload sent. No repository has capitals. */
+const UPLOADS = '/v2/UPLOADS/';
 
 export interface DoorOptions {
   order: Order;
@@ -136,7 +136,8 @@ export class Door {
     }
     // Nothing is taken over from other repositories, which nobody asked about.
     for (const name of ['mount', 'from']) url.searchParams.delete(name);
-    return url.pathname.startsWith(`/v2/${repository}/`) ? url : undefined;
+    const inside = ['manifests', 'blobs'].map((kind) => `/v2/${repository}/${kind}/`);
+    return inside.some((folder) => url.pathname.startsWith(folder)) ? url : undefined;
   }
 
   #place(url: URL): string {

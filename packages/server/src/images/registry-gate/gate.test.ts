@@ -215,7 +215,7 @@ describe('a registry that leads to this machine', () => {
     const begun = await ask(`/v2/exp/blobs/uploads/`, { method: 'POST' });
     assert.equal(begun.status, 202);
     const place = begun.headers.get('location') ?? '';
-    assert.match(place, /^\/v2\/uploads\/0$/);
+    assert.match(place, /^\/v2\/UPLOADS\/0$/);
     assert.equal((await ask(place, { method: 'PUT', body: 'x' })).status, 502);
     assert.match(String(await asked.failure('exp:v1')), /leads to 127\.0\.0\.1/);
     assert.deepEqual(witness.heard, []);
@@ -249,6 +249,26 @@ describe('the door', () => {
     assert.equal((await ask('/v2/exp/manifests/v1', { method: 'DELETE' })).status, 404);
     assert.deepEqual(registry.heard, []);
     assert.equal((await ask('/v2/exp/manifests/v1')).status, 200);
+  });
+
+  test('does not call it a failure of the registry when the program leaves', async () => {
+    const sent = { bytes: 0 };
+    registry.handle = endless('x'.repeat(60_000), sent);
+    const asked = openGate();
+    const ask = await throughDoor(await asked.open('exp', { [DIGEST]: 2 ** 40 }));
+    const closed = new Promise<void>((resolve) => {
+      const { handle } = registry;
+      registry.handle = (request, response) => {
+        response.on('close', resolve);
+        handle(request, response);
+      };
+    });
+    const given = new AbortController();
+    const answer = await ask(`/v2/exp/blobs/${DIGEST}`, { signal: given.signal });
+    await answer.body?.getReader().read();
+    given.abort();
+    await closed;
+    assert.equal(await asked.failure('exp:v1'), undefined);
   });
 
   test('shows nothing of what the registry says about other places', async () => {

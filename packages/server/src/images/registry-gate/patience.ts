@@ -50,7 +50,7 @@ export async function* chunksOf(
 
 /**
  * Passes the bytes of an answer on as they come, and ends `target` behind them; `onBytes` is told of each. Throws GateError as
- * `chunksOf`, and what `target` fails with. Events rather than an iterator: TLS brings 16 KiB at a time, of which a clone has many.
+ * `chunksOf`, and another error when `target` fails: then nobody wants them any more. Events rather than an iterator: TLS brings 16 KiB at a time, of which a clone has many.
  */
 export async function passOn(
   response: IncomingMessage,
@@ -77,7 +77,11 @@ export async function passOn(
     },
     Math.min(1000, silence),
   );
-  const left = finished(target, { readable: false }).catch((error: Error) => fail(error));
+  let isLeft = false;
+  const left = finished(target, { readable: false }).catch((error: Error) => {
+    isLeft = true;
+    fail(error);
+  });
   target.on('drain', onDrain);
   try {
     if (declaredSize(response) > limit) throw new GateError('too-large', limit);
@@ -86,8 +90,9 @@ export async function passOn(
     target.end();
     await left;
   } catch (error) {
+    const failure = isLeft ? error : GateError.of(error, host);
     target.destroy();
-    throw GateError.of(error, host);
+    throw failure;
   } finally {
     clearInterval(looking);
     target.off('drain', onDrain);

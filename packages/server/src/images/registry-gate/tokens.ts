@@ -20,6 +20,8 @@ export class Tokens {
   readonly #order: Order;
   readonly #send: Send;
   readonly #headers = new Map<string, { header: string; until: number }>();
+  /** What the registry last asked for, by purpose. */
+  readonly #demands = new Map<string, string>();
 
   /** `send` asks a host once, and follows nothing. */
   constructor(order: Order, send: Send) {
@@ -42,6 +44,7 @@ export class Tokens {
     purpose: string,
     sent: string | undefined,
   ): Promise<boolean> {
+    if (authenticate !== undefined) this.#demands.set(purpose, authenticate);
     const challenges = parseChallenges(authenticate ?? '');
     const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
     if (bearer) return this.#fetch(bearer, purpose);
@@ -50,6 +53,15 @@ export class Tokens {
     if (header === undefined || sent === header) return false;
     this.#headers.set(purpose, { header, until: Number.POSITIVE_INFINITY });
     return true;
+  }
+
+  /** As `header`; a token that has come to its end is asked for again: for a request that cannot be sent twice. Throws as `answer`. */
+  async freshHeader(purpose: string): Promise<string | undefined> {
+    const demand = this.#demands.get(purpose);
+    if (this.header(purpose) === undefined && demand !== undefined) {
+      await this.answer(demand, purpose, undefined);
+    }
+    return this.header(purpose);
   }
 
   async #fetch({ parameters }: Challenge, purpose: string): Promise<boolean> {

@@ -81,10 +81,10 @@ export class Upstream {
     const { url, purpose, body } = request;
     // What proves who we are is for the registry itself, not for where it leads.
     if (url.origin !== this.#order.origin) return this.#send(request);
-    const known = this.#tokens.header(purpose);
+    const again = body === undefined || Buffer.isBuffer(body);
+    const known = again ? this.#tokens.header(purpose) : await this.#tokens.freshHeader(purpose);
     const response = await this.#send({ ...request, ...withAuthorization(request, known) });
     if (response.statusCode !== 401) return response;
-    const again = body === undefined || Buffer.isBuffer(body);
     if (!again || !(await this.#tokens.answer(response.headers['www-authenticate'], purpose, known))) {
       return response;
     }
