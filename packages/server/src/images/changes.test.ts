@@ -161,6 +161,12 @@ test('the layer deletes what is gone, clears what was made anew, and takes what 
   });
 });
 
+test('where nothing lies below, nothing is cleared', () => {
+  const made = { ...folder, ...opaque };
+  const { layer } = judge([entry('/run', made), entry('/f', made, file), entry('/new', made)]);
+  assert.deepEqual([layer.entries, layer.cleared], [['/f', '/new'], []]);
+});
+
 test('data that lies below is told', () => {
   const copy = { ...file, mode: 0o600, attributes: new Map([['trusted.overlay.metacopy', '0x']]) };
   assert.equal(judge([entry('/f', copy, file)]).layer.partial, true);

@@ -115,7 +115,7 @@ function judgeEntry(entry: Entry, verdict: Verdict, left: ReadonlySet<string>): 
     layer.moved.push(path);
     return change('A');
   }
-  if (isOpaque(upper)) layer.cleared.push(path);
+  if (lower?.type === 'folder' && isOpaque(upper)) layer.cleared.push(path);
   const replaced = lower !== undefined && (lower.type !== 'folder' || isOpaque(upper));
   if (replaced) for (const gone of missingNames(entry)) changes.push({ kind: 'D', path: gone });
   const stays = entry.children.map((child) => judgeEntry(child, verdict, left)).some(Boolean);

@@ -3,18 +3,11 @@ import { join } from 'node:path';
 import type { Architecture } from '@walt/contract';
 import { z } from 'zod';
 import type { ImageConfig } from '../boot/index.ts';
-import {
-  attempt,
-  ExternalError,
-  type Paths,
-  readIfPresent,
-  run,
-  UserError,
-  writeFileAtomic,
-} from '../platform/index.ts';
+import { attempt, ExternalError, type Paths, readIfPresent, run, UserError } from '../platform/index.ts';
 import { fromOci, platformOptions } from './architectures.ts';
 import { DiskFull, roomIn } from './disk-full.ts';
-import { LimitNotes, notingRuntime } from './limit-notes.ts';
+import { LimitNotes } from './limit-notes.ts';
+import { configFile, limitFolder, writePodmanFiles } from './podman-files.ts';
 import { type LayerRecord, layerOwners, layerRecords, layerUsers, strayLayers } from './stray-layers.ts';
 import type { HostCommand } from './types.ts';
 
@@ -68,7 +61,7 @@ export class Store {
 
   /** Of the containers of the store. */
   get limitNotes(): LimitNotes {
-    return new LimitNotes(limitNotes(this.#paths));
+    return new LimitNotes(limitFolder(this.#paths));
   }
 
   /** Folder of all layers, as containers/storage's driver for overlayfs keeps them. */
@@ -83,9 +76,7 @@ export class Store {
     // What a killed commit left there.
     await rm(temporaryFolder(paths), { recursive: true, force: true, maxRetries: 3 });
     await mkdir(temporaryFolder(paths), { recursive: true, mode: 0o700 });
-    await mkdir(limitNotes(paths), { recursive: true, mode: 0o700 });
-    await writeFileAtomic(runtimeFile(paths), notingRuntime(limitNotes(paths)), 0o755);
-    await writeFileAtomic(configFile(paths), containersConf(paths));
+    await writePodmanFiles(paths);
     return new Store(paths, host);
   }
 
@@ -290,51 +281,9 @@ export class Store {
   }
 }
 
-function configFile(paths: Paths): string {
-  return join(paths.services, 'containers.conf');
-}
-
-/** What podman takes for its runtime. */
-function runtimeFile(paths: Paths): string {
-  return join(paths.services, 'runtime');
-}
-
-/** Folder of `LimitNotes`. */
-function limitNotes(paths: Paths): string {
-  return join(paths.containersRun, 'limits');
-}
-
 /** For layers on their way into the store: on the same disk, since /var/tmp and /tmp may be small. */
 function temporaryFolder(paths: Paths): string {
   return join(paths.containers, 'tmp');
-}
-
-/** containers.conf(5). */
-function containersConf(paths: Paths): string {
-  const text = (value: string) => JSON.stringify(value);
-  return `[containers]
-# Without CAP_SYS_RESOURCE, a process cannot raise its limits to podman's own defaults.
-default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
-# What a shell prints belongs to its user: no copy on disk.
-log_driver = "none"
-# The server's own /etc/hosts is none of an image's business.
-base_hosts_file = "none"
-
-[engine]
-# crun refuses hybrid cgroup hierarchies; systemd may not be there.
-runtime = "runc"
-cgroup_manager = "cgroupfs"
-events_logger = "none"
-# ctrl-p and ctrl-q belong to the shell.
-detach_keys = ""
-# podman's defaults are shared by all stores of a machine: platforms must not meet there.
-lock_type = "file"
-tmp_dir = ${text(join(paths.containersRun, 'libpod'))}
-
-[engine.runtimes]
-# Under its own name: podman reads runc's messages as what they are.
-runc = [${text(runtimeFile(paths))}]
-`;
 }
 
 /** podman and buildah take an image ID without the algorithm's name. Throws RangeError for what is no digest. */
