@@ -77,7 +77,8 @@ export function createDirectory(deps: Deps): NodeDirectory {
     await deps.ssh.beginBoot({ id, owner });
     const boot = await target({ ...node, token }, { digest, persist, owner });
     if (!boot) return undefined;
-    if (changesHands) await deps.machines.forgetConsole(id);
+    // A first boot has no last owner, and its loader's words are already in the history.
+    if (changesHands && node.served_generation !== null) await deps.machines.forgetConsole(id);
     await store.noteServed(id, { generation, digest, persist, token, cycle });
     // What is noted stays. Somebody may have given up that version just before: its name points elsewhere by now.
     if (!(await store.imageByDigest(digest))) return beginBoot(ip);
