@@ -31,10 +31,9 @@ before(async () => {
 });
 after(() => world?.[Symbol.asyncDispose]());
 
-/** Milliseconds that a round takes. */
-async function round(list: readonly Endpoint[]): Promise<number> {
+/** Visits each endpoint once at each moment, in any order. */
+async function round(list: readonly Endpoint[]): Promise<void> {
   const { platform, token, vocabulary } = world;
-  const start = performance.now();
   const queue = random.shuffled(
     list.flatMap((endpoint) => MOMENTS.map((moment): [Endpoint, Moment] => [endpoint, moment])),
   );
@@ -48,7 +47,6 @@ async function round(list: readonly Endpoint[]): Promise<number> {
     }
   };
   await Promise.all(Array.from({ length: PARALLEL }, work));
-  return performance.now() - start;
 }
 
 /** What the platform has once all that is ending has ended; what is still there after a minute is there to stay. */
@@ -59,7 +57,9 @@ async function settled(like?: Figures): Promise<Figures> {
     const now = await figures(world.platform);
     const wanted = like ?? last;
     last = now;
-    return now.files <= wanted.files + FILES && JSON.stringify(things(now)) === JSON.stringify(things(wanted));
+    return (
+      now.files <= wanted.files + FILES && JSON.stringify(things(now)) === JSON.stringify(things(wanted))
+    );
   };
   await until('the platform to come to rest', same, 60_000).catch(() => {});
   return last;
@@ -75,7 +75,7 @@ async function leavesNothing(t: TestContext, act: (rounds: number) => Promise<nu
   const start = await settled();
   const began = performance.now();
   const visits = await act(ROUNDS);
-  t.diagnostic(`${visits} visits in ${Math.round((performance.now() - began) / 1000)} s`);
+  t.diagnostic(`WALT_SEED=${seed}: ${visits} visits in ${Math.round((performance.now() - began) / 1000)} s`);
   const end = await settled(start);
   assert.deepEqual(things(end), things(start));
   assert.ok(end.files <= start.files + FILES, `${end.files} files are open, ${start.files} were`);

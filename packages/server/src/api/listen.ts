@@ -55,7 +55,10 @@ export async function listen(
     const url = parseUrl(request);
     const context = {
       token: bearerToken(request),
-      enter: (user: string) => calls.takeFor(user, response),
+      enter: (user: string) => {
+        calls.takeFor(user, response);
+        listener.keep(request);
+      },
     };
     const serve = plain.get(url.pathname);
     if (serve) return await serve({ context, url, request, response });
@@ -73,7 +76,7 @@ export async function listen(
     answer,
     failed: (error, response) => sendError(response, toApiError(error, log)),
     upgrade: (request, socket, head) => streams.upgrade(request, socket, head),
-    refusal: (reason) => refusal(reason, limits),
+    refusal,
     // An image takes as long as it takes to come in.
     streamed: (request) => plain.has(URL.parse(request.url ?? '/', 'http://walt')?.pathname ?? ''),
   });
@@ -90,12 +93,12 @@ export async function listen(
 }
 
 /** For a connection of which nothing was read, or not all. */
-function refusal(reason: Reason, { clients }: Limits): Refusal {
+function refusal(reason: Reason): Refusal {
   const [message, hint] =
     reason === 'slow'
       ? ['The request did not come in time.', 'Repeat the command.']
       : [
-          `The server has ${clients.all} connections already, and takes no more.`,
+          'The server has as many connections as it takes.',
           'Repeat the command a little later; `limits:` in server.conf tells how many may be.',
         ];
   const error = { code: reason === 'slow' ? 'TIMEOUT' : 'UNAVAILABLE', message, data: { hint } };

@@ -111,6 +111,11 @@ export class HttpListener {
     });
   }
 
+  /** Tells that who sends this request is known: his connection gives way to no other, though its body is still on the way. */
+  keep(request: IncomingMessage): void {
+    this.#gate.busy(request.socket);
+  }
+
   /** The last handler: what nobody expected ends the connection. */
   #guarded(socket: Socket, act: () => void): void {
     try {

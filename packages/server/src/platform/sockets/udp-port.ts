@@ -34,8 +34,13 @@ export class UdpPort {
     const warn = rarely(log.error);
     const socket = createSocket(family);
     const listening = once(socket, 'listening');
-    socket.bind(port, address);
-    await listening;
+    try {
+      socket.bind(port, address);
+      await listening;
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
     socket.setBroadcast(broadcast);
     // Of a datagram that could not leave.
     socket.on('error', () => {});
