@@ -63,6 +63,8 @@ export class FakeNodeSsh {
       'StrictModes no',
       'UsePAM no',
       'Subsystem sftp internal-sftp',
+      // What this machine's root has in his .bashrc is not the tests' business.
+      `SetEnv HOME=${this.#folder}`,
     ];
     writeFileSync(this.#file('sshd_config'), `${lines.join('\n')}\n`);
   }

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type { Duplex, Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { run } from '../platform/index.ts';
+import { roomIn } from './disk-full.ts';
 import type { LimitNotes } from './limit-notes.ts';
 import { isPodmanError, type PodmanApi } from './podman-api.ts';
 import { imageId } from './store.ts';
@@ -184,8 +186,24 @@ export class Containers {
     }
   }
 
-  /** Kills its processes and removes it, if it is there. */
+  /** Kills its processes and removes it, if it is there; on a full disk, too. */
   async remove(name: string): Promise<void> {
+    const found = await this.inspect(name);
+    if (!found) return;
+    // podman writes before it deletes: where there is no room for that, what the container wrote makes it.
+    if ((await roomIn(found.folders.upper)) === 0) {
+      if (found.status === 'running') await this.#kill(name);
+      await run(['find', found.folders.upper, '-xdev', '-mindepth', '1', '-delete']);
+    }
+    await this.#delete(name);
+  }
+
+  async #kill(name: string): Promise<void> {
+    await this.#api.call('POST', `${at(name)}/kill?signal=KILL`);
+    await this.#api.call('POST', `${at(name)}/wait`);
+  }
+
+  async #delete(name: string): Promise<void> {
     try {
       const removed = removals.parse(
         await this.#api.call('DELETE', `${at(name)}?force=true&timeout=0&v=true`),

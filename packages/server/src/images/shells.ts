@@ -161,8 +161,9 @@ export class ShellSessions {
   async discard(id: string): Promise<void> {
     await this.#lock.hold(id, async () => {
       const row = await this.#row(id);
-      await this.#deps.catalogue.removeSession(id);
+      // First what takes room: on a full disk, the database can only forget the session once that is gone.
       await this.#deps.containers.remove(row.container);
+      await this.#deps.catalogue.removeSession(id);
     });
   }
 
