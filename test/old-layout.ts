@@ -25,13 +25,20 @@ export async function toOldLayout(paths: Paths): Promise<void> {
   // As it was: open to all on the machine.
   await chmod(paths.state, 0o711);
   await rm(join(paths.services, 'nfs'), { recursive: true });
-  forgetMigration(paths.database, '0047-own-file-systems');
+  forgetMigrations(paths.database);
 }
 
-/** Undoes what it did not make: it must be the last one that ran. */
-function forgetMigration(file: string, name: string): void {
+/** Takes back the migrations from that of the file systems on: what they made, and that they ran. */
+function forgetMigrations(file: string): void {
   const database = new DatabaseSync(file);
-  const { changes } = database.prepare('DELETE FROM kysely_migration WHERE name >= ?').run(name);
-  database.close();
-  if (changes !== 1) throw new Error(`${name} is not the last migration: this needs more work`);
+  try {
+    // 0049-served-cycle; 0047-own-file-systems made nothing but an order to boot.
+    database.exec('ALTER TABLE node DROP COLUMN served_cycle');
+    const gone = database
+      .prepare('DELETE FROM kysely_migration WHERE name >= ?')
+      .run('0047-own-file-systems');
+    if (gone.changes !== 2) throw new Error('there are newer migrations: take back what they made here, too');
+  } finally {
+    database.close();
+  }
 }
