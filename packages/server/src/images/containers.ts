@@ -33,7 +33,7 @@ export interface LentFiles {
 export interface ContainerFolders {
   /** What the container changed, as overlayfs keeps it. */
   upper: string;
-  /** The image's layers, top first. */
+  /** The image's layers, top first; none where it runs in a folder that it was given. */
   lower: string[];
 }
 
@@ -89,7 +89,7 @@ export class Containers {
         entrypoint: [found.Config.Entrypoint ?? []].flat().join(' '),
         folders: {
           upper: found.GraphDriver.Data.UpperDir,
-          lower: found.GraphDriver.Data.LowerDir.split(':'),
+          lower: found.GraphDriver.Data.LowerDir?.split(':') ?? [],
         },
         lent: {
           places: new Map([
@@ -188,14 +188,21 @@ export class Containers {
 
   /** Kills its processes and removes it, if it is there; on a full disk, too. */
   async remove(name: string): Promise<void> {
-    const found = await this.inspect(name);
-    if (!found) return;
-    // podman writes before it deletes: where there is no room for that, what the container wrote makes it.
-    if ((await roomIn(found.folders.upper)) === 0) {
-      if (found.status === 'running') await this.#kill(name);
-      await run(['find', found.folders.upper, '-xdev', '-mindepth', '1', '-delete']);
+    try {
+      await this.#delete(name);
+    } catch (error) {
+      if (!(await this.#makeRoom(name))) throw error;
+      await this.#delete(name);
     }
-    await this.#delete(name);
+  }
+
+  /** Deletes what it wrote if the disk is full: podman writes before it removes a container. Answers whether it did. */
+  async #makeRoom(name: string): Promise<boolean> {
+    const found = await this.inspect(name);
+    if (!found || (await roomIn(found.folders.upper)) > 0) return false;
+    if (found.status === 'running') await this.#kill(name);
+    await run(['find', found.folders.upper, '-xdev', '-mindepth', '1', '-delete']);
+    return true;
   }
 
   async #kill(name: string): Promise<void> {
@@ -260,7 +267,7 @@ const inspection = z.object({
   Id: z.string(),
   State: z.object({ Status: z.string(), ExitCode: z.number(), Pid: z.number() }),
   Config: z.object({ Entrypoint: z.union([z.string(), z.array(z.string())]).nullish() }),
-  GraphDriver: z.object({ Data: z.object({ UpperDir: z.string(), LowerDir: z.string() }) }),
+  GraphDriver: z.object({ Data: z.object({ UpperDir: z.string(), LowerDir: z.string().optional() }) }),
   // Empty, or not there, before it has run.
   HostnamePath: z.string().default(''),
   HostsPath: z.string().default(''),
