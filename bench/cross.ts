@@ -1,8 +1,8 @@
 /** `walt image cross`: a C project built for an arm64 image, against a native build of it and a build under emulation. */
 import { cp, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { readAptSetup } from '../packages/server/src/images/apt-sources.ts';
 import { ensureToolchain, toolchainTar } from '../packages/server/src/images/cross/toolchain.ts';
+import { readAptSetup } from '../packages/server/src/images/recipes/apt-sources.ts';
 import { loadConfig, run } from '../packages/server/src/platform/index.ts';
 import { defaultTar } from '../test/default-tar.ts';
 import { Platform } from '../test/platform.ts';

@@ -3,12 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { readBusybox } from '../packages/server/src/boot/binaries/busybox.ts';
 import { MODULE_LIMIT } from '../packages/server/src/boot/bounds.ts';
-import { readBusybox } from '../packages/server/src/boot/busybox.ts';
-import { unpackModule } from '../packages/server/src/boot/compressed.ts';
-import { type CpioEntry, cpioArchive } from '../packages/server/src/boot/cpio.ts';
-import { initArchive, moduleArchive } from '../packages/server/src/boot/initramfs.ts';
-import { loadOrder, parseModuleIndex } from '../packages/server/src/boot/modules.ts';
+import { type CpioEntry, cpioArchive } from '../packages/server/src/boot/initramfs/cpio.ts';
+import { initArchive, moduleArchive } from '../packages/server/src/boot/initramfs/initramfs.ts';
+import { unpackModule } from '../packages/server/src/boot/kernel/compressed.ts';
+import { loadOrder, parseModuleIndex } from '../packages/server/src/boot/kernel/modules.ts';
 import { type ReferenceRoot, referenceInit } from './reference-init.ts';
 
 /** Names of the modules of each root: those that take longest are loaded beside the others, as the product does. */

@@ -4,7 +4,7 @@ import { chmod, copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/pr
 import { basename, dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Image } from '@walt/contract';
-import { readAptSetup } from '../packages/server/src/images/apt-sources.ts';
+import { readAptSetup } from '../packages/server/src/images/recipes/apt-sources.ts';
 import { run } from '../packages/server/src/platform/index.ts';
 import { importImage } from './import-image.ts';
 import { DEFAULT_IMAGE, Platform } from './platform.ts';

@@ -1,8 +1,8 @@
 /** An image for ARM boards as WalT's documentation describes them: boot script, kernel and initrd of its own. */
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cpioArchive } from '../packages/server/src/boot/cpio.ts';
-import { loadOrder, parseModuleIndex } from '../packages/server/src/boot/modules.ts';
+import { cpioArchive } from '../packages/server/src/boot/initramfs/cpio.ts';
+import { loadOrder, parseModuleIndex } from '../packages/server/src/boot/kernel/modules.ts';
 import { run } from '../packages/server/src/platform/index.ts';
 import type { Client } from './client.ts';
 

@@ -5,8 +5,8 @@ import { mkdir, readdir, readFile, readlink, rm, stat, symlink, writeFile } from
 import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Image } from '@walt/contract';
-import { readAptSetup } from '../packages/server/src/images/apt-sources.ts';
 import { toolchainTar } from '../packages/server/src/images/cross/toolchain.ts';
+import { readAptSetup } from '../packages/server/src/images/recipes/apt-sources.ts';
 import { loadConfig, run } from '../packages/server/src/platform/index.ts';
 import type { Client } from './client.ts';
 import { defaultTar } from './default-tar.ts';

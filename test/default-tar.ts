@@ -1,8 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Architecture } from '@walt/contract';
-import { readAptSetup } from '../packages/server/src/images/apt-sources.ts';
-import { mmdebstrapCommand, parsePackages, RECIPE, recipeKey } from '../packages/server/src/images/recipe.ts';
+import { readAptSetup } from '../packages/server/src/images/recipes/apt-sources.ts';
+import {
+  mmdebstrapCommand,
+  parsePackages,
+  RECIPE,
+  recipeKey,
+} from '../packages/server/src/images/recipes/recipe.ts';
 
 /** Where a cache keeps the default image of an architecture: the product imports what is there, and makes it where it is not. */
 export async function defaultTar(architecture: Architecture, cache: string): Promise<string> {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { describe, it } from 'node:test';
-import { categories, plumbing, singles as publicSingles } from '../packages/cli/src/categories.ts';
+import { categories, plumbing, singles as publicSingles } from '../packages/cli/src/words/categories.ts';
 
 const checkout = resolve(import.meta.dirname, '..');
 /** Not a topic of `walt help`: written for those who work on WalT. */

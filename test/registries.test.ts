@@ -10,7 +10,7 @@ import type { FoundImage, Image, Registry } from '@walt/contract';
 import {
   type LyingRegistry,
   startLyingRegistry,
-} from '../packages/server/src/images/lying-registry.fixture.ts';
+} from '../packages/server/src/images/registries/lying-registry.fixture.ts';
 import { startRegistry, type TestRegistry } from '../packages/server/src/images/registry.fixture.ts';
 import type { Client } from './client.ts';
 import { processesOf } from './leftovers.ts';

@@ -39,7 +39,7 @@ async function bundle(folder: string): Promise<void> {
     target: 'node26',
     chunkNames: 'chunks/[name]-[hash]',
     define: { WALT_VERSION: JSON.stringify(version) },
-    inject: ['src/no-form-data.ts'],
+    inject: ['src/server/no-form-data.ts'],
     // ws asks at run time for packages that may be missing.
     banner: { js: "const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);" },
     plugins: [builtins],

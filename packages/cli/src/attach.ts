@@ -1,8 +1,8 @@
 /** Joins the user's terminal, or a script's pipes, to a terminal on the server. */
 import { once } from 'node:events';
-import { escapeParser } from './escape.ts';
-import { type ByteStream, frameError, type StreamEnd, type StreamHandlers } from './stream.ts';
-import { enterRawMode, terminalSize } from './terminal.ts';
+import { type ByteStream, frameError, type StreamEnd, type StreamHandlers } from './server/stream.ts';
+import { escapeParser } from './terminal/escape.ts';
+import { enterRawMode, terminalSize } from './terminal/terminal.ts';
 
 export interface AttachOptions {
   open: (handlers: StreamHandlers) => ByteStream;

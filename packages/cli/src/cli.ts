@@ -1,10 +1,10 @@
 /** From the words of a command line to the one command that it means, and from a failure to its text. */
 import type { Command } from 'commander';
-import { type CommandEntry, categories, plumbing, singles } from './categories.ts';
 import { describeFailure, renderFailure, UsageError } from './errors.ts';
-import { nearest } from './near.ts';
-import { paintOutput } from './output.ts';
-import { terminalText } from './visible.ts';
+import { paintOutput } from './terminal/output.ts';
+import { terminalText } from './terminal/visible.ts';
+import { type CommandEntry, categories, plumbing, singles } from './words/categories.ts';
+import { nearest } from './words/near.ts';
 
 declare const WALT_VERSION: string;
 
@@ -34,7 +34,7 @@ async function dispatch(words: readonly string[]): Promise<void> {
   const [first, second] = words;
   if (first === '--version') return write(`walt ${WALT_VERSION}\n`);
   if (first === undefined || first === '--help' || first === '-h') {
-    const { mainHelp } = await import('./usage.ts');
+    const { mainHelp } = await import('./words/usage.ts');
     write(mainHelp(paintOutput()));
     if (first === undefined) process.exitCode = 1;
     return;
@@ -45,7 +45,7 @@ async function dispatch(words: readonly string[]): Promise<void> {
   if (!category) throw unknownWord('category', first, [...Object.keys(categories), ...Object.keys(singles)]);
   if (first === 'help' && second === undefined) return dispatch(['help', 'show']);
   if (second === undefined || second === '--help' || second === '-h') {
-    const { categoryHelp } = await import('./usage.ts');
+    const { categoryHelp } = await import('./words/usage.ts');
     write(categoryHelp(first, category, paintOutput()));
     if (second === undefined) process.exitCode = 1;
     return;

@@ -1,6 +1,7 @@
 /** How to leave a console, told where the user sees it. */
-import { paintRemarks, remark } from './output.ts';
-import type { StreamHandlers } from './stream.ts';
+
+import type { StreamHandlers } from './server/stream.ts';
+import { paintRemarks, remark } from './terminal/output.ts';
 
 /** Milliseconds within which a console that has printed something shows it. */
 const BACKLOG_LIMIT = 300;

@@ -1,5 +1,5 @@
 /** Failures as the user meets them: a code, a sentence that names the thing, the next step, an exit status. */
-import { terminalText, visibleJson } from './visible.ts';
+import { terminalText, visibleJson } from './terminal/visible.ts';
 
 /** The user can act on it. */
 export class AbortError extends Error {

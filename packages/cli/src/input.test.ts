@@ -1,12 +1,12 @@
 /** Table tests of the pure parts that read what users type. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nodeSets } from './completion-values.ts';
-import { escapeParser } from './escape.ts';
-import { landing, requireFolderFor } from './image-copy/destination.ts';
-import { renderChanges } from './image-shell/changes.ts';
+import { landing, requireFolderFor } from './images/copy/destination.ts';
+import { renderChanges } from './images/shell/changes.ts';
 import { duration, memorySize, wholeNumber } from './options.ts';
 import { parseImageLocation, parseLocation } from './ssh/locations.ts';
+import { escapeParser } from './terminal/escape.ts';
+import { nodeSets } from './words/completion-values.ts';
 
 test('memorySize in MiB', () => {
   for (const [text, size] of [

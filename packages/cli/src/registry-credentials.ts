@@ -1,5 +1,5 @@
 import { AbortError, UsageError } from './errors.ts';
-import { ask, askSecret, canAsk } from './prompt.ts';
+import { ask, askSecret, canAsk } from './terminal/prompt.ts';
 
 /**
  * User name and password, from options, standard input or the terminal. A password never is an argument: everybody on the

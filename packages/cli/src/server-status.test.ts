@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ServerStatus } from '@walt/contract';
 import { renderStatus } from './server-status.ts';
-import { painter } from './style.ts';
+import { painter } from './terminal/style.ts';
 
 const status: ServerStatus = {
   ...{ version: '11.0.0', uptime: 3700, user: 'alice', configFile: null, stateFolder: '/var/lib/walt' },

@@ -1,9 +1,9 @@
 /** `walt advanced server-status`. */
 import type { ServerStatus } from '@walt/contract';
-import { humanDate, humanDuration, humanSize } from './human.ts';
-import type { Paint } from './style.ts';
-import { renderTable } from './table.ts';
-import { visibleName } from './visible.ts';
+import { humanDate, humanDuration, humanSize } from './terminal/human.ts';
+import type { Paint } from './terminal/style.ts';
+import { renderTable } from './terminal/table.ts';
+import { visibleName } from './terminal/visible.ts';
 
 const STATE_COLOURS = { running: 'green', starting: 'yellow', stopped: 'dim', failed: 'red' } as const;
 

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, beforeEach, describe, test } from 'node:test';
-import { categories } from '../src/categories.ts';
+import { categories } from '../src/words/categories.ts';
 import { openClient } from './client.ts';
 import { fakeDigest, makeImage, makeNode, makeRegistry } from './fixtures.ts';
 import { HostileServer, mapStrings } from './hostile-server.ts';

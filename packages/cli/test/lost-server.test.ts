@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, test } from 'node:test';
-import { type CommandEntry, categories, singles } from '../src/categories.ts';
+import { type CommandEntry, categories, singles } from '../src/words/categories.ts';
 import { openClient } from './client.ts';
 import { makeImage, makeNode } from './fixtures.ts';
 

@@ -1,11 +1,11 @@
 import { NODE_NAME } from '@walt/contract/forms';
 import { Command } from 'commander';
-import { connect } from '../client.ts';
-import { print } from '../output.ts';
+import { connect } from '../server/client.ts';
 import { checked, thisWalt } from '../ssh/access.ts';
 import { renderStanza } from '../ssh/config.ts';
 import { sshFiles } from '../ssh/files.ts';
 import { ensureKey } from '../ssh/key.ts';
+import { print } from '../terminal/output.ts';
 
 export function command(): Command {
   return new Command()

@@ -1,6 +1,6 @@
 /** Where the client keeps what OpenSSH needs. */
 import { join } from 'node:path';
-import { configFolder, serverFolder } from '../paths.ts';
+import { configFolder, serverFolder } from '../server/paths.ts';
 
 export interface SshFiles {
   /** The user's own key, for all servers. */

@@ -1,7 +1,7 @@
 /** Standard input and output joined to a TCP port of a node. */
-import type { Connection } from '../client.ts';
-import { ByteStream, frameError } from '../stream.ts';
-import { connectionLost } from '../transport.ts';
+import type { Connection } from '../server/client.ts';
+import { ByteStream, frameError } from '../server/stream.ts';
+import { connectionLost } from '../server/transport.ts';
 
 /** Ends when the node ends the connection. Throws what the server says, as that the node is off, and when the server goes. */
 export async function relayToNode(connection: Connection, node: string, port: number): Promise<void> {

@@ -1,6 +1,6 @@
 /** What `walt node run` shows of many nodes' output. */
-import { type Colour, painter, wantsColours } from '../style.ts';
-import { terminalText } from '../visible.ts';
+import { type Colour, painter, wantsColours } from '../terminal/style.ts';
+import { terminalText } from '../terminal/visible.ts';
 import type { NodeRun, RunSinks } from './run.ts';
 
 const COLOURS: readonly Colour[] = ['cyan', 'green', 'yellow', 'magenta', 'blue'];

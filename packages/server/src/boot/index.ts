@@ -1,13 +1,11 @@
 /** What nodes get over the network: boot scripts, kernel and initramfs, bootstrap document, identity, orders. */
 
-export { keepBusybox } from './busybox.ts';
+export { keepBusybox } from './binaries/busybox.ts';
 export type { BootPlan, BootTarget, ModelClass, NodeDirectory, NodeIdentity, Sighting } from './directory.ts';
-export type { ImageConfig } from './image-command.ts';
-export { InitArchives } from './init-archives.ts';
-export { NodeFiles } from './node-files.ts';
-export { NodeHttp } from './node-http.ts';
-export { NodeTftp } from './node-tftp.ts';
-export { ensurePlatformVolume } from './platform-layer.ts';
+export { InitArchives } from './initramfs/init-archives.ts';
+export { Reads } from './initramfs/reads.ts';
+export type { ImageConfig } from './lending/image-command.ts';
+export { ensurePlatformVolume } from './lending/platform-layer.ts';
 export {
   hasBootFiles,
   type ImageTree,
@@ -15,6 +13,8 @@ export {
   prepareBootFiles,
   sweepBootFiles,
 } from './prepare.ts';
-export { Reads } from './reads.ts';
-export { Trees } from './trees.ts';
-export { preferredName, requireServerVersion } from './walt-image.ts';
+export { NodeFiles } from './serve/node-files.ts';
+export { NodeHttp } from './serve/node-http.ts';
+export { NodeTftp } from './serve/node-tftp.ts';
+export { Trees } from './walt-images/trees.ts';
+export { preferredName, requireServerVersion } from './walt-images/walt-image.ts';

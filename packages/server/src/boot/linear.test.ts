@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { withoutSlashes } from '../trees/index.ts';
-import { credentialsOf, mendPasswd, mendShadow, rootOf } from './accounts.ts';
-import { inittabPrograms } from './image-facts.ts';
-import { parseImageSpec, renderTemplate } from './image-spec.ts';
-import { compareReleases } from './kernel.ts';
-import { imageModels } from './model.ts';
-import { loadOrder, moduleName, parseModuleIndex } from './modules.ts';
-import { boardOf } from './u-boot.ts';
-import { requireServerVersion } from './walt-image.ts';
+import { compareReleases } from './kernel/kernel.ts';
+import { loadOrder, moduleName, parseModuleIndex } from './kernel/modules.ts';
+import { credentialsOf, mendPasswd, mendShadow, rootOf } from './lending/accounts.ts';
+import { inittabPrograms } from './lending/image-facts.ts';
+import { imageModels } from './scripts/model.ts';
+import { boardOf } from './scripts/u-boot.ts';
+import { parseImageSpec, renderTemplate } from './walt-images/image-spec.ts';
+import { requireServerVersion } from './walt-images/walt-image.ts';
 
 const MB = 1_000_000;
 

@@ -6,17 +6,17 @@ import { defaultLimits, hasErrno, type Paths, syncFolder, UserError } from '../p
 import { type Tree, textOf, withTree } from '../trees/index.ts';
 import { type BootRecord, imageBootFolder, LAYOUT, readBootRecord } from './boot-files.ts';
 import type { BootPlan } from './directory.ts';
-import type { ImageConfig } from './image-command.ts';
-import { readFacts } from './image-facts.ts';
-import { findKernel, type Kernel } from './kernel.ts';
-import { type BootLimits, writeKernelFiles } from './kernel-files.ts';
-import { ensureModules, ensureTools, LENT_VOLUME } from './lender.ts';
-import { planLends } from './lends.ts';
-import { lentFiles } from './lent-files.ts';
-import { imageModels } from './model.ts';
-import { copyServed } from './served.ts';
-import { TREE } from './trees.ts';
-import { readWaltImage, requireServerVersion, type WaltImage } from './walt-image.ts';
+import { findKernel, type Kernel } from './kernel/kernel.ts';
+import { type BootLimits, writeKernelFiles } from './kernel/kernel-files.ts';
+import type { ImageConfig } from './lending/image-command.ts';
+import { readFacts } from './lending/image-facts.ts';
+import { ensureModules, ensureTools, LENT_VOLUME } from './lending/lender.ts';
+import { planLends } from './lending/lends.ts';
+import { lentFiles } from './lending/lent-files.ts';
+import { imageModels } from './scripts/model.ts';
+import { copyServed } from './walt-images/served.ts';
+import { TREE } from './walt-images/trees.ts';
+import { readWaltImage, requireServerVersion, type WaltImage } from './walt-images/walt-image.ts';
 
 export interface ImageTree {
   /** `sha256:HEX`. */

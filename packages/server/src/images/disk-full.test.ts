@@ -13,7 +13,7 @@ import {
   Typist,
   temporaryFolder,
 } from './images.fixture.ts';
-import { type LyingRegistry, startLyingRegistry, tarOf } from './lying-registry.fixture.ts';
+import { type LyingRegistry, startLyingRegistry, tarOf } from './registries/lying-registry.fixture.ts';
 import { clone, configured } from './registry.fixture.ts';
 
 const errors: [error: unknown, full: boolean][] = [

@@ -3,7 +3,6 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { run } from '../platform/index.ts';
-import { readAptSetup } from './apt-sources.ts';
 import { ruleForContainers, unregisterEmulators, withUndoList } from './emulation.ts';
 import {
   destroyPlatform,
@@ -13,6 +12,7 @@ import {
   Typist,
   temporaryFolder,
 } from './images.fixture.ts';
+import { readAptSetup } from './recipes/apt-sources.ts';
 
 const rules: [file: string, rule: string][] = [
   [

@@ -8,11 +8,11 @@ import {
   signalProcess,
   unmountIn,
 } from '../platform/index.ts';
-import { allProcesses, containerOf, type ProcessFacts } from './container-processes.ts';
-import { sweepMaking } from './debootstrap.ts';
+import { allProcesses, containerOf, type ProcessFacts } from './containers/container-processes.ts';
+import { INIT_LABEL, INIT_SHUTDOWN, STOP_LIMIT } from './containers/shell-container.ts';
 import { isDiskFull } from './disk-full.ts';
-import { INIT_LABEL, INIT_SHUTDOWN, STOP_LIMIT } from './shell-container.ts';
-import { Store } from './store.ts';
+import { sweepMaking } from './recipes/debootstrap.ts';
+import { Store } from './store/store.ts';
 
 /** Milliseconds for podman's helpers to end after their containers, and then for what was killed. */
 const HELPERS_LIMIT = 15_000;

@@ -9,8 +9,8 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { run } from '../platform/index.ts';
 import { usePlatform } from './images.fixture.ts';
-import { Store } from './store.ts';
-import { endOfTar, padding, type TarHeader, tarHeader } from './tar/index.ts';
+import { endOfTar, padding, type TarHeader, tarHeader } from './layers/tar/index.ts';
+import { Store } from './store/store.ts';
 import type { ImageRecord } from './types.ts';
 
 const { platform, tiny } = await usePlatform();

@@ -15,12 +15,12 @@ import {
   type Retention,
   run,
 } from '../platform/index.ts';
-import { Containers } from './containers.ts';
+import { Containers } from './containers/containers.ts';
 import { haltImages } from './halt.ts';
 import { Images, type ImagesDeps } from './images.ts';
-import { PodmanApi } from './podman-api.ts';
-import type { Terminal } from './session.ts';
-import { Store } from './store.ts';
+import type { Terminal } from './sessions/session.ts';
+import { PodmanApi } from './store/podman-api.ts';
+import { Store } from './store/store.ts';
 import type { HostCommand, ImageRecord, PrepareBoot } from './types.ts';
 
 const direct: HostCommand = (argv) => [...argv];

@@ -5,8 +5,8 @@ import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { extract, pack } from 'tar-stream';
 import { addTiny, usePlatform } from './images.fixture.ts';
+import { volumeName } from './layers/volumes.ts';
 import type { ImageRecord } from './types.ts';
-import { volumeName } from './volumes.ts';
 
 const { platform, tiny } = await usePlatform();
 

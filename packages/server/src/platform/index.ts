@@ -12,7 +12,16 @@ export {
   type RegistryConfig,
   type Retention,
 } from './config.ts';
-export { type Database, openDatabase } from './database.ts';
+export { type Database, openDatabase } from './database/database.ts';
+export {
+  type DescribedCopy,
+  describeCopies,
+  mayCollect,
+  openPlatformDatabase,
+  type PlatformDatabase,
+  restoreDatabase,
+} from './database/platform-database.ts';
+export type { NodeTable, Schema } from './database/schema.ts';
 export {
   draftDiskImage,
   ensureDiskImage,
@@ -22,10 +31,18 @@ export {
   readOnlyMounts,
   removeDrafts,
   requireLoopDevices,
-} from './disk-image.ts';
-export { makeErofs } from './erofs.ts';
+} from './disks/disk-image.ts';
+export { makeErofs } from './disks/erofs.ts';
+export { unmountIn } from './disks/mounts.ts';
+export {
+  closeDisks,
+  openVolumesDisk,
+  remountVolumesDisk,
+  requireVolumeRoom,
+  requireVolumesApart,
+  volumesAreApart,
+} from './disks/volumes-disk.ts';
 export { ExternalError, hasErrno, isExternalError, isUserError, UserError } from './errors.ts';
-export { attempt, type ExecOptions, type ExecResult, run } from './exec.ts';
 export {
   fileExists,
   joinInside,
@@ -37,23 +54,14 @@ export {
   writeFileAtomic,
 } from './files.ts';
 export { hostNamespace, hostNetwork, namespaceFile } from './host.ts';
-export { followLog, lastLines } from './journal.ts';
-export { createLog, type Log } from './log.ts';
-export { LogRotation, rotateLog } from './log-rotation.ts';
-export { unmountIn } from './mounts.ts';
+export { followLog, lastLines } from './logs/journal.ts';
+export { createLog, type Log } from './logs/log.ts';
+export { LogRotation, rotateLog } from './logs/log-rotation.ts';
+export { rarely } from './logs/rarely.ts';
 export { nearNames } from './near-names.ts';
-export {
-  type DescribedCopy,
-  describeCopies,
-  mayCollect,
-  openPlatformDatabase,
-  type PlatformDatabase,
-  restoreDatabase,
-} from './platform-database.ts';
-export { identifyProcess, isAlive, type ProcessIdentity, signalProcess } from './process.ts';
-export { type ProgramSpec, type ProgramStatus, Programs } from './programs.ts';
-export { rarely } from './rarely.ts';
-export type { NodeTable, Schema } from './schema.ts';
+export { attempt, type ExecOptions, type ExecResult, run } from './programs/exec.ts';
+export { identifyProcess, isAlive, type ProcessIdentity, signalProcess } from './programs/process.ts';
+export { type ProgramSpec, type ProgramStatus, Programs } from './programs/programs.ts';
 export {
   type Crash,
   endServer,
@@ -69,15 +77,7 @@ export {
   SUPERVISOR,
   signalSupervisor,
   sinceLastStart,
-} from './server-process.ts';
+} from './programs/server-process.ts';
+export { type StreamedProgram, type StreamOptions, streamProgram } from './programs/stream-program.ts';
 export * from './sockets/index.ts';
 export { closeFolders } from './state-folders.ts';
-export { type StreamedProgram, type StreamOptions, streamProgram } from './stream-program.ts';
-export {
-  closeDisks,
-  openVolumesDisk,
-  remountVolumesDisk,
-  requireVolumeRoom,
-  requireVolumesApart,
-  volumesAreApart,
-} from './volumes-disk.ts';

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
-import { bashCompletion } from '../../completion-scripts.ts';
-import { print } from '../../output.ts';
+import { print } from '../../terminal/output.ts';
+import { bashCompletion } from '../../words/completion-scripts.ts';
 
 export function command(): Command {
   return new Command()

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
 import { jsonOption } from '../../options.ts';
-import { paintOutput, print, printJson } from '../../output.ts';
+import { connect } from '../../server/client.ts';
 import { renderStatus } from '../../server-status.ts';
+import { paintOutput, print, printJson } from '../../terminal/output.ts';
 
 export function command(): Command {
   return new Command().addOption(jsonOption()).action(async (options: { json?: true }) => {

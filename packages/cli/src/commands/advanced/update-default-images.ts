@@ -1,10 +1,10 @@
 import type { Architecture } from '@walt/contract';
 import { Command, Option } from 'commander';
-import { connect } from '../../client.ts';
-import { shortDigest } from '../../human.ts';
 import { ARCHITECTURES, jsonOption } from '../../options.ts';
-import { print, printJson } from '../../output.ts';
-import { follow } from '../../progress.ts';
+import { connect } from '../../server/client.ts';
+import { shortDigest } from '../../terminal/human.ts';
+import { print, printJson } from '../../terminal/output.ts';
+import { follow } from '../../terminal/progress.ts';
 
 interface Options {
   arch?: Architecture;

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
 import { jsonOption } from '../../options.ts';
-import { paintOutput, print, printJson } from '../../output.ts';
-import { renderTable } from '../../table.ts';
+import { connect } from '../../server/client.ts';
+import { paintOutput, print, printJson } from '../../terminal/output.ts';
+import { renderTable } from '../../terminal/table.ts';
 
 export function command(): Command {
   return new Command()

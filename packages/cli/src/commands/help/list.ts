@@ -1,8 +1,8 @@
 import { Command } from 'commander';
-import { listTopics } from '../../help/topics.ts';
 import { jsonOption } from '../../options.ts';
-import { paintOutput, print, printJson } from '../../output.ts';
-import { renderTable } from '../../table.ts';
+import { paintOutput, print, printJson } from '../../terminal/output.ts';
+import { renderTable } from '../../terminal/table.ts';
+import { listTopics } from '../../words/help/topics.ts';
 
 export function command(): Command {
   return new Command().addOption(jsonOption()).action(async (options: { json?: true }) => {

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
-import { page } from '../../help/pager.ts';
-import { renderMarkdown } from '../../help/render.ts';
-import { readTopic } from '../../help/topics.ts';
-import { paintOutput } from '../../output.ts';
+import { paintOutput } from '../../terminal/output.ts';
+import { page } from '../../words/help/pager.ts';
+import { renderMarkdown } from '../../words/help/render.ts';
+import { readTopic } from '../../words/help/topics.ts';
 
 /** Longer lines are tiring to read, however wide the terminal is. */
 const WIDEST = 100;

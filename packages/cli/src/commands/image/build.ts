@@ -1,14 +1,14 @@
 import type { Architecture } from '@walt/contract';
 import { Command, Option } from 'commander';
-import { connect } from '../../client.ts';
-import type { YesOption } from '../../confirm.ts';
 import { UsageError } from '../../errors.ts';
-import { shortDigest } from '../../human.ts';
-import { buildImage } from '../../image-build/build.ts';
-import { splitUrl } from '../../image-build/git.ts';
+import { buildImage } from '../../images/build/build.ts';
+import { splitUrl } from '../../images/build/git.ts';
+import { offerReboot } from '../../nodes/reboot-offer.ts';
 import { ARCHITECTURES, jsonOption, yesOption } from '../../options.ts';
-import { print, printJson } from '../../output.ts';
-import { offerReboot } from '../../reboot-offer.ts';
+import { connect } from '../../server/client.ts';
+import type { YesOption } from '../../terminal/confirm.ts';
+import { shortDigest } from '../../terminal/human.ts';
+import { print, printJson } from '../../terminal/output.ts';
 
 interface Options extends YesOption {
   fromDir?: string;

@@ -1,11 +1,11 @@
 import type { Architecture } from '@walt/contract';
 import { Command, Option } from 'commander';
-import { connect } from '../../client.ts';
-import { shortDigest } from '../../human.ts';
+import { offerReboot } from '../../nodes/reboot-offer.ts';
 import { ARCHITECTURES, jsonOption } from '../../options.ts';
-import { print, printJson } from '../../output.ts';
-import { follow } from '../../progress.ts';
-import { offerReboot } from '../../reboot-offer.ts';
+import { connect } from '../../server/client.ts';
+import { shortDigest } from '../../terminal/human.ts';
+import { print, printJson } from '../../terminal/output.ts';
+import { follow } from '../../terminal/progress.ts';
 
 interface Options {
   force?: true;

@@ -1,12 +1,12 @@
 import { Command, Option } from 'commander';
-import { connect } from '../../client.ts';
 import { UsageError } from '../../errors.ts';
-import { shortDigest } from '../../human.ts';
-import { copyFromImage } from '../../image-copy/from-image.ts';
-import { copyToImage } from '../../image-copy/to-image.ts';
-import { print } from '../../output.ts';
-import { offerReboot } from '../../reboot-offer.ts';
+import { copyFromImage } from '../../images/copy/from-image.ts';
+import { copyToImage } from '../../images/copy/to-image.ts';
+import { offerReboot } from '../../nodes/reboot-offer.ts';
+import { connect } from '../../server/client.ts';
 import { parseImageLocation } from '../../ssh/locations.ts';
+import { shortDigest } from '../../terminal/human.ts';
+import { print } from '../../terminal/output.ts';
 
 export function command(): Command {
   return new Command()

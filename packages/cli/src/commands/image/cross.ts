@@ -1,10 +1,10 @@
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
-import type { YesOption } from '../../confirm.ts';
 import { UsageError } from '../../errors.ts';
-import { crossBuild } from '../../image-cross/cross.ts';
+import { crossBuild } from '../../images/cross/cross.ts';
 import { yesOption } from '../../options.ts';
-import { splitBehind } from '../../words-behind.ts';
+import { connect } from '../../server/client.ts';
+import type { YesOption } from '../../terminal/confirm.ts';
+import { splitBehind } from '../../terminal/words-behind.ts';
 
 interface Options extends YesOption {
   saveAs?: string;

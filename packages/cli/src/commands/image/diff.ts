@@ -1,9 +1,9 @@
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
-import { renderChanges, renderStat } from '../../image-diff.ts';
+import { renderChanges, renderStat } from '../../images/image-diff.ts';
 import { jsonOption } from '../../options.ts';
-import { paintOutput, print, printJson, printRaw, remark } from '../../output.ts';
-import { follow } from '../../progress.ts';
+import { connect } from '../../server/client.ts';
+import { paintOutput, print, printJson, printRaw, remark } from '../../terminal/output.ts';
+import { follow } from '../../terminal/progress.ts';
 
 interface Options {
   stat?: true;

@@ -1,12 +1,12 @@
 import type { CollectedVersion } from '@walt/contract';
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
-import { confirming, type YesOption } from '../../confirm.ts';
-import { conjugate, humanDate, humanSize, shortDigest } from '../../human.ts';
 import { jsonOption, yesOption } from '../../options.ts';
-import { paintOutput, print, printJson } from '../../output.ts';
-import { follow } from '../../progress.ts';
-import { type Column, renderTable } from '../../table.ts';
+import { connect } from '../../server/client.ts';
+import { confirming, type YesOption } from '../../terminal/confirm.ts';
+import { conjugate, humanDate, humanSize, shortDigest } from '../../terminal/human.ts';
+import { paintOutput, print, printJson } from '../../terminal/output.ts';
+import { follow } from '../../terminal/progress.ts';
+import { type Column, renderTable } from '../../terminal/table.ts';
 
 const columns: readonly Column<CollectedVersion>[] = [
   { header: 'DIGEST', value: ({ digest }) => shortDigest(digest) },

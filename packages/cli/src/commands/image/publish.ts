@@ -1,9 +1,9 @@
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
-import { confirming, type YesOption } from '../../confirm.ts';
 import { jsonOption, yesOption } from '../../options.ts';
-import { print, printJson } from '../../output.ts';
-import { follow } from '../../progress.ts';
+import { connect } from '../../server/client.ts';
+import { confirming, type YesOption } from '../../terminal/confirm.ts';
+import { print, printJson } from '../../terminal/output.ts';
+import { follow } from '../../terminal/progress.ts';
 
 interface Options extends YesOption {
   registry?: string;

@@ -1,9 +1,9 @@
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
-import { confirming, type YesOption } from '../../confirm.ts';
-import { humanSize } from '../../human.ts';
 import { jsonOption, yesOption } from '../../options.ts';
-import { print, printJson } from '../../output.ts';
+import { connect } from '../../server/client.ts';
+import { confirming, type YesOption } from '../../terminal/confirm.ts';
+import { humanSize } from '../../terminal/human.ts';
+import { print, printJson } from '../../terminal/output.ts';
 
 export function command(): Command {
   return new Command()

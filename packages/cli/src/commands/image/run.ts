@@ -1,13 +1,13 @@
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
-import type { YesOption } from '../../confirm.ts';
-import { shortDigest } from '../../human.ts';
-import { runInImage } from '../../image-run.ts';
-import { remarkLost } from '../../lost-changes.ts';
+import { runInImage } from '../../images/image-run.ts';
+import { remarkLost } from '../../images/lost-changes.ts';
+import { offerReboot } from '../../nodes/reboot-offer.ts';
 import { yesOption } from '../../options.ts';
-import { remark } from '../../output.ts';
-import { offerReboot } from '../../reboot-offer.ts';
-import { splitBehind } from '../../words-behind.ts';
+import { connect } from '../../server/client.ts';
+import type { YesOption } from '../../terminal/confirm.ts';
+import { shortDigest } from '../../terminal/human.ts';
+import { remark } from '../../terminal/output.ts';
+import { splitBehind } from '../../terminal/words-behind.ts';
 
 interface Options extends YesOption {
   saveAs?: string;

@@ -1,11 +1,11 @@
 import type { FoundImage } from '@walt/contract';
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
 import { AbortError } from '../../errors.ts';
 import { jsonOption } from '../../options.ts';
-import { paintOutput, print, printJson, remark } from '../../output.ts';
-import { follow } from '../../progress.ts';
-import { type Column, renderTable } from '../../table.ts';
+import { connect } from '../../server/client.ts';
+import { paintOutput, print, printJson, remark } from '../../terminal/output.ts';
+import { follow } from '../../terminal/progress.ts';
+import { type Column, renderTable } from '../../terminal/table.ts';
 
 const columns: Column<FoundImage>[] = [
   { header: 'LOCATION', value: ({ location }) => location },

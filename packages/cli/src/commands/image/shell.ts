@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
-import { connect } from '../../client.ts';
-import type { YesOption } from '../../confirm.ts';
 import { yesOption } from '../../options.ts';
+import { connect } from '../../server/client.ts';
+import type { YesOption } from '../../terminal/confirm.ts';
 
 interface Options extends YesOption {
   resume?: true;
@@ -28,7 +28,7 @@ export function command(): Command {
       // One turn of the event loop sends it: the server opens the session while the rest of this program is loaded.
       opening?.catch(() => {});
       await new Promise(setImmediate);
-      const { shellOnImage } = await import('../../image-shell/shell.ts');
+      const { shellOnImage } = await import('../../images/shell/shell.ts');
       await shellOnImage(connection, image, {
         opening,
         decision: discard ? { what: 'discard' } : save ? { what: 'save', name: save } : undefined,

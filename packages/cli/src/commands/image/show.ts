@@ -1,10 +1,10 @@
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
 import { UsageError } from '../../errors.ts';
-import { renderDetails } from '../../image-details.ts';
-import { renderImages } from '../../image-table.ts';
+import { renderDetails } from '../../images/image-details.ts';
+import { renderImages } from '../../images/image-table.ts';
 import { jsonOption } from '../../options.ts';
-import { paintOutput, print, printJson, printLines } from '../../output.ts';
+import { connect } from '../../server/client.ts';
+import { paintOutput, print, printJson, printLines } from '../../terminal/output.ts';
 
 interface Options {
   all?: true;

@@ -1,11 +1,11 @@
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
-import { confirming, type YesOption } from '../../confirm.ts';
-import { shortDigest } from '../../human.ts';
+import { offerReboot } from '../../nodes/reboot-offer.ts';
 import { jsonOption, yesOption } from '../../options.ts';
-import { print, printJson } from '../../output.ts';
-import { follow } from '../../progress.ts';
-import { offerReboot } from '../../reboot-offer.ts';
+import { connect } from '../../server/client.ts';
+import { confirming, type YesOption } from '../../terminal/confirm.ts';
+import { shortDigest } from '../../terminal/human.ts';
+import { print, printJson } from '../../terminal/output.ts';
+import { follow } from '../../terminal/progress.ts';
 
 export function command(): Command {
   return new Command()

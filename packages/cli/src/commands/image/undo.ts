@@ -1,10 +1,10 @@
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
-import { humanDate, shortDigest } from '../../human.ts';
+import { offerReboot } from '../../nodes/reboot-offer.ts';
 import { jsonOption } from '../../options.ts';
-import { print, printJson } from '../../output.ts';
-import { offerReboot } from '../../reboot-offer.ts';
-import { visibleName } from '../../visible.ts';
+import { connect } from '../../server/client.ts';
+import { humanDate, shortDigest } from '../../terminal/human.ts';
+import { print, printJson } from '../../terminal/output.ts';
+import { visibleName } from '../../terminal/visible.ts';
 
 export function command(): Command {
   return new Command()

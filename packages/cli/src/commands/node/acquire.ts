@@ -1,8 +1,8 @@
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
-import { conjugate, nameList } from '../../human.ts';
 import { jsonOption, SET } from '../../options.ts';
-import { print, printJson } from '../../output.ts';
+import { connect } from '../../server/client.ts';
+import { conjugate, nameList } from '../../terminal/human.ts';
+import { print, printJson } from '../../terminal/output.ts';
 
 export function command(): Command {
   return new Command()

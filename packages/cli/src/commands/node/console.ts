@@ -1,10 +1,10 @@
 import { Command } from 'commander';
 import { attach } from '../../attach.ts';
-import { connect } from '../../client.ts';
 import { hintAfterBacklog } from '../../console-hint.ts';
 import { AbortError } from '../../errors.ts';
-import { remark } from '../../output.ts';
-import { ByteStream } from '../../stream.ts';
+import { connect } from '../../server/client.ts';
+import { ByteStream } from '../../server/stream.ts';
+import { remark } from '../../terminal/output.ts';
 
 export function command(): Command {
   return new Command()

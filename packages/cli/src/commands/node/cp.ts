@@ -1,13 +1,13 @@
 import { Command, Option } from 'commander';
-import { connect } from '../../client.ts';
 import { UsageError } from '../../errors.ts';
-import { shortDigest } from '../../human.ts';
-import { BOOTED_IMAGE, copyToBootedImage } from '../../image-copy/node-to-image.ts';
-import { copyBetweenNodes, copyFromNode, copyToNode, type NodePath } from '../../node-copy/copy.ts';
-import { print } from '../../output.ts';
-import { offerReboot } from '../../reboot-offer.ts';
+import { BOOTED_IMAGE, copyToBootedImage } from '../../images/copy/node-to-image.ts';
+import { copyBetweenNodes, copyFromNode, copyToNode, type NodePath } from '../../nodes/copy/copy.ts';
+import { offerReboot } from '../../nodes/reboot-offer.ts';
+import { connect } from '../../server/client.ts';
 import { reachNode } from '../../ssh/access.ts';
 import { type Location, parseLocation } from '../../ssh/locations.ts';
+import { shortDigest } from '../../terminal/human.ts';
+import { print } from '../../terminal/output.ts';
 
 export function command(): Command {
   return new Command()

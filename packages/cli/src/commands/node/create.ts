@@ -1,9 +1,9 @@
 import type { VirtualModel } from '@walt/contract';
 import { Command, Option } from 'commander';
-import { connect } from '../../client.ts';
-import { waitForNodes } from '../../node-wait.ts';
+import { waitForNodes } from '../../nodes/node-wait.ts';
 import { jsonOption, memorySize, VIRTUAL_MODELS, wholeNumber } from '../../options.ts';
-import { print, printJson } from '../../output.ts';
+import { connect } from '../../server/client.ts';
+import { print, printJson } from '../../terminal/output.ts';
 
 interface Options {
   image?: string;

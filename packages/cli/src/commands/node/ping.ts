@@ -1,7 +1,7 @@
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
 import { wholeNumber } from '../../options.ts';
-import { print } from '../../output.ts';
+import { connect } from '../../server/client.ts';
+import { print } from '../../terminal/output.ts';
 
 export function command(): Command {
   return new Command()

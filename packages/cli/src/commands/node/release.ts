@@ -1,9 +1,9 @@
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
-import { confirming, type YesOption } from '../../confirm.ts';
-import { conjugate, nameList } from '../../human.ts';
 import { jsonOption, SET, yesOption } from '../../options.ts';
-import { print, printJson } from '../../output.ts';
+import { connect } from '../../server/client.ts';
+import { confirming, type YesOption } from '../../terminal/confirm.ts';
+import { conjugate, nameList } from '../../terminal/human.ts';
+import { print, printJson } from '../../terminal/output.ts';
 
 export function command(): Command {
   return new Command()

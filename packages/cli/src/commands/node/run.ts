@@ -1,13 +1,13 @@
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
 import { jsonOption, SET } from '../../options.ts';
-import { printJson } from '../../output.ts';
+import { connect } from '../../server/client.ts';
 import { reachNode, reachNodes } from '../../ssh/access.ts';
 import { sshFiles } from '../../ssh/files.ts';
 import { shellLine } from '../../ssh/remote-line.ts';
 import { overallStatus, runOnNodes } from '../../ssh/run.ts';
 import { collectRuns, prefixedLines } from '../../ssh/run-output.ts';
 import { runOnTerminal } from '../../ssh/spawn.ts';
+import { printJson } from '../../terminal/output.ts';
 
 interface Options {
   term?: true;

@@ -1,9 +1,9 @@
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
-import { paintRemarks, remark } from '../../output.ts';
+import { connect } from '../../server/client.ts';
 import { reachNode } from '../../ssh/access.ts';
 import { sshFiles } from '../../ssh/files.ts';
 import { runOnTerminal } from '../../ssh/spawn.ts';
+import { paintRemarks, remark } from '../../terminal/output.ts';
 
 const NOTE =
   'What you change on this node is gone at its next boot; only /persist is kept. `walt image shell` changes its image.';

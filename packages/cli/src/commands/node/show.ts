@@ -1,8 +1,8 @@
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
-import { renderNodes } from '../../node-table.ts';
+import { renderNodes } from '../../nodes/node-table.ts';
 import { jsonOption } from '../../options.ts';
-import { paintOutput, print, printJson, printLines } from '../../output.ts';
+import { connect } from '../../server/client.ts';
+import { paintOutput, print, printJson, printLines } from '../../terminal/output.ts';
 
 interface Options {
   all?: true;

@@ -1,9 +1,9 @@
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
-import { conjugate, nameList } from '../../human.ts';
-import { waitForNodes } from '../../node-wait.ts';
+import { waitForNodes } from '../../nodes/node-wait.ts';
 import { duration, jsonOption, SET } from '../../options.ts';
-import { print, printJson } from '../../output.ts';
+import { connect } from '../../server/client.ts';
+import { conjugate, nameList } from '../../terminal/human.ts';
+import { print, printJson } from '../../terminal/output.ts';
 
 interface Options {
   timeout?: number;

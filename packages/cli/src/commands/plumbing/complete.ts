@@ -1,6 +1,6 @@
 import { Command } from 'commander';
-import { complete } from '../../completion.ts';
-import { printLines } from '../../output.ts';
+import { printLines } from '../../terminal/output.ts';
+import { complete } from '../../words/completion.ts';
 
 export function command(): Command {
   return new Command()

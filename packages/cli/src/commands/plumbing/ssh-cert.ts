@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
+import { connect } from '../../server/client.ts';
 import { certifyNodes } from '../../ssh/access.ts';
 import { nodeOfHost } from '../../ssh/files.ts';
 

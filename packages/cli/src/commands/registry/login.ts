@@ -1,8 +1,8 @@
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
 import { jsonOption } from '../../options.ts';
-import { print, printJson } from '../../output.ts';
 import { readCredentials } from '../../registry-credentials.ts';
+import { connect } from '../../server/client.ts';
+import { print, printJson } from '../../terminal/output.ts';
 
 interface Options {
   username?: string;

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
 import { jsonOption } from '../../options.ts';
-import { print, printJson } from '../../output.ts';
+import { connect } from '../../server/client.ts';
+import { print, printJson } from '../../terminal/output.ts';
 
 export function command(): Command {
   return new Command()

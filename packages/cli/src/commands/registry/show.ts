@@ -1,9 +1,9 @@
 import type { Registry } from '@walt/contract';
 import { Command } from 'commander';
-import { connect } from '../../client.ts';
 import { jsonOption } from '../../options.ts';
-import { paintOutput, print, printJson, remark } from '../../output.ts';
-import { type Column, renderTable } from '../../table.ts';
+import { connect } from '../../server/client.ts';
+import { paintOutput, print, printJson, remark } from '../../terminal/output.ts';
+import { type Column, renderTable } from '../../terminal/table.ts';
 
 const columns: Column<Registry>[] = [
   { header: 'LABEL', value: ({ label }) => label },

@@ -1,7 +1,7 @@
 /** Extended attributes of the files that an image is built from. */
 import { streamProgram, UserError } from '../../platform/index.ts';
 import { bytesOf } from '../../trees/index.ts';
-import type { TarHeader } from '../tar/index.ts';
+import type { TarHeader } from '../layers/tar/index.ts';
 
 const ACCESS_LIST = 'system.posix_acl_access';
 /** What says something to who runs the image; user.* is only for files and folders (xattr(7)). */

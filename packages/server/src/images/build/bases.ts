@@ -1,11 +1,11 @@
 /** The images that a Dockerfile names: found among those of this platform, or brought from a registry, and held while a build runs. */
 import type { Architecture, RegistryLink } from '@walt/contract';
 import { isUserError, UserError } from '../../platform/index.ts';
-import type { Catalogue } from '../catalogue.ts';
-import type { Committer } from '../committer.ts';
-import type { ImageHistory } from '../image-history.ts';
+import type { Catalogue } from '../catalogue/catalogue.ts';
+import type { ImageHistory } from '../history/image-history.ts';
+import type { Committer } from '../layers/committer.ts';
 import type { Report } from '../progress.ts';
-import type { Registries } from '../registries.ts';
+import type { Registries } from '../registries/registries.ts';
 import type { DigestRecord } from '../types.ts';
 import { quoted } from './dockerfile.ts';
 import type { Needed } from './plan.ts';

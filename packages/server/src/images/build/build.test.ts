@@ -13,7 +13,6 @@ import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { pack } from 'tar-stream';
 import { run, streamProgram } from '../../platform/index.ts';
-import { readAttributes } from '../attributes.ts';
 import {
   addTiny,
   destroyPlatform,
@@ -22,9 +21,10 @@ import {
   result,
   temporaryFolder,
 } from '../images.fixture.ts';
-import { type LyingRegistry, startLyingRegistry, tarOf } from '../lying-registry.fixture.ts';
+import { type LyingRegistry, startLyingRegistry, tarOf } from '../registries/lying-registry.fixture.ts';
 import { configured, startRegistry, type TestRegistry } from '../registry.fixture.ts';
-import { Store } from '../store.ts';
+import { readAttributes } from '../saves/attributes.ts';
+import { Store } from '../store/store.ts';
 import type { ImageRecord } from '../types.ts';
 
 let platform: Platform;

@@ -9,7 +9,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { hasErrno, isUserError, type Limits, UserError } from '../../platform/index.ts';
 import { bytesOf, isName, textOf } from '../../trees/index.ts';
-import { readTar, type TarHeader } from '../tar/index.ts';
+import { readTar, type TarHeader } from '../layers/tar/index.ts';
 import { type Attributed, isListed, withoutList, writeAttributes } from './attributes.ts';
 import { quoted } from './dockerfile.ts';
 

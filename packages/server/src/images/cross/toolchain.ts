@@ -3,9 +3,9 @@ import { basename, join } from 'node:path';
 import type { Architecture } from '@walt/contract';
 import { fileExists, projectFile, run, syncFolder } from '../../platform/index.ts';
 import { serverArchitecture } from '../architectures.ts';
-import { ensureTar } from '../debootstrap.ts';
 import type { Report } from '../progress.ts';
-import { parsePackages, type Recipe } from '../recipe.ts';
+import { ensureTar } from '../recipes/debootstrap.ts';
+import { parsePackages, type Recipe } from '../recipes/recipe.ts';
 import type { HostCommand } from '../types.ts';
 import { compilerPackages, targetOf } from './target.ts';
 

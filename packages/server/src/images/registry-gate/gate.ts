@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { ExternalError, projectFile, type StreamedProgram, streamProgram } from '../../platform/index.ts';
-import { explainFailure } from '../registry-failure.ts';
 import type { HostCommand } from '../types.ts';
 import { failureOfStatus, GateError } from './failure.ts';
 import {
@@ -14,6 +13,7 @@ import {
   type Question,
   SMALL,
 } from './protocol.ts';
+import { explainFailure } from './registry-failure.ts';
 
 /** A registry as one user meets it. */
 export interface RegistryAccess extends Omit<Order, 'silence'> {

@@ -1,8 +1,8 @@
 /** What stands in front of everything that accepts connections. */
 import type { Server, Socket } from 'node:net';
-import type { Log } from '../log.ts';
+import type { Log } from '../logs/log.ts';
+import { rarely } from '../logs/rarely.ts';
 import { openFilesLimit } from '../open-files.ts';
-import { rarely } from '../rarely.ts';
 
 export interface ConnectionLimits {
   /** Connections at a time. */

@@ -1,0 +1,55 @@
+/** Files of an image to this machine. */
+import { lstat, stat } from 'node:fs/promises';
+import { AbortError, hasCode } from '../../errors.ts';
+import type { Connection } from '../../server/client.ts';
+import { remark } from '../../terminal/output.ts';
+import { openDisplay } from '../../terminal/progress.ts';
+import { landing, requireFolderFor, withoutSlash } from './destination.ts';
+import { type ImagePlace, kindInImage, readFromImage } from './image-files.ts';
+import { unpack } from './unpack.ts';
+
+export async function copyFromImage(
+  connection: Connection,
+  source: ImagePlace,
+  destination: string,
+): Promise<void> {
+  const kind = await kindInImage(connection, { ...source, path: withoutSlash(source.path) });
+  // As for the source, so for the destination: a slash behind it asks for a folder.
+  requireFolderFor(source.path, kind, source.image);
+  if (kind === 'file') requireFolderFor(destination, await kindHere(destination), 'this machine');
+  const place = landing(source.path, destination, await isFolder(destination));
+  if (!(await isFolder(place.folder))) {
+    throw new AbortError(
+      'NOT_FOUND',
+      `There is no folder ${place.folder} on this machine.`,
+      'Make it first.',
+    );
+  }
+  using display = openDisplay();
+  const step = `Copying ${source.path} out of ${source.image}`;
+  const tar = await readFromImage(connection, source);
+  display.show({ type: 'progress', step });
+  await unpack(tar, {
+    ...{ landing: place, wrapped: true, existing: 'keep' },
+    onBytes: (done) => display.show({ type: 'progress', step, done, unit: 'bytes' }),
+    onSkipped: (path) => remark(`Left out ${path}: it is neither file, folder nor link.`),
+  });
+}
+
+async function kindHere(path: string): Promise<'file' | 'folder' | null> {
+  if (await isFolder(path)) return 'folder';
+  const there = await lstat(withoutSlash(path)).catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return undefined;
+    throw error;
+  });
+  return there ? 'file' : null;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,66 @@
+/** The server's tar interface to files of images (contract, `imageFiles`). */
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { FileKind, imageFiles } from '@walt/contract';
+import type { Connection } from '../../server/client.ts';
+import { readText, responseError, sendAs } from '../../server/transport.ts';
+
+const PATH: (typeof imageFiles)['path'] = '/image-files';
+
+export interface ImagePlace {
+  image: string;
+  /** Absolute. */
+  path: string;
+}
+
+export interface ImageWritten {
+  image: string;
+  digest: string;
+  /** Nodes that boot this image's name and still run an older version. */
+  nodes: string[];
+}
+
+/** A tar of what is at that place, with one entry at its top. Throws NOT_FOUND. */
+export async function readFromImage(connection: Connection, place: ImagePlace): Promise<IncomingMessage> {
+  const response = await sendAs(connection.socket, connection.credentials, {
+    method: 'GET',
+    path: `${PATH}?${new URLSearchParams({ ...place })}`,
+    headers: {},
+  });
+  if (response.statusCode === 200) return response;
+  throw await responseError(response, connection.socket);
+}
+
+/** Unpacks the tar in a folder of the image, or as a new file or folder there, which makes a new version of it. */
+export async function writeToImage(
+  connection: Connection,
+  place: ImagePlace,
+  tar: Readable,
+): Promise<ImageWritten> {
+  // The body goes out once: a token that has run out must show before.
+  await connection.client.server.status();
+  try {
+    const response = await sendAs(connection.socket, connection.credentials, {
+      method: 'PUT',
+      path: `${PATH}?${new URLSearchParams({ ...place })}`,
+      headers: { 'content-type': 'application/x-tar' },
+      body: tar,
+    });
+    if (response.statusCode !== 200) throw await responseError(response, connection.socket);
+    return JSON.parse(await readText(response)) as ImageWritten;
+  } finally {
+    // After a refusal, nobody reads the rest: whoever makes the tar must not wait for that.
+    tar.destroy();
+  }
+}
+
+/** What is there, links followed; null: nothing. Throws NOT_FOUND when there is no such image. */
+export async function kindInImage(connection: Connection, place: ImagePlace): Promise<FileKind['kind']> {
+  const response = await sendAs(connection.socket, connection.credentials, {
+    method: 'GET',
+    path: `${PATH}?${new URLSearchParams({ ...place, only: 'kind' })}`,
+    headers: {},
+  });
+  if (response.statusCode !== 200) throw await responseError(response, connection.socket);
+  return (JSON.parse(await readText(response)) as FileKind).kind;
+}

@@ -1,0 +1,73 @@
+/** Files of a running node into the image that it boots: no byte of them lands on this machine. */
+import { posix } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { AbortError, UsageError } from '../../errors.ts';
+import type { Connection } from '../../server/client.ts';
+import { reachNode } from '../../ssh/access.ts';
+import { sshFiles } from '../../ssh/files.ts';
+import { shellLine } from '../../ssh/remote-line.ts';
+import { exitStatus, start } from '../../ssh/spawn.ts';
+import { openDisplay } from '../../terminal/progress.ts';
+import { type ImageWritten, writeToImage } from './image-files.ts';
+import { requireFolder } from './to-image.ts';
+
+/** The word that stands for the image that the source's node boots. */
+export const BOOTED_IMAGE = 'booted-image';
+
+/** Copies an absolute path of a node to the same path in its image; a new version of the image comes of it. */
+export async function copyToBootedImage(
+  connection: Connection,
+  nodeName: string,
+  path: string,
+): Promise<ImageWritten> {
+  const { dir, base } = posix.parse(posix.normalize(path));
+  if (!path.startsWith('/') || base === '' || base === '..') {
+    throw new UsageError(
+      `${path} cannot be copied into the image: it is no absolute path of a file or folder.`,
+      `Write ${nodeName}:/PATH; the copy goes to the same path in the image.`,
+    );
+  }
+  const node = await reachNode(connection.client, nodeName);
+  const folder = { image: node.image, path: dir };
+  await requireFolder(connection, folder);
+  using display = openDisplay();
+  const step = `Copying ${path} of ${node.name} into ${node.image}`;
+  display.show({ type: 'progress', step });
+
+  const remote = shellLine(['tar', '-c', '-f', '-', '-C', dir, '--', base]);
+  const ssh = start('ssh', ['-F', sshFiles().config, '--', node.name, remote], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (!ssh.stdout) throw new TypeError('ssh was started without a pipe');
+  const ended = exitStatus(ssh, 'ssh');
+  let done = 0;
+  const tar = new PassThrough();
+  const body = async function* (output: AsyncIterable<Buffer>) {
+    for await (const chunk of output) {
+      done += chunk.length;
+      display.show({ type: 'progress', step, done, unit: 'bytes' });
+      yield chunk;
+    }
+    // A tar that broke off on the node must break off here too: the server then changes nothing.
+    const status = await ended;
+    if (status === 0) display.show({ type: 'progress', step: `Saving ${node.image}` });
+    else {
+      throw new AbortError(
+        'NOT_FOUND',
+        `${node.name} could not read ${path} (tar ended with status ${status}).`,
+        'What it said is above. The image is as it was.',
+      );
+    }
+  };
+  const sent = pipeline(ssh.stdout, body, tar);
+  try {
+    const [written] = await Promise.all([writeToImage(connection, folder, tar), sent]);
+    return written;
+  } catch (error) {
+    ssh.kill();
+    // The node's side tells the cause; what the server saw of it is a broken connection.
+    await sent;
+    throw error;
+  }
+}

@@ -1,0 +1,87 @@
+/** `walt image cross`: sends the current folder, shows what the command prints, takes back what it changed. */
+import type { SavedImage } from '@walt/contract';
+import { AbortError } from '../../errors.ts';
+import { offerReboot } from '../../nodes/reboot-offer.ts';
+import type { Connection } from '../../server/client.ts';
+import { confirming, type YesOption } from '../../terminal/confirm.ts';
+import { shortDigest } from '../../terminal/human.ts';
+import { remark } from '../../terminal/output.ts';
+import { follow } from '../../terminal/progress.ts';
+import { BuildStream } from './build-stream.ts';
+
+export interface CrossOptions extends YesOption {
+  image: string;
+  command: string[];
+  prefix: string;
+  save: boolean;
+  /** Name to save under; undefined: the image's own. */
+  name: string | undefined;
+}
+
+/** As a shell tells of a command that ctrl-c ended. */
+const INTERRUPTED = 130;
+
+/** Builds in the current folder. Answers the command's exit status. Throws AbortError when the build cannot be done. */
+export async function crossBuild(connection: Connection, options: CrossOptions): Promise<number> {
+  const { client } = connection;
+  const { image, command, prefix, save, name } = options;
+  const folder = process.cwd();
+  const prepared = await confirming(options, (yes) =>
+    follow(
+      client.image.cross.prepare({
+        image,
+        command,
+        folder,
+        prefix,
+        save,
+        yes,
+        ...(name !== undefined && { name }),
+      }),
+    ),
+  );
+  if (!prepared.ownLibrary) {
+    remark(
+      `${image} has no C library to build with: the compiler's own is used. It gets one by: apt install libc6-dev`,
+    );
+  }
+  let interrupted = false;
+  const stream = new BuildStream(connection, prepared.ticket, folder);
+  const interrupt = () => {
+    interrupted = true;
+    stream.close();
+  };
+  process.on('SIGINT', interrupt);
+  try {
+    const end = await stream.end();
+    return await conclude(connection, options, end);
+  } catch (error) {
+    if (!interrupted) throw error;
+    remark(`Ended; ${image} is as it was.`);
+    return INTERRUPTED;
+  } finally {
+    process.off('SIGINT', interrupt);
+  }
+}
+
+async function conclude(
+  { client }: Connection,
+  { image, save }: CrossOptions,
+  { status, saved }: { status: number; saved: SavedImage | undefined },
+): Promise<number> {
+  if (status !== 0) {
+    if (save) remark(`The command ended with status ${status}: ${image} is as it was.`);
+    return status;
+  }
+  if (!save) return status;
+  if (saved === undefined) {
+    throw new AbortError(
+      'UNAVAILABLE',
+      'The server did not tell that it saved the image.',
+      'See: walt image show',
+    );
+  }
+  if (!saved.changed) remark('Nothing was installed: nothing was saved.');
+  else remark(`${saved.image} is saved (${shortDigest(saved.digest)}).`);
+  await offerReboot(client, saved.nodes);
+  return status;
+}

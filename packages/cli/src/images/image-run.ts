@@ -1,0 +1,75 @@
+/** `walt image run`: a command in an image, joined to our standard streams. */
+import { once } from 'node:events';
+import type { outputChannels, SavedRun } from '@walt/contract';
+import { AbortError } from '../errors.ts';
+import type { Connection } from '../server/client.ts';
+import { ByteStream, frameError } from '../server/stream.ts';
+import { confirming, type YesOption } from '../terminal/confirm.ts';
+
+const STDERR: (typeof outputChannels)['stderr'] = 2;
+
+export interface RunOptions extends YesOption {
+  image: string;
+  /** Program and arguments. */
+  command: readonly string[];
+  /** Name to save under when the command succeeds. */
+  saveAs?: string;
+}
+
+export interface RunEnd {
+  status: number;
+  saved?: SavedRun;
+  note?: string;
+}
+
+/** Runs it to its end. Throws the error that the server tells, or UNAVAILABLE when the connection breaks. */
+export function runInImage(connection: Connection, options: RunOptions): Promise<RunEnd> {
+  return confirming(options, (yes) => runOnce(connection, options, yes));
+}
+
+async function runOnce(
+  connection: Connection,
+  { image, command, saveAs }: RunOptions,
+  yes: boolean,
+): Promise<RunEnd> {
+  const { stdin, stdout, stderr } = process;
+  const query = { image, command: JSON.stringify(command), ...(saveAs && { saveAs, yes: String(yes) }) };
+  let begun = false;
+  const stream = new ByteStream(connection, '/stream/image-run', query, {
+    onOpen: () => {},
+    onData: (message) => {
+      // The first message tells that the command takes input.
+      if (!begun) stdin.resume();
+      begun = true;
+      const sink = message[0] === STDERR ? stderr : stdout;
+      if (sink.write(message.subarray(1))) return;
+      stream.pause();
+      sink.once('drain', () => stream.resume());
+    },
+  });
+  const onInput = (bytes: Buffer) => {
+    if (stream.send(bytes)) return;
+    stdin.pause();
+    stream.drained().then(() => stdin.resume());
+  };
+  const onEnd = () => stream.control({ type: 'end' });
+  stdin.on('data', onInput).pause();
+  stdin.on('end', onEnd);
+  try {
+    const end = await stream.ended;
+    if (end === undefined) throw lost(image);
+    if (end.type === 'error') throw frameError(end);
+    return end;
+  } finally {
+    stdin.off('data', onInput).off('end', onEnd).pause();
+    for (const sink of [stdout, stderr]) if (sink.writableNeedDrain) await once(sink, 'drain');
+  }
+}
+
+function lost(image: string): AbortError {
+  return new AbortError(
+    'UNAVAILABLE',
+    `The connection to the command in ${image} was lost: it is ended, and nothing of it is kept.`,
+    'Run it again.',
+  );
+}

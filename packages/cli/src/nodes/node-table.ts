@@ -1,0 +1,70 @@
+/** `walt node show`: one table per kind of owner, and what the user may want to know next. */
+import type { Node } from '@walt/contract';
+import type { Paint } from '../terminal/style.ts';
+import { type Column, renderTable } from '../terminal/table.ts';
+
+interface View {
+  /** Who asks. */
+  user: string;
+  /** All nodes were asked for, not only the user's. */
+  all: boolean;
+  paint: Paint;
+}
+
+export function renderNodes(nodes: readonly Node[], { user, all, paint }: View): string {
+  const own = nodes.filter((node) => node.owner === user);
+  const free = nodes.filter((node) => node.owner === null);
+  const others = nodes.filter((node) => node.owner !== null && node.owner !== user);
+  const columns = columnsFor(paint);
+  const parts = [ownPart(own, columns, paint)];
+  if (free.length > 0) parts.push(part('Free nodes', free, columns, paint));
+  if (others.length > 0) {
+    const owner: Column<Node> = { header: 'OWNER', value: (node) => node.owner ?? '' };
+    parts.push(part('Nodes of others', others, [...columns.slice(0, 1), owner, ...columns.slice(1)], paint));
+  }
+  parts.push(...footnotes(nodes, { all, user }));
+  return parts.join('\n');
+}
+
+function ownPart(own: readonly Node[], columns: readonly Column<Node>[], paint: Paint): string {
+  if (own.length > 0) return part('Your nodes', own, columns, paint);
+  return 'You do not own any node yet: `walt node create NAME` makes a virtual one.\n';
+}
+
+function part(title: string, nodes: readonly Node[], columns: readonly Column<Node>[], paint: Paint): string {
+  return `${paint(title, 'bold', 'cyan')}\n\n${renderTable(nodes, columns, paint)}`;
+}
+
+function columnsFor(paint: Paint): Column<Node>[] {
+  return [
+    { header: 'NAME', value: (node) => node.name },
+    { header: 'STATE', value: (node) => renderState(node, paint) },
+    { header: 'IMAGE', value: (node) => node.image },
+    { header: 'ADDRESS', value: (node) => node.ip },
+    { header: 'ARCH', value: (node) => node.architecture },
+    { header: 'MODEL', value: (node) => node.model },
+    { header: 'TYPE', value: (node) => node.type },
+  ];
+}
+
+const STATE_COLOURS = { booted: 'green', booting: 'yellow', unreachable: 'red', off: 'dim' } as const;
+
+function renderState(node: Node, paint: Paint): string {
+  return paint(isOutdated(node) ? `${node.state} *` : node.state, STATE_COLOURS[node.state]);
+}
+
+function isOutdated(node: Node): boolean {
+  return node.state === 'booted' && !node.current;
+}
+
+function footnotes(nodes: readonly Node[], { all, user }: { all: boolean; user: string }): string[] {
+  const notes: string[] = [];
+  if (nodes.some(isOutdated)) {
+    notes.push('* Its image changed since it booted: `walt node reboot NODE` brings the change.\n');
+  }
+  if (!all) notes.push('`walt node show --all` also lists free nodes and those of others.\n');
+  else if (nodes.some((node) => node.owner !== user)) {
+    notes.push('`walt node acquire NODE` makes a free node yours; see `walt help show node-ownership`.\n');
+  }
+  return notes;
+}

@@ -1,0 +1,137 @@
+/** WebSockets on the server's Unix socket: bytes as binary messages, control as JSON text (contract, `streams`). */
+import type { ClientFrame, ServerFrame, streams } from '@walt/contract';
+import WebSocket from 'ws';
+import { AbortError } from '../errors.ts';
+import type { Connection } from './client.ts';
+import { connectionError, responseError } from './transport.ts';
+
+type StreamPath = (typeof streams)[keyof typeof streams]['path'];
+
+export interface StreamHandlers {
+  onData: (bytes: Buffer) => void;
+  /** The server may now be sent to. */
+  onOpen: () => void;
+}
+
+/** How a stream ended: the server's last word, or undefined when the connection just broke or was closed. */
+export type StreamEnd = ServerFrame | undefined;
+
+/** RFC 6455, 7.1.5. */
+const NO_CLOSING_FRAME = 1006;
+/** Bytes that may wait in this process before the source is held back. */
+const HIGH_WATER = 256 * 1024;
+
+/**
+ * One stream, open from its construction on. A token that the server refuses is renewed once; what was sent meanwhile is sent
+ * again, for the refusal comes as a frame, after the WebSocket has opened.
+ */
+export class ByteStream {
+  /** Rejects with AbortError when the server is not there. */
+  readonly ended: Promise<StreamEnd>;
+  readonly #connection: Connection;
+  readonly #url: string;
+  readonly #handlers: StreamHandlers;
+  #socket: WebSocket | undefined;
+  #closed = false;
+  #lost = false;
+  /** What was sent before the server first answered; undefined afterwards. */
+  #unanswered: (Uint8Array | string)[] | undefined = [];
+  #written: Promise<void> = Promise.resolve();
+
+  constructor(
+    connection: Connection,
+    path: StreamPath,
+    query: Record<string, string | number>,
+    handlers: StreamHandlers,
+  ) {
+    const parameters = Object.entries(query).map(([key, value]): [string, string] => [key, String(value)]);
+    this.#connection = connection;
+    this.#url = `ws+unix:${connection.socket}:${path}?${new URLSearchParams(parameters)}`;
+    this.#handlers = handlers;
+    this.ended = this.#run();
+  }
+
+  /** After its end: true when the connection broke, instead of being closed by either side. */
+  get lost(): boolean {
+    return this.#lost && !this.#closed;
+  }
+
+  /** False when the caller should wait for `drained` before it sends more. */
+  send(bytes: Uint8Array): boolean {
+    this.#write(bytes);
+    return (this.#socket?.bufferedAmount ?? 0) < HIGH_WATER;
+  }
+
+  /** Resolves when all that was sent has left this process, or cannot leave it any more. */
+  drained(): Promise<void> {
+    return this.#written;
+  }
+
+  control(frame: ClientFrame): void {
+    this.#write(JSON.stringify(frame));
+  }
+
+  /** Stops the flow of `onData`, and in the end the sender. */
+  pause(): void {
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    this.#socket?.resume();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#socket?.close();
+  }
+
+  #write(message: Uint8Array | string): void {
+    this.#unanswered?.push(message);
+    const socket = this.#socket;
+    if (socket?.readyState !== WebSocket.OPEN) return;
+    this.#written = new Promise((resolve) => socket.send(message, () => resolve()));
+  }
+
+  async #run(): Promise<StreamEnd> {
+    const { credentials } = this.#connection;
+    const end = await this.#converse(await credentials.token());
+    if (end?.type !== 'error' || end.code !== 'UNAUTHENTICATED') return end;
+    return await this.#converse(await credentials.renew());
+  }
+
+  /** One WebSocket from its opening to its end. */
+  #converse(token: string): Promise<StreamEnd> {
+    if (this.#closed) return Promise.resolve(undefined);
+    const headers = { authorization: `Bearer ${token}` };
+    const socket = new WebSocket(this.#url, { headers, perMessageDeflate: false });
+    this.#socket = socket;
+    return new Promise((resolve, reject) => {
+      let last: StreamEnd;
+      socket.on('open', () => {
+        for (const message of this.#unanswered ?? []) socket.send(message);
+        this.#handlers.onOpen();
+      });
+      socket.on('message', (data: Buffer, isBinary: boolean) => {
+        if (isBinary) {
+          this.#unanswered = undefined;
+          this.#handlers.onData(data);
+        } else last = JSON.parse(data.toString('utf8')) as ServerFrame;
+      });
+      socket.on('unexpected-response', (_request, response) => {
+        responseError(response, this.#connection.socket)
+          .then(reject, reject)
+          .finally(() => socket.terminate());
+      });
+      socket.on('error', (error) => reject(connectionError(error, this.#connection.socket)));
+      socket.on('close', (code) => {
+        this.#lost = code === NO_CLOSING_FRAME;
+        resolve(last);
+      });
+    });
+  }
+}
+
+/** The failure that a server's `error` frame tells. */
+export function frameError(frame: Extract<ServerFrame, { type: 'error' }>): AbortError {
+  return new AbortError(frame.code, frame.message, frame.hint);
+}

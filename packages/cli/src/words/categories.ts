@@ -1,0 +1,156 @@
+/**
+ * All commands by category and verb. Nothing of a command is loaded before it is the one that was asked for:
+ * this table is all that `walt --help` and the completion of verbs need.
+ */
+import type { Command } from 'commander';
+
+export interface CommandEntry {
+  summary: string;
+  load: () => Promise<{ command: () => Command }>;
+}
+
+export interface Category {
+  summary: string;
+  commands: Readonly<Record<string, CommandEntry>>;
+}
+
+export const categories: Readonly<Record<string, Category>> = {
+  node: {
+    summary: 'the machines of your experiments: create, boot, reach them',
+    commands: {
+      show: { summary: 'list nodes', load: () => import('../commands/node/show.ts') },
+      create: { summary: 'create a virtual node', load: () => import('../commands/node/create.ts') },
+      remove: { summary: 'remove virtual nodes', load: () => import('../commands/node/remove.ts') },
+      boot: { summary: 'boot an image on nodes', load: () => import('../commands/node/boot.ts') },
+      reboot: { summary: 'reboot nodes', load: () => import('../commands/node/reboot.ts') },
+      wait: { summary: 'wait until nodes have booted', load: () => import('../commands/node/wait.ts') },
+      shell: { summary: 'open a shell on a node', load: () => import('../commands/node/shell.ts') },
+      run: { summary: 'run a command on nodes', load: () => import('../commands/node/run.ts') },
+      cp: { summary: 'copy files to or from a node', load: () => import('../commands/node/cp.ts') },
+      ping: { summary: 'check that a node answers', load: () => import('../commands/node/ping.ts') },
+      console: {
+        summary: 'open the console of a virtual node',
+        load: () => import('../commands/node/console.ts'),
+      },
+      acquire: { summary: 'take free nodes for you', load: () => import('../commands/node/acquire.ts') },
+      release: { summary: 'give nodes back', load: () => import('../commands/node/release.ts') },
+      rename: { summary: 'rename a node', load: () => import('../commands/node/rename.ts') },
+    },
+  },
+  image: {
+    summary: 'the operating systems that nodes boot: change, copy, remove them',
+    commands: {
+      show: {
+        summary: 'list images, or tell all about one',
+        load: () => import('../commands/image/show.ts'),
+      },
+      shell: { summary: 'change an image in a shell', load: () => import('../commands/image/shell.ts') },
+      run: { summary: 'run a command in an image', load: () => import('../commands/image/run.ts') },
+      build: {
+        summary: 'build an image from a Dockerfile',
+        load: () => import('../commands/image/build.ts'),
+      },
+      cp: { summary: 'copy files to or from an image', load: () => import('../commands/image/cp.ts') },
+      cross: {
+        summary: 'build software for an image at full speed',
+        load: () => import('../commands/image/cross.ts'),
+      },
+      duplicate: {
+        summary: 'give an image a second name',
+        load: () => import('../commands/image/duplicate.ts'),
+      },
+      squash: { summary: 'make one layer of all', load: () => import('../commands/image/squash.ts') },
+      rename: { summary: 'rename an image', load: () => import('../commands/image/rename.ts') },
+      remove: { summary: 'remove an image', load: () => import('../commands/image/remove.ts') },
+      log: { summary: "list an image's versions", load: () => import('../commands/image/log.ts') },
+      diff: {
+        summary: 'tell what differs between two versions',
+        load: () => import('../commands/image/diff.ts'),
+      },
+      undo: { summary: 'go back to the version before', load: () => import('../commands/image/undo.ts') },
+      tag: { summary: 'give an older version a name', load: () => import('../commands/image/tag.ts') },
+      prune: {
+        summary: 'remove versions that are not kept',
+        load: () => import('../commands/image/prune.ts'),
+      },
+      search: {
+        summary: 'find images of other users and registries',
+        load: () => import('../commands/image/search.ts'),
+      },
+      clone: {
+        summary: 'bring such an image into your set',
+        load: () => import('../commands/image/clone.ts'),
+      },
+      publish: {
+        summary: 'copy an image to a registry',
+        load: () => import('../commands/image/publish.ts'),
+      },
+    },
+  },
+  registry: {
+    summary: 'the registries that images come from and go to',
+    commands: {
+      show: {
+        summary: 'list registries and your logins',
+        load: () => import('../commands/registry/show.ts'),
+      },
+      login: { summary: 'log in to a registry', load: () => import('../commands/registry/login.ts') },
+      logout: { summary: 'forget a login', load: () => import('../commands/registry/logout.ts') },
+    },
+  },
+  device: {
+    summary: 'everything that is on the WalT network',
+    commands: {
+      show: { summary: 'list devices', load: () => import('../commands/device/show.ts') },
+    },
+  },
+  help: {
+    summary: 'the manual',
+    commands: {
+      list: { summary: 'list the topics of the manual', load: () => import('../commands/help/list.ts') },
+      show: { summary: 'read a topic of the manual', load: () => import('../commands/help/show.ts') },
+    },
+  },
+  advanced: {
+    summary: 'rarely needed: server, default images, shell completion',
+    commands: {
+      'server-status': {
+        summary: 'show how the server and its programs are',
+        load: () => import('../commands/advanced/server-status.ts'),
+      },
+      'update-default-images': {
+        summary: 'make the default image anew from current packages',
+        load: () => import('../commands/advanced/update-default-images.ts'),
+      },
+      'dump-bash-autocomplete': {
+        summary: 'print the completion code for bash',
+        load: () => import('../commands/advanced/dump-bash-autocomplete.ts'),
+      },
+      'dump-zsh-autocomplete': {
+        summary: 'print the completion code for zsh',
+        load: () => import('../commands/advanced/dump-zsh-autocomplete.ts'),
+      },
+    },
+  },
+};
+
+/** Commands without a category. */
+export const singles: Readonly<Record<string, CommandEntry>> = {
+  'ssh-config': {
+    summary: 'print what ssh, scp, rsync, Ansible… need to reach nodes',
+    load: () => import('../commands/ssh-config.ts'),
+  },
+};
+
+/** Called by ssh and by the shells, not by people. */
+export const plumbing: Readonly<Record<string, CommandEntry>> = {
+  'ssh-proxy': {
+    summary: 'relay to the SSH server of a node',
+    load: () => import('../commands/plumbing/ssh-proxy.ts'),
+  },
+  'ssh-cert': {
+    summary: 'make a fresh certificate for a node',
+    load: () => import('../commands/plumbing/ssh-cert.ts'),
+  },
+  complete: { summary: 'print completions', load: () => import('../commands/plumbing/complete.ts') },
+};

@@ -1,0 +1,97 @@
+/** Candidates that only the server or the manual know. */
+import { connect } from '../server/client.ts';
+import { shortDigest } from '../terminal/human.ts';
+import { listTopics } from './help/topics.ts';
+
+export type ArgumentKind =
+  | 'node'
+  | 'node-set'
+  | 'image'
+  | 'bootable-image'
+  | 'image-version'
+  | 'node-location'
+  | 'image-location'
+  | 'image-link'
+  | 'registry'
+  | 'topic'
+  | 'none';
+
+const KEYWORDS = ['my-nodes', 'free-nodes', 'all-nodes'];
+
+export async function candidatesFor(kind: ArgumentKind, current: string): Promise<string[]> {
+  const candidates = await all(kind, current);
+  return candidates.filter((candidate) => candidate.startsWith(current));
+}
+
+async function all(kind: ArgumentKind, current: string): Promise<string[]> {
+  switch (kind) {
+    case 'node':
+      return nodeNames();
+    case 'node-set':
+      return nodeSets(current, await nodeNames());
+    case 'image':
+      return imageNames(current);
+    case 'bootable-image':
+      return [...(await imageNames(current)), 'default'];
+    case 'image-version':
+      return current.includes('@') ? versions(current) : imageNames(current);
+    case 'node-location':
+      return (await nodeNames()).map((name) => `${name}:`);
+    case 'image-location':
+      return (await imageNames(current)).map((name) => `${name}:/`);
+    case 'image-link':
+      return imageLinks();
+    case 'registry':
+      return registryLabels();
+    case 'topic':
+      return (await listTopics()).map(({ name }) => name);
+    case 'none':
+      return [];
+  }
+}
+
+/** Names that are in the set already are not offered again. */
+export function nodeSets(current: string, names: readonly string[]): string[] {
+  const taken = current.split(',').slice(0, -1);
+  const prefix = taken.map((name) => `${name},`).join('');
+  return [...names, ...KEYWORDS].filter((name) => !taken.includes(name)).map((name) => `${prefix}${name}`);
+}
+
+async function nodeNames(): Promise<string[]> {
+  const nodes = await connect().client.node.list({ set: 'all-nodes' });
+  return nodes.map(({ name }) => name);
+}
+
+/** One's own by name; others' by `owner/name`, once a slash is typed or nothing of one's own fits. */
+async function imageNames(current: string): Promise<string[]> {
+  const { client, credentials } = connect();
+  const images = await client.image.list({ all: true });
+  const user = await credentials.user();
+  const own = images.filter(({ owner }) => owner === user).map(({ name }) => name);
+  const others = images.filter(({ owner }) => owner !== user).map(({ fullName }) => fullName);
+  const useOwn = !current.includes('/') && own.some((name) => name.startsWith(current));
+  return useOwn ? own : [...own, ...others];
+}
+
+/** Versions that can still be had: by number, or by digest once that is begun. */
+async function versions(current: string): Promise<string[]> {
+  const [image = '', begun = ''] = current.split('@');
+  const steps = await connect().client.image.log({ image });
+  const kept = steps.filter(({ version, kept }) => version !== null && kept);
+  const names = kept.map(({ version, digest }) =>
+    begun.startsWith('s') ? `${image}@${shortDigest(digest ?? '')}` : `${image}@{${version}}`,
+  );
+  return [...new Set(names)];
+}
+
+/** Others' images as a whole; of registries the beginning only: their images are not asked for at a keypress. */
+async function imageLinks(): Promise<string[]> {
+  const { client, credentials } = connect();
+  const [images, user] = [await client.image.list({ all: true }), await credentials.user()];
+  const others = images.filter(({ owner }) => owner !== user).map(({ fullName }) => `walt:${fullName}`);
+  return [...others, ...(await registryLabels()).map((label) => `${label}:`)];
+}
+
+async function registryLabels(): Promise<string[]> {
+  return (await connect().client.registry.list()).map(({ label }) => label);
+}

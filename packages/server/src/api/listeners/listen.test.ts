@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { stat, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { ORPCError } from '@orpc/client';
+import { RPC_PREFIX } from '@walt/contract';
+import { defaultLimits, ExternalError, isUserError, run } from '../../platform/index.ts';
+import { errorFrame, failure, openStream, send, startApi, type TestApi } from '../testing.ts';
+import { listen } from './listen.ts';
+
+let api: TestApi;
+beforeEach(async () => {
+  api = await startApi();
+});
+afterEach(() => api[Symbol.asyncDispose]());
+
+describe('the socket', () => {
+  test('is open to everybody', async () => {
+    assert.equal((await stat(api.socket)).mode & 0o777, 0o666);
+  });
+
+  test('of a living server is not taken over', async () => {
+    await assert.rejects(
+      listen(api.services, api),
+      (error) => isUserError(error) && error.code === 'CONFLICT',
+    );
+    await (await api.client('alice')).server.status();
+  });
+
+  test('of a dead server is', async () => {
+    const path = `${api.folder}/stale.sock`;
+    // Only a killed process leaves its socket behind.
+    const script = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+    await assert.rejects(run([process.execPath, '-e', script]));
+    await stat(path);
+    const second = await listen(api.services, { socket: path });
+    await second.close();
+    await assert.rejects(stat(path), { code: 'ENOENT' });
+  });
+});
+
+describe('a client that', () => {
+  const upgrade = (path: string) =>
+    `GET ${path} HTTP/1.1\r\nhost: walt\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n`;
+  /** Sends that and, unless it stays, resets the connection at once. Resolves at the end with what came. */
+  const say = (text: string, stays: boolean) =>
+    new Promise<string>((resolve) => {
+      const socket = connect(api.socket);
+      let answer = '';
+      socket.on('data', (bytes) => {
+        answer += bytes;
+      });
+      socket.on('error', () => {});
+      socket.on('close', () => resolve(answer));
+      socket.write(text, () => {
+        if (!stays) socket.destroy();
+      });
+    });
+
+  for (const path of ['//', '/none', 'http://', '*', '/stream/tcp?%', '/rpc/server/status']) {
+    test(`wants a stream ${path} that is none, and stays or leaves, is the end of his connection only`, async () => {
+      for (const stays of [true, false, false, false]) await say(upgrade(path), stays);
+      assert.equal((await (await api.client('alice')).server.status()).user, 'alice');
+      assert.deepEqual(api.journal, []);
+    });
+  }
+
+  test('has as much open as he may is told so, and others are served', async () => {
+    const { callsPerUser, streamsPerUser } = defaultLimits();
+    const release = Promise.withResolvers<void>();
+    const alice = await api.client('alice');
+    let begun = 0;
+    const all = Promise.withResolvers<void>();
+    api.nodes.list = async () => {
+      begun += 1;
+      if (begun === callsPerUser) all.resolve();
+      await release.promise;
+      return [];
+    };
+    const calls = Array.from({ length: callsPerUser }, () => alice.node.list({}));
+    await all.promise;
+    await assert.rejects(alice.server.status(), failure('BUSY', /have 128 calls open/, /calls-per-user/));
+    assert.equal((await (await api.client('bob')).server.status()).user, 'bob');
+    release.resolve();
+    await Promise.all(calls);
+    assert.equal((await alice.server.status()).user, 'alice');
+
+    api.nodes.add('vnode1');
+    api.nodes.console = async () => await new Promise(() => {});
+    const token = await api.token('alice');
+    const streams = await Promise.all(
+      Array.from({ length: streamsPerUser }, () => openStream(api, '/stream/console?node=vnode1', token)),
+    );
+    const refused = await openStream(api, '/stream/console?node=vnode1', token);
+    errorFrame('BUSY', /have 256 streams open/)(await refused.ended);
+    for (const { socket } of streams) socket.terminate();
+  });
+});
+
+describe('who calls', () => {
+  test('is asked and proven over the API itself', async () => {
+    const stranger = await api.client(null);
+    const { file, nonce } = await stranger.auth.challenge();
+    await writeFile(join(dirname(api.socket), 'auth', file), nonce, { mode: 0o600 });
+    const { user } = await stranger.auth.prove({ nonce });
+    assert.equal(user, 'root');
+  });
+
+  test('reaches every call, and each needs it', async () => {
+    assert.equal((await (await api.client('alice')).server.status()).user, 'alice');
+    const stranger = await api.client(null);
+    await assert.rejects(stranger.server.status(), failure('UNAUTHENTICATED', /not signed in/));
+    await assert.rejects(stranger.node.list({}), failure('UNAUTHENTICATED', /not signed in/));
+    // Not even the form of the input is discussed with strangers.
+    await assert.rejects(stranger.image.get({ image: '///' }), failure('UNAUTHENTICATED', /not signed in/));
+  });
+});
+
+describe('errors', () => {
+  test('of users arrive as declared in the contract', async () => {
+    const alice = await api.client('alice');
+    await assert.rejects(alice.image.get({ image: 'none' }), (error) => {
+      assert.ok(error instanceof ORPCError);
+      assert.equal(error.defined, true);
+      return failure('NOT_FOUND', /no image alice\/none/, /walt image show/)(error);
+    });
+  });
+
+  test('of input name the field, what was given and the rule', async () => {
+    const alice = await api.client('alice');
+    await assert.rejects(
+      alice.node.create({ name: 'Node 1' }),
+      failure('INVALID', /^The name "Node 1" must be 2 to 63 lower-case letters/),
+    );
+    await assert.rejects(
+      alice.node.create({ name: 'node1', ramMiB: 1 }),
+      failure('INVALID', /^--ram, in MiB: 1 is not valid: .*128/),
+    );
+    assert.deepEqual(api.journal, []);
+  });
+
+  test('of outside programs go to the journal as a whole', async () => {
+    api.nodes.list = async () => {
+      throw new ExternalError(['ip', 'link'], 2, 'first\nRTNETLINK answers: no');
+    };
+    const alice = await api.client('alice');
+    await assert.rejects(
+      alice.node.list({}),
+      failure('EXTERNAL', /ip failed \(exit status 2\).*RTNETLINK/, /journal/),
+    );
+    assert.match(api.journal.join(), /first/);
+  });
+
+  test('of ours tell the client nothing but where to look', async () => {
+    api.nodes.list = async () => {
+      throw new Error('secret detail');
+    };
+    const alice = await api.client('alice');
+    await assert.rejects(
+      alice.node.list({}),
+      failure('INTERNAL_SERVER_ERROR', /^The server made a mistake/, /walt-server status/),
+    );
+    assert.match(api.journal.join(), /secret detail.*listen\.test\.ts/);
+  });
+
+  test('inside a stream of events arrive, too', async () => {
+    api.nodes.wait = async () =>
+      (async function* () {
+        yield { type: 'progress' as const, step: 'waiting' };
+        throw new ExternalError(['qemu'], 1, 'boom');
+      })();
+    const seen: unknown[] = [];
+    const alice = await api.client('alice');
+    const watch = async () => {
+      for await (const event of await alice.node.wait({ set: 'vnode1' })) seen.push(event);
+    };
+    await assert.rejects(watch(), failure('EXTERNAL', /qemu failed/));
+    assert.deepEqual(seen, [{ type: 'progress', step: 'waiting' }]);
+  });
+
+  test('answers that break the contract are a mistake of ours', async () => {
+    // @ts-expect-error on purpose
+    api.nodes.list = async () => [{ name: 'vnode1' }];
+    await assert.rejects(
+      (await api.client('alice')).node.list({}),
+      failure('INTERNAL_SERVER_ERROR', /mistake/),
+    );
+    assert.match(api.journal.join(), /Output validation failed.*mac/s);
+  });
+
+  const raw: Record<string, { path: string; body: string; status: number; code: string }> = {
+    'no call': { path: '/other', body: '', status: 404, code: 'NOT_FOUND' },
+    'an unknown call': { path: `${RPC_PREFIX}/node/explode`, body: '{}', status: 404, code: 'NOT_FOUND' },
+    'what is no JSON': { path: `${RPC_PREFIX}/node/list`, body: '{', status: 422, code: 'INVALID' },
+    'what is too large': {
+      path: `${RPC_PREFIX}/node/list`,
+      body: JSON.stringify({ json: { set: 'a'.repeat(1024 * 1024) } }),
+      status: 422,
+      code: 'INVALID',
+    },
+  };
+  for (const [name, { path, body, status, code }] of Object.entries(raw)) {
+    test(`${name} gets an answer with a next step`, async () => {
+      const headers = {
+        authorization: `Bearer ${await api.token('alice')}`,
+        'content-type': 'application/json',
+      };
+      const answer = await send(api.socket, path, { method: 'POST', headers, body: Buffer.from(body) });
+      const text = Buffer.concat(await answer.toArray()).toString();
+      assert.equal(answer.statusCode, status, text);
+      assert.match(text, new RegExp(`"code":"${code}".*"hint":"Use|"code":"${code}".*"hint":"Split`));
+    });
+  }
+});
+
+test('a client that leaves aborts its call', async () => {
+  const aborted = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  api.nodes.wait = async (_caller, _input, signal) =>
+    (async function* () {
+      begun.resolve();
+      yield { type: 'progress' as const, step: 'waiting' };
+      await once(signal, 'abort');
+      aborted.resolve();
+    })();
+  const leave = new AbortController();
+  const events = await (await api.client('alice')).node.wait({ set: 'all-nodes' }, { signal: leave.signal });
+  const first = await events.next();
+  assert.equal(first.done, false);
+  await begun.promise;
+  leave.abort();
+  await aborted.promise;
+  assert.deepEqual(api.journal, []);
+});

@@ -1,0 +1,22 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { plain } from '@walt/contract';
+import type { CallContext } from '../calls/router.ts';
+import type { Services } from '../services.ts';
+import { serveImageFiles } from './image-files.ts';
+
+export interface PlainQuestion {
+  context: CallContext;
+  url: URL;
+  request: IncomingMessage;
+  response: ServerResponse;
+}
+
+type Serve = (question: PlainQuestion) => Promise<void>;
+
+/** What answers each plain endpoint of the contract, by path. */
+export function plainRoutes(services: Services): ReadonlyMap<string, Serve> {
+  const serve: { [Name in keyof typeof plain]: Serve } = {
+    imageFiles: (question) => serveImageFiles(services, question),
+  };
+  return new Map(Object.entries(plain).map(([name, { path }]) => [path, serve[name as keyof typeof plain]]));
+}

@@ -1,0 +1,71 @@
+import type { Socket } from 'node:net';
+import type { WebSocket } from 'ws';
+import { dial, hasErrno, UserError } from '../../platform/index.ts';
+import type { NodeEndpoint } from '../services.ts';
+import { receiveAll, sendAll } from './pump.ts';
+
+/** Milliseconds; a node on walt-net answers within one, or after some retransmissions while it boots. */
+const CONNECT_LIMIT = 10_000;
+/** Milliseconds without progress. */
+const FLUSH_LIMIT = 10_000;
+
+/**
+ * Relays a WebSocket to a TCP port of a node, at that node's own address only. A client may end its direction by the frame
+ * `end` (what it asked for still comes); the node's end ends the relay. Throws UNAVAILABLE when the node does not answer.
+ */
+export async function serveTcp(client: WebSocket, node: NodeEndpoint, port: number): Promise<void> {
+  if (node.state === 'off' || node.state === 'booting') {
+    throw new UserError(
+      'UNAVAILABLE',
+      `Node ${node.name} is ${node.state === 'off' ? 'off' : 'still booting'}.`,
+      `Wait for it: walt node wait ${node.name}`,
+    );
+  }
+  const tcp = await open(node, port, client);
+  client.once('close', () => {
+    // What the client sent before it left still goes out, unless the node does not take it.
+    tcp.setTimeout(FLUSH_LIMIT, () => tcp.destroy());
+    tcp.destroySoon();
+  });
+  receiveAll(client, tcp, (frame) => {
+    if (frame.type === 'end') tcp.end();
+  });
+  const sent = sendAll(tcp, client);
+  client.resume();
+  try {
+    await sent;
+  } catch (error) {
+    if (!hasErrno(error, 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH')) throw error;
+    throw new UserError(
+      'UNAVAILABLE',
+      `The connection to port ${port} of node ${node.name} broke.`,
+      `See whether it still runs: walt node ping ${node.name}`,
+    );
+  } finally {
+    tcp.destroy();
+  }
+}
+
+async function open(node: NodeEndpoint, port: number, client: WebSocket): Promise<Socket> {
+  const left = new AbortController();
+  const abandon = () => left.abort();
+  client.once('close', abandon);
+  const where = { host: node.ip, port, noDelay: true, allowHalfOpen: true };
+  try {
+    return await dial(where, { timeout: CONNECT_LIMIT, signal: left.signal });
+  } catch (error) {
+    if (hasErrno(error, 'ECONNREFUSED')) throw unanswered(node, port, 'refuses connections');
+    const silent = hasErrno(error, 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'ECONNRESET');
+    throw silent || left.signal.aborted ? unanswered(node, port, 'does not answer') : error;
+  } finally {
+    client.off('close', abandon);
+  }
+}
+
+function unanswered(node: NodeEndpoint, port: number, what: string): UserError {
+  return new UserError(
+    'UNAVAILABLE',
+    `Port ${port} of node ${node.name} ${what}.`,
+    `See what the node does: walt node console ${node.name}`,
+  );
+}

@@ -1,0 +1,194 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type ServerFrame, streams } from '@walt/contract';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { type Caller, LostRight } from '../../access/index.ts';
+import { type Log, rarely } from '../../platform/index.ts';
+import {
+  agreedReplacement,
+  fullName,
+  parseImageReference,
+  requireSessionUser,
+} from '../calls/image-calls.ts';
+import { requireRunningNode } from '../calls/node-access.ts';
+import { toApiError } from '../errors.ts';
+import { bearerToken, parseQuery } from '../http.ts';
+import type { Services } from '../services.ts';
+import type { Shares } from '../shares.ts';
+import { ConsoleHub } from './console-hub.ts';
+import { serveBuild } from './stream-build.ts';
+import { serveCommand } from './stream-command.ts';
+import { serveCross } from './stream-cross.ts';
+import { serveTcp } from './stream-tcp.ts';
+import { serveTerminal } from './stream-terminal.ts';
+
+/** Bytes of one message from a client; ours send pieces of 64 KiB. */
+const MAX_MESSAGE = 1024 * 1024;
+
+/** Milliseconds in which a client whose right was lost may read why. */
+const CUT_OFF_LIMIT = 1000;
+
+export interface StreamOptions {
+  /** Milliseconds between two heartbeats; default 30 s. */
+  heartbeat?: number;
+}
+
+/** Serves one WebSocket to its end: resolves when there is no more to send, rejects with what goes into an error frame. */
+type Serve = (socket: WebSocket, caller: Caller, url: URL) => Promise<ServerFrame | undefined>;
+type Routes = { readonly [Name in keyof typeof streams]: Serve };
+
+/**
+ * The WebSockets of the contract. Every refusal, from a missing token to a node that is off, is an `error` frame on the open
+ * WebSocket, so that clients handle one form of failure.
+ *
+ * Each WebSocket gets a heartbeat that asks for no answer (an unsolicited pong, RFC 6455, 5.5.3): writing to a client that is gone
+ * fails, which is how its end is seen while its WebSocket is paused. Pings would not do: a client that is merely suspended
+ * (ctrl-z in a node shell) answers none, and `ws` ends a connection on which it cannot get its answers out.
+ */
+export class Streams {
+  readonly #services: Services;
+  readonly #consoles: ConsoleHub;
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_MESSAGE,
+    perMessageDeflate: false,
+  });
+  readonly #shares: Shares;
+  readonly #routes: ReadonlyMap<string, Serve>;
+  readonly #heartbeat: NodeJS.Timeout;
+  readonly #broke: Log['warn'];
+
+  constructor(services: Services, shares: Shares, { heartbeat = 30_000 }: StreamOptions) {
+    this.#services = services;
+    this.#shares = shares;
+    this.#broke = rarely(services.log.warn);
+    this.#heartbeat = setInterval(() => this.#beat(), heartbeat).unref();
+    this.#consoles = new ConsoleHub();
+    const routes: Routes = {
+      tcp: (...args) => this.#tcp(...args),
+      console: (...args) => this.#console(...args),
+      imageShell: (...args) => this.#imageShell(...args),
+      imageBuild: (...args) => this.#imageBuild(...args),
+      imageCross: (...args) => this.#imageCross(...args),
+      imageRun: (...args) => this.#imageRun(...args),
+    };
+    this.#routes = new Map(
+      Object.entries(streams).map(([name, { path }]) => [path, routes[name as keyof typeof streams]]),
+    );
+  }
+
+  /** Takes over the connection of an upgrade request. */
+  upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): void {
+    const url = URL.parse(request.url ?? '/', 'http://walt');
+    const serve = url && this.#routes.get(url.pathname);
+    if (!serve) {
+      connection.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+      return;
+    }
+    this.#server.handleUpgrade(request, connection, head, (socket) => {
+      // A broken message ends the WebSocket; `close` follows and is what the streams act on.
+      socket.on('error', (error) => this.#broke('stream broke', { error: error.message }));
+      // Whatever the client sends is kept in the kernel until the stream behind is there.
+      socket.pause();
+      void this.#run(serve, socket, bearerToken(request), url);
+    });
+  }
+
+  close(): void {
+    clearInterval(this.#heartbeat);
+    for (const socket of this.#server.clients) socket.terminate();
+    this.#consoles.close();
+  }
+
+  #beat(): void {
+    for (const socket of this.#server.clients) {
+      if (socket.readyState === socket.OPEN) socket.pong();
+    }
+  }
+
+  async #run(serve: Serve, socket: WebSocket, token: string | undefined, url: URL): Promise<void> {
+    const { identity, rights, log } = this.#services;
+    try {
+      const caller = await identity.caller(token);
+      using _share = this.#shares.take(caller.user);
+      const last = await rights.whileHeld(
+        () => identity.requireUser(caller),
+        () => serve(socket, caller, url),
+      );
+      if (last !== undefined) sendFrame(socket, last);
+    } catch (thrown) {
+      if (socket.readyState !== socket.OPEN) return;
+      const { code, message, data } = toApiError(thrown, log);
+      if (thrown instanceof LostRight) cutOff(socket);
+      sendFrame(socket, { type: 'error', code, message, hint: data.hint });
+    } finally {
+      // A paused WebSocket would never see the client's closing frame.
+      socket.resume();
+      socket.close(1000);
+    }
+  }
+
+  async #tcp(socket: WebSocket, caller: Caller, url: URL): Promise<undefined> {
+    const { node: name, port } = parseQuery(streams.tcp.query, url);
+    const node = await this.#services.nodes.find(name);
+    await this.#onNode(caller, node.id, () => serveTcp(socket, node, port));
+  }
+
+  async #console(socket: WebSocket, caller: Caller, url: URL): Promise<undefined> {
+    const node = await this.#services.nodes.find(parseQuery(streams.console.query, url).node);
+    await this.#onNode(caller, node.id, async () =>
+      this.#consoles.serve(socket, node, await this.#services.nodes.console(node.id)),
+    );
+  }
+
+  /** Ends with the caller's right to be on that node: released, taken over or removed, it is no longer his. */
+  async #onNode<T>(caller: Caller, id: number, serve: () => Promise<T>): Promise<T> {
+    const { nodes, rights } = this.#services;
+    return await rights.whileHeld(async () => requireRunningNode(caller, await nodes.tenants(id)), serve);
+  }
+
+  async #imageShell(socket: WebSocket, caller: Caller, url: URL): Promise<ServerFrame | undefined> {
+    const { session, ...size } = parseQuery(streams.imageShell.query, url);
+    const { shells } = this.#services.images;
+    requireSessionUser(caller, await shells.get(session));
+    return await serveTerminal(socket, await shells.attach(session, size), this.#services.log);
+  }
+
+  async #imageCross(socket: WebSocket, caller: Caller, url: URL): Promise<ServerFrame> {
+    const { ticket } = parseQuery(streams.imageCross.query, url);
+    return await serveCross(socket, caller, ticket, this.#services);
+  }
+
+  async #imageBuild(socket: WebSocket, caller: Caller, url: URL): Promise<ServerFrame> {
+    const { ticket } = parseQuery(streams.imageBuild.query, url);
+    return await serveBuild(socket, caller, ticket, this.#services);
+  }
+
+  async #imageRun(socket: WebSocket, caller: Caller, url: URL): Promise<ServerFrame | undefined> {
+    const { image: reference, command, saveAs, yes } = parseQuery(streams.imageRun.query, url);
+    const { images, nodes } = this.#services;
+    const { owner, name } = parseImageReference(reference, caller.user);
+    const image = await images.get(owner, name);
+    if (saveAs === undefined)
+      return await serveCommand(socket, await images.run(caller.user, image, command), undefined);
+    const target = { owner: caller.user, name: saveAs };
+    const expected = await agreedReplacement(images, image, target, yes);
+    const run = await images.run(caller.user, image, command);
+    return await serveCommand(socket, run, async () => {
+      const { image: saved, changed, lost } = await run.save(target, expected);
+      const outdated = await nodes.outdated(fullName(saved), saved.digest);
+      return { image: fullName(saved), digest: saved.digest, changed, lost, nodes: [...outdated] };
+    });
+  }
+}
+
+/** What is joined to the WebSocket still runs: nothing more is taken from the client, and it ends though he does not answer. */
+function cutOff(socket: WebSocket): void {
+  socket.removeAllListeners('message');
+  const timer = setTimeout(() => socket.terminate(), CUT_OFF_LIMIT);
+  socket.once('close', () => clearTimeout(timer));
+}
+
+function sendFrame(socket: WebSocket, frame: ServerFrame): void {
+  if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(frame));
+}

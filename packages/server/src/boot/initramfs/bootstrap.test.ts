@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { exampleTarget } from '../example-target.ts';
+import { bootstrapDocument } from './bootstrap.ts';
+
+test('layers come top first, the platform layer above the image', () => {
+  assert.equal(
+    bootstrapDocument(exampleTarget, 1_750_000_000.7),
+    `name=vnode1
+time=1750000000
+generation=3
+token=Zm9vYmFy
+volumes=10.73.0.1:/volumes
+layer=platform-0123456789abcdef.erofs
+layer=sha256-${'2'.repeat(64)}.erofs
+layer=sha256-${'1'.repeat(64)}.erofs
+persist=10.73.0.1:/persist/12
+`,
+  );
+});
+
+test('what an image is lent lies between the platform layer and its own layers, and is named', () => {
+  const volumes = ['lent-tools-0123456789abcdef.erofs', 'lent-modules-0123456789abcdef.erofs'];
+  const document = bootstrapDocument(exampleTarget, 0, {
+    lends: ['kernel', 'init', 'ssh'],
+    loan: { volumes, files: [] },
+  });
+  const layers = [...document.matchAll(/^layer=(.*)\.erofs$/gm)].map(([, name]) => name);
+  assert.deepEqual(layers, [
+    ...['platform-0123456789abcdef', 'lent-tools-0123456789abcdef', 'lent-modules-0123456789abcdef'],
+    ...[`sha256-${'2'.repeat(64)}`, `sha256-${'1'.repeat(64)}`],
+  ]);
+  assert.match(document, /\nstart=\/usr\/lib\/walt\/bin\/start\ninit=\/usr\/lib\/walt\/bin\/init\n$/);
+});

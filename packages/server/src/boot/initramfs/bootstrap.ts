@@ -1,0 +1,45 @@
+import type { BootRecord } from '../boot-files.ts';
+import { checkTarget } from '../checked.ts';
+import type { BootTarget } from '../directory.ts';
+import { LENT_INIT, LENT_START } from '../lent-paths.ts';
+
+/** File name of a layer's volume. */
+function volumeOf(layer: string): string {
+  return `${layer.replace(':', '-')}.erofs`;
+}
+
+/** File names of a node's volumes, top first, as overlay wants them. */
+export function volumesOf(
+  { platformVolume, layers }: BootTarget,
+  { loan }: Pick<BootRecord, 'loan'> = {},
+): string[] {
+  return [platformVolume, ...(loan?.volumes ?? []), ...layers.toReversed().map(volumeOf)];
+}
+
+/**
+ * What a node's init reads first: `key=value` lines. `layer` comes once per volume; `time` is Unix time in seconds, for machines
+ * whose clock is wrong or missing. `start` and `init` name programs of the new root, for images that lack them. `learn`: the
+ * server wants to know what is read.
+ */
+export function bootstrapDocument(
+  target: BootTarget,
+  now: number,
+  record: Pick<BootRecord, 'lends' | 'loan'> = { lends: [] },
+  learn = false,
+): string {
+  const { name, server, persist, generation, token } = checkTarget(target);
+  const { lends } = record;
+  const lines = [
+    `name=${name}`,
+    `time=${Math.floor(now)}`,
+    `generation=${generation}`,
+    `token=${token}`,
+    `volumes=${server}:/volumes`,
+    ...volumesOf(target, record).map((volume) => `layer=${volume}`),
+    `persist=${server}:/persist/${persist}`,
+    ...(learn ? ['learn=1'] : []),
+    ...(lends.includes('ssh') ? [`start=${LENT_START}`] : []),
+    ...(lends.includes('init') ? [`init=${LENT_INIT}`] : []),
+  ];
+  return `${lines.join('\n')}\n`;
+}

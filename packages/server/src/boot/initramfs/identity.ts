@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import type { LentFile } from '../boot-files.ts';
+import { checkTarget } from '../checked.ts';
+import type { BootTarget } from '../directory.ts';
+import type { CpioEntry } from './cpio.ts';
+
+/** One file of the identity layer, as an absolute path without its leading slash. */
+export interface IdentityFile {
+  path: string;
+  mode: number;
+  content: string;
+}
+
+/** Everything in a node's root that differs from node to node, apart from what users change. */
+export function identityFiles(target: BootTarget): IdentityFile[] {
+  const { name, ip, mac, server, identity } = checkTarget(target);
+  const file = (path: string, content: string, mode = 0o644): IdentityFile => ({ path, mode, content });
+  const line = (text: string) => `${text.trimEnd()}\n`;
+  return [
+    file('etc/hostname', line(name)),
+    file(
+      'etc/hosts',
+      `127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n${ip} ${name}.walt ${name}\n${server} server.walt walt-server\n`,
+    ),
+    file('etc/resolv.conf', `nameserver ${server}\nsearch walt\n`),
+    file('etc/machine-id', line(machineId(target))),
+    // The initramfs gave this adapter its address, and the root hangs on it: whoever manages networks must leave it alone.
+    file('etc/systemd/network/00-walt.network', `[Match]\nMACAddress=${mac}\n\n[Link]\nUnmanaged=yes\n`),
+    file('etc/NetworkManager/conf.d/00-walt.conf', `[keyfile]\nunmanaged-devices=mac:${mac}\n`),
+    file('etc/walt/ssh/host_key', line(identity.hostKey), 0o600),
+    file('etc/walt/ssh/host_key-cert.pub', line(identity.hostCertificate)),
+    file('etc/walt/ssh/user_ca.pub', line(identity.userCa)),
+    file('etc/walt/ssh/principals', line(identity.principal)),
+  ];
+}
+
+/**
+ * The same at each boot, different on each node (machine-id(5)): 32 hexadecimal digits. systemd takes a missing file for
+ * the first boot of a new installation, and an empty one costs it a mount.
+ */
+function machineId({ nodeId, mac }: BootTarget): string {
+  return createHash('sha256').update(`walt machine-id ${nodeId} ${mac}`).digest('hex').slice(0, 32);
+}
+
+/** The identity layer as a tree, with what the image lacks; parents before children, folders 755 unless said. */
+export function identityTree(target: BootTarget, lent: readonly LentFile[] = []): CpioEntry[] {
+  const files = identityFiles(target);
+  const modes = new Map(lent.flatMap((one) => (one.type === 'folder' ? [[one.path, one.mode]] : [])));
+  const folders = new Set([...foldersOf([...files, ...lent]), ...modes.keys()]);
+  const entry = (one: LentFile): CpioEntry =>
+    one.type === 'file' ? { ...one, content: Buffer.from(one.content) } : one;
+  return [
+    ...[...folders]
+      .sort()
+      .map((path): CpioEntry => ({ path, type: 'folder', mode: modes.get(path) ?? 0o755 })),
+    ...files.map((file) => entry({ type: 'file', ...file })),
+    ...lent.filter(({ type }) => type !== 'folder').map(entry),
+  ];
+}
+
+/** Parents before children: sshd's StrictModes looks at each folder's owner and mode. */
+function foldersOf(files: readonly { path: string }[]): string[] {
+  const folders = files.flatMap(({ path }) => {
+    const parts = path.split('/').slice(0, -1);
+    return parts.map((_, i) => parts.slice(0, i + 1).join('/'));
+  });
+  return [...new Set(folders), 'persist'].sort();
+}

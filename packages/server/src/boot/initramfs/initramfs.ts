@@ -1,0 +1,126 @@
+/**
+ * The first root of a node, in three archives that the kernel unpacks one after the other: `init` (busybox and our own
+ * scripts: one per architecture, renewed with the server), `modules` (of one image's kernel), and what only this node
+ * must know. So an upgrade of the server reaches every image without opening any, and a booting node asks for nothing twice.
+ */
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { projectFile } from '../../platform/index.ts';
+import type { ModelClass } from '../directory.ts';
+import { type CpioEntry, cpioArchive } from './cpio.ts';
+import type { Range } from './reads.ts';
+
+/** Every kernel that distributions ship unpacks gzip. Its level 9 takes ten times as long and saves 1 %. */
+const compress = promisify(gzip);
+
+const folders = [
+  'bin',
+  'dev',
+  'etc',
+  'lib',
+  'lib/modules',
+  'proc',
+  'sys',
+  'layers',
+  'rw',
+  'volumes',
+  'image',
+  'persist',
+  'trace',
+];
+
+/** The archive with busybox, init and agent. */
+export async function initArchive(busybox: Uint8Array): Promise<Buffer> {
+  const script = async (name: string, mode: number): Promise<CpioEntry> => ({
+    path: name,
+    type: 'file',
+    mode,
+    content: await readFile(projectFile(`packages/node/initramfs/${name}`)),
+  });
+  return await compress(
+    cpioArchive([
+      ...folders.map((path): CpioEntry => ({ path, type: 'folder', mode: 0o755 })),
+      // The kernel opens it for the standard streams of init before anything is mounted.
+      { path: 'dev/console', type: 'device', mode: 0o600, major: 5, minor: 1 },
+      { path: 'bin/busybox', type: 'file', mode: 0o755, content: busybox },
+      { path: 'bin/sh', type: 'link', target: 'busybox' },
+      await script('init', 0o755),
+      await script('walt-agent', 0o755),
+    ]),
+  );
+}
+
+/** The archive with a node's bootstrap document, what it reads ahead, and its identity layer as the folder `identity`. */
+export async function nodeArchive(
+  bootstrap: string,
+  reads: readonly [volume: string, ...Range][],
+  identity: readonly CpioEntry[],
+): Promise<Buffer> {
+  const readAhead = reads.map(([volume, start, length]) => `${volume} ${start} ${length}\n`).join('');
+  return await compress(
+    cpioArchive([
+      { path: 'bootstrap', type: 'file', mode: 0o600, content: Buffer.from(bootstrap) },
+      { path: 'reads', type: 'file', mode: 0o600, content: Buffer.from(readAhead) },
+      { path: 'identity', type: 'folder', mode: 0o755 },
+      ...identity.map((entry) => ({ ...entry, path: `identity/${entry.path}` })),
+    ]),
+  );
+}
+
+/** One module as it goes into the archive. */
+export interface PackedModule {
+  name: string;
+  needs: readonly string[];
+  content: Uint8Array;
+}
+
+export interface ModuleSet {
+  release: string;
+  modelClass: ModelClass;
+  modules: readonly PackedModule[];
+  /** Names to load before anything else, in this order: for network and volumes. */
+  quick: readonly string[];
+  /** Names to load meanwhile, in this order: for NFS. */
+  slow: readonly string[];
+  /** Device patterns of the modules that are loaded only where their device is. */
+  aliases: readonly { pattern: string; name: string }[];
+}
+
+/**
+ * The archive with a kernel's modules, and the indexes that busybox's modprobe reads. One modprobe that is given all
+ * names costs one process start, which is what an emulated CPU is slow at; an insmod each would cost as many as modules.
+ * The two lists let a node with two CPUs load NFS (1 s under TCG) while it gets its network and all else that it needs.
+ */
+export async function moduleArchive(set: ModuleSet): Promise<Buffer> {
+  const folder = `lib/modules/${set.release}`;
+  const text = (path: string, lines: readonly string[]): CpioEntry => ({
+    path,
+    type: 'file',
+    mode: 0o644,
+    content: Buffer.from(lines.map((line) => `${line}\n`).join('')),
+  });
+  return await compress(
+    cpioArchive([
+      { path: folder, type: 'folder', mode: 0o755 },
+      ...set.modules.map(
+        ({ name, content }): CpioEntry => ({
+          path: `${folder}/${name}.ko`,
+          type: 'file',
+          mode: 0o644,
+          content,
+        }),
+      ),
+      text(
+        `${folder}/modules.dep`,
+        set.modules.map(({ name, needs }) => `${name}.ko:${needs.map((need) => ` ${need}.ko`).join('')}`),
+      ),
+      text(
+        `${folder}/modules.alias`,
+        set.aliases.map(({ pattern, name }) => `alias ${pattern} ${name}`),
+      ),
+      text('etc/quick-modules', [set.quick.join(' ')]),
+      text('etc/slow-modules', [set.slow.join(' ')]),
+    ]),
+  );
+}

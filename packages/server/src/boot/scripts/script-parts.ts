@@ -1,0 +1,54 @@
+/** What boot scripts have in common, whatever their loader. */
+import { checkTarget } from '../checked.ts';
+import type { BootTarget, ModelClass } from '../directory.ts';
+
+/** Where the kernel prints, and what our init prints to. */
+const CONSOLE: Record<ModelClass, string> = { virtual: 'ttyS0,115200', pc: 'tty0' };
+/** Models whose serial line is another one. */
+const MODEL_CONSOLE = new Map([
+  ['qemu-arm64', 'ttyAMA0,115200'],
+  ['qemu-armhf', 'ttyAMA0,115200'],
+]);
+
+/**
+ * The kernel changes its own TCP code when the first control group with a memory limit is made, which is while systemd starts and
+ * the network is busy. QEMU without KVM may go on with the old code then, and both CPUs hang for ever (seen in QEMU 7.2, in one
+ * of ten boots). Sockets' memory that is not counted needs no such change.
+ */
+const EMULATOR_NEEDS: Record<ModelClass, string[]> = { virtual: ['cgroup.memory=nosocket'], pc: [] };
+
+/** Kernel arguments of a node. */
+export function kernelArguments(target: BootTarget): string {
+  const { mac, ip, prefix, server, modelClass, model } = checkTarget(target);
+  return [
+    `console=${MODEL_CONSOLE.get(model) ?? CONSOLE[modelClass]}`,
+    ...EMULATOR_NEEDS[modelClass],
+    // Each line costs time on a serial line or an emulated one: only warnings, and what our init says.
+    'quiet',
+    // A node that cannot go on starts over: seconds.
+    'panic=10',
+    'net.ifnames=0',
+    `walt.ip=${ip}/${prefix}`,
+    `walt.server=${server}`,
+    `walt.mac=${mac}`,
+  ].join(' ');
+}
+
+/** Path of an image's boot file on the server. */
+export function bootFilePath(digest: string, name: string): string {
+  return `/boot/files/${digest.slice('sha256:'.length)}/${name}`;
+}
+
+/** Variables that boot scripts of images made for WalT may use. */
+export function imageVariables(target: BootTarget): Record<string, string> {
+  const { server, name, model } = checkTarget(target);
+  return { name, hostname: name, model, server_ip: server, 'next-server': server };
+}
+
+/** Seconds that a machine waits before it asks again, when there is nothing that it can boot. */
+export const RETRY_PAUSE = 10;
+
+/** A reason as a loader can show it: without the characters that its scripts give a meaning to. */
+export function shown(reason: string): string {
+  return reason.replace(/[^A-Za-z0-9 .,:;()/_-]/g, ' ');
+}

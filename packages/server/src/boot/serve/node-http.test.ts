@@ -1,0 +1,294 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
+import { defaultLimits } from '../../platform/index.ts';
+import { LAYOUT } from '../boot-files.ts';
+import type { NodeDirectory } from '../directory.ts';
+import { exampleDirectory, exampleTarget } from '../example-target.ts';
+import { volumesOf } from '../initramfs/bootstrap.ts';
+import { InitArchives } from '../initramfs/init-archives.ts';
+import { Reads } from '../initramfs/reads.ts';
+import { NodeFiles } from './node-files.ts';
+import { NodeHttp } from './node-http.ts';
+
+const kernel = Buffer.alloc(3_000_000, 'kernel');
+const modules = Buffer.from('modules');
+
+/** So many connections for each node. */
+const EACH = 8;
+const limits = { ...defaultLimits().machines, each: EACH, headSeconds: 1, idleSeconds: 1, bodySeconds: 2 };
+
+let folder: string;
+let http: NodeHttp;
+let address: string;
+/** What the directory answers to polls, set by each test that polls. */
+let answerPoll: NodeDirectory['poll'] = async () => 'stay';
+
+const directory: NodeDirectory = {
+  ...exampleDirectory(exampleTarget),
+  poll: (...question) => answerPoll(...question),
+};
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'walt-node-http-'));
+  const image = join(folder, 'boot', 'd'.repeat(64));
+  await mkdir(image, { recursive: true });
+  await writeFile(join(image, 'vmlinuz'), kernel);
+  await writeFile(join(image, 'modules-virtual'), modules);
+  const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
+  const record = { layout: LAYOUT, architecture, kernel: '6.1', bootPlan: 'volumes', models: [] };
+  await writeFile(join(image, 'boot.json'), JSON.stringify(record));
+  const paths = {
+    ...{ bootFiles: join(folder, 'boot'), busybox: folder },
+    ...{ reads: join(folder, 'reads'), volumes: join(folder, 'volumes') },
+  };
+  const server = { server: '10.73.0.1', mac: '02:00:00:00:00:01' };
+  const parts = { directory, paths, archives: new InitArchives(paths), reads: new Reads(paths) };
+  http = new NodeHttp({ ...parts, files: new NodeFiles({ ...parts, address: server }), limits });
+  address = `127.0.0.1:${await http.listen('127.0.0.1', 0)}`;
+});
+after(async () => {
+  await http.close();
+  await rm(folder, { recursive: true });
+});
+
+/** Waits until a figure has come down to `most`; a file that somebody forgot is closed, with a failure, by the garbage collector. */
+async function settled(figure: () => Promise<number>, most: number): Promise<void> {
+  for (let tries = 0; (await figure()) > most; tries += 1) {
+    assert.ok(tries < 100, `${await figure()} instead of ${most}`);
+    await delay(50);
+  }
+}
+
+const ask = (path: string, init?: RequestInit) => fetch(`http://${address}${path}`, init);
+
+describe('boot files', () => {
+  test('a kernel comes with its length', async () => {
+    const answer = await ask(`/boot/files/${'d'.repeat(64)}/vmlinuz`);
+    assert.equal(answer.headers.get('content-length'), '3000000');
+    assert.ok(kernel.equals(Buffer.from(await answer.arrayBuffer())));
+  });
+
+  test('an initramfs is the archive with init, the modules of the image, and what this node must know', async () => {
+    const answer = await ask('/node/initramfs');
+    const body = Buffer.from(await answer.arrayBuffer());
+    assert.equal(answer.headers.get('content-length'), String(body.length));
+    const [before, after] = [body.indexOf(modules), body.indexOf(modules) + modules.length];
+    const init = gunzipSync(body.subarray(0, before));
+    const script = await readFile(new URL('../../../../node/initramfs/init', import.meta.url));
+    assert.ok(init.includes(script));
+    const own = gunzipSync(body.subarray(after)).toString('latin1');
+    assert.match(own, /\nlayer=platform-/);
+    assert.match(own, /identity\/etc\/walt\/ssh\/host_key/);
+  });
+
+  test('a question for the headers alone gets no more', async () => {
+    const answer = await ask(`/boot/files/${'d'.repeat(64)}/vmlinuz`, { method: 'HEAD' });
+    assert.equal(answer.headers.get('content-length'), '3000000');
+    assert.equal((await answer.arrayBuffer()).byteLength, 0);
+  });
+
+  const missing = [
+    `/boot/files/${'d'.repeat(64)}/boot.json`,
+    `/boot/files/${'d'.repeat(64)}/modules-virtual`,
+    `/boot/files/${'e'.repeat(64)}/vmlinuz`,
+    `/boot/files/${'d'.repeat(64)}/..%2fboot.json`,
+    '/boot/files/../../etc/passwd',
+    '/',
+  ];
+  for (const path of missing) {
+    test(`${path} is none`, async () => assert.equal((await ask(path)).status, 404));
+  }
+});
+
+test('a node that is reset while it loads leaves nothing open', async () => {
+  const files = async () => (await readdir('/proc/self/fd')).length;
+  const port = Number(address.split(':')[1]);
+  /** Sends a question and resets the connection: at once, or at the first byte of the answer. */
+  const reset = (path: string, method: string, atAnswer: boolean) =>
+    new Promise((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => {
+        socket.write(`${method} ${path} HTTP/1.1\r\nhost: x\r\n\r\n`, () => {
+          if (!atAnswer) socket.resetAndDestroy();
+        });
+      });
+      socket.once('data', () => socket.resetAndDestroy());
+      socket.on('error', () => {});
+      socket.on('close', resolve);
+    });
+  const load = async () => {
+    for (const path of [
+      '/node/initramfs',
+      '/node/archive',
+      `/boot/files/${'d'.repeat(64)}/vmlinuz`,
+      '/boot/ipxe',
+    ])
+      for (const method of ['GET', 'HEAD'])
+        for (const atAnswer of [true, false]) await reset(path, method, atAnswer);
+  };
+  await load();
+  await settled(files, await files());
+  const before = await files();
+  for (let round = 0; round < 20; round += 1) await load();
+  await settled(files, before);
+});
+
+test('more connections than one node may have are refused in words', async () => {
+  const port = Number(address.split(':')[1]);
+  const held = Array.from({ length: EACH }, () =>
+    connect(port, '127.0.0.1')
+      .on('error', () => {})
+      .resume(),
+  );
+  const ends = held.map((socket) => once(socket, 'close'));
+  await Promise.all(held.map((socket) => once(socket, 'connect')));
+  const answer = await new Promise<string>((resolve) => {
+    let text = '';
+    const socket = connect(port, '127.0.0.1');
+    socket.on('data', (bytes) => {
+      text += bytes;
+    });
+    socket.on('close', () => resolve(text));
+  });
+  assert.match(answer, /^HTTP\/1.1 429 .*this node has too many connections/s);
+  await Promise.all(ends); // cut off, since they ask for nothing
+  assert.equal((await ask('/node/archive')).status, 200);
+});
+
+test('what a node has read is told with its token, and the next boot reads it ahead', async () => {
+  const report = (token: string) =>
+    ask('/node/reads', { method: 'POST', headers: { 'x-walt-token': token }, body: '0 8 8\n2 16 16\n' });
+  const own = async () => {
+    const body = Buffer.from(await (await ask('/node/initramfs')).arrayBuffer());
+    return gunzipSync(body.subarray(body.indexOf(modules) + modules.length)).toString('latin1');
+  };
+  await mkdir(join(folder, 'volumes'));
+  const volumes = volumesOf(exampleTarget);
+  for (const volume of volumes) await writeFile(join(folder, 'volumes', volume), Buffer.alloc(65_536));
+  assert.equal((await report('guessed')).status, 403);
+  assert.match(await own(), /\nlearn=1\n/);
+  assert.equal((await report(exampleTarget.token)).status, 200);
+  const archive = await own();
+  assert.doesNotMatch(archive, /\nlearn=1\n/);
+  assert.ok(archive.includes(`${volumes[0]} 4 4\n${volumes[2]} 8 8\n`));
+});
+
+test('a node with another initramfs gets what it must know apart', async () => {
+  const archive = Buffer.from(await (await ask('/node/archive')).arrayBuffer());
+  const own = gunzipSync(archive).toString('latin1');
+  assert.match(own, /\ntoken=/);
+  assert.match(own, /identity\/etc\/walt\/ssh\/host_key/);
+});
+
+describe('files of an image that brings its own boot script', () => {
+  const image = () => join(folder, 'boot', 'd'.repeat(64));
+  before(async () => {
+    const served = join(image(), 'walt', 'pc-x86-64');
+    await mkdir(join(served, 'dtbs'), { recursive: true });
+    await writeFile(join(served, 'start.ipxe'), 'not rendered');
+    await writeFile(join(served, 'dtbs', 'two words'), 'tree');
+    await writeFile(join(image(), 'walt', 'config-6.1'), 'of /boot');
+    await writeFile(join(image(), 'secret'), 'of the server');
+    const template = {
+      path: 'boot/pc-x86-64/start.ipxe',
+      mode: 0o644,
+      content: 'chain tftp://%(server_ip)s',
+    };
+    const templates = [{ ...template, served: ['pc-x86-64/start.ipxe'] }];
+    const walt = { bin: 'bin', scripts: { 'pc-x86-64': 'start.ipxe' }, templates, folders: [] };
+    const record = JSON.parse(await readFile(join(image(), 'boot.json'), 'utf8'));
+    await writeFile(join(image(), 'boot.json'), JSON.stringify({ ...record, bootPlan: 'nfs-root', walt }));
+  });
+
+  test('are those of the node’s model, with templates filled in', async () => {
+    assert.equal(await (await ask('/boot/start.ipxe')).text(), 'chain tftp://10.73.0.1');
+    assert.equal(await (await ask('/boot/dtbs/two%20words')).text(), 'tree');
+  });
+
+  test('are found by absolute paths of its scripts too, and so is the rest of its /boot', async () => {
+    assert.equal(await (await ask('/start.ipxe')).text(), 'chain tftp://10.73.0.1');
+    assert.equal(await (await ask('/dtbs/two%20words')).text(), 'tree');
+    assert.equal(await (await ask('/config-6.1')).text(), 'of /boot');
+    assert.equal(await (await ask('/boot/config-6.1')).text(), 'of /boot');
+    assert.equal(await (await ask('/boot/pc-x86-64/dtbs/two%20words')).text(), 'tree');
+  });
+
+  test('hide nothing that is the server’s own', async () => {
+    const served = join(image(), 'walt', 'pc-x86-64');
+    await mkdir(join(served, 'node'));
+    await writeFile(join(served, 'node', 'initramfs'), 'of the image');
+    await writeFile(join(served, 'ipxe'), 'of the image');
+    assert.doesNotMatch(await (await ask('/node/initramfs')).text(), /of the image/);
+    assert.match(await (await ask('/boot/ipxe')).text(), /^#!ipxe/);
+  });
+
+  for (const path of [
+    ...['/boot/none', '/boot/dtbs', '/none', '/secret', '/boot/secret'],
+    ...['/boot/%2e%2e%2fsecret', '/boot/x%2f..%2f..%2fsecret', '/%2e%2e%2f%2e%2e%2fsecret'],
+  ]) {
+    test(`${path} is no such file`, async () => {
+      const answer = await ask(path);
+      assert.ok([400, 404].includes(answer.status), String(answer.status));
+    });
+  }
+  test('a name that is no text is refused', async () => {
+    assert.equal((await ask('/boot/%ff')).status, 400);
+    assert.equal((await ask('/boot/a%00')).status, 400);
+  });
+});
+
+test('a machine whose hardware address cannot be told must wait', async () => {
+  assert.match(await (await ask('/boot/ipxe?mac=52:54:00:00:00:07')).text(), /came from nowhere/);
+});
+
+describe('a poll', () => {
+  const headers = { 'x-walt-token': 'secret' };
+
+  test('carries generation, state and token, and its answer is the order', async () => {
+    const questions: unknown[] = [];
+    answerPoll = async (ip, token, report) => {
+      questions.push({ ip, token, ...report });
+      return 'reboot';
+    };
+    const answer = await ask('/node/poll?generation=3&booted=1', { headers });
+    assert.equal(await answer.text(), 'reboot');
+    assert.deepEqual(questions, [{ ip: '127.0.0.1', token: 'secret', generation: 3, booted: true }]);
+  });
+
+  test('with a wrong token gets no order', async () => {
+    answerPoll = async () => undefined;
+    assert.equal((await ask('/node/poll?generation=3&booted=0', { headers })).status, 403);
+  });
+
+  for (const [name, path, init] of [
+    ['without a token', '/node/poll?generation=3&booted=0', {}],
+    ['without a generation', '/node/poll?booted=0', { headers }],
+    ['with a generation that is no number', '/node/poll?generation=x&booted=0', { headers }],
+  ] as const) {
+    test(`${name} is refused`, async () => {
+      answerPoll = async () => assert.fail('asked');
+      assert.equal((await ask(path, init)).status, 400);
+    });
+  }
+
+  test('that the node gives up is given up', { timeout: 10_000 }, async () => {
+    const asked = Promise.withResolvers<AbortSignal>();
+    answerPoll = async (_ip, _token, _report, signal) => {
+      asked.resolve(signal);
+      await once(signal, 'abort');
+      return 'stay';
+    };
+    const request = get(`http://${address}/node/poll?generation=3&booted=1`, { headers });
+    request.on('error', () => {});
+    const signal = await asked.promise;
+    request.destroy();
+    if (!signal.aborted) await once(signal, 'abort');
+  });
+});

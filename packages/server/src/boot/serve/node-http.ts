@@ -1,0 +1,210 @@
+/** What nodes get over HTTP. Who asks is told by the source address: a node has nothing else to prove itself with. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  createLog,
+  defaultLimits,
+  HttpListener,
+  type Limits,
+  type Paths,
+  type Reason,
+  type Refusal,
+  rarely,
+  sendStream,
+} from '../../platform/index.ts';
+import { type Download, readBootRecord } from '../boot-files.ts';
+import type { NodeDirectory } from '../directory.ts';
+import { volumesOf } from '../initramfs/bootstrap.ts';
+import type { InitArchives } from '../initramfs/init-archives.ts';
+import { MAX_READS_REPORT, type Reads } from '../initramfs/reads.ts';
+import { chooseBoot } from '../scripts/boot-choice.ts';
+import { ipxeScript } from '../scripts/ipxe.ts';
+import { machineOf } from '../scripts/model.ts';
+import { neighbour } from './neighbours.ts';
+import type { NodeFiles } from './node-files.ts';
+
+const log = createLog('boot');
+
+const TEXT = 'text/plain; charset=utf-8';
+
+/** Longest report of a failed boot that is read, in bytes. */
+const MAX_TROUBLE = 2000;
+
+/** Bytes of a request's head: ours have some hundred. */
+const MAX_HEAD = 8 * 1024;
+
+const warn = rarely(log.warn);
+const complain = rarely(log.error);
+
+interface Question {
+  ip: string;
+  url: URL;
+  request: IncomingMessage;
+  response: ServerResponse;
+}
+
+interface Deps {
+  directory: NodeDirectory;
+  paths: Pick<Paths, 'bootFiles'>;
+  archives: InitArchives;
+  reads: Reads;
+  files: NodeFiles;
+  /** Default: those of a configuration that says nothing. */
+  limits?: Limits['machines'];
+}
+
+type Answer = (http: NodeHttp, question: Question) => Promise<void>;
+
+export class NodeHttp {
+  readonly #deps: Deps;
+  readonly #listener: HttpListener;
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+    this.#listener = new HttpListener({
+      ...{
+        name: 'node HTTP',
+        log,
+        limits: deps.limits ?? defaultLimits().machines,
+        maxHead: MAX_HEAD,
+        cutsReaders: true,
+        refusal,
+      },
+      answer: (request, response) => this.#answer(request, response),
+      failed: (error, response) => {
+        complain(
+          'request failed',
+          { url: response.req.url, error: String(error) },
+          response.req.socket.remoteAddress,
+        );
+        sendText(response, 500, 'server error');
+      },
+    });
+  }
+
+  /** Resolves to the port: 0 asks the system for a free one. */
+  listen(address: string, port: number): Promise<number> {
+    return this.#listener.listen({ host: address, port });
+  }
+
+  /** Ends open connections too: agents hold theirs, and ask the next server. */
+  close(): Promise<void> {
+    return this.#listener.close();
+  }
+
+  /** What is answered here; every other path is a file. Tests go through it, too. */
+  static readonly routes: ReadonlyMap<string, Answer> = new Map<string, Answer>([
+    ['GET /boot/ipxe', (http, question) => http.#script(question)],
+    ['GET /node/poll', (http, question) => http.#poll(question)],
+    ['POST /node/trouble', (http, question) => http.#trouble(question)],
+    ['POST /node/reads', (http, question) => http.#learn(question)],
+  ]);
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = URL.parse(request.url ?? '/', 'http://server');
+    const ip = request.socket.remoteAddress?.replace(/^::ffff:/, '');
+    if (url === null || ip === undefined) return sendText(response, 400, 'bad request');
+    const question = { ip, url, request, response };
+    const method = request.method === 'HEAD' ? 'GET' : request.method;
+    const answer = NodeHttp.routes.get(`${method} ${url.pathname}`);
+    if (answer) return await answer(this, question);
+    if (method !== 'GET') return sendText(response, 404, 'no such file');
+    const path = decode(url.pathname.slice(1));
+    if (path === undefined) return sendText(response, 400, 'bad request');
+    const file = await this.#deps.files.open(ip, path);
+    if (!file) return sendText(response, 404, 'no such file');
+    await sendFile(question, file);
+  }
+
+  async #script({ ip, url, request: { socket }, response }: Question): Promise<void> {
+    const server = socket.localAddress;
+    // Hung up already: nobody is there to read a script.
+    if (server === undefined) return;
+    const cpu = url.searchParams.get('cpu');
+    const request = {
+      ip,
+      mac: await neighbour(ip),
+      claimed: url.searchParams.get('mac')?.toLowerCase(),
+      hardware: cpu === null ? undefined : machineOf(cpu),
+      loader: 'start.ipxe' as const,
+    };
+    sendText(response, 200, ipxeScript(await chooseBoot(request, this.#deps), server));
+  }
+
+  async #poll({ ip, url, request, response }: Question): Promise<void> {
+    const token = request.headers['x-walt-token'];
+    const generation = Number(url.searchParams.get('generation') ?? Number.NaN);
+    const booted = url.searchParams.get('booted') === '1';
+    if (typeof token !== 'string' || !Number.isSafeInteger(generation)) {
+      return sendText(response, 400, 'generation and x-walt-token are needed');
+    }
+    const hangUp = new AbortController();
+    response.on('close', () => hangUp.abort());
+    const order = await this.#deps.directory.poll(ip, token, { generation, booted }, hangUp.signal);
+    if (response.destroyed) return;
+    if (order === undefined) return sendText(response, 403, 'wrong token');
+    sendText(response, 200, order);
+  }
+
+  /** A node that cannot boot says why, so that the journal tells it without a look at the console. */
+  async #trouble({ ip, request, response }: Question): Promise<void> {
+    const report = await bodyOf(request, MAX_TROUBLE);
+    const target = await this.#deps.directory.currentBoot(ip);
+    warn('node could not boot', { node: target?.name, ip, report }, ip);
+    sendText(response, 200, 'noted');
+  }
+
+  /** What a node has read until it was up, if it was asked to tell. */
+  async #learn({ ip, request, response }: Question): Promise<void> {
+    const { paths, directory, reads } = this.#deps;
+    const target = await directory.currentBoot(ip);
+    if (!target || request.headers['x-walt-token'] !== target.token) {
+      return sendText(response, 403, 'wrong token');
+    }
+    const report = await bodyOf(request, MAX_READS_REPORT);
+    const record = await readBootRecord(paths, target.digest);
+    await reads.learn(volumesOf(target, record), report);
+    sendText(response, 200, 'noted');
+  }
+}
+
+/** A path of a URL; undefined when it is no text. */
+function decode(path: string): string | undefined {
+  try {
+    const text = decodeURIComponent(path);
+    return text.includes('\0') ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The first `limit` characters of what was sent; who sends more is cut off. */
+async function bodyOf(request: IncomingMessage, limit: number): Promise<string> {
+  let body = '';
+  for await (const chunk of request.setEncoding('utf8')) {
+    body += chunk;
+    if (body.length > limit) break;
+  }
+  return body.slice(0, limit);
+}
+
+async function sendFile({ request, response }: Question, { size, content }: Download): Promise<void> {
+  response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': size });
+  if (request.method !== 'HEAD') return await sendStream(response, content);
+  response.end();
+  content.destroy();
+}
+
+function sendText(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'content-type': TEXT, 'content-length': Buffer.byteLength(text) });
+  response.end(text);
+}
+
+function refusal(reason: Reason): Refusal {
+  const words = {
+    all: [503, 'the server has too many connections: ask again later'],
+    each: [429, 'this node has too many connections to the server'],
+    slow: [408, 'the request did not come in time'],
+  } as const;
+  const [status, text] = words[reason];
+  return { status, type: TEXT, text };
+}

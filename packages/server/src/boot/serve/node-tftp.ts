@@ -1,0 +1,73 @@
+/** What nodes get over TFTP: boards whose loader knows no HTTP, and PCs that load iPXE first. */
+import { join } from 'node:path';
+import { LOADERS } from '../../network/index.ts';
+import type { Paths } from '../../platform/index.ts';
+import { type Download, downloadOf, openDownload } from '../boot-files.ts';
+import type { NodeDirectory } from '../directory.ts';
+import type { InitArchives } from '../initramfs/init-archives.ts';
+import { type BootRequest, chooseBoot } from '../scripts/boot-choice.ts';
+import { boardOf, questionScript, UBOOT_QUESTION, uBootScript } from '../scripts/u-boot.ts';
+import { neighbour } from './neighbours.ts';
+import type { NodeFiles } from './node-files.ts';
+import { type TftpQuestion, TftpServer } from './tftp.ts';
+
+interface Deps {
+  directory: NodeDirectory;
+  paths: Pick<Paths, 'bootFiles' | 'loaders'>;
+  archives: InitArchives;
+  files: NodeFiles;
+}
+
+type Answer = (tftp: NodeTftp, ip: string, query: URLSearchParams) => Promise<Download | undefined>;
+
+export class NodeTftp {
+  readonly #deps: Deps;
+  readonly #server = new TftpServer((question) => this.#answer(question));
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  listen(address: string, port: number): Promise<number> {
+    return this.#server.listen(address, port);
+  }
+
+  close(): Promise<void> {
+    return this.#server.close();
+  }
+
+  /** What is answered here, by the path as far as its `?`; every other path is a file. Tests go through it, too. */
+  static readonly routes: ReadonlyMap<string, Answer> = new Map<string, Answer>([
+    [LOADERS.uboot, async () => downloadOf(questionScript())],
+    [LOADERS.bios, (tftp) => tftp.#loader(LOADERS.bios)],
+    [LOADERS.efi, (tftp) => tftp.#loader(LOADERS.efi)],
+    [`${UBOOT_QUESTION}?`, (tftp, ip, query) => tftp.#uBoot(ip, query)],
+    // The loaders of boards that were set up for WalT ask for this first, and know no other name.
+    ['start.uboot', (tftp, ip) => tftp.#start(ip)],
+  ]);
+
+  async #answer({ ip, path }: TftpQuestion): Promise<Download | undefined> {
+    const name = path.replace(/^(?:\.?\/)+/, '');
+    const [, word = '', query] = /^([^?]*\??)(.*)$/s.exec(name) ?? [];
+    const answer = NodeTftp.routes.get(word);
+    return answer ? answer(this, ip, new URLSearchParams(query)) : this.#deps.files.open(ip, name);
+  }
+
+  #loader(name: string): Promise<Download | undefined> {
+    return openDownload(join(this.#deps.paths.loaders, name));
+  }
+
+  async #uBoot(ip: string, query: URLSearchParams): Promise<Download> {
+    return downloadOf(uBootScript(await this.#choice({ ip, hardware: boardOf(query) })));
+  }
+
+  async #start(ip: string): Promise<Download | undefined> {
+    const choice = await this.#choice({ ip });
+    if (choice.kind !== 'script') return downloadOf(uBootScript(choice));
+    return this.#deps.files.open(ip, 'boot/start.uboot');
+  }
+
+  async #choice(request: Pick<BootRequest, 'ip' | 'hardware'>) {
+    return chooseBoot({ ...request, mac: await neighbour(request.ip), loader: 'start.uboot' }, this.#deps);
+  }
+}

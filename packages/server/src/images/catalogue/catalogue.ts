@@ -1,0 +1,346 @@
+import { PLATFORM_OWNER } from '@walt/contract';
+import type { Selectable } from 'kysely';
+import type { ShellSessionTable } from '../../platform/database/schema.ts';
+import type { Database } from '../../platform/index.ts';
+import { mayCollect, nearNames, UserError } from '../../platform/index.ts';
+import type { DigestRecord, ImageRecord } from '../types.ts';
+import {
+  checkExpected,
+  DISPLACED,
+  type Expected,
+  fromRecord,
+  gone,
+  history,
+  type ImageName,
+  type Move,
+  movedMeanwhile,
+  seconds,
+  taken,
+  toRecord,
+} from './catalogue-rows.ts';
+import { claimLayers, type LayerRecord, type LayerSize, noteLayers, readLayers } from './layer-rows.ts';
+import { findNeedless, type Keeping } from './needless.ts';
+import { pointer, setPointer } from './pointers.ts';
+
+export type SessionRow = Selectable<ShellSessionTable>;
+
+/** Names and the digests that they point to. Each method is one transaction. */
+export class Catalogue {
+  readonly #database: Database;
+  readonly #moved: () => void;
+
+  /** `moved` is called after each move of a name: what it left may be no longer needed. */
+  constructor(database: Database, moved: () => void = () => {}) {
+    this.#database = database;
+    this.#moved = moved;
+  }
+
+  /** False while nothing may be removed for the reason that no row names it. */
+  mayCollect(): Promise<boolean> {
+    return mayCollect(this.#database);
+  }
+
+  async list(owner?: string): Promise<ImageRecord[]> {
+    let query = joined(this.#database);
+    if (owner !== undefined) query = query.where('image.owner', '=', owner);
+    const rows = await query.orderBy('image.owner').orderBy('image.name').execute();
+    return rows.map((row) => ({ owner: row.owner, name: row.name, ...toRecord(row) }));
+  }
+
+  async find({ owner, name }: ImageName): Promise<ImageRecord | undefined> {
+    const row = await joined(this.#database)
+      .where('image.owner', '=', owner)
+      .where('image.name', '=', name)
+      .executeTakeFirst();
+    return row && { owner: row.owner, name: row.name, ...toRecord(row) };
+  }
+
+  /** Throws UserError NOT_FOUND, with near names, or other owners' images of that name, in the hint. */
+  async get(image: ImageName): Promise<ImageRecord> {
+    const record = await this.find(image);
+    if (record) return record;
+    const message = `There is no image named "${image.owner}/${image.name}".`;
+    throw new UserError('NOT_FOUND', message, hintFor(image, await this.list()));
+  }
+
+  async digest(digest: string): Promise<DigestRecord | undefined> {
+    const row = await this.#database
+      .selectFrom('image_digest')
+      .selectAll()
+      .where('digest', '=', digest)
+      .executeTakeFirst();
+    return row && toRecord(row);
+  }
+
+  /** Throws UserError CONFLICT when a name does not point to what is expected. */
+  async check(image: ImageName, expected: Expected): Promise<void> {
+    checkExpected(image, (await this.find(image))?.digest, expected);
+  }
+
+  /**
+   * Points `owner/name` to an image, and, where given, ends the session that made it: all or nothing.
+   * Throws UserError CONFLICT when the name does not point to what is expected.
+   */
+  async point(
+    image: ImageName,
+    to: DigestRecord,
+    expected: Expected,
+    move: Move,
+    session?: string,
+  ): Promise<void> {
+    await this.#database.transaction().execute(async (t) => {
+      const now = seconds();
+      await t
+        .insertInto('image_digest')
+        .values(fromRecord(to))
+        .onConflict((c) => c.doNothing())
+        .execute();
+      const current = await pointer(t, image);
+      checkExpected(image, current, expected);
+      await setPointer(t, image, to.digest, now);
+      const added = await claimLayers(t, to.layers, move, now);
+      if (current !== to.digest) {
+        await t
+          .insertInto('image_history')
+          .values(history(image, to.digest, current ?? null, move, now, added))
+          .execute();
+      }
+      if (session !== undefined) await t.deleteFrom('shell_session').where('id', '=', session).execute();
+    });
+    this.#moved();
+  }
+
+  /**
+   * Points a name, which may have been removed, to a version that it had. Throws UserError CONFLICT unless it points to
+   * `current` (null: it is absent) until then.
+   */
+  async back(image: ImageName, to: DigestRecord, current: string | null, move: Move): Promise<void> {
+    await this.#database.transaction().execute(async (t) => {
+      const now = seconds();
+      if (((await pointer(t, image)) ?? null) !== current) throw movedMeanwhile(image);
+      await setPointer(t, image, to.digest, now);
+      await t
+        .insertInto('image_history')
+        .values(history(image, to.digest, current, move, now))
+        .execute();
+    });
+    this.#moved();
+  }
+
+  /** Replaces what is known of an image, by whatever names it goes. */
+  async refresh(record: DigestRecord): Promise<void> {
+    const { digest, ...values } = fromRecord(record);
+    await this.#database.updateTable('image_digest').set(values).where('digest', '=', digest).execute();
+  }
+
+  /** Notes how large layers are. */
+  noteLayers(sizes: readonly LayerSize[]): Promise<void> {
+    return this.#database.transaction().execute((t) => noteLayers(t, sizes));
+  }
+
+  /** What is known of these layers, or of all, by diff ID. */
+  layers(diffIds?: readonly string[]): Promise<Map<string, LayerRecord>> {
+    return readLayers(this.#database, diffIds);
+  }
+
+  /** Diff IDs of all layers that other names' images have. */
+  async layersOfOthers({ owner, name }: ImageName): Promise<Set<string>> {
+    const rows = await this.#database
+      .selectFrom('image_digest')
+      .innerJoin('image', 'image.digest', 'image_digest.digest')
+      .select('image_digest.layers')
+      .distinct()
+      .where((where) => where.or([where('image.owner', '!=', owner), where('image.name', '!=', name)]))
+      .execute();
+    return new Set(rows.flatMap(({ layers }) => JSON.parse(layers) as string[]));
+  }
+
+  /**
+   * Gives an image another name; the nodes that boot it and the sessions on it follow.
+   * Throws UserError CONFLICT when that name is taken, NOT_FOUND when the image is gone.
+   */
+  async rename(image: ImageName, newName: string, user: string): Promise<void> {
+    const { owner, name } = image;
+    await this.#database.transaction().execute(async (t) => {
+      const now = seconds();
+      const current = await pointer(t, image);
+      if (current === undefined) throw gone(image);
+      if (await pointer(t, { owner, name: newName })) throw taken({ owner, name: newName });
+      await t
+        .updateTable('image')
+        .set({ name: newName, changed: now })
+        .where('owner', '=', owner)
+        .where('name', '=', name)
+        .execute();
+      await t
+        .updateTable('node')
+        .set({ image_name: newName })
+        .where('image_owner', '=', owner)
+        .where('image_name', '=', name)
+        .execute();
+      await t
+        .updateTable('shell_session')
+        .set({ name: newName })
+        .where('owner', '=', owner)
+        .where('name', '=', name)
+        .execute();
+      // So does its history. That of an image that had the new name, and was removed, makes room.
+      await t
+        .updateTable('image_history')
+        .set({ name: `${newName}${DISPLACED}${now}` })
+        .where('owner', '=', owner)
+        .where('name', '=', newName)
+        .execute();
+      await t
+        .updateTable('image_history')
+        .set({ name: newName })
+        .where('owner', '=', owner)
+        .where('name', '=', name)
+        .execute();
+      const move: Move = { user, action: 'rename', detail: `${name} → ${newName}` };
+      await t
+        .insertInto('image_history')
+        .values(history({ owner, name: newName }, current, current, move, now))
+        .execute();
+    });
+  }
+
+  /** Drops a name. Throws UserError CONFLICT while a node boots it or a session is open on it. */
+  async remove(image: ImageName, user: string): Promise<void> {
+    const { owner, name } = image;
+    await this.#database.transaction().execute(async (t) => {
+      const nodes = await t
+        .selectFrom('node')
+        .select('name')
+        .where('image_owner', '=', owner)
+        .where('image_name', '=', name)
+        .orderBy('name')
+        .execute();
+      if (nodes.length > 0) {
+        throw new UserError(
+          'CONFLICT',
+          `Image "${owner}/${name}" is in use by ${nodes.map((node) => node.name).join(', ')}.`,
+          'Boot another image on these nodes first, with: walt node boot NODES IMAGE',
+        );
+      }
+      const session = await t
+        .selectFrom('shell_session')
+        .select('user')
+        .where('owner', '=', owner)
+        .where('name', '=', name)
+        .executeTakeFirst();
+      if (session) {
+        throw new UserError(
+          'CONFLICT',
+          `${session.user} has a shell session on image "${owner}/${name}".`,
+          `Save or discard it first, with: walt image shell ${name}`,
+        );
+      }
+      const current = await t
+        .deleteFrom('image')
+        .where('owner', '=', owner)
+        .where('name', '=', name)
+        .returning('digest')
+        .executeTakeFirst();
+      if (!current) throw gone(image);
+      await t
+        .insertInto('image_history')
+        .values(history(image, null, current.digest, { user, action: 'remove' }, seconds()))
+        .execute();
+    });
+    this.#moved();
+  }
+
+  async sessions(): Promise<SessionRow[]> {
+    return this.#database.selectFrom('shell_session').selectAll().orderBy('opened').orderBy('id').execute();
+  }
+
+  /** Throws UserError CONFLICT when that user has a session on that image, NOT_FOUND when the image is gone. */
+  async addSession(row: SessionRow): Promise<void> {
+    const added = await this.#database.transaction().execute(async (t) => {
+      // What nobody needed any more may have gone since somebody looked.
+      const there = await t
+        .selectFrom('image_digest')
+        .select('digest')
+        .where('digest', '=', row.digest)
+        .executeTakeFirst();
+      if ((await pointer(t, row)) === undefined || !there) throw gone(row);
+      return t
+        .insertInto('shell_session')
+        .values(row)
+        .onConflict((c) => c.columns(['user', 'owner', 'name']).doNothing())
+        .returning('id')
+        .executeTakeFirst();
+    });
+    if (added) return;
+    throw new UserError(
+      'CONFLICT',
+      `You have a shell session on image "${row.owner}/${row.name}" already.`,
+      'Resume it, or save or discard it first.',
+    );
+  }
+
+  async removeSession(id: string): Promise<void> {
+    await this.#database.deleteFrom('shell_session').where('id', '=', id).execute();
+  }
+
+  /** Digests that the name ever had and that are still there. */
+  async kept({ owner, name }: ImageName): Promise<Set<string>> {
+    const rows = await this.#database
+      .selectFrom('image_history')
+      .innerJoin('image_digest', 'image_digest.digest', 'image_history.digest')
+      .select('image_digest.digest')
+      .distinct()
+      .where('owner', '=', owner)
+      .where('name', '=', name)
+      .execute();
+    return new Set(rows.map(({ digest }) => digest));
+  }
+
+  async digests(): Promise<DigestRecord[]> {
+    return (await this.#database.selectFrom('image_digest').selectAll().execute()).map(toRecord);
+  }
+
+  /** Forgets all digests that nobody needs (`findNeedless`), and what is to be given up, for good. Answers which. */
+  async forgetUnneeded(keep: ReadonlySet<string>, keeping: Keeping): Promise<DigestRecord[]> {
+    return this.#database.transaction().execute(async (t) => {
+      const { giveUp } = keeping;
+      const { needless, needed } = await findNeedless(t, keep, keeping);
+      if (giveUp) {
+        await t
+          .updateTable('image_history')
+          .set({ given_up: 1 })
+          .where('owner', '=', giveUp.owner)
+          .where('name', '=', giveUp.name)
+          .execute();
+      }
+      const layers = new Set(needless.flatMap((record) => record.layers));
+      const gone = layers.difference(new Set(needed.flatMap((record) => record.layers)));
+      for (const { digest } of needless) {
+        await t.deleteFrom('image_digest').where('digest', '=', digest).execute();
+      }
+      for (const diffId of gone) await t.deleteFrom('image_layer').where('diff_id', '=', diffId).execute();
+      return needless;
+    });
+  }
+}
+
+/** What somebody may have meant: a near name of the same owner, or the same name of another. */
+function hintFor({ owner, name }: ImageName, all: readonly ImageName[]): string {
+  const own = all.filter((image) => image.owner === owner).map((image) => image.name);
+  const near = nearNames(name, own);
+  if (near.length > 0) return `Did you mean ${near.join(' or ')}?`;
+  const others = all.filter((image) => image.name === name).map((image) => image.owner);
+  const chosen = others.includes(PLATFORM_OWNER) ? PLATFORM_OWNER : others[0];
+  if (chosen === undefined) return 'See all images with: walt image show --all';
+  const use = chosen === PLATFORM_OWNER ? 'use that name, or make' : 'make';
+  return `There is ${chosen}/${name}: ${use} it yours with: walt image clone walt:${chosen}/${name}`;
+}
+
+function joined(database: Database) {
+  return database
+    .selectFrom('image')
+    .innerJoin('image_digest', 'image_digest.digest', 'image.digest')
+    .selectAll('image_digest')
+    .select(['image.owner', 'image.name']);
+}

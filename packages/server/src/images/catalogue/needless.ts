@@ -1,0 +1,45 @@
+import type { Kysely } from 'kysely';
+import type { Retention, Schema } from '../../platform/index.ts';
+import type { DigestRecord } from '../types.ts';
+import { type ImageName, seconds, toRecord } from './catalogue-rows.ts';
+import { retained } from './lineage.ts';
+
+export interface Keeping {
+  /** Seconds for which a version stays in any case: a node may be about to boot what its image was a moment ago. */
+  grace: number;
+  retention: Retention;
+  /** An image whose history is to keep nothing any more, whatever the settings. */
+  giveUp?: ImageName | undefined;
+}
+
+/**
+ * Tells apart the digests that somebody needs: a name, a session, a node that runs it, `keep`, or history (`retained`);
+ * and those that nobody does.
+ */
+export async function findNeedless(
+  database: Kysely<Schema>,
+  keep: ReadonlySet<string>,
+  { grace, retention, giveUp }: Keeping,
+): Promise<{ needless: DigestRecord[]; needed: DigestRecord[] }> {
+  const [names, sessions, nodes, steps, rows] = await Promise.all([
+    database.selectFrom('image').select('digest').execute(),
+    database.selectFrom('shell_session').select('digest').execute(),
+    database.selectFrom('node').select('served_digest as digest').execute(),
+    database
+      .selectFrom('image_history')
+      .select(['owner', 'name', 'digest', 'previous', 'at', 'given_up'])
+      .orderBy('id', 'desc')
+      .execute(),
+    database.selectFrom('image_digest').selectAll().execute(),
+  ]);
+  const used = new Set([...names, ...sessions, ...nodes].map(({ digest }) => digest));
+  const counted = steps.map((step) =>
+    step.owner === giveUp?.owner && step.name === giveUp.name ? { ...step, given_up: 1 } : step,
+  );
+  const history = retained(counted, retention, grace, seconds());
+  const isNeeded = ({ digest }: DigestRecord) => used.has(digest) || history.has(digest) || keep.has(digest);
+  const { needed = [], needless = [] } = Object.groupBy(rows.map(toRecord), (record) =>
+    isNeeded(record) ? 'needed' : 'needless',
+  );
+  return { needed, needless };
+}

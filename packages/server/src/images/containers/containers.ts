@@ -1,0 +1,286 @@
+import { randomBytes } from 'node:crypto';
+import type { Duplex, Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
+import { run } from '../../platform/index.ts';
+import { roomIn } from '../disk-full.ts';
+import type { LimitNotes } from '../store/limit-notes.ts';
+import { isPodmanError, type PodmanApi } from '../store/podman-api.ts';
+import { imageId } from '../store/store.ts';
+
+export interface ContainerState {
+  /** podman's word: `created`, `running`, `exited` and so on. */
+  status: string;
+  exitCode: number;
+  /** What the kernel counted of its limits until it ended last (`limitNote`). */
+  counted: string;
+  /** Number of its first process on this machine; undefined: it does not run. */
+  process: number | undefined;
+  /** Its first program and that one's arguments, joined by blanks. */
+  entrypoint: string;
+  folders: ContainerFolders;
+  lent: LentFiles;
+}
+
+/** Files of podman's own, mounted over the container's for as long as it runs. */
+export interface LentFiles {
+  /** Where they lie on the server, by their path in the container. */
+  places: ReadonlyMap<string, string>;
+  /** A file on the server that podman writes after them, and before the container runs. */
+  mark: string;
+}
+
+export interface ContainerFolders {
+  /** What the container changed, as overlayfs keeps it. */
+  upper: string;
+  /** The image's layers, top first; none where it runs in a folder that it was given. */
+  lower: string[];
+}
+
+export interface TerminalSize {
+  columns: number;
+  rows: number;
+}
+
+/** Containers of our store, by name. */
+export class Containers {
+  readonly #api: PodmanApi;
+  readonly #limitNotes: LimitNotes;
+
+  constructor(api: PodmanApi, limitNotes: LimitNotes) {
+    this.#api = api;
+    this.#limitNotes = limitNotes;
+  }
+
+  /** Creates one; `spec` is libpod's SpecGenerator. Answers its name. */
+  async create(spec: Record<string, unknown>): Promise<void> {
+    await this.#api.call('POST', '/containers/create', spec);
+  }
+
+  /** A container that never runs: to read and write an image's files. Answers its name. */
+  async createStill(digest: string): Promise<string> {
+    const name = `walt-files-${randomBytes(8).toString('hex')}`;
+    await this.create({
+      image: imageId(digest),
+      name,
+      entrypoint: ['/bin/true'],
+      image_volume_mode: 'ignore',
+      // What images say of it may be any word, and podman would refuse it.
+      ...{ stop_signal: 15, healthconfig: { Test: ['NONE'] } },
+    });
+    return name;
+  }
+
+  /** Names of all containers, with podman's word for their state. */
+  async list(): Promise<Map<string, string>> {
+    const list = containerList.parse(await this.#api.call('GET', '/containers/json?all=true'));
+    return new Map((list ?? []).map((container) => [container.Names[0] ?? container.Id, container.State]));
+  }
+
+  /** Undefined when there is no such container. */
+  async inspect(name: string): Promise<ContainerState | undefined> {
+    try {
+      const found = inspection.parse(await this.#api.call('GET', `${at(name)}/json`));
+      return {
+        status: found.State.Status,
+        exitCode: found.State.ExitCode,
+        counted: await this.#limitNotes.read(found.Id),
+        process: found.State.Pid || undefined,
+        entrypoint: [found.Config.Entrypoint ?? []].flat().join(' '),
+        folders: {
+          upper: found.GraphDriver.Data.UpperDir,
+          lower: found.GraphDriver.Data.LowerDir?.split(':') ?? [],
+        },
+        lent: {
+          places: new Map([
+            ['/etc/hostname', found.HostnamePath],
+            ['/etc/hosts', found.HostsPath],
+            ['/etc/resolv.conf', found.ResolvConfPath],
+          ]),
+          mark: found.OCIConfigPath,
+        },
+      };
+    } catch (error) {
+      if (isPodmanError(error, 404)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Joins its terminal. One that is not running is made ready, but does not run before `start`. */
+  attach(name: string): Promise<Duplex> {
+    return this.#api.attach(`${at(name)}/attach?stream=true&stdin=true&stdout=true&stderr=true&detachKeys=`);
+  }
+
+  /** Makes ready one that is not running: mounts, network, and its process, which waits for `start`. */
+  async prepare(name: string): Promise<void> {
+    await this.#api.call('POST', `${at(name)}/init`);
+  }
+
+  async start(name: string): Promise<void> {
+    await this.#api.call('POST', `${at(name)}/start`);
+  }
+
+  async resize(name: string, { columns, rows }: TerminalSize): Promise<void> {
+    await this.#api.call('POST', `${at(name)}/resize?w=${columns}&h=${rows}`);
+  }
+
+  /** Ends its process; when it resolves, the container's mounts are gone too. Harmless when it has ended. */
+  async stop(name: string, seconds: number): Promise<void> {
+    const state = await this.inspect(name);
+    if (state?.status === 'exited' || state?.status === 'created') return;
+    await this.#api.call('POST', `${at(name)}/stop?timeout=${seconds}`);
+    await this.ended(name);
+  }
+
+  /** Exit status of its process, once it has ended and been cleaned up. */
+  async ended(name: string): Promise<number> {
+    return z
+      .number()
+      .parse(await this.#api.call('POST', `${at(name)}/wait?condition=exited&interval=${WAIT_INTERVAL}`));
+  }
+
+  /** Prepares one more program in a running container; answers its id. With a terminal, `joinProgram` starts it, else `startProgram`. */
+  async addProgram(
+    name: string,
+    {
+      command,
+      env,
+      terminal = false,
+    }: { command: string[]; env: Record<string, string>; terminal?: boolean },
+  ): Promise<string> {
+    const made = await this.#api.call('POST', `${at(name)}/exec`, {
+      ...{ Cmd: command, User: '0:0', WorkingDir: '/', Tty: terminal, DetachKeys: '' },
+      ...{ AttachStdin: terminal, AttachStdout: terminal, AttachStderr: terminal },
+      Env: Object.entries(env).map(([key, value]) => `${key}=${value}`),
+    });
+    return z.object({ Id: z.string() }).parse(made).Id;
+  }
+
+  joinProgram(id: string, { columns, rows }: TerminalSize): Promise<Duplex> {
+    return this.#api.attach(`/exec/${id}/start`, { Detach: false, Tty: true, w: columns, h: rows });
+  }
+
+  async startProgram(id: string): Promise<void> {
+    await this.#api.text('POST', `/exec/${id}/start`, JSON.stringify({ Detach: true, Tty: false }));
+  }
+
+  async resizeProgram(id: string, { columns, rows }: TerminalSize): Promise<void> {
+    await this.#api.call('POST', `/exec/${id}/resize?w=${columns}&h=${rows}`);
+  }
+
+  /** Number of an added program's process on this machine; undefined: it does not run. */
+  async programProcess(id: string): Promise<number | undefined> {
+    const { Running, Pid } = programInspection.parse(await this.#api.call('GET', `/exec/${id}/json`));
+    return Running ? Pid || undefined : undefined;
+  }
+
+  /** Exit status of a program that was added; undefined when it still runs after `limit` milliseconds. */
+  async programEnded(id: string, limit: number): Promise<number | undefined> {
+    const end = Date.now() + limit;
+    for (;;) {
+      const { Running, ExitCode } = programInspection.parse(await this.#api.call('GET', `/exec/${id}/json`));
+      if (!Running) return ExitCode;
+      if (Date.now() > end) return undefined;
+      // podman has no way to wait for it.
+      await delay(20);
+    }
+  }
+
+  /** Kills its processes and removes it, if it is there; on a full disk, too. */
+  async remove(name: string): Promise<void> {
+    try {
+      await this.#delete(name);
+    } catch (error) {
+      if (!(await this.#makeRoom(name))) throw error;
+      await this.#delete(name);
+    }
+  }
+
+  /** Deletes what it wrote if the disk is full: podman writes before it removes a container. Answers whether it did. */
+  async #makeRoom(name: string): Promise<boolean> {
+    const found = await this.inspect(name);
+    if (!found || (await roomIn(found.folders.upper)) > 0) return false;
+    if (found.status === 'running') await this.#kill(name);
+    await run(['find', found.folders.upper, '-xdev', '-mindepth', '1', '-delete']);
+    return true;
+  }
+
+  async #kill(name: string): Promise<void> {
+    await this.#api.call('POST', `${at(name)}/kill?signal=KILL`);
+    await this.#api.call('POST', `${at(name)}/wait`);
+  }
+
+  async #delete(name: string): Promise<void> {
+    try {
+      const removed = removals.parse(
+        await this.#api.call('DELETE', `${at(name)}?force=true&timeout=0&v=true`),
+      );
+      for (const { Id } of removed ?? []) await this.#limitNotes.forget(Id);
+    } catch (error) {
+      if (!isPodmanError(error, 404)) throw error;
+    }
+  }
+
+  /** Mounts its tree on the server; answers where. */
+  async mount(name: string): Promise<string> {
+    return (await this.#api.text('POST', `${at(name)}/mount`)).trim();
+  }
+
+  async unmount(name: string): Promise<void> {
+    await this.#api.call('POST', `${at(name)}/unmount`);
+  }
+
+  /** Whether a file is there that may be executed. Links are followed inside the container. */
+  async hasProgram(name: string, path: string): Promise<boolean> {
+    try {
+      const header = await this.#api.header(
+        `${at(name)}/archive?path=${encodeURIComponent(path)}`,
+        'x-docker-container-path-stat',
+      );
+      const { mode } = pathStat.parse(JSON.parse(Buffer.from(header, 'base64').toString('utf8')));
+      return Math.floor(mode / GO_FOLDER) % 2 === 0 && (mode & 0o111) !== 0;
+    } catch (error) {
+      if (isPodmanError(error, 404)) return false;
+      throw error;
+    }
+  }
+
+  /** Unpacks a tar in an existing folder. podman does it under chroot: no entry or link leads out of the container. */
+  async writeArchive(name: string, folder: string, tar: Readable): Promise<void> {
+    const path = `${at(name)}/archive?path=${encodeURIComponent(folder)}`;
+    await this.#api.upload(path, 'application/x-tar', tar);
+  }
+}
+
+/** podman looks this often whether a container has ended; its default is 250 ms, which a user feels. */
+const WAIT_INTERVAL = '20ms';
+
+function at(name: string): string {
+  return `/containers/${encodeURIComponent(name)}`;
+}
+
+const containerList = z
+  .array(z.object({ Id: z.string(), Names: z.array(z.string()), State: z.string() }))
+  .nullish();
+
+const inspection = z.object({
+  Id: z.string(),
+  State: z.object({ Status: z.string(), ExitCode: z.number(), Pid: z.number() }),
+  Config: z.object({ Entrypoint: z.union([z.string(), z.array(z.string())]).nullish() }),
+  GraphDriver: z.object({ Data: z.object({ UpperDir: z.string(), LowerDir: z.string().optional() }) }),
+  // Empty, or not there, before it has run.
+  HostnamePath: z.string().default(''),
+  HostsPath: z.string().default(''),
+  ResolvConfPath: z.string().default(''),
+  OCIConfigPath: z.string().default(''),
+});
+
+const removals = z.array(z.object({ Id: z.string() })).nullish();
+
+const programInspection = z.object({ Running: z.boolean(), ExitCode: z.number(), Pid: z.number() });
+
+/** Go's os.FileMode. */
+const pathStat = z.object({ mode: z.number() });
+
+/** Go's os.ModeDir. */
+const GO_FOLDER = 2 ** 31;

@@ -1,0 +1,146 @@
+/** Reads the upper folder of a container for `judge`. The container may run: its folders are walked as open ones. */
+import type { BigIntStats } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { Folder, rawOf, type Tree, withTree } from '../../trees/index.ts';
+import { MAX_DEPTH } from '../layers/layer-tar.ts';
+import { readAttributes, readLiveAttributes } from './attributes.ts';
+import { type Entry, type Facts, judge, leftByInit, type Verdict } from './changes.ts';
+
+/** What the user changed. `lower` is the image's mounted tree; `init`: its init has run; `live`: the container runs. Reads only. */
+export function inspectChanges(
+  upper: string,
+  lower: string,
+  { init = false, live = false } = {},
+): Promise<Verdict> {
+  return withTree(upper, (above) =>
+    withTree(lower, async (below) => {
+      const root = await readRoot(upper, lower);
+      const all = [...flatten([root])];
+      await addAttributes({ upper, lower, live }, all);
+      for (const entry of all) await compareContent(above, below, entry);
+      return judge([root], init ? leftByInit : undefined);
+    }),
+  );
+}
+
+async function readRoot(upper: string, lower: string): Promise<Entry> {
+  await using above = await Folder.open(upper);
+  await using below = await Folder.open(lower);
+  const facts = { upper: factsOf(await above.stats()), lower: factsOf(await below.stats()) };
+  return { path: '', ...facts, ...(await readFolder(above, below, '', 0)) };
+}
+
+/** What is in a folder, and the names of what lies below it. */
+async function readFolder(
+  upper: Folder,
+  lower: Folder | undefined,
+  path: string,
+  depth: number,
+): Promise<Pick<Entry, 'children' | 'lowerNames'>> {
+  const children: Entry[] = [];
+  for (const name of await upper.names()) {
+    const entry = await readEntry(upper, lower, name, `${path}/${name}`, depth + 1);
+    if (entry) children.push(entry);
+  }
+  return { children, ...(lower && { lowerNames: await lower.names() }) };
+}
+
+/** Undefined when it was removed while we read. */
+async function readEntry(
+  upper: Folder,
+  lower: Folder | undefined,
+  name: string,
+  path: string,
+  depth: number,
+): Promise<Entry | undefined> {
+  const own = await readFacts(upper, name);
+  if (!own) return undefined;
+  const below = lower && (await readFacts(lower, name));
+  const entry: Entry = { path, upper: own, ...(below && { lower: below }), children: [] };
+  // What is in such a folder is not looked at: a layer that has it is refused.
+  if (own.type !== 'folder' || depth > MAX_DEPTH) return entry;
+  await using folder = await upper.folder(name);
+  if (!folder) return undefined;
+  await using folderBelow = below?.type === 'folder' ? await lower?.folder(name) : undefined;
+  return { ...entry, ...(await readFolder(folder, folderBelow, path, depth)) };
+}
+
+async function readFacts(folder: Folder, name: string): Promise<Facts | undefined> {
+  const stats = await folder.stat(name);
+  if (!stats) return undefined;
+  const target = stats.isSymbolicLink() ? await folder.readLink(name) : undefined;
+  return factsOf(stats, target);
+}
+
+function factsOf(stats: BigIntStats, target?: string): Facts {
+  return {
+    type: typeOf(stats),
+    mode: Number(stats.mode & 0o7777n),
+    uid: Number(stats.uid),
+    gid: Number(stats.gid),
+    size: Number(stats.size),
+    mtime: stats.mtimeNs,
+    links: Number(stats.nlink),
+    device: Number(stats.rdev),
+    ...(target !== undefined && { target }),
+    attributes: new Map(),
+  };
+}
+
+function typeOf(stats: BigIntStats): Facts['type'] {
+  if (stats.isDirectory()) return 'folder';
+  if (stats.isFile()) return 'file';
+  if (stats.isSymbolicLink()) return 'link';
+  if (stats.isSocket()) return 'socket';
+  return stats.isCharacterDevice() && stats.rdev === 0n ? 'whiteout' : 'other';
+}
+
+function* flatten(entries: readonly Entry[]): Generator<Entry> {
+  for (const entry of entries) {
+    yield entry;
+    yield* flatten(entry.children);
+  }
+}
+
+async function addAttributes(
+  folders: { upper: string; lower: string; live: boolean },
+  all: readonly Entry[],
+): Promise<void> {
+  const [upper, lower] = [rawOf(folders.upper), rawOf(folders.lower)];
+  const entries = all.filter((entry) => entry.upper.type !== 'whiteout');
+  const own = entries.map(({ path }) => path);
+  const below = entries.flatMap((entry) => (entry.lower ? [lower + entry.path] : []));
+  const live = folders.live ? await readLiveAttributes(folders.upper, own) : undefined;
+  const found = await readAttributes([...(live ? [] : own.map((path) => upper + path)), ...below]);
+  for (const entry of entries) {
+    const { path } = entry;
+    entry.upper = withAttributes(entry.upper, live ? live.get(path) : found.get(upper + path));
+    if (entry.lower) entry.lower = withAttributes(entry.lower, found.get(lower + path));
+  }
+}
+
+function withAttributes(facts: Facts, attributes: ReadonlyMap<string, string> | undefined): Facts {
+  return attributes ? { ...facts, attributes } : facts;
+}
+
+/** Reads two files only if nothing else tells them apart. */
+async function compareContent(upper: Tree, lower: Tree, entry: Entry): Promise<void> {
+  const { path, upper: own, lower: below } = entry;
+  if (own.type !== 'file' || below?.type !== 'file') return;
+  if (own.size !== below.size || own.mtime !== below.mtime) return;
+  await using one = await upper.open(path);
+  await using other = await lower.open(path);
+  entry.sameContent = one !== undefined && other !== undefined && (await sameBytes(one, other));
+}
+
+async function sameBytes(one: FileHandle, other: FileHandle): Promise<boolean> {
+  const [left, right] = [Buffer.allocUnsafe(CHUNK), Buffer.allocUnsafe(CHUNK)];
+  for (;;) {
+    const [x, y] = await Promise.all([one.read(left, 0, CHUNK), other.read(right, 0, CHUNK)]);
+    if (x.bytesRead !== y.bytesRead) return false;
+    if (x.bytesRead === 0) return true;
+    if (left.compare(right, 0, x.bytesRead, 0, x.bytesRead) !== 0) return false;
+  }
+}
+
+const CHUNK = 256 * 1024;

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { after, before, mock, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { attempt } from '../../platform/index.ts';
+import { haltImages } from '../halt.ts';
+import { closePlatform, openPlatform, type Platform, temporaryFolder } from '../images.fixture.ts';
+import { PodmanApi } from './podman-api.ts';
+import { Store } from './store.ts';
+
+let platform: Platform;
+let store: Store;
+let api: PodmanApi;
+
+before(async () => {
+  platform = await openPlatform(await temporaryFolder());
+  // Its own service ends with it.
+  await closePlatform(platform);
+  store = await Store.open(platform.paths, (argv) => [...argv]);
+  api = new PodmanApi(platform.paths, store, 1);
+});
+
+after(async () => {
+  await api.close();
+  await haltImages(platform.paths);
+  await rm(platform.folder, { recursive: true });
+});
+
+async function services(): Promise<string[]> {
+  const { stdout } = await attempt(['pgrep', '--full', '--', `unix://${platform.paths.podmanSocket}`]);
+  return stdout.split('\n').filter((pid) => pid !== '');
+}
+
+test('requests that come as the idle service ends find the next one; in the end none is left', async () => {
+  const starts = mock.method(store, 'podman');
+  for (let pause = 0; pause < 5; pause++) {
+    assert.ok(await api.call('GET', '/containers/json'));
+    await delay(pause);
+  }
+  assert.ok(starts.mock.callCount() > 1, 'it ended between requests');
+  while ((await services()).length > 0) await delay(20);
+});

@@ -1,0 +1,337 @@
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Architecture } from '@walt/contract';
+import { z } from 'zod';
+import type { ImageConfig } from '../../boot/index.ts';
+import { attempt, ExternalError, type Paths, readIfPresent, run, UserError } from '../../platform/index.ts';
+import { fromOci, platformOptions } from '../architectures.ts';
+import { DiskFull, roomIn } from '../disk-full.ts';
+import type { HostCommand } from '../types.ts';
+import { LimitNotes } from './limit-notes.ts';
+import { configFile, limitFolder, writePodmanFiles } from './podman-files.ts';
+import { type LayerRecord, layerOwners, layerRecords, layerUsers, strayLayers } from './stray-layers.ts';
+
+/** An image as podman stores it. */
+export interface StoredImage {
+  digest: string;
+  architecture: Architecture;
+  /** Unix time in seconds; 0: unknown. */
+  created: number;
+  size: number;
+  /** Bottom first. */
+  layers: PresentLayer[];
+  config: ImageConfig;
+}
+
+export interface StoredLayer {
+  diffId: string;
+  /** Folder that holds what this layer adds, with whiteouts as overlayfs keeps them. */
+  folder: string;
+  /** Bytes, unpacked; null: the store does not know. */
+  size?: number | null;
+}
+
+/** A layer that is there as a whole. */
+export type PresentLayer = Required<StoredLayer>;
+
+/** Seconds for podman to stop all containers, beyond what they may take themselves. */
+const STOP_SLACK = 60;
+
+/** The platform's own image store: the one place that calls podman's command line. */
+export class Store {
+  readonly #paths: Paths;
+  readonly #globals: string[];
+  readonly #env: Record<string, string>;
+  readonly #host: HostCommand;
+
+  private constructor(paths: Paths, host: HostCommand) {
+    this.#paths = paths;
+    this.#globals = [
+      ...['--root', paths.containers, '--runroot', paths.containersRun],
+      ...['--storage-driver', 'overlay'],
+    ];
+    this.#env = { CONTAINERS_CONF: configFile(paths), TMPDIR: temporaryFolder(paths) };
+    this.#host = host;
+  }
+
+  /** containers.conf(5) of all programs that use the store. */
+  get configFile(): string {
+    return configFile(this.#paths);
+  }
+
+  /** Of the containers of the store. */
+  get limitNotes(): LimitNotes {
+    return new LimitNotes(limitFolder(this.#paths));
+  }
+
+  /** Folder of all layers, as containers/storage's driver for overlayfs keeps them. */
+  get layerFolder(): string {
+    return join(this.#paths.containers, 'overlay');
+  }
+
+  static async open(paths: Paths, host: HostCommand): Promise<Store> {
+    await mkdir(paths.containers, { recursive: true, mode: 0o700 });
+    await mkdir(paths.containersRun, { recursive: true, mode: 0o700 });
+    await mkdir(paths.services, { recursive: true });
+    // What a killed commit left there.
+    await rm(temporaryFolder(paths), { recursive: true, force: true, maxRetries: 3 });
+    await mkdir(temporaryFolder(paths), { recursive: true, mode: 0o700 });
+    await writePodmanFiles(paths);
+    return new Store(paths, host);
+  }
+
+  /** A podman command line on this store, with the environment that it needs. */
+  podman(...args: string[]): { argv: string[]; env: Record<string, string> } {
+    return { argv: this.#host(['podman', ...this.#globals, ...args]), env: this.#env };
+  }
+
+  /** Makes an image of one layer from a tar of a root file system. Answers its digest. */
+  async importTar(tar: string, architecture: Architecture, changes: readonly string[] = []): Promise<string> {
+    const options = changes.flatMap((change) => ['--change', change]);
+    const out = await this.#run('import', '--quiet', ...platformOptions(architecture), ...options, '--', tar);
+    return lastDigest(out);
+  }
+
+  /**
+   * Throws ExternalError when there is no such image, and UserError INVALID when its layers are not those that its configuration
+   * names: no program of containers/image compares them. `called` is what its user calls it.
+   */
+  async inspect(digest: string, called = digest): Promise<StoredImage> {
+    const [image] = imageInspection.parse(JSON.parse(await this.#run('image', 'inspect', imageId(digest))));
+    if (!image) throw new TypeError(`podman answered nothing about ${digest}`);
+    const layers = await this.layersOf(digest);
+    const wrong = image.RootFS.Layers.findIndex((diffId, at) => layers[at]?.diffId !== diffId);
+    if (wrong >= 0 || layers.length !== image.RootFS.Layers.length) throw otherLayers(called, wrong);
+    return {
+      digest,
+      architecture: fromOci(image.Architecture),
+      created: secondsOf(image.Created),
+      size: image.Size,
+      layers,
+      config: {
+        entrypoint: image.Config.Entrypoint ?? [],
+        cmd: image.Config.Cmd ?? [],
+        env: image.Config.Env ?? [],
+        workdir: image.Config.WorkingDir ?? '',
+        user: image.Config.User ?? '',
+        labels: image.Config.Labels ?? {},
+      },
+    };
+  }
+
+  /** Digests of all images of the store. */
+  async images(): Promise<string[]> {
+    const out = await this.#run('images', '--quiet', '--all', '--no-trunc');
+    return [...new Set(out.split('\n').filter(Boolean))];
+  }
+
+  /** Manifest and configuration of an image, as they were stored: read from its files, as `layers` is. */
+  async origin(digest: string): Promise<{ manifest: string; configuration: string }> {
+    const folder = join(this.#paths.containers, 'overlay-images', imageId(digest));
+    // Names that are more than letters and digits, containers/storage encodes.
+    const configuration = `=${Buffer.from(digest).toString('base64')}`;
+    return {
+      manifest: await readFile(join(folder, 'manifest'), 'utf8'),
+      configuration: await readFile(join(folder, configuration), 'utf8'),
+    };
+  }
+
+  /**
+   * Removes an image; layers that others share stay. False when a container needs it. Without `--no-prune`, podman would also
+   * remove the image that it was made from, since in podman's eyes none of ours has a name.
+   */
+  async removeImage(digest: string): Promise<boolean> {
+    const { argv, env } = this.podman('rmi', '--no-prune', imageId(digest));
+    const { status, stderr } = await attempt(argv, { env, deathSignal: 'TERM' });
+    // podman-rmi(1): 1 means that there is none, 2 that it is in use.
+    if (status === 0 || status === 1) return true;
+    if (status === 2) return false;
+    throw new ExternalError(argv, status, stderr);
+  }
+
+  /** Calls `use` with the image's tree, mounted read-only while it runs. */
+  async withMounted<T>(digest: string, use: (root: string) => Promise<T>): Promise<T> {
+    const root = (await this.#run('image', 'mount', imageId(digest))).trim();
+    try {
+      return await use(root);
+    } finally {
+      await this.#run('image', 'unmount', imageId(digest));
+    }
+  }
+
+  /** Unmounts what a server that was killed left mounted. */
+  async unmountAll(): Promise<void> {
+    await this.#run('image', 'unmount', '--all', '--force');
+  }
+
+  /** Unmounts the trees of containers, for when none runs. */
+  async unmountContainers(): Promise<void> {
+    await this.#run('unmount', '--all', '--force');
+  }
+
+  /** Runs a program in all running containers with that label, for as long as it takes; whether it succeeds plays no part. */
+  async execInLabelled(label: string, program: string): Promise<void> {
+    const names = await this.#run('ps', '--filter', `label=${label}`, '--format', '{{.Names}}');
+    for (const name of names.split('\n').filter(Boolean)) {
+      const { argv, env } = this.podman('exec', name, program);
+      await attempt(argv, { env, timeout: 10_000 });
+    }
+  }
+
+  /** Ends the processes of all containers, which stay with what was changed in them. */
+  async stopAll(seconds: number): Promise<void> {
+    const { argv, env } = this.podman('stop', '--all', '--time', String(seconds));
+    await run(argv, { env, deathSignal: 'TERM', timeout: (seconds + STOP_SLACK) * 1000 });
+  }
+
+  /** How other programs name an image of this store (containers-transports(5)). */
+  reference(digest: string): string {
+    const { containers, containersRun } = this.#paths;
+    return `containers-storage:[overlay@${containers}+${containersRun}]@${imageId(digest)}`;
+  }
+
+  /** Throws UserError UNAVAILABLE when so many bytes more would fill the store's disk. */
+  async requireRoom(bytes: number): Promise<void> {
+    const { containers } = this.#paths;
+    if ((await roomIn(containers)) < bytes) throw new DiskFull(containers, 'No image was changed.');
+  }
+
+  /** Calls `use` with a new folder on the store's disk, for layers on their way; it is gone afterwards. */
+  async withTemporary<T>(use: (folder: string) => Promise<T>): Promise<T> {
+    const folder = await mkdtemp(join(temporaryFolder(this.#paths), 'way-'));
+    try {
+      return await use(folder);
+    } finally {
+      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+    }
+  }
+
+  /** The layers that an image really has, bottom first, with the diff IDs that containers/storage computed when they came. */
+  async layersOf(digest: string): Promise<PresentLayer[]> {
+    const images = layerOwners.parse(await this.#record('overlay-images', 'images.json'));
+    const known = new Map((await this.#layerRecords()).map((layer) => [layer.id, layer]));
+    const layers: PresentLayer[] = [];
+    const top = images.find((image) => image.id === imageId(digest))?.layer ?? '';
+    for (let layer = known.get(top); layer; layer = known.get(layer.parent ?? '')) {
+      const { id, 'diff-digest': diffId = '', 'diff-size': size = null } = layer;
+      layers.push({ diffId, size, folder: this.#folderOf(id) });
+      // A layer has one place in a chain, unless the table is broken.
+      known.delete(layer.id);
+    }
+    return layers.reverse();
+  }
+
+  /**
+   * Layers that are there as a whole, by diff ID, also while an image arrives. Reads the file that containers/storage replaces
+   * at each change, since asking podman would wait for the layer that is being unpacked.
+   */
+  async layers(): Promise<Map<string, PresentLayer>> {
+    const whole = (await this.#layerRecords()).filter(({ flags }) => flags?.incomplete !== true);
+    return new Map(
+      whole.flatMap(({ id, 'diff-digest': diffId, 'diff-size': size = null }) =>
+        diffId === undefined ? [] : [[diffId, { diffId, size, folder: this.#folderOf(id) }]],
+      ),
+    );
+  }
+
+  async #layerRecords(): Promise<LayerRecord[]> {
+    return layerRecords.parse(await this.#record('overlay-layers', 'layers.json'));
+  }
+
+  /** A table of containers/storage, which replaces the whole file at each change. */
+  async #record(...path: string[]): Promise<unknown> {
+    return JSON.parse((await readIfPresent(join(this.#paths.containers, ...path))) ?? '[]');
+  }
+
+  #folderOf(layer: string): string {
+    return join(this.layerFolder, layer, 'diff');
+  }
+
+  /**
+   * Removes layers that belong to no image and no container, `age` seconds after they came: what a clone that was interrupted
+   * and not repeated left. containers-storage refuses to remove what anything refers to.
+   */
+  async removeStrayLayers(age: number): Promise<void> {
+    const list = async <T extends z.ZodType>(kind: string, schema: T): Promise<z.output<T>> =>
+      // It prints `null` for an empty list.
+      schema.parse(JSON.parse(await this.#storage(kind, '--json')) ?? []);
+    const layers = await list('layers', layerRecords);
+    const images = await list('images', layerUsers);
+    const containers = await list('containers', layerUsers);
+    const users = [...images, ...containers];
+    const tops = users.flatMap((user) => [user.layer ?? '', ...(user['mapped-layers'] ?? [])]);
+    for (const id of strayLayers(layers, tops, Date.now() / 1000 - age)) {
+      await this.#storage('delete-layer', '--', id);
+    }
+  }
+
+  async #storage(command: string, ...args: string[]): Promise<string> {
+    const { containers, containersRun } = this.#paths;
+    const globals = ['--graph', containers, '--run', containersRun, '--storage-driver', 'overlay'];
+    return run(this.#host(['containers-storage', ...globals, command, ...args]), {
+      env: this.#env,
+      deathSignal: 'TERM',
+    });
+  }
+
+  async #run(...args: string[]): Promise<string> {
+    const { argv, env } = this.podman(...args);
+    // Killed in its midst, containers/storage would have to repair itself.
+    return run(argv, { env, deathSignal: 'TERM' });
+  }
+}
+
+/** For layers on their way into the store: on the same disk, since /var/tmp and /tmp may be small. */
+function temporaryFolder(paths: Paths): string {
+  return join(paths.containers, 'tmp');
+}
+
+/** podman and buildah take an image ID without the algorithm's name. Throws RangeError for what is no digest. */
+export function imageId(digest: string): string {
+  const hex = /^sha256:([0-9a-f]{64})$/.exec(digest)?.[1];
+  if (hex === undefined) throw new RangeError(`not a digest: ${JSON.stringify(digest)}`);
+  return hex;
+}
+
+/** Unix time; the epoch for what says no time, or one before it. */
+function secondsOf(time: string | null | undefined): number {
+  return Math.max(0, Math.floor(Date.parse(time ?? '') / 1000)) || 0;
+}
+
+function otherLayers(called: string, at: number): UserError {
+  const which = at < 0 ? 'more layers than' : `another layer ${at + 1} than`;
+  return new UserError(
+    'INVALID',
+    `${called} is not what it says: it has ${which} its configuration names.`,
+    'Do not use it: somebody may want it to pass for another image. Tell whoever made it.',
+  );
+}
+
+function lastDigest(output: string): string {
+  const hex = /([0-9a-f]{64})\s*$/.exec(output)?.[1];
+  if (hex === undefined) throw new TypeError(`no image ID in ${JSON.stringify(output)}`);
+  return `sha256:${hex}`;
+}
+
+const words = z.array(z.string()).nullish();
+
+/** What is empty, podman leaves out. */
+const ociConfig = z.object({
+  Entrypoint: words,
+  Cmd: words,
+  Env: words,
+  WorkingDir: z.string().nullish(),
+  User: z.string().nullish(),
+  Labels: z.record(z.string(), z.string()).nullish(),
+});
+
+const imageInspection = z.array(
+  z.object({
+    Architecture: z.string(),
+    /** An image need not say it. */
+    Created: z.string().nullish(),
+    Size: z.number(),
+    Config: ociConfig,
+    RootFS: z.object({ Layers: z.array(z.string()) }),
+  }),
+);

@@ -1,0 +1,145 @@
+/** What dnsmasq reads and writes (dnsmasq(8)). Pure. */
+import { ipv4, macAddress, nodeName } from '@walt/contract';
+import { z } from 'zod';
+import type { Subnet } from '../subnet.ts';
+
+/** The permanent address and name of a node. */
+export interface HostEntry {
+  mac: string;
+  ip: string;
+  name: string;
+}
+
+export interface Lease {
+  mac: string;
+  ip: string;
+  hostname: string | null;
+}
+
+export interface DnsmasqFiles {
+  dhcpHosts: string;
+  dnsHosts: string;
+  leases: string;
+}
+
+/** What firmware that is no iPXE loads by TFTP, by who asks. */
+export const LOADERS = {
+  /** BIOS, and UEFI on a 64-bit PC: iPXE, so that all machines then go the same way. Only where the file exists. */
+  bios: 'undionly.kpxe',
+  efi: 'ipxe.efi',
+  /** U-Boot runs a script, which is made when it asks. */
+  uboot: 'boot.scr.uimg',
+} as const;
+
+export const DOMAIN = 'walt';
+
+/** The server's IPv6 address on walt-net, unique local (RFC 4193). Nodes boot and talk to the server by IPv4 alone. */
+export const ROUTER_ADDRESS = 'fd57:616c:7400::1';
+const KNOWN_LEASE = '1d';
+const UNKNOWN_LEASE = '1h';
+
+/**
+ * What iPXE fetches once it has an address. iPXE itself fills in the fields; `uristring` escapes blanks and the
+ * like that a vendor put into his product's name, but not `&`: so these come last. `netX` is the interface that it boots from.
+ */
+export function bootUrl(server: string): string {
+  const fields = {
+    mac: 'netX/mac',
+    arch: 'buildarch',
+    product: 'product:uristring',
+    manufacturer: 'manufacturer:uristring',
+  };
+  const query = Object.entries(fields).map(([name, field]) => `${name}=\${${field}}`);
+  return `http://${server}/boot/ipxe?${query.join('&')}`;
+}
+
+/** The configuration file; `loaders` names the files of `LOADERS` that exist. */
+export function renderConfig(options: {
+  subnet: Subnet;
+  bridge: string;
+  files: DnsmasqFiles;
+  loaders: readonly string[];
+}): string {
+  const { subnet, bridge, files, loaders } = options;
+  const { first, last } = subnet.dynamic;
+  const lines = [
+    'keep-in-foreground',
+    'log-facility=-',
+    'pid-file=',
+    // The state folder may be closed to all but root, and the files below are read again after the start.
+    'user=root',
+    'group=root',
+    `interface=${bridge}`,
+    'except-interface=lo',
+    'bind-dynamic',
+    // Names: ours only. The domain is told to clients by option, not by "domain": dnsmasq then gives no lease a name, and
+    // a name that we take out of the hosts file is gone, whatever leases there are.
+    'no-resolv',
+    'no-poll',
+    'no-hosts',
+    `local=/${DOMAIN}/`,
+    // A bare name is ours too: it does not exist, rather than that we refuse to tell.
+    'domain-needed',
+    `host-record=server.${DOMAIN},server,${subnet.server}`,
+    `addn-hosts=${files.dnsHosts}`,
+    // Addresses.
+    `dhcp-range=${first},${last},${subnet.netmask},${UNKNOWN_LEASE}`,
+    'dhcp-authoritative',
+    'dhcp-ignore-names',
+    'dhcp-lease-max=65536',
+    `dhcp-leasefile=${files.leases}`,
+    `dhcp-hostsfile=${files.dhcpHosts}`,
+    // We alone give out addresses here: a ping before each new one would only cost boot time.
+    'no-ping',
+    // No way out of walt-net unless a node is given one.
+    'dhcp-option=option:router',
+    `dhcp-option=option:domain-name,${DOMAIN}`,
+    `dhcp-option=option:domain-search,${DOMAIN}`,
+    // iPXE says so in its user class; option 175 is its own encapsulated one.
+    'dhcp-userclass=set:ipxe,iPXE',
+    'dhcp-match=set:ipxe,175',
+    `dhcp-boot=tag:ipxe,"${bootUrl(subnet.server)}"`,
+    // no-pxedhcp (https://ipxe.org/howto/dhcpd): nobody else will answer, so it need not wait for that.
+    'dhcp-option-force=tag:ipxe,encap:175,176,1b',
+    // iPXE asks for IPv6 routers and waits 16 s for one before it fetches anything. So one answers: it offers no route
+    // (lifetime 0) and a prefix that is deprecated, so that nodes use no address of it.
+    'enable-ra',
+    `ra-param=${bridge},0,0`,
+    'dhcp-range=fd57:616c:7400::,ra-only,deprecated',
+    'dhcp-vendorclass=set:uboot,U-Boot',
+    // What boards that were set up for WalT call themselves: walt.node.MODEL.
+    'dhcp-vendorclass=set:uboot,walt.node.',
+    `dhcp-boot=tag:uboot,${LOADERS.uboot}`,
+  ];
+  if (loaders.includes(LOADERS.bios)) {
+    lines.push('dhcp-match=set:bios,option:client-arch,0', `dhcp-boot=tag:bios,tag:!ipxe,${LOADERS.bios}`);
+  }
+  if (loaders.includes(LOADERS.efi)) {
+    // 7 and 9 both mean x86-64 UEFI (RFC 4578 section 2.1, and its erratum).
+    lines.push('dhcp-match=set:efi,option:client-arch,7', 'dhcp-match=set:efi,option:client-arch,9');
+    lines.push(`dhcp-boot=tag:efi,tag:!ipxe,${LOADERS.efi}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+const hostEntry = z.object({ mac: macAddress, ip: ipv4, name: nodeName });
+
+/** The file of `dhcp-hostsfile`. Throws when an entry is ill-formed. */
+export function renderDhcpHosts(hosts: readonly HostEntry[]): string {
+  return hosts.map((host) => `${hostEntry.parse(host).mac},${host.ip},${KNOWN_LEASE}\n`).join('');
+}
+
+/** The file of `addn-hosts`; `marker` is a name that tells whether it was read. */
+export function renderDnsHosts(hosts: readonly HostEntry[], marker: string): string {
+  const lines = hosts.map((host) => `${host.ip} ${hostEntry.parse(host).name}.${DOMAIN} ${host.name}\n`);
+  return [...lines, `0.0.0.0 ${marker}\n`].join('');
+}
+
+/** Leases of the lease file: `EXPIRY MAC IP HOSTNAME CLIENT-ID`, `*` for what is unknown. */
+export function parseLeases(text: string): Lease[] {
+  return text.split('\n').flatMap((line) => {
+    const [, mac, ip, hostname] = line.split(' ');
+    if (mac === undefined || ip === undefined || !macAddress.safeParse(mac).success) return [];
+    return [{ mac, ip, hostname: hostname === undefined || hostname === '*' ? null : hostname }];
+  });
+}

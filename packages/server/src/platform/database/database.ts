@@ -1,0 +1,120 @@
+import { closeSync, openSync } from 'node:fs';
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { Kysely, SqliteDialect } from 'kysely';
+import { Migrator } from 'kysely/migration';
+import { UserError } from '../errors.ts';
+import { createLog } from '../logs/log.ts';
+import { damaged, explained, isDamaged, isLocked, isStorageFailure } from './database-errors.ts';
+import { migrations, type Schema } from './schema.ts';
+
+export type Database = Kysely<Schema>;
+
+/**
+ * Opens the database file and brings its tables up to date; each migration is a transaction. `:memory:` works too.
+ * The file gets mode 600. A commit is on disk when it returns (WAL, synchronous=FULL). The file is ours alone until it is closed
+ * or we die: throws UserError CONFLICT when another server has it, UNAVAILABLE when it is damaged. `beforeChange` is called when
+ * the tables of an older version are about to be changed.
+ */
+export async function openDatabase(
+  file: string,
+  beforeChange?: (sqlite: DatabaseSync) => Promise<void>,
+): Promise<Database> {
+  return (await openSqliteDatabase(file, beforeChange)).database;
+}
+
+/** The same, with the connection itself. */
+export async function openSqliteDatabase(
+  file: string,
+  beforeChange?: (sqlite: DatabaseSync) => Promise<void>,
+): Promise<{ database: Database; sqlite: DatabaseSync }> {
+  const sqlite = openSqlite(file);
+  const database: Database = new Kysely({ dialect: new SqliteDialect({ database: adapt(sqlite, file) }) });
+  try {
+    await migrate(database, sqlite, beforeChange);
+  } catch (error) {
+    await database.destroy();
+    throw error;
+  }
+  return { database, sqlite };
+}
+
+/** A connection that has the file alone, looked over. */
+function openSqlite(file: string): DatabaseSync {
+  // It holds nodes' tokens: nobody else may read it. SQLite gives its other files the same mode.
+  if (file !== ':memory:') closeSync(openSync(file, 'a', 0o600));
+  const sqlite = new DatabaseSync(file, { timeout: 2000, enableForeignKeyConstraints: true });
+  try {
+    // The empty transaction takes the lock, which this mode keeps.
+    sqlite.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    sqlite.exec('BEGIN IMMEDIATE; COMMIT;');
+    const [fault] = faults(sqlite, 'quick_check');
+    if (fault !== undefined) throw damaged(file, fault);
+    return sqlite;
+  } catch (error) {
+    sqlite.close();
+    if (isDamaged(error) || !isLocked(error)) throw explained(error, file);
+    throw new UserError(
+      'CONFLICT',
+      `Another server works with ${file}.`,
+      'Stop it first, or give this platform a state folder of its own.',
+    );
+  }
+}
+
+/** What SQLite finds wrong in a database; nothing: it is sound. */
+export function faults(sqlite: DatabaseSync, check: 'quick_check' | 'integrity_check'): string[] {
+  const rows = sqlite.prepare(`PRAGMA ${check}(1)`).all();
+  return rows.flatMap((row) => Object.values(row).map(String)).filter((text) => text !== 'ok');
+}
+
+async function migrate(
+  database: Database,
+  sqlite: DatabaseSync,
+  beforeChange?: (sqlite: DatabaseSync) => Promise<void>,
+): Promise<void> {
+  const migrator = new Migrator({ db: database, provider: { getMigrations: async () => migrations } });
+  const all = await migrator.getMigrations();
+  const done = all.filter(({ executedAt }) => executedAt !== undefined);
+  if (done.length > 0 && done.length < all.length) await beforeChange?.(sqlite);
+  const { error } = await migrator.migrateToLatest();
+  if (error) throw error;
+}
+
+const log = createLog('database');
+
+/**
+ * Kysely's SQLite dialect speaks better-sqlite3's interface; node:sqlite differs in how parameters are passed. Failures of the disk
+ * come as UserError, in words.
+ */
+export function adapt(sqlite: DatabaseSync, file: string) {
+  const inWords = <T>(act: () => T): T => {
+    try {
+      return act();
+    } catch (error) {
+      if (isStorageFailure(error)) log.error('the database fails', { file, error: String(error) });
+      throw explained(error, file);
+    }
+  };
+  return {
+    close: () => sqlite.close(),
+    prepare(text: string) {
+      // Where SQLite gave the transaction up itself, as on a full disk, a rollback's own failure would hide why.
+      if (text === 'rollback' && !sqlite.isTransaction) return NOTHING;
+      const statement = inWords(() => sqlite.prepare(text));
+      const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[];
+      return {
+        reader: statement.columns().length > 0,
+        all: (parameters: readonly unknown[]) => inWords(() => statement.all(...values(parameters))),
+        run: (parameters: readonly unknown[]) => inWords(() => statement.run(...values(parameters))),
+        iterate: (parameters: readonly unknown[]) => inWords(() => statement.iterate(...values(parameters))),
+      };
+    },
+  };
+}
+
+const NOTHING = {
+  reader: false,
+  all: () => [],
+  run: () => ({ changes: 0, lastInsertRowid: 0 }),
+  iterate: () => [][Symbol.iterator](),
+};

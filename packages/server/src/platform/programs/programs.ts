@@ -1,0 +1,116 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Paths } from '../config.ts';
+import type { Log } from '../logs/log.ts';
+import { bootId, isAlive } from './process.ts';
+import { ProgramRecords } from './program-record.ts';
+import { SupervisedProgram } from './supervised-program.ts';
+
+export interface ProgramSpec {
+  /** `[a-z0-9-]+`: names its record and its log. */
+  name: string;
+  argv: readonly string[];
+  /** Added to the server's own environment. */
+  env?: Record<string, string>;
+  /** Asked until it answers true, for 10 s at most; without it, a program is ready once it runs. */
+  ready?: () => Promise<boolean>;
+  /** `same-argv` (default): one that runs with other arguments is stopped and started anew; `any`: it is taken as it is. */
+  adopt?: 'same-argv' | 'any';
+  /** Default true: started again whenever it ends; at once the first time, then after a growing delay (≤ 2 s). */
+  restart?: boolean;
+  /** Called when it ended without having been told to. */
+  onExit?: () => void;
+}
+
+export interface ProgramStatus {
+  name: string;
+  pid: number | null;
+  /** `failed`: ended several times in a row, is tried again every 2 s. */
+  state: 'running' | 'starting' | 'stopped' | 'failed';
+  /** How often it had to be started again because it failed. */
+  restarts: number;
+}
+
+/**
+ * Outside programs that outlive the server: each in a session of its own, its output in `paths.logs/NAME.log`, recorded in
+ * `paths.programs/NAME.json`. A later server finds them there and adopts them.
+ */
+export class Programs {
+  readonly #paths: Pick<Paths, 'logs' | 'programs'>;
+  readonly #records: ProgramRecords;
+  readonly #log: Log;
+  readonly #programs = new Map<string, SupervisedProgram>();
+
+  constructor(paths: Pick<Paths, 'logs' | 'programs'>, log: Log) {
+    this.#paths = paths;
+    this.#records = new ProgramRecords(paths.programs);
+    this.#log = log;
+  }
+
+  /**
+   * Adopts or starts a program; resolves when it is ready. Idempotent.
+   * Throws ExternalError, with the end of its log, when it does not get ready.
+   */
+  async ensure(spec: ProgramSpec): Promise<void> {
+    await mkdir(this.#paths.logs, { recursive: true });
+    await this.#program(spec.name, spec).ensure(spec);
+  }
+
+  running(name: string): boolean {
+    return this.#programs.get(name)?.running ?? false;
+  }
+
+  /** Process number; undefined when it does not run just now. */
+  pid(name: string): number | undefined {
+    return this.#programs.get(name)?.status?.pid ?? undefined;
+  }
+
+  /** Tells one run of a program from all others of this machine; undefined when it does not run. */
+  async instance(name: string): Promise<string | undefined> {
+    const record = await this.#records.read(name);
+    if (record === undefined || record.bootId !== bootId() || !isAlive(record)) return undefined;
+    return `${record.pid} ${record.startTime}`;
+  }
+
+  /** SIGTERM, after 5 s SIGKILL; resolves when it is gone. Also ends what only an earlier server has started. */
+  async stop(name: string): Promise<void> {
+    await this.#program(name, { name, argv: [name] }).stop();
+  }
+
+  /** Does nothing when the program does not run. */
+  signal(name: string, signal: NodeJS.Signals): void {
+    this.#programs.get(name)?.signal(signal);
+  }
+
+  /** Names of all programs that live, those of earlier servers included; sorted. */
+  async recorded(): Promise<string[]> {
+    const boot = bootId();
+    const names = await this.#records.names();
+    const records = await Promise.all(names.map((name) => this.#records.read(name)));
+    return names.filter((_, index) => {
+      const record = records[index];
+      return record !== undefined && record.bootId === boot && isAlive(record);
+    });
+  }
+
+  /** Those that should run, and those with `restart: false` that ended by themselves. */
+  status(): ProgramStatus[] {
+    return [...this.#programs.values()].flatMap((program) => program.status ?? []);
+  }
+
+  /** Stops watching; the programs live on. */
+  close(): void {
+    for (const program of this.#programs.values()) program.close();
+    this.#programs.clear();
+  }
+
+  #program(name: string, spec: ProgramSpec): SupervisedProgram {
+    if (!/^[a-z0-9-]+$/.test(name)) throw new TypeError(`ill-formed program name ${JSON.stringify(name)}`);
+    let program = this.#programs.get(name);
+    if (!program) {
+      program = new SupervisedProgram(spec, join(this.#paths.logs, `${name}.log`), this.#records, this.#log);
+      this.#programs.set(name, program);
+    }
+    return program;
+  }
+}
