@@ -10,11 +10,11 @@
  */
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
-import { ticket } from './cross.ts';
 import { errors } from './errors.ts';
 import { architecture, imageName } from './names.ts';
 import type { Progress } from './progress.ts';
 import type { SavedImage } from './saved.ts';
+import { ticket } from './ticket.ts';
 
 const base = oc.errors(errors);
 

@@ -13,6 +13,7 @@ import type { BuildEvent } from './build.ts';
 import { errors } from './errors.ts';
 import { architecture, imageName, imageReference } from './names.ts';
 import { withProgress } from './progress.ts';
+import { ticket } from './ticket.ts';
 
 const base = oc.errors(errors);
 
@@ -34,8 +35,6 @@ const word = z
   .string()
   .max(131_072)
   .regex(/^[^\0]*$/, { error: 'must not contain a NUL character' });
-
-export const ticket = z.string().regex(/^[0-9a-f]{32}$/);
 
 export const crossContract = {
   /** CONFIRM when another image has the name that is to be saved under. The ticket is good for one build, within a minute. */

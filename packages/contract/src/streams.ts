@@ -6,9 +6,9 @@
  * has nothing more to send sends `exit` or `error`, then closes.
  */
 import { z } from 'zod';
-import { ticket } from './cross.ts';
 import { imageName, imageReference, nodeName } from './names.ts';
 import type { LostChange } from './saved.ts';
+import { ticket } from './ticket.ts';
 
 /** Characters of a command with all its words, as JSON: it travels in the head of a request. */
 const MAX_COMMAND = 32_768;

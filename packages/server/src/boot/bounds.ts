@@ -3,6 +3,11 @@
  * of 2 MB), and so little that reading it keeps nobody waiting for a second. What has more is refused.
  */
 
+import type { Limits } from '../platform/index.ts';
+
+/** The bounds of boot files that the administrator chooses. */
+export type BootLimits = Pick<Limits, 'bootFile'>;
+
 const MiB = 1024 * 1024;
 
 /** A text that the server reads: accounts, settings, a kernel's configuration. */

@@ -6,6 +6,7 @@ export { InitArchives } from './initramfs/init-archives.ts';
 export { Reads } from './initramfs/reads.ts';
 export type { ImageConfig } from './lending/image-command.ts';
 export { ensurePlatformVolume } from './lending/platform-layer.ts';
+export { Trees } from './lending/trees.ts';
 export {
   hasBootFiles,
   type ImageTree,
@@ -16,5 +17,4 @@ export {
 export { NodeFiles } from './serve/node-files.ts';
 export { NodeHttp } from './serve/node-http.ts';
 export { NodeTftp } from './serve/node-tftp.ts';
-export { Trees } from './walt-images/trees.ts';
 export { preferredName, requireServerVersion } from './walt-images/walt-image.ts';

@@ -5,17 +5,18 @@ import type { Architecture, Lend } from '@walt/contract';
 import { defaultLimits, hasErrno, type Paths, syncFolder, UserError } from '../platform/index.ts';
 import { type Tree, textOf, withTree } from '../trees/index.ts';
 import { type BootRecord, imageBootFolder, LAYOUT, readBootRecord } from './boot-files.ts';
+import type { BootLimits } from './bounds.ts';
 import type { BootPlan } from './directory.ts';
 import { findKernel, type Kernel } from './kernel/kernel.ts';
-import { type BootLimits, writeKernelFiles } from './kernel/kernel-files.ts';
+import { writeKernelFiles } from './kernel/kernel-files.ts';
 import type { ImageConfig } from './lending/image-command.ts';
 import { readFacts } from './lending/image-facts.ts';
 import { ensureModules, ensureTools, LENT_VOLUME } from './lending/lender.ts';
 import { planLends } from './lending/lends.ts';
 import { lentFiles } from './lending/lent-files.ts';
+import { TREE } from './lending/trees.ts';
 import { imageModels } from './scripts/model.ts';
 import { copyServed } from './walt-images/served.ts';
-import { TREE } from './walt-images/trees.ts';
 import { readWaltImage, requireServerVersion, type WaltImage } from './walt-images/walt-image.ts';
 
 export interface ImageTree {

@@ -61,7 +61,7 @@ export { rarely } from './logs/rarely.ts';
 export { nearNames } from './near-names.ts';
 export { attempt, type ExecOptions, type ExecResult, run } from './programs/exec.ts';
 export { identifyProcess, isAlive, type ProcessIdentity, signalProcess } from './programs/process.ts';
-export { type ProgramSpec, type ProgramStatus, Programs } from './programs/programs.ts';
+export { Programs } from './programs/programs.ts';
 export {
   type Crash,
   endServer,
@@ -79,5 +79,6 @@ export {
   sinceLastStart,
 } from './programs/server-process.ts';
 export { type StreamedProgram, type StreamOptions, streamProgram } from './programs/stream-program.ts';
+export type { ProgramSpec, ProgramStatus } from './programs/supervised-program.ts';
 export * from './sockets/index.ts';
 export { closeFolders } from './state-folders.ts';

@@ -55,7 +55,7 @@ async function moveVolume(source: string, target: string, paths: Paths): Promise
   }
 }
 
-/** Overlays are made of other files today (boot/walt-images/trees.ts). */
+/** Overlays are made of other files today (boot/lending/trees.ts). */
 export async function removeOldTrees(paths: Paths): Promise<void> {
   await rm(join(paths.services, 'nfs', 'trees'), { recursive: true, force: true });
   for (const image of await namesIn(paths.bootFiles)) {

@@ -4,18 +4,10 @@ import { attach } from '../../attach.ts';
 import { AbortError } from '../../errors.ts';
 import type { Connection } from '../../server/client.ts';
 import { ByteStream } from '../../server/stream.ts';
-import type { YesOption } from '../../terminal/confirm.ts';
 import { paintRemarks, remark } from '../../terminal/output.ts';
 import { terminalSize } from '../../terminal/terminal.ts';
-import { concludeSession, type Decision } from './conclude.ts';
-import { chooseForWaiting } from './waiting.ts';
-
-export interface ShellOptions extends YesOption {
-  /** The call that opens a session, unless one that waits is wanted. */
-  opening: Promise<ShellSession> | undefined;
-  /** Made in advance, by an option; undefined: ask. */
-  decision: Decision | undefined;
-}
+import { concludeSession } from './conclude.ts';
+import { chooseForWaiting, type ShellOptions } from './waiting.ts';
 
 export async function shellOnImage(
   connection: Connection,

@@ -1,10 +1,18 @@
 /** What to do when a session waits on the image already. */
 import type { ShellSession } from '@walt/contract';
 import { AbortError } from '../../errors.ts';
+import type { YesOption } from '../../terminal/confirm.ts';
 import { humanDate } from '../../terminal/human.ts';
 import { remark } from '../../terminal/output.ts';
 import { ask, canAsk } from '../../terminal/prompt.ts';
-import type { ShellOptions } from './shell.ts';
+import type { Decision } from './conclude.ts';
+
+export interface ShellOptions extends YesOption {
+  /** The call that opens a session, unless one that waits is wanted. */
+  opening: Promise<ShellSession> | undefined;
+  /** Made in advance, by an option; undefined: ask. */
+  decision: Decision | undefined;
+}
 
 export type Choice = 'resume' | 'save' | 'discard' | 'leave';
 

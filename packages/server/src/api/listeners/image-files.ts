@@ -1,11 +1,18 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
 import { type FileKind, imageFiles } from '@walt/contract';
 import { sendStream, UserError } from '../../platform/index.ts';
 import { fullName, parseImageReference, requireImageOwner } from '../calls/image-calls.ts';
+import type { CallContext } from '../calls/router.ts';
 import { parseQuery, sendJson } from '../http.ts';
 import type { Services } from '../services.ts';
-import type { PlainQuestion } from './plain-routes.ts';
+
+export interface PlainQuestion {
+  context: CallContext;
+  url: URL;
+  request: IncomingMessage;
+  response: ServerResponse;
+}
 
 /** Answer to PUT. */
 export interface ImageWritten {

@@ -1,15 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { plain } from '@walt/contract';
-import type { CallContext } from '../calls/router.ts';
 import type { Services } from '../services.ts';
-import { serveImageFiles } from './image-files.ts';
-
-export interface PlainQuestion {
-  context: CallContext;
-  url: URL;
-  request: IncomingMessage;
-  response: ServerResponse;
-}
+import { type PlainQuestion, serveImageFiles } from './image-files.ts';
 
 type Serve = (question: PlainQuestion) => Promise<void>;
 

@@ -4,7 +4,7 @@ import { link, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { hasErrno, isUserError, type Limits, type Paths, UserError } from '../../platform/index.ts';
+import { hasErrno, isUserError, type Paths, UserError } from '../../platform/index.ts';
 import {
   copyFile,
   rawOf,
@@ -15,15 +15,13 @@ import {
   writeSparse,
 } from '../../trees/index.ts';
 import { type BootRecord, imageBootFolder, LAYOUT, readBootRecord } from '../boot-files.ts';
-import { INDEX_LIMIT, MAX_MODULES, MODULE_LIMIT, MODULES_LIMIT } from '../bounds.ts';
+import { type BootLimits, INDEX_LIMIT, MAX_MODULES, MODULE_LIMIT, MODULES_LIMIT } from '../bounds.ts';
 import type { BootPlan, ModelClass } from '../directory.ts';
 import { moduleArchive, type PackedModule } from '../initramfs/initramfs.ts';
 import { modelClasses, neededForVolumes, networkModules, nfsModules, volumeModules } from '../model-class.ts';
 import { unpackModule } from './compressed.ts';
 import type { Kernel } from './kernel.ts';
 import { loadOrder, type ModuleIndex, offers, parseModuleIndex } from './modules.ts';
-
-export type BootLimits = Pick<Limits, 'bootFile'>;
 
 /**
  * Makes the files of a kernel in `folder`, as links to those of the image `like` where they would be the same. Throws UserError

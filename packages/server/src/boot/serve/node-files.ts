@@ -7,8 +7,8 @@ import { identityTree } from '../initramfs/identity.ts';
 import type { InitArchives } from '../initramfs/init-archives.ts';
 import { nodeArchive } from '../initramfs/initramfs.ts';
 import type { Reads } from '../initramfs/reads.ts';
+import { type ServerAddress, templateValues } from '../lending/trees.ts';
 import { renderTemplate } from '../walt-images/image-spec.ts';
-import { type ServerAddress, templateValues } from '../walt-images/trees.ts';
 import { servedFolder } from '../walt-images/walt-image.ts';
 
 /** `boot/files/HEX/NAME`. */

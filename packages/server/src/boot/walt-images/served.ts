@@ -11,8 +11,7 @@ import {
   textOf,
   tooLarge,
 } from '../../trees/index.ts';
-import { MAX_BOOT_ENTRIES, TEMPLATE_LIMIT } from '../bounds.ts';
-import type { BootLimits } from '../kernel/kernel-files.ts';
+import { type BootLimits, MAX_BOOT_ENTRIES, TEMPLATE_LIMIT } from '../bounds.ts';
 import { servedFolder, type WaltImage } from './walt-image.ts';
 
 /** All that is copied, in units of the largest file that nodes load. */

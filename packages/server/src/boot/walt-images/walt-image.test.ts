@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { run } from '../../platform/index.ts';
 import { readBootRecord } from '../boot-files.ts';
+import { Trees } from '../lending/trees.ts';
 import { prepareBootFiles } from '../prepare.ts';
-import { Trees } from './trees.ts';
 import { preferredName, requireServerVersion } from './walt-image.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;

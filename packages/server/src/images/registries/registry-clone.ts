@@ -11,8 +11,8 @@ import {
 import { deletions, withoutPhantoms } from '../layers/phantoms.ts';
 import type { Volumes } from '../layers/volumes.ts';
 import type { Report } from '../progress.ts';
+import { damaged, explainCopying } from '../registry-gate/copy-failure.ts';
 import type { RegistryGate } from '../registry-gate/index.ts';
-import { damaged, explainCopying } from '../registry-gate/registry-failure.ts';
 import type { Skopeo } from '../store/skopeo.ts';
 import type { Store } from '../store/store.ts';
 import type { DigestRecord } from '../types.ts';

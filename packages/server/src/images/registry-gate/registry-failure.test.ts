@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ExternalError, isUserError } from '../../platform/index.ts';
+import { explainCopying } from './copy-failure.ts';
 import type { FailureKind, RegistryGate } from './index.ts';
-import { explainCopying, explainFailure, unknownRegistry } from './registry-failure.ts';
+import { explainFailure, unknownRegistry } from './registry-failure.ts';
 
 const asked = { label: 'lab', host: 'lab.example', what: 'exp:v1' };
 

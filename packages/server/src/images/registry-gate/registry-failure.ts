@@ -1,10 +1,9 @@
 import { type ErrorCode, PLATFORM_LABEL } from '@walt/contract';
-import { isExternalError, UserError } from '../../platform/index.ts';
-import { printable } from '../printable.ts';
-import type { Failure, FailureKind, RegistryGate } from './index.ts';
+import { UserError } from '../../platform/index.ts';
+import type { Failure, FailureKind } from './protocol.ts';
 
 /** A registry, and what was asked of it, for the message. */
-interface Asked {
+export interface Asked {
   label: string;
   host: string;
   /** `repository:tag` or the like; undefined for the registry itself. */
@@ -18,9 +17,10 @@ interface Words {
   hint: (asked: Asked, detail: string) => string;
 }
 
-const thing = ({ label, what }: Asked) => (what === undefined ? `Registry "${label}"` : `"${label}:${what}"`);
+export const thing = ({ label, what }: Asked) =>
+  what === undefined ? `Registry "${label}"` : `"${label}:${what}"`;
 const login = ({ label }: Pick<Asked, 'label'>) => `Log in with: walt registry login ${label}`;
-const itsAdmin = ({ host }: Asked) => `Tell whoever runs ${host}.`;
+export const itsAdmin = ({ host }: Asked) => `Tell whoever runs ${host}.`;
 const otherHosts = ({ label }: Asked, host: string) =>
   `If it belongs to the registry, the administrator adds "${host}" to "other-hosts" of "${label}" in server.conf.`;
 const again = () => 'Repeat the command: layers that have arrived are not fetched again.';
@@ -129,46 +129,6 @@ const failures: Record<FailureKind, Words> = {
 export function explainFailure({ kind, detail }: Failure, asked: Asked): UserError {
   const { code, message, hint } = failures[kind];
   return new UserError(code, message(asked, detail), hint(asked, detail));
-}
-
-/** What containers/image says of an image that came whole and is not what it should be. */
-const DAMAGED =
-  /digest did not match|does not match (?:provided|expected)|digest mismatch|flate: corrupt|gzip: invalid|invalid tar|zstd: |magic number mismatch|archive\/tar: /i;
-
-/** For an image that is not what was promised. */
-export function damaged(asked: Asked): UserError {
-  return new UserError(
-    'EXTERNAL',
-    `What registry "${asked.label}" sent for ${thing(asked)} is not what its digest says.`,
-    `Nothing was kept of it. ${itsAdmin(asked)}`,
-  );
-}
-
-/**
- * What it means that a program could not copy an image: what the gate saw tells more than the program. Other errors are answered as
- * they are.
- */
-export async function explainCopying(error: unknown, gate: RegistryGate, what: string): Promise<unknown> {
-  if (!isExternalError(error)) return error;
-  const { label, host } = gate.access;
-  const seen = await gate.failure(what);
-  if (seen) return seen;
-  if (DAMAGED.test(error.output)) return damaged({ label, host, what });
-  return explainUnpacking(error.output, `${label}:${what}`) ?? error;
-}
-
-/** containers/storage unpacks each layer by a tar reader of its own, and says in brackets what stopped it. */
-function explainUnpacking(output: string, called: string): UserError | undefined {
-  const begin = output.indexOf('processing tar file(');
-  if (begin < 0) return undefined;
-  const reason = output.slice(output.indexOf('(', begin) + 1, output.lastIndexOf(')'));
-  const full = /no space left|disk quota/.test(reason);
-  if (full) return undefined;
-  return new UserError(
-    'INVALID',
-    `A layer of ${called} cannot be unpacked: ${printable(reason)}.`,
-    'No image was changed. Tell whoever made the image.',
-  );
 }
 
 export function refusedPassword(label: string): UserError {

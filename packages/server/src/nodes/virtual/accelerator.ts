@@ -13,9 +13,7 @@ import {
   writeFileAtomic,
 } from '../../platform/index.ts';
 import { bootSector, EXIT_WITH_AL, runBootSector, runNetworkProgram } from './boot-sector.ts';
-import { QEMU } from './pc.ts';
-
-export type Accelerator = 'kvm' | 'tcg';
+import { type Accelerator, QEMU } from './pc.ts';
 
 /** Seconds that a guest of a few instructions may take to boot from a disk. TCG needs a tenth of one. */
 const PROBE_LIMIT = 5;

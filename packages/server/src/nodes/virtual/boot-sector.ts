@@ -2,8 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { attempt } from '../../platform/index.ts';
-import type { Accelerator } from './accelerator.ts';
-import { escapeValue, PC, QEMU } from './pc.ts';
+import { type Accelerator, escapeValue, PC, QEMU } from './pc.ts';
 
 /** I/O port of QEMU's isa-debug-exit: a write of VALUE ends QEMU with exit status 2 × VALUE + 1. */
 const EXIT_PORT = 0x501;

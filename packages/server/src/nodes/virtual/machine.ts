@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { VirtualModel } from '@walt/contract';
 import type { Paths } from '../../platform/index.ts';
-import type { Accelerator } from './accelerator.ts';
+import type { Accelerator } from './pc.ts';
 import { escapeValue, PC, QEMU } from './pc.ts';
 
 export interface VirtualMachine {

@@ -2,6 +2,9 @@
 
 export const QEMU = 'qemu-system-x86_64';
 
+/** What runs the guest's instructions: the CPU itself, or QEMU. */
+export type Accelerator = 'kvm' | 'tcg';
+
 export const PC = {
   // With `graphics=off` BIOS and iPXE speak on the serial console. What is off has no use on a node without screen and disk.
   machine: 'q35,graphics=off,smm=off,vmport=off,i8042=off,sata=off,smbus=off',

@@ -7,7 +7,7 @@ import {
   UserError,
   writeFileAtomic,
 } from '../../platform/index.ts';
-import { type Accelerator, isUsable } from './accelerator.ts';
+import { isUsable } from './accelerator.ts';
 import { capConsoleLog, clearConsoleLog } from './console-log.ts';
 import {
   enterKeyRomFile,
@@ -21,6 +21,7 @@ import {
   type VirtualMachine,
 } from './machine.ts';
 import { enterKeyRom } from './option-rom.ts';
+import type { Accelerator } from './pc.ts';
 import { answers } from './qmp.ts';
 import { writeEnvironment } from './u-boot-environment.ts';
 

@@ -4,32 +4,7 @@ import type { Paths } from '../config.ts';
 import type { Log } from '../logs/log.ts';
 import { bootId, isAlive } from './process.ts';
 import { ProgramRecords } from './program-record.ts';
-import { SupervisedProgram } from './supervised-program.ts';
-
-export interface ProgramSpec {
-  /** `[a-z0-9-]+`: names its record and its log. */
-  name: string;
-  argv: readonly string[];
-  /** Added to the server's own environment. */
-  env?: Record<string, string>;
-  /** Asked until it answers true, for 10 s at most; without it, a program is ready once it runs. */
-  ready?: () => Promise<boolean>;
-  /** `same-argv` (default): one that runs with other arguments is stopped and started anew; `any`: it is taken as it is. */
-  adopt?: 'same-argv' | 'any';
-  /** Default true: started again whenever it ends; at once the first time, then after a growing delay (≤ 2 s). */
-  restart?: boolean;
-  /** Called when it ended without having been told to. */
-  onExit?: () => void;
-}
-
-export interface ProgramStatus {
-  name: string;
-  pid: number | null;
-  /** `failed`: ended several times in a row, is tried again every 2 s. */
-  state: 'running' | 'starting' | 'stopped' | 'failed';
-  /** How often it had to be started again because it failed. */
-  restarts: number;
-}
+import { type ProgramSpec, type ProgramStatus, SupervisedProgram } from './supervised-program.ts';
 
 /**
  * Outside programs that outlive the server: each in a session of its own, its output in `paths.logs/NAME.log`, recorded in

@@ -5,8 +5,32 @@ import type { Log } from '../logs/log.ts';
 import { launch } from './launch.ts';
 import { bootId, isAlive } from './process.ts';
 import type { ProgramRecords } from './program-record.ts';
-import type { ProgramSpec, ProgramStatus } from './programs.ts';
 import { type End, RunningProcess } from './running-process.ts';
+
+export interface ProgramSpec {
+  /** `[a-z0-9-]+`: names its record and its log. */
+  name: string;
+  argv: readonly string[];
+  /** Added to the server's own environment. */
+  env?: Record<string, string>;
+  /** Asked until it answers true, for 10 s at most; without it, a program is ready once it runs. */
+  ready?: () => Promise<boolean>;
+  /** `same-argv` (default): one that runs with other arguments is stopped and started anew; `any`: it is taken as it is. */
+  adopt?: 'same-argv' | 'any';
+  /** Default true: started again whenever it ends; at once the first time, then after a growing delay (≤ 2 s). */
+  restart?: boolean;
+  /** Called when it ended without having been told to. */
+  onExit?: () => void;
+}
+
+export interface ProgramStatus {
+  name: string;
+  pid: number | null;
+  /** `failed`: ended several times in a row, is tried again every 2 s. */
+  state: 'running' | 'starting' | 'stopped' | 'failed';
+  /** How often it had to be started again because it failed. */
+  restarts: number;
+}
 
 /** Milliseconds that a program may take to get ready. */
 const READY_LIMIT = 60_000;

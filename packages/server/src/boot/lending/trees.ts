@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 import { fileExists, makeDiskImage, type Paths, projectFile, UserError } from '../../platform/index.ts';
 import { readBusybox } from '../binaries/busybox.ts';
 import { type BootRecord, imageBootFolder, readBootRecord } from '../boot-files.ts';
-import { renderTemplate } from './image-spec.ts';
-import type { WaltImage } from './walt-image.ts';
+import { renderTemplate } from '../walt-images/image-spec.ts';
+import type { WaltImage } from '../walt-images/walt-image.ts';
 
 /** The server's address and hardware address on walt-net. */
 export interface ServerAddress {
