@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { readBusybox } from '../packages/server/src/boot/binaries/busybox.ts';
+import { readBusybox } from '../packages/server/src/boot/binaries/index.ts';
 import { MODULE_LIMIT } from '../packages/server/src/boot/bounds.ts';
 import { type CpioEntry, cpioArchive } from '../packages/server/src/boot/initramfs/cpio.ts';
 import { initArchive, moduleArchive } from '../packages/server/src/boot/initramfs/initramfs.ts';

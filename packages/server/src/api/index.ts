@@ -1,6 +1,6 @@
 /** The server's face to its clients: the contract's calls and streams on a Unix socket. */
-export type { ImageWritten } from './listeners/image-files.ts';
-export { type Api, listen } from './listeners/listen.ts';
+export type { ImageWritten } from './listeners/index.ts';
+export { type Api, listen } from './listeners/index.ts';
 export type {
   CallsOf,
   ImageRecord,

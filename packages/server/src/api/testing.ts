@@ -15,7 +15,7 @@ import { type Client, RPC_PREFIX } from '@walt/contract';
 import { WebSocket } from 'ws';
 import { Identity, SshAuthority, StandingRights } from '../access/index.ts';
 import { openDatabase } from '../platform/index.ts';
-import { type Api, listen } from './listeners/listen.ts';
+import { type Api, listen } from './listeners/index.ts';
 import type { Services } from './services.ts';
 import { MemoryImages, MemoryNodes } from './testing-services.ts';
 

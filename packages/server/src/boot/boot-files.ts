@@ -4,8 +4,7 @@ import { Readable } from 'node:stream';
 import { architecture, digest as digestSchema, lend } from '@walt/contract';
 import { z } from 'zod';
 import { hasErrno, type Paths, readIfPresent } from '../platform/index.ts';
-import { insidePath } from './walt-images/inside-path.ts';
-import { waltImage } from './walt-images/walt-image.ts';
+import { insidePath, waltImage } from './walt-images/index.ts';
 
 /** Raise it when the files of an image become others: those of an older server then count as missing, and are made anew. */
 export const LAYOUT = 3;

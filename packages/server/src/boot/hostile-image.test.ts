@@ -10,7 +10,7 @@ import { isUserError, run } from '../platform/index.ts';
 import { everythingIn, HostileTree, hostileTree, SECRET } from '../trees/hostile-tree.fixture.ts';
 import { readBootRecord } from './boot-files.ts';
 import { exampleTarget } from './example-target.ts';
-import { identityTree } from './initramfs/identity.ts';
+import { identityTree } from './initramfs/index.ts';
 import { type ImageTree, prepareBootFiles } from './prepare.ts';
 
 const MiB = 1024 * 1024;

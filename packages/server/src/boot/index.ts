@@ -1,12 +1,10 @@
 /** What nodes get over the network: boot scripts, kernel and initramfs, bootstrap document, identity, orders. */
 
-export { keepBusybox } from './binaries/busybox.ts';
+export { keepBusybox } from './binaries/index.ts';
 export type { BootPlan, BootTarget, ModelClass, NodeDirectory, NodeIdentity, Sighting } from './directory.ts';
-export { InitArchives } from './initramfs/init-archives.ts';
-export { Reads } from './initramfs/reads.ts';
-export type { ImageConfig } from './lending/image-command.ts';
-export { ensurePlatformVolume } from './lending/platform-layer.ts';
-export { Trees } from './lending/trees.ts';
+export { InitArchives, Reads } from './initramfs/index.ts';
+export type { ImageConfig } from './lending/index.ts';
+export { ensurePlatformVolume, Trees } from './lending/index.ts';
 export {
   hasBootFiles,
   type ImageTree,
@@ -14,7 +12,5 @@ export {
   prepareBootFiles,
   sweepBootFiles,
 } from './prepare.ts';
-export { NodeFiles } from './serve/node-files.ts';
-export { NodeHttp } from './serve/node-http.ts';
-export { NodeTftp } from './serve/node-tftp.ts';
-export { preferredName, requireServerVersion } from './walt-images/walt-image.ts';
+export { NodeFiles, NodeHttp, NodeTftp } from './serve/index.ts';
+export { preferredName, requireServerVersion } from './walt-images/index.ts';

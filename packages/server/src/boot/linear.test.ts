@@ -6,10 +6,9 @@ import { compareReleases } from './kernel/kernel.ts';
 import { loadOrder, moduleName, parseModuleIndex } from './kernel/modules.ts';
 import { credentialsOf, mendPasswd, mendShadow, rootOf } from './lending/accounts.ts';
 import { inittabPrograms } from './lending/image-facts.ts';
-import { imageModels } from './scripts/model.ts';
-import { boardOf } from './scripts/u-boot.ts';
+import { boardOf, imageModels } from './scripts/index.ts';
 import { parseImageSpec, renderTemplate } from './walt-images/image-spec.ts';
-import { requireServerVersion } from './walt-images/walt-image.ts';
+import { requireServerVersion } from './walt-images/index.ts';
 
 const MB = 1_000_000;
 

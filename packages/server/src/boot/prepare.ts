@@ -7,17 +7,19 @@ import { type Tree, textOf, withTree } from '../trees/index.ts';
 import { type BootRecord, imageBootFolder, LAYOUT, readBootRecord } from './boot-files.ts';
 import type { BootLimits } from './bounds.ts';
 import type { BootPlan } from './directory.ts';
-import { findKernel, type Kernel } from './kernel/kernel.ts';
-import { writeKernelFiles } from './kernel/kernel-files.ts';
-import type { ImageConfig } from './lending/image-command.ts';
-import { readFacts } from './lending/image-facts.ts';
-import { ensureModules, ensureTools, LENT_VOLUME } from './lending/lender.ts';
-import { planLends } from './lending/lends.ts';
-import { lentFiles } from './lending/lent-files.ts';
-import { TREE } from './lending/trees.ts';
-import { imageModels } from './scripts/model.ts';
-import { copyServed } from './walt-images/served.ts';
-import { readWaltImage, requireServerVersion, type WaltImage } from './walt-images/walt-image.ts';
+import { findKernel, type Kernel, writeKernelFiles } from './kernel/index.ts';
+import type { ImageConfig } from './lending/index.ts';
+import {
+  ensureModules,
+  ensureTools,
+  LENT_VOLUME,
+  lentFiles,
+  planLends,
+  readFacts,
+  TREE,
+} from './lending/index.ts';
+import { imageModels } from './scripts/index.ts';
+import { copyServed, readWaltImage, requireServerVersion, type WaltImage } from './walt-images/index.ts';
 
 export interface ImageTree {
   /** `sha256:HEX`. */

@@ -8,11 +8,17 @@ import {
   signalProcess,
   unmountIn,
 } from '../platform/index.ts';
-import { allProcesses, containerOf, type ProcessFacts } from './containers/container-processes.ts';
-import { INIT_LABEL, INIT_SHUTDOWN, STOP_LIMIT } from './containers/shell-container.ts';
+import {
+  allProcesses,
+  containerOf,
+  INIT_LABEL,
+  INIT_SHUTDOWN,
+  type ProcessFacts,
+  STOP_LIMIT,
+} from './containers/index.ts';
 import { isDiskFull } from './disk-full.ts';
-import { sweepMaking } from './recipes/debootstrap.ts';
-import { Store } from './store/store.ts';
+import { sweepMaking } from './recipes/index.ts';
+import { Store } from './store/index.ts';
 
 /** Milliseconds for podman's helpers to end after their containers, and then for what was killed. */
 const HELPERS_LIMIT = 15_000;

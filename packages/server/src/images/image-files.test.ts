@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { run } from '../platform/index.ts';
 import { usePlatform } from './images.fixture.ts';
 import { endOfTar, padding, type TarHeader, tarHeader } from './layers/tar/index.ts';
-import { Store } from './store/store.ts';
+import { Store } from './store/index.ts';
 import type { ImageRecord } from './types.ts';
 
 const { platform, tiny } = await usePlatform();

@@ -1,12 +1,10 @@
 import type { Readable } from 'node:stream';
 import { streamOf, UserError } from '../platform/index.ts';
 import { bytesOf, rawOf, type Tree, textOf, withoutSlashes, withTree as withTreeAt } from '../trees/index.ts';
-import type { Catalogue } from './catalogue/catalogue.ts';
-import type { ImageHistory } from './history/image-history.ts';
-import { CopyLayer, type CopyTarget } from './layers/copy-layer.ts';
-import { addLayer, type LayerParts } from './layers/new-layer.ts';
-import { archive } from './layers/tree-archive.ts';
-import { pointOrKeep } from './saves/save-change.ts';
+import type { Catalogue } from './catalogue/index.ts';
+import type { ImageHistory } from './history/index.ts';
+import { addLayer, archive, CopyLayer, type CopyTarget, type LayerParts } from './layers/index.ts';
+import { pointOrKeep } from './saves/index.ts';
 import type { ImageRecord } from './types.ts';
 
 interface Deps extends LayerParts {

@@ -15,12 +15,11 @@ import {
   type Retention,
   run,
 } from '../platform/index.ts';
-import { Containers } from './containers/containers.ts';
+import { Containers } from './containers/index.ts';
 import { haltImages } from './halt.ts';
 import { Images, type ImagesDeps } from './images.ts';
-import type { Terminal } from './sessions/session.ts';
-import { PodmanApi } from './store/podman-api.ts';
-import { Store } from './store/store.ts';
+import type { Terminal } from './sessions/index.ts';
+import { PodmanApi, Store } from './store/index.ts';
 import type { HostCommand, ImageRecord, PrepareBoot } from './types.ts';
 
 const direct: HostCommand = (argv) => [...argv];

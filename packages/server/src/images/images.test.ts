@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { extract, pack } from 'tar-stream';
 import { addTiny, usePlatform } from './images.fixture.ts';
-import { volumeName } from './layers/volumes.ts';
+import { volumeName } from './layers/index.ts';
 import type { ImageRecord } from './types.ts';
 
 const { platform, tiny } = await usePlatform();

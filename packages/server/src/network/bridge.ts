@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { createLog, hasErrno, isExternalError, UserError } from '../platform/index.ts';
-import { ROUTER_ADDRESS } from './dhcp/dnsmasq-config.ts';
+import { ROUTER_ADDRESS } from './dhcp/index.ts';
 import { addresses, ip, links } from './ip.ts';
 import type { Subnet } from './subnet.ts';
 import { guardTap, type Station, unguardTap } from './tap-frames.ts';

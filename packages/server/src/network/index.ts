@@ -1,18 +1,17 @@
 /** walt-net: the platform's namespace, its bridge, DHCP, DNS and NFS. Alone knows ip, dnsmasq and nfs-ganesha. */
 import type { Config, Limits, Log, Paths, Programs } from '../platform/index.ts';
 import { Bridge } from './bridge.ts';
-import { Dnsmasq } from './dhcp/dnsmasq.ts';
-import type { HostEntry, Lease } from './dhcp/dnsmasq-config.ts';
-import { NfsServer } from './nfs/nfs.ts';
-import type { PersistExport, TreeExport } from './nfs/nfs-config.ts';
-import { openPortmapper, type Portmapper } from './nfs/portmapper.ts';
+import type { HostEntry, Lease } from './dhcp/index.ts';
+import { Dnsmasq } from './dhcp/index.ts';
+import type { PersistExport, TreeExport } from './nfs/index.ts';
+import { NfsServer, openPortmapper, type Portmapper } from './nfs/index.ts';
 import { lowestFree, parseSubnet, type Subnet } from './subnet.ts';
 import type { Station } from './tap-frames.ts';
 
-export { type HostEntry, type Lease, LOADERS } from './dhcp/dnsmasq-config.ts';
+export { type HostEntry, type Lease, LOADERS } from './dhcp/index.ts';
 export { ensureNamespace, removeNamespace } from './namespace.ts';
-export type { PersistExport, Tree, TreeExport } from './nfs/nfs-config.ts';
-export { PORTMAP_PORT, PROCEDURES } from './nfs/portmapper.ts';
+export type { PersistExport, Tree, TreeExport } from './nfs/index.ts';
+export { PORTMAP_PORT, PROCEDURES } from './nfs/index.ts';
 
 const BRIDGE = 'walt0';
 /** Milliseconds. */

@@ -12,36 +12,35 @@ export {
   type RegistryConfig,
   type Retention,
 } from './config.ts';
-export { type Database, openDatabase } from './database/database.ts';
+export type { NodeTable, Schema } from './database/index.ts';
 export {
+  type Database,
   type DescribedCopy,
   describeCopies,
   mayCollect,
+  openDatabase,
   openPlatformDatabase,
   type PlatformDatabase,
   restoreDatabase,
-} from './database/platform-database.ts';
-export type { NodeTable, Schema } from './database/schema.ts';
+} from './database/index.ts';
 export {
+  closeDisks,
   draftDiskImage,
   ensureDiskImage,
   loopDevicesOf,
   makeDiskImage,
+  makeErofs,
   mountImage,
+  openVolumesDisk,
   readOnlyMounts,
+  remountVolumesDisk,
   removeDrafts,
   requireLoopDevices,
-} from './disks/disk-image.ts';
-export { makeErofs } from './disks/erofs.ts';
-export { unmountIn } from './disks/mounts.ts';
-export {
-  closeDisks,
-  openVolumesDisk,
-  remountVolumesDisk,
   requireVolumeRoom,
   requireVolumesApart,
+  unmountIn,
   volumesAreApart,
-} from './disks/volumes-disk.ts';
+} from './disks/index.ts';
 export { ExternalError, hasErrno, isExternalError, isUserError, UserError } from './errors.ts';
 export {
   fileExists,
@@ -54,31 +53,36 @@ export {
   writeFileAtomic,
 } from './files.ts';
 export { hostNamespace, hostNetwork, namespaceFile } from './host.ts';
-export { followLog, lastLines } from './logs/journal.ts';
-export { createLog, type Log } from './logs/log.ts';
-export { LogRotation, rotateLog } from './logs/log-rotation.ts';
-export { rarely } from './logs/rarely.ts';
+export { createLog, followLog, type Log, LogRotation, lastLines, rarely, rotateLog } from './logs/index.ts';
 export { nearNames } from './near-names.ts';
-export { attempt, type ExecOptions, type ExecResult, run } from './programs/exec.ts';
-export { identifyProcess, isAlive, type ProcessIdentity, signalProcess } from './programs/process.ts';
-export { Programs } from './programs/programs.ts';
+export type { ProgramSpec, ProgramStatus } from './programs/index.ts';
 export {
+  attempt,
   type Crash,
+  type ExecOptions,
+  type ExecResult,
   endServer,
+  identifyProcess,
+  isAlive,
   isSupervised,
   journalFile,
   liveServer,
   liveSupervisor,
   noteServing,
   openFiles,
+  type ProcessIdentity,
+  Programs,
   readCrashes,
   recordServer,
   recordSupervisor,
+  run,
+  type StreamedProgram,
+  type StreamOptions,
   SUPERVISOR,
+  signalProcess,
   signalSupervisor,
   sinceLastStart,
-} from './programs/server-process.ts';
-export { type StreamedProgram, type StreamOptions, streamProgram } from './programs/stream-program.ts';
-export type { ProgramSpec, ProgramStatus } from './programs/supervised-program.ts';
+  streamProgram,
+} from './programs/index.ts';
 export * from './sockets/index.ts';
 export { closeFolders } from './state-folders.ts';

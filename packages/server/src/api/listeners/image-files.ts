@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
 import { type FileKind, imageFiles } from '@walt/contract';
 import { sendStream, UserError } from '../../platform/index.ts';
-import { fullName, parseImageReference, requireImageOwner } from '../calls/image-calls.ts';
-import type { CallContext } from '../calls/router.ts';
+import type { CallContext } from '../calls/index.ts';
+import { fullName, parseImageReference, requireImageOwner } from '../calls/index.ts';
 import { parseQuery, sendJson } from '../http.ts';
 import type { Services } from '../services.ts';
 

@@ -16,7 +16,7 @@ import { toApiError } from '../errors.ts';
 import { bearerToken, parseUrl, readJson, sendError } from '../http.ts';
 import type { Services } from '../services.ts';
 import { Shares } from '../shares.ts';
-import { type StreamOptions, Streams } from '../streams/streams.ts';
+import { type StreamOptions, Streams } from '../streams/index.ts';
 import { plainRoutes } from './plain-routes.ts';
 import { createRpcHandler } from './rpc.ts';
 

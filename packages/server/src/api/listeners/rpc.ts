@@ -1,6 +1,6 @@
 import { ORPCError } from '@orpc/server';
 import { RPCHandler } from '@orpc/server/node';
-import { type CallContext, createRouter } from '../calls/router.ts';
+import { type CallContext, createRouter } from '../calls/index.ts';
 import { toApiError, unreadableRequest } from '../errors.ts';
 import type { Services } from '../services.ts';
 

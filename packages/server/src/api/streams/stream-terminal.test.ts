@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { listen } from '../listeners/listen.ts';
+import { listen } from '../listeners/index.ts';
 import { errorFrame, FLOOD, openStream, PIECE, settled, startApi, type TestApi } from '../testing.ts';
 
 let api: TestApi;

@@ -8,9 +8,9 @@ import {
   agreedReplacement,
   fullName,
   parseImageReference,
+  requireRunningNode,
   requireSessionUser,
-} from '../calls/image-calls.ts';
-import { requireRunningNode } from '../calls/node-access.ts';
+} from '../calls/index.ts';
 import { toApiError } from '../errors.ts';
 import { bearerToken, parseQuery } from '../http.ts';
 import type { Services } from '../services.ts';

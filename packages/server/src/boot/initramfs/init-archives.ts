@@ -1,6 +1,6 @@
 import type { Architecture } from '@walt/contract';
 import type { Paths } from '../../platform/index.ts';
-import { readBusybox } from '../binaries/busybox.ts';
+import { readBusybox } from '../binaries/index.ts';
 import { initArchive } from './initramfs.ts';
 
 /** The initramfs part that is the server's own, made once per architecture when first asked for, then kept: 1 MB each. */

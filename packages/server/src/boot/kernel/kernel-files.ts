@@ -17,7 +17,7 @@ import {
 import { type BootRecord, imageBootFolder, LAYOUT, readBootRecord } from '../boot-files.ts';
 import { type BootLimits, INDEX_LIMIT, MAX_MODULES, MODULE_LIMIT, MODULES_LIMIT } from '../bounds.ts';
 import type { BootPlan, ModelClass } from '../directory.ts';
-import { moduleArchive, type PackedModule } from '../initramfs/initramfs.ts';
+import { moduleArchive, type PackedModule } from '../initramfs/index.ts';
 import { modelClasses, neededForVolumes, networkModules, nfsModules, volumeModules } from '../model-class.ts';
 import { unpackModule } from './compressed.ts';
 import type { Kernel } from './kernel.ts';

@@ -5,10 +5,9 @@ import { dirname, join } from 'node:path';
 import type { Architecture } from '@walt/contract';
 import { fileExists, makeErofs, type Paths, publishFile, UserError } from '../../platform/index.ts';
 import { copyFolder, type Tree } from '../../trees/index.ts';
-import { readBusybox } from '../binaries/busybox.ts';
-import { dynamicNeeds } from '../binaries/elf-libraries.ts';
+import { dynamicNeeds, readBusybox } from '../binaries/index.ts';
 import { MODULE_TREE_LIMIT, PROGRAM_LIMIT } from '../bounds.ts';
-import type { Kernel } from '../kernel/kernel.ts';
+import type { Kernel } from '../kernel/index.ts';
 import { TOOLS } from '../lent-paths.ts';
 
 /** Mounted, read-only tree of the image that lends. */

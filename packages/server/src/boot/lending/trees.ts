@@ -3,10 +3,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileExists, makeDiskImage, type Paths, projectFile, UserError } from '../../platform/index.ts';
-import { readBusybox } from '../binaries/busybox.ts';
+import { readBusybox } from '../binaries/index.ts';
 import { type BootRecord, imageBootFolder, readBootRecord } from '../boot-files.ts';
-import { renderTemplate } from '../walt-images/image-spec.ts';
-import type { WaltImage } from '../walt-images/walt-image.ts';
+import type { WaltImage } from '../walt-images/index.ts';
+import { renderTemplate } from '../walt-images/index.ts';
 
 /** The server's address and hardware address on walt-net. */
 export interface ServerAddress {

@@ -7,7 +7,7 @@ import type { Architecture } from '@walt/contract';
 import { LAYOUT } from '../boot-files.ts';
 import type { BootTarget, NodeDirectory, Sighting } from '../directory.ts';
 import { exampleTarget } from '../example-target.ts';
-import { InitArchives } from '../initramfs/init-archives.ts';
+import { InitArchives } from '../initramfs/index.ts';
 import { chooseBoot } from './boot-choice.ts';
 import { ipxeScript } from './ipxe.ts';
 import { machineOf } from './model.ts';

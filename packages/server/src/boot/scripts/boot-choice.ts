@@ -2,8 +2,8 @@ import type { Architecture } from '@walt/contract';
 import { createLog, isUserError, type Paths, rarely } from '../../platform/index.ts';
 import { type BootRecord, LAYOUT, readBootRecord } from '../boot-files.ts';
 import type { BootTarget, NodeDirectory } from '../directory.ts';
-import type { InitArchives } from '../initramfs/init-archives.ts';
-import type { BootScript } from '../walt-images/walt-image.ts';
+import type { InitArchives } from '../initramfs/index.ts';
+import type { BootScript } from '../walt-images/index.ts';
 
 const log = createLog('boot');
 const warn = rarely(log.warn);

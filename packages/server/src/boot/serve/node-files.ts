@@ -2,14 +2,10 @@ import { join, posix } from 'node:path';
 import { joinInside, type Paths } from '../../platform/index.ts';
 import { type Download, downloadOf, imageBootFolder, openDownload, readBootRecord } from '../boot-files.ts';
 import type { NodeDirectory } from '../directory.ts';
-import { bootstrapDocument, volumesOf } from '../initramfs/bootstrap.ts';
-import { identityTree } from '../initramfs/identity.ts';
-import type { InitArchives } from '../initramfs/init-archives.ts';
-import { nodeArchive } from '../initramfs/initramfs.ts';
-import type { Reads } from '../initramfs/reads.ts';
-import { type ServerAddress, templateValues } from '../lending/trees.ts';
-import { renderTemplate } from '../walt-images/image-spec.ts';
-import { servedFolder } from '../walt-images/walt-image.ts';
+import type { InitArchives, Reads } from '../initramfs/index.ts';
+import { bootstrapDocument, identityTree, nodeArchive, volumesOf } from '../initramfs/index.ts';
+import { type ServerAddress, templateValues } from '../lending/index.ts';
+import { renderTemplate, servedFolder } from '../walt-images/index.ts';
 
 /** `boot/files/HEX/NAME`. */
 const BOOT_FILE = /^boot\/files\/([0-9a-f]{64})\/(vmlinuz)$/;

@@ -12,9 +12,7 @@ import { defaultLimits } from '../../platform/index.ts';
 import { LAYOUT } from '../boot-files.ts';
 import type { NodeDirectory } from '../directory.ts';
 import { exampleDirectory, exampleTarget } from '../example-target.ts';
-import { volumesOf } from '../initramfs/bootstrap.ts';
-import { InitArchives } from '../initramfs/init-archives.ts';
-import { Reads } from '../initramfs/reads.ts';
+import { InitArchives, Reads, volumesOf } from '../initramfs/index.ts';
 import { NodeFiles } from './node-files.ts';
 import { NodeHttp } from './node-http.ts';
 

@@ -13,12 +13,9 @@ import {
 } from '../../platform/index.ts';
 import { type Download, readBootRecord } from '../boot-files.ts';
 import type { NodeDirectory } from '../directory.ts';
-import { volumesOf } from '../initramfs/bootstrap.ts';
-import type { InitArchives } from '../initramfs/init-archives.ts';
-import { MAX_READS_REPORT, type Reads } from '../initramfs/reads.ts';
-import { chooseBoot } from '../scripts/boot-choice.ts';
-import { ipxeScript } from '../scripts/ipxe.ts';
-import { machineOf } from '../scripts/model.ts';
+import type { InitArchives } from '../initramfs/index.ts';
+import { MAX_READS_REPORT, type Reads, volumesOf } from '../initramfs/index.ts';
+import { chooseBoot, ipxeScript, machineOf } from '../scripts/index.ts';
 import { neighbour } from './neighbours.ts';
 import type { NodeFiles } from './node-files.ts';
 

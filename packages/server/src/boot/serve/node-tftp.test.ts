@@ -6,9 +6,8 @@ import { after, before, describe, test } from 'node:test';
 import { attempt } from '../../platform/index.ts';
 import { LAYOUT } from '../boot-files.ts';
 import { exampleDirectory, exampleTarget } from '../example-target.ts';
-import { InitArchives } from '../initramfs/init-archives.ts';
-import { Reads } from '../initramfs/reads.ts';
-import { questionScript } from '../scripts/u-boot.ts';
+import { InitArchives, Reads } from '../initramfs/index.ts';
+import { questionScript } from '../scripts/index.ts';
 import { NodeFiles } from './node-files.ts';
 import { NodeTftp } from './node-tftp.ts';
 

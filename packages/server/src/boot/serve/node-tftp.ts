@@ -4,9 +4,15 @@ import { LOADERS } from '../../network/index.ts';
 import type { Paths } from '../../platform/index.ts';
 import { type Download, downloadOf, openDownload } from '../boot-files.ts';
 import type { NodeDirectory } from '../directory.ts';
-import type { InitArchives } from '../initramfs/init-archives.ts';
-import { type BootRequest, chooseBoot } from '../scripts/boot-choice.ts';
-import { boardOf, questionScript, UBOOT_QUESTION, uBootScript } from '../scripts/u-boot.ts';
+import type { InitArchives } from '../initramfs/index.ts';
+import {
+  type BootRequest,
+  boardOf,
+  chooseBoot,
+  questionScript,
+  UBOOT_QUESTION,
+  uBootScript,
+} from '../scripts/index.ts';
 import { neighbour } from './neighbours.ts';
 import type { NodeFiles } from './node-files.ts';
 import { type TftpQuestion, TftpServer } from './tftp.ts';

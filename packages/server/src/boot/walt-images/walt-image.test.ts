@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { run } from '../../platform/index.ts';
 import { readBootRecord } from '../boot-files.ts';
-import { Trees } from '../lending/trees.ts';
+import { Trees } from '../lending/index.ts';
 import { prepareBootFiles } from '../prepare.ts';
 import { preferredName, requireServerVersion } from './walt-image.ts';
 

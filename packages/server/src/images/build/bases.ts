@@ -1,11 +1,11 @@
 /** The images that a Dockerfile names: found among those of this platform, or brought from a registry, and held while a build runs. */
 import type { Architecture, RegistryLink } from '@walt/contract';
 import { isUserError, UserError } from '../../platform/index.ts';
-import type { Catalogue } from '../catalogue/catalogue.ts';
-import type { ImageHistory } from '../history/image-history.ts';
-import type { Committer } from '../layers/committer.ts';
+import type { Catalogue } from '../catalogue/index.ts';
+import type { ImageHistory } from '../history/index.ts';
+import type { Committer } from '../layers/index.ts';
 import type { Report } from '../progress.ts';
-import type { Registries } from '../registries/registries.ts';
+import type { Registries } from '../registries/index.ts';
 import type { DigestRecord } from '../types.ts';
 import { quoted } from './dockerfile.ts';
 import type { Needed } from './plan.ts';

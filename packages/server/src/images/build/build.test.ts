@@ -23,8 +23,8 @@ import {
 } from '../images.fixture.ts';
 import { type LyingRegistry, startLyingRegistry, tarOf } from '../registries/lying-registry.fixture.ts';
 import { configured, startRegistry, type TestRegistry } from '../registry.fixture.ts';
-import { readAttributes } from '../saves/attributes.ts';
-import { Store } from '../store/store.ts';
+import { readAttributes } from '../saves/index.ts';
+import { Store } from '../store/index.ts';
 import type { ImageRecord } from '../types.ts';
 
 let platform: Platform;

@@ -5,7 +5,7 @@ import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ExternalError, readIfPresent, UserError } from '../../platform/index.ts';
 import { isDiskFull } from '../disk-full.ts';
-import { imageId } from '../store/store.ts';
+import { imageId } from '../store/index.ts';
 import { buildCommand, environment, FILES, groupName, writeRuntime } from './buildah.ts';
 import { ComplaintFilter, explainStep } from './complaints.ts';
 import { type Confined, INSIDE, RESOLVER, startConfined } from './confined.ts';

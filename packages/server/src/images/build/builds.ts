@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Architecture } from '@walt/contract';
 import { type Log, namesIn } from '../../platform/index.ts';
 import { serverArchitecture } from '../architectures.ts';
-import type { ImageName } from '../catalogue/catalogue-rows.ts';
+import type { ImageName } from '../catalogue/index.ts';
 import { Tickets } from '../tickets.ts';
 import { runImageBuild } from './build.ts';
 import { groupName, removeContainers } from './buildah.ts';

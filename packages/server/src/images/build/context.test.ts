@@ -8,7 +8,7 @@ import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, test } from 'node:test';
 import { type Header, pack } from 'tar-stream';
 import { run, streamProgram } from '../../platform/index.ts';
-import { readAttributes } from '../saves/attributes.ts';
+import { readAttributes } from '../saves/index.ts';
 import { unpackContext } from './context.ts';
 
 type Entry = Partial<Header> & { name: string; text?: string };

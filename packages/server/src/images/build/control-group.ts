@@ -6,7 +6,7 @@ import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type ContainerLimits, hasErrno, readIfPresent } from '../../platform/index.ts';
-import { reachedLimit } from '../store/limit-notes.ts';
+import { reachedLimit } from '../store/index.ts';
 
 const BUILDER = 'builder';
 /** The group for commands. */

@@ -7,7 +7,7 @@ import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { hasErrno, joinInside, readIfPresent, UserError } from '../../platform/index.ts';
-import { imageId } from '../store/store.ts';
+import { imageId } from '../store/index.ts';
 
 const records = z.array(z.looseObject({ id: z.string().regex(/^[0-9a-f]{64}$/) }));
 const images = z.array(z.looseObject({ id: z.string(), layer: z.string().optional() }));

@@ -1,6 +1,6 @@
 /** Rows of the catalogue and what they mean; its errors. */
 import type { Architecture, Lend } from '@walt/contract';
-import type { ImageDigestTable } from '../../platform/database/schema.ts';
+import type { ImageDigestTable } from '../../platform/database/index.ts';
 import { UserError } from '../../platform/index.ts';
 import type { BootPlan, DigestRecord } from '../types.ts';
 

@@ -1,6 +1,6 @@
 import { PLATFORM_OWNER } from '@walt/contract';
 import type { Selectable } from 'kysely';
-import type { ShellSessionTable } from '../../platform/database/schema.ts';
+import type { ShellSessionTable } from '../../platform/database/index.ts';
 import type { Database } from '../../platform/index.ts';
 import { mayCollect, nearNames, UserError } from '../../platform/index.ts';
 import type { DigestRecord, ImageRecord } from '../types.ts';

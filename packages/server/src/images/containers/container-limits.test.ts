@@ -15,7 +15,7 @@ import {
 } from '../images.fixture.ts';
 import { startLyingRegistry } from '../registries/lying-registry.fixture.ts';
 import { clone, configured } from '../registry.fixture.ts';
-import type { CommandRun } from '../sessions/command-run.ts';
+import type { CommandRun } from '../sessions/index.ts';
 import type { ImageRecord } from '../types.ts';
 
 const MIB = 1024 * 1024;

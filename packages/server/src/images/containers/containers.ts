@@ -4,9 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { run } from '../../platform/index.ts';
 import { roomIn } from '../disk-full.ts';
-import type { LimitNotes } from '../store/limit-notes.ts';
-import { isPodmanError, type PodmanApi } from '../store/podman-api.ts';
-import { imageId } from '../store/store.ts';
+import type { LimitNotes } from '../store/index.ts';
+import { imageId, isPodmanError, type PodmanApi } from '../store/index.ts';
 
 export interface ContainerState {
   /** podman's word: `created`, `running`, `exited` and so on. */

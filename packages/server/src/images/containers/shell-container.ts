@@ -1,5 +1,5 @@
 import type { ContainerLimits } from '../../platform/index.ts';
-import { imageId } from '../store/store.ts';
+import { imageId } from '../store/index.ts';
 
 /** With these two programs, an image shell runs the image's own init: the first ends as that init, the second ends it. */
 export const INIT_START = '/bin/walt-image-shell-start';

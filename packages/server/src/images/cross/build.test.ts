@@ -7,10 +7,9 @@ import { buffer } from 'node:stream/consumers';
 import { after, test } from 'node:test';
 import { until } from '../../../../../test/until.ts';
 import { attempt, run, streamProgram } from '../../platform/index.ts';
-import { Containers } from '../containers/containers.ts';
+import { Containers } from '../containers/index.ts';
 import { tinyRoot, usePlatform } from '../images.fixture.ts';
-import { PodmanApi } from '../store/podman-api.ts';
-import { Store } from '../store/store.ts';
+import { PodmanApi, Store } from '../store/index.ts';
 import { type BuildClient, type BuildDeps, runBuild } from './build.ts';
 
 const { platform, tiny } = await usePlatform();

@@ -5,7 +5,7 @@ import { withTree } from '../../trees/index.ts';
 import { runsNatively, serverArchitecture } from '../architectures.ts';
 import { KeyedLock } from '../locks.ts';
 import { withReports } from '../progress.ts';
-import type { Store } from '../store/store.ts';
+import type { Store } from '../store/index.ts';
 import { Tickets } from '../tickets.ts';
 import type { HostCommand } from '../types.ts';
 import { type BuildClient, type BuildDeps, type BuildRequest, runBuild } from './build.ts';

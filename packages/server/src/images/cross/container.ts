@@ -1,5 +1,5 @@
 import type { ContainerLimits } from '../../platform/index.ts';
-import { commonSpec } from '../containers/shell-container.ts';
+import { commonSpec } from '../containers/index.ts';
 import { buildEnvironment } from './environment.ts';
 import { SYSROOT, TOOLS } from './places.ts';
 import type { Layout } from './tools.ts';

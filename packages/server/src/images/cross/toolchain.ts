@@ -4,8 +4,7 @@ import type { Architecture } from '@walt/contract';
 import { fileExists, projectFile, run, syncFolder } from '../../platform/index.ts';
 import { serverArchitecture } from '../architectures.ts';
 import type { Report } from '../progress.ts';
-import { ensureTar } from '../recipes/debootstrap.ts';
-import { parsePackages, type Recipe } from '../recipes/recipe.ts';
+import { ensureTar, parsePackages, type Recipe } from '../recipes/index.ts';
 import type { HostCommand } from '../types.ts';
 import { compilerPackages, targetOf } from './target.ts';
 

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import type { ImageChange } from '@walt/contract';
 import { openDatabase, run } from '../../platform/index.ts';
 import { closePlatform, reopenPlatform, result, usePlatform } from '../images.fixture.ts';
-import { volumeName } from '../layers/volumes.ts';
+import { volumeName } from '../layers/index.ts';
 import type { ImageRecord } from '../types.ts';
 
 const retention = { versions: 1, days: 0 };

@@ -2,14 +2,20 @@ import { posix } from 'node:path';
 import type { ImageChange, ImageStep, Progress } from '@walt/contract';
 import type { Database, Retention } from '../../platform/index.ts';
 import { UserError } from '../../platform/index.ts';
-import type { Catalogue } from '../catalogue/catalogue.ts';
-import { DISPLACED, type ImageName, movedMeanwhile } from '../catalogue/catalogue-rows.ts';
-import type { LayerRecord } from '../catalogue/layer-rows.ts';
-import { lineage, numberVersions, versionsOf } from '../catalogue/lineage.ts';
-import { findNeedless, type Keeping } from '../catalogue/needless.ts';
-import type { Committer } from '../layers/committer.ts';
+import type { Catalogue, LayerRecord } from '../catalogue/index.ts';
+import {
+  DISPLACED,
+  findNeedless,
+  type ImageName,
+  type Keeping,
+  lineage,
+  movedMeanwhile,
+  numberVersions,
+  versionsOf,
+} from '../catalogue/index.ts';
+import type { Committer } from '../layers/index.ts';
 import { type Report, withReports } from '../progress.ts';
-import type { Store } from '../store/store.ts';
+import type { Store } from '../store/index.ts';
 import type { DigestRecord, ImageRecord } from '../types.ts';
 import { describeContents } from './content-diff.ts';
 import { compareTrees } from './tree-diff.ts';

@@ -6,10 +6,10 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import type { Progress } from '@walt/contract';
 import { attempt, run } from '../../platform/index.ts';
-import type { Expected } from '../catalogue/catalogue-rows.ts';
+import type { Expected } from '../catalogue/index.ts';
 import { addTiny, closePlatform, reopenPlatform, result, tinyRoot, usePlatform } from '../images.fixture.ts';
-import { volumeName } from '../layers/volumes.ts';
-import { Store } from '../store/store.ts';
+import { volumeName } from '../layers/index.ts';
+import { Store } from '../store/index.ts';
 import type { ImageRecord } from '../types.ts';
 
 const { platform } = await usePlatform();

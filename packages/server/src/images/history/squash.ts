@@ -1,9 +1,5 @@
-import type { Catalogue } from '../catalogue/catalogue.ts';
-import type { Expected, ImageName } from '../catalogue/catalogue-rows.ts';
-import { layerOf } from '../layers/layer-tar.ts';
-import { addLayer, type LayerParts } from '../layers/new-layer.ts';
-import { deletions, withoutPhantoms } from '../layers/phantoms.ts';
-import { archive } from '../layers/tree-archive.ts';
+import type { Catalogue, Expected, ImageName } from '../catalogue/index.ts';
+import { addLayer, archive, deletions, type LayerParts, layerOf, withoutPhantoms } from '../layers/index.ts';
 import type { Report } from '../progress.ts';
 import type { DigestRecord, ImageRecord } from '../types.ts';
 import type { ImageHistory } from './image-history.ts';

@@ -6,7 +6,7 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, readlink } from 'node:fs/promises';
 import { hasErrno } from '../../platform/index.ts';
 import { bytesOf, rawOf, textOf, withoutSlashes } from '../../trees/index.ts';
-import { readAttributes } from '../saves/attributes.ts';
+import { readAttributes } from '../saves/index.ts';
 
 export interface Compared {
   /** Latin1: one character per byte. */

@@ -1,8 +1,8 @@
 import { PLATFORM_OWNER } from '@walt/contract';
 import { defaultImageName } from '../architectures.ts';
-import type { Catalogue } from '../catalogue/catalogue.ts';
+import type { Catalogue } from '../catalogue/index.ts';
 import type { Report } from '../progress.ts';
-import type { PresentLayer, Store } from '../store/store.ts';
+import type { PresentLayer, Store } from '../store/index.ts';
 import type { DigestRecord, PrepareBoot } from '../types.ts';
 import type { Volumes, VolumesAhead } from './volumes.ts';
 

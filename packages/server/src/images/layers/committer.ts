@@ -1,12 +1,11 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isUserError, type Log, type Paths, type Retention } from '../../platform/index.ts';
-import type { Catalogue } from '../catalogue/catalogue.ts';
-import type { Keeping } from '../catalogue/needless.ts';
+import type { Catalogue, Keeping } from '../catalogue/index.ts';
 import { DiskFull, explainDiskFull } from '../disk-full.ts';
 import { KeyedLock, SharedLock } from '../locks.ts';
 import type { Report } from '../progress.ts';
-import { imageId, type Store } from '../store/store.ts';
+import { imageId, type Store } from '../store/index.ts';
 import type { DigestRecord, PrepareBoot } from '../types.ts';
 import { adopt, type Origin } from './adoption.ts';
 import { HeldImages, type Hold } from './held-images.ts';

@@ -13,7 +13,7 @@ import {
   tarOf,
 } from '../registries/lying-registry.fixture.ts';
 import { clone, configured } from '../registry.fixture.ts';
-import { Store } from '../store/store.ts';
+import { Store } from '../store/index.ts';
 import type { ImageRecord } from '../types.ts';
 import { volumeName } from './volumes.ts';
 

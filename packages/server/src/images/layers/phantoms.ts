@@ -6,7 +6,7 @@
 import { streamProgram } from '../../platform/index.ts';
 import { bytesOf, join, withTree } from '../../trees/index.ts';
 import type { Report } from '../progress.ts';
-import type { Store } from '../store/store.ts';
+import type { Store } from '../store/index.ts';
 import type { DigestRecord } from '../types.ts';
 import { layerOf } from './layer-tar.ts';
 import { addLayer, type LayerParts } from './new-layer.ts';

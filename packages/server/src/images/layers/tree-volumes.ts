@@ -1,5 +1,5 @@
 import { UserError } from '../../platform/index.ts';
-import type { Store } from '../store/store.ts';
+import type { Store } from '../store/index.ts';
 import type { Volumes } from './volumes.ts';
 
 /**

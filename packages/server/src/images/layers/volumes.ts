@@ -12,7 +12,7 @@ import {
   UserError,
 } from '../../platform/index.ts';
 import { printable } from '../printable.ts';
-import type { StoredLayer } from '../store/store.ts';
+import type { StoredLayer } from '../store/index.ts';
 
 const TEMPORARY = '.tmp';
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { attempt, run } from '../../platform/index.ts';
-import { allProcesses } from '../containers/container-processes.ts';
+import { allProcesses } from '../containers/index.ts';
 import { withFileLock } from '../locks.ts';
 import { sweepMaking } from './debootstrap.ts';
 

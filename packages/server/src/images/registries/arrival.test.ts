@@ -5,8 +5,8 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Paths, platformPaths } from '../../platform/index.ts';
 import { temporaryFolder } from '../images.fixture.ts';
-import { Volumes, volumeName } from '../layers/volumes.ts';
-import { Store } from '../store/store.ts';
+import { Volumes, volumeName } from '../layers/index.ts';
+import { Store } from '../store/index.ts';
 import { type Arriving, receiveLayers } from './arrival.ts';
 
 let folder: string;

@@ -1,10 +1,9 @@
 /** Watches an image arrive: tells its bytes, and makes volumes of the layers that are there while others still come. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { UserError } from '../../platform/index.ts';
-import type { Descriptor } from '../layers/oci-manifest.ts';
-import type { VolumeDraft, Volumes, VolumesAhead } from '../layers/volumes.ts';
+import type { Descriptor, VolumeDraft, Volumes, VolumesAhead } from '../layers/index.ts';
 import type { Report } from '../progress.ts';
-import type { Store } from '../store/store.ts';
+import type { Store } from '../store/index.ts';
 
 /** skopeo tells nothing while it works without a terminal: its files are looked at. */
 const LOOK_MS = 250;

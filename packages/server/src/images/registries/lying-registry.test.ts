@@ -15,9 +15,9 @@ import {
   result,
   temporaryFolder,
 } from '../images.fixture.ts';
-import { volumeName } from '../layers/volumes.ts';
+import { volumeName } from '../layers/index.ts';
 import { clone, configured, leftovers, startClone } from '../registry.fixture.ts';
-import { Store } from '../store/store.ts';
+import { Store } from '../store/index.ts';
 import type { ImageRecord } from '../types.ts';
 import {
   digestOf,

@@ -10,7 +10,7 @@ import {
   result,
   temporaryFolder,
 } from '../images.fixture.ts';
-import { volumeName } from '../layers/volumes.ts';
+import { volumeName } from '../layers/index.ts';
 import {
   clone,
   configured,

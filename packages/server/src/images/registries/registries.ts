@@ -10,9 +10,9 @@ import {
 import { preferredName, requireServerVersion } from '../../boot/index.ts';
 import { isExternalError, isUserError, UserError } from '../../platform/index.ts';
 import { serverArchitecture } from '../architectures.ts';
-import type { Catalogue } from '../catalogue/catalogue.ts';
-import { type Expected, type ImageName, taken } from '../catalogue/catalogue-rows.ts';
-import type { ImageHistory } from '../history/image-history.ts';
+import type { Catalogue } from '../catalogue/index.ts';
+import { type Expected, type ImageName, taken } from '../catalogue/index.ts';
+import type { ImageHistory } from '../history/index.ts';
 import { type Report, withReports } from '../progress.ts';
 import type { DigestRecord, ImageRecord } from '../types.ts';
 import type { RegistryAccounts } from './registry-accounts.ts';

@@ -1,20 +1,19 @@
 import { type Architecture, formatImageLink, type RegistryLink } from '@walt/contract';
 import { UserError } from '../../platform/index.ts';
-import type { Committer } from '../layers/committer.ts';
+import type { Committer, Volumes } from '../layers/index.ts';
 import {
   chooseImage,
+  deletions,
   type Manifest,
   parseConfiguration,
   parseManifest,
   sha256,
-} from '../layers/oci-manifest.ts';
-import { deletions, withoutPhantoms } from '../layers/phantoms.ts';
-import type { Volumes } from '../layers/volumes.ts';
+  withoutPhantoms,
+} from '../layers/index.ts';
 import type { Report } from '../progress.ts';
 import { damaged, explainCopying } from '../registry-gate/copy-failure.ts';
 import type { RegistryGate } from '../registry-gate/index.ts';
-import type { Skopeo } from '../store/skopeo.ts';
-import type { Store } from '../store/store.ts';
+import type { Skopeo, Store } from '../store/index.ts';
 import type { DigestRecord } from '../types.ts';
 import { receiveLayers } from './arrival.ts';
 

@@ -1,11 +1,10 @@
 import { isUserError, UserError } from '../../platform/index.ts';
-import type { ImageHistory } from '../history/image-history.ts';
-import { parseManifest } from '../layers/oci-manifest.ts';
+import type { ImageHistory } from '../history/index.ts';
+import { parseManifest } from '../layers/index.ts';
 import type { Report } from '../progress.ts';
 import { explainCopying } from '../registry-gate/copy-failure.ts';
 import type { RegistryGate } from '../registry-gate/index.ts';
-import type { Skopeo } from '../store/skopeo.ts';
-import type { Store } from '../store/store.ts';
+import type { Skopeo, Store } from '../store/index.ts';
 import type { ImageRecord } from '../types.ts';
 
 /** Milliseconds between two words about what was sent. */

@@ -1,8 +1,7 @@
 /** The layer of what a container changed. */
 import { readdir } from 'node:fs/promises';
 import { bytesOf } from '../../trees/index.ts';
-import { clearance, deletion, layerOf } from '../layers/layer-tar.ts';
-import { archive } from '../layers/tree-archive.ts';
+import { archive, clearance, deletion, layerOf } from '../layers/index.ts';
 import type { LayerPlan } from './changes.ts';
 
 /**

@@ -4,7 +4,7 @@
  * replaces the one below, copy-up brings a file into the upper folder before its first change. Paths are bytes, as Latin-1
  * strings, absolute as the container sees them; empty: the root.
  */
-import { whyNotInLayer } from '../layers/layer-tar.ts';
+import { whyNotInLayer } from '../layers/index.ts';
 
 export interface Facts {
   type: 'file' | 'folder' | 'link' | 'whiteout' | 'socket' | 'other';

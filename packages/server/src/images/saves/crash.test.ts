@@ -3,9 +3,9 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { attempt } from '../../platform/index.ts';
-import { shellContainerName } from '../containers/shell-container.ts';
+import { shellContainerName } from '../containers/index.ts';
 import { closePlatform, reopenPlatform, result, Typist, usePlatform } from '../images.fixture.ts';
-import { volumeName } from '../layers/volumes.ts';
+import { volumeName } from '../layers/index.ts';
 
 const size = { columns: 80, rows: 24 };
 const { platform } = await usePlatform();

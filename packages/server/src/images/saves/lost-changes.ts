@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import type { LostChange } from '@walt/contract';
 import { hasErrno } from '../../platform/index.ts';
 import { textOf } from '../../trees/index.ts';
-import type { ContainerState, LentFiles } from '../containers/containers.ts';
+import type { ContainerState, LentFiles } from '../containers/index.ts';
 import type { Verdict } from './changes.ts';
 
 /** What a user changed in a container and no image will hold, sorted by path. */

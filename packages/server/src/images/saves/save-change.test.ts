@@ -7,7 +7,7 @@ import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 import { until } from '../../../../../test/until.ts';
 import { attempt, run } from '../../platform/index.ts';
-import { shellContainerName } from '../containers/shell-container.ts';
+import { shellContainerName } from '../containers/index.ts';
 import {
   addTiny,
   containersOf,
@@ -17,9 +17,9 @@ import {
   Typist,
   temporaryFolder,
 } from '../images.fixture.ts';
-import { volumeName } from '../layers/volumes.ts';
+import { volumeName } from '../layers/index.ts';
 import { clone, configured, startRegistry } from '../registry.fixture.ts';
-import { Store } from '../store/store.ts';
+import { Store } from '../store/index.ts';
 import type { ImageRecord } from '../types.ts';
 
 const folder = await temporaryFolder();

@@ -1,13 +1,11 @@
 /** Saves what a container changed, also when somebody moved the name meanwhile. */
 import type { LostChange } from '@walt/contract';
 import { isUserError, type Paths, UserError } from '../../platform/index.ts';
-import type { Catalogue } from '../catalogue/catalogue.ts';
-import type { Expected, ImageName, Move } from '../catalogue/catalogue-rows.ts';
-import type { ContainerState, Containers } from '../containers/containers.ts';
-import { INIT_START } from '../containers/shell-container.ts';
+import type { Catalogue, Expected, ImageName, Move } from '../catalogue/index.ts';
+import type { ContainerState, Containers } from '../containers/index.ts';
+import { INIT_START } from '../containers/index.ts';
 import { explainDiskFull } from '../disk-full.ts';
-import { requireNamesForLayer } from '../layers/layer-tar.ts';
-import { addLayer, type LayerParts } from '../layers/new-layer.ts';
+import { addLayer, type LayerParts, requireNamesForLayer } from '../layers/index.ts';
 import type { Report } from '../progress.ts';
 import type { DigestRecord } from '../types.ts';
 import { changedLayer, needsMountedTree } from './changed-layer.ts';

@@ -2,7 +2,7 @@
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { Folder, rawOf, type Tree, withTree } from '../../trees/index.ts';
-import { MAX_DEPTH } from '../layers/layer-tar.ts';
+import { MAX_DEPTH } from '../layers/index.ts';
 import { readAttributes, readLiveAttributes } from './attributes.ts';
 import { type Entry, type Facts, judge, leftByInit, type Verdict } from './changes.ts';
 

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { attempt, isUserError } from '../../platform/index.ts';
 import { addTiny, usePlatform } from '../images.fixture.ts';
-import { volumeName } from '../layers/volumes.ts';
+import { volumeName } from '../layers/index.ts';
 import type { CommandRun } from './command-run.ts';
 
 const { platform, tiny } = await usePlatform();

@@ -5,14 +5,13 @@ import type { Readable, Writable } from 'node:stream';
 import type { LostChange } from '@walt/contract';
 import { type ContainerLimits, UserError } from '../../platform/index.ts';
 import { runsNatively, serverArchitecture } from '../architectures.ts';
-import { type Expected, gone, type ImageName } from '../catalogue/catalogue-rows.ts';
-import { requireAccountFiles } from '../containers/account-files.ts';
-import type { Containers } from '../containers/containers.ts';
-import { commandSpec } from '../containers/shell-container.ts';
+import { type Expected, gone, type ImageName } from '../catalogue/index.ts';
+import type { Containers } from '../containers/index.ts';
+import { commandSpec, requireAccountFiles } from '../containers/index.ts';
 import type { RoomGuard } from '../room-guard.ts';
-import { type SaveParts, saveChange } from '../saves/save-change.ts';
-import { limitNote } from '../store/limit-notes.ts';
-import type { Store } from '../store/store.ts';
+import { type SaveParts, saveChange } from '../saves/index.ts';
+import type { Store } from '../store/index.ts';
+import { limitNote } from '../store/index.ts';
 import type { ImageRecord } from '../types.ts';
 
 interface Deps extends SaveParts {

@@ -8,17 +8,17 @@ import { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isUserError, UserError } from '../../platform/index.ts';
 import { withTree } from '../../trees/index.ts';
-import { requireAccountFiles } from '../containers/account-files.ts';
-import type { ContainerState, Containers, TerminalSize } from '../containers/containers.ts';
+import type { ContainerState, Containers, TerminalSize } from '../containers/index.ts';
 import {
   INIT_SHUTDOWN,
   INIT_START,
+  requireAccountFiles,
   SHELL,
   STOP_LIMIT,
   shellEnvironment,
-} from '../containers/shell-container.ts';
-import { TerminalSizer } from '../containers/terminal-size.ts';
-import { isPodmanError } from '../store/podman-api.ts';
+  TerminalSizer,
+} from '../containers/index.ts';
+import { isPodmanError } from '../store/index.ts';
 import type { Terminal } from './session.ts';
 import { brokenConnection, END_LIMIT } from './terminal.ts';
 

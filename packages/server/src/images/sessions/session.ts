@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Architecture, LostChange } from '@walt/contract';
-import type { TerminalSize } from '../containers/containers.ts';
+import type { TerminalSize } from '../containers/index.ts';
 
 export interface SessionRecord {
   /** 16 hexadecimal digits. */

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { until } from '../../../../../test/until.ts';
 import { attempt, isUserError } from '../../platform/index.ts';
-import { shellContainerName } from '../containers/shell-container.ts';
+import { shellContainerName } from '../containers/index.ts';
 import { haltImages } from '../halt.ts';
 import {
   closePlatform,

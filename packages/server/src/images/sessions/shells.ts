@@ -3,26 +3,23 @@ import type { Progress } from '@walt/contract';
 import { type ContainerLimits, UserError } from '../../platform/index.ts';
 import { textOf } from '../../trees/index.ts';
 import { runsNatively, serverArchitecture } from '../architectures.ts';
-import type { SessionRow } from '../catalogue/catalogue.ts';
-import type { Expected, ImageName } from '../catalogue/catalogue-rows.ts';
-import { requireAccountFiles } from '../containers/account-files.ts';
-import type { ContainerState, TerminalSize } from '../containers/containers.ts';
+import type { Expected, ImageName, SessionRow } from '../catalogue/index.ts';
+import type { ContainerState, TerminalSize } from '../containers/index.ts';
 import {
   INIT_START,
   initSpec,
+  requireAccountFiles,
   STOP_LIMIT,
   shellContainerName,
   shellSpec,
-} from '../containers/shell-container.ts';
-import { refusalOf } from '../layers/layer-tar.ts';
+} from '../containers/index.ts';
+import { refusalOf } from '../layers/index.ts';
 import { KeyedLock } from '../locks.ts';
 import { withReports } from '../progress.ts';
 import type { RoomGuard } from '../room-guard.ts';
-import type { Change } from '../saves/changes.ts';
-import { lostChanges } from '../saves/lost-changes.ts';
-import { commitChange, inspectContainer, type SaveParts } from '../saves/save-change.ts';
-import { limitNote } from '../store/limit-notes.ts';
-import { isPodmanError } from '../store/podman-api.ts';
+import type { Change } from '../saves/index.ts';
+import { commitChange, inspectContainer, lostChanges, type SaveParts } from '../saves/index.ts';
+import { isPodmanError, limitNote } from '../store/index.ts';
 import type { ImageRecord } from '../types.ts';
 import { bringsInit, hasInit, joinInit, shutDown } from './image-init.ts';
 import type { SessionChanges, SessionRecord, Terminal } from './session.ts';

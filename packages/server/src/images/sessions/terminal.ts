@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { UserError } from '../../platform/index.ts';
-import type { Containers, TerminalSize } from '../containers/containers.ts';
-import { TerminalSizer } from '../containers/terminal-size.ts';
-import { isPodmanError } from '../store/podman-api.ts';
+import type { Containers, TerminalSize } from '../containers/index.ts';
+import { TerminalSizer } from '../containers/index.ts';
+import { isPodmanError } from '../store/index.ts';
 import type { Terminal } from './session.ts';
 
 /** Milliseconds between the end of a terminal and that of its shell. */

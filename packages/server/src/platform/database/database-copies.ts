@@ -6,7 +6,7 @@ import { backup, DatabaseSync } from 'node:sqlite';
 import type { Paths } from '../config.ts';
 import { hasErrno } from '../errors.ts';
 import { namesIn, publishFile } from '../files.ts';
-import type { Log } from '../logs/log.ts';
+import type { Log } from '../logs/index.ts';
 import { faults } from './database.ts';
 
 /** Milliseconds between two looks whether something has changed. */

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { attempt, run } from '../programs/exec.ts';
+import { attempt, run } from '../programs/index.ts';
 import { openDatabase } from './database.ts';
 import { migrations } from './schema.ts';
 

@@ -3,7 +3,7 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { Kysely, SqliteDialect } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { UserError } from '../errors.ts';
-import { createLog } from '../logs/log.ts';
+import { createLog } from '../logs/index.ts';
 import { damaged, explained, isDamaged, isLocked, isStorageFailure } from './database-errors.ts';
 import { migrations, type Schema } from './schema.ts';
 

@@ -8,7 +8,7 @@ import { sql } from 'kysely';
 import type { Paths } from '../config.ts';
 import { hasErrno, UserError } from '../errors.ts';
 import { namesIn, publishFile, readIfPresent, syncFolder, writeFileAtomic } from '../files.ts';
-import type { Log } from '../logs/log.ts';
+import type { Log } from '../logs/index.ts';
 import { type Database, openDatabase, openSqliteDatabase } from './database.ts';
 import { copyDatabase, DatabaseCopies, type DatabaseCopy, listCopies, openCopy } from './database-copies.ts';
 

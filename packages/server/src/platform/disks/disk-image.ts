@@ -6,7 +6,7 @@ import { projectFile } from '../checkout.ts';
 import type { Paths } from '../config.ts';
 import { UserError } from '../errors.ts';
 import { fileExists, namesIn, publishFile } from '../files.ts';
-import { attempt, run } from '../programs/exec.ts';
+import { attempt, run } from '../programs/index.ts';
 
 /** MiB of its journal: the least that there is. All of it is taken from the disk at once, for each image. */
 const JOURNAL = 4;

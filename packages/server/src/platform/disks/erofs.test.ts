@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { run } from '../programs/exec.ts';
+import { run } from '../programs/index.ts';
 import { incompressibleFiles, makeErofs } from './erofs.ts';
 
 const MB = 1_000_000;

@@ -3,8 +3,7 @@ import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { constants, deflateRawSync } from 'node:zlib';
-import { run } from '../programs/exec.ts';
-import { streamProgram } from '../programs/stream-program.ts';
+import { run, streamProgram } from '../programs/index.ts';
 
 /** Equal content gives an equal file, wherever it is made. */
 const NO_UUID = '00000000-0000-0000-0000-000000000000';

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { attempt, run } from '../programs/exec.ts';
+import { attempt, run } from '../programs/index.ts';
 
 /** Mount points in a folder, itself included, the innermost first (proc_pid_mountinfo(5)). */
 export async function mountsIn(folder: string): Promise<string[]> {

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Paths } from '../config.ts';
 import { UserError } from '../errors.ts';
 import { fileExists } from '../files.ts';
-import { attempt, run } from '../programs/exec.ts';
+import { attempt, run } from '../programs/index.ts';
 import {
   loopDevicesOf,
   makeDiskImage,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { attempt, run } from '../programs/exec.ts';
+import { attempt, run } from '../programs/index.ts';
 import { followLog, lastLines } from './journal.ts';
 import { createLog, formatLine } from './log.ts';
 import { LogRotation, rotateLog } from './log-rotation.ts';

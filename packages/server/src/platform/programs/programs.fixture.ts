@@ -1,6 +1,6 @@
 /** A server to be killed, for programs.test.ts: FOLDER SECONDS. Tells that it is about to start its program. */
 import { join } from 'node:path';
-import { createLog } from '../logs/log.ts';
+import { createLog } from '../logs/index.ts';
 import { Programs } from './programs.ts';
 
 const [folder, seconds] = process.argv.slice(2);

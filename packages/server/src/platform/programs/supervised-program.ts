@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ExternalError } from '../errors.ts';
 import { readTail } from '../files.ts';
-import type { Log } from '../logs/log.ts';
+import type { Log } from '../logs/index.ts';
 import { launch } from './launch.ts';
 import { bootId, isAlive } from './process.ts';
 import type { ProgramRecords } from './program-record.ts';

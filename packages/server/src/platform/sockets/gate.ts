@@ -1,7 +1,7 @@
 /** What stands in front of everything that accepts connections. */
 import type { Server, Socket } from 'node:net';
-import type { Log } from '../logs/log.ts';
-import { rarely } from '../logs/rarely.ts';
+import type { Log } from '../logs/index.ts';
+import { rarely } from '../logs/index.ts';
 import { openFilesLimit } from '../open-files.ts';
 
 export interface ConnectionLimits {

@@ -8,7 +8,7 @@ import {
 } from 'node:http';
 import type { ListenOptions, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Log } from '../logs/log.ts';
+import type { Log } from '../logs/index.ts';
 import { type ConnectionLimits, Gate } from './gate.ts';
 
 export interface HttpLimits extends ConnectionLimits {

@@ -1,7 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import type { Log } from '../logs/log.ts';
-import { rarely } from '../logs/rarely.ts';
+import type { Log } from '../logs/index.ts';
+import { rarely } from '../logs/index.ts';
 
 export type Peer = Pick<RemoteInfo, 'address' | 'port'>;
 

@@ -1,0 +1,10 @@
+/** The calls of the contract. */
+export {
+  agreedReplacement,
+  fullName,
+  parseImageReference,
+  requireImageOwner,
+  requireSessionUser,
+} from './image-calls.ts';
+export { requireRunningNode } from './node-access.ts';
+export { type CallContext, createRouter } from './router.ts';

@@ -1,0 +1,2 @@
+/** The byte streams of the contract: terminals, relays, builds. */
+export { type StreamOptions, Streams } from './streams.ts';

@@ -1,0 +1,15 @@
+/** Names of images and the digests that they point to, and which of these are needed still. */
+
+export { Catalogue, type SessionRow } from './catalogue.ts';
+export {
+  DISPLACED,
+  type Expected,
+  gone,
+  type ImageName,
+  type Move,
+  movedMeanwhile,
+  taken,
+} from './catalogue-rows.ts';
+export type { LayerRecord } from './layer-rows.ts';
+export { lineage, numberVersions, versionsOf } from './lineage.ts';
+export { findNeedless, type Keeping } from './needless.ts';

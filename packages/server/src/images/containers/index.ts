@@ -1,0 +1,18 @@
+/** Containers of images: made, entered, bounded, removed. */
+export { requireAccountFiles } from './account-files.ts';
+export { allProcesses, containerOf, type ProcessFacts } from './container-processes.ts';
+export { type ContainerState, Containers, type LentFiles, type TerminalSize } from './containers.ts';
+export {
+  commandSpec,
+  commonSpec,
+  INIT_LABEL,
+  INIT_SHUTDOWN,
+  INIT_START,
+  initSpec,
+  SHELL,
+  STOP_LIMIT,
+  shellContainerName,
+  shellEnvironment,
+  shellSpec,
+} from './shell-container.ts';
+export { TerminalSizer } from './terminal-size.ts';

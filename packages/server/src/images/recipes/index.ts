@@ -1,0 +1,3 @@
+/** What is made of Debian packages: default images and toolchains. Owns mmdebstrap. */
+export { ensureDefaultTar, ensureTar, sweepMaking } from './debootstrap.ts';
+export { parsePackages, type Recipe } from './recipe.ts';

@@ -1,0 +1,5 @@
+/** What a container changed, and the layer that is made of it. */
+export { readAttributes } from './attributes.ts';
+export type { Change } from './changes.ts';
+export { lostChanges } from './lost-changes.ts';
+export { commitChange, inspectContainer, pointOrKeep, type SaveParts, saveChange } from './save-change.ts';

@@ -1,0 +1,21 @@
+/** File systems in files, and what is mounted. Owns mkfs.erofs, mkfs.ext4, loop devices, mount. */
+export {
+  draftDiskImage,
+  ensureDiskImage,
+  loopDevicesOf,
+  makeDiskImage,
+  mountImage,
+  readOnlyMounts,
+  removeDrafts,
+  requireLoopDevices,
+} from './disk-image.ts';
+export { makeErofs } from './erofs.ts';
+export { unmountIn } from './mounts.ts';
+export {
+  closeDisks,
+  openVolumesDisk,
+  remountVolumesDisk,
+  requireVolumeRoom,
+  requireVolumesApart,
+  volumesAreApart,
+} from './volumes-disk.ts';

@@ -1,0 +1,22 @@
+/** Outside programs: those that run to their end, as a whole or as a stream, and those that outlive the server. */
+export { attempt, type ExecOptions, type ExecResult, run } from './exec.ts';
+export { identifyProcess, isAlive, type ProcessIdentity, signalProcess } from './process.ts';
+export { Programs } from './programs.ts';
+export {
+  type Crash,
+  endServer,
+  isSupervised,
+  journalFile,
+  liveServer,
+  liveSupervisor,
+  noteServing,
+  openFiles,
+  readCrashes,
+  recordServer,
+  recordSupervisor,
+  SUPERVISOR,
+  signalSupervisor,
+  sinceLastStart,
+} from './server-process.ts';
+export { type StreamedProgram, type StreamOptions, streamProgram } from './stream-program.ts';
+export type { ProgramSpec, ProgramStatus } from './supervised-program.ts';
