@@ -5,7 +5,7 @@
 set -eu
 if [ "${3-}" != inside ]; then exec unshare --mount --propagation private -- "$0" "$1" "$2" inside; fi
 
-mount_image=$(dirname "$0")/../platform/mount-image.sh
+mount_image=$(dirname "$0")/../platform/disks/mount-image.sh
 from=$(readlink -f -- "$1")
 image=$(readlink -f -- "$2")
 

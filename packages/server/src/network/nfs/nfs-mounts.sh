@@ -9,7 +9,7 @@
 # usage: nfs-mounts.sh serve FOLDER VOLUMES PROGRAM ARGUMENT…   mounts all, then becomes the program
 #        nfs-mounts.sh mount|unmount FOLDER NAME                in the namespace of one that runs; idempotent
 set -eu
-mount_image=$(dirname "$0")/../platform/mount-image.sh
+mount_image=$(dirname "$0")/../../platform/disks/mount-image.sh
 safe=nosuid,nodev,noexec
 PARALLEL=16
 
