@@ -4,7 +4,6 @@ import { test } from 'node:test';
 import { landing, requireFolderFor } from './images/copy/destination.ts';
 import { renderChanges } from './images/shell/changes.ts';
 import { duration, memorySize, wholeNumber } from './options.ts';
-import { parseImageLocation, parseLocation } from './ssh/locations.ts';
 import { escapeParser } from './terminal/escape.ts';
 import { nodeSets } from './words/completion-values.ts';
 
@@ -60,34 +59,6 @@ test('escape key', () => {
     }
     assert.deepEqual([all, over], [sent, quit], JSON.stringify(pieces));
   }
-});
-
-test('locations on nodes, as scp reads them', () => {
-  const cases: [string, string | undefined, string][] = [
-    ['file', undefined, 'file'],
-    ['vnode1:/etc', 'vnode1', '/etc'],
-    ['vnode1:', 'vnode1', ''],
-    ['./a:b', undefined, './a:b'],
-    ['/a:b', undefined, '/a:b'],
-    [':x', undefined, ':x'],
-  ];
-  for (const [text, remote, path] of cases) assert.deepEqual(parseLocation(text), { remote, path }, text);
-});
-
-test('locations in images, whose names may have an owner and a tag', () => {
-  const cases: [string, string | undefined, string][] = [
-    ['debian:/etc', 'debian', '/etc'],
-    ['debian:v2:/etc', 'debian:v2', '/etc'],
-    ['bob/x:/a:b', 'bob/x', '/a:b'],
-    ['j.doe/img:/etc', 'j.doe/img', '/etc'],
-    ['J-R.Doe_2/img:v1:/etc', 'J-R.Doe_2/img:v1', '/etc'],
-    ['../img:/etc', undefined, '../img:/etc'],
-    ['debian:relative', undefined, 'debian:relative'],
-    ['./debian:/etc', undefined, './debian:/etc'],
-    ['/debian:/etc', undefined, '/debian:/etc'],
-  ];
-  for (const [text, remote, path] of cases)
-    assert.deepEqual(parseImageLocation(text), { remote, path }, text);
 });
 
 test('a slash behind a destination asks for a folder', () => {

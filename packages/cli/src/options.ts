@@ -1,14 +1,8 @@
 /** Options that several commands share, and values that need more than text. */
-import type { Architecture, VirtualModel } from '@walt/contract';
+import { NODE_SETS } from '@walt/contract/values';
 import { InvalidArgumentError, Option } from 'commander';
 
-export const SET = 'node names separated by commas, or my-nodes, free-nodes, all-nodes';
-
-/** CPUs that nodes have. */
-export const ARCHITECTURES: readonly Architecture[] = ['amd64', 'arm64', 'armhf', 'i386'];
-
-/** What virtual nodes can be. */
-export const VIRTUAL_MODELS: readonly VirtualModel[] = ['pc-x86-64', 'qemu-arm64', 'qemu-armhf'];
+export const SET = `node names separated by commas, or ${NODE_SETS.join(', ')}`;
 
 export function jsonOption(): Option {
   return new Option('--json', 'print data, for programs');

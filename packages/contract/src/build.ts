@@ -11,15 +11,13 @@
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
 import { errors } from './errors.ts';
-import { architecture, imageName } from './names.ts';
 import type { Progress } from './progress.ts';
 import type { SavedImage } from './saved.ts';
-import { ticket } from './ticket.ts';
+import { architecture, imageName, ticket } from './schemas.ts';
+import { MAX_DOCKERFILE } from './values/index.ts';
 
 const base = oc.errors(errors);
 
-/** Characters of a Dockerfile. */
-export const MAX_DOCKERFILE = 262_144;
 const MAX_ARGUMENTS = 200;
 
 /** Text of one line, for messages. */

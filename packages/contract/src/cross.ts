@@ -11,9 +11,8 @@ import { oc } from '@orpc/contract';
 import { z } from 'zod';
 import type { BuildEvent } from './build.ts';
 import { errors } from './errors.ts';
-import { architecture, imageName, imageReference } from './names.ts';
 import { withProgress } from './progress.ts';
-import { ticket } from './ticket.ts';
+import { architecture, imageName, imageReference, ticket } from './schemas.ts';
 
 const base = oc.errors(errors);
 
@@ -65,8 +64,6 @@ export const crossContract = {
       ),
     ),
 };
-
-export const crossChannels = { control: 0, stdout: 1, stderr: 2, files: 3 } as const;
 
 export type CrossEvent =
   | BuildEvent

@@ -2,8 +2,8 @@
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
 import { errors } from './errors.ts';
-import { digest, imageReference, imageVersion, nodeName } from './names.ts';
 import { withProgress } from './progress.ts';
+import { digest, imagePath, imageReference, imageVersion, nodeName } from './schemas.ts';
 
 const base = oc.errors(errors);
 
@@ -73,13 +73,6 @@ export const imageChange = z.object({
 export type ImageChange = z.infer<typeof imageChange>;
 
 const versionNamed = z.object({ image: z.string(), digest });
-
-const imagePath = z
-  .string()
-  .min(1)
-  .max(4096)
-  .startsWith('/', { error: 'must be an absolute path' })
-  .refine((path) => !path.includes('\0'), { error: 'must not contain a null byte' });
 
 export const collectedVersion = z.object({
   digest,

@@ -4,10 +4,18 @@ import { buildContract } from './build.ts';
 import { crossContract } from './cross.ts';
 import { errors } from './errors.ts';
 import { imageHistoryCalls } from './image-history.ts';
-import { architecture, digest, imageName, imageReference, imageVersion, nodeName } from './names.ts';
 import { withProgress } from './progress.ts';
 import { imageRegistryCalls } from './registry.ts';
 import { lostChange, savedImage } from './saved.ts';
+import {
+  architecture,
+  digest,
+  imageName,
+  imageReference,
+  imageVersion,
+  nodeName,
+  sessionId,
+} from './schemas.ts';
 
 const base = oc.errors(errors);
 
@@ -40,8 +48,6 @@ export const image = z.object({
   session: z.boolean(),
 });
 export type Image = z.infer<typeof image>;
-
-const sessionId = z.string().regex(/^[0-9a-f]{16}$/);
 
 export const shellSession = z.object({
   id: sessionId,

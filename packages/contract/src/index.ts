@@ -3,25 +3,31 @@ import type { ContractRouterClient } from '@orpc/contract';
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
 import { errors } from './errors.ts';
-import { HOST_KEY_ALIAS, KNOWN_HOSTS, PROOF_FILE, PROOF_NONCE, USER_CERTIFICATE } from './forms.ts';
 import { imageContract } from './image.ts';
-import { ipv4, macAddress, nodeName, userName } from './names.ts';
 import { nodeContract } from './node.ts';
 import { registryContract } from './registry.ts';
+import { ipv4, macAddress, nodeName, userName } from './schemas.ts';
+import {
+  HOST_KEY_ALIAS,
+  KNOWN_HOSTS,
+  MAX_PRINCIPALS,
+  PROOF_FILE,
+  PROOF_NONCE,
+  USER_CERTIFICATE,
+} from './values/index.ts';
 
 export * from './build.ts';
 export * from './cross.ts';
 export * from './errors.ts';
-export * from './forms.ts';
 export * from './image.ts';
 export * from './image-history.ts';
-export * from './image-link.ts';
-export * from './names.ts';
 export * from './node.ts';
 export * from './progress.ts';
 export * from './registry.ts';
 export * from './saved.ts';
+export * from './schemas.ts';
 export * from './streams.ts';
+export * from './values/index.ts';
 
 const base = oc.errors(errors);
 
@@ -89,9 +95,11 @@ export const contract = {
   registry: registryContract,
   device: { list: base.output(z.array(device)) },
   access: {
-    /** Signs an OpenSSH public key for some nodes, as root, for minutes. OpenSSH takes 256 principals per certificate. */
+    /** Signs an OpenSSH public key for some nodes, as root, for minutes. */
     certify: base
-      .input(z.object({ publicKey: z.string().max(16_384), nodes: z.array(nodeName).min(1).max(256) }))
+      .input(
+        z.object({ publicKey: z.string().max(16_384), nodes: z.array(nodeName).min(1).max(MAX_PRINCIPALS) }),
+      )
       .output(
         z.object({
           /** One line, as in `id_ed25519-cert.pub`. */
@@ -108,5 +116,3 @@ export const contract = {
 };
 
 export type Client = ContractRouterClient<typeof contract>;
-/** Path of the RPC calls on the server's socket. */
-export const RPC_PREFIX = '/rpc';

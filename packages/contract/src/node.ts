@@ -1,6 +1,7 @@
 import { eventIterator, oc } from '@orpc/contract';
 import { z } from 'zod';
 import { errors } from './errors.ts';
+import { withProgress } from './progress.ts';
 import {
   architecture,
   digest,
@@ -10,8 +11,9 @@ import {
   newNodeName,
   nodeName,
   nodeSet,
-} from './names.ts';
-import { withProgress } from './progress.ts';
+  virtualModel,
+} from './schemas.ts';
+import { DEFAULT_IMAGE } from './values/index.ts';
 
 const base = oc.errors(errors);
 
@@ -19,10 +21,6 @@ const base = oc.errors(errors);
  *  answers; `unreachable`: was booted, its agent is silent. */
 export const nodeState = z.enum(['off', 'booting', 'booted', 'unreachable']);
 export type NodeState = z.infer<typeof nodeState>;
-
-/** Models of virtual nodes: what they are to an image, whatever the server's CPU is. */
-export const virtualModel = z.enum(['pc-x86-64', 'qemu-arm64', 'qemu-armhf']);
-export type VirtualModel = z.infer<typeof virtualModel>;
 
 export const node = z.object({
   name: nodeName,
@@ -75,7 +73,7 @@ export const nodeContract = {
   remove: base.input(z.object({ set: nodeSet, yes })).output(affected),
   /** Makes the nodes boot `image` (`default` for the free default image of their model), and reboots them. */
   boot: base
-    .input(z.object({ set: nodeSet, image: z.union([imageReference, z.literal('default')]), yes }))
+    .input(z.object({ set: nodeSet, image: z.union([imageReference, z.literal(DEFAULT_IMAGE)]), yes }))
     .output(affected.extend({ image: z.string(), digest })),
   /** Orders a reboot; ends when the order is out. `hard`: power cycle without asking the node. */
   reboot: base.input(z.object({ set: nodeSet, hard: z.boolean().default(false), yes })).output(affected),

@@ -2,9 +2,17 @@
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
 import { errors } from './errors.ts';
-import { imageLink, publishName, registryLabel } from './image-link.ts';
-import { architecture, digest, imageName, imageReference, nodeName } from './names.ts';
 import { withProgress } from './progress.ts';
+import {
+  architecture,
+  digest,
+  imageLink,
+  imageName,
+  imageReference,
+  nodeName,
+  publishName,
+  registryLabel,
+} from './schemas.ts';
 
 const base = oc.errors(errors);
 

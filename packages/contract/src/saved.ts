@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { digest, nodeName } from './names.ts';
+import { digest, nodeName } from './schemas.ts';
 
 /** A change that no image can hold. */
 export const lostChange = z.object({

@@ -6,9 +6,9 @@
  * has nothing more to send sends `exit` or `error`, then closes.
  */
 import { z } from 'zod';
-import { imageName, imageReference, nodeName } from './names.ts';
 import type { LostChange } from './saved.ts';
-import { ticket } from './ticket.ts';
+import { imageName, imagePath, imageReference, nodeName, sessionId, ticket } from './schemas.ts';
+import { IMAGE_FILES, MAX_TERMINAL } from './values/index.ts';
 
 /** Characters of a command with all its words, as JSON: it travels in the head of a request. */
 const MAX_COMMAND = 32_768;
@@ -25,9 +25,9 @@ export const streams = {
   imageShell: {
     path: '/stream/image-shell',
     query: z.object({
-      session: z.string().regex(/^[0-9a-f]{16}$/),
-      columns: z.coerce.number().int().min(1).max(1000),
-      rows: z.coerce.number().int().min(1).max(1000),
+      session: sessionId,
+      columns: z.coerce.number().int().min(1).max(MAX_TERMINAL),
+      rows: z.coerce.number().int().min(1).max(MAX_TERMINAL),
     }),
   },
   /** One build for another CPU; see cross.ts for what goes over it. */
@@ -59,9 +59,6 @@ export const streams = {
   },
 } as const;
 
-/** First byte of each message that `imageRun` sends down. */
-export const outputChannels = { stdout: 1, stderr: 2 } as const;
-
 function commandWords() {
   const word = z
     .string()
@@ -89,15 +86,10 @@ function commandWords() {
  * tar to unpack in folder `path`, or, where none is, one whose top entry gets that path, and answers `ImageWritten`.
  */
 export const imageFiles = {
-  path: '/image-files',
+  path: IMAGE_FILES,
   query: z.object({
     image: imageReference,
-    path: z
-      .string()
-      .min(1)
-      .max(4096)
-      .startsWith('/', { error: 'must be an absolute path' })
-      .refine((path) => !path.includes('\0'), { error: 'must not contain a null byte' }),
+    path: imagePath,
     only: z.literal('kind').optional(),
   }),
 } as const;
@@ -113,8 +105,8 @@ export interface FileKind {
 export const clientFrame = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('resize'),
-    columns: z.int().min(1).max(1000),
-    rows: z.int().min(1).max(1000),
+    columns: z.int().min(1).max(MAX_TERMINAL),
+    rows: z.int().min(1).max(MAX_TERMINAL),
   }),
   /** The client sends no more (`tcp` and `imageRun`: TCP's FIN; `imageCross`, `imageBuild`: its folder is complete), and goes on receiving. */
   z.object({ type: z.literal('end') }),

@@ -1,4 +1,4 @@
-import { NODE_NAME } from '@walt/contract/forms';
+import { NODE_NAME } from '@walt/contract/values';
 import { Command } from 'commander';
 import { connect } from '../server/client.ts';
 import { checked, thisWalt } from '../ssh/access.ts';

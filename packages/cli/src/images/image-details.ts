@@ -1,6 +1,8 @@
 /** `walt image show IMAGE`. */
+
 import type { Image, ImageDetails, ImageLayer } from '@walt/contract';
-import { humanDate, humanSize, nameList, shortDigest } from '../terminal/human.ts';
+import { shortDigest } from '@walt/contract/values';
+import { humanDate, humanSize, nameList } from '../terminal/human.ts';
 import type { Paint } from '../terminal/style.ts';
 import { type Column, renderTable } from '../terminal/table.ts';
 

@@ -1,6 +1,8 @@
 /** `walt image log`. */
+
 import type { ImageStep } from '@walt/contract';
-import { humanDate, humanSize, shortDigest } from '../terminal/human.ts';
+import { shortDigest } from '@walt/contract/values';
+import { humanDate, humanSize } from '../terminal/human.ts';
 import type { Paint } from '../terminal/style.ts';
 import { type Column, renderTable } from '../terminal/table.ts';
 

@@ -1,12 +1,11 @@
 /** `walt image run`: a command in an image, joined to our standard streams. */
 import { once } from 'node:events';
-import type { outputChannels, SavedRun } from '@walt/contract';
+import type { SavedRun } from '@walt/contract';
+import { outputChannels } from '@walt/contract/values';
 import { AbortError } from '../errors.ts';
 import type { Connection } from '../server/client.ts';
 import { ByteStream, frameError } from '../server/stream.ts';
 import { confirming, type YesOption } from '../terminal/confirm.ts';
-
-const STDERR: (typeof outputChannels)['stderr'] = 2;
 
 export interface RunOptions extends YesOption {
   image: string;
@@ -41,7 +40,7 @@ async function runOnce(
       // The first message tells that the command takes input.
       if (!begun) stdin.resume();
       begun = true;
-      const sink = message[0] === STDERR ? stderr : stdout;
+      const sink = message[0] === outputChannels.stderr ? stderr : stdout;
       if (sink.write(message.subarray(1))) return;
       stream.pause();
       sink.once('drain', () => stream.resume());

@@ -1,7 +1,8 @@
 /** The typed client of the contract, on the server's Unix socket. */
 import { createORPCClient } from '@orpc/client';
 import { StandardRPCLink } from '@orpc/client/standard';
-import type { Client, RPC_PREFIX } from '@walt/contract';
+import type { Client } from '@walt/contract';
+import { RPC_PREFIX } from '@walt/contract/values';
 import { type KnownCredentials, openCredentials } from './credentials.ts';
 import { serverFolder, socketPath } from './paths.ts';
 import { type Credentials, SocketLinkClient } from './transport.ts';
@@ -12,9 +13,6 @@ export interface Connection {
   credentials: KnownCredentials;
   socket: string;
 }
-
-// A value import of the contract would load zod: 30 ms. The type keeps both in step.
-const prefix: typeof RPC_PREFIX = '/rpc';
 
 /** Opens no connection yet: the first call does. Throws AbortError when the socket is not to be trusted. */
 export function connect(): Connection {
@@ -27,7 +25,7 @@ export function connect(): Connection {
 
 function makeClient(socket: string, credentials?: Credentials): Client {
   const link = new StandardRPCLink(new SocketLinkClient(socket, credentials), {
-    url: `http://walt${prefix}`,
+    url: `http://walt${RPC_PREFIX}`,
   });
   return createORPCClient<Client>(link);
 }

@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Client } from '@walt/contract';
-import { PROOF_FILE, PROOF_NONCE } from '@walt/contract/forms';
+import { PROOF_FILE, PROOF_NONCE } from '@walt/contract/values';
 import { AbortError, hasCode } from '../errors.ts';
 import type { Credentials } from './transport.ts';
 import { isMine } from './trust.ts';

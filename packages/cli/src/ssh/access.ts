@@ -2,16 +2,19 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Client, Node } from '@walt/contract';
-import { HOST_KEY_ALIAS, KNOWN_HOSTS, NODE_NAME, USER_CERTIFICATE } from '@walt/contract/forms';
+import {
+  HOST_KEY_ALIAS,
+  KNOWN_HOSTS,
+  MAX_PRINCIPALS,
+  NODE_NAME,
+  USER_CERTIFICATE,
+} from '@walt/contract/values';
 import { AbortError } from '../errors.ts';
 import { waitForNodes } from '../nodes/node-wait.ts';
 import { DEFAULT_SOCKET, launcher, socketPath } from '../server/paths.ts';
 import { renderNodeConfig, renderOwnConfig, type Walt } from './config.ts';
 import { type SshFiles, sshFiles } from './files.ts';
 import { ensureKey } from './key.ts';
-
-/** OpenSSH takes no more principals per certificate (SSHKEY_CERT_MAX_PRINCIPALS). */
-const NODES_PER_CERTIFICATE = 256;
 
 export function thisWalt(): Walt {
   const socket = socketPath();
@@ -63,8 +66,8 @@ export async function certifyNodes(client: Client, names: readonly string[]): Pr
   for (const name of names) checked(name, NODE_NAME, 'the name of a node');
   const publicKey = await ensureKey(files);
   await mkdir(files.nodes, { recursive: true, mode: 0o700 });
-  for (let start = 0; start < names.length; start += NODES_PER_CERTIFICATE) {
-    const nodes = names.slice(start, start + NODES_PER_CERTIFICATE);
+  for (let start = 0; start < names.length; start += MAX_PRINCIPALS) {
+    const nodes = names.slice(start, start + MAX_PRINCIPALS);
     const answer = await client.access.certify({ publicKey, nodes });
     await replaceFile(files.knownHosts, checked(answer.knownHosts, KNOWN_HOSTS, 'known hosts'));
     await Promise.all(

@@ -51,8 +51,3 @@ export function nameList(names: readonly string[], plural = 'nodes'): string {
 export function conjugate(things: readonly unknown[], one: string, many: string): string {
   return things.length === 1 ? one : many;
 }
-
-/** The part of a digest that people can compare: `sha256:0123456789ab`. */
-export function shortDigest(digest: string): string {
-  return digest.slice(0, 'sha256:'.length + 12);
-}

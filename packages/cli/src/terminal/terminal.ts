@@ -1,5 +1,7 @@
 /** The user's terminal in raw mode, and back, on every way out of the program. */
 
+import { MAX_TERMINAL } from '@walt/contract/values';
+
 /** Turns off what a full-screen program on the other side may have left on: alternate screen, mouse, paste marks, hidden cursor. */
 const RESET =
   '\x1b[?1049l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1l\x1b>\x1b[?25h\x1b[0m\r\n';
@@ -43,6 +45,6 @@ export function enterRawMode(): RawTerminal {
 /** Size of the terminal; that of a usual one where there is none. */
 export function terminalSize(): { columns: number; rows: number } {
   const clamp = (value: number | undefined, fallback: number) =>
-    value === undefined || value < 1 ? fallback : Math.min(value, 1000);
+    value === undefined || value < 1 ? fallback : Math.min(value, MAX_TERMINAL);
   return { columns: clamp(process.stdout.columns, 80), rows: clamp(process.stdout.rows, 24) };
 }

@@ -1,6 +1,6 @@
 /** Candidates that only the server or the manual know. */
+import { DEFAULT_IMAGE, NODE_SETS, PLATFORM_LABEL, shortDigest } from '@walt/contract/values';
 import { connect } from '../server/client.ts';
-import { shortDigest } from '../terminal/human.ts';
 import { listTopics } from './help/topics.ts';
 
 export type ArgumentKind =
@@ -16,8 +16,6 @@ export type ArgumentKind =
   | 'topic'
   | 'none';
 
-const KEYWORDS = ['my-nodes', 'free-nodes', 'all-nodes'];
-
 export async function candidatesFor(kind: ArgumentKind, current: string): Promise<string[]> {
   const candidates = await all(kind, current);
   return candidates.filter((candidate) => candidate.startsWith(current));
@@ -32,7 +30,7 @@ async function all(kind: ArgumentKind, current: string): Promise<string[]> {
     case 'image':
       return imageNames(current);
     case 'bootable-image':
-      return [...(await imageNames(current)), 'default'];
+      return [...(await imageNames(current)), DEFAULT_IMAGE];
     case 'image-version':
       return current.includes('@') ? versions(current) : imageNames(current);
     case 'node-location':
@@ -54,7 +52,7 @@ async function all(kind: ArgumentKind, current: string): Promise<string[]> {
 export function nodeSets(current: string, names: readonly string[]): string[] {
   const taken = current.split(',').slice(0, -1);
   const prefix = taken.map((name) => `${name},`).join('');
-  return [...names, ...KEYWORDS].filter((name) => !taken.includes(name)).map((name) => `${prefix}${name}`);
+  return [...names, ...NODE_SETS].filter((name) => !taken.includes(name)).map((name) => `${prefix}${name}`);
 }
 
 async function nodeNames(): Promise<string[]> {
@@ -88,7 +86,9 @@ async function versions(current: string): Promise<string[]> {
 async function imageLinks(): Promise<string[]> {
   const { client, credentials } = connect();
   const [images, user] = [await client.image.list({ all: true }), await credentials.user()];
-  const others = images.filter(({ owner }) => owner !== user).map(({ fullName }) => `walt:${fullName}`);
+  const others = images
+    .filter(({ owner }) => owner !== user)
+    .map(({ fullName }) => `${PLATFORM_LABEL}:${fullName}`);
   return [...others, ...(await registryLabels()).map((label) => `${label}:`)];
 }
 

@@ -2,5 +2,5 @@
 export type { Caller } from './caller.ts';
 export { Identity, type IdentityOptions } from './identity.ts';
 export { mountSignInFolder, unmountSignInFolder } from './sign-in-folder.ts';
-export { MAX_PRINCIPALS, type NodeIdentity, SshAuthority } from './ssh-authority.ts';
+export { type NodeIdentity, SshAuthority } from './ssh-authority.ts';
 export { LostRight, StandingRights } from './standing-rights.ts';

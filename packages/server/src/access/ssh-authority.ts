@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MAX_PRINCIPALS } from '@walt/contract';
 import {
   isExternalError,
   namesIn,
@@ -16,8 +17,6 @@ import { parsePublicKey } from './public-key.ts';
 
 /** Seconds for which a user's certificate lets him in; a session that is open then goes on. */
 const USER_CERTIFICATE_LIFE = 600;
-/** OpenSSH refuses a certificate with more principals (SSHKEY_CERT_MAX_PRINCIPALS in sshkey.h). */
-export const MAX_PRINCIPALS = 256;
 
 /** What a node needs to be trusted and to trust. */
 export interface NodeIdentity {

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { type Architecture, PLATFORM_OWNER, type Progress } from '@walt/contract';
+import { type Architecture, PLATFORM_OWNER, type Progress, shortDigest } from '@walt/contract';
 import { keepBusybox } from '../boot/index.ts';
 import type { Config, Database, Log, Paths } from '../platform/index.ts';
 import { hostNetwork } from '../platform/index.ts';
@@ -37,7 +37,6 @@ export interface ImagesDeps {
 }
 
 /** Length of `sha256:` and as many digits as people compare. */
-const SHORT_DIGEST = 'sha256:'.length + 12;
 
 /** Images by name. Does not ask who may: `user`, the one who calls, is for the history. */
 export class Images {
@@ -143,7 +142,7 @@ export class Images {
     target: ImageName,
     replace: boolean,
   ): Promise<ImageRecord> {
-    const detail = `${image.owner}/${image.name}@${image.digest.slice(0, SHORT_DIGEST)}`;
+    const detail = `${image.owner}/${image.name}@${shortDigest(image.digest)}`;
     const expected = replace ? 'any' : 'absent';
     await this.history.whileKept([image], () =>
       this.#catalogue.point(target, image, expected, { user, action: 'duplicate', detail }),

@@ -1,4 +1,4 @@
-import { type Architecture, PLATFORM_OWNER } from '@walt/contract';
+import { type Architecture, PLATFORM_OWNER, parseImageReference } from '@walt/contract';
 import type { Caller } from '../access/index.ts';
 import type { ImageRecord, ImageService } from '../api/index.ts';
 import { defaultImageName } from '../images/index.ts';
@@ -52,7 +52,7 @@ export class ImageChoice {
 
   /** The image that a caller means, if he may boot it (his own or the platform's) and all the models can. */
   async bootable(reference: string, caller: Caller, models: readonly string[]): Promise<ImageRecord> {
-    const [name = '', owner = caller.user] = reference.split('/').reverse();
+    const { owner, name } = parseImageReference(reference, caller.user);
     if (owner !== caller.user && owner !== PLATFORM_OWNER) {
       throw new UserError(
         'FORBIDDEN',

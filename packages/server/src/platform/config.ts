@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
-import { registryLabel } from '@walt/contract';
+import { HUB, registryHost, registryLabel } from '@walt/contract';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { hasErrno, UserError } from './errors.ts';
@@ -10,11 +10,6 @@ import type { HttpLimits } from './sockets/index.ts';
 export const DEFAULT_CONFIG_FILE = '/etc/walt/server.conf';
 
 const absolute = z.string().startsWith('/', { error: 'must be an absolute path' });
-
-/** `host` or `host:port`, as it stands in front of an image's name in a registry. */
-const registryHost = z.string().regex(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?(?::[0-9]{1,5})?$/, {
-  error: 'must be a host name or address in lower case, with ":PORT" where it is not 443',
-});
 
 const registryBase = { label: registryLabel, description: z.string().max(200).default('') };
 
@@ -34,7 +29,7 @@ const registry = z.discriminatedUnion('kind', [
     .transform(({ 'other-hosts': otherHosts, ...rest }) => ({ ...rest, otherHosts })),
   z.strictObject({ ...registryBase, kind: z.literal('docker-hub') }).transform((hub) => ({
     ...hub,
-    ...{ host: 'docker.io', protocol: 'https' as const, ca: undefined, otherHosts: [] },
+    ...{ host: HUB, protocol: 'https' as const, ca: undefined, otherHosts: [] },
   })),
 ]);
 

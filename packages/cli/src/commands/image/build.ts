@@ -1,13 +1,13 @@
 import type { Architecture } from '@walt/contract';
+import { ARCHITECTURES, shortDigest } from '@walt/contract/values';
 import { Command, Option } from 'commander';
 import { UsageError } from '../../errors.ts';
 import { buildImage } from '../../images/build/build.ts';
 import { splitUrl } from '../../images/build/git.ts';
 import { offerReboot } from '../../nodes/reboot-offer.ts';
-import { ARCHITECTURES, jsonOption, yesOption } from '../../options.ts';
+import { jsonOption, yesOption } from '../../options.ts';
 import { connect } from '../../server/client.ts';
 import type { YesOption } from '../../terminal/confirm.ts';
-import { shortDigest } from '../../terminal/human.ts';
 import { print, printJson } from '../../terminal/output.ts';
 
 interface Options extends YesOption {

@@ -1,9 +1,9 @@
 import type { Architecture } from '@walt/contract';
+import { ARCHITECTURES, shortDigest } from '@walt/contract/values';
 import { Command, Option } from 'commander';
 import { offerReboot } from '../../nodes/reboot-offer.ts';
-import { ARCHITECTURES, jsonOption } from '../../options.ts';
+import { jsonOption } from '../../options.ts';
 import { connect } from '../../server/client.ts';
-import { shortDigest } from '../../terminal/human.ts';
 import { print, printJson } from '../../terminal/output.ts';
 import { follow } from '../../terminal/progress.ts';
 

@@ -1,11 +1,10 @@
+import { parseImageLocation, shortDigest } from '@walt/contract/values';
 import { Command, Option } from 'commander';
 import { UsageError } from '../../errors.ts';
 import { copyFromImage } from '../../images/copy/from-image.ts';
 import { copyToImage } from '../../images/copy/to-image.ts';
 import { offerReboot } from '../../nodes/reboot-offer.ts';
 import { connect } from '../../server/client.ts';
-import { parseImageLocation } from '../../ssh/locations.ts';
-import { shortDigest } from '../../terminal/human.ts';
 import { print } from '../../terminal/output.ts';
 
 export function command(): Command {

@@ -1,9 +1,10 @@
 import type { CollectedVersion } from '@walt/contract';
+import { shortDigest } from '@walt/contract/values';
 import { Command } from 'commander';
 import { jsonOption, yesOption } from '../../options.ts';
 import { connect } from '../../server/client.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
-import { conjugate, humanDate, humanSize, shortDigest } from '../../terminal/human.ts';
+import { conjugate, humanDate, humanSize } from '../../terminal/human.ts';
 import { paintOutput, print, printJson } from '../../terminal/output.ts';
 import { follow } from '../../terminal/progress.ts';
 import { type Column, renderTable } from '../../terminal/table.ts';

@@ -1,3 +1,4 @@
+import { shortDigest } from '@walt/contract/values';
 import { Command } from 'commander';
 import { runInImage } from '../../images/image-run.ts';
 import { remarkLost } from '../../images/lost-changes.ts';
@@ -5,7 +6,6 @@ import { offerReboot } from '../../nodes/reboot-offer.ts';
 import { yesOption } from '../../options.ts';
 import { connect } from '../../server/client.ts';
 import type { YesOption } from '../../terminal/confirm.ts';
-import { shortDigest } from '../../terminal/human.ts';
 import { remark } from '../../terminal/output.ts';
 import { splitBehind } from '../../terminal/words-behind.ts';
 

@@ -1,9 +1,9 @@
+import { shortDigest } from '@walt/contract/values';
 import { Command } from 'commander';
 import { offerReboot } from '../../nodes/reboot-offer.ts';
 import { jsonOption, yesOption } from '../../options.ts';
 import { connect } from '../../server/client.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
-import { shortDigest } from '../../terminal/human.ts';
 import { print, printJson } from '../../terminal/output.ts';
 import { follow } from '../../terminal/progress.ts';
 

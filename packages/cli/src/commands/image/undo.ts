@@ -1,8 +1,9 @@
+import { shortDigest } from '@walt/contract/values';
 import { Command } from 'commander';
 import { offerReboot } from '../../nodes/reboot-offer.ts';
 import { jsonOption } from '../../options.ts';
 import { connect } from '../../server/client.ts';
-import { humanDate, shortDigest } from '../../terminal/human.ts';
+import { humanDate } from '../../terminal/human.ts';
 import { print, printJson } from '../../terminal/output.ts';
 import { visibleName } from '../../terminal/visible.ts';
 

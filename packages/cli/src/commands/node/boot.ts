@@ -1,8 +1,9 @@
+import { shortDigest } from '@walt/contract/values';
 import { Command } from 'commander';
 import { jsonOption, SET, yesOption } from '../../options.ts';
 import { connect } from '../../server/client.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
-import { conjugate, nameList, shortDigest } from '../../terminal/human.ts';
+import { conjugate, nameList } from '../../terminal/human.ts';
 import { print, printJson } from '../../terminal/output.ts';
 
 export function command(): Command {

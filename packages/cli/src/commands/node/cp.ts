@@ -1,12 +1,11 @@
+import { BOOTED_IMAGE, type Location, parseNodeLocation, shortDigest } from '@walt/contract/values';
 import { Command, Option } from 'commander';
 import { UsageError } from '../../errors.ts';
-import { BOOTED_IMAGE, copyToBootedImage } from '../../images/copy/node-to-image.ts';
+import { copyToBootedImage } from '../../images/copy/node-to-image.ts';
 import { copyBetweenNodes, copyFromNode, copyToNode, type NodePath } from '../../nodes/copy/copy.ts';
 import { offerReboot } from '../../nodes/reboot-offer.ts';
 import { connect } from '../../server/client.ts';
 import { reachNode } from '../../ssh/access.ts';
-import { type Location, parseLocation } from '../../ssh/locations.ts';
-import { shortDigest } from '../../terminal/human.ts';
 import { print } from '../../terminal/output.ts';
 
 export function command(): Command {
@@ -23,7 +22,7 @@ export function command(): Command {
         `NODE:/PATH ${BOOTED_IMAGE} copies it to the same place in the image that the node boots, as a new version.`,
     )
     .action(async (from: string, to: string) => {
-      const [source, destination] = [from, to].map(parseLocation) as [Location, Location];
+      const [source, destination] = [from, to].map(parseNodeLocation) as [Location, Location];
       if (source.remote !== undefined && to === BOOTED_IMAGE) {
         const connection = connect();
         const written = await copyToBootedImage(connection, source.remote, source.path);

@@ -1,7 +1,8 @@
 import type { VirtualModel } from '@walt/contract';
+import { VIRTUAL_MODELS } from '@walt/contract/values';
 import { Command, Option } from 'commander';
 import { waitForNodes } from '../../nodes/node-wait.ts';
-import { jsonOption, memorySize, VIRTUAL_MODELS, wholeNumber } from '../../options.ts';
+import { jsonOption, memorySize, wholeNumber } from '../../options.ts';
 import { connect } from '../../server/client.ts';
 import { print, printJson } from '../../terminal/output.ts';
 

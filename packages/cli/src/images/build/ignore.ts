@@ -10,7 +10,7 @@ import {
   type Places,
   readGlob,
   startOf,
-} from '@walt/contract/globs';
+} from '@walt/contract/values';
 import { AbortError } from '../../errors.ts';
 
 interface Rule {

@@ -2,6 +2,7 @@
 import { mkdtemp, open, realpath, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, relative, resolve } from 'node:path';
+import { MAX_DOCKERFILE } from '@walt/contract/values';
 import { AbortError, hasCode } from '../../errors.ts';
 import { remark } from '../../terminal/output.ts';
 import { checkSource, fetchRepository } from './git.ts';
@@ -30,8 +31,8 @@ export interface Source extends AsyncDisposable {
 
 const FILES = ['Containerfile', 'Dockerfile'];
 const IGNORE_FILES = ['.containerignore', '.dockerignore'];
-/** Bytes of a Dockerfile (contract, `MAX_DOCKERFILE`) or an ignore file. */
-const MAX_BYTES = 262_144;
+/** Bytes of a Dockerfile or an ignore file. */
+const MAX_BYTES = MAX_DOCKERFILE;
 
 /** Throws AbortError when it cannot be had. What was fetched is removed when the source is disposed of. */
 export async function openSource(options: SourceOptions, signal: AbortSignal): Promise<Source> {

@@ -1,11 +1,10 @@
 /** The server's tar interface to files of images (contract, `imageFiles`). */
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { FileKind, imageFiles } from '@walt/contract';
+import type { FileKind } from '@walt/contract';
+import { IMAGE_FILES } from '@walt/contract/values';
 import type { Connection } from '../../server/client.ts';
 import { readText, responseError, sendAs } from '../../server/transport.ts';
-
-const PATH: (typeof imageFiles)['path'] = '/image-files';
 
 export interface ImagePlace {
   image: string;
@@ -24,7 +23,7 @@ export interface ImageWritten {
 export async function readFromImage(connection: Connection, place: ImagePlace): Promise<IncomingMessage> {
   const response = await sendAs(connection.socket, connection.credentials, {
     method: 'GET',
-    path: `${PATH}?${new URLSearchParams({ ...place })}`,
+    path: `${IMAGE_FILES}?${new URLSearchParams({ ...place })}`,
     headers: {},
   });
   if (response.statusCode === 200) return response;
@@ -42,7 +41,7 @@ export async function writeToImage(
   try {
     const response = await sendAs(connection.socket, connection.credentials, {
       method: 'PUT',
-      path: `${PATH}?${new URLSearchParams({ ...place })}`,
+      path: `${IMAGE_FILES}?${new URLSearchParams({ ...place })}`,
       headers: { 'content-type': 'application/x-tar' },
       body: tar,
     });
@@ -58,7 +57,7 @@ export async function writeToImage(
 export async function kindInImage(connection: Connection, place: ImagePlace): Promise<FileKind['kind']> {
   const response = await sendAs(connection.socket, connection.credentials, {
     method: 'GET',
-    path: `${PATH}?${new URLSearchParams({ ...place, only: 'kind' })}`,
+    path: `${IMAGE_FILES}?${new URLSearchParams({ ...place, only: 'kind' })}`,
     headers: {},
   });
   if (response.statusCode !== 200) throw await responseError(response, connection.socket);

@@ -12,9 +12,6 @@ import { openDisplay } from '../../terminal/progress.ts';
 import { type ImageWritten, writeToImage } from './image-files.ts';
 import { requireFolder } from './to-image.ts';
 
-/** The word that stands for the image that the source's node boots. */
-export const BOOTED_IMAGE = 'booted-image';
-
 /** Copies an absolute path of a node to the same path in its image; a new version of the image comes of it. */
 export async function copyToBootedImage(
   connection: Connection,

@@ -1,8 +1,6 @@
 /** What the server sends during a build: messages whose first byte is their channel (contract, cross.ts). */
-import type { CrossEvent, crossChannels } from '@walt/contract';
-
-// A value import of the contract would load zod. The type keeps both in step.
-const channels: typeof crossChannels = { control: 0, stdout: 1, stderr: 2, files: 3 };
+import type { CrossEvent } from '@walt/contract';
+import { crossChannels as channels } from '@walt/contract/values';
 
 export interface ChannelHandlers<Event> {
   onEvent: (event: Event) => void;

@@ -1,10 +1,11 @@
 /** `walt image cross`: sends the current folder, shows what the command prints, takes back what it changed. */
+
 import type { SavedImage } from '@walt/contract';
+import { shortDigest } from '@walt/contract/values';
 import { AbortError } from '../../errors.ts';
 import { offerReboot } from '../../nodes/reboot-offer.ts';
 import type { Connection } from '../../server/client.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
-import { shortDigest } from '../../terminal/human.ts';
 import { remark } from '../../terminal/output.ts';
 import { follow } from '../../terminal/progress.ts';
 import { BuildStream } from './build-stream.ts';

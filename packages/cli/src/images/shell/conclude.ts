@@ -1,10 +1,12 @@
 /** The end of an image shell: nothing changed, save, discard, or keep the session for later. */
+
 import type { ShellSession } from '@walt/contract';
+import { shortDigest } from '@walt/contract/values';
 import { AbortError, describeFailure, hasCode, renderFailure } from '../../errors.ts';
 import { offerReboot } from '../../nodes/reboot-offer.ts';
 import type { Connection } from '../../server/client.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
-import { conjugate, nameList, shortDigest } from '../../terminal/human.ts';
+import { conjugate, nameList } from '../../terminal/human.ts';
 import { print, remark } from '../../terminal/output.ts';
 import { follow } from '../../terminal/progress.ts';
 import { ask, canAsk } from '../../terminal/prompt.ts';

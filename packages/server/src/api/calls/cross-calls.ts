@@ -1,7 +1,7 @@
-import type { imageContract } from '@walt/contract';
+import { type imageContract, parseImageReference } from '@walt/contract';
 import type { Caller } from '../../access/index.ts';
 import type { CallsOf, ImageTarget, Services } from '../services.ts';
-import { agreedReplacement, parseImageReference, requireImageOwner } from './image-calls.ts';
+import { agreedReplacement, requireImageOwner } from './image-calls.ts';
 
 /** The contract's calls about builds for other CPUs. Everybody may build with every image; saving is for its owner. */
 export function crossCalls({ images }: Pick<Services, 'images'>): CallsOf<(typeof imageContract)['cross']> {

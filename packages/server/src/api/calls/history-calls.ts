@@ -1,9 +1,9 @@
-import type { imageHistoryCalls } from '@walt/contract';
+import { fullName, type imageHistoryCalls, parseImageReference } from '@walt/contract';
 import { diskSize } from '../../images/index.ts';
 import { UserError } from '../../platform/index.ts';
 import type { CallsOf, ImageTarget, Services } from '../services.ts';
-import { fullName, keptByHistory, requireImageOwner } from './image-calls.ts';
-import { findVersion, findVersionBefore, parseImageReference } from './image-version.ts';
+import { keptByHistory, requireImageOwner } from './image-calls.ts';
+import { findVersion, findVersionBefore } from './image-version.ts';
 
 /** The contract's calls about versions of images. Everybody may see and compare every image; what goes back is one's own. */
 export function historyCalls({

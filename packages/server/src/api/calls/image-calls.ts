@@ -1,27 +1,27 @@
-import type {
-  Image,
-  imageContract,
-  imageHistoryCalls,
-  imageRegistryCalls,
-  ShellSession,
+import {
+  fullName,
+  type Image,
+  type imageContract,
+  type imageHistoryCalls,
+  type imageRegistryCalls,
+  parseImageReference,
+  type ShellSession,
+  withoutTag,
 } from '@walt/contract';
 import type { Caller } from '../../access/index.ts';
 import { UserError } from '../../platform/index.ts';
 import type { CallsOf, Expected, ImageRecord, ImageTarget, Services, SessionRecord } from '../services.ts';
-import { findVersion, parseImageReference } from './image-version.ts';
+import { findVersion } from './image-version.ts';
 
 type Deps = Pick<Services, 'images' | 'nodes'>;
-
-export { parseImageReference };
 
 /** Throws FORBIDDEN unless `caller` may change what `owner` owns. Everybody may see and duplicate every image. */
 export function requireImageOwner(caller: Caller, image: ImageTarget, deed: string): void {
   if (caller.admin || caller.user === image.owner) return;
-  const [name] = image.name.split(':');
   throw new UserError(
     'FORBIDDEN',
-    `Image ${image.owner}/${image.name} belongs to ${image.owner}: you cannot ${deed} it.`,
-    `Make a copy of your own: walt image duplicate ${image.owner}/${image.name} ${name}-copy`,
+    `Image ${fullName(image)} belongs to ${image.owner}: you cannot ${deed} it.`,
+    `Make a copy of your own: walt image duplicate ${fullName(image)} ${withoutTag(image.name)}-copy`,
   );
 }
 
@@ -214,10 +214,6 @@ export async function confirmReplacement(
     `You have an image ${target.name} already; it would be replaced.`,
     'Choose another name, or pass --yes to replace it.',
   );
-}
-
-export function fullName({ owner, name }: ImageTarget): string {
-  return `${owner}/${name}`;
 }
 
 function describeImage(record: ImageRecord, nodes: readonly string[], open: ReadonlySet<string>): Image {

@@ -1,12 +1,6 @@
-/** What users call images and their versions. */
-import type { ImageRecord, ImageTarget, Services } from '../services.ts';
-
-/** `name` is the caller's own image, `owner/name` anybody's. */
-export function parseImageReference(reference: string, user: string): ImageTarget {
-  const slash = reference.indexOf('/');
-  if (slash < 0) return { owner: user, name: reference };
-  return { owner: reference.slice(0, slash), name: reference.slice(slash + 1) };
-}
+/** The image behind what users call a version. */
+import { parseImageVersion } from '@walt/contract';
+import type { ImageRecord, Services } from '../services.ts';
 
 /** The image that `name`, `name@{2}` or `name@sha256:…` stands for. Throws NOT_FOUND. */
 export async function findVersion(
@@ -14,10 +8,9 @@ export async function findVersion(
   text: string,
   user: string,
 ): Promise<ImageRecord> {
-  const { image, back, digest } = parseVersion(text, user);
-  if (back !== undefined) return images.history.version(image, { back });
-  if (digest !== undefined) return images.history.version(image, { digest });
-  return images.get(image.owner, image.name);
+  const { version, ...image } = parseImageVersion(text, user);
+  if (version === undefined) return images.get(image.owner, image.name);
+  return images.history.version(image, version);
 }
 
 /** The version before that. */
@@ -26,20 +19,7 @@ export async function findVersionBefore(
   text: string,
   user: string,
 ): Promise<ImageRecord> {
-  const { image, back = 0, digest } = parseVersion(text, user);
-  if (digest === undefined) return images.history.version(image, { back: back + 1 });
-  return images.history.before(await images.history.version(image, { digest }));
-}
-
-function parseVersion(
-  text: string,
-  user: string,
-): { image: ImageTarget; back: number | undefined; digest: string | undefined } {
-  const [reference = '', version = ''] = text.split('@');
-  const back = /^\{(\d+)\}$/.exec(version)?.[1];
-  return {
-    image: parseImageReference(reference, user),
-    back: back === undefined ? undefined : Number(back),
-    digest: version.startsWith('sha256:') ? version : undefined,
-  };
+  const { version = { back: 0 }, ...image } = parseImageVersion(text, user);
+  if ('back' in version) return images.history.version(image, { back: version.back + 1 });
+  return images.history.before(await images.history.version(image, version));
 }

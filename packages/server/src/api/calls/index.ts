@@ -1,8 +1,6 @@
 /** The calls of the contract. */
 export {
   agreedReplacement,
-  fullName,
-  parseImageReference,
   requireImageOwner,
   requireSessionUser,
 } from './image-calls.ts';

@@ -1,14 +1,17 @@
 import {
   formatImageLink,
-  imageName,
+  fullName,
   type imageRegistryCalls,
-  publishName,
+  isImageName,
+  isPublishName,
+  PLATFORM_LABEL,
+  parseImageReference,
+  parsePublishName,
   type RegistryLink,
   type registryContract,
 } from '@walt/contract';
 import { UserError } from '../../platform/index.ts';
 import type { CallsOf, ImageRecord, Services } from '../services.ts';
-import { fullName, parseImageReference } from './image-calls.ts';
 
 type Deps = Pick<Services, 'images' | 'nodes'>;
 
@@ -42,7 +45,12 @@ export function imagesElsewhere({ images, nodes }: Deps): CallsOf<typeof imageRe
             image.owner !== caller.user && (keyword === undefined || fullName(image).includes(keyword)),
         );
         const here = others.map((image) => ({
-          ...{ location: 'walt', name: fullName(image), architecture: image.architecture, description: '' },
+          ...{
+            location: PLATFORM_LABEL,
+            name: fullName(image),
+            architecture: image.architecture,
+            description: '',
+          },
           link: formatImageLink({ kind: 'platform', owner: image.owner, name: image.name }),
         }));
         const { found, failed } = yield* searching;
@@ -87,7 +95,7 @@ export function imagesElsewhere({ images, nodes }: Deps): CallsOf<typeof imageRe
       const all = await registries.list(caller.user);
       const { label, kind, username } = chooseRegistry(all, registry);
       const whole = name ?? publicName(record.name, kind === 'docker-hub' ? username : caller.user, label);
-      const [repository = whole, tag = 'latest'] = whole.split(':');
+      const { repository, tag } = parsePublishName(whole);
       const to = { label, repository, tag, replace: yes };
       const publishing = registries.publish(caller.user, record, to, signal);
       return (async function* () {
@@ -107,7 +115,7 @@ export function imagesElsewhere({ images, nodes }: Deps): CallsOf<typeof imageRe
 export function nameOf({ repository, tag = 'latest' }: RegistryLink): string {
   const last = repository.slice(repository.lastIndexOf('/') + 1);
   const name = tag === 'latest' ? last : `${last}:${tag}`;
-  if (imageName.safeParse(name).success) return name;
+  if (isImageName(name)) return name;
   throw new UserError(
     'INVALID',
     `"${name}" cannot be the name of an image here.`,
@@ -125,7 +133,7 @@ export function publicName(name: string, prefix: string | null, label: string): 
     );
   }
   const whole = `${prefix.toLowerCase()}/${name}`;
-  if (publishName.safeParse(whole).success) return whole;
+  if (isPublishName(whole)) return whole;
   throw new UserError(
     'INVALID',
     `"${whole}" cannot be the name of an image in a registry.`,

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
-import { type FileKind, imageFiles } from '@walt/contract';
+import { type FileKind, fullName, imageFiles, parseImageReference } from '@walt/contract';
 import { sendStream, UserError } from '../../platform/index.ts';
 import type { CallContext } from '../calls/index.ts';
-import { fullName, parseImageReference, requireImageOwner } from '../calls/index.ts';
+import { requireImageOwner } from '../calls/index.ts';
 import { parseQuery, sendJson } from '../http.ts';
 import type { Services } from '../services.ts';
 

@@ -1,7 +1,6 @@
 import { PassThrough, type Readable } from 'node:stream';
-import { type CrossEvent, crossChannels } from '@walt/contract';
+import { type CrossEvent, crossChannels, fullName } from '@walt/contract';
 import type { WebSocket } from 'ws';
-import { fullName } from '../calls/index.ts';
 import type { ImageRecord, Services } from '../services.ts';
 import { receiveAll } from './pump.ts';
 

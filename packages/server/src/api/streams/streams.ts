@@ -1,16 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type ServerFrame, streams } from '@walt/contract';
+import { fullName, parseImageReference, type ServerFrame, streams } from '@walt/contract';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { type Caller, LostRight } from '../../access/index.ts';
 import { type Log, rarely } from '../../platform/index.ts';
-import {
-  agreedReplacement,
-  fullName,
-  parseImageReference,
-  requireRunningNode,
-  requireSessionUser,
-} from '../calls/index.ts';
+import { agreedReplacement, requireRunningNode, requireSessionUser } from '../calls/index.ts';
 import { toApiError } from '../errors.ts';
 import { bearerToken, parseQuery } from '../http.ts';
 import type { Services } from '../services.ts';

@@ -1,5 +1,5 @@
 /** The images that a Dockerfile names: found among those of this platform, or brought from a registry, and held while a build runs. */
-import type { Architecture, RegistryLink } from '@walt/contract';
+import { type Architecture, HUB, type RegistryLink } from '@walt/contract';
 import { isUserError, UserError } from '../../platform/index.ts';
 import type { Catalogue } from '../catalogue/index.ts';
 import type { ImageHistory } from '../history/index.ts';
@@ -9,7 +9,7 @@ import type { Registries } from '../registries/index.ts';
 import type { DigestRecord } from '../types.ts';
 import { quoted } from './dockerfile.ts';
 import type { Needed } from './plan.ts';
-import { HUB, type OwnReference, type Reference, readReference } from './reference.ts';
+import { type OwnReference, type Reference, readReference } from './reference.ts';
 
 export interface BaseDeps {
   catalogue: Catalogue;

@@ -2,7 +2,7 @@
  * Which files `COPY --parents` and `COPY --exclude` mean (https://docs.docker.com/reference/dockerfile/#copy). buildah 1.28 knows
  * neither. Pure. Paths are bytes, as Latin-1 strings, below the root of a tree; '' is the root.
  */
-import { advance, fits, type Glob, isWhole, MAX_PATTERN, readGlob, startOf } from '@walt/contract/globs';
+import { advance, fits, type Glob, isWhole, MAX_PATTERN, readGlob, startOf } from '@walt/contract';
 import { textOf } from '../../trees/index.ts';
 
 export interface TreeEntry {

@@ -2,7 +2,7 @@
  * Quotes and variables in the words of a Dockerfile, as Docker reads them
  * (https://docs.docker.com/reference/dockerfile/#environment-replacement). Pure; each character is looked at once.
  */
-import { advance, type Glob, isWhole, readGlob, startOf } from '@walt/contract/globs';
+import { advance, type Glob, isWhole, readGlob, startOf } from '@walt/contract';
 
 export interface Expansion {
   /** Without quotes, variables replaced. */

@@ -1,13 +1,24 @@
 /** What stands behind FROM and `COPY --from=`, where it is no stage: which images it may mean, in the order in which they are tried. Pure. */
-import { type ImageLink, imageVersion, parseImageLink } from '@walt/contract';
+import {
+  DIGEST,
+  HUB,
+  hubRepository,
+  isImageVersion,
+  isRepository,
+  type NamedImage,
+  PLATFORM_LABEL,
+  parseImageLink,
+  parseImageVersion,
+  REGISTRY_HOST,
+  REGISTRY_TAG,
+  type RegistryLink,
+  type Version,
+} from '@walt/contract';
 
 /** An image of this platform, or one of its versions. */
-export interface OwnReference {
+export interface OwnReference extends NamedImage {
   kind: 'own';
-  owner: string;
-  name: string;
-  /** So many steps back, or a digest or its beginning. */
-  version: { back: number } | { digest: string } | undefined;
+  version: Version;
 }
 
 /** An image of a registry, whichever has that host. */
@@ -22,44 +33,34 @@ export interface HostReference {
 /** An image of the registry that server.conf calls so. */
 export interface LinkReference {
   kind: 'link';
-  link: Extract<ImageLink, { kind: 'registry' }>;
+  link: RegistryLink;
 }
 
 export type Reference = OwnReference | HostReference | LinkReference;
 
-/** Docker Hub, whose name is left out in references. */
-export const HUB = 'docker.io';
-
-const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
-const HOST = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(?::[0-9]{1,5})?$/;
-const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
-const DIGEST = /^sha256:[0-9a-f]{64}$/;
+const HOST = new RegExp(REGISTRY_HOST, 'i');
+const HERE = `${PLATFORM_LABEL}:`;
 
 /**
  * `name` is the user's own image, `owner/name` anybody's, with `@{2}` or `@sha256:…` an older version; `label:repository` is what
  * `walt image clone` takes; all else is read as Docker does. Empty for what is no reference.
  */
 export function readReference(text: string, user: string): Reference[] {
-  const link = text.startsWith('walt:') ? undefined : parseImageLink(text);
-  const readings = [
-    own(text.startsWith('walt:') ? text.slice('walt:'.length) : text, user),
-    link?.kind === 'registry' ? ({ kind: 'link', link } as const) : undefined,
-    text.startsWith('walt:') ? undefined : host(text),
-  ];
+  if (text.startsWith(HERE)) return present([own(text.slice(HERE.length), user)]);
+  const link = parseImageLink(text);
+  return present([
+    own(text, user),
+    link?.kind === 'registry' ? { kind: 'link', link } : undefined,
+    host(text),
+  ]);
+}
+
+function present(readings: readonly (Reference | undefined)[]): Reference[] {
   return readings.filter((one) => one !== undefined);
 }
 
 function own(text: string, user: string): OwnReference | undefined {
-  if (!imageVersion.safeParse(text).success) return undefined;
-  const [reference = '', version = ''] = text.split('@');
-  const slash = reference.indexOf('/');
-  const back = /^\{(\d+)\}$/.exec(version)?.[1];
-  return {
-    kind: 'own',
-    owner: slash < 0 ? user : reference.slice(0, slash),
-    name: reference.slice(slash + 1),
-    version: back !== undefined ? { back: Number(back) } : version ? { digest: version } : undefined,
-  };
+  return isImageVersion(text) ? { kind: 'own', ...parseImageVersion(text, user) } : undefined;
 }
 
 /**
@@ -77,8 +78,8 @@ function host(text: string): HostReference | undefined {
   const colon = path.lastIndexOf(':');
   const name = colon < 0 ? path : path.slice(0, colon);
   const tag = colon < 0 ? undefined : path.slice(colon + 1);
-  if (!NAME.test(name) || name.length > 255 || (tag !== undefined && !TAG.test(tag))) return undefined;
+  if (!isRepository(name) || (tag !== undefined && !REGISTRY_TAG.test(tag))) return undefined;
   const at = hasHost && first !== 'index.docker.io' ? first.toLowerCase() : HUB;
-  const repository = at === HUB && !name.includes('/') ? `library/${name}` : name;
+  const repository = at === HUB ? hubRepository(name) : name;
   return { kind: 'host', host: at, repository, tag, digest };
 }

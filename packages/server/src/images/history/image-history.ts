@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import type { ImageChange, ImageStep, Progress } from '@walt/contract';
+import { type ImageChange, type ImageStep, type Progress, shortDigest } from '@walt/contract';
 import type { Database, Retention } from '../../platform/index.ts';
 import { UserError } from '../../platform/index.ts';
 import type { Catalogue, LayerRecord } from '../catalogue/index.ts';
@@ -279,7 +279,7 @@ function noVersion({ owner, name }: ImageName, reason: string): UserError {
 function notKept({ owner, name }: ImageName, digest: string): UserError {
   return new UserError(
     'NOT_FOUND',
-    `Version ${digest.slice(0, 19)} of image "${owner}/${name}" is no longer kept.`,
+    `Version ${shortDigest(digest)} of image "${owner}/${name}" is no longer kept.`,
     `See which ones are, with: walt image log ${owner}/${name}`,
   );
 }

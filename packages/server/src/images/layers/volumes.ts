@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { DIGEST } from '@walt/contract';
 import {
   fileExists,
   hasErrno,
@@ -28,7 +29,7 @@ export interface VolumesAhead extends AsyncDisposable {
 
 /** File name of a layer's volume in the volumes folder. */
 export function volumeName(diffId: string): string {
-  if (!/^sha256:[0-9a-f]{64}$/.test(diffId)) throw new RangeError(`not a diff ID: ${JSON.stringify(diffId)}`);
+  if (!DIGEST.test(diffId)) throw new RangeError(`not a diff ID: ${JSON.stringify(diffId)}`);
   return `${diffId.replace(':', '-')}.erofs`;
 }
 

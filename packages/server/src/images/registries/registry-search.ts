@@ -1,4 +1,4 @@
-import { type FoundImage, publishName } from '@walt/contract';
+import { type FoundImage, hubRepository, isRepository, REGISTRY_TAG } from '@walt/contract';
 import { z } from 'zod';
 import type { RegistryConfig } from '../../platform/index.ts';
 import type { RegistryGate } from '../registry-gate/index.ts';
@@ -81,19 +81,16 @@ async function searchHub(
   const query = new URLSearchParams({ q: keyword, n: String(HUB_RESULTS) });
   const { data } = await gate.json(`/v1/search?${query}`);
   return (hubResults.safeParse(data).data?.results ?? []).map(({ name, description }) => ({
-    // Its own images have no owner in their name.
-    name: name.includes('/') ? name : `library/${name}`,
+    name: hubRepository(name),
     description: (description ?? '').replaceAll(/\p{C}/gu, ' '),
   }));
 }
 
-const isRepository = (name: unknown) => publishName.safeParse(name).success && !String(name).includes(':');
-
 /** Only names that a link can have: others cannot be cloned, and may be made to look like something else. */
 const catalogue = namesAt('repositories', isRepository);
-const tagList = namesAt('tags', (tag) => /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/.test(String(tag)));
+const tagList = namesAt('tags', (tag) => REGISTRY_TAG.test(tag));
 
-function namesAt(key: string, isName: (name: unknown) => boolean) {
+function namesAt(key: string, isName: (name: string) => boolean) {
   return z
     .record(z.string(), z.unknown())
     .transform((data) => z.array(z.unknown()).safeParse(data[key]).data ?? [])

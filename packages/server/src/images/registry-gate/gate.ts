@@ -1,6 +1,8 @@
 /** The server's side of the gate: starts the program, asks it, and tells users what went wrong. */
+
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { hubRepository } from '@walt/contract';
 import { ExternalError, projectFile, type StreamedProgram, streamProgram } from '../../platform/index.ts';
 import type { HostCommand } from '../types.ts';
 import { failureOfStatus, GateError } from './failure.ts';
@@ -130,10 +132,9 @@ export class RegistryGate implements AsyncDisposable {
     await this.#ended;
   }
 
-  /** Docker Hub's own images have an owner only there. */
   #there(repository: string): string {
     const isHub = this.access.searchOrigin !== null;
-    return isHub && !repository.includes('/') ? `library/${repository}` : repository;
+    return isHub ? hubRepository(repository) : repository;
   }
 
   async #get(path: string, { accept, what }: { accept: string; what?: string | undefined }): Promise<Answer> {

@@ -1,5 +1,5 @@
 /** Saves what a container changed, also when somebody moved the name meanwhile. */
-import type { LostChange } from '@walt/contract';
+import { type LostChange, withoutTag } from '@walt/contract';
 import { isUserError, type Paths, UserError } from '../../platform/index.ts';
 import type { Catalogue, Expected, ImageName, Move } from '../catalogue/index.ts';
 import type { ContainerState, Containers } from '../containers/index.ts';
@@ -149,6 +149,6 @@ function keptElsewhere({ message }: UserError, { owner, name }: ImageName, user:
 /** The name without its tag, cut so that it stays a name, and the beginning of the digest. */
 function nameOfItsOwn({ owner, name }: ImageName, digest: string): ImageName {
   const start = 'sha256:'.length;
-  const base = (name.split(':')[0] ?? name).slice(0, 50);
+  const base = withoutTag(name).slice(0, 50);
   return { owner, name: `${base}-${digest.slice(start, start + DIGITS)}` };
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Progress } from '@walt/contract';
+import { fullName, type Progress } from '@walt/contract';
 import { type ContainerLimits, UserError } from '../../platform/index.ts';
 import { textOf } from '../../trees/index.ts';
 import { runsNatively, serverArchitecture } from '../architectures.ts';
@@ -292,8 +292,4 @@ export class ShellSessions {
 
 function isEmulated(architecture: ImageRecord['architecture']): boolean {
   return !runsNatively(architecture, serverArchitecture());
-}
-
-function fullName({ owner, name }: ImageName): string {
-  return `${owner}/${name}`;
 }

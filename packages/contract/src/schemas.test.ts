@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { imageVersion, newNodeName, nodeName } from './names.ts';
+import { imageVersion, newNodeName, nodeName } from './schemas.ts';
 
 const HEX = '0123456789abcdef'.repeat(4);
 

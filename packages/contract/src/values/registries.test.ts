@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { formatImageLink, type ImageLink, imageLink, parseImageLink, registryLabel } from './image-link.ts';
+import { imageLink, registryLabel } from '../schemas.ts';
+import { formatImageLink, type ImageLink, parseImageLink } from './registries.ts';
 
 const HEX = '0123456789abcdef'.repeat(4);
 const registry = (repository: string, more: object = {}) => ({

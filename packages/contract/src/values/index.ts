@@ -1,0 +1,13 @@
+/**
+ * Names, references, sizes and constants, without a schema library: clients, which load none, read and check by the same rules as
+ * the server. The contract's schemas are made of these.
+ */
+export * from './digests.ts';
+export * from './globs.ts';
+export * from './images.ts';
+export * from './kinds.ts';
+export * from './limits.ts';
+export * from './names.ts';
+export * from './proofs.ts';
+export * from './registries.ts';
+export * from './wire.ts';
