@@ -24,6 +24,16 @@ for (const [set, expected] of table) {
   test(`"${set}" means ${expected.join(' ')}`, () => assert.deepEqual(names(set), expected));
 }
 
+test('a node may be called as what each object has', () => {
+  assert.throws(() => names('constructor'), /no node named "constructor"/);
+  assert.throws(() => selectSet('constructor', nodes, 'alice'), /no node named "constructor"/);
+  const named = [...nodes, { name: 'constructor', image_owner: 'bob' }];
+  assert.deepEqual(
+    expandSet('constructor', named, 'alice').map(({ name }) => name),
+    ['constructor'],
+  );
+});
+
 test('an unknown name is an error that offers what is near', () => {
   assert.throws(
     () => names('vnode2,vnode3'),

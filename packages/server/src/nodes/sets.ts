@@ -1,4 +1,4 @@
-import { PLATFORM_OWNER } from '@walt/contract';
+import { type NodeSet, PLATFORM_OWNER } from '@walt/contract';
 import { nearNames, UserError } from '../platform/index.ts';
 
 export interface SetMember {
@@ -14,7 +14,7 @@ export interface SetMember {
 export function expandSet<T extends SetMember>(expression: string, nodes: readonly T[], user: string): T[] {
   const chosen = new Set<T>();
   for (const word of expression.split(',')) {
-    const keyword = keywords[word];
+    const keyword = keywords.get(word);
     const matches = nodes.filter(keyword ? (node) => keyword(node, user) : (node) => node.name === word);
     if (!keyword && matches.length === 0) throw noSuchNode(word, nodes);
     for (const node of matches) chosen.add(node);
@@ -32,7 +32,7 @@ export function expandSet<T extends SetMember>(expression: string, nodes: readon
 /** As `expandSet`, but an empty keyword gives an empty list: for listings. */
 export function selectSet<T extends SetMember>(expression: string, nodes: readonly T[], user: string): T[] {
   const words = expression.split(',');
-  const empty = words.every((word) => word in keywords);
+  const empty = words.every((word) => keywords.has(word));
   try {
     return expandSet(expression, nodes, user);
   } catch (error) {
@@ -53,11 +53,13 @@ export function noSuchNode(name: string, nodes: readonly SetMember[]): UserError
   );
 }
 
-const keywords: Record<string, (node: SetMember, user: string) => boolean> = {
+const meanings: Record<NodeSet, (node: SetMember, user: string) => boolean> = {
   'my-nodes': (node, user) => node.image_owner === user,
   'free-nodes': (node) => node.image_owner === PLATFORM_OWNER,
   'all-nodes': () => true,
 };
+/** Of these words only: a node may be called as what each object has, such as `constructor`. */
+const keywords = new Map(Object.entries(meanings));
 
 function sortByName<T extends SetMember>(nodes: T[]): T[] {
   return nodes.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
