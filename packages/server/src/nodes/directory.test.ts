@@ -7,9 +7,9 @@ import { PLATFORM_OWNER } from '@walt/contract';
 import { SshAuthority } from '../access/index.ts';
 import { openDatabase } from '../platform/index.ts';
 import { Agents } from './agents.ts';
-import { desiredState } from './desired.ts';
 import { createDirectory } from './directory.ts';
-import type { Failure } from './reconciler.ts';
+import { desiredState, type Failure } from './plan/index.ts';
+import { Power, qemuPower } from './power/index.ts';
 import { NodeStore } from './store.ts';
 
 const machine = (number: number) => ({
@@ -26,14 +26,15 @@ async function smallDirectory(freeNodes: number, ssh: SshAuthority = Object.crea
   const told: string[] = [];
   const log = { info() {}, warn: (message: string) => void told.push(message), error() {} };
   const failures: Failure[] = [];
+  const power = new Power([qemuPower({ powerCycle: async () => machine.cycle, reset: async () => {} })]);
   const directory = createDirectory({
     store,
     agents: new Agents(),
     choice: { defaultName: async () => 'arm64-default' },
     // Where nobody boots, no key is asked for.
     ssh,
+    power,
     machines: {
-      powerCycle: async () => machine.cycle,
       forgetConsole: async () => {
         machine.forgotten++;
       },
@@ -44,7 +45,7 @@ async function smallDirectory(freeNodes: number, ssh: SshAuthority = Object.crea
     changed: async () => failures,
     log,
   });
-  return { directory, store, told, database, machine };
+  return { directory, store, told, database, machine, power };
 }
 
 test('machines that come by themselves become nodes, up to a limit that they are told', async () => {
@@ -100,7 +101,7 @@ describe('a virtual node that goes from one user to the next', () => {
   const give = (owner: string) =>
     world.store.orderBoots([{ ids: [1], image: { owner, name: 'exp' }, hard: false }]);
   const exported = async () => {
-    const { nodes } = await desiredState(world.store, { persist: '/persist' });
+    const { nodes } = await desiredState(world.store, { persist: '/persist' }, world.power);
     return nodes.flatMap(({ persist }) => persist).length;
   };
 

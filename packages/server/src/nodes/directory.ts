@@ -5,7 +5,8 @@ import type { BootTarget, NodeDirectory } from '../boot/index.ts';
 import { type Limits, type Log, rarely } from '../platform/index.ts';
 import type { Agents } from './agents.ts';
 import type { ImageChoice } from './image-choice.ts';
-import type { Failure } from './reconciler.ts';
+import type { Failure } from './plan/index.ts';
+import type { Power } from './power/index.ts';
 import { freshToken, type NodeRow, type NodeStore } from './store.ts';
 import type { VirtualMachines } from './virtual/index.ts';
 
@@ -17,7 +18,8 @@ interface Deps {
   agents: Agents;
   choice: Pick<ImageChoice, 'defaultName'>;
   ssh: SshAuthority;
-  machines: Pick<VirtualMachines, 'forgetConsole' | 'powerCycle'>;
+  machines: Pick<VirtualMachines, 'forgetConsole'>;
+  power: Pick<Power, 'cycle'>;
   network: { server: string; prefix: number };
   platformVolume: string;
   limits: Pick<Limits, 'freeNodes'>;
@@ -64,7 +66,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
     const node = await store.byIp(ip);
     if (!node?.digest) return undefined;
     const { id, generation, digest, image_owner: owner } = node;
-    const cycle = node.type === 'virtual' ? ((await deps.machines.powerCycle(id)) ?? null) : null;
+    const cycle = await deps.power.cycle(node);
     // Nothing that its last owner saw or kept of it, keys included, is worth anything to anybody from here on.
     const changesHands = node.boot_owner !== owner;
     // Nor may what he left running there ask for the next owner's boot, and get his keys and his /persist.

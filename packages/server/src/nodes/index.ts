@@ -6,13 +6,12 @@ import type { Trees } from '../boot/index.ts';
 import type { Network } from '../network/index.ts';
 import type { Database, Log, Paths, Programs } from '../platform/index.ts';
 import { Agents } from './agents.ts';
-import { desiredState } from './desired.ts';
 import { ImageChoice } from './image-choice.ts';
-import { Reconciler } from './reconciler.ts';
+import { createWorld, desiredState, Reconciler } from './plan/index.ts';
+import { Power, qemuPower } from './power/index.ts';
 import { createNodeService } from './service.ts';
 import { NodeStore } from './store.ts';
 import { type Accelerator, VirtualMachines } from './virtual/index.ts';
-import { World } from './world.ts';
 
 export { createDirectory } from './directory.ts';
 export { findAccelerator } from './virtual/index.ts';
@@ -41,9 +40,10 @@ export async function createNodes(deps: Deps) {
   }
   const agents = new Agents();
   const machines = await VirtualMachines.open({ programs, paths, accelerator, log });
-  const world = new World({ network, machines, agents, paths, ssh, trees, store });
+  const power = new Power([qemuPower(machines)]);
+  const world = createWorld({ network, machines, agents, power, paths, ssh, trees, store });
   const reconciler = new Reconciler({
-    desired: () => desiredState(store, paths),
+    desired: () => desiredState(store, paths, power),
     observe: () => world.observe(),
     carryOut: (step) => world.carryOut(step),
     log,
@@ -54,5 +54,5 @@ export async function createNodes(deps: Deps) {
     ...{ store, agents, machines, network, choice, rights },
     reconcile: changed,
   });
-  return { store, agents, machines, choice, reconciler, service, changed };
+  return { store, agents, machines, power, choice, reconciler, service, changed };
 }

@@ -5,10 +5,9 @@ import { LostRight, StandingRights } from '../access/index.ts';
 import type { ImageRecord } from '../api/index.ts';
 import { type Database, isUserError, openDatabase, UserError } from '../platform/index.ts';
 import { Agents } from './agents.ts';
-import { desiredState } from './desired.ts';
 import { ImageChoice } from './image-choice.ts';
-import { plan, type Step } from './planner.ts';
-import type { Failure } from './reconciler.ts';
+import { desiredState, type Failure, plan, type Step } from './plan/index.ts';
+import { Power, qemuPower } from './power/index.ts';
 import { createNodeService } from './service.ts';
 import { NodeStore } from './store.ts';
 
@@ -28,6 +27,7 @@ async function smallPlatform() {
   const forgotten: number[] = [];
   /** What the next passes of the reconciler answer. */
   const failures: Failure[] = [];
+  const power = new Power([qemuPower({ powerCycle: async () => undefined, reset: async () => {} })]);
   const reconcile = async () => {
     const observed = {
       machines: running,
@@ -41,7 +41,7 @@ async function smallPlatform() {
       attempts: new Map(),
     };
     for (const step of plan(
-      await desiredState(store, { persist: '/persist' }),
+      await desiredState(store, { persist: '/persist' }, power),
       observed,
       Date.now() / 1000,
     )) {

@@ -8,7 +8,7 @@ import { isExternalError, isUserError, UserError } from '../platform/index.ts';
 import type { Agents } from './agents.ts';
 import type { Hardware, ImageChoice } from './image-choice.ts';
 import { ping } from './ping.ts';
-import { type Failure, nodeOf } from './reconciler.ts';
+import { type Failure, nodeOf } from './plan/index.ts';
 import { expandSet, noSuchNode, selectSet } from './sets.ts';
 import { bootOwnerOf, confirm, confirmOthers, nameList, ownerOf } from './stakes.ts';
 import type { BootOrder, NodeRow, NodeStore } from './store.ts';

@@ -1,5 +1,5 @@
 /** Virtual nodes: QEMU and all that only QEMU's owner must know. */
 export { findAccelerator } from './accelerator.ts';
-export type { VirtualMachine } from './machine.ts';
+export { type Machine, machineOf, onTap, tapName, type VirtualMachine } from './machine.ts';
 export type { Accelerator } from './pc.ts';
 export { VirtualMachines } from './virtual-machines.ts';

@@ -1,19 +1,44 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { VirtualModel } from '@walt/contract';
+import { type VirtualModel, virtualModel } from '@walt/contract';
 import type { Paths } from '../../platform/index.ts';
 import type { Accelerator } from './pc.ts';
 import { escapeValue, PC, QEMU } from './pc.ts';
 
-export interface VirtualMachine {
+/** What a virtual node is. */
+export interface Machine {
   /** The node's number. */
   id: number;
   model: VirtualModel;
   mac: string;
-  /** Name of its tap interface, which exists and is a port of the bridge. */
-  tap: string;
   cpuCores: number;
   ramMiB: number;
+}
+
+export interface VirtualMachine extends Machine {
+  /** Name of its tap interface, which exists and is a port of the bridge. */
+  tap: string;
+}
+
+/** The machine of a virtual node's row. Throws ZodError for a model that no machine has. */
+export function machineOf(row: {
+  id: number;
+  mac: string;
+  model: string;
+  cpu_cores: number | null;
+  ram_mib: number | null;
+}): Machine {
+  const { id, mac, model, cpu_cores, ram_mib } = row;
+  return { id, mac, model: virtualModel.parse(model), cpuCores: cpu_cores ?? 2, ramMiB: ram_mib ?? 1024 };
+}
+
+/** Interface names have 15 characters at most (IFNAMSIZ). */
+export function tapName(id: number): string {
+  return `vm${id}`;
+}
+
+export function onTap(machine: Machine): VirtualMachine {
+  return { ...machine, tap: tapName(machine.id) };
 }
 
 /** What the server's machine has to offer. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Observed, Step } from './planner.ts';
+import type { Observed, Step } from './plan.ts';
 import { Reconciler } from './reconciler.ts';
 
 const empty: Observed = {

@@ -1,20 +1,21 @@
 import { join } from 'node:path';
-import { virtualModel } from '@walt/contract';
-import type { Paths } from '../platform/index.ts';
-import type { Desired, Machine } from './planner.ts';
-import type { NodeRow, NodeStore } from './store.ts';
+import type { Paths } from '../../platform/index.ts';
+import type { Power } from '../power/index.ts';
+import type { NodeStore } from '../store.ts';
+import { machineOf } from '../virtual/index.ts';
+import type { Desired } from './plan.ts';
 
 /** Image of the file system that a node of an owner has as /persist. */
 export function persistImage(paths: Pick<Paths, 'persist'>, owner: string, node: number): string {
   return join(paths.persist, owner, `${node}.img`);
 }
 
-function machineOf({ id, mac, model, cpu_cores, ram_mib }: NodeRow): Machine {
-  return { id, mac, model: virtualModel.parse(model), cpuCores: cpu_cores ?? 2, ramMiB: ram_mib ?? 1024 };
-}
-
-/** What the database says should be, in the planner's words. */
-export async function desiredState(store: NodeStore, paths: Pick<Paths, 'persist'>): Promise<Desired> {
+/** What the database says should be, in the planners' words. */
+export async function desiredState(
+  store: NodeStore,
+  paths: Pick<Paths, 'persist'>,
+  power: Pick<Power, 'acts'>,
+): Promise<Desired> {
   const [rows, folders, trees, removed] = await Promise.all([
     store.all(),
     store.persistFolders(),
@@ -28,6 +29,7 @@ export async function desiredState(store: NodeStore, paths: Pick<Paths, 'persist
     ip: row.ip,
     name: row.name,
     machine: row.type === 'virtual' ? machineOf(row) : null,
+    power: power.acts(row),
     generation: row.generation,
     hard: row.hard === 1,
     served: row.served_generation,

@@ -4,87 +4,15 @@ import {
   AGENT_SILENCE,
   BOOT_RETRIES,
   BOOT_TIMEOUT,
-  type DesiredNode,
-  type Machine,
-  type Observed,
+  type BootWish,
   ORDER_PAUSE,
   ORDER_TIMEOUT,
-  plan,
-  type Step,
-} from './planner.ts';
+  planBoot,
+} from './boots.ts';
+import { NOW, node, settled } from './plan.fixture.ts';
+import type { Observed, Step } from './plan.ts';
 
-const NOW = 10_000;
-const machine: Machine = { id: 1, model: 'pc-x86-64', mac: '52:54:00:00:00:01', cpuCores: 2, ramMiB: 512 };
-const node: DesiredNode = {
-  id: 1,
-  mac: machine.mac,
-  ip: '10.73.0.2',
-  name: 'vnode1',
-  machine,
-  generation: 1,
-  hard: false,
-  served: 1,
-  servedAt: NOW - 60,
-  bootedAt: NOW - 40,
-  persist: [{ id: 5, file: '/state/persist/alice/1' }],
-  tree: null,
-};
-const hosts = [{ mac: node.mac, ip: node.ip, name: node.name }];
-const exports = [{ id: 5, file: '/state/persist/alice/1', ip: node.ip }];
-const settled: Observed = {
-  machines: new Set([1]),
-  watched: new Set([1]),
-  hosts,
-  exports,
-  trees: [],
-  agents: new Map([[1, NOW - 15]]),
-  heard: new Map([[1, NOW - 15]]),
-  since: NOW - 1000,
-  attempts: new Map(),
-};
-
-const steps = (nodes: readonly DesiredNode[], observed: Observed, removed: readonly number[] = []) =>
-  plan({ nodes, removed }, observed, NOW);
-const kinds = (steps: Step[]) => steps.map((step) => step.kind);
-
-test('a world that is as it should be needs no step', () => {
-  assert.deepEqual(steps([node], settled), []);
-});
-
-test('after a start nothing is known: addresses and exports come before machines', () => {
-  const observed = { ...settled, machines: new Set<number>(), hosts: null, exports: null };
-  assert.deepEqual(steps([node], observed), [
-    { kind: 'setHosts', hosts },
-    { kind: 'setExports', exports, trees: [] },
-    { kind: 'startMachine', machine, ip: '10.73.0.2', generation: 1 },
-  ]);
-});
-
-test('a machine without a node is removed, a physical node has none', () => {
-  assert.deepEqual(kinds(steps([], settled)), ['setHosts', 'setExports', 'removeMachine']);
-  const physical = { ...node, machine: null };
-  assert.deepEqual(steps([physical], { ...settled, machines: new Set() }), []);
-});
-
-test('what is stored of a removed node is deleted once its machine is gone', () => {
-  const exported = { ...settled, hosts: [], exports: [] };
-  assert.deepEqual(kinds(steps([], exported, [1])), ['removeMachine']);
-  const off = { ...exported, machines: new Set<number>() };
-  assert.deepEqual(steps([], off, [1]), [{ kind: 'forgetNode', id: 1 }]);
-});
-
-test('a machine that an earlier server started is adopted', () => {
-  const observed = { ...settled, watched: new Set<number>() };
-  assert.deepEqual(steps([node], observed), [
-    { kind: 'startMachine', machine, ip: '10.73.0.2', generation: 1 },
-  ]);
-});
-
-test('a renamed node changes names only', () => {
-  assert.deepEqual(kinds(steps([{ ...node, name: 'other' }], settled)), ['setHosts']);
-});
-
-const resetStep = (generation: number): Step => ({ kind: 'resetMachine', machine, generation });
+const resetStep = (generation: number): Step => ({ kind: 'resetPower', id: 1, generation });
 const orderStep: Step = { kind: 'orderReboot', id: 1, generation: 2 };
 const due = { ...node, generation: 2 };
 const attempt = (how: 'order' | 'reset', age: number, resets = 0, generation = 2, since = age) =>
@@ -93,10 +21,12 @@ const attempt = (how: 'order' | 'reset', age: number, resets = 0, generation = 2
 const silentFor = (seconds: number) => ({ agents: new Map(), heard: new Map([[1, NOW - seconds]]) });
 const { agents: silent } = silentFor(0);
 const asksAgain = new Map([[1, NOW - 1]]);
-const physical = { ...due, machine: null };
+const physical = { ...due, machine: null, power: { reset: false } };
+/** A physical node whose power somebody has. */
+const powered = { ...physical, power: { reset: true } };
 const none = new Set<number>();
 
-const reboots: [string, DesiredNode, Partial<Observed>, Step[]][] = [
+const reboots: [string, BootWish, Partial<Observed>, Step[]][] = [
   ['is an order where the agent listens', due, {}, [orderStep]],
   ['is a reset where nobody listens', due, silentFor(AGENT_SILENCE + 1), [resetStep(2)]],
   ['waits for an agent that is between two questions', due, silentFor(1), []],
@@ -148,21 +78,28 @@ const reboots: [string, DesiredNode, Partial<Observed>, Step[]][] = [
   ],
   ['that an older attempt was for starts anew', due, { attempts: attempt('reset', 1, 3, 1) }, [orderStep]],
   [
-    'of a machine that does not run is its start',
-    due,
-    { machines: new Set() },
-    [{ kind: 'startMachine', machine, ip: due.ip, generation: 2 }],
+    'of a silent node whose power somebody has is a reset',
+    powered,
+    { agents: silent, machines: none },
+    [resetStep(2)],
   ],
+  [
+    'of such a node is a reset when it is to be hard',
+    { ...powered, hard: true },
+    { machines: none },
+    [resetStep(2)],
+  ],
+  ['of a machine that does not run is its start', due, { machines: none }, []],
 ];
 for (const [name, desired, observed, expected] of reboots) {
   test(`a reboot ${name}`, () => {
-    assert.deepEqual(steps([desired], { ...settled, ...observed }), expected);
+    assert.deepEqual(planBoot(desired, { ...settled, ...observed }, NOW), expected);
   });
 }
 
 const unseen = { ...node, served: null, servedAt: null, bootedAt: null };
 const stuck = { ...node, bootedAt: null, servedAt: NOW - BOOT_TIMEOUT - 1 };
-const boots: [string, DesiredNode, Partial<Observed>, Step[]][] = [
+const boots: [string, BootWish, Partial<Observed>, Step[]][] = [
   ['is reset when its time is over', stuck, {}, [resetStep(1)]],
   ['has time while it is young', { ...stuck, servedAt: NOW - 10 }, {}, []],
   ['has its time again after a reset', stuck, { attempts: attempt('reset', 10, 1, 1) }, []],
@@ -174,6 +111,6 @@ const boots: [string, DesiredNode, Partial<Observed>, Step[]][] = [
 ];
 for (const [name, desired, observed, expected] of boots) {
   test(`a boot that does not come up ${name}`, () => {
-    assert.deepEqual(steps([desired], { ...settled, ...observed }), expected);
+    assert.deepEqual(planBoot(desired, { ...settled, ...observed }, NOW), expected);
   });
 }

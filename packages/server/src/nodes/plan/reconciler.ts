@@ -1,5 +1,5 @@
-import type { Log } from '../platform/index.ts';
-import { type Desired, type Observed, plan, type Step } from './planner.ts';
+import type { Log } from '../../platform/index.ts';
+import { type Desired, nodeOf, type Observed, plan, type Step } from './plan.ts';
 
 /** Steps that are taken at the same time, at most: a start of a hundred machines must not smother the server. */
 const PARALLEL = 8;
@@ -83,22 +83,6 @@ export class Reconciler {
       failures.push({ step, error });
       log.error('step failed, will be tried again', { ...describe(step), error: String(error) });
     }
-  }
-}
-
-/** Node that a step is about, if it is about one. */
-export function nodeOf(step: Step): number | undefined {
-  switch (step.kind) {
-    case 'setHosts':
-    case 'setExports':
-      return undefined;
-    case 'startMachine':
-    case 'resetMachine':
-      return step.machine.id;
-    case 'removeMachine':
-    case 'orderReboot':
-    case 'forgetNode':
-      return step.id;
   }
 }
 

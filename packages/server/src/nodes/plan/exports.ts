@@ -1,0 +1,46 @@
+/** What nodes mount: /persist, and trees of images. */
+import { isReservedNodeName } from '@walt/contract';
+import type { HostEntry, PersistExport } from '../../network/index.ts';
+import type { TreeImage } from '../store.ts';
+import { type StepOf, same } from './steps.ts';
+
+export interface ExportSteps {
+  setExports: { exports: PersistExport[]; trees: TreeWish[] };
+}
+
+/** An image's tree for one node, under all the paths that images made for WalT know. */
+export interface TreeWish {
+  image: TreeImage;
+  ip: string;
+  paths: readonly string[];
+}
+
+export interface ExportWish extends HostEntry {
+  /** What it may mount as /persist: the image of its owner, and the one that its running boot has. */
+  persist: readonly { id: number; file: string }[];
+  /** The image whose tree it mounts; null when its running boot mounts none. */
+  tree: TreeImage | null;
+}
+
+export interface ExportsSeen {
+  /** As last applied; null when not known, as after a start. */
+  exports: readonly PersistExport[] | null;
+  trees: readonly TreeWish[] | null;
+}
+
+export function planExports(nodes: readonly ExportWish[], seen: ExportsSeen): StepOf<ExportSteps>[] {
+  const exports = nodes.flatMap((node) => node.persist.map(({ id, file }) => ({ id, file, ip: node.ip })));
+  const trees = nodes.flatMap((node) =>
+    node.tree ? [{ image: node.tree, ip: node.ip, paths: treePaths(node) }] : [],
+  );
+  return same(exports, seen.exports) && same(trees, seen.trees)
+    ? []
+    : [{ kind: 'setExports', exports, trees }];
+}
+
+/** As the Python WalT names nodes' folders. */
+function treePaths({ ip, mac, name }: HostEntry): string[] {
+  // A name that an older server allowed may be another node's address.
+  const keys = [ip, mac, mac.replaceAll(':', '-'), ...(isReservedNodeName(name) ? [] : [name])];
+  return keys.map((key) => `/var/lib/walt/nodes/${key}/fs`);
+}

@@ -1,0 +1,17 @@
+/** Permanent addresses and names. */
+import type { HostEntry } from '../../network/index.ts';
+import { type StepOf, same } from './steps.ts';
+
+export interface HostSteps {
+  setHosts: { hosts: HostEntry[] };
+}
+
+export interface HostsSeen {
+  /** As last applied; null when not known, as after a start. */
+  hosts: readonly HostEntry[] | null;
+}
+
+export function planHosts(nodes: readonly HostEntry[], seen: HostsSeen): StepOf<HostSteps>[] {
+  const hosts = nodes.map(({ mac, ip, name }) => ({ mac, ip, name }));
+  return same(hosts, seen.hosts) ? [] : [{ kind: 'setHosts', hosts }];
+}

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { awaitsStart, type MachineWish, planMachines } from './machines.ts';
+import { machine, node } from './plan.fixture.ts';
+
+const start = [{ kind: 'startMachine', machine, ip: '10.73.0.2', generation: 1 }];
+const physical = { ...node, machine: null };
+
+const rows: [name: string, nodes: MachineWish[], runs: number[], watched: number[], steps: object[]][] = [
+  ['that runs is left alone', [node], [1], [1], []],
+  ['that does not run is started', [node], [], [], start],
+  ['that ended for good is started', [node], [], [1], start],
+  ['that an earlier server started is adopted', [node], [1], [], start],
+  ['without a node is removed', [], [1], [1], [{ kind: 'removeMachine', id: 1 }]],
+  [
+    'of a node that became a physical one is removed',
+    [physical],
+    [1],
+    [],
+    [{ kind: 'removeMachine', id: 1 }],
+  ],
+  ['is nothing that a physical node has', [physical], [], [], []],
+];
+for (const [name, nodes, runs, watched, steps] of rows) {
+  test(`a machine ${name}`, () => {
+    assert.deepEqual(planMachines(nodes, { machines: new Set(runs), watched: new Set(watched) }), steps);
+  });
+}
+
+test('only a node whose machine does not run awaits its start', () => {
+  const [one, none] = [new Set([1]), new Set<number>()];
+  assert.deepEqual(
+    [awaitsStart(node, { machines: none }), awaitsStart(node, { machines: one })],
+    [true, false],
+  );
+  assert.equal(awaitsStart(physical, { machines: none }), false);
+});

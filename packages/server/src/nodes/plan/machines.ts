@@ -1,0 +1,41 @@
+/** Virtual machines: one for each virtual node, and no other. */
+import type { Machine } from '../virtual/index.ts';
+import type { StepOf } from './steps.ts';
+
+export interface MachineSteps {
+  /** Starts it, or adopts the one that runs. */
+  startMachine: { machine: Machine; ip: string; generation: number };
+  removeMachine: { id: number };
+}
+
+export interface MachineWish {
+  id: number;
+  ip: string;
+  generation: number;
+  /** Null for a physical node. */
+  machine: Machine | null;
+}
+
+export interface MachinesSeen {
+  /** Virtual machines that run, by node id. */
+  machines: ReadonlySet<number>;
+  /** Those that this server has started or adopted: it starts them again when they end. */
+  watched: ReadonlySet<number>;
+}
+
+export function planMachines(nodes: readonly MachineWish[], seen: MachinesSeen): StepOf<MachineSteps>[] {
+  const wanted = new Set(nodes.filter((node) => node.machine).map((node) => node.id));
+  const surplus = [...seen.machines].filter((id) => !wanted.has(id));
+  return [
+    ...surplus.map((id) => ({ kind: 'removeMachine' as const, id })),
+    ...nodes.flatMap(({ id, machine, ip, generation }): StepOf<MachineSteps>[] => {
+      const runs = seen.machines.has(id) && seen.watched.has(id);
+      return machine && !runs ? [{ kind: 'startMachine', machine, ip, generation }] : [];
+    }),
+  ];
+}
+
+/** True for a node whose machine does not run: its start is planned, and boots what the node should. */
+export function awaitsStart({ id, machine }: MachineWish, seen: Pick<MachinesSeen, 'machines'>): boolean {
+  return machine !== null && !seen.machines.has(id);
+}

@@ -1,0 +1,44 @@
+/** A node, and a world that is as it should be for it, for tests of the planners. */
+import type { Machine } from '../virtual/index.ts';
+import type { DesiredNode, Observed } from './plan.ts';
+
+export const NOW = 10_000;
+
+export const machine: Machine = {
+  id: 1,
+  model: 'pc-x86-64',
+  mac: '52:54:00:00:00:01',
+  cpuCores: 2,
+  ramMiB: 512,
+};
+
+export const node: DesiredNode = {
+  id: 1,
+  mac: machine.mac,
+  ip: '10.73.0.2',
+  name: 'vnode1',
+  machine,
+  power: { reset: true },
+  generation: 1,
+  hard: false,
+  served: 1,
+  servedAt: NOW - 60,
+  bootedAt: NOW - 40,
+  persist: [{ id: 5, file: '/state/persist/alice/1' }],
+  tree: null,
+};
+
+export const hosts = [{ mac: node.mac, ip: node.ip, name: node.name }];
+export const exports = [{ id: 5, file: '/state/persist/alice/1', ip: node.ip }];
+
+export const settled: Observed = {
+  machines: new Set([1]),
+  watched: new Set([1]),
+  hosts,
+  exports,
+  trees: [],
+  agents: new Map([[1, NOW - 15]]),
+  heard: new Map([[1, NOW - 15]]),
+  since: NOW - 1000,
+  attempts: new Map(),
+};

@@ -1,0 +1,63 @@
+/**
+ * From what should be and what is, the steps that lead from one to the other. Pure: the same code serves start-up,
+ * crash recovery and normal operation. Each concern has a planner of its own; this file puts them together.
+ */
+import { type BootSteps, type BootsSeen, type BootWish, planBoot } from './boots.ts';
+import { type ExportSteps, type ExportsSeen, type ExportWish, planExports } from './exports.ts';
+import { type HostSteps, type HostsSeen, planHosts } from './hosts.ts';
+import { type MachineSteps, type MachinesSeen, planMachines } from './machines.ts';
+import type { PowerSteps } from './power.ts';
+import { planRemoval, type RemovalSteps } from './removed.ts';
+import type { StepOf } from './steps.ts';
+
+/** What the database says should be. */
+export interface Desired {
+  nodes: readonly DesiredNode[];
+  /** Ids of nodes that were removed, and of which something may still be stored. */
+  removed: readonly number[];
+}
+
+export interface DesiredNode extends ExportWish, BootWish {}
+
+export interface Observed extends HostsSeen, ExportsSeen, MachinesSeen, BootsSeen {}
+
+/** Kinds of steps, and what each needs. An executor exists for each (world/). */
+export interface StepInputs
+  extends HostSteps,
+    ExportSteps,
+    MachineSteps,
+    BootSteps,
+    PowerSteps,
+    RemovalSteps {}
+
+export type Step = StepOf<StepInputs>;
+
+/**
+ * Steps in the order in which they are to be taken: addresses and exports exist before a machine asks for them. `now` in seconds
+ * of Unix time.
+ */
+export function plan({ nodes, removed }: Desired, observed: Observed, now: number): Step[] {
+  return [
+    ...planHosts(nodes, observed),
+    ...planExports(nodes, observed),
+    ...planMachines(nodes, observed),
+    ...nodes.flatMap((node) => planBoot(node, observed, now)),
+    ...planRemoval(removed, observed),
+  ];
+}
+
+/** Node that a step is about, if it is about one. */
+export function nodeOf(step: Step): number | undefined {
+  switch (step.kind) {
+    case 'setHosts':
+    case 'setExports':
+      return undefined;
+    case 'startMachine':
+      return step.machine.id;
+    case 'removeMachine':
+    case 'orderReboot':
+    case 'resetPower':
+    case 'forgetNode':
+      return step.id;
+  }
+}

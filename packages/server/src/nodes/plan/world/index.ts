@@ -1,0 +1,58 @@
+/** The one place where nodes/ touches the world: what is seen of it, and who carries out the planners' steps. */
+import type { SshAuthority } from '../../../access/index.ts';
+import type { Trees } from '../../../boot/index.ts';
+import type { Network } from '../../../network/index.ts';
+import type { Paths } from '../../../platform/index.ts';
+import type { Agents } from '../../agents.ts';
+import type { Power } from '../../power/index.ts';
+import type { NodeStore } from '../../store.ts';
+import type { VirtualMachines } from '../../virtual/index.ts';
+import type { Observed, StepInputs } from '../plan.ts';
+import type { Executors, StepOf } from '../steps.ts';
+import { Attempts } from './attempts.ts';
+import { bootsPart } from './boots.ts';
+import { exportsPart } from './exports.ts';
+import { hostsPart } from './hosts.ts';
+import { machinesPart } from './machines.ts';
+import { removal } from './removed.ts';
+
+interface Deps {
+  network: Pick<Network, 'setHosts' | 'setExports' | 'ensureTap' | 'removeTap'>;
+  machines: VirtualMachines;
+  agents: Agents;
+  power: Power;
+  paths: Pick<Paths, 'persist'>;
+  ssh: Pick<SshAuthority, 'removeNode'>;
+  trees: Pick<Trees, 'of'>;
+  store: NodeStore;
+}
+
+/** What is, and what carries out the planners' steps. Remembers what was done. */
+export function createWorld(deps: Deps) {
+  const attempts = new Attempts();
+  const hosts = hostsPart(deps.network);
+  const exports = exportsPart(deps);
+  const machines = machinesPart({ ...deps, attempts });
+  const boots = bootsPart({ ...deps, attempts });
+  const executors: Executors<StepInputs> = {
+    ...hosts.executors,
+    ...exports.executors,
+    ...machines.executors,
+    ...boots.executors,
+    ...removal(deps),
+  };
+  return {
+    async observe(): Promise<Observed> {
+      return {
+        ...(await hosts.observe()),
+        ...(await exports.observe()),
+        ...(await machines.observe()),
+        ...(await boots.observe()),
+      };
+    },
+    carryOut<Kind extends keyof StepInputs>(step: StepOf<StepInputs, Kind>): Promise<void> {
+      const execute: Executors<StepInputs>[Kind] = executors[step.kind];
+      return execute(step);
+    },
+  };
+}

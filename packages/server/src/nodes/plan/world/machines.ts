@@ -1,0 +1,33 @@
+import type { Network } from '../../../network/index.ts';
+import { onTap, tapName, type VirtualMachines } from '../../virtual/index.ts';
+import type { MachineSteps, MachinesSeen } from '../machines.ts';
+import type { Part } from '../steps.ts';
+import type { Attempts } from './attempts.ts';
+
+interface Deps {
+  network: Pick<Network, 'ensureTap' | 'removeTap'>;
+  machines: Pick<VirtualMachines, 'running' | 'ensure' | 'remove'>;
+  attempts: Attempts;
+}
+
+export function machinesPart({ network, machines, attempts }: Deps): Part<MachinesSeen, MachineSteps> {
+  const watched = new Set<number>();
+  return {
+    observe: async () => ({ machines: new Set(await machines.running()), watched }),
+    executors: {
+      startMachine: async ({ machine, ip, generation }) => {
+        const runs = (await machines.running()).includes(machine.id);
+        if (!runs) attempts.note(machine.id, generation, 'start');
+        await network.ensureTap(tapName(machine.id), { mac: machine.mac, ip });
+        await machines.ensure(onTap(machine));
+        watched.add(machine.id);
+      },
+      removeMachine: async ({ id }) => {
+        await machines.remove(id);
+        await network.removeTap(tapName(id));
+        attempts.forget(id);
+        watched.delete(id);
+      },
+    },
+  };
+}
