@@ -86,17 +86,27 @@ test('killed under an image shell: the session waits, its shell goes on', async 
 test('killed during a save, at many moments: the image is the old one and the session waits, or it is the new one', async () => {
   const { root } = platform;
   await root.ok('image', 'duplicate', `waltplatform/${DEFAULT_IMAGE}`, 'saved');
-  const outcomes = { before: 0, finished: 0 };
-  for (let round = 0; round < 6; round += 1) {
-    const before = await image('saved');
-    const content = `round ${round}`;
+  const change = async (content: string) => {
     const { status } = await root.run(root.command('image', 'shell', 'saved'), {
-      input: `echo ${content} >/root/round; head -c 3000000 /dev/urandom >/root/ballast-${round}\nexit\n`,
+      input: `echo ${content} >/root/round; head -c 3000000 /dev/urandom >"/root/ballast ${content}"\nexit\n`,
     });
     assert.equal(status, 1, 'the change waits');
+  };
+  await change('whole');
+  const begun = performance.now();
+  await root.ok('image', 'shell', 'saved', '--save');
+  const whole = performance.now() - begun;
+
+  const outcomes = { before: 0, finished: 0 };
+  const rounds = 6;
+  for (let round = 0; round < rounds; round += 1) {
+    const before = await image('saved');
+    const content = `round ${round}`;
+    await change(content);
 
     const saving = root.walt('image', 'shell', 'saved', '--save');
-    await delay(Math.random() * 1_500); // the moment of the crash is the subject here
+    // The moment of the crash is the subject here: each round has its part of the time that a save takes, and a little more.
+    await delay((1.2 * whole * (round + Math.random())) / rounds);
     await platform.crash();
     await saving;
 

@@ -8,6 +8,7 @@ import { fromOci, platformOptions } from '../architectures.ts';
 import { DiskFull, roomIn } from '../disk-full.ts';
 import type { HostCommand } from '../types.ts';
 import { LimitNotes } from './limit-notes.ts';
+import { MountedTrees } from './mounted-trees.ts';
 import { configFile, limitFolder, writePodmanFiles } from './podman-files.ts';
 import { type LayerRecord, layerOwners, layerRecords, layerUsers, strayLayers } from './stray-layers.ts';
 
@@ -43,6 +44,7 @@ export class Store {
   readonly #globals: string[];
   readonly #env: Record<string, string>;
   readonly #host: HostCommand;
+  readonly #trees: MountedTrees;
 
   private constructor(paths: Paths, host: HostCommand) {
     this.#paths = paths;
@@ -52,6 +54,7 @@ export class Store {
     ];
     this.#env = { CONTAINERS_CONF: configFile(paths), TMPDIR: temporaryFolder(paths) };
     this.#host = host;
+    this.#trees = new MountedTrees(join(paths.containersRun, 'trees'), paths.containers);
   }
 
   /** containers.conf(5) of all programs that use the store. */
@@ -97,24 +100,26 @@ export class Store {
    * names: no program of containers/image compares them. `called` is what its user calls it.
    */
   async inspect(digest: string, called = digest): Promise<StoredImage> {
-    const [image] = imageInspection.parse(JSON.parse(await this.#run('image', 'inspect', imageId(digest))));
-    if (!image) throw new TypeError(`podman answered nothing about ${digest}`);
     const layers = await this.layersOf(digest);
-    const wrong = image.RootFS.Layers.findIndex((diffId, at) => layers[at]?.diffId !== diffId);
-    if (wrong >= 0 || layers.length !== image.RootFS.Layers.length) throw otherLayers(called, wrong);
+    if (layers.length === 0) throw new ExternalError(['inspect'], null, `the store has no image ${digest}`);
+    const { architecture, created, rootfs, config } = configuration.parse(
+      JSON.parse((await this.origin(digest)).configuration),
+    );
+    const wrong = rootfs.diff_ids.findIndex((diffId, at) => layers[at]?.diffId !== diffId);
+    if (wrong >= 0 || layers.length !== rootfs.diff_ids.length) throw otherLayers(called, wrong);
     return {
       digest,
-      architecture: fromOci(image.Architecture),
-      created: secondsOf(image.Created),
-      size: image.Size,
+      architecture: fromOci(architecture),
+      created: secondsOf(created),
+      size: layers.reduce((sum, { size }) => sum + (size ?? 0), 0),
       layers,
       config: {
-        entrypoint: image.Config.Entrypoint ?? [],
-        cmd: image.Config.Cmd ?? [],
-        env: image.Config.Env ?? [],
-        workdir: image.Config.WorkingDir ?? '',
-        user: image.Config.User ?? '',
-        labels: image.Config.Labels ?? {},
+        entrypoint: config?.Entrypoint ?? [],
+        cmd: config?.Cmd ?? [],
+        env: config?.Env ?? [],
+        workdir: config?.WorkingDir ?? '',
+        user: config?.User ?? '',
+        labels: config?.Labels ?? {},
       },
     };
   }
@@ -137,10 +142,11 @@ export class Store {
   }
 
   /**
-   * Removes an image; layers that others share stay. False when a container needs it. Without `--no-prune`, podman would also
+   * Removes an image; layers that others share stay. False when a container or somebody who reads its tree needs it. Without `--no-prune`, podman would also
    * remove the image that it was made from, since in podman's eyes none of ours has a name.
    */
   async removeImage(digest: string): Promise<boolean> {
+    if (this.#trees.has(digest)) return false;
     const { argv, env } = this.podman('rmi', '--no-prune', imageId(digest));
     const { status, stderr } = await attempt(argv, { env, deathSignal: 'TERM' });
     // podman-rmi(1): 1 means that there is none, 2 that it is in use.
@@ -149,19 +155,20 @@ export class Store {
     throw new ExternalError(argv, status, stderr);
   }
 
-  /** Calls `use` with the image's tree, mounted read-only while it runs. */
+  /** Calls `use` with the image's tree, mounted read-only while it runs. Throws ExternalError when there is no such image. */
   async withMounted<T>(digest: string, use: (root: string) => Promise<T>): Promise<T> {
-    const root = (await this.#run('image', 'mount', imageId(digest))).trim();
-    try {
-      return await use(root);
-    } finally {
-      await this.#run('image', 'unmount', imageId(digest));
-    }
+    const layers = await this.layersOf(digest);
+    if (layers.length === 0) throw new ExternalError(['mount'], null, `the store has no image ${digest}`);
+    return this.#trees.with(
+      digest,
+      layers.map(({ folder }) => folder),
+      use,
+    );
   }
 
   /** Unmounts what a server that was killed left mounted. */
   async unmountAll(): Promise<void> {
-    await this.#run('image', 'unmount', '--all', '--force');
+    await this.#trees.clear();
   }
 
   /** Unmounts the trees of containers, for when none runs. */
@@ -315,23 +322,19 @@ function lastDigest(output: string): string {
 
 const words = z.array(z.string()).nullish();
 
-/** What is empty, podman leaves out. */
-const ociConfig = z.object({
-  Entrypoint: words,
-  Cmd: words,
-  Env: words,
-  WorkingDir: z.string().nullish(),
-  User: z.string().nullish(),
-  Labels: z.record(z.string(), z.string()).nullish(),
+/** OCI image-spec config.md: nothing but these three need be there. */
+const configuration = z.object({
+  architecture: z.string(),
+  created: z.string().nullish(),
+  rootfs: z.object({ diff_ids: z.array(z.string()) }),
+  config: z
+    .object({
+      Entrypoint: words,
+      Cmd: words,
+      Env: words,
+      WorkingDir: z.string().nullish(),
+      User: z.string().nullish(),
+      Labels: z.record(z.string(), z.string()).nullish(),
+    })
+    .nullish(),
 });
-
-const imageInspection = z.array(
-  z.object({
-    Architecture: z.string(),
-    /** An image need not say it. */
-    Created: z.string().nullish(),
-    Size: z.number(),
-    Config: ociConfig,
-    RootFS: z.object({ Layers: z.array(z.string()) }),
-  }),
-);
