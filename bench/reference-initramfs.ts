@@ -49,7 +49,6 @@ export async function referenceInitramfs(
   );
   const set = {
     release,
-    modelClass: 'virtual' as const,
     modules,
     quick,
     slow,

@@ -1,13 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
-  enterKeyRomFile,
   machineFiles,
   qemuArguments,
+  writeSharedFiles,
 } from '../packages/server/src/nodes/virtual/machine.ts';
-import { enterKeyRom } from '../packages/server/src/nodes/virtual/option-rom.ts';
 import { run } from '../packages/server/src/platform/index.ts';
 import type { Platform } from '../test/platform.ts';
 import type { Subject } from './boot-times.ts';
@@ -48,7 +47,7 @@ export class ReferenceMachine implements Subject {
     const files = machineFiles(0, paths);
     await mkdir(files.folder, { recursive: true });
     await mkdir(files.runFolder, { recursive: true });
-    await writeFile(enterKeyRomFile(paths), enterKeyRom());
+    await writeSharedFiles(paths);
     const machine = { id: 0, model: 'pc-x86-64' as const, mac: MAC, tap: TAP, cpuCores: 2, ramMiB: 1024 };
     const { accelerator } = await platform.status();
     const host = { accelerator, vhostNet: false, userIds: 65_536 };

@@ -20,7 +20,7 @@ export const bootTarget = z.object({
   size: z.number(),
   bootPlan: z.enum(['volumes', 'nfs-root']).nullable(),
   model: word,
-  modelClass: z.enum(['virtual', 'pc']),
+  isVirtual: z.boolean(),
   generation: z.int().nonnegative(),
   token: word,
   persist: z.int().positive(),

@@ -3,9 +3,6 @@ import type { Architecture } from '@walt/contract';
 /** How an image's files reach the node: EROFS volumes of its layers, or its file tree; null: it cannot boot. */
 export type BootPlan = 'volumes' | 'nfs-root' | null;
 
-/** Which kernel modules and console a node's initramfs needs. */
-export type ModelClass = 'virtual' | 'pc';
-
 /** What makes a node this node, apart from its address. Made by access/. */
 export interface NodeIdentity {
   /** OpenSSH private key, PEM text. */
@@ -37,7 +34,7 @@ export interface BootTarget {
   bootPlan: BootPlan;
   /** As users see it: `pc-x86-64`. */
   model: string;
-  modelClass: ModelClass;
+  isVirtual: boolean;
   generation: number;
   token: string;
   /** Id of the NFS export that it mounts as /persist: SERVER:/persist/ID. */

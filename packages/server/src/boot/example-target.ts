@@ -13,7 +13,7 @@ export const exampleTarget: BootTarget = {
   bootPlan: 'volumes',
   size: 4096,
   model: 'pc-x86-64',
-  modelClass: 'virtual',
+  isVirtual: true,
   generation: 3,
   token: 'Zm9vYmFy',
   persist: 12,

@@ -53,7 +53,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
       size: image.size,
       bootPlan: image.bootPlan,
       model: node.model,
-      modelClass: node.type === 'virtual' ? 'virtual' : 'pc',
+      isVirtual: node.type === 'virtual',
       generation: node.generation,
       token: node.token,
       persist,

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import { type Architecture, PLATFORM_OWNER, type VirtualModel, virtualModel } from '@walt/contract';
+import { PLATFORM_OWNER, type VirtualModel, virtualModel } from '@walt/contract';
 import type { Caller, StandingRights } from '../access/index.ts';
 import type { ImageRecord, NodeService } from '../api/index.ts';
+import { virtualModelOf } from '../models/index.ts';
 import type { Network } from '../network/index.ts';
 import { isExternalError, isUserError, UserError } from '../platform/index.ts';
 import type { Agents } from './agents.ts';
@@ -15,12 +16,6 @@ import type { BootOrder, NodeRow, NodeStore } from './store.ts';
 import { NodeViews } from './views.ts';
 import type { VirtualMachines } from './virtual/index.ts';
 import { waitBooted } from './wait.ts';
-
-const CPUS: Record<VirtualModel, Architecture> = {
-  'pc-x86-64': 'amd64',
-  'qemu-arm64': 'arm64',
-  'qemu-armhf': 'armhf',
-};
 
 interface Deps {
   store: NodeStore;
@@ -282,7 +277,7 @@ export function createNodeService(deps: Deps): NodeService {
 }
 
 function virtualHardware(model: VirtualModel): Hardware & { model: VirtualModel } {
-  return { model, architecture: CPUS[model] };
+  return { model, architecture: virtualModelOf(model).architecture };
 }
 
 /** Nodes that share a default image. */

@@ -2,5 +2,5 @@
 export { bootstrapDocument, volumesOf } from './bootstrap.ts';
 export { identityTree } from './identity.ts';
 export { InitArchives } from './init-archives.ts';
-export { moduleArchive, nodeArchive, type PackedModule } from './initramfs.ts';
+export { archiveName, moduleArchive, nodeArchive, type PackedModule } from './initramfs.ts';
 export { MAX_READS_REPORT, Reads } from './reads.ts';

@@ -6,8 +6,8 @@
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import type { AdapterSet } from '../../models/index.ts';
 import { projectFile } from '../../platform/index.ts';
-import type { ModelClass } from '../directory.ts';
 import { type CpioEntry, cpioArchive } from './cpio.ts';
 import type { Range } from './reads.ts';
 
@@ -68,6 +68,11 @@ export async function nodeArchive(
   );
 }
 
+/** File of an image's archive of modules for machines with such adapters. */
+export function archiveName({ name }: AdapterSet): string {
+  return `modules-${name}`;
+}
+
 /** One module as it goes into the archive. */
 export interface PackedModule {
   name: string;
@@ -77,7 +82,6 @@ export interface PackedModule {
 
 export interface ModuleSet {
   release: string;
-  modelClass: ModelClass;
   modules: readonly PackedModule[];
   /** Names to load before anything else, in this order: for network and volumes. */
   quick: readonly string[];

@@ -4,6 +4,7 @@ import { link, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
+import { type AdapterSet, adapterSets } from '../../models/index.ts';
 import { hasErrno, isUserError, type Paths, UserError } from '../../platform/index.ts';
 import {
   copyFile,
@@ -16,12 +17,12 @@ import {
 } from '../../trees/index.ts';
 import { type BootRecord, imageBootFolder, LAYOUT, readBootRecord } from '../boot-files.ts';
 import { type BootLimits, INDEX_LIMIT, MAX_MODULES, MODULE_LIMIT, MODULES_LIMIT } from '../bounds.ts';
-import type { BootPlan, ModelClass } from '../directory.ts';
-import { moduleArchive, type PackedModule } from '../initramfs/index.ts';
-import { modelClasses, neededForVolumes, networkModules, nfsModules, volumeModules } from '../model-class.ts';
+import type { BootPlan } from '../directory.ts';
+import { archiveName, moduleArchive, type PackedModule } from '../initramfs/index.ts';
 import { unpackModule } from './compressed.ts';
 import type { Kernel } from './kernel.ts';
 import { loadOrder, type ModuleIndex, offers, parseModuleIndex } from './modules.ts';
+import { neededForVolumes, nfsModules, volumeModules } from './volume-modules.ts';
 
 /**
  * Makes the files of a kernel in `folder`, as links to those of the image `like` where they would be the same. Throws UserError
@@ -35,27 +36,20 @@ export async function writeKernelFiles(
 ): Promise<Pick<BootRecord, 'bootPlan' | 'sources'>> {
   const index = await readModuleIndex(tree, kernel);
   const bootPlan = bootPlanOf(index, kernel.config);
-  const classes = bootPlan === 'volumes' ? modelClasses : [];
+  const sets = bootPlan === 'volumes' ? adapterSets : [];
   const modules = await findModules(tree, kernel, index);
   const sources = await describeSources(tree, kernel, modules);
-  const names = [KERNEL, ...classes.map(archiveName)];
+  const names = [KERNEL, ...sets.map(archiveName)];
   if (like !== undefined && (await linkFrom(like, { names, sources }, folder, paths)))
     return { bootPlan, sources };
   await copyKernel(tree, kernel, join(folder, KERNEL), limits.bootFile);
-  for (const modelClass of classes) {
-    await writeFile(
-      join(folder, archiveName(modelClass)),
-      await packModules(tree, kernel, index, modules, modelClass),
-    );
+  for (const set of sets) {
+    await writeFile(join(folder, archiveName(set)), await packModules(tree, kernel, index, modules, set));
   }
   return { bootPlan, sources };
 }
 
 const KERNEL = 'vmlinuz';
-
-function archiveName(modelClass: ModelClass): string {
-  return `modules-${modelClass}`;
-}
 
 /**
  * Tells the files apart of which a kernel's boot files are made. Images that share a layer share its inodes, overlaid or not
@@ -135,8 +129,7 @@ function bootPlanOf(index: ModuleIndex, config: string | undefined): BootPlan {
 }
 
 /** Names of the modules that go into an archive. */
-function wantedModules(index: ModuleIndex, modelClass: ModelClass): string[] {
-  const { always, matching } = networkModules[modelClass];
+function wantedModules(index: ModuleIndex, { always, matching }: AdapterSet): string[] {
   return loadOrder(index, [...always, ...matching, ...volumeModules, ...nfsModules]);
 }
 
@@ -149,7 +142,7 @@ interface Module {
 
 /** The modules of all archives. */
 async function findModules(tree: Tree, kernel: Kernel, index: ModuleIndex): Promise<Module[]> {
-  const names = new Set(modelClasses.flatMap((modelClass) => wantedModules(index, modelClass)));
+  const names = new Set(adapterSets.flatMap((set) => wantedModules(index, set)));
   if (names.size > MAX_MODULES) {
     throw new UserError(
       'INVALID',
@@ -173,14 +166,13 @@ async function packModules(
   kernel: Kernel,
   index: ModuleIndex,
   modules: readonly Module[],
-  modelClass: ModelClass,
+  set: AdapterSet,
 ): Promise<Buffer> {
-  const { always, matching } = networkModules[modelClass];
+  const { always, matching } = set;
   const found = new Map(modules.map((module) => [module.name, module]));
-  const packed = wantedModules(index, modelClass).flatMap((name) => found.get(name) ?? []);
+  const packed = wantedModules(index, set).flatMap((name) => found.get(name) ?? []);
   return await moduleArchive({
     release: kernel.release,
-    modelClass,
     modules: await readModules(tree, packed),
     quick: loadOrder(index, [...always, ...volumeModules]),
     slow: loadOrder(index, nfsModules),

@@ -9,9 +9,9 @@ import type { BootTarget, NodeDirectory, Sighting } from '../directory.ts';
 import { exampleTarget } from '../example-target.ts';
 import { InitArchives } from '../initramfs/index.ts';
 import { chooseBoot } from './boot-choice.ts';
+import { boardOf, machineOf } from './hardware.ts';
 import { ipxeScript } from './ipxe.ts';
-import { machineOf } from './model.ts';
-import { boardOf, uBootScript } from './u-boot.ts';
+import { uBootScript } from './u-boot.ts';
 
 let folder: string;
 beforeEach(async () => {

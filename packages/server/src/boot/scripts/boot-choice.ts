@@ -1,22 +1,13 @@
-import type { Architecture } from '@walt/contract';
 import { createLog, isUserError, type Paths, rarely } from '../../platform/index.ts';
 import { type BootRecord, LAYOUT, readBootRecord } from '../boot-files.ts';
 import type { BootTarget, NodeDirectory } from '../directory.ts';
 import type { InitArchives } from '../initramfs/index.ts';
 import type { BootScript } from '../walt-images/index.ts';
+import type { Hardware } from './hardware.ts';
 
 const log = createLog('boot');
 const warn = rarely(log.warn);
 const info = rarely(log.info);
-
-/** What a machine says of itself. */
-export interface Hardware {
-  /** Undefined: no image is made for it. */
-  architecture: Architecture | undefined;
-  model: string | undefined;
-  /** What it is called in a message. */
-  words: string;
-}
 
 /** A machine whose loader asks what to do. */
 export interface BootRequest {

@@ -1,5 +1,5 @@
 /** What a node's firmware is told: which image, and how to load it. Knows iPXE's and U-Boot's scripts. */
 export { type BootRequest, chooseBoot } from './boot-choice.ts';
+export { boardOf, imageModels, machineOf } from './hardware.ts';
 export { ipxeScript } from './ipxe.ts';
-export { imageModels, machineOf } from './model.ts';
-export { boardOf, questionScript, UBOOT_QUESTION, uBootScript } from './u-boot.ts';
+export { questionScript, UBOOT_QUESTION, uBootScript } from './u-boot.ts';

@@ -31,7 +31,7 @@ ${retry}`,
 });
 
 test('a PC has a screen', () => {
-  assert.match(kernelArguments({ ...exampleTarget, modelClass: 'pc' }), /^console=tty0 /);
+  assert.match(kernelArguments({ ...exampleTarget, isVirtual: false }), /^console=tty0 /);
 });
 
 test('a machine that must wait is told why, in words that iPXE cannot take for anything else', () => {

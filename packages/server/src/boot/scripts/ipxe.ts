@@ -1,5 +1,6 @@
 /** iPXE scripts (https://ipxe.org/scripting): what a machine's firmware runs once it has an address. */
 import { ipv4 } from '@walt/contract';
+import { fittingsOf } from '../../models/index.ts';
 import { checkTarget } from '../checked.ts';
 import type { BootTarget } from '../directory.ts';
 import type { BootChoice } from './boot-choice.ts';
@@ -14,9 +15,9 @@ export function ipxeScript(choice: BootChoice, server: string): string {
 
 /** Loads and starts the kernel of the node's image. */
 function bootScript(target: BootTarget): string {
-  const { digest, modelClass, server, name } = checkTarget(target);
+  const { digest, server, name } = checkTarget(target);
   const kernel = `http://${server}${bootFilePath(digest, 'vmlinuz')}`;
-  const initramfs = `initramfs-${modelClass}`;
+  const initramfs = `initramfs-${fittingsOf(target).adapters.name}`;
   return script([
     `echo WalT: ${name} loads its image`,
     // `initrd=` names the file for a kernel that UEFI starts.

@@ -1,28 +1,21 @@
 /** What boot scripts have in common, whatever their loader. */
+import { fittingsOf } from '../../models/index.ts';
 import { checkTarget } from '../checked.ts';
-import type { BootTarget, ModelClass } from '../directory.ts';
-
-/** Where the kernel prints, and what our init prints to. */
-const CONSOLE: Record<ModelClass, string> = { virtual: 'ttyS0,115200', pc: 'tty0' };
-/** Models whose serial line is another one. */
-const MODEL_CONSOLE = new Map([
-  ['qemu-arm64', 'ttyAMA0,115200'],
-  ['qemu-armhf', 'ttyAMA0,115200'],
-]);
+import type { BootTarget } from '../directory.ts';
 
 /**
  * The kernel changes its own TCP code when the first control group with a memory limit is made, which is while systemd starts and
  * the network is busy. QEMU without KVM may go on with the old code then, and both CPUs hang for ever (seen in QEMU 7.2, in one
  * of ten boots). Sockets' memory that is not counted needs no such change.
  */
-const EMULATOR_NEEDS: Record<ModelClass, string[]> = { virtual: ['cgroup.memory=nosocket'], pc: [] };
+const EMULATOR_NEEDS = ['cgroup.memory=nosocket'];
 
 /** Kernel arguments of a node. */
 export function kernelArguments(target: BootTarget): string {
-  const { mac, ip, prefix, server, modelClass, model } = checkTarget(target);
+  const { mac, ip, prefix, server, isVirtual } = checkTarget(target);
   return [
-    `console=${MODEL_CONSOLE.get(model) ?? CONSOLE[modelClass]}`,
-    ...EMULATOR_NEEDS[modelClass],
+    `console=${fittingsOf(target).console}`,
+    ...(isVirtual ? EMULATOR_NEEDS : []),
     // Each line costs time on a serial line or an emulated one: only warnings, and what our init says.
     'quiet',
     // A node that cannot go on starts over: seconds.

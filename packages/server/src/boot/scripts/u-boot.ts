@@ -3,10 +3,9 @@
  * everything by TFTP, from the server that DHCP named.
  */
 import { crc32 } from 'node:zlib';
-import type { Architecture } from '@walt/contract';
 import { checkTarget } from '../checked.ts';
 import type { BootTarget } from '../directory.ts';
-import type { BootChoice, Hardware } from './boot-choice.ts';
+import type { BootChoice } from './boot-choice.ts';
 import { bootFilePath, imageVariables, kernelArguments, RETRY_PAUSE, shown } from './script-parts.ts';
 
 /**
@@ -68,22 +67,6 @@ function imageScript(target: BootTarget): Buffer {
     'echo WalT: the boot script of the image failed',
     ...retry(),
   ]);
-}
-
-/** Architectures of the CPUs that U-Boot names. */
-const CPUS: Record<string, Architecture> = { armv8: 'arm64', armv7: 'armhf', arm1176: 'armhf' };
-
-/** A board by what it said in its question. Its device tree's file is called after it: `broadcom/bcm2837-rpi-3-b.dtb`. */
-export function boardOf(query: URLSearchParams): Hardware {
-  const [cpu, vendor, fdt] = ['cpu', 'vendor', 'fdt'].map((name) => query.get(name) ?? '');
-  const architecture = CPUS[cpu ?? ''];
-  const words = `this board (CPU ${cpu}, vendor ${vendor}, device tree ${fdt})`;
-  if (vendor === 'emulation') return { architecture, model: architecture && `qemu-${architecture}`, words };
-  return {
-    architecture,
-    model: /^(?:.*\/)?[a-z0-9]+-([a-z0-9][a-z0-9-]{0,62})\.dtb$/.exec(fdt ?? '')?.[1],
-    words,
-  };
 }
 
 function load(address: string, file: string, next: string): string {

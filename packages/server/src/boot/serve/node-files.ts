@@ -1,9 +1,10 @@
 import { join, posix } from 'node:path';
+import { fittingsOf } from '../../models/index.ts';
 import { joinInside, type Paths } from '../../platform/index.ts';
 import { type Download, downloadOf, imageBootFolder, openDownload, readBootRecord } from '../boot-files.ts';
 import type { NodeDirectory } from '../directory.ts';
 import type { InitArchives, Reads } from '../initramfs/index.ts';
-import { bootstrapDocument, identityTree, nodeArchive, volumesOf } from '../initramfs/index.ts';
+import { archiveName, bootstrapDocument, identityTree, nodeArchive, volumesOf } from '../initramfs/index.ts';
 import { type ServerAddress, templateValues } from '../lending/index.ts';
 import { renderTemplate, servedFolder } from '../walt-images/index.ts';
 
@@ -75,7 +76,7 @@ export class NodeFiles {
     const target = await directory.currentBoot(ip);
     const record = target && (await readBootRecord(paths, target.digest));
     if (!target || !record) return undefined;
-    const modules = join(imageBootFolder(paths, target.digest), `modules-${target.modelClass}`);
+    const modules = join(imageBootFolder(paths, target.digest), archiveName(fittingsOf(target).adapters));
     const { complete, ranges } = await reads.of(volumesOf(target, record));
     const document = bootstrapDocument(target, Date.now() / 1000, record, !complete);
     const [head, tail] = await Promise.all([

@@ -1,6 +1,6 @@
 /** What nodes get over TFTP: boards whose loader knows no HTTP, and PCs that load iPXE first. */
 import { join } from 'node:path';
-import { LOADERS } from '../../network/index.ts';
+import { loaders } from '../../models/index.ts';
 import type { Paths } from '../../platform/index.ts';
 import { type Download, downloadOf, openDownload } from '../boot-files.ts';
 import type { NodeDirectory } from '../directory.ts';
@@ -44,9 +44,10 @@ export class NodeTftp {
 
   /** What is answered here, by the path as far as its `?`; every other path is a file. Tests go through it, too. */
   static readonly routes: ReadonlyMap<string, Answer> = new Map<string, Answer>([
-    [LOADERS.uboot, async () => downloadOf(questionScript())],
-    [LOADERS.bios, (tftp) => tftp.#loader(LOADERS.bios)],
-    [LOADERS.efi, (tftp) => tftp.#loader(LOADERS.efi)],
+    ...loaders.map(({ file, isMade }): [string, Answer] => [
+      file,
+      isMade ? async () => downloadOf(questionScript()) : (tftp) => tftp.#loader(file),
+    ]),
     [`${UBOOT_QUESTION}?`, (tftp, ip, query) => tftp.#uBoot(ip, query)],
     // The loaders of boards that were set up for WalT ask for this first, and know no other name.
     ['start.uboot', (tftp, ip) => tftp.#start(ip)],

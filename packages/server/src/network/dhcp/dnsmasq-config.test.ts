@@ -23,12 +23,12 @@ describe('hosts files', () => {
 });
 
 describe('renderConfig', () => {
-  const render = (loaders: string[]) =>
+  const render = (present: string[]) =>
     renderConfig({
       subnet: parseSubnet('10.0.0.0/16'),
       bridge: 'walt0',
       files: { dhcpHosts: '/h', dnsHosts: '/d', leases: '/l' },
-      loaders,
+      present,
     }).split('\n');
 
   it('sends iPXE and U-Boot to their scripts, without loaders too', () => {

@@ -1,6 +1,7 @@
 /** What dnsmasq reads and writes (dnsmasq(8)). Pure. */
 import { ipv4, macAddress, nodeName } from '@walt/contract';
 import { z } from 'zod';
+import { type Loader, loaders } from '../../models/index.ts';
 import type { Subnet } from '../subnet.ts';
 
 /** The permanent address and name of a node. */
@@ -21,15 +22,6 @@ export interface DnsmasqFiles {
   dnsHosts: string;
   leases: string;
 }
-
-/** What firmware that is no iPXE loads by TFTP, by who asks. */
-export const LOADERS = {
-  /** BIOS, and UEFI on a 64-bit PC: iPXE, so that all machines then go the same way. Only where the file exists. */
-  bios: 'undionly.kpxe',
-  efi: 'ipxe.efi',
-  /** U-Boot runs a script, which is made when it asks. */
-  uboot: 'boot.scr.uimg',
-} as const;
 
 export const DOMAIN = 'walt';
 
@@ -53,14 +45,14 @@ export function bootUrl(server: string): string {
   return `http://${server}/boot/ipxe?${query.join('&')}`;
 }
 
-/** The configuration file; `loaders` names the files of `LOADERS` that exist. */
+/** The configuration file; `present`: loaders' files that are here, without which they are not offered. */
 export function renderConfig(options: {
   subnet: Subnet;
   bridge: string;
   files: DnsmasqFiles;
-  loaders: readonly string[];
+  present: readonly string[];
 }): string {
-  const { subnet, bridge, files, loaders } = options;
+  const { subnet, bridge, files, present } = options;
   const { first, last } = subnet.dynamic;
   const lines = [
     'keep-in-foreground',
@@ -106,20 +98,18 @@ export function renderConfig(options: {
     'enable-ra',
     `ra-param=${bridge},0,0`,
     'dhcp-range=fd57:616c:7400::,ra-only,deprecated',
-    'dhcp-vendorclass=set:uboot,U-Boot',
-    // What boards that were set up for WalT call themselves: walt.node.MODEL.
-    'dhcp-vendorclass=set:uboot,walt.node.',
-    `dhcp-boot=tag:uboot,${LOADERS.uboot}`,
+    ...loaders.filter(({ file, isMade }) => isMade || present.includes(file)).flatMap(loaderLines),
   ];
-  if (loaders.includes(LOADERS.bios)) {
-    lines.push('dhcp-match=set:bios,option:client-arch,0', `dhcp-boot=tag:bios,tag:!ipxe,${LOADERS.bios}`);
-  }
-  if (loaders.includes(LOADERS.efi)) {
-    // 7 and 9 both mean x86-64 UEFI (RFC 4578 section 2.1, and its erratum).
-    lines.push('dhcp-match=set:efi,option:client-arch,7', 'dhcp-match=set:efi,option:client-arch,9');
-    lines.push(`dhcp-boot=tag:efi,tag:!ipxe,${LOADERS.efi}`);
-  }
   return `${lines.join('\n')}\n`;
+}
+
+/** A loader that is iPXE is for firmware that is not. */
+function loaderLines({ name, file, clientArchitectures = [], vendorClasses = [], isMade }: Loader): string[] {
+  return [
+    ...vendorClasses.map((beginning) => `dhcp-vendorclass=set:${name},${beginning}`),
+    ...clientArchitectures.map((number) => `dhcp-match=set:${name},option:client-arch,${number}`),
+    `dhcp-boot=tag:${name},${isMade ? '' : 'tag:!ipxe,'}${file}`,
+  ];
 }
 
 const hostEntry = z.object({ mac: macAddress, ip: ipv4, name: nodeName });

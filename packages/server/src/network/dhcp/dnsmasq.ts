@@ -18,7 +18,6 @@ import {
   DOMAIN,
   type HostEntry,
   type Lease,
-  LOADERS,
   parseLeases,
   renderConfig,
   renderDhcpHosts,
@@ -65,8 +64,7 @@ export class Dnsmasq {
       if ((await readIfPresent(file)) === undefined) await writeFileAtomic(file, '');
     }
     const present = await readdir(paths.loaders);
-    const loaders = Object.values(LOADERS).filter((name) => present.includes(name));
-    const text = renderConfig({ subnet, bridge, files, loaders });
+    const text = renderConfig({ subnet, bridge, files, present });
     const dnsmasq = new Dnsmasq(programs, subnet, files);
     await programs.ensure({
       name: PROGRAM,

@@ -1,4 +1,4 @@
 /** Addresses and names of nodes. Owns dnsmasq. */
 
 export { Dnsmasq } from './dnsmasq.ts';
-export { type HostEntry, type Lease, LOADERS, ROUTER_ADDRESS } from './dnsmasq-config.ts';
+export { type HostEntry, type Lease, ROUTER_ADDRESS } from './dnsmasq-config.ts';

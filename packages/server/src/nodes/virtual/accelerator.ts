@@ -3,6 +3,7 @@ import { access, mkdir, readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { virtualModelOf } from '../../models/index.ts';
 import {
   isExternalError,
   type Log,
@@ -13,7 +14,7 @@ import {
   writeFileAtomic,
 } from '../../platform/index.ts';
 import { bootSector, EXIT_WITH_AL, runBootSector, runNetworkProgram } from './boot-sector.ts';
-import { type Accelerator, QEMU } from './pc.ts';
+import type { Accelerator } from './machine.ts';
 
 /** Seconds that a guest of a few instructions may take to boot from a disk. TCG needs a tenth of one. */
 const PROBE_LIMIT = 5;
@@ -76,13 +77,14 @@ export async function isUsable(device: string): Promise<boolean> {
 }
 
 async function qemuVersion(): Promise<string> {
+  const { emulator } = virtualModelOf('pc-x86-64').qemu;
   try {
-    return (await run([QEMU, '--version'])).split('\n')[0] ?? '';
+    return (await run([emulator, '--version'])).split('\n')[0] ?? '';
   } catch (error) {
     if (!isExternalError(error)) throw error;
     throw new UserError(
       'UNAVAILABLE',
-      `${QEMU} does not start, so there can be no virtual nodes: ${error.message}`,
+      `${emulator} does not start, so there can be no virtual nodes: ${error.message}`,
       'Install the packages qemu-system-x86 and ipxe-qemu.',
     );
   }

@@ -1,8 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { virtualModelOf } from '../../models/index.ts';
 import { attempt } from '../../platform/index.ts';
-import { type Accelerator, escapeValue, PC, QEMU } from './pc.ts';
+import { type Accelerator, escapeValue } from './machine.ts';
+
+/** The machine that is tried: what most nodes are. */
+const PC = 'pc-x86-64';
 
 /** I/O port of QEMU's isa-debug-exit: a write of VALUE ends QEMU with exit status 2 × VALUE + 1. */
 const EXIT_PORT = 0x501;
@@ -47,9 +51,10 @@ export function runBootSector(sector: Uint8Array, options: RunOptions): Promise<
  * loaded runs as a boot sector does (Preboot Execution Environment 2.1, 3.5).
  */
 export function runNetworkProgram(sector: Uint8Array, options: RunOptions): Promise<Outcome> {
+  const pc = virtualModelOf(PC).qemu;
   return withFile(sector, (folder, file) =>
     runPc(options, [
-      ...['-machine', PC.machine, '-cpu', PC.cpu, '-m', '64M'],
+      ...['-machine', pc.machine, '-cpu', pc.cpu, '-m', '64M'],
       ...['-netdev', `user,id=net,restrict=on,tftp=${folder},bootfile=${basename(file)}`],
       ...['-device', 'virtio-net-pci,netdev=net,bootindex=0'],
     ]),
@@ -80,7 +85,15 @@ async function runPc({ accelerator, limit, args = [] }: RunOptions, machine: str
   let output = '';
   const argv = [
     ...['timeout', '--signal=KILL', String(limit)],
-    ...[QEMU, '-no-user-config', '-nodefaults', '-display', 'none', '-accel', accelerator],
+    ...[
+      virtualModelOf(PC).qemu.emulator,
+      '-no-user-config',
+      '-nodefaults',
+      '-display',
+      'none',
+      '-accel',
+      accelerator,
+    ],
     ...['-device', `isa-debug-exit,iobase=${EXIT_PORT},iosize=1`],
     ...machine,
     ...args,

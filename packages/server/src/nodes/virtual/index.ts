@@ -1,5 +1,4 @@
 /** Virtual nodes: QEMU and all that only QEMU's owner must know. */
 export { findAccelerator } from './accelerator.ts';
-export { type Machine, machineOf, onTap, tapName, type VirtualMachine } from './machine.ts';
-export type { Accelerator } from './pc.ts';
+export { type Accelerator, type Machine, machineOf, onTap, tapName, type VirtualMachine } from './machine.ts';
 export { VirtualMachines } from './virtual-machines.ts';

@@ -1,9 +1,17 @@
 import { createHash } from 'node:crypto';
+import { truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type VirtualModel, virtualModel } from '@walt/contract';
-import type { Paths } from '../../platform/index.ts';
-import type { Accelerator } from './pc.ts';
-import { escapeValue, PC, QEMU } from './pc.ts';
+import { models, type QemuBoard, virtualModelOf } from '../../models/index.ts';
+import { type Paths, writeFileAtomic } from '../../platform/index.ts';
+
+/** What runs the guest's instructions: the CPU itself, or QEMU. */
+export type Accelerator = 'kvm' | 'tcg';
+
+/** In QEMU's option lists a comma ends a value, and two are one. */
+export function escapeValue(value: string): string {
+  return value.replaceAll(',', ',,');
+}
 
 /** What a virtual node is. */
 export interface Machine {
@@ -70,14 +78,18 @@ export function machineFiles(id: number, paths: MachinePaths) {
   };
 }
 
-/** The option ROM of option-rom.ts, shared by all PCs. */
-export function enterKeyRomFile(paths: Pick<Paths, 'virtual'>): string {
-  return join(paths.virtual, 'enter-key.rom');
+/** A file that all machines of a board share. */
+function sharedFile(name: string, paths: Pick<Paths, 'virtual'>): string {
+  return join(paths.virtual, name);
 }
 
-/** The flash of u-boot-environment.ts, shared by all machines of a model. */
-export function environmentFile(paths: Pick<Paths, 'virtual'>, model: UBootModel): string {
-  return join(paths.virtual, `${model}.environment`);
+/** Writes what machines share, before any is started. Running ones keep the files that they opened. */
+export async function writeSharedFiles(paths: Pick<Paths, 'virtual'>): Promise<void> {
+  for (const { name, content, size } of models.flatMap(({ qemu }) => qemu?.files ?? [])) {
+    const file = sharedFile(name, paths);
+    await writeFileAtomic(file, content());
+    if (size !== undefined) await truncate(file, size);
+  }
 }
 
 /**
@@ -87,10 +99,9 @@ export function environmentFile(paths: Pick<Paths, 'virtual'>, model: UBootModel
 export function qemuArguments(vm: VirtualMachine, host: Host, paths: MachinePaths): string[] {
   const files = machineFiles(vm.id, paths);
   const uid = userId(vm.id, host.userIds);
-  // U-Boot 2023.01 reads a wrong hardware address from a card on PCI.
-  const bus = vm.model === 'pc-x86-64' ? 'pci' : 'device';
+  const board = virtualModelOf(vm.model).qemu;
   return [
-    ...hardware(vm, host, paths),
+    ...hardware(board, vm, host, paths),
     ...['-name', `guest=vm-${vm.id}`],
     '-no-user-config',
     '-nodefaults',
@@ -103,12 +114,8 @@ export function qemuArguments(vm: VirtualMachine, host: Host, paths: MachinePath
     ...['-m', `size=${vm.ramMiB}M`],
     ...['-uuid', uuid(vm.mac)],
     ...['-netdev', tapDevice(vm, host)],
-    ...['-device', `virtio-net-${bus},netdev=net,mac=${vm.mac},bootindex=0`],
-    // Entropy from the first moment on: without it, sshd may wait for minutes.
-    ...['-object', 'rng-builtin,id=rng'],
-    ...['-device', `virtio-rng-${bus},rng=rng`],
-    // Memory that the guest has freed goes back to the server.
-    ...['-device', `virtio-balloon-${bus},free-page-reporting=on`],
+    ...['-device', `${board.card},netdev=net,mac=${vm.mac},bootindex=0`],
+    ...board.devices,
     // A reader that comes late finds the history in the log; it is opened O_APPEND, so it may be truncated under QEMU.
     ...[
       '-chardev',
@@ -126,71 +133,17 @@ export function qemuArguments(vm: VirtualMachine, host: Host, paths: MachinePath
   ];
 }
 
-/** As virtual nodes of the Python WalT have it. */
-const PRODUCT = 'Standard PC (i440FX + PIIX, 1996)';
-
 /** Without `tb-size` QEMU may keep an eighth of the server's memory per machine as translated code. */
 const TCG = 'tcg,thread=multi,tb-size=256';
 
-/** The emulator, and what differs between its machines: board, CPU, and the firmware that boots from the network. */
-function hardware(vm: VirtualMachine, host: Host, paths: MachinePaths): string[] {
-  if (vm.model !== 'pc-x86-64') return board(vm.model, paths);
+/** The emulator, and what differs between boards. */
+function hardware(board: QemuBoard, { id }: VirtualMachine, host: Host, paths: MachinePaths): string[] {
   return [
-    QEMU,
-    ...['-machine', PC.machine],
-    ...['-accel', host.accelerator === 'kvm' ? 'kvm' : TCG],
-    ...['-cpu', PC.cpu],
-    // What iPXE knows as ${manufacturer}, ${product} and ${serial}. Images made for WalT have a `boot-params.ipxe` for machines that
-    // say this of themselves, by which their kernels print on the serial console.
-    ...['-smbios', `type=1,manufacturer=QEMU,product=${escapeValue(PRODUCT)},serial=${vm.id}`],
-    // The server may be away for a moment when iPXE asks it: the BIOS then starts over, after so many milliseconds.
-    ...['-boot', 'menu=off,strict=on,reboot-timeout=1000'],
-    ...['-option-rom', escapeValue(enterKeyRomFile(paths))],
-  ];
-}
-
-/** Models whose firmware is U-Boot. */
-export type UBootModel = Exclude<VirtualModel, 'pc-x86-64'>;
-
-/** Where Debian's packages qemu-system-arm and u-boot-qemu have what such a machine needs. */
-const BOARDS: Record<UBootModel, { emulator: string; machine: string; cpu: string; firmware: string }> = {
-  'qemu-arm64': {
-    emulator: '/usr/bin/qemu-system-aarch64',
-    // The older interrupt controller serves eight CPUs at most.
-    machine: 'virt,gic-version=3',
-    // Pointers are signed by a quick function of QEMU's own, not by the cipher that the architecture names.
-    cpu: 'max,pauth-impdef=on',
-    firmware: '/usr/lib/u-boot/qemu_arm64/u-boot.bin',
-  },
-  'qemu-armhf': {
-    emulator: '/usr/bin/qemu-system-arm',
-    // A kernel without large physical addresses reaches no device above 4 GiB.
-    machine: 'virt,highmem=off',
-    cpu: 'cortex-a15',
-    firmware: '/usr/lib/u-boot/qemu_arm/u-boot.bin',
-  },
-};
-
-/** What a model can have at most: its interrupt controller knows eight CPUs, and memory begins at 1 GiB of 4. */
-export const LIMITS: Partial<Record<VirtualModel, Pick<VirtualMachine, 'cpuCores' | 'ramMiB'>>> = {
-  'qemu-armhf': { cpuCores: 8, ramMiB: 3072 },
-};
-
-/** Files that must be here for machines of that model. QEMU for PCs is looked for when the server starts (accelerator.ts). */
-export function neededFiles(model: VirtualModel): string[] {
-  return model === 'pc-x86-64' ? [] : [BOARDS[model].emulator, BOARDS[model].firmware];
-}
-
-function board(model: UBootModel, paths: MachinePaths): string[] {
-  const { emulator, machine, cpu, firmware } = BOARDS[model];
-  const environment = escapeValue(environmentFile(paths, model));
-  return [
-    emulator,
-    ...['-machine', machine],
-    ...['-accel', TCG],
-    ...['-cpu', cpu],
-    ...['-bios', firmware],
-    ...['-drive', `if=pflash,unit=1,format=raw,readonly=on,file=${environment}`],
+    board.emulator,
+    ...['-machine', board.machine],
+    ...['-accel', board.kvm && host.accelerator === 'kvm' ? 'kvm' : TCG],
+    ...['-cpu', board.cpu],
+    ...board.firmware({ id, file: (name) => escapeValue(sharedFile(name, paths)) }),
   ];
 }
 

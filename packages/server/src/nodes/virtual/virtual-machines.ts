@@ -1,29 +1,17 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
-import {
-  fileExists,
-  type Log,
-  type Paths,
-  type Programs,
-  UserError,
-  writeFileAtomic,
-} from '../../platform/index.ts';
+import { virtualModelOf } from '../../models/index.ts';
+import { fileExists, type Log, type Paths, type Programs, UserError } from '../../platform/index.ts';
 import { isUsable } from './accelerator.ts';
 import { capConsoleLog, clearConsoleLog } from './console-log.ts';
 import {
-  enterKeyRomFile,
-  environmentFile,
+  type Accelerator,
   type Host,
-  LIMITS,
   machineFiles,
-  neededFiles,
   qemuArguments,
-  type UBootModel,
   type VirtualMachine,
+  writeSharedFiles,
 } from './machine.ts';
-import { enterKeyRom } from './option-rom.ts';
-import type { Accelerator } from './pc.ts';
 import { answers } from './qmp.ts';
-import { writeEnvironment } from './u-boot-environment.ts';
 
 /** Milliseconds between looks at the size of the consoles' histories. */
 const CAP_INTERVAL = 30_000;
@@ -61,10 +49,7 @@ export class VirtualMachines {
   static async open(deps: Deps): Promise<VirtualMachines> {
     await mkdir(deps.paths.virtual, { recursive: true, mode: 0o700 });
     await mkdir(deps.paths.virtualRun, { recursive: true, mode: 0o700 });
-    await writeFileAtomic(enterKeyRomFile(deps.paths), enterKeyRom());
-    for (const model of ['qemu-arm64', 'qemu-armhf'] satisfies UBootModel[]) {
-      await writeEnvironment(environmentFile(deps.paths, model), model);
-    }
+    await writeSharedFiles(deps.paths);
     const host: Host = {
       accelerator: deps.accelerator,
       vhostNet: await isUsable('/dev/vhost-net'),
@@ -77,7 +62,7 @@ export class VirtualMachines {
    * Throws UserError INVALID when no machine of that model can be so large, UNAVAILABLE when this server lacks what they need.
    */
   async require({ model, cpuCores, ramMiB }: Size): Promise<void> {
-    const limit = LIMITS[model];
+    const { limit, needs } = virtualModelOf(model).qemu;
     if (limit && (cpuCores > limit.cpuCores || ramMiB > limit.ramMiB)) {
       throw new UserError(
         'INVALID',
@@ -85,12 +70,12 @@ export class VirtualMachines {
         'Ask for less, or take another model.',
       );
     }
-    for (const file of neededFiles(model)) {
+    for (const file of needs?.files ?? []) {
       if (await fileExists(file)) continue;
       throw new UserError(
         'UNAVAILABLE',
         `This server has no virtual nodes of the model ${model}: ${file} is missing.`,
-        'Install the packages qemu-system-arm and u-boot-qemu on the server.',
+        `Install the packages ${needs?.packages} on the server.`,
       );
     }
   }

@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
+import { enterKeyRom } from '../../models/index.ts';
 import { bootSector, EXIT_WITH_AL, runBootSector } from './boot-sector.ts';
-import { enterKeyRom } from './option-rom.ts';
 
 /** `mov ah, 00h; int 16h`: waits for a key; its character is then in AL. */
 const waitForKey = bootSector([0xb4, 0x00, 0xcd, 0x16, ...EXIT_WITH_AL]);

@@ -1,0 +1,44 @@
+/** Kinds of hardware: a file for each board, with all that the platform knows of it. Everything else asks here. */
+import type { VirtualModel } from '@walt/contract';
+import { type AdapterSet, pcAdapters } from './adapters.ts';
+import type { Loader } from './loaders.ts';
+import type { Fittings, Model } from './model.ts';
+import { pcX8632 } from './pc-x86-32.ts';
+import { pcX8664 } from './pc-x86-64.ts';
+import { qemuArm64 } from './qemu-arm64.ts';
+import { qemuArmhf } from './qemu-armhf.ts';
+
+export type { AdapterSet } from './adapters.ts';
+export type { Loader } from './loaders.ts';
+export type { Model } from './model.ts';
+export type { QemuBoard } from './qemu/board.ts';
+export { enterKeyRom } from './qemu/enter-key-rom.ts';
+
+/** All boards. */
+export const models: readonly Model[] = [qemuArm64, qemuArmhf, pcX8632, pcX8664];
+
+/** Undefined for a board that says what it is, and of which nothing else is known. */
+export function findModel(name: string): Model | undefined {
+  return models.find((model) => model.name === name);
+}
+
+/** A model of virtual nodes. */
+export function virtualModelOf(name: VirtualModel): Model & Required<Pick<Model, 'qemu'>> {
+  const model = findModel(name);
+  if (!model?.qemu) throw new TypeError(`QEMU plays no ${name}`);
+  return { ...model, qemu: model.qemu };
+}
+
+/** What a kernel needs on a node. A board that is not known is taken for a PC. */
+export function fittingsOf({ model, isVirtual }: { model: string; isVirtual: boolean }): Fittings {
+  const known = findModel(model);
+  return (isVirtual ? known?.qemu : undefined) ?? known ?? { console: 'tty0', adapters: pcAdapters };
+}
+
+/** All sets of adapter modules that some board needs. */
+export const adapterSets: readonly AdapterSet[] = [
+  ...new Set(models.flatMap(({ qemu, adapters }) => [...(qemu ? [qemu.adapters] : []), adapters])),
+];
+
+/** All that some board's firmware loads first. */
+export const loaders: readonly Loader[] = [...new Set(models.flatMap((model) => model.loaders))];
