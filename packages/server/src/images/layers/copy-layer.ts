@@ -124,7 +124,7 @@ export class CopyLayer {
     if (missing.length === 0) return;
     for await (const header of this.#describe(missing)) {
       this.#written.set(header.path, 'folder');
-      yield this.#headers.render({ ...header, path: header.path === '' ? '../' : header.path });
+      yield this.#headers.render({ ...header, path: header.path === '' ? './' : header.path });
     }
   }
 
