@@ -10,6 +10,13 @@ import { build, type Plugin } from 'esbuild';
 const SOURCES = import.meta.dirname;
 const REPOSITORY = join(SOURCES, '../..');
 
+/**
+ * In front of each chunk. ws asks at run time for packages that may be missing. oRPC asks of every answer whether it is a FormData,
+ * and the mere mention of the global one loads Node's fetch implementation (25 ms): no call of ours carries a form.
+ */
+const BANNER =
+  "const require = process.getBuiltinModule('node:module').createRequire(import.meta.url); class FormData {}";
+
 /** `checkout` gets the folder `dist/walt`; it is this repository but in tests. */
 export async function buildClient(checkout: string): Promise<void> {
   const target = join(checkout, 'dist/walt');
@@ -39,9 +46,7 @@ async function bundle(folder: string): Promise<void> {
     target: 'node26',
     chunkNames: 'chunks/[name]-[hash]',
     define: { WALT_VERSION: JSON.stringify(version) },
-    inject: ['src/server/no-form-data.ts'],
-    // ws asks at run time for packages that may be missing.
-    banner: { js: "const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);" },
+    banner: { js: BANNER },
     plugins: [builtins],
     logLevel: 'warning',
   });

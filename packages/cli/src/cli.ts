@@ -1,4 +1,9 @@
-/** From the words of a command line to the one command that it means, and from a failure to its text. */
+/**
+ * Folder `cli/src/`: the command line. A folder's main file says first what the folder is for; `commands/CATEGORY/VERB.ts` is what
+ * `words/categories.ts` tells of that command.
+ *
+ * This file: from the words of a command line to the one command that it means, and from a failure to its text.
+ */
 import type { Command } from 'commander';
 import { describeFailure, renderFailure, UsageError } from './errors.ts';
 import { paintOutput } from './terminal/output.ts';

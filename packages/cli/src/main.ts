@@ -1,5 +1,5 @@
 /** Start of the program. Kept small: it is compiled anew each time, all the rest comes from the compile cache. */
-import { cacheFolder } from './server/paths.ts';
+import { cacheFolder } from '@walt/client/paths';
 
 process.getBuiltinModule('node:module').enableCompileCache(`${cacheFolder()}/compiled`);
 // `walt node show | head`: nobody reads on, so there is nothing more to do.

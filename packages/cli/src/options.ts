@@ -1,5 +1,5 @@
 /** Options that several commands share, and values that need more than text. */
-import { NODE_SETS } from '@walt/contract/values';
+import { NODE_SETS } from '@walt/contract/values/names';
 import { InvalidArgumentError, Option } from 'commander';
 
 export const SET = `node names separated by commas, or ${NODE_SETS.join(', ')}`;

@@ -1,4 +1,5 @@
-import { AbortError, UsageError } from './errors.ts';
+import { AbortError } from '@walt/client/errors';
+import { UsageError } from './errors.ts';
 import { ask, askSecret, canAsk } from './terminal/prompt.ts';
 
 /**

@@ -1,6 +1,6 @@
-import { NODE_NAME } from '@walt/contract/values';
+import { connect } from '@walt/client/connection';
+import { NODE_NAME } from '@walt/contract/values/names';
 import { Command } from 'commander';
-import { connect } from '../server/client.ts';
 import { checked, thisWalt } from '../ssh/access.ts';
 import { renderStanza } from '../ssh/config.ts';
 import { sshFiles } from '../ssh/files.ts';

@@ -1,7 +1,6 @@
 /** `walt image show IMAGE`. */
-
 import type { Image, ImageDetails, ImageLayer } from '@walt/contract';
-import { shortDigest } from '@walt/contract/values';
+import { shortDigest } from '@walt/contract/values/digests';
 import { humanDate, humanSize, nameList } from '../terminal/human.ts';
 import type { Paint } from '../terminal/style.ts';
 import { type Column, renderTable } from '../terminal/table.ts';

@@ -1,7 +1,6 @@
 /** `walt image log`. */
-
 import type { ImageStep } from '@walt/contract';
-import { shortDigest } from '@walt/contract/values';
+import { shortDigest } from '@walt/contract/values/digests';
 import { humanDate, humanSize } from '../terminal/human.ts';
 import type { Paint } from '../terminal/style.ts';
 import { type Column, renderTable } from '../terminal/table.ts';

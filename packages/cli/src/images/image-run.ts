@@ -1,10 +1,10 @@
 /** `walt image run`: a command in an image, joined to our standard streams. */
-import { once } from 'node:events';
+import type { Connection } from '@walt/client/connection';
+import { flushed } from '@walt/client/drain';
+import { AbortError } from '@walt/client/errors';
+import { ByteStream, frameError } from '@walt/client/stream';
 import type { SavedRun } from '@walt/contract';
-import { outputChannels } from '@walt/contract/values';
-import { AbortError } from '../errors.ts';
-import type { Connection } from '../server/client.ts';
-import { ByteStream, frameError } from '../server/stream.ts';
+import { outputChannels } from '@walt/contract/values/wire';
 import { confirming, type YesOption } from '../terminal/confirm.ts';
 
 export interface RunOptions extends YesOption {
@@ -40,17 +40,10 @@ async function runOnce(
       // The first message tells that the command takes input.
       if (!begun) stdin.resume();
       begun = true;
-      const sink = message[0] === outputChannels.stderr ? stderr : stdout;
-      if (sink.write(message.subarray(1))) return;
-      stream.pause();
-      sink.once('drain', () => stream.resume());
+      stream.passOn(message.subarray(1), message[0] === outputChannels.stderr ? stderr : stdout);
     },
   });
-  const onInput = (bytes: Buffer) => {
-    if (stream.send(bytes)) return;
-    stdin.pause();
-    stream.drained().then(() => stdin.resume());
-  };
+  const onInput = (bytes: Buffer) => stream.sendFrom(stdin, bytes);
   const onEnd = () => stream.control({ type: 'end' });
   stdin.on('data', onInput).pause();
   stdin.on('end', onEnd);
@@ -61,7 +54,7 @@ async function runOnce(
     return end;
   } finally {
     stdin.off('data', onInput).off('end', onEnd).pause();
-    for (const sink of [stdout, stderr]) if (sink.writableNeedDrain) await once(sink, 'drain');
+    for (const sink of [stdout, stderr]) await flushed(sink);
   }
 }
 

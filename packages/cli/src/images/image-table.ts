@@ -1,4 +1,8 @@
-/** `walt image show`. */
+/**
+ * Folder `images/`: what the image commands do and show, one folder for each that is long.
+ *
+ * This file: `walt image show`.
+ */
 import type { Image } from '@walt/contract';
 import { humanDate, humanSize } from '../terminal/human.ts';
 import type { Paint } from '../terminal/style.ts';

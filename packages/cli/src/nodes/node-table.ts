@@ -1,4 +1,8 @@
-/** `walt node show`: one table per kind of owner, and what the user may want to know next. */
+/**
+ * Folder `nodes/`: what the node commands do and show.
+ *
+ * This file: `walt node show`, one table per kind of owner, and what the user may want to know next.
+ */
 import type { Node } from '@walt/contract';
 import type { Paint } from '../terminal/style.ts';
 import { type Column, renderTable } from '../terminal/table.ts';

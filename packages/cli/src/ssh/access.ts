@@ -1,17 +1,17 @@
-/** Gets ssh ready to reach some nodes: key, certificate, host authority, configuration. */
+/**
+ * Folder `ssh/`: what OpenSSH needs to reach nodes, and how it is run.
+ *
+ * This file gets it ready for some nodes: key, certificate, host authority, configuration.
+ */
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { AbortError } from '@walt/client/errors';
+import { DEFAULT_SOCKET, socketPath } from '@walt/client/paths';
 import type { Client, Node } from '@walt/contract';
-import {
-  HOST_KEY_ALIAS,
-  KNOWN_HOSTS,
-  MAX_PRINCIPALS,
-  NODE_NAME,
-  USER_CERTIFICATE,
-} from '@walt/contract/values';
-import { AbortError } from '../errors.ts';
+import { NODE_NAME } from '@walt/contract/values/names';
+import { HOST_KEY_ALIAS, KNOWN_HOSTS, MAX_PRINCIPALS, USER_CERTIFICATE } from '@walt/contract/values/proofs';
+import { launcher } from '../checkout.ts';
 import { waitForNodes } from '../nodes/node-wait.ts';
-import { DEFAULT_SOCKET, launcher, socketPath } from '../server/paths.ts';
 import { renderNodeConfig, renderOwnConfig, type Walt } from './config.ts';
 import { type SshFiles, sshFiles } from './files.ts';
 import { ensureKey } from './key.ts';

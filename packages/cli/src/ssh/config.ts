@@ -1,5 +1,5 @@
 /** Renders ssh_config(5) text. No check of ssh's is ever switched off: the server signs both sides' keys. */
-import { AbortError } from '../errors.ts';
+import { AbortError } from '@walt/client/errors';
 import { HOST_SUFFIX, type SshFiles } from './files.ts';
 
 export interface Walt {

@@ -1,6 +1,6 @@
 /** Where the client keeps what OpenSSH needs. */
 import { join } from 'node:path';
-import { configFolder, serverFolder } from '../server/paths.ts';
+import { configFolder, serverFolder, socketPath } from '@walt/client/paths';
 
 export interface SshFiles {
   /** The user's own key, for all servers. */
@@ -15,7 +15,7 @@ export interface SshFiles {
 }
 
 export function sshFiles(): SshFiles {
-  const server = join(serverFolder(), 'ssh');
+  const server = join(serverFolder(socketPath()), 'ssh');
   return {
     privateKey: join(configFolder(), 'id_ed25519'),
     publicKey: join(configFolder(), 'id_ed25519.pub'),

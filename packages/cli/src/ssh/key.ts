@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { link, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { AbortError, hasCode } from '../errors.ts';
+import { AbortError, hasCode } from '@walt/client/errors';
 import type { SshFiles } from './files.ts';
 
 const run = promisify(execFile);

@@ -1,7 +1,7 @@
 /** Standard input and output joined to a TCP port of a node. */
-import type { Connection } from '../server/client.ts';
-import { ByteStream, frameError } from '../server/stream.ts';
-import { connectionLost } from '../server/transport.ts';
+import type { Connection } from '@walt/client/connection';
+import { ByteStream, frameError } from '@walt/client/stream';
+import { connectionLost } from '@walt/client/transport';
 
 /** Ends when the node ends the connection. Throws what the server says, as that the node is off, and when the server goes. */
 export async function relayToNode(connection: Connection, node: string, port: number): Promise<void> {
@@ -11,19 +11,11 @@ export async function relayToNode(connection: Connection, node: string, port: nu
     '/stream/tcp',
     { node, port },
     {
-      onData: (bytes) => {
-        if (stdout.write(bytes)) return;
-        stream.pause();
-        stdout.once('drain', () => stream.resume());
-      },
+      onData: (bytes) => stream.passOn(bytes, stdout),
       onOpen: () => stdin.resume(),
     },
   );
-  stdin.on('data', (bytes: Buffer) => {
-    if (stream.send(bytes)) return;
-    stdin.pause();
-    stream.drained().then(() => stdin.resume());
-  });
+  stdin.on('data', (bytes: Buffer) => stream.sendFrom(stdin, bytes));
   stdin.on('end', () => stream.control({ type: 'end' }));
   // Nothing is read before the relay takes it.
   stdin.pause();

@@ -1,7 +1,7 @@
 /** Starts OpenSSH's programs. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { constants } from 'node:os';
-import { hasCode } from '../errors.ts';
+import { hasCode } from '@walt/client/errors';
 import { missingOpenSsh } from './key.ts';
 
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

@@ -1,5 +1,5 @@
 /** Calls that may put others' work at stake: the server says so (CONFIRM), the user decides. */
-import { AbortError, hasCode } from '../errors.ts';
+import { AbortError, hasCode } from '@walt/client/errors';
 import { askYes, canAsk } from './prompt.ts';
 
 export interface YesOption {

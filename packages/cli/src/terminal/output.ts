@@ -1,4 +1,8 @@
-/** What commands print: data on standard output, remarks on standard error. Nothing of it steers the terminal but our colours. */
+/**
+ * Folder `terminal/`: what a user sees and types. Nothing that comes from elsewhere steers his terminal.
+ *
+ * This file: what commands print, data on standard output, remarks on standard error.
+ */
 import { type Paint, painter, wantsColours } from './style.ts';
 import { terminalText, visibleJson } from './visible.ts';
 

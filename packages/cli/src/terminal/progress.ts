@@ -1,6 +1,6 @@
 /** Progress of a long call on standard error: one live line on a terminal, now and then a line elsewhere. */
+import { resultOf } from '@walt/client/long-call';
 import type { Progress, WithProgress } from '@walt/contract';
-import { AbortError } from '../errors.ts';
 import { humanDuration, humanSize } from './human.ts';
 import { displayWidth, type Paint, painter, wantsColours } from './style.ts';
 import { terminalText, visibleName } from './visible.ts';
@@ -14,15 +14,7 @@ const BAR_WIDTH = 20;
 /** Follows a call to its result. Throws what the call throws. */
 export async function follow<T>(events: Promise<AsyncIterable<WithProgress<T>>>): Promise<T> {
   using display = openDisplay();
-  for await (const event of await events) {
-    if (event.type === 'result') return event.value;
-    display.show(event);
-  }
-  throw new AbortError(
-    'UNAVAILABLE',
-    'The WalT server ended the call without a result.',
-    'See `sudo ./walt-server status`, then repeat the command.',
-  );
+  return await resultOf(events, display.show);
 }
 
 export interface Display extends Disposable {

@@ -1,6 +1,5 @@
 /** The user's terminal in raw mode, and back, on every way out of the program. */
-
-import { MAX_TERMINAL } from '@walt/contract/values';
+import { MAX_TERMINAL } from '@walt/contract/values/limits';
 
 /** Turns off what a full-screen program on the other side may have left on: alternate screen, mouse, paste marks, hidden cursor. */
 const RESET =

@@ -1,7 +1,8 @@
 /** Table tests of the pure parts that make text: styles, tables, numbers, progress, failures. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { AbortError, describeFailure, renderFailure, UsageError } from '../errors.ts';
+import { AbortError } from '@walt/client/errors';
+import { describeFailure, renderFailure, UsageError } from '../errors.ts';
 import { editDistance, nearest } from '../words/near.ts';
 import { conjugate, humanDuration, humanSize, nameList } from './human.ts';
 import { renderAmount, renderLive } from './progress.ts';

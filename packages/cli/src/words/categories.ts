@@ -1,4 +1,6 @@
 /**
+ * Folder `words/`: the words of a command line: which there are, their help and their completion.
+ *
  * All commands by category and verb. Nothing of a command is loaded before it is the one that was asked for:
  * this table is all that `walt --help` and the completion of verbs need.
  */

@@ -1,6 +1,7 @@
 /** Candidates that only the server or the manual know. */
-import { DEFAULT_IMAGE, NODE_SETS, PLATFORM_LABEL, shortDigest } from '@walt/contract/values';
-import { connect } from '../server/client.ts';
+import { connect } from '@walt/client/connection';
+import { shortDigest } from '@walt/contract/values/digests';
+import { DEFAULT_IMAGE, NODE_SETS, PLATFORM_LABEL } from '@walt/contract/values/names';
 import { listTopics } from './help/topics.ts';
 
 export type ArgumentKind =

@@ -1,5 +1,4 @@
 /** The help texts above single commands. */
-
 import type { Paint } from '../terminal/style.ts';
 import { displayWidth } from '../terminal/style.ts';
 import { type Category, categories, singles } from './categories.ts';

@@ -1,6 +1,6 @@
+import { connect } from '@walt/client/connection';
 import { Command } from 'commander';
 import { jsonOption } from '../../options.ts';
-import { connect } from '../../server/client.ts';
 import { renderStatus } from '../../server-status.ts';
 import { paintOutput, print, printJson } from '../../terminal/output.ts';
 

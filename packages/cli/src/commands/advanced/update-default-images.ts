@@ -1,8 +1,9 @@
+import { connect } from '@walt/client/connection';
 import type { Architecture } from '@walt/contract';
-import { ARCHITECTURES, shortDigest } from '@walt/contract/values';
+import { shortDigest } from '@walt/contract/values/digests';
+import { ARCHITECTURES } from '@walt/contract/values/kinds';
 import { Command, Option } from 'commander';
 import { jsonOption } from '../../options.ts';
-import { connect } from '../../server/client.ts';
 import { print, printJson } from '../../terminal/output.ts';
 import { follow } from '../../terminal/progress.ts';
 

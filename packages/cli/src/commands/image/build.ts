@@ -1,12 +1,13 @@
+import { connect } from '@walt/client/connection';
 import type { Architecture } from '@walt/contract';
-import { ARCHITECTURES, shortDigest } from '@walt/contract/values';
+import { shortDigest } from '@walt/contract/values/digests';
+import { ARCHITECTURES } from '@walt/contract/values/kinds';
 import { Command, Option } from 'commander';
 import { UsageError } from '../../errors.ts';
 import { buildImage } from '../../images/build/build.ts';
 import { splitUrl } from '../../images/build/git.ts';
 import { offerReboot } from '../../nodes/reboot-offer.ts';
 import { jsonOption, yesOption } from '../../options.ts';
-import { connect } from '../../server/client.ts';
 import type { YesOption } from '../../terminal/confirm.ts';
 import { print, printJson } from '../../terminal/output.ts';
 

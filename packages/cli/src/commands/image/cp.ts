@@ -1,10 +1,11 @@
-import { parseImageLocation, shortDigest } from '@walt/contract/values';
+import { connect } from '@walt/client/connection';
+import { shortDigest } from '@walt/contract/values/digests';
+import { parseImageLocation } from '@walt/contract/values/images';
 import { Command, Option } from 'commander';
 import { UsageError } from '../../errors.ts';
 import { copyFromImage } from '../../images/copy/from-image.ts';
 import { copyToImage } from '../../images/copy/to-image.ts';
 import { offerReboot } from '../../nodes/reboot-offer.ts';
-import { connect } from '../../server/client.ts';
 import { print } from '../../terminal/output.ts';
 
 export function command(): Command {

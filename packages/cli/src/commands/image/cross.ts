@@ -1,8 +1,8 @@
+import { connect } from '@walt/client/connection';
 import { Command } from 'commander';
 import { UsageError } from '../../errors.ts';
 import { crossBuild } from '../../images/cross/cross.ts';
 import { yesOption } from '../../options.ts';
-import { connect } from '../../server/client.ts';
 import type { YesOption } from '../../terminal/confirm.ts';
 import { splitBehind } from '../../terminal/words-behind.ts';
 

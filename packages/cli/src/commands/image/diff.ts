@@ -1,7 +1,7 @@
+import { connect } from '@walt/client/connection';
 import { Command } from 'commander';
 import { renderChanges, renderStat } from '../../images/image-diff.ts';
 import { jsonOption } from '../../options.ts';
-import { connect } from '../../server/client.ts';
 import { paintOutput, print, printJson, printRaw, remark } from '../../terminal/output.ts';
 import { follow } from '../../terminal/progress.ts';
 

@@ -1,7 +1,7 @@
+import { connect } from '@walt/client/connection';
 import { Command } from 'commander';
 import { renderLog } from '../../images/image-log.ts';
 import { jsonOption } from '../../options.ts';
-import { connect } from '../../server/client.ts';
 import { paintOutput, print, printJson } from '../../terminal/output.ts';
 
 export function command(): Command {

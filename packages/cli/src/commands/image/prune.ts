@@ -1,8 +1,8 @@
+import { connect } from '@walt/client/connection';
 import type { CollectedVersion } from '@walt/contract';
-import { shortDigest } from '@walt/contract/values';
+import { shortDigest } from '@walt/contract/values/digests';
 import { Command } from 'commander';
 import { jsonOption, yesOption } from '../../options.ts';
-import { connect } from '../../server/client.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
 import { conjugate, humanDate, humanSize } from '../../terminal/human.ts';
 import { paintOutput, print, printJson } from '../../terminal/output.ts';

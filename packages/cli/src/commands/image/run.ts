@@ -1,10 +1,10 @@
-import { shortDigest } from '@walt/contract/values';
+import { connect } from '@walt/client/connection';
+import { shortDigest } from '@walt/contract/values/digests';
 import { Command } from 'commander';
 import { runInImage } from '../../images/image-run.ts';
 import { remarkLost } from '../../images/lost-changes.ts';
 import { offerReboot } from '../../nodes/reboot-offer.ts';
 import { yesOption } from '../../options.ts';
-import { connect } from '../../server/client.ts';
 import type { YesOption } from '../../terminal/confirm.ts';
 import { remark } from '../../terminal/output.ts';
 import { splitBehind } from '../../terminal/words-behind.ts';

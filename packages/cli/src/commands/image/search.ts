@@ -1,8 +1,8 @@
+import { connect } from '@walt/client/connection';
+import { AbortError } from '@walt/client/errors';
 import type { FoundImage } from '@walt/contract';
 import { Command } from 'commander';
-import { AbortError } from '../../errors.ts';
 import { jsonOption } from '../../options.ts';
-import { connect } from '../../server/client.ts';
 import { paintOutput, print, printJson, remark } from '../../terminal/output.ts';
 import { follow } from '../../terminal/progress.ts';
 import { type Column, renderTable } from '../../terminal/table.ts';

@@ -1,6 +1,6 @@
+import { connect } from '@walt/client/connection';
 import { Command, Option } from 'commander';
 import { yesOption } from '../../options.ts';
-import { connect } from '../../server/client.ts';
 import type { YesOption } from '../../terminal/confirm.ts';
 
 interface Options extends YesOption {

@@ -1,9 +1,9 @@
+import { connect } from '@walt/client/connection';
 import { Command } from 'commander';
 import { UsageError } from '../../errors.ts';
 import { renderDetails } from '../../images/image-details.ts';
 import { renderImages } from '../../images/image-table.ts';
 import { jsonOption } from '../../options.ts';
-import { connect } from '../../server/client.ts';
 import { paintOutput, print, printJson, printLines } from '../../terminal/output.ts';
 
 interface Options {

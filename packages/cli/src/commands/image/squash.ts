@@ -1,8 +1,8 @@
-import { shortDigest } from '@walt/contract/values';
+import { connect } from '@walt/client/connection';
+import { shortDigest } from '@walt/contract/values/digests';
 import { Command } from 'commander';
 import { offerReboot } from '../../nodes/reboot-offer.ts';
 import { jsonOption, yesOption } from '../../options.ts';
-import { connect } from '../../server/client.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
 import { print, printJson } from '../../terminal/output.ts';
 import { follow } from '../../terminal/progress.ts';

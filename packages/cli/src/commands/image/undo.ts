@@ -1,8 +1,8 @@
-import { shortDigest } from '@walt/contract/values';
+import { connect } from '@walt/client/connection';
+import { shortDigest } from '@walt/contract/values/digests';
 import { Command } from 'commander';
 import { offerReboot } from '../../nodes/reboot-offer.ts';
 import { jsonOption } from '../../options.ts';
-import { connect } from '../../server/client.ts';
 import { humanDate } from '../../terminal/human.ts';
 import { print, printJson } from '../../terminal/output.ts';
 import { visibleName } from '../../terminal/visible.ts';

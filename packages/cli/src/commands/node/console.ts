@@ -1,9 +1,9 @@
+import { connect } from '@walt/client/connection';
+import { AbortError } from '@walt/client/errors';
+import { ByteStream } from '@walt/client/stream';
 import { Command } from 'commander';
-import { attach } from '../../attach.ts';
-import { hintAfterBacklog } from '../../console-hint.ts';
-import { AbortError } from '../../errors.ts';
-import { connect } from '../../server/client.ts';
-import { ByteStream } from '../../server/stream.ts';
+import { attach } from '../../terminal/attach.ts';
+import { hintAfterBacklog } from '../../terminal/console-hint.ts';
 import { remark } from '../../terminal/output.ts';
 
 export function command(): Command {

@@ -1,10 +1,12 @@
-import { BOOTED_IMAGE, type Location, parseNodeLocation, shortDigest } from '@walt/contract/values';
+import { connect } from '@walt/client/connection';
+import { shortDigest } from '@walt/contract/values/digests';
+import { type Location, parseNodeLocation } from '@walt/contract/values/images';
+import { BOOTED_IMAGE } from '@walt/contract/values/names';
 import { Command, Option } from 'commander';
 import { UsageError } from '../../errors.ts';
 import { copyToBootedImage } from '../../images/copy/node-to-image.ts';
 import { copyBetweenNodes, copyFromNode, copyToNode, type NodePath } from '../../nodes/copy/copy.ts';
 import { offerReboot } from '../../nodes/reboot-offer.ts';
-import { connect } from '../../server/client.ts';
 import { reachNode } from '../../ssh/access.ts';
 import { print } from '../../terminal/output.ts';
 

@@ -1,9 +1,9 @@
+import { connect } from '@walt/client/connection';
 import type { VirtualModel } from '@walt/contract';
-import { VIRTUAL_MODELS } from '@walt/contract/values';
+import { VIRTUAL_MODELS } from '@walt/contract/values/kinds';
 import { Command, Option } from 'commander';
 import { waitForNodes } from '../../nodes/node-wait.ts';
 import { jsonOption, memorySize, wholeNumber } from '../../options.ts';
-import { connect } from '../../server/client.ts';
 import { print, printJson } from '../../terminal/output.ts';
 
 interface Options {

@@ -1,6 +1,6 @@
+import { connect } from '@walt/client/connection';
 import { Command } from 'commander';
 import { wholeNumber } from '../../options.ts';
-import { connect } from '../../server/client.ts';
 import { print } from '../../terminal/output.ts';
 
 export function command(): Command {

@@ -1,6 +1,6 @@
+import { connect } from '@walt/client/connection';
 import { Command } from 'commander';
 import { jsonOption, SET, yesOption } from '../../options.ts';
-import { connect } from '../../server/client.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
 import { conjugate, nameList } from '../../terminal/human.ts';
 import { print, printJson } from '../../terminal/output.ts';

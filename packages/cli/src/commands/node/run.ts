@@ -1,6 +1,6 @@
+import { connect } from '@walt/client/connection';
 import { Command } from 'commander';
 import { jsonOption, SET } from '../../options.ts';
-import { connect } from '../../server/client.ts';
 import { reachNode, reachNodes } from '../../ssh/access.ts';
 import { sshFiles } from '../../ssh/files.ts';
 import { shellLine } from '../../ssh/remote-line.ts';

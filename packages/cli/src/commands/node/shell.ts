@@ -1,5 +1,5 @@
+import { connect } from '@walt/client/connection';
 import { Command } from 'commander';
-import { connect } from '../../server/client.ts';
 import { reachNode } from '../../ssh/access.ts';
 import { sshFiles } from '../../ssh/files.ts';
 import { runOnTerminal } from '../../ssh/spawn.ts';

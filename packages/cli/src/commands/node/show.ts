@@ -1,7 +1,7 @@
+import { connect } from '@walt/client/connection';
 import { Command } from 'commander';
 import { renderNodes } from '../../nodes/node-table.ts';
 import { jsonOption } from '../../options.ts';
-import { connect } from '../../server/client.ts';
 import { paintOutput, print, printJson, printLines } from '../../terminal/output.ts';
 
 interface Options {

@@ -1,7 +1,7 @@
+import { connect } from '@walt/client/connection';
 import { Command } from 'commander';
 import { waitForNodes } from '../../nodes/node-wait.ts';
 import { duration, jsonOption, SET } from '../../options.ts';
-import { connect } from '../../server/client.ts';
 import { conjugate, nameList } from '../../terminal/human.ts';
 import { print, printJson } from '../../terminal/output.ts';
 

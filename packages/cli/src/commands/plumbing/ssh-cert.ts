@@ -1,5 +1,5 @@
+import { connect } from '@walt/client/connection';
 import { Command } from 'commander';
-import { connect } from '../../server/client.ts';
 import { certifyNodes } from '../../ssh/access.ts';
 import { nodeOfHost } from '../../ssh/files.ts';
 

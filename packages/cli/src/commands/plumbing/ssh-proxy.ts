@@ -1,5 +1,5 @@
+import { connect } from '@walt/client/connection';
 import { Command } from 'commander';
-import { connect } from '../../server/client.ts';
 import { nodeOfHost } from '../../ssh/files.ts';
 import { relayToNode } from '../../ssh/relay.ts';
 

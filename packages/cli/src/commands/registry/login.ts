@@ -1,7 +1,7 @@
+import { connect } from '@walt/client/connection';
 import { Command } from 'commander';
 import { jsonOption } from '../../options.ts';
 import { readCredentials } from '../../registry-credentials.ts';
-import { connect } from '../../server/client.ts';
 import { print, printJson } from '../../terminal/output.ts';
 
 interface Options {

@@ -1,6 +1,6 @@
+import { connect } from '@walt/client/connection';
 import { Command } from 'commander';
 import { jsonOption } from '../../options.ts';
-import { connect } from '../../server/client.ts';
 import { print, printJson } from '../../terminal/output.ts';
 
 export function command(): Command {

@@ -1,7 +1,7 @@
+import { connect } from '@walt/client/connection';
 import type { Registry } from '@walt/contract';
 import { Command } from 'commander';
 import { jsonOption } from '../../options.ts';
-import { connect } from '../../server/client.ts';
 import { paintOutput, print, printJson, remark } from '../../terminal/output.ts';
 import { type Column, renderTable } from '../../terminal/table.ts';
 

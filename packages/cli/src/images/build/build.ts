@@ -1,6 +1,10 @@
-/** `walt image build`: sends a folder, shows the build, tells what came of it. */
+/**
+ * Folder `images/build/`: `walt image build`.
+ *
+ * This file sends a folder, shows the build, tells what came of it.
+ */
+import type { Connection } from '@walt/client/connection';
 import type { Architecture, SavedImage } from '@walt/contract';
-import type { Connection } from '../../server/client.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
 import { remark } from '../../terminal/output.ts';
 import { openSource, type SourceOptions } from './source.ts';

@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AbortError, hasCode, UsageError } from '../../errors.ts';
+import { AbortError, hasCode } from '@walt/client/errors';
+import { UsageError } from '../../errors.ts';
 
 /** Refs and commits, as git-check-ref-format(1) allows them, and no option, refspec or revision expression. */
 const REF = /^[A-Za-z0-9][A-Za-z0-9._/+-]{0,254}$/;

@@ -2,6 +2,7 @@
  * `.containerignore` and `.dockerignore` (https://docs.docker.com/build/concepts/context/#dockerignore-files): which files of a folder
  * a build does not get. Pure.
  */
+import { AbortError } from '@walt/client/errors';
 import {
   advance,
   type Glob,
@@ -10,8 +11,7 @@ import {
   type Places,
   readGlob,
   startOf,
-} from '@walt/contract/values';
-import { AbortError } from '../../errors.ts';
+} from '@walt/contract/values/globs';
 
 interface Rule {
   glob: Glob;

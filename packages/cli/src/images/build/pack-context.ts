@@ -3,7 +3,7 @@ import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { AbortError } from '../../errors.ts';
+import { AbortError } from '@walt/client/errors';
 import { type LocalTar, startTar } from '../copy/local-tar.ts';
 import type { IgnoreRules } from './ignore.ts';
 

@@ -2,8 +2,8 @@
 import { mkdtemp, open, realpath, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, relative, resolve } from 'node:path';
-import { MAX_DOCKERFILE } from '@walt/contract/values';
-import { AbortError, hasCode } from '../../errors.ts';
+import { AbortError, hasCode } from '@walt/client/errors';
+import { MAX_DOCKERFILE } from '@walt/contract/values/limits';
 import { remark } from '../../terminal/output.ts';
 import { checkSource, fetchRepository } from './git.ts';
 import { type IgnoreRules, readIgnoreRules } from './ignore.ts';

@@ -1,11 +1,11 @@
 /** The stream that is a build (contract, build.ts), from its opening to its end. */
+import { dispatch } from '@walt/client/channels';
+import type { Connection } from '@walt/client/connection';
+import { AbortError, hasCode } from '@walt/client/errors';
+import { ByteStream, frameError } from '@walt/client/stream';
 import type { BuildEvent, SavedImage } from '@walt/contract';
-import { AbortError, hasCode } from '../../errors.ts';
-import type { Connection } from '../../server/client.ts';
-import { ByteStream, frameError } from '../../server/stream.ts';
 import { remark } from '../../terminal/output.ts';
 import { type Display, openDisplay } from '../../terminal/progress.ts';
-import { dispatch } from '../cross/channels.ts';
 import { packContext, type Skipped } from './pack-context.ts';
 import type { Source } from './source.ts';
 
@@ -15,8 +15,6 @@ export class ImageBuildStream {
   #display: Display | undefined;
   #saved: SavedImage | undefined;
   #over = false;
-  /** Sinks that take nothing now. */
-  readonly #full = new Set<NodeJS.WriteStream>();
   /** The folder cannot be read: that ends the build. */
   readonly #failed = Promise.withResolvers<never>();
 
@@ -96,14 +94,7 @@ export class ImageBuildStream {
 
   #print(sink: NodeJS.WriteStream, bytes: Buffer): void {
     this.#hide();
-    // What has come already is still printed while the stream is paused.
-    if (sink.write(bytes) || this.#full.has(sink)) return;
-    this.#full.add(sink);
-    this.#stream.pause();
-    sink.once('drain', () => {
-      this.#full.delete(sink);
-      if (this.#full.size === 0) this.#stream.resume();
-    });
+    this.#stream.passOn(bytes, sink);
   }
 
   /** One line of progress, until the build's own lines come. */

@@ -1,6 +1,6 @@
 /** Where a copy lands, by the rules of cp(1) and scp(1). */
 import { basename, dirname } from 'node:path';
-import { AbortError } from '../../errors.ts';
+import { AbortError } from '@walt/client/errors';
 
 export interface Landing {
   /** Existing folder in which the copy is made. */

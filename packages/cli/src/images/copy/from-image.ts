@@ -1,11 +1,11 @@
 /** Files of an image to this machine. */
 import { lstat, stat } from 'node:fs/promises';
-import { AbortError, hasCode } from '../../errors.ts';
-import type { Connection } from '../../server/client.ts';
+import type { Connection } from '@walt/client/connection';
+import { AbortError, hasCode } from '@walt/client/errors';
+import { type ImagePlace, kindInImage, readFromImage } from '@walt/client/image-files';
 import { remark } from '../../terminal/output.ts';
 import { openDisplay } from '../../terminal/progress.ts';
 import { landing, requireFolderFor, withoutSlash } from './destination.ts';
-import { type ImagePlace, kindInImage, readFromImage } from './image-files.ts';
 import { unpack } from './unpack.ts';
 
 export async function copyFromImage(

@@ -2,7 +2,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
-import { AbortError, hasCode } from '../../errors.ts';
+import { AbortError, hasCode } from '@walt/client/errors';
 
 export interface LocalTar {
   stdin: Writable;

@@ -2,14 +2,15 @@
 import { posix } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { AbortError, UsageError } from '../../errors.ts';
-import type { Connection } from '../../server/client.ts';
+import type { Connection } from '@walt/client/connection';
+import { AbortError } from '@walt/client/errors';
+import { type ImageWritten, writeToImage } from '@walt/client/image-files';
+import { UsageError } from '../../errors.ts';
 import { reachNode } from '../../ssh/access.ts';
 import { sshFiles } from '../../ssh/files.ts';
 import { shellLine } from '../../ssh/remote-line.ts';
 import { exitStatus, start } from '../../ssh/spawn.ts';
 import { openDisplay } from '../../terminal/progress.ts';
-import { type ImageWritten, writeToImage } from './image-files.ts';
 import { requireFolder } from './to-image.ts';
 
 /** Copies an absolute path of a node to the same path in its image; a new version of the image comes of it. */

@@ -1,12 +1,16 @@
-/** Local files into an image. */
+/**
+ * Folder `images/copy/`: `walt image cp`, and all that packs and unpacks local files.
+ *
+ * This file: local files into an image.
+ */
 import { lstat, stat } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { AbortError, hasCode } from '../../errors.ts';
-import type { Connection } from '../../server/client.ts';
+import type { Connection } from '@walt/client/connection';
+import { AbortError, hasCode } from '@walt/client/errors';
+import { type ImagePlace, type ImageWritten, kindInImage, writeToImage } from '@walt/client/image-files';
 import { remark } from '../../terminal/output.ts';
 import { openDisplay } from '../../terminal/progress.ts';
 import { requireFolderFor, withoutSlash } from './destination.ts';
-import { type ImagePlace, type ImageWritten, kindInImage, writeToImage } from './image-files.ts';
 import { packFiles } from './pack-files.ts';
 
 export async function copyToImage(

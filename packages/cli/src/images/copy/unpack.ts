@@ -8,7 +8,7 @@ import { chmod, lstat, mkdir, mkdtemp, readdir, rename, rm, unlink, utimes } fro
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { AbortError, hasCode } from '../../errors.ts';
+import { AbortError, hasCode } from '@walt/client/errors';
 import type { Landing } from './destination.ts';
 import { startTar } from './local-tar.ts';
 

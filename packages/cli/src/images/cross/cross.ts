@@ -1,14 +1,17 @@
-/** `walt image cross`: sends the current folder, shows what the command prints, takes back what it changed. */
-
+/**
+ * Folder `images/cross/`: `walt image cross`.
+ *
+ * This file sends the current folder, shows what the command prints, takes back what it changed.
+ */
+import type { Connection } from '@walt/client/connection';
+import { AbortError } from '@walt/client/errors';
 import type { SavedImage } from '@walt/contract';
-import { shortDigest } from '@walt/contract/values';
-import { AbortError } from '../../errors.ts';
+import { shortDigest } from '@walt/contract/values/digests';
 import { offerReboot } from '../../nodes/reboot-offer.ts';
-import type { Connection } from '../../server/client.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
 import { remark } from '../../terminal/output.ts';
 import { follow } from '../../terminal/progress.ts';
-import { BuildStream } from './build-stream.ts';
+import { CrossStream } from './stream.ts';
 
 export interface CrossOptions extends YesOption {
   image: string;
@@ -46,7 +49,7 @@ export async function crossBuild(connection: Connection, options: CrossOptions):
     );
   }
   let interrupted = false;
-  const stream = new BuildStream(connection, prepared.ticket, folder);
+  const stream = new CrossStream(connection, prepared.ticket, folder);
   const interrupt = () => {
     interrupted = true;
     stream.close();

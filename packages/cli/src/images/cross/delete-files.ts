@@ -1,5 +1,5 @@
 import { lstat, rmdir, unlink } from 'node:fs/promises';
-import { hasCode } from '../../errors.ts';
+import { hasCode } from '@walt/client/errors';
 
 /**
  * Deletes what a build deleted, in `folder`. A path is bytes, as Latin-1. Nothing outside of the folder is touched, no link is

@@ -1,10 +1,10 @@
 /** The end of an image shell: nothing changed, save, discard, or keep the session for later. */
-
+import type { Connection } from '@walt/client/connection';
+import { AbortError, hasCode } from '@walt/client/errors';
 import type { ShellSession } from '@walt/contract';
-import { shortDigest } from '@walt/contract/values';
-import { AbortError, describeFailure, hasCode, renderFailure } from '../../errors.ts';
+import { shortDigest } from '@walt/contract/values/digests';
+import { describeFailure, renderFailure } from '../../errors.ts';
 import { offerReboot } from '../../nodes/reboot-offer.ts';
-import type { Connection } from '../../server/client.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
 import { conjugate, nameList } from '../../terminal/human.ts';
 import { print, remark } from '../../terminal/output.ts';

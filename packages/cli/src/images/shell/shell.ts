@@ -1,9 +1,13 @@
-/** `walt image shell`: which session to take, the shell itself, what becomes of the changes. */
+/**
+ * Folder `images/shell/`: `walt image shell`.
+ *
+ * This file: which session to take, the shell itself, what becomes of the changes.
+ */
+import type { Connection } from '@walt/client/connection';
+import { AbortError } from '@walt/client/errors';
+import { ByteStream } from '@walt/client/stream';
 import type { ShellSession } from '@walt/contract';
-import { attach } from '../../attach.ts';
-import { AbortError } from '../../errors.ts';
-import type { Connection } from '../../server/client.ts';
-import { ByteStream } from '../../server/stream.ts';
+import { attach } from '../../terminal/attach.ts';
 import { paintRemarks, remark } from '../../terminal/output.ts';
 import { terminalSize } from '../../terminal/terminal.ts';
 import { concludeSession } from './conclude.ts';

@@ -1,6 +1,6 @@
 /** What to do when a session waits on the image already. */
+import { AbortError } from '@walt/client/errors';
 import type { ShellSession } from '@walt/contract';
-import { AbortError } from '../../errors.ts';
 import type { YesOption } from '../../terminal/confirm.ts';
 import { humanDate } from '../../terminal/human.ts';
 import { remark } from '../../terminal/output.ts';

@@ -1,10 +1,14 @@
-/** Files between this machine and nodes, or from node to node: a tar over ssh, so that links, modes, times and holes are kept. */
+/**
+ * Folder `nodes/copy/`: `walt node cp`.
+ *
+ * Files between this machine and nodes, or from node to node: a tar over ssh, so that links, modes, times and holes are kept.
+ */
 import type { ChildProcess } from 'node:child_process';
 import { lstat, stat } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { AbortError, hasCode } from '../../errors.ts';
+import { AbortError, hasCode } from '@walt/client/errors';
 import { landing, meansContent } from '../../images/copy/destination.ts';
 import { packFiles } from '../../images/copy/pack-files.ts';
 import { unpack } from '../../images/copy/unpack.ts';

@@ -59,11 +59,7 @@ test("a folder with long names comes and goes by busybox's tar", () => {
   assert.equal(readFileSync(join(folder, 'copy', name), 'utf8'), 'long');
   assert.ok(lstatSync(join(folder, 'copy/dangling')).isSymbolicLink());
   const listed = execFileSync('tar', ['-t'], { input: packed.stdout, encoding: 'utf8' });
-  assert.deepEqual(listed.split('\n').filter(Boolean).sort(), [
-    '../../node-copy/',
-    './dangling',
-    `./${name}`,
-  ]);
+  assert.deepEqual(listed.split('\n').filter(Boolean).sort(), ['./', './dangling', `./${name}`]);
 });
 
 test('a file that breaks off half-way leaves the old one, and nothing beside it', () => {

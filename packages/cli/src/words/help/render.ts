@@ -1,4 +1,8 @@
-/** Blocks of Markdown as text for a terminal. */
+/**
+ * Folder `words/help/`: the manual's pages on a terminal.
+ *
+ * This file: blocks of Markdown as text.
+ */
 import { displayWidth, type Paint } from '../../terminal/style.ts';
 import { type Block, parseBlocks } from './blocks.ts';
 import { renderGrid } from './grid.ts';

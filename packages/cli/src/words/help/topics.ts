@@ -1,8 +1,8 @@
 /** The manual: `docs/NAME.md` of this checkout. Pages for developers are not part of it. */
 import { open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AbortError, hasCode } from '../../errors.ts';
-import { checkoutFolder } from '../../server/paths.ts';
+import { AbortError, hasCode } from '@walt/client/errors';
+import { checkoutFolder } from '../../checkout.ts';
 import { nearest } from '../near.ts';
 
 const NOT_TOPICS = new Set(['architecture', 'README']);

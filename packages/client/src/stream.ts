@@ -1,8 +1,10 @@
 /** WebSockets on the server's Unix socket: bytes as binary messages, control as JSON text (contract, `streams`). */
+import type { Readable, Writable } from 'node:stream';
 import type { ClientFrame, ServerFrame, streams } from '@walt/contract';
 import WebSocket from 'ws';
-import { AbortError } from '../errors.ts';
-import type { Connection } from './client.ts';
+import type { Connection } from './connection.ts';
+import { whenFree } from './drain.ts';
+import { AbortError } from './errors.ts';
 import { connectionError, responseError } from './transport.ts';
 
 type StreamPath = (typeof streams)[keyof typeof streams]['path'];
@@ -37,6 +39,8 @@ export class ByteStream {
   /** What was sent before the server first answered; undefined afterwards. */
   #unanswered: (Uint8Array | string)[] | undefined = [];
   #written: Promise<void> = Promise.resolve();
+  /** Local sinks that take nothing now. */
+  readonly #full = new Set<Writable>();
 
   constructor(
     connection: Connection,
@@ -71,13 +75,24 @@ export class ByteStream {
     this.#write(JSON.stringify(frame));
   }
 
-  /** Stops the flow of `onData`, and in the end the sender. */
-  pause(): void {
-    this.#socket?.pause();
+  /** Sends what came from a local source, which is paused until it has left this process. */
+  sendFrom(source: Readable, bytes: Uint8Array): void {
+    if (this.send(bytes)) return;
+    source.pause();
+    // Whoever read it may have left: a source that flows would keep the program alive.
+    this.drained().then(() => source.listenerCount('data') > 0 && source.resume());
   }
 
-  resume(): void {
-    this.#socket?.resume();
+  /** Writes what came to a local sink. While a sink is full, no more comes, and in the end the sender waits. */
+  passOn(bytes: Uint8Array, sink: Writable): void {
+    // What was under way when the flow stopped comes still.
+    if (sink.write(bytes) || sink.destroyed || this.#full.has(sink)) return;
+    this.#full.add(sink);
+    this.#socket?.pause();
+    whenFree(sink, () => {
+      this.#full.delete(sink);
+      if (this.#full.size === 0) this.#socket?.resume();
+    });
   }
 
   close(): void {

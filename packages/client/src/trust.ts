@@ -1,7 +1,7 @@
 /** Which servers the client believes: a socket that only root or the user himself can have put there. */
 import { realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { AbortError, hasCode } from '../errors.ts';
+import { AbortError, hasCode } from './errors.ts';
 import { DEFAULT_SOCKET } from './paths.ts';
 
 /**

@@ -4,7 +4,7 @@ import http from 'node:http';
 import type { Readable } from 'node:stream';
 import type { ClientContext } from '@orpc/client';
 import type { StandardLinkClient } from '@orpc/client/standard';
-import { AbortError, hasCode, isRecord } from '../errors.ts';
+import { AbortError, hasCode, hintOf, isRecord } from './errors.ts';
 
 export interface HttpRequest {
   method: string;
@@ -150,8 +150,7 @@ async function readBody(response: IncomingMessage, socketPath: string): Promise<
 export async function responseError(response: IncomingMessage, socketPath: string): Promise<Error> {
   const body = await readBody(response, socketPath);
   if (!isRecord(body) || typeof body.code !== 'string') return foreign(socketPath);
-  const hint = isRecord(body.data) && typeof body.data.hint === 'string' ? body.data.hint : '';
-  return new AbortError(body.code, String(body.message), hint);
+  return new AbortError(body.code, String(body.message), hintOf(body.data));
 }
 
 function foreign(socketPath: string): AbortError {

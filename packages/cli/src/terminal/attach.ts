@@ -1,8 +1,8 @@
 /** Joins the user's terminal, or a script's pipes, to a terminal on the server. */
-import { once } from 'node:events';
-import { type ByteStream, frameError, type StreamEnd, type StreamHandlers } from './server/stream.ts';
-import { escapeParser } from './terminal/escape.ts';
-import { enterRawMode, terminalSize } from './terminal/terminal.ts';
+import { flushed } from '@walt/client/drain';
+import { type ByteStream, frameError, type StreamEnd, type StreamHandlers } from '@walt/client/stream';
+import { escapeParser } from './escape.ts';
+import { enterRawMode, terminalSize } from './terminal.ts';
 
 export interface AttachOptions {
   open: (handlers: StreamHandlers) => ByteStream;
@@ -32,11 +32,7 @@ export async function attach(options: AttachOptions): Promise<AttachEnd> {
   let quit = false;
   const parse = options.escape ? escapeParser() : (bytes: Buffer) => ({ bytes, quit: false });
   const stream = options.open({
-    onData: (bytes) => {
-      if (stdout.write(bytes)) return;
-      stream.pause();
-      stdout.once('drain', () => stream.resume());
-    },
+    onData: (bytes) => stream.passOn(bytes, stdout),
     onOpen: () => stdin.resume(),
   });
   let last = NEWLINE;
@@ -44,10 +40,7 @@ export async function attach(options: AttachOptions): Promise<AttachEnd> {
   const onInput = (typed: Buffer) => {
     const { bytes, quit: wanted } = parse(typed);
     last = bytes.at(-1) ?? last;
-    if (bytes.length > 0 && !stream.send(bytes)) {
-      stdin.pause();
-      stream.drained().then(() => stdin.resume());
-    }
+    if (bytes.length > 0) stream.sendFrom(stdin, bytes);
     if (!wanted) return;
     quit = true;
     stream.close();
@@ -72,7 +65,7 @@ export async function attach(options: AttachOptions): Promise<AttachEnd> {
     clearInterval(repeating);
     stdin.off('data', onInput).off('end', onEnd).pause();
     stdout.off('resize', onResize);
-    if (stdout.writableNeedDrain) await once(stdout, 'drain');
+    await flushed(stdout);
   }
 }
 

@@ -1,7 +1,6 @@
 /** How to leave a console, told where the user sees it. */
-
-import type { StreamHandlers } from './server/stream.ts';
-import { paintRemarks, remark } from './terminal/output.ts';
+import type { StreamHandlers } from '@walt/client/stream';
+import { paintRemarks, remark } from './output.ts';
 
 /** Milliseconds within which a console that has printed something shows it. */
 const BACKLOG_LIMIT = 300;

@@ -1,6 +1,6 @@
 /** What the server sends during a build: messages whose first byte is their channel (contract, cross.ts). */
 import type { CrossEvent } from '@walt/contract';
-import { crossChannels as channels } from '@walt/contract/values';
+import { crossChannels as channels } from '@walt/contract/values/wire';
 
 export interface ChannelHandlers<Event> {
   onEvent: (event: Event) => void;

@@ -14,8 +14,8 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Client } from '@walt/contract';
-import { PROOF_FILE, PROOF_NONCE } from '@walt/contract/values';
-import { AbortError, hasCode } from '../errors.ts';
+import { PROOF_FILE, PROOF_NONCE } from '@walt/contract/values/proofs';
+import { AbortError, hasCode } from './errors.ts';
 import type { Credentials } from './transport.ts';
 import { isMine } from './trust.ts';
 

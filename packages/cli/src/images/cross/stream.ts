@@ -1,17 +1,17 @@
 /** The stream that is a build (contract, cross.ts), from its opening to its end. */
 import { PassThrough, type Readable } from 'node:stream';
+import { dispatch } from '@walt/client/channels';
+import type { Connection } from '@walt/client/connection';
+import { AbortError, hasCode } from '@walt/client/errors';
+import { ByteStream, frameError } from '@walt/client/stream';
 import type { CrossEvent, SavedImage } from '@walt/contract';
-import { AbortError, hasCode } from '../../errors.ts';
-import type { Connection } from '../../server/client.ts';
-import { ByteStream, frameError } from '../../server/stream.ts';
 import { remark } from '../../terminal/output.ts';
 import { type Display, openDisplay } from '../../terminal/progress.ts';
 import { packFiles } from '../copy/pack-files.ts';
 import { unpack } from '../copy/unpack.ts';
-import { dispatch } from './channels.ts';
 import { deleteFiles } from './delete-files.ts';
 
-export class BuildStream {
+export class CrossStream {
   readonly #folder: string;
   readonly #stream: ByteStream;
   #display: Display | undefined;
@@ -35,8 +35,8 @@ export class BuildStream {
         onData: (message) =>
           dispatch(message, {
             onEvent: (event) => this.#take(event),
-            onOutput: (to, bytes) => this.#passOn(process[to], bytes),
-            onFiles: (bytes) => this.#passOn(this.#receiver(), bytes),
+            onOutput: (to, bytes) => this.#stream.passOn(bytes, process[to]),
+            onFiles: (bytes) => this.#stream.passOn(bytes, this.#receiver()),
           }),
       },
     );
@@ -117,12 +117,6 @@ export class BuildStream {
       onBytes: () => {},
       onSkipped: (path) => remark(`Left out ${path}: it is neither file, folder nor link.`),
     });
-  }
-
-  #passOn(sink: NodeJS.WritableStream, bytes: Buffer): void {
-    if (sink.write(bytes)) return;
-    this.#stream.pause();
-    sink.once('drain', () => this.#stream.resume());
   }
 
   /** One line of progress; undefined takes it away, since the command's own lines come next. */

@@ -2,9 +2,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { FileKind } from '@walt/contract';
-import { IMAGE_FILES } from '@walt/contract/values';
-import type { Connection } from '../../server/client.ts';
-import { readText, responseError, sendAs } from '../../server/transport.ts';
+import { IMAGE_FILES } from '@walt/contract/values/wire';
+import type { Connection } from './connection.ts';
+import { readText, responseError, sendAs } from './transport.ts';
 
 export interface ImagePlace {
   image: string;

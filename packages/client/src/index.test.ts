@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { build } from 'esbuild';
+import { FakeServer } from '../../cli/test/fake-server.ts';
+import { makeNode } from '../../cli/test/fixtures.ts';
+import { connect, resultOf, tellError } from './index.ts';
+
+const PACKAGES = join(import.meta.dirname, '../..');
+
+let server: FakeServer;
+before(async () => {
+  server = await FakeServer.start();
+  process.env.XDG_CACHE_HOME = join(server.world.folder, 'cache');
+});
+after(() => server[Symbol.asyncDispose]());
+
+test('a program connects, calls, and follows a long call to its result', async () => {
+  server.world.nodes = [makeNode('vnode1')];
+  const { client } = connect(server.socket);
+  const [node] = await client.node.list({ set: 'all-nodes' });
+  assert.equal(node?.name, 'vnode1');
+  const steps: string[] = [];
+  const result = await resultOf(client.node.wait({ set: 'vnode1' }), ({ step }) => steps.push(step));
+  assert.deepEqual(result.nodes, ['vnode1']);
+});
+
+test('what fails tells a code, a sentence and the next step, whoever refused', async () => {
+  const { client } = connect(server.socket);
+  const told = async (call: Promise<unknown>) => tellError(await call.catch((error: unknown) => error));
+  const unknown = await told(client.node.list({ set: 'nowhere' }));
+  assert.deepEqual([unknown?.code, unknown?.illFormed], ['NOT_FOUND', false]);
+  const illFormed = await told(client.node.list({ set: 'No Where' }));
+  assert.deepEqual([illFormed?.code, illFormed?.illFormed], ['INVALID', true]);
+  assert.match(illFormed?.message ?? '', /^Not accepted: set must be node names/);
+  const gone = await told(connect('/nonexistent/walt.sock').client.server.status());
+  assert.deepEqual([gone?.code, gone?.message.includes('/nonexistent/walt.sock')], ['UNAVAILABLE', true]);
+  assert.equal(tellError(new TypeError('ours')), undefined);
+});
+
+/** Files that a program loads which imports this one. */
+async function loadedBy(file: string): Promise<string[]> {
+  const { metafile } = await build({
+    ...{ entryPoints: [file], absWorkingDir: PACKAGES, outdir: '/nowhere' },
+    ...{ bundle: true, write: false, metafile: true, format: 'esm', platform: 'node', logLevel: 'silent' },
+  });
+  return Object.keys(metafile.inputs).filter((input) => !/\.test\.ts$/.test(input));
+}
+
+test('a client loads no schema library, and nothing of the command line', async () => {
+  const loaded = await loadedBy(join(import.meta.dirname, 'index.ts'));
+  assert.ok(loaded.includes('client/src/connection.ts'));
+  assert.deepEqual(
+    loaded.filter((file) => /node_modules\/(zod|commander)\/|^cli\/|^server\//.test(file)),
+    [],
+  );
+});
+
+test('the values of the contract import nothing but each other', async () => {
+  const folder = join(PACKAGES, 'contract/src/values');
+  const own = globSync('*.ts', { cwd: folder }).filter((file) => !/\.test\.ts$/.test(file));
+  const loaded = await loadedBy(join(folder, 'index.ts'));
+  assert.deepEqual(loaded.sort(), own.map((file) => `contract/src/values/${file}`).sort());
+});
