@@ -1,13 +1,27 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { crc32 } from 'node:zlib';
 import { architecture, digest as digestSchema, lend } from '@walt/contract';
 import { z } from 'zod';
+import { type AdapterSet, adapterSets, type Model, models } from '../models/index.ts';
 import { hasErrno, type Paths, readIfPresent } from '../platform/index.ts';
 import { insidePath, waltImage } from './walt-images/index.ts';
 
-/** Raise it when the files of an image become others: those of an older server then count as missing, and are made anew. */
-export const LAYOUT = 3;
+/** Raise it when the files of an image become others for another reason than its boards. */
+const FORM = 3;
+
+/** Names what boot files are: which boards images are for, and which adapters' modules are packed, goes into it by itself. */
+export function layoutOf(
+  boards: readonly Pick<Model, 'name' | 'images'>[],
+  sets: readonly AdapterSet[],
+): number {
+  const text = JSON.stringify([boards.map(({ name, images }) => [name, images]), sets]);
+  return FORM * 2 ** 32 + crc32(text);
+}
+
+/** Files of another layout, as an older server made them, count as missing and are made anew. */
+export const LAYOUT = layoutOf(models, adapterSets);
 
 /** Something that the identity layer holds for an image that lacks it. `path` without a leading slash. */
 const lentFile = z.discriminatedUnion('type', [
