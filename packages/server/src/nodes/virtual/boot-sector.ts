@@ -56,7 +56,7 @@ export function runNetworkProgram(sector: Uint8Array, options: RunOptions): Prom
     runPc(options, [
       ...['-machine', pc.machine, '-cpu', pc.cpu, '-m', '64M'],
       ...['-netdev', `user,id=net,restrict=on,tftp=${folder},bootfile=${basename(file)}`],
-      ...['-device', 'virtio-net-pci,netdev=net,bootindex=0'],
+      ...['-device', `${pc.card},netdev=net,bootindex=0`],
     ]),
   );
 }
