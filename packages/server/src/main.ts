@@ -15,7 +15,7 @@ import {
   sweepBootFiles,
   Trees,
 } from './boot/index.ts';
-import { Images } from './images/index.ts';
+import { createImageCalls, createImageStreams, Images } from './images/index.ts';
 import { Network } from './network/index.ts';
 import { createDirectory, createNodes, findAccelerator } from './nodes/index.ts';
 import {
@@ -114,34 +114,44 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   nodes.reconciler.start();
 
   await mountSignInFolder(paths.auth, config.limits.signInFiles);
+  const imageDeps = { images, nodes: nodes.lookup };
   const services: Services = {
     identity: await Identity.open({ paths, database }),
-    ssh,
     rights,
-    nodes: nodes.service,
-    images,
-    devices: async () => {
-      const all = await nodes.store.all();
-      return [
-        { name: 'walt-server', ip: network.server, mac: null, type: 'server' },
-        ...all.map(({ name, ip, mac, type }) => ({ name, ip, mac, type: `node (${type})` })),
-      ];
+    entry: nodes.entry,
+    images: createImageStreams(imageDeps),
+    calls: {
+      ...createImageCalls(imageDeps),
+      node: nodes.calls,
+      access: nodes.entry,
+      device: {
+        list: async () => {
+          const all = await nodes.store.all();
+          return [
+            { name: 'walt-server', ip: network.server, mac: null, type: 'server' },
+            ...all.map(({ name, ip, mac, type }) => ({ name, ip, mac, type: `node (${type})` })),
+          ];
+        },
+      },
+      server: {
+        status: async ({ user }) => ({
+          user,
+          version: packageFile.version,
+          uptime: Math.round((Date.now() - startedAt) / 1000),
+          configFile: config.file,
+          stateFolder: config.state,
+          namespace: config.network.namespace,
+          network: { subnet: config.network.subnet, server: network.server },
+          accelerator,
+          unguarded: network.unguarded ?? null,
+          memory: process.memoryUsage.rss(),
+          files: openFiles(),
+          supervised: isSupervised(),
+          crashes: await crashes(paths),
+          programs: programs.status(),
+        }),
+      },
     },
-    status: async () => ({
-      version: packageFile.version,
-      uptime: Math.round((Date.now() - startedAt) / 1000),
-      configFile: config.file,
-      stateFolder: config.state,
-      namespace: config.network.namespace,
-      network: { subnet: config.network.subnet, server: network.server },
-      accelerator,
-      unguarded: network.unguarded ?? null,
-      memory: process.memoryUsage.rss(),
-      files: openFiles(),
-      supervised: isSupervised(),
-      crashes: await crashes(paths),
-      programs: programs.status(),
-    }),
     log: createLog('api'),
   };
   const api = await listen(services, paths, { limits: config.limits });

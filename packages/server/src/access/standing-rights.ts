@@ -13,7 +13,7 @@ interface Held {
 export class LostRight extends UserError {}
 
 /**
- * Rights in use. A door that was opened stays open only as long as who went through may open it: whoever changes what such rights
+ * Rights in use, by the rows of the policy. A door that was opened stays open only as long as who went through may open it: whoever changes what such rights
  * depend on (a node's owner, say) calls `review`.
  */
 export class StandingRights {

@@ -1,16 +1,3 @@
-/** The server's face to its clients: the contract's calls and streams on a Unix socket. */
-export type { ImageWritten } from './listeners/index.ts';
+/** The server's face to its clients: the contract's calls and streams on a Unix socket. Binds what other folders offer; no rule is here. */
 export { type Api, listen } from './listeners/index.ts';
-export type {
-  CallsOf,
-  ImageRecord,
-  ImageService,
-  ImageTarget,
-  NodeEndpoint,
-  NodeService,
-  Services,
-  SessionRecord,
-  ShellService,
-  Terminal,
-  TerminalSize,
-} from './services.ts';
+export type { Services } from './services.ts';

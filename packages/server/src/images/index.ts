@@ -4,6 +4,13 @@
  */
 export { defaultImageName, serverArchitecture } from './architectures.ts';
 export type { ImageBuildClient, ImageBuildOrder } from './build/index.ts';
+export {
+  createImageCalls,
+  createImageStreams,
+  type ImageStreams,
+  type RunningCommand,
+  type Told,
+} from './calls/index.ts';
 export type { Expected, ImageName, LayerRecord } from './catalogue/index.ts';
 export type { TerminalSize } from './containers/index.ts';
 export type { BuildClient, BuildRequest } from './cross/index.ts';

@@ -1,7 +1,6 @@
 import { type Architecture, PLATFORM_OWNER, parseImageReference } from '@walt/contract';
-import type { Caller } from '../access/index.ts';
-import type { ImageRecord, ImageService } from '../api/index.ts';
-import { defaultImageName } from '../images/index.ts';
+import { type Caller, demand } from '../access/index.ts';
+import { defaultImageName, type ImageRecord, type Images } from '../images/index.ts';
 import { isUserError, UserError } from '../platform/index.ts';
 
 /** What a default image must fit. */
@@ -12,9 +11,9 @@ export interface Hardware {
 
 /** Which images nodes may be given. */
 export class ImageChoice {
-  readonly #images: Pick<ImageService, 'get' | 'duplicate'>;
+  readonly #images: Pick<Images, 'get' | 'duplicate'>;
 
-  constructor(images: Pick<ImageService, 'get' | 'duplicate'>) {
+  constructor(images: Pick<Images, 'get' | 'duplicate'>) {
     this.#images = images;
   }
 
@@ -53,13 +52,7 @@ export class ImageChoice {
   /** The image that a caller means, if he may boot it (his own or the platform's) and all the models can. */
   async bootable(reference: string, caller: Caller, models: readonly string[]): Promise<ImageRecord> {
     const { owner, name } = parseImageReference(reference, caller.user);
-    if (owner !== caller.user && owner !== PLATFORM_OWNER) {
-      throw new UserError(
-        'FORBIDDEN',
-        `${reference} is ${owner}'s image: a node that boots it would be ${owner}'s.`,
-        `Make your own copy first: walt image duplicate ${reference} ${name}`,
-      );
-    }
+    demand('image.boot', caller, { owner, name });
     const image = await this.#images.get(owner, name);
     const unfit = models.find((model) => !image.models.includes(model));
     if (unfit !== undefined) {

@@ -1,19 +1,24 @@
 /** Nodes: what they should run, what they do run, and how the one becomes the other. */
 import { isReservedNodeName } from '@walt/contract';
 import type { SshAuthority, StandingRights } from '../access/index.ts';
-import type { ImageService } from '../api/index.ts';
 import type { Trees } from '../boot/index.ts';
+import type { Images } from '../images/index.ts';
 import type { Network } from '../network/index.ts';
 import type { Database, Log, Paths, Programs } from '../platform/index.ts';
 import { Agents } from './agents.ts';
+import { createNodeCalls } from './calls.ts';
+import { NodeEntry } from './entry.ts';
 import { ImageChoice } from './image-choice.ts';
+import { NodeLookup } from './lookup.ts';
 import { createWorld, desiredState, Reconciler } from './plan/index.ts';
 import { Power, qemuPower } from './power/index.ts';
-import { createNodeService } from './service.ts';
 import { NodeStore } from './store.ts';
+import { NodeViews } from './views.ts';
 import { type Accelerator, VirtualMachines } from './virtual/index.ts';
 
 export { createDirectory } from './directory.ts';
+export { NodeEntry } from './entry.ts';
+export type { NodeEndpoint, NodeLookup } from './lookup.ts';
 export { findAccelerator } from './virtual/index.ts';
 
 interface Deps {
@@ -24,7 +29,7 @@ interface Deps {
   ssh: SshAuthority;
   rights: StandingRights;
   trees: Trees;
-  images: Pick<ImageService, 'get' | 'duplicate'>;
+  images: Pick<Images, 'get' | 'duplicate'>;
   accelerator: Accelerator;
   log: Log;
 }
@@ -50,9 +55,12 @@ export async function createNodes(deps: Deps) {
   });
   const changed = () => reconciler.reconcile();
   const choice = new ImageChoice(images);
-  const service = createNodeService({
-    ...{ store, agents, machines, network, choice, rights },
+  const views = new NodeViews(agents, machines);
+  const lookup = new NodeLookup({ store, views, machines });
+  const entry = new NodeEntry({ lookup, rights, ssh });
+  const calls = createNodeCalls({
+    ...{ store, agents, machines, network, choice, rights, views, lookup },
     reconcile: changed,
   });
-  return { store, agents, machines, power, choice, reconciler, service, changed };
+  return { store, agents, machines, power, choice, reconciler, calls, lookup, entry, changed };
 }

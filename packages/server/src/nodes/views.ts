@@ -1,6 +1,6 @@
 import type { Node } from '@walt/contract';
 import type { Agents } from './agents.ts';
-import { ownerOf } from './stakes.ts';
+import { ownerOf } from './owners.ts';
 import { nodeState } from './state.ts';
 import { type NodeRow, now } from './store.ts';
 import type { VirtualMachines } from './virtual/index.ts';

@@ -1,7 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { Node, WithProgress } from '@walt/contract';
-import { UserError } from '../platform/index.ts';
-import { nameList } from './stakes.ts';
+import { nameList, UserError } from '../platform/index.ts';
 
 /**
  * Ends when all nodes that `look` answers have booted; says how many have, each time that changes. Throws UserError TIMEOUT

@@ -54,6 +54,7 @@ export {
 } from './files.ts';
 export { hostNamespace, hostNetwork, namespaceFile } from './host.ts';
 export { createLog, followLog, type Log, LogRotation, lastLines, rarely, rotateLog } from './logs/index.ts';
+export { nameList } from './name-list.ts';
 export { nearNames } from './near-names.ts';
 export type { ProgramSpec, ProgramStatus } from './programs/index.ts';
 export {

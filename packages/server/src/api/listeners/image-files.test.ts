@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { send, startApi, type TestApi } from '../testing.ts';
+import { send, startApi, type TestApi } from '../../../test/api.ts';
 import { bodyOf } from './image-files.ts';
 
 let api: TestApi;

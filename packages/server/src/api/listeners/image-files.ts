@@ -1,10 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
-import { type FileKind, fullName, imageFiles, parseImageReference } from '@walt/contract';
+import { imageFiles } from '@walt/contract';
 import { sendStream, UserError } from '../../platform/index.ts';
-import type { CallContext } from '../calls/index.ts';
-import { requireImageOwner } from '../calls/index.ts';
 import { parseQuery, sendJson } from '../http.ts';
+import type { CallContext } from '../router.ts';
 import type { Services } from '../services.ts';
 
 export interface PlainQuestion {
@@ -14,45 +13,24 @@ export interface PlainQuestion {
   response: ServerResponse;
 }
 
-/** Answer to PUT. */
-export interface ImageWritten {
-  /** `owner/name`. */
-  image: string;
-  digest: string;
-  /** Nodes that boot this name and still run an older digest. */
-  nodes: string[];
-}
-
 /** Files out of an image (GET, a tar) and into it (PUT, a tar); bodies are streamed, so they may be larger than memory. */
 export async function serveImageFiles(
-  { identity, images, nodes }: Services,
+  { identity, images: { files } }: Services,
   { context, url, request, response }: PlainQuestion,
 ): Promise<void> {
   const caller = await identity.caller(context.token);
   context.enter(caller.user);
-  const { image: reference, path, only } = parseQuery(imageFiles.query, url);
-  const { owner, name } = parseImageReference(reference, caller.user);
-  const image = await images.get(owner, name);
+  const { only, ...place } = parseQuery(imageFiles.query, url);
   switch (request.method) {
     case 'GET': {
-      if (only === 'kind') {
-        const answer: FileKind = { kind: (await images.kindOfFile(image, path)) ?? null };
-        sendJson(response, 200, answer);
-        return;
-      }
-      const tar = await images.readFiles(image, path);
+      if (only === 'kind') return sendJson(response, 200, await files.kind(caller, place));
+      const tar = await files.read(caller, place);
       response.writeHead(200, { 'content-type': 'application/x-tar' });
       await sendStream(response, tar);
       return;
     }
-    case 'PUT': {
-      requireImageOwner(caller, image, 'change');
-      const written = await images.writeFiles(caller.user, image, path, bodyOf(request));
-      const outdated = await nodes.outdated(fullName(written), written.digest);
-      const answer: ImageWritten = { image: fullName(written), digest: written.digest, nodes: [...outdated] };
-      sendJson(response, 200, answer);
-      return;
-    }
+    case 'PUT':
+      return sendJson(response, 200, await files.write(caller, place, () => bodyOf(request)));
     default:
       throw new UserError(
         'INVALID',

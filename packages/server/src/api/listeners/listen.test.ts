@@ -6,8 +6,8 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { ORPCError } from '@orpc/client';
 import { RPC_PREFIX } from '@walt/contract';
+import { errorFrame, failure, openStream, send, startApi, type TestApi } from '../../../test/api.ts';
 import { defaultLimits, ExternalError, isUserError, run } from '../../platform/index.ts';
-import { errorFrame, failure, openStream, send, startApi, type TestApi } from '../testing.ts';
 import { listen } from './listen.ts';
 
 let api: TestApi;

@@ -1,7 +1,7 @@
 import { ORPCError } from '@orpc/server';
 import { RPCHandler } from '@orpc/server/node';
-import { type CallContext, createRouter } from '../calls/index.ts';
 import { toApiError, unreadableRequest } from '../errors.ts';
+import { type CallContext, createRouter } from '../router.ts';
 import type { Services } from '../services.ts';
 
 /** The contract's calls as an HTTP handler; every failure leaves it as an error of the contract, with its hint. */

@@ -1,11 +1,10 @@
 import { PassThrough, type Readable } from 'node:stream';
-import { type CrossEvent, crossChannels, fullName } from '@walt/contract';
+import { type CrossEvent, crossChannels, type SavedImage } from '@walt/contract';
 import type { WebSocket } from 'ws';
-import type { ImageRecord, Services } from '../services.ts';
 import { receiveAll } from './pump.ts';
 
 /** What builds of both kinds tell the client at the other end of a WebSocket, and take from it (contract, build.ts and cross.ts). */
-export function buildChannels(socket: WebSocket, nodes: Services['nodes']) {
+export function buildChannels(socket: WebSocket) {
   const gone = new AbortController();
   const leave = () => gone.abort(new Error('the client has gone'));
   if (socket.readyState !== socket.OPEN) leave();
@@ -25,10 +24,7 @@ export function buildChannels(socket: WebSocket, nodes: Services['nodes']) {
       say({ type: 'ready' });
       return sources;
     },
-    saved: async (image: ImageRecord, changed: boolean) => {
-      const outdated = await nodes.outdated(fullName(image), image.digest);
-      say({ type: 'saved', image: fullName(image), digest: image.digest, changed, nodes: [...outdated] });
-    },
+    saved: (image: SavedImage) => say({ type: 'saved', ...image }),
   };
 }
 

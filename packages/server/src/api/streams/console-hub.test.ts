@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { appendFile, rm, writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { errorFrame, openStream, startApi, type TestApi } from '../testing.ts';
+import { errorFrame, openStream, startApi, type TestApi } from '../../../test/api.ts';
 
 let api: TestApi;
 let alice: string;

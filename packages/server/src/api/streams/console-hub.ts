@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws';
+import type { NodeEndpoint } from '../../nodes/index.ts';
 import { UserError } from '../../platform/index.ts';
-import type { NodeEndpoint } from '../services.ts';
 import { ConsoleLine } from './console-line.ts';
 
 /** Shares virtual nodes' serial consoles: QEMU's socket takes one client only, any number may watch and type. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { openStream, startApi, type TestApi } from '../testing.ts';
+import { openStream, startApi, type TestApi } from '../../../test/api.ts';
 
 let api: TestApi;
 let alice: string;

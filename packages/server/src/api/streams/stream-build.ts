@@ -1,7 +1,6 @@
 import { crossChannels, type ServerFrame } from '@walt/contract';
 import type { WebSocket } from 'ws';
-import type { Caller } from '../../access/index.ts';
-import type { ImageBuildClient, Services } from '../services.ts';
+import type { ImageBuildClient, Told } from '../../images/index.ts';
 import { buildChannels } from './build-channels.ts';
 import { sendAll } from './pump.ts';
 
@@ -11,16 +10,13 @@ import { sendAll } from './pump.ts';
  */
 export async function serveBuild(
   socket: WebSocket,
-  caller: Caller,
-  ticket: string,
-  { images, nodes }: Services,
+  build: (client: Told<ImageBuildClient>) => Promise<void>,
 ): Promise<ServerFrame> {
-  const { say, ...common } = buildChannels(socket, nodes);
-  const client: ImageBuildClient = {
+  const { say, ...common } = buildChannels(socket);
+  await build({
     ...common,
     output: (to, stream) => sendAll(stream, socket, crossChannels[to]),
     progress: say,
-  };
-  await images.builds.run(caller.user, ticket, client);
+  });
   return { type: 'exit', status: 0 };
 }

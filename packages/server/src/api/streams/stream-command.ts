@@ -1,6 +1,6 @@
-import { outputChannels, type SavedRun, type ServerFrame } from '@walt/contract';
+import { outputChannels, type ServerFrame } from '@walt/contract';
 import type { WebSocket } from 'ws';
-import type { CommandRun } from '../services.ts';
+import type { RunningCommand } from '../../images/index.ts';
 import { receiveAll, sendAll } from './pump.ts';
 
 /**
@@ -9,8 +9,7 @@ import { receiveAll, sendAll } from './pump.ts';
  */
 export async function serveCommand(
   client: WebSocket,
-  run: CommandRun,
-  save: (() => Promise<SavedRun>) | undefined,
+  { run, save }: RunningCommand,
 ): Promise<ServerFrame | undefined> {
   const left = new Promise<undefined>((resolve) => {
     if (client.readyState !== client.OPEN) resolve(undefined);

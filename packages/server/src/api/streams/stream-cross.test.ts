@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { openStream, startApi, type TestApi } from '../testing.ts';
+import { openStream, startApi, type TestApi } from '../../../test/api.ts';
 import { OutputChannels } from './stream-cross.ts';
 
 let api: TestApi;

@@ -1,8 +1,7 @@
 import { type Readable, Transform } from 'node:stream';
 import { crossChannels, type ServerFrame } from '@walt/contract';
 import type { WebSocket } from 'ws';
-import type { Caller } from '../../access/index.ts';
-import type { BuildClient, Services } from '../services.ts';
+import type { BuildClient, Told } from '../../images/index.ts';
 import { buildChannels, inChannel } from './build-channels.ts';
 import { sendAll, through } from './pump.ts';
 
@@ -12,20 +11,18 @@ import { sendAll, through } from './pump.ts';
  */
 export async function serveCross(
   socket: WebSocket,
-  caller: Caller,
-  ticket: string,
-  { images, nodes }: Services,
+  build: (client: Told<BuildClient>) => Promise<number>,
 ): Promise<ServerFrame> {
-  const { say, ...common } = buildChannels(socket, nodes);
-  const client: BuildClient = {
+  const { say, ...common } = buildChannels(socket);
+  const status = await build({
     ...common,
     output: (frames) => sendAll(through(frames, new OutputChannels()), socket),
     ended: (status) => say({ type: 'ended', status }),
     deleted: (paths) => say({ type: 'deleted', paths: [...paths] }),
     files: (tar) => sendFiles(tar, socket),
     progress: (step) => say({ type: 'progress', step }),
-  };
-  return { type: 'exit', status: await images.cross.run(caller.user, ticket, client) };
+  });
+  return { type: 'exit', status };
 }
 
 /** A tar that breaks off must not look complete: its failure is that of the build. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { errorFrame, FLOOD, openStream, PIECE, settled, startApi, type TestApi } from '../testing.ts';
+import { errorFrame, FLOOD, openStream, PIECE, settled, startApi, type TestApi } from '../../../test/api.ts';
 
 let api: TestApi;
 let alice: string;

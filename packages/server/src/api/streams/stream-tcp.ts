@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
+import type { NodeEndpoint } from '../../nodes/index.ts';
 import { dial, hasErrno, UserError } from '../../platform/index.ts';
-import type { NodeEndpoint } from '../services.ts';
 import { receiveAll, sendAll } from './pump.ts';
 
 /** Milliseconds; a node on walt-net answers within one, or after some retransmissions while it boots. */
@@ -14,13 +14,6 @@ const FLUSH_LIMIT = 10_000;
  * `end` (what it asked for still comes); the node's end ends the relay. Throws UNAVAILABLE when the node does not answer.
  */
 export async function serveTcp(client: WebSocket, node: NodeEndpoint, port: number): Promise<void> {
-  if (node.state === 'off' || node.state === 'booting') {
-    throw new UserError(
-      'UNAVAILABLE',
-      `Node ${node.name} is ${node.state === 'off' ? 'off' : 'still booting'}.`,
-      `Wait for it: walt node wait ${node.name}`,
-    );
-  }
   const tcp = await open(node, port, client);
   client.once('close', () => {
     // What the client sent before it left still goes out, unless the node does not take it.

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { errorFrame, FLOOD, openStream, PIECE, settled, startApi, type TestApi } from '../../../test/api.ts';
 import { listen } from '../listeners/index.ts';
-import { errorFrame, FLOOD, openStream, PIECE, settled, startApi, type TestApi } from '../testing.ts';
 
 let api: TestApi;
 let alice: string;

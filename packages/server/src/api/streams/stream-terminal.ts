@@ -1,7 +1,7 @@
 import type { ServerFrame } from '@walt/contract';
 import type { WebSocket } from 'ws';
+import type { Terminal } from '../../images/index.ts';
 import type { Log } from '../../platform/index.ts';
-import type { Terminal } from '../services.ts';
 import { receiveAll, sendAll } from './pump.ts';
 
 /** Joins a WebSocket and a terminal. Answers the shell's exit status as the last frame, or nothing when the client left first. */

@@ -1,10 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { fullName, parseImageReference, type ServerFrame, streams } from '@walt/contract';
+import { type ServerFrame, streams } from '@walt/contract';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { type Caller, LostRight } from '../../access/index.ts';
 import { type Log, rarely } from '../../platform/index.ts';
-import { agreedReplacement, requireRunningNode, requireSessionUser } from '../calls/index.ts';
 import { toApiError } from '../errors.ts';
 import { bearerToken, parseQuery } from '../http.ts';
 import type { Services } from '../services.ts';
@@ -124,55 +123,35 @@ export class Streams {
 
   async #tcp(socket: WebSocket, caller: Caller, url: URL): Promise<undefined> {
     const { node: name, port } = parseQuery(streams.tcp.query, url);
-    const node = await this.#services.nodes.find(name);
-    await this.#onNode(caller, node.id, () => serveTcp(socket, node, port));
+    await this.#services.entry.onNetwork(caller, name, (node) => serveTcp(socket, node, port));
   }
 
   async #console(socket: WebSocket, caller: Caller, url: URL): Promise<undefined> {
-    const node = await this.#services.nodes.find(parseQuery(streams.console.query, url).node);
-    await this.#onNode(caller, node.id, async () =>
-      this.#consoles.serve(socket, node, await this.#services.nodes.console(node.id)),
+    const { node: name } = parseQuery(streams.console.query, url);
+    await this.#services.entry.onConsole(caller, name, (node, port) =>
+      this.#consoles.serve(socket, node, port),
     );
-  }
-
-  /** Ends with the caller's right to be on that node: released, taken over or removed, it is no longer his. */
-  async #onNode<T>(caller: Caller, id: number, serve: () => Promise<T>): Promise<T> {
-    const { nodes, rights } = this.#services;
-    return await rights.whileHeld(async () => requireRunningNode(caller, await nodes.tenants(id)), serve);
   }
 
   async #imageShell(socket: WebSocket, caller: Caller, url: URL): Promise<ServerFrame | undefined> {
     const { session, ...size } = parseQuery(streams.imageShell.query, url);
-    const { shells } = this.#services.images;
-    requireSessionUser(caller, await shells.get(session));
-    return await serveTerminal(socket, await shells.attach(session, size), this.#services.log);
+    const { images, log } = this.#services;
+    return await serveTerminal(socket, await images.attach(caller, { session, size }), log);
   }
 
   async #imageCross(socket: WebSocket, caller: Caller, url: URL): Promise<ServerFrame> {
     const { ticket } = parseQuery(streams.imageCross.query, url);
-    return await serveCross(socket, caller, ticket, this.#services);
+    return await serveCross(socket, (client) => this.#services.images.cross(caller, ticket, client));
   }
 
   async #imageBuild(socket: WebSocket, caller: Caller, url: URL): Promise<ServerFrame> {
     const { ticket } = parseQuery(streams.imageBuild.query, url);
-    return await serveBuild(socket, caller, ticket, this.#services);
+    return await serveBuild(socket, (client) => this.#services.images.build(caller, ticket, client));
   }
 
   async #imageRun(socket: WebSocket, caller: Caller, url: URL): Promise<ServerFrame | undefined> {
-    const { image: reference, command, saveAs, yes } = parseQuery(streams.imageRun.query, url);
-    const { images, nodes } = this.#services;
-    const { owner, name } = parseImageReference(reference, caller.user);
-    const image = await images.get(owner, name);
-    if (saveAs === undefined)
-      return await serveCommand(socket, await images.run(caller.user, image, command), undefined);
-    const target = { owner: caller.user, name: saveAs };
-    const expected = await agreedReplacement(images, image, target, yes);
-    const run = await images.run(caller.user, image, command);
-    return await serveCommand(socket, run, async () => {
-      const { image: saved, changed, lost } = await run.save(target, expected);
-      const outdated = await nodes.outdated(fullName(saved), saved.digest);
-      return { image: fullName(saved), digest: saved.digest, changed, lost, nodes: [...outdated] };
-    });
+    const wanted = parseQuery(streams.imageRun.query, url);
+    return await serveCommand(socket, await this.#services.images.run(caller, wanted));
   }
 }
 

@@ -1,4 +1,5 @@
-import { isUserError, UserError } from '../../platform/index.ts';
+import { refusal } from '../../access/index.ts';
+import { isUserError } from '../../platform/index.ts';
 import type { ImageHistory } from '../history/index.ts';
 import { parseManifest } from '../layers/index.ts';
 import type { Report } from '../progress.ts';
@@ -36,11 +37,7 @@ export async function publishImage(
   report(`Asking ${host}`);
   const present = replace ? undefined : await digestThere(gate, repository, tag);
   if (present !== undefined && present !== image.digest) {
-    throw new UserError(
-      'CONFIRM',
-      `Registry "${label}" has another image ${reference} already; it would be replaced.`,
-      'Choose another name with --name, or pass --yes to replace it.',
-    );
+    throw refusal('registry.replace', { label, reference });
   }
   return history.whileKept([image], () =>
     store.withTemporary(async (temporary) => {

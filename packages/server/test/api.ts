@@ -13,11 +13,12 @@ import { createORPCClient, ORPCError } from '@orpc/client';
 import { RPCLink } from '@orpc/client/fetch';
 import { type Client, RPC_PREFIX } from '@walt/contract';
 import { WebSocket } from 'ws';
-import { Identity, SshAuthority, StandingRights } from '../access/index.ts';
-import { openDatabase } from '../platform/index.ts';
-import { type Api, listen } from './listeners/index.ts';
-import type { Services } from './services.ts';
-import { MemoryImages, MemoryNodes } from './testing-services.ts';
+import { Identity, SshAuthority, StandingRights } from '../src/access/index.ts';
+import { type Api, listen, type Services } from '../src/api/index.ts';
+import { createImageCalls, createImageStreams, type Images } from '../src/images/index.ts';
+import { NodeEntry } from '../src/nodes/index.ts';
+import { openDatabase } from '../src/platform/index.ts';
+import { MemoryImages, MemoryNodes } from './memory-services.ts';
 
 export interface TestApi extends AsyncDisposable {
   folder: string;
@@ -56,6 +57,10 @@ export async function startApi(): Promise<TestApi> {
   let passed = 0;
   const nodes = new MemoryNodes();
   const images = new MemoryImages();
+  const ssh = await SshAuthority.open({ keys: join(folder, 'keys') });
+  const rights = new StandingRights({ info: write, warn: write, error: write });
+  const entry = new NodeEntry({ lookup: nodes, rights, ssh });
+  const deps = { images: images as unknown as Images, nodes };
   const services: Services = {
     identity: await Identity.open({
       paths: { auth: join(folder, 'auth') },
@@ -63,26 +68,33 @@ export async function startApi(): Promise<TestApi> {
       loginName: async (uid) => users.get(uid),
       now: () => Date.now() + passed,
     }),
-    ssh: await SshAuthority.open({ keys: join(folder, 'keys') }),
-    rights: new StandingRights({ info: write, warn: write, error: write }),
-    nodes,
-    images,
-    devices: async () => [],
-    status: async () => ({
-      version: '11.0.0',
-      uptime: 1,
-      configFile: null,
-      stateFolder: folder,
-      namespace: 'walt',
-      network: { subnet: '10.73.0.0/16', server: '10.73.0.1' },
-      accelerator: 'tcg',
-      unguarded: null,
-      memory: 1,
-      files: { open: 1, limit: 1 },
-      supervised: true,
-      crashes: { count: 0, last: null },
-      programs: [],
-    }),
+    rights,
+    entry,
+    images: createImageStreams(deps),
+    calls: {
+      ...createImageCalls(deps),
+      node: nodes,
+      access: entry,
+      device: { list: async () => [] },
+      server: {
+        status: async ({ user }) => ({
+          user,
+          version: '11.0.0',
+          uptime: 1,
+          configFile: null,
+          stateFolder: folder,
+          namespace: 'walt',
+          network: { subnet: '10.73.0.0/16', server: '10.73.0.1' },
+          accelerator: 'tcg',
+          unguarded: null,
+          memory: 1,
+          files: { open: 1, limit: 1 },
+          supervised: true,
+          crashes: { count: 0, last: null },
+          programs: [],
+        }),
+      },
+    },
     log: { info: write, warn: write, error: write },
   };
   const api = await listen(services, { socket });

@@ -2,14 +2,16 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import { PLATFORM_OWNER } from '@walt/contract';
 import { LostRight, StandingRights } from '../access/index.ts';
-import type { ImageRecord } from '../api/index.ts';
+import type { ImageRecord } from '../images/index.ts';
 import { type Database, isUserError, openDatabase, UserError } from '../platform/index.ts';
 import { Agents } from './agents.ts';
+import { createNodeCalls } from './calls.ts';
 import { ImageChoice } from './image-choice.ts';
+import { NodeLookup } from './lookup.ts';
 import { desiredState, type Failure, plan, type Step } from './plan/index.ts';
 import { Power, qemuPower } from './power/index.ts';
-import { createNodeService } from './service.ts';
 import { NodeStore } from './store.ts';
+import { NodeViews } from './views.ts';
 
 const alice = { uid: 1001, user: 'alice', admin: false };
 const bob = { uid: 1002, user: 'bob', admin: false };
@@ -57,15 +59,16 @@ async function smallPlatform() {
     return failures;
   };
   const rights = new StandingRights({ info() {}, warn() {}, error() {} });
-  const service = createNodeService({
-    store,
-    agents,
-    machines: {
-      require: async () => {},
-      running: async () => [...running],
-      consolePath: (id) => `/run/${id}.sock`,
-      consoleLog: (id) => `/run/${id}.log`,
-    },
+  const machines = {
+    require: async () => {},
+    running: async () => [...running],
+    consolePath: (id: number) => `/run/${id}.sock`,
+    consoleLog: (id: number) => `/run/${id}.log`,
+  };
+  const views = new NodeViews(agents, machines);
+  const lookup = new NodeLookup({ store, views, machines });
+  const calls = createNodeCalls({
+    ...{ store, agents, machines, views, lookup },
     network: { freeAddress: async (taken) => `10.73.0.${taken.size + 2}` },
     choice: new ImageChoice(images),
     rights,
@@ -82,7 +85,7 @@ async function smallPlatform() {
     await store.noteBooted(row.id);
     return { answer: agents.poll(row.id, never), id: row.id };
   };
-  return { service, agents, steps, forgotten, failures, bootUp, store, images, rights };
+  return { calls, lookup, agents, steps, forgotten, failures, bootUp, store, images, rights };
 }
 
 async function smallCatalogue(database: Database) {
@@ -146,11 +149,11 @@ describe('nodes', () => {
   let platform: Awaited<ReturnType<typeof smallPlatform>>;
   beforeEach(async () => {
     platform = await smallPlatform();
-    await platform.service.create(alice, { name: 'vnode1', ...size, image: undefined }, never);
+    await platform.calls.create(alice, { name: 'vnode1', ...size, image: undefined }, never);
   });
 
   test('a new virtual node boots a copy of the default image that its maker owns', async () => {
-    const [node] = await platform.service.list(alice, { set: 'my-nodes' }, never);
+    const [node] = await platform.calls.list(alice, { set: 'my-nodes' }, never);
     assert.equal(node?.image, 'alice/pc-x86-64-default');
     assert.equal(node?.owner, 'alice');
     assert.equal(node?.state, 'booting');
@@ -162,39 +165,38 @@ describe('nodes', () => {
 
   test('a new virtual node is the first model that its image is for, or the one that is asked for', async () => {
     const make = { name: 'arm1', cpuCores: 2, ramMiB: 1024 };
-    const board = await platform.service.create(alice, { ...make, image: 'arm' }, never);
+    const board = await platform.calls.create(alice, { ...make, image: 'arm' }, never);
     assert.deepEqual([board.model, board.architecture], ['qemu-arm64', 'arm64']);
     const started = platform.steps.flatMap((step) => (step.kind === 'startMachine' ? [step.machine] : []));
     assert.equal(started.at(-1)?.model, 'qemu-arm64');
     const other = { ...make, name: 'arm2' };
-    const unfit = platform.service.create(alice, { ...other, image: 'arm', model: 'pc-x86-64' }, never);
+    const unfit = platform.calls.create(alice, { ...other, image: 'arm', model: 'pc-x86-64' }, never);
     await assert.rejects(unfit, failsWith('INVALID', /for qemu-arm64, not for pc-x86-64/));
-    const none = platform.service.create(alice, { ...other, model: 'qemu-armhf' }, never);
+    const none = platform.calls.create(alice, { ...other, model: 'qemu-armhf' }, never);
     await assert.rejects(none, failsWith('UNAVAILABLE', /no default image for qemu-armhf yet/));
-    const real = platform.service.create(alice, { ...other, image: 'board' }, never);
+    const real = platform.calls.create(alice, { ...other, image: 'board' }, never);
     await assert.rejects(real, failsWith('INVALID', /for rpi-3-b: no virtual node can be that/));
   });
 
   test('two nodes made at the same time get different addresses', async () => {
     const made = ['a1', 'a2', 'a3'].map((name) =>
-      platform.service.create(alice, { name, ...size, image: undefined }, never),
+      platform.calls.create(alice, { name, ...size, image: undefined }, never),
     );
     const addresses = (await Promise.all(made)).map((node) => node.ip);
     assert.equal(new Set(addresses).size, 3);
   });
 
   test('a name that is taken is refused', async () => {
-    const create = (name: string) =>
-      platform.service.create(alice, { name, ...size, image: undefined }, never);
+    const create = (name: string) => platform.calls.create(alice, { name, ...size, image: undefined }, never);
     await assert.rejects(create('vnode1'), failsWith('CONFLICT', /"vnode1" already/));
   });
 
   test('an order to boot reaches the agent that listens', async () => {
     const { answer } = await platform.bootUp('vnode1');
-    const ordered = await platform.service.boot(alice, { set: 'vnode1', image: 'exp1', yes: false }, never);
+    const ordered = await platform.calls.boot(alice, { set: 'vnode1', image: 'exp1', yes: false }, never);
     assert.equal(ordered.image, 'alice/exp1');
     assert.equal(await answer, 'reboot');
-    const [node] = await platform.service.list(alice, { set: 'vnode1' }, never);
+    const [node] = await platform.calls.list(alice, { set: 'vnode1' }, never);
     assert.equal(node?.image, 'alice/exp1');
     assert.equal(node?.state, 'booting');
   });
@@ -209,7 +211,7 @@ describe('nodes', () => {
     test(`an image ${what} is refused and nothing changes`, async () => {
       const before = await platform.store.all();
       await assert.rejects(
-        platform.service.boot(alice, { set: 'vnode1', image, yes: true }, never),
+        platform.calls.boot(alice, { set: 'vnode1', image, yes: true }, never),
         failsWith(code, text),
       );
       assert.deepEqual(await platform.store.all(), before);
@@ -217,25 +219,25 @@ describe('nodes', () => {
   }
 
   test("others' nodes are touched only after a yes", async () => {
-    const reboot = (yes: boolean) => platform.service.reboot(bob, { set: 'vnode1', hard: false, yes }, never);
+    const reboot = (yes: boolean) => platform.calls.reboot(bob, { set: 'vnode1', hard: false, yes }, never);
     await assert.rejects(reboot(false), failsWith('CONFIRM', /vnode1 is in use by alice/));
     assert.deepEqual(await reboot(true), { nodes: ['vnode1'] });
     await assert.rejects(
-      platform.service.acquire(bob, { set: 'vnode1' }, never),
+      platform.calls.acquire(bob, { set: 'vnode1' }, never),
       failsWith('CONFLICT', /in use by alice/),
     );
   });
 
   test('a released node is free, and can be acquired by another', async () => {
-    await platform.service.release(alice, { set: 'my-nodes', yes: false }, never);
-    assert.equal((await platform.service.find('vnode1')).owner, null);
-    await platform.service.acquire(bob, { set: 'free-nodes' }, never);
-    assert.equal((await platform.service.find('vnode1')).owner, 'bob');
+    await platform.calls.release(alice, { set: 'my-nodes', yes: false }, never);
+    assert.equal((await platform.lookup.find('vnode1')).owner, null);
+    await platform.calls.acquire(bob, { set: 'free-nodes' }, never);
+    assert.equal((await platform.lookup.find('vnode1')).owner, 'bob');
   });
 
   test('removing asks first, then takes the machine and the files along', async () => {
     const { id } = await platform.bootUp('vnode1');
-    const remove = (yes: boolean) => platform.service.remove(alice, { set: 'vnode1', yes }, never);
+    const remove = (yes: boolean) => platform.calls.remove(alice, { set: 'vnode1', yes }, never);
     await assert.rejects(remove(false), failsWith('CONFIRM', /deletes what is stored in \/persist/));
     await remove(true);
     assert.deepEqual(platform.forgotten, [id]);
@@ -252,8 +254,8 @@ describe('nodes', () => {
     await platform.store.remove([row?.id ?? 0]);
     assert.deepEqual(await platform.store.removed(), [row?.id]);
     // Any pass does it: the first one of a server looks at all that should be.
-    await platform.service.create(alice, { name: 'vnode2', ...size, image: undefined }, never);
-    await platform.service.reboot(alice, { set: 'vnode2', hard: true, yes: true }, never);
+    await platform.calls.create(alice, { name: 'vnode2', ...size, image: undefined }, never);
+    await platform.calls.reboot(alice, { set: 'vnode2', hard: true, yes: true }, never);
     assert.deepEqual(platform.forgotten, [row?.id]);
     assert.deepEqual(await platform.store.removed(), []);
   });
@@ -261,20 +263,20 @@ describe('nodes', () => {
   test('a look at the world that fails is told, and what was ordered stays ordered', async () => {
     platform.failures.push({ step: undefined, error: new Error('database disk image is malformed') });
     await assert.rejects(
-      platform.service.boot(alice, { set: 'vnode1', image: 'exp1', yes: true }, never),
+      platform.calls.boot(alice, { set: 'vnode1', image: 'exp1', yes: true }, never),
       failsWith('UNAVAILABLE', /malformed/),
     );
-    const [node] = await platform.service.list(alice, { set: 'vnode1' }, never);
+    const [node] = await platform.calls.list(alice, { set: 'vnode1' }, never);
     assert.equal(node?.image, 'alice/exp1');
   });
 
   test('waiting for a node that is removed meanwhile fails', async () => {
-    await platform.service.create(alice, { name: 'vnode2', ...size, image: undefined }, never);
+    await platform.calls.create(alice, { name: 'vnode2', ...size, image: undefined }, never);
     const waiting = (async () => {
-      for await (const _ of await platform.service.wait(alice, { set: 'vnode1,vnode2' }, never));
+      for await (const _ of await platform.calls.wait(alice, { set: 'vnode1,vnode2' }, never));
     })();
     await platform.bootUp('vnode1');
-    await platform.service.remove(alice, { set: 'vnode2', yes: true }, never);
+    await platform.calls.remove(alice, { set: 'vnode2', yes: true }, never);
     await assert.rejects(waiting, failsWith('NOT_FOUND', /^vnode2 is no longer there/));
     platform.agents.close();
   });
@@ -282,14 +284,14 @@ describe('nodes', () => {
   describe('of several kinds, one of which has no default image', () => {
     beforeEach(async () => {
       const arm = { name: 'arm1', image: 'arm', cpuCores: 2, ramMiB: 1024 };
-      await platform.service.create(alice, arm, never);
+      await platform.calls.create(alice, arm, never);
     });
     const acts: [string, () => Promise<unknown>][] = [
       [
         'booting it',
-        () => platform.service.boot(alice, { set: 'my-nodes', image: 'default', yes: true }, never),
+        () => platform.calls.boot(alice, { set: 'my-nodes', image: 'default', yes: true }, never),
       ],
-      ['releasing them', () => platform.service.release(alice, { set: 'my-nodes', yes: true }, never)],
+      ['releasing them', () => platform.calls.release(alice, { set: 'my-nodes', yes: true }, never)],
     ];
     for (const [act, call] of acts) {
       test(`${act} is refused before anything changes`, async () => {
@@ -305,7 +307,7 @@ describe('nodes', () => {
       await platform.store.orderBoots([{ ids: rows.map(({ id }) => id), image: free, hard: false }]);
       const before = await platform.store.all();
       await assert.rejects(
-        platform.service.acquire(bob, { set: 'all-nodes' }, never),
+        platform.calls.acquire(bob, { set: 'all-nodes' }, never),
         failsWith('UNAVAILABLE', /no default image for qemu-arm64/),
       );
       assert.deepEqual(await platform.store.all(), before);
@@ -316,7 +318,7 @@ describe('nodes', () => {
   test('waiting ends when the last node has booted, or in time', async () => {
     const wait = async (timeout?: number) => {
       const events = [];
-      const iterator = await platform.service.wait(alice, { set: 'vnode1', timeout }, never);
+      const iterator = await platform.calls.wait(alice, { set: 'vnode1', timeout }, never);
       for await (const event of iterator) events.push(event);
       return events;
     };
@@ -336,27 +338,27 @@ describe('who may be on a node', () => {
   });
 
   test('changes with its owner, and what its last owner booted is not the next one’s to enter', async () => {
-    const { service, bootUp } = platform;
-    await service.create(alice, { name: 'probe', cpuCores: 1, ramMiB: 512 }, never);
+    const { calls, lookup, bootUp } = platform;
+    await calls.create(alice, { name: 'probe', cpuCores: 1, ramMiB: 512 }, never);
     const { id } = await bootUp('probe');
-    assert.deepEqual(await service.tenants(id), { name: 'probe', owner: 'alice', bootOwner: 'alice' });
-    await service.release(alice, { set: 'probe', yes: false }, never);
-    assert.deepEqual(await service.tenants(id), { name: 'probe', owner: null, bootOwner: 'alice' });
-    await service.acquire(bob, { set: 'probe' }, never);
-    assert.deepEqual(await service.tenants(id), { name: 'probe', owner: 'bob', bootOwner: 'alice' });
+    assert.deepEqual(await lookup.tenants(id), { name: 'probe', owner: 'alice', bootOwner: 'alice' });
+    await calls.release(alice, { set: 'probe', yes: false }, never);
+    assert.deepEqual(await lookup.tenants(id), { name: 'probe', owner: null, bootOwner: 'alice' });
+    await calls.acquire(bob, { set: 'probe' }, never);
+    assert.deepEqual(await lookup.tenants(id), { name: 'probe', owner: 'bob', bootOwner: 'alice' });
     await bootUp('probe');
-    assert.deepEqual(await service.tenants(id), { name: 'probe', owner: 'bob', bootOwner: 'bob' });
-    await service.remove(bob, { set: 'probe', yes: true }, never);
-    await assert.rejects(service.tenants(id), { code: 'NOT_FOUND' });
+    assert.deepEqual(await lookup.tenants(id), { name: 'probe', owner: 'bob', bootOwner: 'bob' });
+    await calls.remove(bob, { set: 'probe', yes: true }, never);
+    await assert.rejects(lookup.tenants(id), { code: 'NOT_FOUND' });
   });
 
   for (const act of ['release', 'boot', 'remove'] as const) {
     test(`is asked anew by the time that ${act} answers`, async () => {
-      const { service, bootUp, rights } = platform;
-      await service.create(alice, { name: 'probe', cpuCores: 1, ramMiB: 512 }, never);
+      const { calls, lookup, bootUp, rights } = platform;
+      await calls.create(alice, { name: 'probe', cpuCores: 1, ramMiB: 512 }, never);
       const { id } = await bootUp('probe');
       const isAlices = async () => {
-        const { owner } = await service.tenants(id);
+        const { owner } = await lookup.tenants(id);
         if (owner !== 'alice') throw new UserError('FORBIDDEN', 'not yours', 'ask');
       };
       let over = false;
@@ -366,10 +368,10 @@ describe('who may be on a node', () => {
           over = true;
           return error;
         });
-      await service.reboot(alice, { set: 'probe', hard: false, yes: false }, never);
+      await calls.reboot(alice, { set: 'probe', hard: false, yes: false }, never);
       assert.ok(!over, 'a reboot by its owner leaves it');
       const input = { set: 'probe', image: `${PLATFORM_OWNER}/pc-x86-64-default`, yes: true };
-      await service[act](bob, input, never);
+      await calls[act](bob, input, never);
       assert.ok((await inUse) instanceof LostRight);
     });
   }

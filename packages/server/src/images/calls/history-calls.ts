@@ -1,20 +1,18 @@
-import { fullName, type imageHistoryCalls, parseImageReference } from '@walt/contract';
-import { diskSize } from '../../images/index.ts';
+import { fullName, type ImageStep, type imageHistoryCalls, parseImageReference } from '@walt/contract';
+import { type CallsOf, demand } from '../../access/index.ts';
 import { UserError } from '../../platform/index.ts';
-import type { CallsOf, ImageTarget, Services } from '../services.ts';
-import { keptByHistory, requireImageOwner } from './image-calls.ts';
-import { findVersion, findVersionBefore } from './image-version.ts';
+import type { ImageName } from '../catalogue/index.ts';
+import { diskSize, type ImageHistory } from '../history/index.ts';
+import type { Images } from '../images.ts';
+import type { CallDeps } from './deps.ts';
+import { findImage, findVersion, findVersionBefore } from './find.ts';
 
 /** The contract's calls about versions of images. Everybody may see and compare every image; what goes back is one's own. */
-export function historyCalls({
-  images,
-  nodes,
-}: Pick<Services, 'images' | 'nodes'>): CallsOf<typeof imageHistoryCalls> {
+export function historyCalls({ images, nodes }: CallDeps): CallsOf<typeof imageHistoryCalls> {
   const { history } = images;
   return {
     details: async (caller, input) => {
-      const { owner, name } = parseImageReference(input.image, caller.user);
-      const image = await images.get(owner, name);
+      const image = await findImage(images, input.image, caller.user);
       const [layers, steps, outdated] = await Promise.all([
         history.layers(image),
         history.log(image),
@@ -33,10 +31,7 @@ export function historyCalls({
 
     log: async (caller, input) => {
       const image = parseImageReference(input.image, caller.user);
-      const steps = await history.log(image);
-      // It tells what is near that name.
-      if (steps.length === 0) await images.get(image.owner, image.name);
-      return steps;
+      return await stepsOf(images, image);
     },
 
     diff: async (caller, { image, other, paths, contents }, signal) => {
@@ -61,8 +56,8 @@ export function historyCalls({
 
     undo: async (caller, input) => {
       const target = parseImageReference(input.image, caller.user);
-      requireImageOwner(caller, target, 'change');
-      if ((await history.log(target)).length === 0) await images.get(target.owner, target.name);
+      demand('image.change', caller, target);
+      await stepsOf(images, target);
       const { image, previous, undone } = await history.undo(caller.user, target);
       const { action, user, at, detail } = undone;
       return {
@@ -75,9 +70,11 @@ export function historyCalls({
       const { versions: keepVersions, days: keepDays } = history.retention;
       const giveUp = input.image === undefined ? undefined : parseImageReference(input.image, caller.user);
       if (giveUp) {
-        requireImageOwner(caller, giveUp, 'give up versions of');
-        if ((await history.log(giveUp)).length === 0) await images.get(giveUp.owner, giveUp.name);
-        if (!input.dryRun && !input.yes) await confirmForGood(history, giveUp);
+        demand('image.giveUp', caller, giveUp);
+        await stepsOf(images, giveUp);
+        if (!input.dryRun && !input.yes) {
+          demand('image.forget', caller, { ...giveUp, ...(await keptByHistory(history, giveUp)) });
+        }
       }
       return (async function* () {
         const collected = input.dryRun ? await history.needless(giveUp) : yield* history.prune(giveUp);
@@ -87,14 +84,18 @@ export function historyCalls({
   };
 }
 
-/** Throws CONFIRM when there are versions that only the history of this image keeps. */
-async function confirmForGood(history: Services['images']['history'], image: ImageTarget): Promise<void> {
-  const { count, size } = await keptByHistory(history, image);
-  if (count <= 0) return;
-  const megabytes = Math.ceil(size / 1_000_000);
-  throw new UserError(
-    'CONFIRM',
-    `${count} ${count === 1 ? 'version' : 'versions'} of image ${fullName(image)} would go for good (${megabytes} MB on disk).`,
-    'Pass --dry-run to see which, --yes to remove them.',
-  );
+/** The history of a name that is or was. Throws UserError NOT_FOUND, with near names in the hint. */
+async function stepsOf(images: Images, image: ImageName): Promise<ImageStep[]> {
+  const steps = await images.history.log(image);
+  if (steps.length === 0) await images.get(image.owner, image.name);
+  return steps;
+}
+
+/** Versions that only the history of this image keeps, and their bytes on disk. */
+export async function keptByHistory(
+  history: ImageHistory,
+  image: ImageName,
+): Promise<{ count: number; size: number }> {
+  const [all, others] = await Promise.all([history.needless(image), history.needless()]);
+  return { count: all.removed.length - others.removed.length, size: all.size - others.size };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { failure, startApi, type TestApi } from '../testing.ts';
+import { failure, startApi, type TestApi } from '../../../test/api.ts';
 import { chooseRegistry, nameOf, publicName } from './registry-calls.ts';
 
 const HEX = 'ab'.repeat(32);

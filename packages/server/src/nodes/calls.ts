@@ -1,54 +1,43 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import { PLATFORM_OWNER, type VirtualModel, virtualModel } from '@walt/contract';
-import type { Caller, StandingRights } from '../access/index.ts';
-import type { ImageRecord, NodeService } from '../api/index.ts';
+import { fullName, type nodeContract, PLATFORM_OWNER, type VirtualModel, virtualModel } from '@walt/contract';
+import { type Caller, type CallsOf, demandAll, type StandingRights } from '../access/index.ts';
+import type { ImageRecord } from '../images/index.ts';
 import { virtualModelOf } from '../models/index.ts';
 import type { Network } from '../network/index.ts';
-import { isExternalError, isUserError, UserError } from '../platform/index.ts';
+import { isExternalError, isUserError, nameList, UserError } from '../platform/index.ts';
 import type { Agents } from './agents.ts';
 import type { Hardware, ImageChoice } from './image-choice.ts';
+import type { NodeLookup } from './lookup.ts';
+import { owned } from './owners.ts';
 import { ping } from './ping.ts';
 import { type Failure, nodeOf } from './plan/index.ts';
-import { expandSet, noSuchNode, selectSet } from './sets.ts';
-import { bootOwnerOf, confirm, confirmOthers, nameList, ownerOf } from './stakes.ts';
+import { expandSet, selectSet } from './sets.ts';
 import type { BootOrder, NodeRow, NodeStore } from './store.ts';
-import { NodeViews } from './views.ts';
+import type { NodeViews } from './views.ts';
 import type { VirtualMachines } from './virtual/index.ts';
 import { waitBooted } from './wait.ts';
 
 interface Deps {
   store: NodeStore;
   agents: Agents;
-  machines: Pick<VirtualMachines, 'running' | 'consolePath' | 'consoleLog' | 'require'>;
+  machines: Pick<VirtualMachines, 'require'>;
+  views: NodeViews;
+  lookup: NodeLookup;
   network: Pick<Network, 'freeAddress'>;
   choice: ImageChoice;
   rights: Pick<StandingRights, 'review'>;
   reconcile(): Promise<Failure[]>;
 }
 
-/** The calls of the contract's `node` part, with the rules of ownership. */
-export function createNodeService(deps: Deps): NodeService {
-  const { store, agents, machines, choice } = deps;
-  const views = new NodeViews(agents, machines);
+/** The contract's calls about nodes. */
+export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
+  const { store, agents, machines, choice, views, lookup } = deps;
   const changes = new EventEmitter<{ change: [] }>().setMaxListeners(0);
   agents.on('change', () => changes.emit('change'));
 
   async function chosen(set: string, caller: Caller): Promise<NodeRow[]> {
     return expandSet(set, await store.all(), caller.user);
-  }
-
-  async function one(name: string): Promise<NodeRow> {
-    const rows = await store.all();
-    const row = rows.find((node) => node.name === name);
-    if (!row) throw noSuchNode(name, rows);
-    return row;
-  }
-
-  async function view(name: string) {
-    const [node] = await views.of([await one(name)]);
-    if (!node) throw noSuchNode(name, []);
-    return node;
   }
 
   /** Writes the orders, all or none, makes them happen, and throws if that failed for one of these nodes. */
@@ -132,7 +121,7 @@ export function createNodeService(deps: Deps): NodeService {
         };
       });
       await settle([id]);
-      return view(name);
+      return lookup.view(name);
     },
 
     async remove(caller, { set, yes }) {
@@ -145,10 +134,8 @@ export function createNodeService(deps: Deps): NodeService {
           'Unplug what you want to remove, then repeat the command.',
         );
       }
-      confirmOthers(rows, caller, yes, 'remove');
-      if (!yes) {
-        throw confirm(`Removing ${names(rows).join(', ')} deletes what is stored in /persist there. Go on?`);
-      }
+      demandAll('node.remove', caller, owned(rows), yes);
+      demandAll('node.forget', caller, rows, yes);
       const ids = rows.map((row) => row.id);
       await store.remove(ids);
       await deps.rights.review();
@@ -166,30 +153,22 @@ export function createNodeService(deps: Deps): NodeService {
         reference === 'default'
           ? await choice.platformDefault(hardware)
           : await choice.bootable(reference, caller, models);
-      confirmOthers(rows, caller, yes, 'take over');
+      demandAll('node.boot', caller, owned(rows), yes);
       if (reference === 'default') await orderDefaults(rows, (kind) => choice.platformDefault(kind));
       else await order([{ ids: rows.map(({ id }) => id), image, hard: false }]);
-      return { nodes: names(rows), image: `${image.owner}/${image.name}`, digest: image.digest };
+      return { nodes: names(rows), image: fullName(image), digest: image.digest };
     },
 
     async reboot(caller, { set, hard, yes }) {
       const rows = await chosen(set, caller);
-      confirmOthers(rows, caller, yes, 'reboot');
+      demandAll('node.reboot', caller, owned(rows), yes);
       await order([{ ids: rows.map(({ id }) => id), hard }]);
       return { nodes: names(rows) };
     },
 
     async acquire(caller, { set }) {
       const rows = await chosen(set, caller);
-      const others = rows.filter((row) => ![PLATFORM_OWNER, caller.user].includes(row.image_owner));
-      if (others.length > 0) {
-        const owners = [...new Set(others.map((row) => row.image_owner))].join(', ');
-        throw new UserError(
-          'CONFLICT',
-          `${nameList(others)} in use by ${owners}.`,
-          `Ask for: walt node release ${names(others).join(',')}`,
-        );
-      }
+      demandAll('node.acquire', caller, owned(rows));
       const free = rows.filter((row) => row.image_owner === PLATFORM_OWNER);
       // Copies are made only once it is sure that there is an image for each.
       for (const hardware of byHardware(free).keys()) await choice.default(hardware, caller);
@@ -199,18 +178,18 @@ export function createNodeService(deps: Deps): NodeService {
 
     async release(caller, { set, yes }) {
       const rows = (await chosen(set, caller)).filter((row) => row.image_owner !== PLATFORM_OWNER);
-      confirmOthers(rows, caller, yes, 'release');
+      demandAll('node.release', caller, owned(rows), yes);
       await orderDefaults(rows, (hardware) => choice.platformDefault(hardware));
       return { nodes: names(rows) };
     },
 
     async rename(caller, { name, newName, yes }) {
-      const row = await one(name);
+      const row = await lookup.row(name);
       checkNewName(newName, await store.all());
-      confirmOthers([row], caller, yes, 'rename');
+      demandAll('node.rename', caller, owned([row]), yes);
       await store.rename(row.id, newName);
       await settle([row.id]);
-      return view(newName);
+      return lookup.view(newName);
     },
 
     async wait(caller, { set, timeout }, signal) {
@@ -231,47 +210,7 @@ export function createNodeService(deps: Deps): NodeService {
     },
 
     async ping(_caller, { name, count }, signal) {
-      return ping((await one(name)).ip, count, signal);
-    },
-
-    async find(name) {
-      const row = await one(name);
-      return { id: row.id, bootOwner: bootOwnerOf(row), ...(await view(name)) };
-    },
-
-    async tenants(id) {
-      const row = await store.byId(id);
-      if (row) return { name: row.name, owner: ownerOf(row), bootOwner: bootOwnerOf(row) };
-      throw new UserError(
-        'NOT_FOUND',
-        'The node was removed.',
-        'See the nodes that there are with: walt node show --all',
-      );
-    },
-
-    async nodesByImage() {
-      const groups = Map.groupBy(await store.all(), (row) => `${row.image_owner}/${row.image_name}`);
-      return new Map([...groups].map(([image, rows]) => [image, names(rows).sort()]));
-    },
-
-    async outdated(image, digest) {
-      const rows = await store.all();
-      const behind = rows.filter(
-        (row) => `${row.image_owner}/${row.image_name}` === image && row.served_digest !== digest,
-      );
-      return names(behind).sort();
-    },
-
-    async console(id) {
-      const row = (await store.all()).find((node) => node.id === id);
-      if (row?.type !== 'virtual') {
-        throw new UserError(
-          'UNAVAILABLE',
-          `${row?.name ?? 'This node'} is no virtual node: its console is a plug on the board.`,
-          'Use walt node shell once it has booted.',
-        );
-      }
-      return { socket: machines.consolePath(id), log: machines.consoleLog(id) };
+      return ping((await lookup.row(name)).ip, count, signal);
     },
   };
 }

@@ -3,36 +3,40 @@ import { createHash } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { type Duplex, duplexPair, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import type { ImageStep, Progress, Registry, RegistryLink } from '@walt/contract';
-import { UserError } from '../platform/index.ts';
+import type { ImageStep, nodeContract, Progress, Registry, RegistryLink } from '@walt/contract';
+import type { CallsOf } from '../src/access/index.ts';
 import type {
-  HistoryService,
+  ImageName,
   ImageRecord,
-  ImageService,
-  ImageTarget,
-  NodeEndpoint,
-  NodeService,
-  RegistryService,
+  Images,
   SessionRecord,
-  ShellService,
   Terminal,
   TerminalSize,
-} from './services.ts';
-import { MemoryBuilds, MemoryImageBuilds } from './testing-builds.ts';
+} from '../src/images/index.ts';
+import type { NodeEndpoint, NodeLookup } from '../src/nodes/index.ts';
+import { UserError } from '../src/platform/index.ts';
+import { MemoryBuilds, MemoryImageBuilds } from './memory-builds.ts';
+
+type NodeCalls = CallsOf<typeof nodeContract>;
+type ImageHistory = Images['history'];
+type Registries = Images['registries'];
+type ShellSessions = Images['shells'];
 
 async function unused(): Promise<never> {
   throw new Error('not part of these tests');
 }
 
-export class MemoryNodes implements NodeService {
+export class MemoryNodes
+  implements NodeCalls, Pick<NodeLookup, 'find' | 'tenants' | 'console' | 'nodesByImage' | 'outdated'>
+{
   readonly endpoints = new Map<string, NodeEndpoint>();
   readonly consoles = new Map<number, { socket: string; log: string }>();
   /** Node names by `owner/name` of the image. */
   booting = new Map<string, string[]>();
-  list: NodeService['list'] = async () => [];
-  wait: NodeService['wait'] = unused;
-  ping: NodeService['ping'] = unused;
-  create: NodeService['create'] = unused;
+  list: NodeCalls['list'] = async () => [];
+  wait: NodeCalls['wait'] = unused;
+  ping: NodeCalls['ping'] = unused;
+  create: NodeCalls['create'] = unused;
   remove = unused;
   boot = unused;
   reboot = unused;
@@ -79,7 +83,24 @@ export class MemoryNodes implements NodeService {
   }
 }
 
-export class MemoryImages implements ImageService {
+export class MemoryImages
+  implements
+    Pick<
+      Images,
+      | 'list'
+      | 'find'
+      | 'get'
+      | 'duplicate'
+      | 'rename'
+      | 'remove'
+      | 'makeDefault'
+      | 'run'
+      | 'squash'
+      | 'readFiles'
+      | 'kindOfFile'
+      | 'writeFiles'
+    >
+{
   readonly records: ImageRecord[] = [];
   readonly history = new MemoryHistory(this);
   readonly shells = new MemoryShells(this);
@@ -123,7 +144,7 @@ export class MemoryImages implements ImageService {
     return found;
   }
 
-  async duplicate(_user: string, image: ImageRecord, target: ImageTarget): Promise<ImageRecord> {
+  async duplicate(_user: string, image: ImageRecord, target: ImageName): Promise<ImageRecord> {
     const copy = { ...image, ...target };
     this.records.push(copy);
     return copy;
@@ -148,7 +169,7 @@ export class MemoryImages implements ImageService {
   async *squash(
     _user: string,
     image: ImageRecord,
-    target: ImageTarget,
+    target: ImageName,
   ): AsyncGenerator<Progress, { image: ImageRecord; changed: boolean }> {
     yield { type: 'progress', step: 'Reading the image' };
     return { image: { ...image, ...target, layers: ['sha256:3'] }, changed: true };
@@ -175,7 +196,13 @@ export class MemoryImages implements ImageService {
 }
 
 /** Each image has one older version, which undo goes back to. */
-class MemoryHistory implements HistoryService {
+class MemoryHistory
+  implements
+    Pick<
+      ImageHistory,
+      'log' | 'version' | 'before' | 'diff' | 'undo' | 'needless' | 'prune' | 'layers' | 'retention'
+    >
+{
   readonly retention = { versions: 10, days: 7 };
   readonly #images: MemoryImages;
   /** What made the newest version. */
@@ -187,7 +214,7 @@ class MemoryHistory implements HistoryService {
     this.#images = images;
   }
 
-  log = async ({ owner, name }: ImageTarget): Promise<ImageStep[]> => {
+  log = async ({ owner, name }: ImageName): Promise<ImageStep[]> => {
     const record = await this.#images.find(owner, name);
     if (!record) return [];
     const step = { at: 1, user: owner, action: this.action, detail: '', added: 1, kept: true };
@@ -197,7 +224,7 @@ class MemoryHistory implements HistoryService {
     ];
   };
 
-  version: HistoryService['version'] = async ({ owner, name }, choice) => {
+  version: ImageHistory['version'] = async ({ owner, name }, choice) => {
     const record = await this.#images.get(owner, name);
     const versions = [record, older(record)];
     const found =
@@ -210,7 +237,7 @@ class MemoryHistory implements HistoryService {
 
   before = async (image: ImageRecord) => this.version(image, { back: 1 });
 
-  diff: HistoryService['diff'] = (from, to, { paths, contents }) => {
+  diff: ImageHistory['diff'] = (from, to, { paths, contents }) => {
     this.compared = paths;
     return (async function* () {
       yield { type: 'progress', step: 'Comparing' };
@@ -220,24 +247,24 @@ class MemoryHistory implements HistoryService {
     })();
   };
 
-  undo: HistoryService['undo'] = async (_user, { owner, name }) => {
+  undo: ImageHistory['undo'] = async (_user, { owner, name }) => {
     const record = await this.#images.get(owner, name);
     const [undone] = await this.log(record);
     if (!undone) throw new Error('no step');
     return { image: older(record), previous: record.digest, undone };
   };
 
-  needless: HistoryService['needless'] = async (giveUp) => {
+  needless: ImageHistory['needless'] = async (giveUp) => {
     const gone = { digest: `sha256:${'d'.repeat(64)}`, image: 'alice/exp', left: 1, size: 3 };
     return { removed: giveUp ? [gone, gone] : [gone], size: giveUp ? 4_000_003 : 3 };
   };
 
-  prune: HistoryService['prune'] = async function* (this: MemoryHistory, giveUp) {
+  prune: ImageHistory['prune'] = async function* (this: MemoryHistory, giveUp) {
     yield { type: 'progress', step: 'Removing' };
     return this.needless(giveUp);
   };
 
-  layers: HistoryService['layers'] = async ({ layers, owner }) =>
+  layers: ImageHistory['layers'] = async ({ layers, owner }) =>
     layers.map((_, index) => ({
       ...{ diffId: `sha256:${String(index).repeat(64)}`, size: 10, volume: 1, shared: index > 0 },
       made: index > 0 ? null : { action: 'shell', user: owner, at: 1, detail: '' },
@@ -248,7 +275,10 @@ function older(record: ImageRecord): ImageRecord {
   return { ...record, digest: `sha256:${'0'.repeat(64)}` };
 }
 
-class MemoryShells implements ShellService {
+class MemoryShells
+  implements
+    Pick<ShellSessions, 'list' | 'images' | 'get' | 'open' | 'changes' | 'save' | 'discard' | 'attach'>
+{
   readonly sessions = new Map<string, SessionRecord>();
   readonly sizes: TerminalSize[] = [];
   /** The shell's side of the terminal, of each attachment. */
@@ -292,7 +322,7 @@ class MemoryShells implements ShellService {
     ...{ lost: [], note: null, refusal: null },
   });
 
-  async *save(user: string, id: string, { owner, name }: ImageTarget) {
+  async *save(user: string, id: string, { owner, name }: ImageName) {
     yield { type: 'progress', step: `Saving for ${user}` } as const;
     this.sessions.delete(id);
     return {
@@ -320,7 +350,9 @@ class MemoryShells implements ShellService {
   }
 }
 
-export class MemoryRegistries implements RegistryService {
+export class MemoryRegistries
+  implements Pick<Registries, 'list' | 'login' | 'logout' | 'search' | 'clone' | 'take' | 'publish'>
+{
   readonly known: Registry[] = [];
   readonly #images: MemoryImages;
 
@@ -343,7 +375,7 @@ export class MemoryRegistries implements RegistryService {
     if (registry) registry.username = username;
   }
 
-  search: RegistryService['search'] = async function* () {
+  search: Registries['search'] = async function* () {
     yield { type: 'progress', step: 'asking' };
     return { found: [], failed: [{ registry: 'lab', reason: 'It is down.', hint: 'Wait.' }] };
   };
@@ -351,16 +383,16 @@ export class MemoryRegistries implements RegistryService {
   async *clone(
     _user: string,
     link: RegistryLink,
-    target: ImageTarget | { owner: string; fallback: () => string },
+    target: ImageName | { owner: string; fallback: () => string },
   ) {
     yield { type: 'progress' as const, step: 'fetching' };
     const image = this.#images.add(target.owner, 'name' in target ? target.name : target.fallback());
     return { image, source: `${link.label}:${link.repository}@${image.digest}` };
   }
 
-  take: RegistryService['take'] = async (user, image, target) => this.#images.duplicate(user, image, target);
+  take: Registries['take'] = async (user, image, target) => this.#images.duplicate(user, image, target);
 
-  publish: RegistryService['publish'] = async function* (_user, image) {
+  publish: Registries['publish'] = async function* (_user, image) {
     yield { type: 'progress', step: 'copying' };
     return image.digest;
   };

@@ -5,18 +5,18 @@ import {
   isImageName,
   isPublishName,
   PLATFORM_LABEL,
-  parseImageReference,
   parsePublishName,
   type RegistryLink,
   type registryContract,
 } from '@walt/contract';
+import type { CallsOf } from '../../access/index.ts';
 import { UserError } from '../../platform/index.ts';
-import type { CallsOf, ImageRecord, Services } from '../services.ts';
-
-type Deps = Pick<Services, 'images' | 'nodes'>;
+import type { ImageRecord } from '../types.ts';
+import { type CallDeps, describeSaved } from './deps.ts';
+import { findImage } from './find.ts';
 
 /** The contract's calls about registries themselves. */
-export function registryCalls({ images }: Pick<Deps, 'images'>): CallsOf<typeof registryContract> {
+export function registryCalls({ images }: CallDeps): CallsOf<typeof registryContract> {
   const { registries } = images;
   return {
     list: async (caller) => await registries.list(caller.user),
@@ -33,7 +33,7 @@ export function registryCalls({ images }: Pick<Deps, 'images'>): CallsOf<typeof 
 }
 
 /** The contract's calls about images that come from elsewhere and go there. What is cloned is the caller's own. */
-export function imagesElsewhere({ images, nodes }: Deps): CallsOf<typeof imageRegistryCalls> {
+export function imagesElsewhere({ images, nodes }: CallDeps): CallsOf<typeof imageRegistryCalls> {
   const { registries } = images;
   return {
     search: async (caller, { keyword }, signal) => {
@@ -60,9 +60,8 @@ export function imagesElsewhere({ images, nodes }: Deps): CallsOf<typeof imageRe
 
     clone: async (caller, { link, name, force, architecture }, signal) => {
       const described = async (image: ImageRecord, source: string | null) => {
-        const outdated = await nodes.outdated(fullName(image), image.digest);
-        const { digest, architecture: cpu } = image;
-        const value = { image: fullName(image), digest, architecture: cpu, source, nodes: [...outdated] };
+        const { changed: _, ...told } = await describeSaved(nodes, image, true);
+        const value = { ...told, architecture: image.architecture, source };
         return { type: 'result' as const, value };
       };
       if (link.kind === 'platform') {
@@ -90,8 +89,7 @@ export function imagesElsewhere({ images, nodes }: Deps): CallsOf<typeof imageRe
     },
 
     publish: async (caller, { image, registry, name, yes }, signal) => {
-      const { owner, name: own } = parseImageReference(image, caller.user);
-      const record = await images.get(owner, own);
+      const record = await findImage(images, image, caller.user);
       const all = await registries.list(caller.user);
       const { label, kind, username } = chooseRegistry(all, registry);
       const whole = name ?? publicName(record.name, kind === 'docker-hub' ? username : caller.user, label);

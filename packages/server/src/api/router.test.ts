@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { run } from '../../platform/index.ts';
-import { failure, startApi, type TestApi } from '../testing.ts';
+import { failure, startApi, type TestApi } from '../../test/api.ts';
+import { run } from '../platform/index.ts';
 
 let api: TestApi;
 beforeEach(async () => {

@@ -2,25 +2,28 @@
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { UserError } from '../platform/index.ts';
-import type { CrossService, ImageBuildService } from './services.ts';
-import type { MemoryImages } from './testing-services.ts';
+import type { Images } from '../src/images/index.ts';
+import { UserError } from '../src/platform/index.ts';
+import type { MemoryImages } from './memory-services.ts';
+
+type CrossBuilds = Images['cross'];
+type ImageBuilds = Images['builds'];
 
 /** Builds that print their command, and end at once. */
-export class MemoryBuilds implements CrossService {
+export class MemoryBuilds implements Pick<CrossBuilds, 'prepare' | 'run'> {
   /** What was asked for, by ticket. */
-  readonly requests = new Map<string, Parameters<CrossService['prepare']>[0]>();
+  readonly requests = new Map<string, Parameters<CrossBuilds['prepare']>[0]>();
   /** What the last build was sent. */
   received: Buffer | undefined;
 
-  async *prepare(request: Parameters<CrossService['prepare']>[0]) {
+  async *prepare(request: Parameters<CrossBuilds['prepare']>[0]) {
     const ticket = randomBytes(16).toString('hex');
     this.requests.set(ticket, request);
     yield { type: 'progress' as const, step: 'Unpacking the compiler' };
     return { ticket, ownLibrary: true };
   }
 
-  run: CrossService['run'] = async (user, ticket, client) => {
+  run: CrossBuilds['run'] = async (user, ticket, client) => {
     const request = this.requests.get(ticket);
     if (request?.user !== user) throw new UserError('NOT_FOUND', 'No such build.', 'Repeat the command.');
     this.received = await buffer(client.sources());
@@ -35,9 +38,9 @@ export class MemoryBuilds implements CrossService {
 }
 
 /** Builds that print their Dockerfile, and succeed. */
-export class MemoryImageBuilds implements ImageBuildService {
+export class MemoryImageBuilds implements Pick<ImageBuilds, 'prepare' | 'run'> {
   /** What was asked for, by ticket. */
-  readonly orders = new Map<string, Parameters<ImageBuildService['prepare']>[0]>();
+  readonly orders = new Map<string, Parameters<ImageBuilds['prepare']>[0]>();
   readonly #images: MemoryImages;
   /** What the last build was sent. */
   received: Buffer | undefined;
@@ -46,13 +49,13 @@ export class MemoryImageBuilds implements ImageBuildService {
     this.#images = images;
   }
 
-  prepare: ImageBuildService['prepare'] = async (order) => {
+  prepare: ImageBuilds['prepare'] = async (order) => {
     const ticket = randomBytes(16).toString('hex');
     this.orders.set(ticket, order);
     return ticket;
   };
 
-  run: ImageBuildService['run'] = async (user, ticket, client) => {
+  run: ImageBuilds['run'] = async (user, ticket, client) => {
     const order = this.orders.get(ticket);
     if (order?.user !== user) throw new UserError('NOT_FOUND', 'No such build.', 'Repeat the command.');
     this.received = await buffer(client.sources());

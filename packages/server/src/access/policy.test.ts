@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { PLATFORM_OWNER } from '@walt/contract';
+import { type About, type Action, demand, demandAll, policy } from './policy.ts';
+
+const alice = { uid: 1000, user: 'alice', admin: false };
+const bob = { uid: 1001, user: 'bob', admin: false };
+const root = { uid: 0, user: 'root', admin: true };
+
+/** Who may at once, and the code, sentence and next step for everybody else. */
+type Row<A extends Action> = [about: About<A>, may: string, code: string, sentence: string, hint: string];
+
+const exp = { owner: 'alice', name: 'exp:2' };
+const lab = { name: 'lab', owner: 'alice' };
+const copy = 'Make a copy of your own: walt image duplicate alice/exp:2 exp-copy';
+const answer = 'Answer the question, or repeat the command with --yes.';
+const change = (deed: string): Row<'image.change'> => [
+  ...([exp, 'alice root', 'FORBIDDEN'] as const),
+  `Image alice/exp:2 belongs to alice: you cannot ${deed} it.`,
+  copy,
+];
+const act = (deed: string): Row<'node.boot'> => [
+  ...([lab, 'alice', 'CONFIRM'] as const),
+  `lab is in use by alice. Do you want to ${deed} it?`,
+  answer,
+];
+
+const table: { [A in Action]: Row<A> } = {
+  'image.rename': change('rename'),
+  'image.remove': change('remove'),
+  'image.change': change('change'),
+  'image.giveUp': change('give up versions of'),
+  'image.removeOfOthers': [
+    ...([exp, 'alice', 'CONFIRM'] as const),
+    'Image alice/exp:2 belongs to alice.',
+    'Pass --yes to remove it all the same.',
+  ],
+  'image.replace': [
+    ...([exp, '', 'CONFIRM'] as const),
+    'You have an image exp:2 already; it would be replaced.',
+    'Choose another name, or pass --yes to replace it.',
+  ],
+  'image.forget': [
+    ...([{ ...exp, count: 2, size: 3_100_000 }, '', 'CONFIRM'] as const),
+    '2 versions of image alice/exp:2 would go for good (4 MB on disk).',
+    'Pass --dry-run to see which, --yes to remove them.',
+  ],
+  'image.boot': [
+    ...([exp, 'alice', 'FORBIDDEN'] as const),
+    "alice/exp:2 is alice's image: a node that boots it would be alice's.",
+    'Make your own copy first: walt image duplicate alice/exp:2 exp:2',
+  ],
+  'registry.replace': [
+    ...([{ label: 'hub', reference: 'ann/exp:2' }, '', 'CONFIRM'] as const),
+    'Registry "hub" has another image ann/exp:2 already; it would be replaced.',
+    'Choose another name with --name, or pass --yes to replace it.',
+  ],
+  'session.use': [
+    ...([{ id: '12ab', image: 'alice/exp', user: 'alice' }, 'alice root', 'FORBIDDEN'] as const),
+    'Session 12ab on image alice/exp was opened by alice.',
+    'Ask alice to save or discard it.',
+  ],
+  'node.use': [
+    ...([lab, 'alice root', 'FORBIDDEN'] as const),
+    'Node lab belongs to alice.',
+    'Ask alice to release it, or take a free node: walt node show --all',
+  ],
+  'node.enter': [
+    ...([{ ...lab, owner: null, bootOwner: 'alice' }, 'alice root', 'UNAVAILABLE'] as const),
+    'Node lab still runs what alice booted; it is told to reboot.',
+    'Wait for it: walt node wait lab',
+  ],
+  'node.acquire': [
+    ...([lab, 'alice', 'CONFLICT'] as const),
+    'lab is in use by alice.',
+    'Ask for: walt node release lab',
+  ],
+  'node.boot': act('take over'),
+  'node.reboot': act('reboot'),
+  'node.release': act('release'),
+  'node.rename': act('rename'),
+  'node.remove': act('remove'),
+  'node.forget': [
+    ...([lab, '', 'CONFIRM'] as const),
+    'Removing lab deletes what is stored in /persist there. Go on?',
+    answer,
+  ],
+};
+
+function check<A extends Action>(action: A, [about, may, code, message, hint]: Row<A>): void {
+  for (const caller of [alice, bob, root]) {
+    const asked = () => demand(action, caller, about);
+    if (may.split(' ').includes(caller.user)) asked();
+    else assert.throws(asked, { code, message, hint }, caller.user);
+    const agreed = () => demand(action, caller, about, true);
+    if (code === 'CONFIRM' || may.split(' ').includes(caller.user)) agreed();
+    else assert.throws(agreed, { code }, `${caller.user} said yes`);
+  }
+}
+
+describe('who may', () => {
+  for (const action of Object.keys(policy) as Action[]) {
+    test(action, () => check(action, table[action]));
+  }
+});
+
+describe('everybody may', () => {
+  test('use, enter and take free nodes', () => {
+    const free = { name: 'lab', owner: null };
+    for (const action of ['node.use', 'node.acquire', 'node.boot', 'node.remove'] as const)
+      demand(action, bob, free);
+    demand('node.enter', bob, { ...free, bootOwner: null });
+  });
+
+  test("boot the platform's images", () => {
+    demand('image.boot', bob, { owner: PLATFORM_OWNER, name: 'pc-x86-64-default' });
+  });
+
+  test('give up an image of which no version is kept', () => {
+    demand('image.forget', alice, { ...exp, count: 0, size: 0 });
+  });
+});
+
+test('what is refused is named, and nothing else', () => {
+  const nodes = ['a', 'b', 'c', 'd'].map((name) => ({ name, owner: name < 'c' ? 'alice' : 'bob' }));
+  assert.throws(() => demandAll('node.boot', bob, nodes), {
+    message: 'a and b are in use by alice. Do you want to take over them?',
+  });
+  assert.throws(() => demandAll('node.acquire', root, nodes), {
+    message: 'a, b, c and d are in use by alice, bob.',
+    hint: 'Ask for: walt node release a,b,c,d',
+  });
+  demandAll('node.boot', bob, nodes.slice(2));
+  demandAll('node.boot', bob, []);
+});

@@ -1,0 +1,213 @@
+/**
+ * Who may do what: the one table. A row tells who may, and what everybody else is told. Whoever carries out an act demands its
+ * row first. What lasts demands it again while it lasts (`StandingRights`).
+ */
+import { fullName, type NamedImage, PLATFORM_OWNER, withoutTag } from '@walt/contract';
+import { nameList, UserError } from '../platform/index.ts';
+import type { Caller } from './caller.ts';
+
+/** What one row is about is one thing; users hear of all that they may not touch in one sentence. */
+interface Rule<About> {
+  who(caller: Caller, about: About): boolean;
+  /** CONFIRM: it is a question, and he may once he has said yes. */
+  code: 'FORBIDDEN' | 'CONFLICT' | 'UNAVAILABLE' | 'CONFIRM';
+  /** Sentence and next step. */
+  told(refused: readonly [About, ...About[]]): [sentence: string, hint: string];
+}
+
+interface OwnedNode {
+  name: string;
+  /** Null: it is free. */
+  owner: string | null;
+}
+
+/** A node, and whose boot runs there: not yet the owner's until it has rebooted for him. */
+interface RunningNode extends OwnedNode {
+  bootOwner: string | null;
+}
+
+interface OpenSession {
+  id: string;
+  /** `owner/name`. */
+  image: string;
+  /** Who opened it. */
+  user: string;
+}
+
+const nobody = () => false;
+
+export const policy = {
+  // Everybody may see, copy and build with every image.
+  'image.rename': changeOfImage('rename'),
+  'image.remove': changeOfImage('remove'),
+  'image.change': changeOfImage('change'),
+  'image.giveUp': changeOfImage('give up versions of'),
+  'image.removeOfOthers': rule<NamedImage>({
+    who: (caller, { owner }) => caller.user === owner,
+    code: 'CONFIRM',
+    told: ([image]) => [
+      `Image ${fullName(image)} belongs to ${image.owner}.`,
+      'Pass --yes to remove it all the same.',
+    ],
+  }),
+  /** About an image whose name is to become another one's. */
+  'image.replace': rule<NamedImage>({
+    who: nobody,
+    code: 'CONFIRM',
+    told: ([{ name }]) => [
+      `You have an image ${name} already; it would be replaced.`,
+      'Choose another name, or pass --yes to replace it.',
+    ],
+  }),
+  /** About versions that only the history of the image keeps; `size` is in bytes on disk. */
+  'image.forget': rule<NamedImage & { count: number; size: number }>({
+    who: (_caller, { count }) => count <= 0,
+    code: 'CONFIRM',
+    told: ([{ count, size, ...image }]) => [
+      `${count} ${count === 1 ? 'version' : 'versions'} of image ${fullName(image)} would go for good (${Math.ceil(size / 1_000_000)} MB on disk).`,
+      'Pass --dry-run to see which, --yes to remove them.',
+    ],
+  }),
+  /** Root, too, needs a copy: the owner of a node's image is the owner of the node. */
+  'image.boot': rule<NamedImage>({
+    who: (caller, { owner }) => owner === caller.user || owner === PLATFORM_OWNER,
+    code: 'FORBIDDEN',
+    told: ([image]) => [
+      `${fullName(image)} is ${image.owner}'s image: a node that boots it would be ${image.owner}'s.`,
+      `Make your own copy first: walt image duplicate ${fullName(image)} ${image.name}`,
+    ],
+  }),
+  /** About an image in a registry whose name is to become another one's. */
+  'registry.replace': rule<{ label: string; reference: string }>({
+    who: nobody,
+    code: 'CONFIRM',
+    told: ([{ label, reference }]) => [
+      `Registry "${label}" has another image ${reference} already; it would be replaced.`,
+      'Choose another name with --name, or pass --yes to replace it.',
+    ],
+  }),
+
+  'session.use': rule<OpenSession>({
+    who: (caller, { user }) => caller.admin || caller.user === user,
+    code: 'FORBIDDEN',
+    told: ([{ id, image, user }]) => [
+      `Session ${id} on image ${image} was opened by ${user}.`,
+      `Ask ${user} to save or discard it.`,
+    ],
+  }),
+
+  'node.use': rule<OwnedNode>({
+    who: (caller, { owner }) => isOpenTo(caller, owner),
+    code: 'FORBIDDEN',
+    told: ([{ name, owner }]) => [
+      `Node ${name} belongs to ${owner}.`,
+      `Ask ${owner} to release it, or take a free node: walt node show --all`,
+    ],
+  }),
+  /** After `node.use`: what runs there must not be what another owner booted, with his /persist. Its reboot is ordered. */
+  'node.enter': rule<RunningNode>({
+    who: (caller, { bootOwner }) => isOpenTo(caller, bootOwner),
+    code: 'UNAVAILABLE',
+    told: ([{ name, bootOwner }]) => [
+      `Node ${name} still runs what ${bootOwner} booted; it is told to reboot.`,
+      `Wait for it: walt node wait ${name}`,
+    ],
+  }),
+  'node.acquire': rule<OwnedNode>({
+    who: isFreeOrOwn,
+    code: 'CONFLICT',
+    told: (nodes) => [
+      `${nameList(nodes)} in use by ${ownersOf(nodes)}.`,
+      `Ask for: walt node release ${nodes.map(({ name }) => name).join(',')}`,
+    ],
+  }),
+  'node.boot': actOnNodes('take over'),
+  'node.reboot': actOnNodes('reboot'),
+  'node.release': actOnNodes('release'),
+  'node.rename': actOnNodes('rename'),
+  'node.remove': actOnNodes('remove'),
+  /** After `node.remove`: of one's own nodes, too. */
+  'node.forget': rule<{ name: string }>({
+    who: nobody,
+    code: 'CONFIRM',
+    told: (nodes) => [
+      `Removing ${nodes.map(({ name }) => name).join(', ')} deletes what is stored in /persist there. Go on?`,
+      ANSWER,
+    ],
+  }),
+};
+
+type Policy = typeof policy;
+export type Action = keyof Policy;
+export type About<A extends Action> = Policy[A] extends Rule<infer Thing> ? Thing : never;
+
+/** Throws UserError, as the action's row tells, unless the caller may do that; `yes` is his answer, should the row ask. */
+export function demand<A extends Action>(action: A, caller: Caller, about: About<A>, yes = false): void {
+  demandAll(action, caller, [about], yes);
+}
+
+/** As `demand`, of several things: the error names all that the caller may not touch. */
+export function demandAll<A extends Action>(
+  action: A,
+  caller: Caller,
+  things: readonly About<A>[],
+  yes = false,
+): void {
+  const { who, code } = rowOf(action);
+  if (yes && code === 'CONFIRM') return;
+  const [first, ...others] = things.filter((about) => !who(caller, about));
+  if (first !== undefined) throw refusal(action, first, ...others);
+}
+
+/** What who may not do this is told. */
+export function refusal<A extends Action>(action: A, ...refused: [About<A>, ...About<A>[]]): UserError {
+  const { code, told } = rowOf(action);
+  return new UserError(code, ...told(refused));
+}
+
+function rowOf<A extends Action>(action: A): Rule<About<A>> {
+  // TypeScript does not see that each row is about its own `About`.
+  return policy[action] as unknown as Rule<About<A>>;
+}
+
+const ANSWER = 'Answer the question, or repeat the command with --yes.';
+
+function rule<Thing>(row: Rule<Thing>): Rule<Thing> {
+  return row;
+}
+
+/** `deed` is what cannot be done, as in "you cannot DEED it". */
+function changeOfImage(deed: string): Rule<NamedImage> {
+  return {
+    who: (caller, { owner }) => caller.admin || caller.user === owner,
+    code: 'FORBIDDEN',
+    told: ([image]) => [
+      `Image ${fullName(image)} belongs to ${image.owner}: you cannot ${deed} it.`,
+      `Make a copy of your own: walt image duplicate ${fullName(image)} ${withoutTag(image.name)}-copy`,
+    ],
+  };
+}
+
+/** What touches somebody else's work is asked; `act` is what is done, as in "Do you want to ACT it?". */
+function actOnNodes(act: string): Rule<OwnedNode> {
+  return {
+    who: isFreeOrOwn,
+    code: 'CONFIRM',
+    told: (nodes) => [
+      `${nameList(nodes)} in use by ${ownersOf(nodes)}. Do you want to ${act} ${nodes.length === 1 ? 'it' : 'them'}?`,
+      ANSWER,
+    ],
+  };
+}
+
+function isFreeOrOwn(caller: Caller, { owner }: OwnedNode): boolean {
+  return owner === null || owner === caller.user;
+}
+
+function isOpenTo(caller: Caller, owner: string | null): boolean {
+  return caller.admin || owner === null || owner === caller.user;
+}
+
+function ownersOf(nodes: readonly OwnedNode[]): string {
+  return [...new Set(nodes.map(({ owner }) => owner))].join(', ');
+}

@@ -1,0 +1,116 @@
+import {
+  fullName,
+  type Image,
+  type imageContract,
+  type imageHistoryCalls,
+  type imageRegistryCalls,
+} from '@walt/contract';
+import { type CallsOf, demand } from '../../access/index.ts';
+import { UserError } from '../../platform/index.ts';
+import type { ImageRecord } from '../types.ts';
+import { type CallDeps, describeSaved } from './deps.ts';
+import { findImage, findVersion } from './find.ts';
+import { keptByHistory } from './history-calls.ts';
+import { agreedReplacement, confirmReplacement } from './replacing.ts';
+
+type Elsewhere = keyof typeof imageRegistryCalls | keyof typeof imageHistoryCalls;
+
+/** The contract's calls about images as they are. */
+export function imageCalls({
+  images,
+  nodes,
+}: CallDeps): Omit<CallsOf<typeof imageContract>, Elsewhere | 'shell' | 'cross' | 'build'> {
+  const present = async (records: readonly ImageRecord[]): Promise<Image[]> => {
+    const [users, open] = await Promise.all([nodes.nodesByImage(), images.shells.images()]);
+    return records.map((record) => describeImage(record, users.get(fullName(record)) ?? [], open));
+  };
+  const presentOne = async (record: ImageRecord): Promise<Image> => {
+    const [image] = await present([record]);
+    if (image === undefined) throw new Error('no image was described');
+    return image;
+  };
+
+  return {
+    list: async (caller, { all }) => await present(await images.list(all ? undefined : caller.user)),
+    get: async (caller, input) => await presentOne(await findImage(images, input.image, caller.user)),
+
+    duplicate: async (caller, { image, newName, yes }) => {
+      const source = await findVersion(images, image, caller.user);
+      const target = { owner: caller.user, name: newName };
+      if (!yes) await confirmReplacement(images, target);
+      return await presentOne(await images.duplicate(caller.user, source, target, yes));
+    },
+
+    rename: async (caller, { image, newName }) => {
+      const record = await findImage(images, image, caller.user);
+      demand('image.rename', caller, record);
+      return await presentOne(await images.rename(caller.user, record, newName));
+    },
+
+    remove: async (caller, { image, yes }) => {
+      const record = await findImage(images, image, caller.user);
+      demand('image.remove', caller, record);
+      requireUnused(await presentOne(record));
+      demand('image.removeOfOthers', caller, record, yes);
+      await images.remove(caller.user, record);
+      const { size } = await keptByHistory(images.history, record);
+      return { removed: fullName(record), keepDays: images.history.retention.days, size };
+    },
+
+    squash: async (caller, { image, newName, yes }, signal) => {
+      const record = await findImage(images, image, caller.user);
+      const target = newName === undefined ? record : { owner: caller.user, name: newName };
+      demand('image.change', caller, target);
+      const expected = await agreedReplacement(images, record, target, yes);
+      const squashing = images.squash(caller.user, record, target, expected, signal);
+      return (async function* () {
+        const { image: made, changed } = yield* squashing;
+        yield { type: 'result' as const, value: await describeSaved(nodes, made, changed) };
+      })();
+    },
+
+    makeDefault: async (caller, { architecture, renew }, signal) => {
+      const making = images.makeDefault(caller.user, architecture, renew, signal);
+      return (async function* () {
+        const { image, made } = yield* making;
+        yield { type: 'result' as const, value: { image: fullName(image), digest: image.digest, made } };
+      })();
+    },
+  };
+}
+
+/** Throws UserError CONFLICT while nodes boot the image, or a session is open on it. */
+function requireUnused({ fullName: name, nodes, session }: Image): void {
+  if (nodes.length > 0) {
+    throw new UserError(
+      'CONFLICT',
+      `Image ${name} is what ${named(nodes)} boot${nodes.length === 1 ? 's' : ''}.`,
+      'Make them boot another image first (`walt node boot`), or give them back (`walt node release`).',
+    );
+  }
+  if (session) {
+    throw new UserError(
+      'CONFLICT',
+      `A shell session is open on image ${name}.`,
+      `Save or discard it first: walt image shell ${name}`,
+    );
+  }
+}
+
+function describeImage(record: ImageRecord, nodes: readonly string[], open: ReadonlySet<string>): Image {
+  return {
+    ...record,
+    fullName: fullName(record),
+    layers: record.layers.length,
+    models: [...record.models],
+    lends: [...record.lends],
+    nodes: [...nodes],
+    session: open.has(fullName(record)),
+  };
+}
+
+/** `vnode1`, `vnode1 and vnode2`, `vnode1, vnode2 and 7 more`. */
+function named(names: readonly string[]): string {
+  if (names.length <= 2) return names.join(' and ');
+  return `${names.slice(0, 2).join(', ')} and ${names.length - 2} more`;
+}

@@ -1,0 +1,72 @@
+import { fullName, type imageContract, parseImageReference, type ShellSession } from '@walt/contract';
+import { type Caller, type CallsOf, demand } from '../../access/index.ts';
+import type { TerminalSize } from '../containers/index.ts';
+import type { SessionRecord, Terminal } from '../sessions/index.ts';
+import { type CallDeps, describeSaved } from './deps.ts';
+import { findImage } from './find.ts';
+import { confirmReplacement } from './replacing.ts';
+
+/** The contract's calls about shell sessions. */
+export function sessionCalls({ images, nodes }: CallDeps): CallsOf<(typeof imageContract)['shell']> {
+  return {
+    list: async (caller, { image }) => {
+      const target = image === undefined ? undefined : parseImageReference(image, caller.user);
+      const sessions = await images.shells.list();
+      return sessions
+        .filter((one) => one.user === caller.user && (!target || one.image === fullName(target)))
+        .map(describeSession);
+    },
+
+    open: async (caller, { image }) => {
+      const record = await findImage(images, image, caller.user);
+      demand('image.change', caller, record);
+      return describeSession(await images.shells.open(caller.user, record));
+    },
+
+    changes: async (caller, input) => {
+      const { id, image } = await ownSession(images, caller, input.session);
+      const [changes, users] = await Promise.all([images.shells.changes(id), nodes.nodesByImage()]);
+      return { ...changes, nodes: [...(users.get(image) ?? [])] };
+    },
+
+    save: async (caller, { session: id, name, yes }) => {
+      const { image } = await ownSession(images, caller, id);
+      const target =
+        name === undefined ? parseImageReference(image, caller.user) : { owner: caller.user, name };
+      demand('image.change', caller, target);
+      const replaced = fullName(target) === image ? undefined : await confirmReplacement(images, target, yes);
+      const saving = images.shells.save(caller.user, id, target, replaced);
+      return (async function* () {
+        const { image: saved, changed } = yield* saving;
+        yield { type: 'result' as const, value: await describeSaved(nodes, saved, changed) };
+      })();
+    },
+
+    discard: async (caller, input) => {
+      const { id } = await ownSession(images, caller, input.session);
+      await images.shells.discard(id);
+      return { discarded: id };
+    },
+  };
+}
+
+/** Joins the terminal of a session; throws as `ShellSessions.attach`. */
+export async function attachSession(
+  { images }: CallDeps,
+  caller: Caller,
+  { session, size }: { session: string; size: TerminalSize },
+): Promise<Terminal> {
+  await ownSession(images, caller, session);
+  return await images.shells.attach(session, size);
+}
+
+/** Throws UserError NOT_FOUND, or FORBIDDEN for another user's. */
+async function ownSession(images: CallDeps['images'], caller: Caller, id: string): Promise<SessionRecord> {
+  const found = await images.shells.get(id);
+  demand('session.use', caller, found);
+  return found;
+}
+
+function describeSession({ user: _, ...session }: SessionRecord): ShellSession {
+  return session;
+}

@@ -1,0 +1,82 @@
+import { type contract, PLATFORM_OWNER } from '@walt/contract';
+import {
+  type Caller,
+  type CallsOf,
+  demand,
+  type SshAuthority,
+  type StandingRights,
+} from '../access/index.ts';
+import { UserError } from '../platform/index.ts';
+import type { NodeEndpoint, NodeLookup } from './lookup.ts';
+
+interface Deps {
+  lookup: Pick<NodeLookup, 'find' | 'tenants' | 'console'>;
+  rights: Pick<StandingRights, 'whileHeld'>;
+  ssh: Pick<SshAuthority, 'nodeAlias' | 'certifyUser' | 'knownHosts'>;
+}
+
+/**
+ * Ways into nodes. What is `use`d ends with the caller's right to be there: a node that was released, taken over or removed is no
+ * longer his. Throws UserError, and LostRight.
+ */
+export class NodeEntry {
+  readonly #deps: Deps;
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  /** By its address on walt-net. Throws UNAVAILABLE while the node is off or boots. */
+  onNetwork<T>(caller: Caller, name: string, use: (node: NodeEndpoint) => Promise<T>): Promise<T> {
+    return this.#enter(caller, name, async (node) => {
+      requireReachable(node);
+      return await use(node);
+    });
+  }
+
+  /** By its serial port. Throws UNAVAILABLE when it has none that the server reaches. */
+  onConsole<T>(
+    caller: Caller,
+    name: string,
+    use: (node: NodeEndpoint, port: { socket: string; log: string }) => Promise<T>,
+  ): Promise<T> {
+    return this.#enter(caller, name, async (node) => use(node, await this.#deps.lookup.console(node.id)));
+  }
+
+  /** By SSH: the contract's call. */
+  certify: CallsOf<(typeof contract)['access']>['certify'] = async (caller, { nodes, publicKey }) => {
+    const { lookup, ssh } = this.#deps;
+    const found = await Promise.all([...new Set(nodes)].map((name) => lookup.find(name)));
+    for (const node of found) demand('node.use', caller, node);
+    const aliases = await Promise.all(
+      found.map(({ id, owner }) => ssh.nodeAlias({ id, owner: owner ?? PLATFORM_OWNER })),
+    );
+    const { certificate, expires } = await ssh.certifyUser(publicKey, aliases, caller.user);
+    return {
+      certificate,
+      expires,
+      knownHosts: ssh.knownHosts(),
+      hostKeyAliases: Object.fromEntries(found.map(({ name }, index) => [name, aliases[index] ?? ''])),
+    };
+  };
+
+  async #enter<T>(caller: Caller, name: string, use: (node: NodeEndpoint) => Promise<T>): Promise<T> {
+    const { lookup, rights } = this.#deps;
+    const node = await lookup.find(name);
+    const check = async () => {
+      const now = await lookup.tenants(node.id);
+      demand('node.use', caller, now);
+      demand('node.enter', caller, now);
+    };
+    return await rights.whileHeld(check, () => use(node));
+  }
+}
+
+function requireReachable({ name, state }: NodeEndpoint): void {
+  if (state !== 'off' && state !== 'booting') return;
+  throw new UserError(
+    'UNAVAILABLE',
+    `Node ${name} is ${state === 'off' ? 'off' : 'still booting'}.`,
+    `Wait for it: walt node wait ${name}`,
+  );
+}

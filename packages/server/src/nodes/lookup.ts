@@ -1,0 +1,91 @@
+import type { Node } from '@walt/contract';
+import { fullName } from '@walt/contract';
+import { UserError } from '../platform/index.ts';
+import { bootOwnerOf, ownerOf } from './owners.ts';
+import { noSuchNode } from './sets.ts';
+import type { NodeRow, NodeStore } from './store.ts';
+import type { NodeViews } from './views.ts';
+import type { VirtualMachines } from './virtual/index.ts';
+
+export interface NodeEndpoint extends Pick<Node, 'name' | 'ip' | 'owner' | 'state' | 'type'> {
+  /** Permanent, never used again: names its keys and folders. */
+  id: number;
+  /** Whose boot runs, from its /persist on: not yet the owner's until the node has rebooted for him. Null: nobody's. */
+  bootOwner: string | null;
+}
+
+interface Deps {
+  store: NodeStore;
+  views: NodeViews;
+  machines: Pick<VirtualMachines, 'consolePath' | 'consoleLog'>;
+}
+
+/** What other parts ask about nodes. */
+export class NodeLookup {
+  readonly #deps: Deps;
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  /** Throws UserError NOT_FOUND, with near names in the hint. */
+  async row(name: string): Promise<NodeRow> {
+    const rows = await this.#deps.store.all();
+    const row = rows.find((node) => node.name === name);
+    if (!row) throw noSuchNode(name, rows);
+    return row;
+  }
+
+  /** As `row`, as users see it. */
+  async view(name: string): Promise<Node> {
+    const [node] = await this.#deps.views.of([await this.row(name)]);
+    if (!node) throw noSuchNode(name, []);
+    return node;
+  }
+
+  /** Throws as `row`. */
+  async find(name: string): Promise<NodeEndpoint> {
+    const row = await this.row(name);
+    return { id: row.id, bootOwner: bootOwnerOf(row), ...(await this.view(name)) };
+  }
+
+  /** Whose that very node is now, whatever it is called by now. Throws UserError NOT_FOUND when it was removed. */
+  async tenants(id: number): Promise<Pick<NodeEndpoint, 'name' | 'owner' | 'bootOwner'>> {
+    const row = await this.#deps.store.byId(id);
+    if (row) return { name: row.name, owner: ownerOf(row), bootOwner: bootOwnerOf(row) };
+    throw new UserError(
+      'NOT_FOUND',
+      'The node was removed.',
+      'See the nodes that there are with: walt node show --all',
+    );
+  }
+
+  /** Names of the nodes that boot each image, by `owner/name`, sorted; images that no node boots are absent. */
+  async nodesByImage(): Promise<ReadonlyMap<string, readonly string[]>> {
+    const groups = Map.groupBy(await this.#deps.store.all(), imageOf);
+    return new Map([...groups].map(([image, rows]) => [image, rows.map(({ name }) => name).sort()]));
+  }
+
+  /** Names of the nodes that boot image `owner/name` and do not run `digest`, sorted. */
+  async outdated(image: string, digest: string): Promise<string[]> {
+    const rows = await this.#deps.store.all();
+    const behind = rows.filter((row) => imageOf(row) === image && row.served_digest !== digest);
+    return behind.map(({ name }) => name).sort();
+  }
+
+  /** Unix socket and log file of a virtual node's serial port. Throws UserError UNAVAILABLE when it has none. */
+  async console(id: number): Promise<{ socket: string; log: string }> {
+    const { store, machines } = this.#deps;
+    const row = await store.byId(id);
+    if (row?.type === 'virtual') return { socket: machines.consolePath(id), log: machines.consoleLog(id) };
+    throw new UserError(
+      'UNAVAILABLE',
+      `${row?.name ?? 'This node'} is no virtual node: its console is a plug on the board.`,
+      'Use walt node shell once it has booted.',
+    );
+  }
+}
+
+function imageOf({ image_owner, image_name }: NodeRow): string {
+  return fullName({ owner: image_owner, name: image_name });
+}
