@@ -2,11 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  machineFiles,
-  qemuArguments,
-  writeSharedFiles,
-} from '../packages/server/src/nodes/virtual/machine.ts';
+import { machineFiles, qemuArguments } from '../packages/server/src/nodes/virtual/machine.ts';
+import { writeSharedFiles } from '../packages/server/src/nodes/virtual/shared-files.ts';
 import { run } from '../packages/server/src/platform/index.ts';
 import type { Platform } from '../test/platform.ts';
 import type { Subject } from './boot-times.ts';

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type VirtualModel, virtualModel } from '@walt/contract';
-import { models, type QemuBoard, virtualModelOf } from '../../models/index.ts';
-import { type Paths, writeFileAtomic } from '../../platform/index.ts';
+import { type QemuBoard, virtualModelOf } from '../../models/index.ts';
+import type { Paths } from '../../platform/index.ts';
+import { sharedFile } from './shared-files.ts';
 
 /** What runs the guest's instructions: the CPU itself, or QEMU. */
 export type Accelerator = 'kvm' | 'tcg';
@@ -76,20 +76,6 @@ export function machineFiles(id: number, paths: MachinePaths) {
     consoleSocket: join(runFolder, 'console.sock'),
     qmpSocket: join(runFolder, 'qmp.sock'),
   };
-}
-
-/** A file that all machines of a board share. */
-function sharedFile(name: string, paths: Pick<Paths, 'virtual'>): string {
-  return join(paths.virtual, name);
-}
-
-/** Writes what machines share, before any is started. Running ones keep the files that they opened. */
-export async function writeSharedFiles(paths: Pick<Paths, 'virtual'>): Promise<void> {
-  for (const { name, content, size } of models.flatMap(({ qemu }) => qemu?.files ?? [])) {
-    const file = sharedFile(name, paths);
-    await writeFileAtomic(file, content());
-    if (size !== undefined) await truncate(file, size);
-  }
 }
 
 /**

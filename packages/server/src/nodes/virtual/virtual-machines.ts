@@ -3,15 +3,9 @@ import { virtualModelOf } from '../../models/index.ts';
 import { fileExists, type Log, type Paths, type Programs, UserError } from '../../platform/index.ts';
 import { isUsable } from './accelerator.ts';
 import { capConsoleLog, clearConsoleLog } from './console-log.ts';
-import {
-  type Accelerator,
-  type Host,
-  machineFiles,
-  qemuArguments,
-  type VirtualMachine,
-  writeSharedFiles,
-} from './machine.ts';
+import { type Accelerator, type Host, machineFiles, qemuArguments, type VirtualMachine } from './machine.ts';
 import { answers } from './qmp.ts';
+import { writeSharedFiles } from './shared-files.ts';
 
 /** Milliseconds between looks at the size of the consoles' histories. */
 const CAP_INTERVAL = 30_000;

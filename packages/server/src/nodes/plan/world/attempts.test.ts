@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Attempts } from './attempts.ts';
+
+test('what was done for a generation adds up, and begins anew for the next one', () => {
+  const attempts = new Attempts();
+  const last = () => attempts.all().get(1);
+  attempts.note(1, 1, 'order');
+  const first = last()?.since;
+  attempts.note(1, 1, 'order');
+  assert.equal(last()?.since, first, 'it is the same kind since the first of them');
+  attempts.note(1, 1, 'reset');
+  attempts.note(1, 1, 'reset');
+  assert.deepEqual([last()?.how, last()?.resets], ['reset', 2]);
+  attempts.note(1, 2, 'reset');
+  assert.equal(last()?.resets, 1);
+  attempts.forget(1);
+  assert.equal(last(), undefined);
+});
