@@ -1,13 +1,11 @@
 /** WebSockets on the server's Unix socket: bytes as binary messages, control as JSON text (contract, `streams`). */
 import type { Readable, Writable } from 'node:stream';
-import type { ClientFrame, ServerFrame, streams } from '@walt/contract';
+import type { ClientFrame, ServerFrame, StreamPath, StreamQuery } from '@walt/contract';
 import WebSocket from 'ws';
 import type { Connection } from './connection.ts';
 import { whenFree } from './drain.ts';
 import { AbortError } from './errors.ts';
 import { connectionError, responseError } from './transport.ts';
-
-type StreamPath = (typeof streams)[keyof typeof streams]['path'];
 
 export interface StreamHandlers {
   onData: (bytes: Buffer) => void;
@@ -27,7 +25,7 @@ const HIGH_WATER = 256 * 1024;
  * One stream, open from its construction on. A token that the server refuses is renewed once; what was sent meanwhile is sent
  * again, for the refusal comes as a frame, after the WebSocket has opened.
  */
-export class ByteStream {
+export class ByteStream<Path extends StreamPath = StreamPath> {
   /** Rejects with AbortError when the server is not there. */
   readonly ended: Promise<StreamEnd>;
   readonly #connection: Connection;
@@ -42,12 +40,7 @@ export class ByteStream {
   /** Local sinks that take nothing now. */
   readonly #full = new Set<Writable>();
 
-  constructor(
-    connection: Connection,
-    path: StreamPath,
-    query: Record<string, string | number>,
-    handlers: StreamHandlers,
-  ) {
+  constructor(connection: Connection, path: Path, query: StreamQuery<Path>, handlers: StreamHandlers) {
     const parameters = Object.entries(query).map(([key, value]): [string, string] => [key, String(value)]);
     this.#connection = connection;
     this.#url = `ws+unix:${connection.socket}:${path}?${new URLSearchParams(parameters)}`;

@@ -17,7 +17,7 @@ export const streams = {
   /** Raw relay to a TCP port of a node; binary messages only, and `error`. */
   tcp: {
     path: '/stream/tcp',
-    query: z.object({ node: nodeName, port: z.coerce.number().int().min(1).max(65_535) }),
+    query: z.object({ node: nodeName, port: z.coerce.number<number>().int().min(1).max(65_535) }),
   },
   /** Serial console of a virtual node. Starts with the last kilobytes that it printed. */
   console: { path: '/stream/console', query: z.object({ node: nodeName }) },
@@ -26,8 +26,8 @@ export const streams = {
     path: '/stream/image-shell',
     query: z.object({
       session: sessionId,
-      columns: z.coerce.number().int().min(1).max(MAX_TERMINAL),
-      rows: z.coerce.number().int().min(1).max(MAX_TERMINAL),
+      columns: z.coerce.number<number>().int().min(1).max(MAX_TERMINAL),
+      rows: z.coerce.number<number>().int().min(1).max(MAX_TERMINAL),
     }),
   },
   /** One build for another CPU; see cross.ts for what goes over it. */
@@ -58,6 +58,11 @@ export const streams = {
     }),
   },
 } as const;
+
+type Stream = (typeof streams)[keyof typeof streams];
+export type StreamPath = Stream['path'];
+/** What a client asks a stream for. */
+export type StreamQuery<Path extends StreamPath> = z.input<Extract<Stream, { path: Path }>['query']>;
 
 function commandWords() {
   const word = z

@@ -32,7 +32,11 @@ async function runOnce(
   yes: boolean,
 ): Promise<RunEnd> {
   const { stdin, stdout, stderr } = process;
-  const query = { image, command: JSON.stringify(command), ...(saveAs && { saveAs, yes: String(yes) }) };
+  const query = {
+    image,
+    command: JSON.stringify(command),
+    ...(saveAs && { saveAs, yes: yes ? ('true' as const) : ('false' as const) }),
+  };
   let begun = false;
   const stream = new ByteStream(connection, '/stream/image-run', query, {
     onOpen: () => {},
