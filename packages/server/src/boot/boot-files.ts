@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
-import { architecture, digest as digestSchema, lend } from '@walt/contract';
+import { architecture, digestHex, lend } from '@walt/contract';
 import { z } from 'zod';
 import { type AdapterSet, adapterSets, type Model, models } from '../models/index.ts';
 import { hasErrno, type Paths, readIfPresent } from '../platform/index.ts';
@@ -57,9 +57,9 @@ export type BootRecord = z.infer<typeof bootRecord>;
 
 type BootPaths = Pick<Paths, 'bootFiles'>;
 
-/** Folder of an image's boot files. Throws ZodError when `digest` is none. */
+/** Folder of an image's boot files. Throws RangeError when `digest` is none. */
 export function imageBootFolder(paths: BootPaths, digest: string): string {
-  return join(paths.bootFiles, digestSchema.parse(digest).slice('sha256:'.length));
+  return join(paths.bootFiles, digestHex(digest));
 }
 
 /** Undefined: the image was never prepared. */

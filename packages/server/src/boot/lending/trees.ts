@@ -1,7 +1,9 @@
 /** File trees of images that nodes mount by NFS: the image's layers, and above them what the platform adds. */
+
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { digestHex } from '@walt/contract';
 import { fileExists, makeDiskImage, type Paths, projectFile, UserError } from '../../platform/index.ts';
 import { readBusybox } from '../binaries/index.ts';
 import { type BootRecord, imageBootFolder, readBootRecord } from '../boot-files.ts';
@@ -41,7 +43,7 @@ export function templateValues(
     server_ip: server,
     server_mac: mac,
     walt_server_ip: server,
-    walt_image_id: digest.slice('sha256:'.length),
+    walt_image_id: digestHex(digest),
     walt_image_size_kib: String(Math.ceil(size / 1024)),
     ...PORTS,
   };
@@ -91,7 +93,7 @@ export class Trees {
     // Where a layer is there twice, the upper one says it all.
     const own = await this.#deps.treeVolumes([...new Set(layers.toReversed())]);
     return {
-      name: `${digest.slice('sha256:'.length, 'sha256:'.length + 16)}-${key}`,
+      name: `${digestHex(digest).slice(0, 16)}-${key}`,
       lower: [layer, ...own],
     };
   }

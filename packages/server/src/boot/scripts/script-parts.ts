@@ -1,4 +1,5 @@
 /** What boot scripts have in common, whatever their loader. */
+import { digestHex } from '@walt/contract';
 import { fittingsOf } from '../../models/index.ts';
 import { checkTarget } from '../checked.ts';
 import type { BootTarget } from '../directory.ts';
@@ -29,7 +30,7 @@ export function kernelArguments(target: BootTarget): string {
 
 /** Path of an image's boot file on the server. */
 export function bootFilePath(digest: string, name: string): string {
-  return `/boot/files/${digest.slice('sha256:'.length)}/${name}`;
+  return `/boot/files/${digestHex(digest)}/${name}`;
 }
 
 /** Variables that boot scripts of images made for WalT may use. */

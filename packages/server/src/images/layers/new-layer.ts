@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { digestHex } from '@walt/contract';
 import type { Report } from '../progress.ts';
 import type { Skopeo, Store } from '../store/index.ts';
 import type { DigestRecord } from '../types.ts';
@@ -86,14 +87,10 @@ async function writeLayer(
 }
 
 async function writeImage(folder: string, { manifest, configuration, digest, layers }: Draft): Promise<void> {
-  await rename(join(folder, 'layer'), join(folder, blobName(layers.at(-1) ?? '')));
-  await writeFile(join(folder, blobName(digest)), configuration);
+  await rename(join(folder, 'layer'), join(folder, digestHex(layers.at(-1) ?? '')));
+  await writeFile(join(folder, digestHex(digest)), configuration);
   await writeFile(join(folder, 'manifest.json'), manifest);
   await writeFile(join(folder, 'version'), 'Directory Transport Version: 1.1\n');
-}
-
-function blobName(digest: string): string {
-  return digest.slice('sha256:'.length);
 }
 
 /** The layers below lie in the store, where skopeo finds them by diff ID: their tars are needed nowhere. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { DIGEST } from '@walt/contract';
+import { digestHex } from '@walt/contract';
 import {
   fileExists,
   hasErrno,
@@ -29,8 +29,7 @@ export interface VolumesAhead extends AsyncDisposable {
 
 /** File name of a layer's volume in the volumes folder. */
 export function volumeName(diffId: string): string {
-  if (!DIGEST.test(diffId)) throw new RangeError(`not a diff ID: ${JSON.stringify(diffId)}`);
-  return `${diffId.replace(':', '-')}.erofs`;
+  return `sha256-${digestHex(diffId)}.erofs`;
 }
 
 /** File name of the volume from which the NFS server takes a layer for an image's tree. */
@@ -95,9 +94,7 @@ export class Volumes {
     await mkdir(this.#folder, { recursive: true });
     await requireVolumeRoom(this.#folder, size ?? 0);
     const temporary = `${path}.${randomBytes(6).toString('hex')}${TEMPORARY}`;
-    const uuid = diffId
-      .slice('sha256:'.length)
-      .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, '$1-$2-$3-$4-$5');
+    const uuid = digestHex(diffId).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, '$1-$2-$3-$4-$5');
     try {
       await makeErofs(dirname(folder), temporary, 'kept', { only: basename(folder), uuid });
       await this.#publish(temporary, path);

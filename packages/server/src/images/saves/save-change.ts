@@ -1,5 +1,5 @@
 /** Saves what a container changed, also when somebody moved the name meanwhile. */
-import { type LostChange, withoutTag } from '@walt/contract';
+import { digestHex, type LostChange, withoutTag } from '@walt/contract';
 import { isUserError, type Paths, UserError } from '../../platform/index.ts';
 import type { Catalogue, Expected, ImageName, Move } from '../catalogue/index.ts';
 import type { ContainerState, Containers } from '../containers/index.ts';
@@ -148,7 +148,6 @@ function keptElsewhere({ message }: UserError, { owner, name }: ImageName, user:
 
 /** The name without its tag, cut so that it stays a name, and the beginning of the digest. */
 function nameOfItsOwn({ owner, name }: ImageName, digest: string): ImageName {
-  const start = 'sha256:'.length;
   const base = withoutTag(name).slice(0, 50);
-  return { owner, name: `${base}-${digest.slice(start, start + DIGITS)}` };
+  return { owner, name: `${base}-${digestHex(digest).slice(0, DIGITS)}` };
 }

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Architecture } from '@walt/contract';
+import { type Architecture, digestHex } from '@walt/contract';
 import { z } from 'zod';
 import type { ImageConfig } from '../../boot/index.ts';
 import { attempt, ExternalError, type Paths, readIfPresent, run, UserError } from '../../platform/index.ts';
@@ -295,9 +295,7 @@ function temporaryFolder(paths: Paths): string {
 
 /** podman and buildah take an image ID without the algorithm's name. Throws RangeError for what is no digest. */
 export function imageId(digest: string): string {
-  const hex = /^sha256:([0-9a-f]{64})$/.exec(digest)?.[1];
-  if (hex === undefined) throw new RangeError(`not a digest: ${JSON.stringify(digest)}`);
-  return hex;
+  return digestHex(digest);
 }
 
 /** Unix time; the epoch for what says no time, or one before it. */
