@@ -12,6 +12,9 @@ export class UsageError extends Error {
   }
 }
 
+/** Exit status of what ctrl-c ended, as a shell tells it. */
+export const INTERRUPTED = 130;
+
 export interface Failure {
   code: string;
   message: string;

@@ -15,6 +15,7 @@ import {
 import { dirname, join } from 'node:path';
 import type { Client } from '@walt/contract';
 import { PROOF_FILE, PROOF_NONCE } from '@walt/contract/values/proofs';
+import { PROOF_FOLDER } from '@walt/contract/values/wire';
 import { AbortError, hasCode } from './errors.ts';
 import type { Credentials } from './transport.ts';
 import { isMine } from './trust.ts';
@@ -63,7 +64,7 @@ export function openCredentials(auth: Client['auth'], socket: string, folder: st
 async function prove(auth: Client['auth'], socket: string): Promise<Proven> {
   const { file: name, nonce } = await auth.challenge();
   if (!PROOF_FILE.test(name) || !PROOF_NONCE.test(nonce)) throw oddProof(socket, JSON.stringify(name));
-  const folder = join(dirname(realpathSync(socket)), 'auth');
+  const folder = join(dirname(realpathSync(socket)), PROOF_FOLDER);
   const { uid } = lstatSync(folder);
   if (!lstatSync(folder).isDirectory() || (uid !== 0 && !isMine(uid))) throw oddProof(socket, folder);
   const file = join(folder, name);

@@ -1,8 +1,10 @@
 /** Where the client finds the server and keeps its own files (XDG base directory specification). */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { RUNTIME_FOLDER, SOCKET_NAME } from '@walt/contract/values/wire';
 
-export const DEFAULT_SOCKET = '/run/walt/walt.sock';
+/** Of this machine's own server. */
+export const DEFAULT_SOCKET = `${RUNTIME_FOLDER}/${SOCKET_NAME}`;
 
 export function socketPath(): string {
   return process.env.WALT_SOCKET || DEFAULT_SOCKET;

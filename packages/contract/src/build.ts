@@ -14,7 +14,7 @@ import { errors } from './errors.ts';
 import type { Progress } from './progress.ts';
 import type { SavedImage } from './saved.ts';
 import { architecture, imageName, ticket } from './schemas.ts';
-import { MAX_DOCKERFILE } from './values/index.ts';
+import { MAX_BUILD_SOURCE, MAX_DOCKERFILE } from './values/index.ts';
 
 const base = oc.errors(errors);
 
@@ -58,7 +58,7 @@ export const buildContract = {
           .max(MAX_DOCKERFILE, { error: `must be of ${MAX_DOCKERFILE} characters at most` })
           .regex(/^[^\0]*$/, { error: 'must be a text' }),
         /** Where the folder comes from, for the history. */
-        source: label(200).default(''),
+        source: label(MAX_BUILD_SOURCE).default(''),
         args: buildArguments.default({}),
         /** Of images that are made from nothing or have several; default: the server's own. */
         architecture: architecture.optional(),

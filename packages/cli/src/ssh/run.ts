@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
+import { INTERRUPTED } from '../errors.ts';
 import { sshFiles } from './files.ts';
 import { mapPool } from './pool.ts';
 import { watchedLine } from './remote-line.ts';
@@ -9,9 +10,6 @@ import { exitStatus, start } from './spawn.ts';
 
 /** As many at once as sshd and two processors start without visible delay. */
 const PARALLEL = 32;
-/** Exit status of a shell that ctrl-c ended. */
-const INTERRUPTED = 130;
-
 export interface RunSinks {
   /** A whole line of one node, without its newline. */
   line: (node: string, stream: 'stdout' | 'stderr', line: string) => void;

@@ -1,6 +1,6 @@
 /** What proves who somebody is: between a user and the server, and between ssh and nodes. */
 
-/** Name of the file that proves who calls, in the folder `auth` beside the server's socket. */
+/** Name of the file that proves who calls, in `PROOF_FOLDER`. */
 export const PROOF_FILE = /^[0-9a-f]{32}$/;
 /** Its content. */
 export const PROOF_NONCE = /^[0-9a-f]{64}$/;

@@ -1,4 +1,11 @@
-/** Where the server's socket answers what, and what stands in front of a stream's messages. */
+/** Where the server's socket is, what it answers where, and what stands in front of a stream's messages. */
+
+/** Folder of the machine's own server, unless its configuration names another. */
+export const RUNTIME_FOLDER = '/run/walt';
+/** Name of the socket in there. */
+export const SOCKET_NAME = 'walt.sock';
+/** Name of the sticky folder beside the socket, in which callers prove who they are. */
+export const PROOF_FOLDER = 'auth';
 
 /** Path of the RPC calls. */
 export const RPC_PREFIX = '/rpc';

@@ -1,6 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import { fullName, type nodeContract, PLATFORM_OWNER, type VirtualModel, virtualModel } from '@walt/contract';
+import {
+  DEFAULT_IMAGE,
+  fullName,
+  type nodeContract,
+  PLATFORM_OWNER,
+  type VirtualModel,
+  virtualModel,
+} from '@walt/contract';
 import { type Caller, type CallsOf, demandAll, type StandingRights } from '../access/index.ts';
 import type { ImageRecord } from '../images/index.ts';
 import { virtualModelOf } from '../models/index.ts';
@@ -150,11 +157,11 @@ export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
       const models = [...new Set(rows.map((row) => row.model))];
       const [hardware = virtualHardware('pc-x86-64')] = byHardware(rows).keys();
       const image =
-        reference === 'default'
+        reference === DEFAULT_IMAGE
           ? await choice.platformDefault(hardware)
           : await choice.bootable(reference, caller, models);
       demandAll('node.boot', caller, owned(rows), yes);
-      if (reference === 'default') await orderDefaults(rows, (kind) => choice.platformDefault(kind));
+      if (reference === DEFAULT_IMAGE) await orderDefaults(rows, (kind) => choice.platformDefault(kind));
       else await order([{ ids: rows.map(({ id }) => id), image, hard: false }]);
       return { nodes: names(rows), image: fullName(image), digest: image.digest };
     },

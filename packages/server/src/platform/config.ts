@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
-import { HUB, registryHost, registryLabel } from '@walt/contract';
+import { HUB, PROOF_FOLDER, RUNTIME_FOLDER, registryHost, registryLabel, SOCKET_NAME } from '@walt/contract';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { hasErrno, UserError } from './errors.ts';
@@ -173,7 +173,7 @@ const schema = z.strictObject({
   /** What must last: database, images, volumes, /persist folders, keys. */
   state: absolute.default('/var/lib/walt'),
   /** What ends with the machine's uptime: sockets, process records. */
-  runtime: absolute.default('/run/walt'),
+  runtime: absolute.default(RUNTIME_FOLDER),
   /** What can be made again: default images as tar files. May be shared between platforms. */
   cache: absolute.default('/var/cache/walt'),
   network: z
@@ -283,9 +283,9 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     logins: state('keys', 'registries'),
     /** Configuration of dnsmasq, the NFS server, podman and skopeo. */
     services: state('services'),
-    socket: runtime('walt.sock'),
+    socket: runtime(SOCKET_NAME),
     /** Sticky folder in which callers prove who they are. */
-    auth: runtime('auth'),
+    auth: runtime(PROOF_FOLDER),
     /** There while a server serves; its process number is in `server.json` beside it. */
     serving: runtime('serving'),
     /** Records of supervised programs: `NAME.json`. */

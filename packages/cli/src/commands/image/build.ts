@@ -3,7 +3,7 @@ import type { Architecture } from '@walt/contract';
 import { shortDigest } from '@walt/contract/values/digests';
 import { ARCHITECTURES } from '@walt/contract/values/kinds';
 import { Command, Option } from 'commander';
-import { UsageError } from '../../errors.ts';
+import { INTERRUPTED, UsageError } from '../../errors.ts';
 import { buildImage } from '../../images/build/build.ts';
 import { splitUrl } from '../../images/build/git.ts';
 import { offerReboot } from '../../nodes/reboot-offer.ts';
@@ -23,9 +23,6 @@ interface Options extends YesOption {
   cache: boolean;
   json?: true;
 }
-
-/** As a shell tells of a command that ctrl-c ended. */
-const INTERRUPTED = 130;
 
 export function command(): Command {
   return new Command()

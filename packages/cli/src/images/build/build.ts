@@ -5,6 +5,7 @@
  */
 import type { Connection } from '@walt/client/connection';
 import type { Architecture, SavedImage } from '@walt/contract';
+import { MAX_BUILD_SOURCE } from '@walt/contract/values/limits';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
 import { remark } from '../../terminal/output.ts';
 import { openSource, type SourceOptions } from './source.ts';
@@ -22,9 +23,6 @@ export interface BuildOptions extends YesOption {
   output: NodeJS.WriteStream;
 }
 
-/** Characters of the history's detail. */
-const MAX_ORIGIN = 200;
-
 /** Undefined when ctrl-c ended it. Throws AbortError when the build failed. */
 export async function buildImage(
   connection: Connection,
@@ -40,7 +38,7 @@ export async function buildImage(
     const { ticket } = await confirming(options, (yes) =>
       connection.client.image.build.prepare({
         ...{ name, file, dockerfile, args: { ...args }, cache, yes },
-        source: origin.replace(/\p{Cc}/gu, '?').slice(-MAX_ORIGIN),
+        source: origin.replace(/\p{Cc}/gu, '?').slice(-MAX_BUILD_SOURCE),
         ...(architecture !== undefined && { architecture }),
         ...(target !== undefined && { target }),
       }),

@@ -4,6 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { AbortError } from '@walt/client/errors';
+import { MAX_BUILD_PATH } from '@walt/contract/values/limits';
 import { type LocalTar, startTar } from '../copy/local-tar.ts';
 import type { IgnoreRules } from './ignore.ts';
 
@@ -12,9 +13,6 @@ export interface Skipped {
   path: string;
   what: 'a socket' | 'a named pipe' | 'a device' | 'a name that means a deletion in images';
 }
-
-/** Bytes of a path that the server takes: with its own folders in front, the kernel does (PATH_MAX). */
-const MAX_PATH = 3840;
 
 /**
  * Attributes, capabilities and access lists travel as the attributes that they are: Docker sends all that it can read
@@ -70,7 +68,7 @@ async function* names(
     const path = here.below === '' ? entry.name : `${here.below}/${entry.name}`;
     const { omitted, inside, mayHoldWanted } = here.inside.look(shown(entry.name));
     const enters = entry.isDirectory() && !isDeletion(entry) && (!omitted || mayHoldWanted);
-    if ((enters || !omitted) && path.length > MAX_PATH) throw tooDeep(folder, path);
+    if ((enters || !omitted) && path.length > MAX_BUILD_PATH) throw tooDeep(folder, path);
     const what = kindOf(entry);
     if (!omitted && what !== undefined) onSkipped({ path: shown(path), what });
     else if (!omitted) yield Buffer.from(`./${path}\0`, 'latin1');
@@ -81,7 +79,7 @@ async function* names(
 function tooDeep(folder: string, path: string): AbortError {
   return new AbortError(
     'INVALID',
-    `${shown(path).slice(0, 60)}… in ${folder} lies too deep: its path has more than ${MAX_PATH} bytes.`,
+    `${shown(path).slice(0, 60)}… in ${folder} lies too deep: its path has more than ${MAX_BUILD_PATH} bytes.`,
     'Move it, or name it in .dockerignore.',
   );
 }

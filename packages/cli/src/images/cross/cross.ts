@@ -7,6 +7,7 @@ import type { Connection } from '@walt/client/connection';
 import { AbortError } from '@walt/client/errors';
 import type { SavedImage } from '@walt/contract';
 import { shortDigest } from '@walt/contract/values/digests';
+import { INTERRUPTED } from '../../errors.ts';
 import { offerReboot } from '../../nodes/reboot-offer.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
 import { remark } from '../../terminal/output.ts';
@@ -21,9 +22,6 @@ export interface CrossOptions extends YesOption {
   /** Name to save under; undefined: the image's own. */
   name: string | undefined;
 }
-
-/** As a shell tells of a command that ctrl-c ended. */
-const INTERRUPTED = 130;
 
 /** Builds in the current folder. Answers the command's exit status. Throws AbortError when the build cannot be done. */
 export async function crossBuild(connection: Connection, options: CrossOptions): Promise<number> {

@@ -7,6 +7,7 @@ import { createWriteStream } from 'node:fs';
 import { chmod, link, lutimes, mkdir, symlink, writeFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { MAX_BUILD_PATH } from '@walt/contract';
 import { hasErrno, isUserError, type Limits, UserError } from '../../platform/index.ts';
 import { bytesOf, isName, textOf } from '../../trees/index.ts';
 import { readTar, type TarHeader } from '../layers/tar/index.ts';
@@ -22,8 +23,6 @@ export interface Context {
 
 /** A file that is written as a whole: streams of thousands of small ones take their time. */
 const SMALL = 1024 ** 2;
-/** Bytes of a path: with the folders in front that it has here and in a layer, the kernel takes it (PATH_MAX). */
-const MAX_PATH = 3840;
 /** Bytes of all paths, and of all attributes: they are held in memory. */
 const MAX_NAMES = 256 * 1024 ** 2;
 const MAX_ATTRIBUTES = 64 * 1024 ** 2;
@@ -188,8 +187,8 @@ function safePath(name: string): string {
   if (parts.some((part) => part.startsWith(WHITEOUT))) {
     throw refused(name, `begins with "${WHITEOUT}", which means a deletion in images`);
   }
-  if (name.length > MAX_PATH || !parts.every(isName))
-    throw refused(name, `is longer than ${MAX_PATH} bytes, or has a name that is none`);
+  if (name.length > MAX_BUILD_PATH || !parts.every(isName))
+    throw refused(name, `is longer than ${MAX_BUILD_PATH} bytes, or has a name that is none`);
   return parts.join('/');
 }
 
