@@ -5,17 +5,18 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import type { Image } from '@walt/contract';
-import { attempt } from '../packages/server/src/platform/index.ts';
-import { DEFAULT_IMAGE, Platform } from './platform.ts';
-import { until } from './until.ts';
+import { attempt } from '../../packages/server/src/platform/index.ts';
+import { DEFAULT_IMAGE, type Platform } from '../platform.ts';
+import { leavePlatform, usePlatform } from '../shared-platform.ts';
+import { until } from '../until.ts';
 
 let platform: Platform;
 
 before(async () => {
-  platform = await Platform.start();
+  platform = await usePlatform();
   await platform.root.ok('image', 'duplicate', `waltplatform/${DEFAULT_IMAGE}`, 'base');
 });
-after(() => platform?.close());
+after(leavePlatform);
 
 async function digestOf(name: string): Promise<string | undefined> {
   const images = await platform.root.json<Image[]>('image', 'show');
@@ -47,18 +48,18 @@ test('a success is saved where asked, a failure is not, and another image is not
   );
   assert.equal(await digestOf('bad'), undefined);
 
-  const saved = await root.walt('image', 'run', 'base', '--save-as', 'lab', write('hello'));
+  const saved = await root.walt('image', 'run', 'base', '--save-as', 'greeting', write('hello'));
   assert.deepEqual([saved.status, saved.stdout], [0, '']);
-  assert.match(saved.stderr, /root\/lab is saved/);
-  assert.equal(await root.ok('image', 'run', 'lab', 'cat', '/etc/greeting'), 'hello\n');
+  assert.match(saved.stderr, /root\/greeting is saved/);
+  assert.equal(await root.ok('image', 'run', 'greeting', 'cat', '/etc/greeting'), 'hello\n');
 
-  const lab = await digestOf('lab');
-  const refused = await root.walt('image', 'run', 'base', '--save-as', 'lab', write('b'));
+  const greeting = await digestOf('greeting');
+  const refused = await root.walt('image', 'run', 'base', '--save-as', 'greeting', write('b'));
   assert.equal(refused.status, 1);
-  assert.match(refused.stderr, /lab already.*--yes/s);
-  assert.equal(await digestOf('lab'), lab);
-  await root.ok('image', 'run', 'base', '--save-as', 'lab', '--yes', write('b'));
-  assert.notEqual(await digestOf('lab'), lab);
+  assert.match(refused.stderr, /greeting already.*--yes/s);
+  assert.equal(await digestOf('greeting'), greeting);
+  await root.ok('image', 'run', 'base', '--save-as', 'greeting', '--yes', write('b'));
+  assert.notEqual(await digestOf('greeting'), greeting);
 });
 
 test('a name that somebody takes while the command runs stays his, and the result is kept', async () => {

@@ -3,21 +3,22 @@ import assert from 'node:assert/strict';
 import { appendFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { ipv4, udp } from '../packages/server/src/network/frames.fixture.ts';
-import { drop, frame, MINE, OTHER, pass } from '../packages/server/src/network/tap-frames.fixture.ts';
-import { frameRules } from '../packages/server/src/network/tap-frames.ts';
-import { run } from '../packages/server/src/platform/index.ts';
-import type { Client } from './client.ts';
-import { DEFAULT_IMAGE, Platform } from './platform.ts';
-import { Terminal } from './terminal.ts';
+import { ipv4, udp } from '../../packages/server/src/network/frames.fixture.ts';
+import { drop, frame, MINE, OTHER, pass } from '../../packages/server/src/network/tap-frames.fixture.ts';
+import { frameRules } from '../../packages/server/src/network/tap-frames.ts';
+import { run } from '../../packages/server/src/platform/index.ts';
+import type { Client } from '../client.ts';
+import { DEFAULT_IMAGE, type Platform } from '../platform.ts';
+import { haveNodes, leavePlatform, usePlatform } from '../shared-platform.ts';
+import { Terminal } from '../terminal.ts';
 
 let platform: Platform;
 
 before(async () => {
-  platform = await Platform.start();
-  await platform.boot('alpha', 'beta');
+  platform = await usePlatform();
+  await haveNodes(platform, 'alpha', 'beta');
 });
-after(() => platform?.close());
+after(leavePlatform);
 
 test('node run on one node passes output, input and exit status through', async () => {
   const { root } = platform;

@@ -4,17 +4,18 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Image } from '@walt/contract';
-import { imagePrompt, openImageShell } from './image-shell-terminal.ts';
-import { DEFAULT_IMAGE, Platform } from './platform.ts';
-import { Terminal } from './terminal.ts';
-import { checkTerminal } from './terminal-checks.ts';
+import { imagePrompt, openImageShell } from '../image-shell-terminal.ts';
+import { DEFAULT_IMAGE, type Platform } from '../platform.ts';
+import { leavePlatform, usePlatform } from '../shared-platform.ts';
+import { Terminal } from '../terminal.ts';
+import { checkTerminal } from '../terminal-checks.ts';
 
 let platform: Platform;
 
 before(async () => {
-  platform = await Platform.start();
+  platform = await usePlatform();
 });
-after(() => platform?.close());
+after(leavePlatform);
 
 /** A copy of the default image for one test alone. */
 async function copy(name: string): Promise<Image> {
@@ -224,6 +225,7 @@ test('nodes that boot the image are told of, and their reboot is offered', async
   await terminal.enter('y');
   await terminal.expect(/user1 reboots/);
   assert.equal(await terminal.exited(), 0);
+  await platform.root.ok('node', 'remove', 'user1', '--yes');
 });
 
 test('files go into and out of an image by image cp, whatever their names', async () => {

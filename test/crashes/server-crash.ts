@@ -5,20 +5,21 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Image } from '@walt/contract';
-import { CrashRounds } from './attack/crash-rounds.ts';
-import { Random } from './attack/random.ts';
-import { direct } from './direct-ssh.ts';
-import { imagePrompt, openImageShell } from './image-shell-terminal.ts';
-import { DEFAULT_IMAGE, Platform } from './platform.ts';
-import { Terminal } from './terminal.ts';
+import { CrashRounds } from '../attack/crash-rounds.ts';
+import { Random } from '../attack/random.ts';
+import { direct } from '../direct-ssh.ts';
+import { imagePrompt, openImageShell } from '../image-shell-terminal.ts';
+import { DEFAULT_IMAGE, type Platform } from '../platform.ts';
+import { haveNodes, leavePlatform, usePlatform } from '../shared-platform.ts';
+import { Terminal } from '../terminal.ts';
 
 let platform: Platform;
 
 before(async () => {
-  platform = await Platform.start();
-  await platform.boot('alpha');
+  platform = await usePlatform();
+  await haveNodes(platform, 'alpha');
 });
-after(() => platform?.close());
+after(leavePlatform);
 
 async function image(name: string): Promise<Image> {
   const found = (await platform.root.json<Image[]>('image', 'show')).find((image) => image.name === name);

@@ -5,18 +5,18 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { contract } from '@walt/contract';
 import type { z } from 'zod';
-import { DEFAULT_IMAGE, Platform } from './platform.ts';
-import { Terminal } from './terminal.ts';
+import { DEFAULT_IMAGE, type Platform } from '../platform.ts';
+import { haveIdleNodes, leavePlatform, usePlatform } from '../shared-platform.ts';
+import { Terminal } from '../terminal.ts';
 
 let platform: Platform;
 
 before(async () => {
-  platform = await Platform.start();
-  await platform.root.ok('node', 'create', 'vnode1');
-  await platform.root.ok('node', 'create', 'probe');
+  platform = await usePlatform();
+  await haveIdleNodes(platform, 'vnode1', 'probe');
   await platform.root.ok('image', 'duplicate', `waltplatform/${DEFAULT_IMAGE}`, 'exp1:v2');
 });
-after(() => platform?.close());
+after(leavePlatform);
 
 test('bash completes categories, verbs, options and live names', async () => {
   const { root, folder } = platform;

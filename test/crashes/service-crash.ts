@@ -1,8 +1,9 @@
 /** The programs that a node depends on are killed under it, one after the other: it waits and goes on. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Platform } from './platform.ts';
-import { until } from './until.ts';
+import type { Platform } from '../platform.ts';
+import { haveNodes, leavePlatform, usePlatform } from '../shared-platform.ts';
+import { until } from '../until.ts';
 
 /** Milliseconds within which a killed service is back: promised to users. */
 const BACK_WITHIN = 3_000;
@@ -10,10 +11,10 @@ const BACK_WITHIN = 3_000;
 let platform: Platform;
 
 before(async () => {
-  platform = await Platform.start();
-  await platform.boot('alpha');
+  platform = await usePlatform();
+  await haveNodes(platform, 'alpha');
 });
-after(() => platform?.close());
+after(leavePlatform);
 
 /**
  * What the node does meanwhile: reads files that it never touched before, each from a cold cache, and appends numbered

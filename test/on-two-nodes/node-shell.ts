@@ -1,17 +1,18 @@
 /** `walt node shell` and `walt node console` on a real terminal. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Platform } from './platform.ts';
-import { Terminal } from './terminal.ts';
-import { checkTerminal } from './terminal-checks.ts';
+import type { Platform } from '../platform.ts';
+import { leavePlatform, usePlatform } from '../shared-platform.ts';
+import { Terminal } from '../terminal.ts';
+import { checkTerminal } from '../terminal-checks.ts';
 
 let platform: Platform;
 
 before(async () => {
-  platform = await Platform.start();
+  platform = await usePlatform();
   await platform.root.ok('node', 'create', 'alpha');
 });
-after(() => platform?.close());
+after(leavePlatform);
 
 const prompt = /root@alpha:\S+# $/m;
 

@@ -3,15 +3,16 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Image } from '@walt/contract';
-import { DEFAULT_IMAGE, Platform } from './platform.ts';
+import { DEFAULT_IMAGE, type Platform } from '../platform.ts';
+import { haveIdleNodes, leavePlatform, usePlatform } from '../shared-platform.ts';
 
 let platform: Platform;
 
 before(async () => {
-  platform = await Platform.start();
-  await platform.root.ok('node', 'create', 'vnode1');
+  platform = await usePlatform();
+  await haveIdleNodes(platform, 'vnode1');
 });
-after(() => platform?.close());
+after(leavePlatform);
 
 /** Words, exit status, what the message must name. */
 const refused: readonly (readonly [words: readonly string[], status: 1 | 2, names: RegExp])[] = [

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { DEFAULT_IMAGE, Platform } from './platform.ts';
-import { Terminal } from './terminal.ts';
+import { DEFAULT_IMAGE, type Platform } from '../platform.ts';
+import { leavePlatform, usePlatform } from '../shared-platform.ts';
+import { Terminal } from '../terminal.ts';
 
 let platform: Platform;
 
@@ -21,14 +22,14 @@ COPY greeter.service /etc/systemd/system/
 };
 
 before(async () => {
-  platform = await Platform.start();
+  platform = await usePlatform();
   const { root } = platform;
   const folder = join(root.home, 'sources');
   await mkdir(folder);
   for (const [name, text] of Object.entries(FILES)) await writeFile(join(folder, name), text);
   await root.ok('image', 'build', 'services', '--from-dir', folder);
 });
-after(() => platform?.close());
+after(leavePlatform);
 
 test('services run in its shell, what they write is saved, and what only the shell needed is not', async () => {
   const { root } = platform;

@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Image, ImageChange, ImageDetails, ImageStep } from '@walt/contract';
-import { DEFAULT_IMAGE, Platform } from './platform.ts';
+import { DEFAULT_IMAGE, type Platform } from '../platform.ts';
+import { leavePlatform, usePlatform } from '../shared-platform.ts';
 
 let platform: Platform;
 
 before(async () => {
-  platform = await Platform.start();
+  platform = await usePlatform();
   const { root } = platform;
   await root.ok('image', 'duplicate', `waltplatform/${DEFAULT_IMAGE}`, 'lab');
   const change = (line: string) => root.ok('image', 'run', 'lab', '--save-as', 'lab', '--yes', line);
@@ -16,7 +17,7 @@ before(async () => {
   );
   await change('echo two >>/etc/motd; chmod 700 /opt');
 });
-after(() => platform?.close());
+after(leavePlatform);
 
 const log = () => platform.root.json<ImageStep[]>('image', 'log', 'lab');
 const digestNow = async () => (await platform.root.json<Image>('image', 'show', 'lab')).digest;
@@ -69,16 +70,16 @@ test('diff tells files, lines and sizes, also for other users and by digest', as
 test('undo goes back and forth, and tells nodes that run another version', async () => {
   const { root } = platform;
   const [now, before] = await log();
-  await root.ok('node', 'create', 'vnode1', '--image', 'lab');
+  await root.ok('node', 'create', 'outdated', '--image', 'lab');
   const back = await root.walt('image', 'undo', 'lab');
   assert.equal(back.status, 0);
   assert.match(back.stdout, /^root\/lab is sha256:\w{12} again\.\nTaken back: run root\/lab, by root, /);
-  assert.match(back.stderr, /vnode1 still runs another version/);
+  assert.match(back.stderr, /outdated still runs another version/);
   assert.equal(await digestNow(), before?.digest);
   assert.equal(await root.ok('image', 'run', 'lab', 'cat', '/etc/motd'), 'one\n');
   await root.ok('image', 'undo', 'lab');
   assert.equal(await digestNow(), now?.digest);
-  await root.ok('node', 'remove', 'vnode1', '--yes');
+  await root.ok('node', 'remove', 'outdated', '--yes');
 });
 
 test('a version is given a name; an image that was removed comes back', async () => {
