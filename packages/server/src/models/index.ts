@@ -11,8 +11,8 @@ import { qemuArmhf } from './qemu-armhf.ts';
 export type { AdapterSet } from './adapters.ts';
 export type { Loader } from './loaders.ts';
 export type { Model } from './model.ts';
-export type { QemuBoard } from './qemu/board.ts';
-export { enterKeyRom } from './qemu/enter-key-rom.ts';
+export type { QemuBoard } from './qemu/index.ts';
+export { enterKeyRom } from './qemu/index.ts';
 
 /** All boards. */
 export const models: readonly Model[] = [qemuArm64, qemuArmhf, pcX8632, pcX8664];

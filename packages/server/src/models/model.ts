@@ -1,7 +1,7 @@
 import type { Architecture } from '@walt/contract';
 import type { AdapterSet } from './adapters.ts';
 import type { Loader } from './loaders.ts';
-import type { QemuBoard } from './qemu/board.ts';
+import type { QemuBoard } from './qemu/index.ts';
 
 /** What a kernel needs there, to speak and to reach the network. */
 export interface Fittings {

@@ -1,8 +1,7 @@
 import { pcAdapters, virtualAdapters } from './adapters.ts';
 import { biosLoader, efiLoader } from './loaders.ts';
 import type { Model } from './model.ts';
-import { virtioDevices } from './qemu/board.ts';
-import { enterKeyRom } from './qemu/enter-key-rom.ts';
+import { enterKeyRom, virtioDevices } from './qemu/index.ts';
 
 /** As virtual nodes of the Python WalT have it. In QEMU's option lists a comma ends a value, and two are one. */
 const PRODUCT = 'Standard PC (i440FX + PIIX,, 1996)';

@@ -1,7 +1,7 @@
 import { pcAdapters, virtualAdapters } from './adapters.ts';
 import { uBootLoader } from './loaders.ts';
 import type { Model } from './model.ts';
-import { EMULATION, uBootBoard } from './qemu/u-boot.ts';
+import { EMULATION, uBootBoard } from './qemu/index.ts';
 
 const console = 'ttyAMA0,115200';
 

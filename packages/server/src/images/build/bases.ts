@@ -7,9 +7,8 @@ import type { Committer } from '../layers/index.ts';
 import type { Report } from '../progress.ts';
 import type { Registries } from '../registries/index.ts';
 import type { DigestRecord } from '../types.ts';
-import { quoted } from './dockerfile.ts';
-import type { Needed } from './plan.ts';
-import { type OwnReference, type Reference, readReference } from './reference.ts';
+import type { Needed } from './dockerfile/index.ts';
+import { type OwnReference, quoted, type Reference, readReference } from './dockerfile/index.ts';
 
 export interface BaseDeps {
   catalogue: Catalogue;

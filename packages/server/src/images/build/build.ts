@@ -14,10 +14,14 @@ import { Builder } from './builder.ts';
 import { chooseFiles } from './chosen.ts';
 import { unpackContext } from './context.ts';
 import { removeControlGroup } from './control-group.ts';
-import { quoted } from './dockerfile.ts';
-import { neededImages } from './plan.ts';
+import {
+  checkTriggers,
+  neededImages,
+  quoted,
+  type WriteOptions,
+  writeDockerfile,
+} from './dockerfile/index.ts';
 import { choicesOf, isRepeatable, noteResult, readResult, resultKey } from './results.ts';
-import { checkTriggers } from './rules.ts';
 import {
   type Bases,
   type BuildPlaces,
@@ -28,7 +32,6 @@ import {
   removeTree,
 } from './task.ts';
 import { explainDamage, readConfiguration } from './view.ts';
-import { type WriteOptions, writeDockerfile } from './write.ts';
 
 /** Runs one build to its end, whatever that is: nothing is left of it then but the image and the user's cache. Throws UserError. */
 export async function runImageBuild(

@@ -10,9 +10,14 @@ import { buildCommand, environment, FILES, groupName, writeRuntime } from './bui
 import { ComplaintFilter, explainStep } from './complaints.ts';
 import { type Confined, INSIDE, RESOLVER, startConfined } from './confined.ts';
 import { ControlGroup } from './control-group.ts';
-import { type Instruction, lineError, shownText } from './dockerfile.ts';
-import { type BuildPlan, finalOrigin } from './plan.ts';
-import { StepWatcher } from './steps.ts';
+import {
+  type BuildPlan,
+  finalOrigin,
+  type Instruction,
+  lineError,
+  StepWatcher,
+  shownText,
+} from './dockerfile/index.ts';
 import {
   type Bases,
   type BuildPlaces,

@@ -8,7 +8,7 @@ import { Tickets } from '../tickets.ts';
 import { runImageBuild } from './build.ts';
 import { groupName, removeContainers } from './buildah.ts';
 import { removeControlGroup } from './control-group.ts';
-import { planBuild } from './plan.ts';
+import { planBuild } from './dockerfile/index.ts';
 import {
   type BuildPlaces,
   buildPlaces,

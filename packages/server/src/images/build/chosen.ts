@@ -17,12 +17,22 @@ import type { Builder } from './builder.ts';
 import { BadChoice, type Choice, type Picked, SourceTree, type TreeEntry } from './choice.ts';
 import { explainStep } from './complaints.ts';
 import { INSIDE } from './confined.ts';
-import { type Instruction, lineError, quoted, shownText } from './dockerfile.ts';
-import { type BuildPlan, inLine, type Step, upTo } from './plan.ts';
-import { isChoosing } from './rules.ts';
-import { visitSteps } from './scope.ts';
-import { wordsOf } from './words.ts';
-import { type Chosen, type WriteOptions, writeDockerfile } from './write.ts';
+import {
+  type BuildPlan,
+  type Chosen,
+  type Instruction,
+  inLine,
+  isChoosing,
+  lineError,
+  quoted,
+  type Step,
+  shownText,
+  upTo,
+  visitSteps,
+  type WriteOptions,
+  wordsOf,
+  writeDockerfile,
+} from './dockerfile/index.ts';
 
 interface Task {
   builder: Builder;

@@ -12,7 +12,7 @@ import { hasErrno, isUserError, type Limits, UserError } from '../../platform/in
 import { bytesOf, isName, textOf } from '../../trees/index.ts';
 import { readTar, type TarHeader } from '../layers/tar/index.ts';
 import { type Attributed, isListed, withoutList, writeAttributes } from './attributes.ts';
-import { quoted } from './dockerfile.ts';
+import { quoted } from './dockerfile/index.ts';
 
 export interface Context {
   /** Of names, modes, attributes and contents, whatever their times. */

@@ -4,8 +4,8 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digest } from '@walt/contract';
 import { namesIn, readIfPresent, writeFileAtomic } from '../../platform/index.ts';
-import type { BuildPlan } from './plan.ts';
-import { isChoosing } from './rules.ts';
+import type { BuildPlan } from './dockerfile/index.ts';
+import { isChoosing } from './dockerfile/index.ts';
 
 /** Results that are remembered; then it begins anew. */
 const MAX_RESULTS = 500;

@@ -9,7 +9,7 @@ import type { Expected, ImageName } from '../catalogue/index.ts';
 import type { Skopeo, Store } from '../store/index.ts';
 import type { HostCommand, ImageRecord } from '../types.ts';
 import type { Base, BaseDeps } from './bases.ts';
-import type { BuildPlan, Needed } from './plan.ts';
+import type { BuildPlan, Needed } from './dockerfile/index.ts';
 import type { Configuration } from './view.ts';
 
 export interface ImageBuildDeps extends BaseDeps {

@@ -9,8 +9,12 @@ import {
   writeFileAtomic,
 } from '../../platform/index.ts';
 import { KeyedLock } from '../locks.ts';
-import { type RegistryAccess, RegistryGate } from '../registry-gate/index.ts';
-import { refusedPassword, unknownRegistry } from '../registry-gate/registry-failure.ts';
+import {
+  type RegistryAccess,
+  RegistryGate,
+  refusedPassword,
+  unknownRegistry,
+} from '../registry-gate/index.ts';
 import type { HostCommand } from '../types.ts';
 
 /** Docker Hub's own: the name that users write is that of its web site. */

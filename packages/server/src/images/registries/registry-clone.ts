@@ -11,8 +11,8 @@ import {
   withoutPhantoms,
 } from '../layers/index.ts';
 import type { Report } from '../progress.ts';
-import { damaged, explainCopying } from '../registry-gate/copy-failure.ts';
 import type { RegistryGate } from '../registry-gate/index.ts';
+import { damaged, explainCopying } from '../registry-gate/index.ts';
 import type { Skopeo, Store } from '../store/index.ts';
 import type { DigestRecord } from '../types.ts';
 import { receiveLayers } from './arrival.ts';

@@ -3,8 +3,8 @@ import { isUserError } from '../../platform/index.ts';
 import type { ImageHistory } from '../history/index.ts';
 import { parseManifest } from '../layers/index.ts';
 import type { Report } from '../progress.ts';
-import { explainCopying } from '../registry-gate/copy-failure.ts';
 import type { RegistryGate } from '../registry-gate/index.ts';
+import { explainCopying } from '../registry-gate/index.ts';
 import type { Skopeo, Store } from '../store/index.ts';
 import type { ImageRecord } from '../types.ts';
 

@@ -1,7 +1,7 @@
 /** From a Dockerfile to what buildah is given: stages, the images that they need, each step with its line. Pure. */
 import type { Architecture } from '@walt/contract';
-import { UserError } from '../../platform/index.ts';
-import { fromOci, ociName } from '../architectures.ts';
+import { UserError } from '../../../platform/index.ts';
+import { fromOci, ociName } from '../../architectures.ts';
 import { type Dockerfile, type Instruction, lineError, parseDockerfile, quoted } from './dockerfile.ts';
 import { BadWord, expand, type Values } from './expand.ts';
 import { badWord } from './forms.ts';

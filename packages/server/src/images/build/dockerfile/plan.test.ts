@@ -1,9 +1,9 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are variables of a Dockerfile
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { run } from '../../platform/index.ts';
+import { run } from '../../../platform/index.ts';
+import { assertLinear } from '../growth.fixture.ts';
 import { shownText } from './dockerfile.ts';
-import { assertLinear } from './growth.fixture.ts';
 import { type BuildPlan, finalOrigin, neededImages, planBuild } from './plan.ts';
 import { checkTriggers } from './rules.ts';
 import { writeDockerfile } from './write.ts';

@@ -2,7 +2,7 @@
  * Reads a Dockerfile (https://docs.docker.com/reference/dockerfile/) into its instructions. Pure. What buildah is given is written
  * anew from them, so that it runs nothing that was not looked at here.
  */
-import { UserError } from '../../platform/index.ts';
+import { UserError } from '../../../platform/index.ts';
 
 export interface Instruction {
   /** In upper case. */

@@ -3,7 +3,7 @@
  * itself. Pure.
  */
 
-import { isUserError } from '../../platform/index.ts';
+import { isUserError } from '../../../platform/index.ts';
 import { type Instruction, instructionOf, lineError, quoted, shownText } from './dockerfile.ts';
 import { checkForm } from './forms.ts';
 

@@ -1,0 +1,64 @@
+/** The walls of the house (CONTRIBUTING.md, "Style"): who imports what, and how many files a folder has. */
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { test } from 'node:test';
+
+/** Files of a folder, without what is below it: more is a hall in which nothing is found. */
+const MAX_FILES = 20;
+
+const checkout = resolve(import.meta.dirname, '..');
+const SERVER = 'packages/server/src';
+const isTest = (path: string) => /\.(?:test|fixture)\.ts$|^packages\/\w+\/test\//.test(path);
+const sources = globSync('packages/**/*.ts', { cwd: checkout, exclude: ['**/node_modules'] })
+  .filter((path) => !isTest(path))
+  .sort();
+
+/** What a file imports of ours when it is loaded, and as types. What it imports when it is needed is no part of a circle. */
+function importsOf(path: string): string[] {
+  const text = readFileSync(join(checkout, path), 'utf8');
+  return [...text.matchAll(/^(?:import|export)\b[^;]*? from '(\.[^']+)'/gm)].map(([, to = '']) =>
+    join(dirname(path), to),
+  );
+}
+
+const imports = new Map(sources.map((path) => [path, importsOf(path)]));
+
+test('no file imports itself in a circle', () => {
+  const done = new Set<string>();
+  const visit = (path: string, way: readonly string[]): void => {
+    assert.ok(!way.includes(path), [...way.slice(way.indexOf(path)), path].join(' → '));
+    if (done.has(path)) return;
+    for (const next of imports.get(path) ?? []) visit(next, [...way, path]);
+    done.add(path);
+  };
+  for (const path of sources) visit(path, []);
+});
+
+test('folders of the server are imported through their index', () => {
+  const inner = [...imports].flatMap(([path, all]) =>
+    all
+      .filter((to) => to.startsWith(`${SERVER}/`) && basename(to) !== 'index.ts')
+      // Its own folder, and those that it lies in, are open to a file.
+      .filter((to) => !`${dirname(path)}/`.startsWith(`${dirname(to)}/`))
+      .map((to) => `${path} imports ${to}`),
+  );
+  assert.deepEqual(inner, []);
+});
+
+test('each folder of the server says at its top what it is for', () => {
+  const folders = new Set(sources.filter((path) => path.startsWith(`${SERVER}/`)).map(dirname));
+  folders.delete(SERVER);
+  const silent = [...folders].filter(
+    (folder) =>
+      !imports.has(`${folder}/index.ts`) ||
+      !/^\/\*\*/.test(readFileSync(join(checkout, folder, 'index.ts'), 'utf8')),
+  );
+  assert.deepEqual(silent, []);
+});
+
+test('no folder is a hall', () => {
+  const folders = Map.groupBy(sources, dirname);
+  const halls = [...folders].filter(([, files]) => files.length > MAX_FILES).map(([folder]) => folder);
+  assert.deepEqual(halls, []);
+});
