@@ -21,6 +21,9 @@ COPY greeter.service /etc/systemd/system/
 `,
 };
 
+/** It listens a moment after it has started. */
+const LISTENS = 'until [ -S /run/systemd/private ]; do sleep 0.1; done';
+
 before(async () => {
   platform = await usePlatform();
   const { root } = platform;
@@ -37,7 +40,9 @@ test('services run in its shell, what they write is saved, and what only the she
   await terminal.expect(/# $/m);
   await terminal.enter('cat /proc/1/comm; cat /etc/tuned');
   await terminal.expect(/^systemd\ntuned$/m);
-  await terminal.enter('systemctl is-system-running --wait; systemctl start greeter && cat /srv/greeting');
+  await terminal.enter(
+    `${LISTENS}; systemctl is-system-running --wait; systemctl start greeter && cat /srv/greeting`,
+  );
   await terminal.expect(/^(?:running|degraded)\nhello$/m);
   await terminal.enter('exit');
   await terminal.expect(/New image name/);
@@ -53,7 +58,7 @@ test('what systemd itself writes is no change of the user', async () => {
   const { root } = platform;
   await using terminal = await Terminal.open(root.command('image', 'shell', 'services'), { env: root.env });
   await terminal.expect(/# $/m);
-  await terminal.enter('systemctl is-system-running --wait; exit');
+  await terminal.enter(`${LISTENS}; systemctl is-system-running --wait; exit`);
   await terminal.expect(/^(?:running|degraded)\n.*Nothing changed\.$/ms);
   assert.equal(await terminal.exited(), 0);
 });
