@@ -1,7 +1,7 @@
 /** The server's tar interface to files of images (contract, `imageFiles`). */
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { FileKind } from '@walt/contract';
+import type { FileKind, ImageWritten } from '@walt/contract';
 import { IMAGE_FILES } from '@walt/contract/values/wire';
 import type { Connection } from './connection.ts';
 import { readText, responseError, sendAs } from './transport.ts';
@@ -12,12 +12,7 @@ export interface ImagePlace {
   path: string;
 }
 
-export interface ImageWritten {
-  image: string;
-  digest: string;
-  /** Nodes that boot this image's name and still run an older version. */
-  nodes: string[];
-}
+export type { ImageWritten };
 
 /** A tar of what is at that place, with one entry at its top. Throws NOT_FOUND. */
 export async function readFromImage(connection: Connection, place: ImagePlace): Promise<IncomingMessage> {

@@ -20,5 +20,5 @@ export const savedImage = z.object({
   nodes: z.array(nodeName),
 });
 export type SavedImage = z.infer<typeof savedImage>;
-/** Files that were put into an image. */
+/** What files that were put into an image came to. */
 export type ImageWritten = Omit<SavedImage, 'changed'>;

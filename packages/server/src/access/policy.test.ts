@@ -50,6 +50,11 @@ const table: { [A in Action]: Row<A> } = {
     "alice/exp:2 is alice's image: a node that boots it would be alice's.",
     'Make your own copy first: walt image duplicate alice/exp:2 exp:2',
   ],
+  'registry.publish': [
+    ...([{ label: 'hub', login: null }, '', 'FORBIDDEN'] as const),
+    'You are not logged in to registry "hub".',
+    'Log in with: walt registry login hub',
+  ],
   'registry.replace': [
     ...([{ label: 'hub', reference: 'ann/exp:2' }, '', 'CONFIRM'] as const),
     'Registry "hub" has another image ann/exp:2 already; it would be replaced.',
@@ -114,6 +119,10 @@ describe('everybody may', () => {
 
   test("boot the platform's images", () => {
     demand('image.boot', bob, { owner: PLATFORM_OWNER, name: 'pc-x86-64-default' });
+  });
+
+  test('publish under the name of his login', () => {
+    demand('registry.publish', bob, { label: 'hub', login: 'bob' });
   });
 
   test('give up an image of which no version is kept', () => {

@@ -77,6 +77,15 @@ export const policy = {
       `Make your own copy first: walt image duplicate ${fullName(image)} ${image.name}`,
     ],
   }),
+  /** Without a name of his choice, which begins with the name of his login. */
+  'registry.publish': rule<{ label: string; login: string | null }>({
+    who: (_caller, { login }) => login !== null,
+    code: 'FORBIDDEN',
+    told: ([{ label }]) => [
+      `You are not logged in to registry "${label}".`,
+      `Log in with: walt registry login ${label}`,
+    ],
+  }),
   /** About an image in a registry whose name is to become another one's. */
   'registry.replace': rule<{ label: string; reference: string }>({
     who: nobody,

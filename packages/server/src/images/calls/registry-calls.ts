@@ -9,7 +9,7 @@ import {
   type RegistryLink,
   type registryContract,
 } from '@walt/contract';
-import type { CallsOf } from '../../access/index.ts';
+import { type CallsOf, refusal } from '../../access/index.ts';
 import { UserError } from '../../platform/index.ts';
 import type { ImageRecord } from '../types.ts';
 import { type CallDeps, describeSaved } from './deps.ts';
@@ -123,13 +123,7 @@ export function nameOf({ repository, tag = 'latest' }: RegistryLink): string {
 
 /** `prefix/name:tag` as registries write names. Throws UserError when a name has to be given. */
 export function publicName(name: string, prefix: string | null, label: string): string {
-  if (prefix === null) {
-    throw new UserError(
-      'FORBIDDEN',
-      `You are not logged in to registry "${label}".`,
-      `Log in with: walt registry login ${label}`,
-    );
-  }
+  if (prefix === null) throw refusal('registry.publish', { label, login: prefix });
   const whole = `${prefix.toLowerCase()}/${name}`;
   if (isPublishName(whole)) return whole;
   throw new UserError(
