@@ -57,6 +57,38 @@ test('each folder of the server says at its top what it is for', () => {
   assert.deepEqual(silent, []);
 });
 
+test('one file of each folder of the command line says first what the folder is for', () => {
+  const cli = 'packages/cli/src';
+  // What stands in its `commands/`, `words/categories.ts` tells.
+  const own = sources.filter((path) => path.startsWith(`${cli}/`) && !path.startsWith(`${cli}/commands/`));
+  for (const [folder, files] of Map.groupBy(own, dirname)) {
+    const first = `/**\n * Folder \`${folder === cli ? 'cli/src' : folder.slice(cli.length + 1)}/\`: `;
+    const saying = files.filter((path) => readFileSync(join(checkout, path), 'utf8').startsWith(first));
+    assert.equal(saying.length, 1, `${folder}: ${saying.join(' ')}`);
+  }
+});
+
+test('a package imports only those that it stands on', () => {
+  const floors: Record<string, string[]> = {
+    contract: [],
+    client: ['contract'],
+    cli: ['client', 'contract'],
+    server: ['contract'],
+  };
+  const wrong = sources.flatMap((path) => {
+    const [, own = ''] = path.split('/');
+    const text = readFileSync(join(checkout, path), 'utf8');
+    const named = [...text.matchAll(/^(?:import|export)\b[^;]*? from '@walt\/(\w+)/gm)].map(
+      ([, to = '']) => to,
+    );
+    const reached = (imports.get(path) ?? []).filter(
+      (to) => to !== 'package.json' && !to.startsWith(`packages/${own}/`),
+    );
+    return [...named.filter((to) => !floors[own]?.includes(to)), ...reached].map((to) => `${path} → ${to}`);
+  });
+  assert.deepEqual(wrong, []);
+});
+
 test('no folder is a hall', () => {
   const folders = Map.groupBy(sources, dirname);
   const halls = [...folders].filter(([, files]) => files.length > MAX_FILES).map(([folder]) => folder);
