@@ -46,6 +46,24 @@ test('folders of the server are imported through their index', () => {
   assert.deepEqual(inner, []);
 });
 
+test('nothing but main.ts stands on the API', () => {
+  const api = `${SERVER}/api/`;
+  const users = [...imports].filter(
+    ([path, all]) => !path.startsWith(api) && all.some((to) => to.startsWith(api)),
+  );
+  assert.deepEqual(
+    users.map(([path]) => path),
+    [`${SERVER}/main.ts`],
+  );
+});
+
+test('what root may is told by access/ alone', () => {
+  const elsewhere = sources
+    .filter((path) => path.startsWith(`${SERVER}/`) && dirname(path) !== `${SERVER}/access`)
+    .filter((path) => /\.admin\b/.test(readFileSync(join(checkout, path), 'utf8')));
+  assert.deepEqual(elsewhere, []);
+});
+
 test('each folder of the server says at its top what it is for', () => {
   const folders = new Set(sources.filter((path) => path.startsWith(`${SERVER}/`)).map(dirname));
   folders.delete(SERVER);
