@@ -89,7 +89,7 @@ test('killed during a save, at many moments: the image is the old one and the se
   await root.ok('image', 'duplicate', `waltplatform/${DEFAULT_IMAGE}`, 'saved');
   const change = async (content: string) => {
     const { status } = await root.run(root.command('image', 'shell', 'saved'), {
-      input: `echo ${content} >/root/round; head -c 3000000 /dev/urandom >"/root/ballast ${content}"\nexit\n`,
+      input: `echo ${content} >/root/round; head -c 3000000 /dev/urandom >/root/ballast-${content}\nexit\n`,
     });
     assert.equal(status, 1, 'the change waits');
   };
@@ -102,7 +102,7 @@ test('killed during a save, at many moments: the image is the old one and the se
   const rounds = 6;
   for (let round = 0; round < rounds; round += 1) {
     const before = await image('saved');
-    const content = `round ${round}`;
+    const content = `round-${round}`;
     await change(content);
 
     const saving = root.walt('image', 'shell', 'saved', '--save');
@@ -130,7 +130,7 @@ test('killed during a save, at many moments: the image is the old one and the se
   // What all these crashes left must still boot.
   await root.ok('node', 'boot', 'alpha', 'saved');
   await platform.booted('alpha');
-  assert.equal(await root.on('alpha', 'cat /root/round; ls /root/ballast-* | wc -l'), 'round 5\n6\n');
+  assert.equal(await root.on('alpha', 'cat /root/round; ls /root/ballast-* | wc -l'), 'round-5\n7\n');
 });
 
 test('killed at random moments of random commands, nothing that was acknowledged is lost, and nothing is half', async () => {
