@@ -13,6 +13,11 @@ const singles = { ...publicSingles, ...plumbing };
 const MAX_COLUMNS = 120;
 
 const pages = globSync(['*.md', 'docs/**/*.md'], { cwd: checkout }).sort();
+/** Of the project. */
+const sources = globSync(['{packages,test,bench}/**/*.{ts,sh}'], {
+  cwd: checkout,
+  exclude: ['**/node_modules'],
+});
 const topics = globSync('docs/*.md', { cwd: checkout })
   .map((page) => page.slice('docs/'.length, -'.md'.length))
   .filter((topic) => !NO_TOPICS.includes(topic))
@@ -96,6 +101,17 @@ describe('the documents', () => {
       const named = codeOf(lines).flatMap(({ text }) => text.match(/^docs\/[\w./-]+\.md$/) ?? []);
       assert.deepEqual(
         named.filter((path) => !existsSync(join(checkout, path))),
+        [],
+      );
+    });
+
+    it(`${page}: source files named in the text are there`, () => {
+      const named = codeOf(lines).flatMap(({ text }) => text.match(/^[\w.-]+\/[\w./-]+\.(?:ts|sh)$/) ?? []);
+      // Words in capitals stand for a name; `server/` and `cli/` for the folder of their sources.
+      const real = named.filter((path) => !/\b[A-Z]+\b/.test(path));
+      const inFull = real.map((path) => path.replace(/^(server|cli)\/(?!src\/)/, '$1/src/'));
+      assert.deepEqual(
+        inFull.filter((path) => !sources.some((source) => `/${source}`.endsWith(`/${path}`))),
         [],
       );
     });
