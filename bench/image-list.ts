@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { attempt, openDatabase } from '../packages/server/src/platform/index.ts';
+import { serverTables } from '../packages/server/src/tables.ts';
 import { Platform } from '../test/platform.ts';
 import { benchOptions, progress } from './options.ts';
 import { conclude } from './report.ts';
@@ -52,7 +53,7 @@ conclude({ bench: 'image-list', measures, bounds: [{ claim, value, limit: LIMIT 
 
 /** Writes what a thousand commits on one image of nine layers would have left in the database. */
 async function fill(): Promise<void> {
-  const database = await openDatabase(platform.paths.database);
+  const database = await openDatabase(platform.paths.database, serverTables);
   const below = Array.from({ length: LAYERS - 1 }, (_, index) => digestOf(`layer ${index}`));
   await database.transaction().execute(async (t) => {
     for (let index = 0; index < IMAGES; index += 1) {

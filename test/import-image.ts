@@ -1,7 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { hasBootFiles, prepareBootFiles } from '../packages/server/src/boot/index.ts';
 import { Images } from '../packages/server/src/images/index.ts';
+import { bootingNodes } from '../packages/server/src/nodes/index.ts';
 import { createLog, openDatabase } from '../packages/server/src/platform/index.ts';
+import { serverTables } from '../packages/server/src/tables.ts';
 import type { Platform } from './platform.ts';
 
 /**
@@ -15,9 +17,9 @@ export async function importImage(
   changes: readonly string[],
 ): Promise<void> {
   await mkdir(paths.state, { recursive: true, mode: 0o700 });
-  const database = await openDatabase(paths.database);
+  const database = await openDatabase(paths.database, serverTables);
   const images = await Images.open({
-    ...{ config, paths, database, log: createLog('images') },
+    ...{ config, paths, database, nodes: bootingNodes, log: createLog('images') },
     prepareBoot: (image) => prepareBootFiles(image, paths),
     hasBootFiles: (digest) => hasBootFiles(digest, paths),
     host: (argv) => [...argv],

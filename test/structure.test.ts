@@ -64,6 +64,27 @@ test('what root may is told by access/ alone', () => {
   assert.deepEqual(elsewhere, []);
 });
 
+test('a table is touched by the domain that declares it alone', () => {
+  const domainOf = (path: string) => path.slice(SERVER.length + 1).split('/')[0];
+  const text = (path: string) => readFileSync(join(checkout, path), 'utf8');
+  const all = sources.filter((path) => path.startsWith(`${SERVER}/`));
+  const owners = new Map(
+    all
+      .filter((path) => basename(path) === 'tables.ts')
+      .flatMap((path) =>
+        [...text(path).matchAll(/createTable\('(\w+)'\)/g)].map(([, table]) => [table, domainOf(path)]),
+      ),
+  );
+  assert.ok(owners.size >= 10, 'tables are found');
+  const touch = /(?:selectFrom|insertInto|updateTable|deleteFrom|Join)\(\s*'(\w+)/g;
+  const foreign = all.flatMap((path) =>
+    [...text(path).matchAll(touch)]
+      .filter(([, table]) => owners.get(table) !== domainOf(path))
+      .map(([, table]) => `${path}: ${table}`),
+  );
+  assert.deepEqual(foreign, []);
+});
+
 test('each folder of the server says at its top what it is for', () => {
   const folders = new Set(sources.filter((path) => path.startsWith(`${SERVER}/`)).map(dirname));
   folders.delete(SERVER);

@@ -38,6 +38,7 @@ import {
   UserError,
 } from './platform/index.ts';
 import { disableService, enableService, isService, startService, stopService } from './service-unit.ts';
+import { serverTables } from './tables.ts';
 
 async function start(config: Config): Promise<void> {
   requireRoot();
@@ -172,8 +173,9 @@ async function restore(
   requireRoot();
   const paths = platformPaths(config);
   if (options.list) {
-    const copies = await describeCopies(paths);
-    if (options.json) console.log(JSON.stringify(copies));
+    const copies = await describeCopies(paths, serverTables);
+    if (options.json)
+      console.log(JSON.stringify(copies.map(({ counts, ...copy }) => ({ ...copy, ...counts }))));
     else say(copies.map(describeCopy).join('\n') || `There is no copy in ${paths.databaseCopies} yet.`);
     return;
   }
@@ -181,7 +183,7 @@ async function restore(
     throw new UserError('CONFLICT', 'The server works with the database.', 'Stop it first: walt-server stop');
   }
   await endSupervisedServer(config); // one that tries to start again and again
-  const copy = await restoreDatabase(paths, name);
+  const copy = await restoreDatabase(paths, serverTables, name);
   say(
     `The database is as it was at ${localTime(copy.at)}; the one before is kept beside it, as ${paths.database}.replaced-*.`,
   );
@@ -191,8 +193,9 @@ async function restore(
   say('Now: walt-server start');
 }
 
-function describeCopy({ name, at, size, sound, images, nodes }: DescribedCopy): string {
-  const content = sound ? `${images} images, ${nodes} nodes` : 'damaged';
+function describeCopy({ name, at, size, sound, counts }: DescribedCopy): string {
+  const counted = Object.entries(counts).map(([what, count]) => `${count} ${what}`);
+  const content = sound ? counted.join(', ') : 'damaged';
   return `${name}  ${localTime(at)}  ${Math.ceil(size / 1024)} KiB  ${content}`;
 }
 

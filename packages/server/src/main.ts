@@ -17,7 +17,7 @@ import {
 } from './boot/index.ts';
 import { createImageCalls, createImageStreams, Images } from './images/index.ts';
 import { Network } from './network/index.ts';
-import { createDirectory, createNodes, findAccelerator } from './nodes/index.ts';
+import { bootingNodes, createDirectory, createNodes, findAccelerator } from './nodes/index.ts';
 import {
   type Config,
   closeFolders,
@@ -37,6 +37,7 @@ import {
   recordServer,
   UserError,
 } from './platform/index.ts';
+import { serverTables } from './tables.ts';
 
 const log = createLog('server');
 /** sysexits.h: EX_SOFTWARE. */
@@ -59,7 +60,11 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     );
   }
 
-  const { database, close: closeDatabase } = await openPlatformDatabase(paths, createLog('database'));
+  const { database, close: closeDatabase } = await openPlatformDatabase(
+    paths,
+    serverTables,
+    createLog('database'),
+  );
   const logs = new LogRotation(paths.logs, config.limits.logs, log);
   const programs = new Programs(paths, createLog('programs'));
   const [network, platformVolume, ssh, accelerator] = await Promise.all([
@@ -74,6 +79,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     config,
     paths,
     database,
+    nodes: bootingNodes,
     prepareBoot: (image) => prepareBootFiles(image, paths, config.limits),
     hasBootFiles: (digest) => hasBootFiles(digest, paths),
     log: createLog('images'),
@@ -96,6 +102,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
 
   const directory = createDirectory({
     ...nodes,
+    images,
     ssh,
     network,
     platformVolume,

@@ -13,7 +13,7 @@ import { createORPCClient, ORPCError } from '@orpc/client';
 import { RPCLink } from '@orpc/client/fetch';
 import { type Client, RPC_PREFIX } from '@walt/contract';
 import { WebSocket } from 'ws';
-import { Identity, SshAuthority, StandingRights } from '../src/access/index.ts';
+import { accessTables, Identity, SshAuthority, StandingRights } from '../src/access/index.ts';
 import { type Api, listen, type Services } from '../src/api/index.ts';
 import { createImageCalls, createImageStreams, type Images } from '../src/images/index.ts';
 import { NodeEntry } from '../src/nodes/index.ts';
@@ -50,7 +50,7 @@ const USERS = new Map([
 export async function startApi(): Promise<TestApi> {
   const folder = await mkdtemp(join(tmpdir(), 'walt-api-'));
   const socket = join(folder, 'walt.sock');
-  const database = await openDatabase(':memory:');
+  const database = await openDatabase(':memory:', accessTables);
   const journal: string[] = [];
   const write = (message: string, fields = {}) => journal.push(`${message} ${JSON.stringify(fields)}`);
   const users = new Map(USERS);

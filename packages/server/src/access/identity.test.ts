@@ -7,13 +7,14 @@ import { basename, join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { type Database, openDatabase, run, UserError } from '../platform/index.ts';
 import { Identity, type IdentityOptions } from './identity.ts';
+import { type AccessTables, accessTables } from './tables.ts';
 
 /** `nobody`, whom every Debian has. */
 const NOBODY = 65534;
 
 let folder: string;
 let auth: string;
-let database: Database;
+let database: Database<AccessTables>;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'walt-identity-'));
@@ -23,7 +24,7 @@ after(() => rm(folder, { recursive: true, force: true }));
 
 beforeEach(async () => {
   auth = await mkdtemp(join(folder, 'auth-'));
-  database = await openDatabase(':memory:');
+  database = await openDatabase(':memory:', accessTables);
 });
 
 afterEach(() => database.destroy());

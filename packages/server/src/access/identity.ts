@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { PLATFORM_OWNER, userName } from '@walt/contract';
 import { attempt, type Database, hasErrno, type Paths, run, UserError } from '../platform/index.ts';
 import type { Caller } from './caller.ts';
+import type { AccessTables } from './tables.ts';
 import { loginName } from './users.ts';
 
 /** Milliseconds within which a challenge must be met. */
@@ -28,7 +29,7 @@ interface Challenge {
 
 export interface IdentityOptions {
   paths: Pick<Paths, 'auth'>;
-  database: Database;
+  database: Database<AccessTables>;
   /** Unix time in milliseconds. */
   now?: () => number;
   /** Login name of a user id; undefined when the system knows no such user. */
@@ -45,7 +46,7 @@ export interface IdentityOptions {
  */
 export class Identity {
   readonly #folder: string;
-  readonly #database: Database;
+  readonly #database: Database<AccessTables>;
   readonly #now: () => number;
   readonly #loginName: (uid: number) => Promise<string | undefined>;
   /** By nonce, oldest first. */

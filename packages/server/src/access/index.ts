@@ -6,3 +6,4 @@ export { demand, demandAll, refusal } from './policy.ts';
 export { mountSignInFolder, unmountSignInFolder } from './sign-in-folder.ts';
 export { type NodeIdentity, SshAuthority } from './ssh-authority.ts';
 export { LostRight, StandingRights } from './standing-rights.ts';
+export { type AccessTables, accessTables } from './tables.ts';

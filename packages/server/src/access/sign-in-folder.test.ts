@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { attempt, openDatabase } from '../platform/index.ts';
 import { Identity } from './identity.ts';
 import { mountSignInFolder, unmountSignInFolder } from './sign-in-folder.ts';
+import { accessTables } from './tables.ts';
 
 const FILES = 100;
 /** `nobody`, whom every Debian has. */
@@ -40,7 +41,7 @@ const asNobody = (script: string) =>
   ]);
 
 test('what a user puts there is bounded in number and in bytes, and does not last', async () => {
-  const database = await openDatabase(':memory:');
+  const database = await openDatabase(':memory:', accessTables);
   let now = Date.now() - 70_000;
   const identity = await Identity.open({ paths: { auth }, database, now: () => now });
   const { status } = await asNobody(

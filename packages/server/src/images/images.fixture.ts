@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import type { Progress } from '@walt/contract';
+import { bootingNodes } from '../nodes/index.ts';
 import {
-  type Database,
   defaultLimits,
   openDatabase,
   type Paths,
@@ -15,6 +15,7 @@ import {
   type Retention,
   run,
 } from '../platform/index.ts';
+import { type ServerDatabase, serverTables } from '../tables.ts';
 import { Containers } from './containers/index.ts';
 import { haltImages } from './halt.ts';
 import { Images, type ImagesDeps } from './images.ts';
@@ -36,7 +37,7 @@ export interface Platform {
   options: PlatformOptions;
   paths: Paths;
   deps: ImagesDeps;
-  database: Database;
+  database: ServerDatabase;
   images: Images;
 }
 
@@ -60,10 +61,19 @@ export async function openPlatform(folder: string, options: PlatformOptions = {}
   };
   const paths = platformPaths(config);
   await mkdir(paths.state, { recursive: true });
-  const database = await openDatabase(paths.database);
+  const database = await openDatabase(paths.database, serverTables);
   const prepareBoot = options.prepareBoot ?? fakeBoot;
   const hasBootFiles = options.hasBootFiles ?? (async () => true);
-  const deps = { config, paths, database, prepareBoot, hasBootFiles, log: quiet, host: direct };
+  const deps = {
+    config,
+    paths,
+    database,
+    nodes: bootingNodes,
+    prepareBoot,
+    hasBootFiles,
+    log: quiet,
+    host: direct,
+  };
   return { folder, options, paths, deps, database, images: await Images.open(deps) };
 }
 

@@ -5,7 +5,7 @@ import type { Config, Database, Log, Paths } from '../platform/index.ts';
 import { hostNetwork } from '../platform/index.ts';
 import { defaultImageName, runsNatively, serverArchitecture } from './architectures.ts';
 import { ImageBuilds } from './build/index.ts';
-import type { Expected, ImageName } from './catalogue/index.ts';
+import type { BootingNodes, Expected, ImageName, ImageTables } from './catalogue/index.ts';
 import { Catalogue } from './catalogue/index.ts';
 import { Containers } from './containers/index.ts';
 import { CrossBuilds } from './cross/index.ts';
@@ -22,12 +22,13 @@ import { Registries, RegistryAccounts } from './registries/index.ts';
 import { RoomGuard } from './room-guard.ts';
 import { type CommandRun, ShellSessions, startCommand } from './sessions/index.ts';
 import { PodmanApi, Skopeo, Store } from './store/index.ts';
-import type { HostCommand, ImageRecord, PrepareBoot } from './types.ts';
+import type { DigestRecord, HostCommand, ImageRecord, PrepareBoot } from './types.ts';
 
 export interface ImagesDeps {
   config: Config;
   paths: Paths;
-  database: Database;
+  database: Database<ImageTables>;
+  nodes: BootingNodes;
   prepareBoot: PrepareBoot;
   /** Whether an image was prepared by this server, or one that did it as this one does. */
   hasBootFiles(digest: string): Promise<boolean>;
@@ -35,8 +36,6 @@ export interface ImagesDeps {
   /** How programs reach the host's network; default: out of the platform's namespace. */
   host?: HostCommand;
 }
-
-/** Length of `sha256:` and as many digits as people compare. */
 
 /** Images by name. Does not ask who may: `user`, the one who calls, is for the history. */
 export class Images {
@@ -66,7 +65,7 @@ export class Images {
     const { config, paths, database, log, prepareBoot, hasBootFiles } = deps;
     this.#deps = deps;
     this.#host = host;
-    const catalogue = new Catalogue(database, () => this.#tidy());
+    const catalogue = new Catalogue(database, deps.nodes, () => this.#tidy());
     const api = new PodmanApi(paths, store);
     const containers = new Containers(api, store.limitNotes);
     const volumes = new Volumes(paths.volumes);
@@ -130,6 +129,16 @@ export class Images {
 
   find(owner: string, name: string): Promise<ImageRecord | undefined> {
     return this.#catalogue.find({ owner, name });
+  }
+
+  /** An image, whatever it is called. */
+  byDigest(digest: string): Promise<DigestRecord | undefined> {
+    return this.#catalogue.digest(digest);
+  }
+
+  /** Images whose nodes mount their tree. */
+  treeImages(): Promise<DigestRecord[]> {
+    return this.#catalogue.treeImages();
   }
 
   /**

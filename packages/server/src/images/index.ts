@@ -11,7 +11,8 @@ export {
   type RunningCommand,
   type Told,
 } from './calls/index.ts';
-export type { Expected, ImageName, LayerRecord } from './catalogue/index.ts';
+export type { BootingNodes, Expected, ImageName, LayerRecord } from './catalogue/index.ts';
+export { type ImageTables, imagePointers, imageTables } from './catalogue/index.ts';
 export type { TerminalSize } from './containers/index.ts';
 export type { BuildClient, BuildRequest } from './cross/index.ts';
 export { unregisterEmulators } from './emulation.ts';

@@ -3,7 +3,8 @@ import { beforeEach, describe, test } from 'node:test';
 import { PLATFORM_OWNER } from '@walt/contract';
 import { LostRight, StandingRights } from '../access/index.ts';
 import type { ImageRecord } from '../images/index.ts';
-import { type Database, isUserError, openDatabase, UserError } from '../platform/index.ts';
+import { isUserError, openDatabase, UserError } from '../platform/index.ts';
+import { type ServerDatabase, serverTables } from '../tables.ts';
 import { Agents } from './agents.ts';
 import { createNodeCalls } from './calls.ts';
 import { ImageChoice } from './image-choice.ts';
@@ -20,7 +21,7 @@ const DIGEST = `sha256:${'a'.repeat(64)}`;
 
 /** A platform whose database and rules are real, whose machines only exist as a set of numbers. */
 async function smallPlatform() {
-  const database = await openDatabase(':memory:');
+  const database = await openDatabase(':memory:', serverTables);
   const images = await smallCatalogue(database);
   const store = new NodeStore(database);
   const agents = new Agents();
@@ -43,7 +44,7 @@ async function smallPlatform() {
       attempts: new Map(),
     };
     for (const step of plan(
-      await desiredState(store, { persist: '/persist' }, power),
+      await desiredState({ store, images, paths: { persist: '/persist' }, power }),
       observed,
       Date.now() / 1000,
     )) {
@@ -88,7 +89,7 @@ async function smallPlatform() {
   return { calls, lookup, agents, steps, forgotten, failures, bootUp, store, images, rights };
 }
 
-async function smallCatalogue(database: Database) {
+async function smallCatalogue(database: ServerDatabase) {
   const records: ImageRecord[] = [];
   const add = async (owner: string, name: string, change: Partial<ImageRecord> = {}) => {
     const record: ImageRecord = {
@@ -136,6 +137,7 @@ async function smallCatalogue(database: Database) {
       if (!record) throw new UserError('NOT_FOUND', `There is no image ${owner}/${name}.`, '');
       return record;
     },
+    treeImages: async () => [],
     duplicate: (_user: string, _image: ImageRecord, target: { owner: string; name: string }) =>
       add(target.owner, target.name),
   };

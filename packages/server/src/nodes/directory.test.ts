@@ -5,8 +5,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { PLATFORM_OWNER } from '@walt/contract';
 import { SshAuthority } from '../access/index.ts';
+import { Catalogue } from '../images/catalogue/index.ts';
+import type { DigestRecord } from '../images/index.ts';
 import { openDatabase } from '../platform/index.ts';
+import { serverTables } from '../tables.ts';
 import { Agents } from './agents.ts';
+import { bootingNodes } from './booting-nodes.ts';
 import { createDirectory } from './directory.ts';
 import { desiredState, type Failure } from './plan/index.ts';
 import { Power, qemuPower } from './power/index.ts';
@@ -20,8 +24,9 @@ const machine = (number: number) => ({
 });
 
 async function smallDirectory(freeNodes: number, ssh: SshAuthority = Object.create(SshAuthority.prototype)) {
-  const database = await openDatabase(':memory:');
+  const database = await openDatabase(':memory:', serverTables);
   const store = new NodeStore(database);
+  const catalogue = new Catalogue(database, bootingNodes);
   const machine = { cycle: 'first', forgotten: 0 };
   const told: string[] = [];
   const log = { info() {}, warn: (message: string) => void told.push(message), error() {} };
@@ -29,6 +34,7 @@ async function smallDirectory(freeNodes: number, ssh: SshAuthority = Object.crea
   const power = new Power([qemuPower({ powerCycle: async () => machine.cycle, reset: async () => {} })]);
   const directory = createDirectory({
     store,
+    images: { byDigest: (digest) => catalogue.digest(digest) },
     agents: new Agents(),
     choice: { defaultName: async () => 'arm64-default' },
     // Where nobody boots, no key is asked for.
@@ -45,7 +51,7 @@ async function smallDirectory(freeNodes: number, ssh: SshAuthority = Object.crea
     changed: async () => failures,
     log,
   });
-  return { directory, store, told, database, machine, power };
+  return { directory, store, catalogue, told, machine, power };
 }
 
 test('machines that come by themselves become nodes, up to a limit that they are told', async () => {
@@ -81,15 +87,12 @@ describe('a virtual node that goes from one user to the next', () => {
   beforeEach(async () => {
     keys = await mkdtemp(join(tmpdir(), 'walt-directory-'));
     world = await smallDirectory(1, await SshAuthority.open({ keys }));
-    await world.database
-      .insertInto('image_digest')
-      .values({
-        ...{ digest, architecture: 'amd64', created: 1, size: 1, layers: '[]', kernel: '6.1' },
-        ...{ boot_plan: 'volumes', models: '[]', lends: '[]' },
-      })
-      .execute();
+    const image: DigestRecord = {
+      ...{ digest, architecture: 'amd64', created: 1, size: 1, layers: [], kernel: '6.1' },
+      ...{ bootPlan: 'volumes', models: [], lends: [] },
+    };
     for (const owner of ['alice', 'bob']) {
-      await world.database.insertInto('image').values({ owner, name: 'exp', digest, changed: 1 }).execute();
+      await world.catalogue.point({ owner, name: 'exp' }, image, 'absent', { user: owner, action: 'clone' });
     }
     await world.store.register(async () => ({
       ...{ mac: '52:54:00:00:00:01', ip, name: 'vnode1', type: 'virtual', model: 'pc-x86-64' },
@@ -101,7 +104,11 @@ describe('a virtual node that goes from one user to the next', () => {
   const give = (owner: string) =>
     world.store.orderBoots([{ ids: [1], image: { owner, name: 'exp' }, hard: false }]);
   const exported = async () => {
-    const { nodes } = await desiredState(world.store, { persist: '/persist' }, world.power);
+    const { nodes } = await desiredState({
+      ...world,
+      images: world.catalogue,
+      paths: { persist: '/persist' },
+    });
     return nodes.flatMap(({ persist }) => persist).length;
   };
 

@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { PLATFORM_OWNER } from '@walt/contract';
 import type { SshAuthority } from '../access/index.ts';
 import type { BootTarget, NodeDirectory } from '../boot/index.ts';
+import type { Images } from '../images/index.ts';
 import { type Limits, type Log, rarely } from '../platform/index.ts';
 import type { Agents } from './agents.ts';
 import type { ImageChoice } from './image-choice.ts';
@@ -15,6 +16,7 @@ const REFUSAL_PAUSE = 60_000;
 
 interface Deps {
   store: NodeStore;
+  images: Pick<Images, 'byDigest'>;
   agents: Agents;
   choice: Pick<ImageChoice, 'defaultName'>;
   ssh: SshAuthority;
@@ -30,7 +32,7 @@ interface Deps {
 
 /** What boot/ asks about nodes, and what nodes tell of themselves while they boot and run. */
 export function createDirectory(deps: Deps): NodeDirectory {
-  const { store, agents, log } = deps;
+  const { store, images, agents, log } = deps;
   const served = rarely(log.info);
   /** When a machine was last refused, in Unix milliseconds: each asks again every few seconds. */
   let refused = 0;
@@ -39,7 +41,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
     node: NodeRow,
     { digest, persist, owner }: { digest: string; persist: number; owner: string },
   ): Promise<BootTarget | undefined> {
-    const image = await store.imageByDigest(digest);
+    const image = await images.byDigest(digest);
     if (!image?.bootPlan) return undefined;
     return {
       nodeId: node.id,
@@ -83,7 +85,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
     if (changesHands && node.served_generation !== null) await deps.machines.forgetConsole(id);
     await store.noteServed(id, { generation, digest, persist, token, cycle });
     // What is noted stays. Somebody may have given up that version just before: its name points elsewhere by now.
-    if (!(await store.imageByDigest(digest))) return beginBoot(ip);
+    if (!(await images.byDigest(digest))) return beginBoot(ip);
     served('boot served', { node: id, generation, digest }, String(id));
     // The export of /persist must exist before the node asks for it.
     const blind = (await deps.changed()).find(({ step }) => step === undefined);

@@ -13,23 +13,26 @@ import { NodeLookup } from './lookup.ts';
 import { createWorld, desiredState, Reconciler } from './plan/index.ts';
 import { Power, qemuPower } from './power/index.ts';
 import { NodeStore } from './store.ts';
+import type { NodeTables } from './tables.ts';
 import { NodeViews } from './views.ts';
 import { type Accelerator, VirtualMachines } from './virtual/index.ts';
 
+export { bootingNodes } from './booting-nodes.ts';
 export { createDirectory } from './directory.ts';
 export { NodeEntry } from './entry.ts';
 export type { NodeEndpoint, NodeLookup } from './lookup.ts';
+export { type NodeTables, nodeTables } from './tables.ts';
 export { findAccelerator } from './virtual/index.ts';
 
 interface Deps {
-  database: Database;
+  database: Database<NodeTables>;
   network: Network;
   programs: Programs;
   paths: Paths;
   ssh: SshAuthority;
   rights: StandingRights;
   trees: Trees;
-  images: Pick<Images, 'get' | 'duplicate'>;
+  images: Pick<Images, 'get' | 'duplicate' | 'treeImages'>;
   accelerator: Accelerator;
   log: Log;
 }
@@ -48,7 +51,7 @@ export async function createNodes(deps: Deps) {
   const power = new Power([qemuPower(machines)]);
   const world = createWorld({ network, machines, agents, power, paths, ssh, trees, store });
   const reconciler = new Reconciler({
-    desired: () => desiredState(store, paths, power),
+    desired: () => desiredState({ store, images, paths, power }),
     observe: () => world.observe(),
     carryOut: (step) => world.carryOut(step),
     log,

@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Architecture } from '@walt/contract';
-import { architecture, digest } from '@walt/contract';
-import { z } from 'zod';
-import type { Database, NodeTable } from '../platform/index.ts';
-
-const layerList = z.array(digest);
-const bootPlan = z.enum(['volumes', 'nfs-root']).nullable();
+import { architecture } from '@walt/contract';
+import { imagePointers } from '../images/index.ts';
+import type { Database } from '../platform/index.ts';
+import type { NodeTable, NodeTables } from './tables.ts';
 
 /** A node with what its image's name points to now; digest and plan are null when the image is gone or cannot boot. */
 export type NodeRow = Omit<NodeTable, 'id' | 'architecture'> & {
@@ -16,13 +14,6 @@ export type NodeRow = Omit<NodeTable, 'id' | 'architecture'> & {
   /** Owner of the boot that was served last; null before the first one. */
   boot_owner: string | null;
 };
-
-/** What must be known of an image to export its tree. */
-export interface TreeImage {
-  digest: string;
-  layers: readonly string[];
-  size: number;
-}
 
 export type NewNode = Pick<
   NodeTable,
@@ -37,10 +28,10 @@ export interface BootOrder {
 
 /** Rows of nodes and of their /persist folders. Knows nothing of rules. */
 export class NodeStore {
-  readonly #database: Database;
+  readonly #database: Database<NodeTables>;
   #registrations: Promise<unknown> = Promise.resolve();
 
-  constructor(database: Database) {
+  constructor(database: Database<NodeTables>) {
     this.#database = database;
   }
 
@@ -172,51 +163,17 @@ export class NodeStore {
     return this.#database.selectFrom('persist_folder').selectAll().orderBy('id').execute();
   }
 
-  /** What a node must know of an image to boot it; undefined when no such image is there. Layers bottom first. */
-  async imageByDigest(
-    digest: string,
-  ): Promise<{ layers: string[]; size: number; bootPlan: 'volumes' | 'nfs-root' | null } | undefined> {
-    const row = await this.#database
-      .selectFrom('image_digest')
-      .select(['layers', 'size', 'boot_plan'])
-      .where('digest', '=', digest)
-      .executeTakeFirst();
-    return (
-      row && {
-        layers: layerList.parse(JSON.parse(row.layers)),
-        size: row.size,
-        bootPlan: bootPlan.parse(row.boot_plan),
-      }
-    );
-  }
-
-  /** Images whose nodes mount their tree, by digest. Layers bottom first. */
-  async treeImages(): Promise<Map<string, TreeImage>> {
-    const rows = await this.#database
-      .selectFrom('image_digest')
-      .select(['digest', 'layers', 'size'])
-      .where('boot_plan', '=', 'nfs-root')
-      .execute();
-    return new Map(
-      rows.map(({ digest, layers, size }) => [
-        digest,
-        { digest, layers: layerList.parse(JSON.parse(layers)), size },
-      ]),
-    );
-  }
-
   #query() {
     return this.#database
       .selectFrom('node')
-      .leftJoin('image', (join) =>
+      .leftJoin(imagePointers(), (join) =>
         join.onRef('image.owner', '=', 'node.image_owner').onRef('image.name', '=', 'node.image_name'),
       )
-      .leftJoin('image_digest', 'image_digest.digest', 'image.digest')
       .leftJoin('persist_folder', 'persist_folder.id', 'node.served_persist')
       .selectAll('node')
       .select([
         'image.digest as digest',
-        'image_digest.boot_plan as boot_plan',
+        'image.boot_plan as boot_plan',
         'persist_folder.owner as boot_owner',
       ]);
   }

@@ -12,8 +12,8 @@ export {
   type RegistryConfig,
   type Retention,
 } from './config.ts';
-export type { NodeTable, Schema } from './database/index.ts';
 export {
+  type AnyDatabase,
   type Database,
   type DescribedCopy,
   describeCopies,
@@ -22,6 +22,9 @@ export {
   openPlatformDatabase,
   type PlatformDatabase,
   restoreDatabase,
+  type TableSet,
+  tablesOf,
+  together,
 } from './database/index.ts';
 export {
   closeDisks,

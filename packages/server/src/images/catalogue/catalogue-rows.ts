@@ -1,8 +1,8 @@
 /** Rows of the catalogue and what they mean; its errors. */
 import type { Architecture, Lend } from '@walt/contract';
-import type { ImageDigestTable } from '../../platform/database/index.ts';
 import { UserError } from '../../platform/index.ts';
 import type { BootPlan, DigestRecord } from '../types.ts';
+import type { ImageDigestTable } from './tables.ts';
 
 /** Who moves a name, and why: a row of the history. */
 export interface Move {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Database, openDatabase } from '../../platform/index.ts';
+import { bootingNodes } from '../../nodes/index.ts';
+import { openDatabase } from '../../platform/index.ts';
+import { type ServerDatabase, serverTables } from '../../tables.ts';
 import type { DigestRecord } from '../types.ts';
 import { Catalogue } from './catalogue.ts';
 import type { Move } from './catalogue-rows.ts';
@@ -17,23 +19,23 @@ const [a, b] = ['a', 'b'].map(
 const exp = { owner: 'ann', name: 'exp' };
 
 async function withCatalogue(
-  use: (catalogue: Catalogue, database: Database) => Promise<void>,
+  use: (catalogue: Catalogue, database: ServerDatabase) => Promise<void>,
 ): Promise<void> {
-  const database = await openDatabase(':memory:');
+  const database = await openDatabase(':memory:', serverTables);
   try {
-    await use(new Catalogue(database), database);
+    await use(new Catalogue(database, bootingNodes), database);
   } finally {
     await database.destroy();
   }
 }
 
-async function history(database: Database): Promise<string[]> {
+async function history(database: ServerDatabase): Promise<string[]> {
   const rows = await database.selectFrom('image_history').selectAll().orderBy('id').execute();
   const short = (digest: string | null) => digest?.slice(7, 8) ?? '-';
   return rows.map((row) => `${row.action} ${row.name} ${short(row.previous)}>${short(row.digest)}`);
 }
 
-async function addNode(database: Database, image: string): Promise<void> {
+async function addNode(database: ServerDatabase, image: string): Promise<void> {
   await database
     .insertInto('node')
     .values({

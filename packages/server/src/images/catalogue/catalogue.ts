@@ -1,9 +1,9 @@
 import { PLATFORM_OWNER } from '@walt/contract';
 import type { Selectable } from 'kysely';
-import type { ShellSessionTable } from '../../platform/database/index.ts';
 import type { Database } from '../../platform/index.ts';
 import { mayCollect, nearNames, UserError } from '../../platform/index.ts';
 import type { DigestRecord, ImageRecord } from '../types.ts';
+import type { BootingNodes } from './booting-nodes.ts';
 import {
   checkExpected,
   DISPLACED,
@@ -21,17 +21,20 @@ import {
 import { claimLayers, type LayerRecord, type LayerSize, noteLayers, readLayers } from './layer-rows.ts';
 import { findNeedless, type Keeping } from './needless.ts';
 import { pointer, setPointer } from './pointers.ts';
+import type { ImageTables, ShellSessionTable } from './tables.ts';
 
 export type SessionRow = Selectable<ShellSessionTable>;
 
 /** Names and the digests that they point to. Each method is one transaction. */
 export class Catalogue {
-  readonly #database: Database;
+  readonly #database: Database<ImageTables>;
+  readonly #nodes: BootingNodes;
   readonly #moved: () => void;
 
   /** `moved` is called after each move of a name: what it left may be no longer needed. */
-  constructor(database: Database, moved: () => void = () => {}) {
+  constructor(database: Database<ImageTables>, nodes: BootingNodes, moved: () => void = () => {}) {
     this.#database = database;
+    this.#nodes = nodes;
     this.#moved = moved;
   }
 
@@ -172,12 +175,7 @@ export class Catalogue {
         .where('owner', '=', owner)
         .where('name', '=', name)
         .execute();
-      await t
-        .updateTable('node')
-        .set({ image_name: newName })
-        .where('image_owner', '=', owner)
-        .where('image_name', '=', name)
-        .execute();
+      await this.#nodes.follow(t, image, newName);
       await t
         .updateTable('shell_session')
         .set({ name: newName })
@@ -209,17 +207,11 @@ export class Catalogue {
   async remove(image: ImageName, user: string): Promise<void> {
     const { owner, name } = image;
     await this.#database.transaction().execute(async (t) => {
-      const nodes = await t
-        .selectFrom('node')
-        .select('name')
-        .where('image_owner', '=', owner)
-        .where('image_name', '=', name)
-        .orderBy('name')
-        .execute();
+      const nodes = await this.#nodes.of(t, image);
       if (nodes.length > 0) {
         throw new UserError(
           'CONFLICT',
-          `Image "${owner}/${name}" is in use by ${nodes.map((node) => node.name).join(', ')}.`,
+          `Image "${owner}/${name}" is in use by ${nodes.join(', ')}.`,
           'Boot another image on these nodes first, with: walt node boot NODES IMAGE',
         );
       }
@@ -301,11 +293,26 @@ export class Catalogue {
     return (await this.#database.selectFrom('image_digest').selectAll().execute()).map(toRecord);
   }
 
+  /** Images whose nodes mount their tree. */
+  async treeImages(): Promise<DigestRecord[]> {
+    const rows = await this.#database
+      .selectFrom('image_digest')
+      .selectAll()
+      .where('boot_plan', '=', 'nfs-root')
+      .execute();
+    return rows.map(toRecord);
+  }
+
+  /** See `findNeedless`. */
+  needless(keep: ReadonlySet<string>, keeping: Keeping): ReturnType<typeof findNeedless> {
+    return findNeedless(this.#database, this.#nodes, keep, keeping);
+  }
+
   /** Forgets all digests that nobody needs (`findNeedless`), and what is to be given up, for good. Answers which. */
   async forgetUnneeded(keep: ReadonlySet<string>, keeping: Keeping): Promise<DigestRecord[]> {
     return this.#database.transaction().execute(async (t) => {
       const { giveUp } = keeping;
-      const { needless, needed } = await findNeedless(t, keep, keeping);
+      const { needless, needed } = await findNeedless(t, this.#nodes, keep, keeping);
       if (giveUp) {
         await t
           .updateTable('image_history')
@@ -337,7 +344,7 @@ function hintFor({ owner, name }: ImageName, all: readonly ImageName[]): string 
   return `There is ${chosen}/${name}: ${use} it yours with: walt image clone walt:${chosen}/${name}`;
 }
 
-function joined(database: Database) {
+function joined(database: Database<ImageTables>) {
   return database
     .selectFrom('image')
     .innerJoin('image_digest', 'image_digest.digest', 'image.digest')

@@ -1,5 +1,6 @@
 /** Names of images and the digests that they point to, and which of these are needed still. */
 
+export type { BootingNodes } from './booting-nodes.ts';
 export { Catalogue, type SessionRow } from './catalogue.ts';
 export {
   DISPLACED,
@@ -12,4 +13,6 @@ export {
 } from './catalogue-rows.ts';
 export type { LayerRecord } from './layer-rows.ts';
 export { lineage, numberVersions, versionsOf } from './lineage.ts';
-export { findNeedless, type Keeping } from './needless.ts';
+export type { Keeping } from './needless.ts';
+export { imagePointers } from './pointers.ts';
+export { type ImageTables, imageTables } from './tables.ts';

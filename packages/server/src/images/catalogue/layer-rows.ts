@@ -1,7 +1,7 @@
 /** What is known of layers: how large they are, and by which move of a name they came. */
-import type { Kysely } from 'kysely';
-import type { Schema } from '../../platform/index.ts';
+import type { Database } from '../../platform/index.ts';
 import type { Move } from './catalogue-rows.ts';
+import type { ImageTables } from './tables.ts';
 
 export interface LayerSize {
   diffId: string;
@@ -18,7 +18,10 @@ export interface LayerRecord extends LayerSize {
 
 const NEW = { size: null, volume: null, action: null, user: null, at: null, detail: null };
 
-export async function noteLayers(database: Kysely<Schema>, sizes: readonly LayerSize[]): Promise<void> {
+export async function noteLayers(
+  database: Database<ImageTables>,
+  sizes: readonly LayerSize[],
+): Promise<void> {
   for (const { diffId, size, volume } of sizes) {
     await database
       .insertInto('image_layer')
@@ -30,7 +33,7 @@ export async function noteLayers(database: Kysely<Schema>, sizes: readonly Layer
 
 /** Marks the layers that no move of a name has brought yet as brought by this one. Answers their bytes; null: not known. */
 export async function claimLayers(
-  database: Kysely<Schema>,
+  database: Database<ImageTables>,
   diffIds: readonly string[],
   move: Move,
   at: number,
@@ -56,7 +59,7 @@ export async function claimLayers(
 }
 
 export async function readLayers(
-  database: Kysely<Schema>,
+  database: Database<ImageTables>,
   diffIds?: readonly string[],
 ): Promise<Map<string, LayerRecord>> {
   let query = database.selectFrom('image_layer').selectAll();

@@ -1,8 +1,9 @@
-import type { Kysely } from 'kysely';
-import type { Retention, Schema } from '../../platform/index.ts';
+import type { Database, Retention } from '../../platform/index.ts';
 import type { DigestRecord } from '../types.ts';
+import type { BootingNodes } from './booting-nodes.ts';
 import { type ImageName, seconds, toRecord } from './catalogue-rows.ts';
 import { retained } from './lineage.ts';
+import type { ImageTables } from './tables.ts';
 
 export interface Keeping {
   /** Seconds for which a version stays in any case: a node may be about to boot what its image was a moment ago. */
@@ -17,14 +18,15 @@ export interface Keeping {
  * and those that nobody does.
  */
 export async function findNeedless(
-  database: Kysely<Schema>,
+  database: Database<ImageTables>,
+  bootingNodes: BootingNodes,
   keep: ReadonlySet<string>,
   { grace, retention, giveUp }: Keeping,
 ): Promise<{ needless: DigestRecord[]; needed: DigestRecord[] }> {
   const [names, sessions, nodes, steps, rows] = await Promise.all([
     database.selectFrom('image').select('digest').execute(),
     database.selectFrom('shell_session').select('digest').execute(),
-    database.selectFrom('node').select('served_digest as digest').execute(),
+    bootingNodes.served(database),
     database
       .selectFrom('image_history')
       .select(['owner', 'name', 'digest', 'previous', 'at', 'given_up'])
@@ -32,7 +34,7 @@ export async function findNeedless(
       .execute(),
     database.selectFrom('image_digest').selectAll().execute(),
   ]);
-  const used = new Set([...names, ...sessions, ...nodes].map(({ digest }) => digest));
+  const used = new Set([...[...names, ...sessions].map(({ digest }) => digest), ...nodes]);
   const counted = steps.map((step) =>
     step.owner === giveUp?.owner && step.name === giveUp.name ? { ...step, given_up: 1 } : step,
   );

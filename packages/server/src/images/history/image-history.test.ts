@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ImageChange } from '@walt/contract';
 import { openDatabase, run } from '../../platform/index.ts';
+import { serverTables } from '../../tables.ts';
 import { closePlatform, reopenPlatform, result, usePlatform } from '../images.fixture.ts';
 import { volumeName } from '../layers/index.ts';
 import type { ImageRecord } from '../types.ts';
@@ -282,7 +283,7 @@ test('after each change, what is no longer kept goes by itself', async () => {
   await change('aged', 'echo >/tmp/z');
   // Its end waits for what it does in the background.
   await closePlatform(platform);
-  const database = await openDatabase(platform.paths.database);
+  const database = await openDatabase(platform.paths.database, serverTables);
   const rows = await database.selectFrom('image_digest').select('digest').execute();
   await database.destroy();
   const left = new Set(rows.map(({ digest }) => digest));

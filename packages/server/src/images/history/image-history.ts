@@ -5,8 +5,8 @@ import { UserError } from '../../platform/index.ts';
 import type { Catalogue, LayerRecord } from '../catalogue/index.ts';
 import {
   DISPLACED,
-  findNeedless,
   type ImageName,
+  type ImageTables,
   type Keeping,
   lineage,
   movedMeanwhile,
@@ -21,7 +21,7 @@ import { describeContents } from './content-diff.ts';
 import { compareTrees } from './tree-diff.ts';
 
 interface Deps {
-  database: Database;
+  database: Database<ImageTables>;
   catalogue: Catalogue;
   committer: Committer;
   store: Store;
@@ -158,9 +158,9 @@ export class ImageHistory {
     });
   }
 
-  #sort(keeping: Omit<Keeping, 'retention'>): ReturnType<typeof findNeedless> {
-    const { database, committer, retention } = this.#deps;
-    return findNeedless(database, committer.held, { ...keeping, retention });
+  #sort(keeping: Omit<Keeping, 'retention'>): ReturnType<Catalogue['needless']> {
+    const { catalogue, committer, retention } = this.#deps;
+    return catalogue.needless(committer.held, { ...keeping, retention });
   }
 
   get retention(): Retention {

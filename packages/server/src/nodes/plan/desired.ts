@@ -1,8 +1,10 @@
 import { join } from 'node:path';
+import type { Images } from '../../images/index.ts';
 import type { Paths } from '../../platform/index.ts';
 import type { Power } from '../power/index.ts';
 import type { NodeStore } from '../store.ts';
 import { machineOf } from '../virtual/index.ts';
+import type { TreeImage } from './exports.ts';
 import type { Desired } from './plan.ts';
 
 /** Image of the file system that a node of an owner has as /persist. */
@@ -10,18 +12,24 @@ export function persistImage(paths: Pick<Paths, 'persist'>, owner: string, node:
   return join(paths.persist, owner, `${node}.img`);
 }
 
+interface Deps {
+  store: NodeStore;
+  images: Pick<Images, 'treeImages'>;
+  paths: Pick<Paths, 'persist'>;
+  power: Pick<Power, 'acts'>;
+}
+
 /** What the database says should be, in the planners' words. */
-export async function desiredState(
-  store: NodeStore,
-  paths: Pick<Paths, 'persist'>,
-  power: Pick<Power, 'acts'>,
-): Promise<Desired> {
-  const [rows, folders, trees, removed] = await Promise.all([
+export async function desiredState({ store, images, paths, power }: Deps): Promise<Desired> {
+  const [rows, folders, treeImages, removed] = await Promise.all([
     store.all(),
     store.persistFolders(),
-    store.treeImages(),
+    images.treeImages(),
     store.removed(),
   ]);
+  const trees = new Map<string, TreeImage>(
+    treeImages.map(({ digest, layers, size }) => [digest, { digest, layers, size }]),
+  );
   const byNode = Map.groupBy(folders, (folder) => folder.node);
   const nodes = rows.map((row) => ({
     id: row.id,

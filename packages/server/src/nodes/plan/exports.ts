@@ -1,12 +1,15 @@
 /** What nodes mount: /persist, and trees of images. */
 import { isReservedNodeName } from '@walt/contract';
+import type { DigestRecord } from '../../images/index.ts';
 import type { HostEntry, PersistExport } from '../../network/index.ts';
-import type { TreeImage } from '../store.ts';
 import { type StepOf, same } from './steps.ts';
 
 export interface ExportSteps {
   setExports: { exports: PersistExport[]; trees: TreeWish[] };
 }
+
+/** What must be known of an image to export its tree. What else changes in it is no reason to do so again. */
+export type TreeImage = Pick<DigestRecord, 'digest' | 'layers' | 'size'>;
 
 /** An image's tree for one node, under all the paths that images made for WalT know. */
 export interface TreeWish {

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openDatabase } from '../../platform/index.ts';
+import { serverTables } from '../../tables.ts';
 import { NodeStore } from '../store.ts';
 import type { VirtualMachine } from '../virtual/index.ts';
 import { Power, qemuPower } from './index.ts';
 
 async function nodes() {
-  const store = new NodeStore(await openDatabase(':memory:'));
+  const store = new NodeStore(await openDatabase(':memory:', serverTables));
   const common = { image_owner: 'alice', image_name: 'exp', architecture: 'amd64' as const };
   await store.register(async () => ({
     ...{ ...common, mac: '52:54:00:00:00:01', ip: '10.73.0.2', name: 'vnode1', type: 'virtual' },

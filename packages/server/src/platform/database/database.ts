@@ -5,32 +5,34 @@ import { Migrator } from 'kysely/migration';
 import { UserError } from '../errors.ts';
 import { createLog } from '../logs/index.ts';
 import { damaged, explained, isDamaged, isLocked, isStorageFailure } from './database-errors.ts';
-import { migrations, type Schema } from './schema.ts';
-
-export type Database = Kysely<Schema>;
+import { type Database, migrationsOf, type TableSet } from './tables.ts';
 
 /**
- * Opens the database file and brings its tables up to date; each migration is a transaction. `:memory:` works too.
+ * Opens the database file and brings these tables up to date; each migration is a transaction. `:memory:` works too.
  * The file gets mode 600. A commit is on disk when it returns (WAL, synchronous=FULL). The file is ours alone until it is closed
  * or we die: throws UserError CONFLICT when another server has it, UNAVAILABLE when it is damaged. `beforeChange` is called when
  * the tables of an older version are about to be changed.
  */
-export async function openDatabase(
+export async function openDatabase<Tables>(
   file: string,
+  tables: TableSet<Tables>,
   beforeChange?: (sqlite: DatabaseSync) => Promise<void>,
-): Promise<Database> {
-  return (await openSqliteDatabase(file, beforeChange)).database;
+): Promise<Database<Tables>> {
+  return (await openSqliteDatabase(file, tables, beforeChange)).database;
 }
 
 /** The same, with the connection itself. */
-export async function openSqliteDatabase(
+export async function openSqliteDatabase<Tables>(
   file: string,
+  tables: TableSet<Tables>,
   beforeChange?: (sqlite: DatabaseSync) => Promise<void>,
-): Promise<{ database: Database; sqlite: DatabaseSync }> {
+): Promise<{ database: Database<Tables>; sqlite: DatabaseSync }> {
   const sqlite = openSqlite(file);
-  const database: Database = new Kysely({ dialect: new SqliteDialect({ database: adapt(sqlite, file) }) });
+  const dialect = new SqliteDialect({ database: adapt(sqlite, file) });
+  const database: Database<Tables> = new Kysely({ dialect });
   try {
-    await migrate(database, sqlite, beforeChange);
+    const provider = { getMigrations: async () => migrationsOf(tables) };
+    await migrate(new Migrator({ db: database, provider }), sqlite, beforeChange);
   } catch (error) {
     await database.destroy();
     throw error;
@@ -68,11 +70,10 @@ export function faults(sqlite: DatabaseSync, check: 'quick_check' | 'integrity_c
 }
 
 async function migrate(
-  database: Database,
+  migrator: Migrator,
   sqlite: DatabaseSync,
   beforeChange?: (sqlite: DatabaseSync) => Promise<void>,
 ): Promise<void> {
-  const migrator = new Migrator({ db: database, provider: { getMigrations: async () => migrations } });
   const all = await migrator.getMigrations();
   const done = all.filter(({ executedAt }) => executedAt !== undefined);
   if (done.length > 0 && done.length < all.length) await beforeChange?.(sqlite);

@@ -1,5 +1,5 @@
-/** The platform's database: tables, migrations, verified copies. */
-export { type Database, openDatabase } from './database.ts';
+/** The platform's database: migrations of the tables that domains declare, verified copies. Knows no domain's table. */
+export { openDatabase } from './database.ts';
 export {
   type DescribedCopy,
   describeCopies,
@@ -8,4 +8,4 @@ export {
   type PlatformDatabase,
   restoreDatabase,
 } from './platform-database.ts';
-export type { ImageDigestTable, NodeTable, Schema, ShellSessionTable } from './schema.ts';
+export { type AnyDatabase, type Database, type TableSet, tablesOf, together } from './tables.ts';

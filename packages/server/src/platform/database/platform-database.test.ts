@@ -13,10 +13,11 @@ import { type Paths, platformPaths } from '../config.ts';
 import { isUserError } from '../errors.ts';
 import { createLog } from '../logs/index.ts';
 import { run } from '../programs/index.ts';
-import { adapt, type Database, openSqliteDatabase } from './database.ts';
+import { adapt, openSqliteDatabase } from './database.ts';
 import { copyDatabase, keptCopies, listCopies, openCopy } from './database-copies.ts';
 import { describeCopies, mayCollect, openPlatformDatabase, restoreDatabase } from './platform-database.ts';
-import { migrations } from './schema.ts';
+import { type TestTables, testTables } from './tables.fixture.ts';
+import { type Database, migrationsOf, type PlatformTables, tablesOf } from './tables.ts';
 
 const log = createLog('test');
 
@@ -26,22 +27,22 @@ async function newState(t: TestContext): Promise<Paths> {
   return platformPaths({ state: folder, runtime: join(folder, 'run'), cache: join(folder, 'cache') });
 }
 
-function addToken(database: Database, hash: string, user = 'alice'): Promise<unknown> {
-  return database.insertInto('token').values({ hash, uid: 1, user, expires: 9 }).execute();
+function addNote(database: Database<TestTables>, text: string): Promise<unknown> {
+  return database.insertInto('note').values({ text }).execute();
 }
 
-async function tokens(paths: Paths): Promise<string[]> {
-  const { database, close } = await openPlatformDatabase(paths, log);
-  const rows = await database.selectFrom('token').select('hash').orderBy('hash').execute();
+async function notes(paths: Paths): Promise<string[]> {
+  const { database, close } = await openPlatformDatabase(paths, testTables, log);
+  const rows = await database.selectFrom('note').select('text').orderBy('text').execute();
   await close();
-  return rows.map(({ hash }) => hash);
+  return rows.map(({ text }) => text);
 }
 
 /** A platform with a row and a volume; its server has ended. */
 async function usedState(t: TestContext): Promise<Paths> {
   const paths = await newState(t);
-  const { database, close } = await openPlatformDatabase(paths, log);
-  await addToken(database, 'first');
+  const { database, close } = await openPlatformDatabase(paths, testTables, log);
+  await addNote(database, 'first');
   await close();
   await mkdir(paths.volumes);
   await writeFile(join(paths.volumes, `sha256-${'0'.repeat(64)}.erofs`), 'volume');
@@ -81,7 +82,7 @@ const DAMAGES: Record<string, { damage: (paths: Paths) => Promise<unknown>; mess
     damage: async ({ database, state }) => {
       const other = platformPaths({ state: join(state, 'other'), runtime: '', cache: '' });
       await mkdir(other.state);
-      await (await openPlatformDatabase(other, log)).close();
+      await (await openPlatformDatabase(other, testTables, log)).close();
       await copyFile(other.database, database);
     },
     message: /is not the one of this state folder/,
@@ -94,7 +95,7 @@ for (const [kind, { damage, message }] of Object.entries(DAMAGES)) {
     await damage(paths);
     const before = await readdir(paths.state, { recursive: true });
     for (let round = 0; round < 2; round += 1) {
-      await assert.rejects(openPlatformDatabase(paths, log), refusal(message));
+      await assert.rejects(openPlatformDatabase(paths, testTables, log), refusal(message));
     }
     const after = (await readdir(paths.state, { recursive: true })).filter((name) => !/walt\.db/.test(name));
     assert.deepEqual(
@@ -102,10 +103,10 @@ for (const [kind, { damage, message }] of Object.entries(DAMAGES)) {
       before.filter((name) => !/walt\.db/.test(name)),
     );
 
-    const { sound, name } = await restoreDatabase(paths);
+    const { sound, name } = await restoreDatabase(paths, testTables);
     assert.ok(sound);
     assert.match(name, /^walt-\d{8}T\d{6}Z\.db$/);
-    assert.deepEqual(await tokens(paths), ['first']);
+    assert.deepEqual(await notes(paths), ['first']);
     if (kind !== 'missing') {
       const kept = (await readdir(paths.state)).filter((entry) => entry.startsWith('walt.db.replaced-'));
       assert.equal(kept.length, 1, 'what was there is kept');
@@ -117,15 +118,15 @@ test('without the marker, a database that was lost is told by what lies in the s
   for (const data of ['volumes', 'bootFiles', 'containers', 'persist', 'keys'] as const) {
     const paths = await newState(t);
     await mkdir(join(paths[data], 'something.erofs'), { recursive: true });
-    await assert.rejects(openPlatformDatabase(paths, log), refusal(/missing or empty/));
+    await assert.rejects(openPlatformDatabase(paths, testTables, log), refusal(/missing or empty/));
     await writeFile(paths.database, '');
-    await assert.rejects(openPlatformDatabase(paths, log), refusal(/missing or empty/));
+    await assert.rejects(openPlatformDatabase(paths, testTables, log), refusal(/missing or empty/));
   }
 });
 
 test('a new platform, one of an older version, and one whose first server was killed are opened', async (t) => {
   const paths = await newState(t);
-  const { close } = await openPlatformDatabase(paths, log);
+  const { close } = await openPlatformDatabase(paths, testTables, log);
   await close();
   const id = await readFile(paths.identity, 'utf8');
   assert.match(id, /^[0-9a-f]{32}\n$/);
@@ -133,7 +134,7 @@ test('a new platform, one of an older version, and one whose first server was ki
   // Killed before the marker was written; an older version never wrote one.
   await rm(paths.identity);
   await mkdir(join(paths.keys, 'nodes'), { recursive: true });
-  await (await openPlatformDatabase(paths, log)).close();
+  await (await openPlatformDatabase(paths, testTables, log)).close();
   assert.equal(await readFile(paths.identity, 'utf8'), id);
 });
 
@@ -143,42 +144,44 @@ test('before the tables of an older version are changed, a copy is taken', async
   const tables = new Kysely<unknown>({
     dialect: new SqliteDialect({ database: adapt(old, paths.database) }),
   });
-  const before = Object.fromEntries(Object.entries(migrations).filter(([name]) => name < '0040'));
+  const before = Object.fromEntries(
+    Object.entries(migrationsOf(testTables)).filter(([name]) => name < '0040'),
+  );
   const migrator = new Migrator({ db: tables, provider: { getMigrations: async () => before } });
   assert.equal((await migrator.migrateToLatest()).error, undefined);
-  old.exec("INSERT INTO token VALUES ('of the old version', 1, 'alice', 9)");
+  old.exec("INSERT INTO note VALUES (1, 'of the old version')");
   await tables.destroy();
-  await (await openPlatformDatabase(paths, log)).close();
+  await (await openPlatformDatabase(paths, testTables, log)).close();
   const copies = await listCopies(paths);
   const oldest = openCopy(copies.at(-1)?.path ?? '');
-  assert.equal(oldest?.prepare('SELECT hash FROM token').get()?.hash, 'of the old version');
+  assert.equal(oldest?.prepare('SELECT text FROM note').get()?.text, 'of the old version');
   assert.throws(() => oldest?.prepare('SELECT * FROM platform'), /no such table/);
   oldest?.close();
   // It can be restored all the same.
-  await restoreDatabase(paths, copies.at(-1)?.name);
-  assert.deepEqual(await tokens(paths), ['of the old version']);
+  await restoreDatabase(paths, testTables, copies.at(-1)?.name);
+  assert.deepEqual(await notes(paths), ['of the old version']);
 });
 
 test('copies are taken at the end, are closed to others, whole by themselves, and none is taken for nothing', async (t) => {
   const paths = await usedState(t);
-  await tokens(paths);
-  await tokens(paths);
+  await notes(paths);
+  await notes(paths);
   const copies = await listCopies(paths);
   assert.equal(copies.length, 1, 'nothing has changed');
   assert.equal((await stat(paths.databaseCopies)).mode & 0o777, 0o700);
   assert.equal((await stat(copies[0]?.path ?? '')).mode & 0o777, 0o600);
   assert.deepEqual(await readdir(paths.databaseCopies), [copies[0]?.name]);
   assert.deepEqual(
-    (await describeCopies(paths)).map(({ sound, images, nodes }) => ({ sound, images, nodes })),
-    [{ sound: true, images: 0, nodes: 0 }],
+    (await describeCopies(paths, testTables)).map(({ sound, counts }) => ({ sound, counts })),
+    [{ sound: true, counts: { notes: 1 } }],
   );
 });
 
 test('a copy is taken while the database is used, of one moment', async (t) => {
   const paths = await newState(t);
-  const { database, sqlite } = await openSqliteDatabase(paths.database);
+  const { database, sqlite } = await openSqliteDatabase(paths.database, testTables);
   await database.transaction().execute(async (t) => {
-    for (let row = 0; row < 3000; row += 1) await addToken(t as Database, `a${row}`, 'x'.repeat(1000));
+    for (let row = 0; row < 3000; row += 1) await addNote(t, `a${row}${'x'.repeat(1000)}`);
   });
   let done = false;
   const copying = copyDatabase(sqlite, paths.databaseCopies).finally(() => {
@@ -189,8 +192,8 @@ test('a copy is taken while the database is used, of one moment', async (t) => {
   while (!done) {
     pairs += 1;
     await database.transaction().execute(async (t) => {
-      await addToken(t as Database, `p${pairs}`);
-      await addToken(t as Database, `q${pairs}`);
+      await addNote(t, `p${pairs}`);
+      await addNote(t, `q${pairs}`);
     });
     await delay(0);
   }
@@ -199,7 +202,7 @@ test('a copy is taken while the database is used, of one moment', async (t) => {
   const [copy] = await listCopies(paths);
   using opened = openCopy(copy?.path ?? '');
   const count = (like: string) =>
-    opened?.prepare('SELECT count(*) AS n FROM token WHERE hash LIKE ?').get(like)?.n;
+    opened?.prepare('SELECT count(*) AS n FROM note WHERE text LIKE ?').get(like)?.n;
   assert.equal(count('a%'), 3000);
   assert.equal(count('p%'), count('q%'));
   await database.destroy();
@@ -207,31 +210,31 @@ test('a copy is taken while the database is used, of one moment', async (t) => {
 
 test('after a restoration nothing is collected for days, and numbers of nodes are not given again', async (t) => {
   const paths = await usedState(t);
-  const { database, close } = await openPlatformDatabase(paths, log);
+  const { database, close } = await openPlatformDatabase(paths, testTables, log);
   assert.equal(await mayCollect(database), true);
-  await sql`INSERT INTO sqlite_sequence VALUES ('node', 7)`.execute(database);
+  await sql`UPDATE sqlite_sequence SET seq = 7 WHERE name = 'note'`.execute(database);
   await close();
-  await restoreDatabase(paths);
-  const again = await openPlatformDatabase(paths, log);
+  await restoreDatabase(paths, testTables);
+  const again = await openPlatformDatabase(paths, testTables, log);
   assert.equal(await mayCollect(again.database), false);
-  const { rows } = await sql<{ seq: number }>`SELECT seq FROM sqlite_sequence WHERE name = 'node'`.execute(
+  const { rows } = await sql<{ seq: number }>`SELECT seq FROM sqlite_sequence WHERE name = 'note'`.execute(
     again.database,
   );
   assert.equal(rows[0]?.seq, 107);
-  await again.database.updateTable('platform').set({ collect_after: 5 }).execute();
+  await tablesOf<PlatformTables>(again.database).updateTable('platform').set({ collect_after: 5 }).execute();
   assert.equal(await mayCollect(again.database), true);
   await again.close();
 });
 
 test('what cannot be restored is told, and the database stays as it is', async (t) => {
   const paths = await usedState(t);
-  await assert.rejects(restoreDatabase(paths, 'no.db'), refusal(/no copy "no\.db"/));
-  await assert.rejects(restoreDatabase(paths, '../walt.db'), refusal(/no copy/));
+  await assert.rejects(restoreDatabase(paths, testTables, 'no.db'), refusal(/no copy "no\.db"/));
+  await assert.rejects(restoreDatabase(paths, testTables, '../walt.db'), refusal(/no copy/));
   const [copy] = await listCopies(paths);
   await truncate(copy?.path ?? '', 5000);
-  await assert.rejects(restoreDatabase(paths, copy?.name), refusal(/damaged itself/));
-  await assert.rejects(restoreDatabase(paths), refusal(/no sound copy/, /begin anew/));
-  assert.deepEqual(await tokens(paths), ['first']);
+  await assert.rejects(restoreDatabase(paths, testTables, copy?.name), refusal(/damaged itself/));
+  await assert.rejects(restoreDatabase(paths, testTables), refusal(/no sound copy/, /begin anew/));
+  assert.deepEqual(await notes(paths), ['first']);
 });
 
 test('which copies stay', () => {
@@ -254,18 +257,22 @@ test('which copies stay', () => {
 
 /** A server that adds rows and takes copies all the time. */
 async function busyServer(paths: Paths): Promise<ChildProcess> {
-  const modules = ['./platform-database.ts', './database-copies.ts', './database.ts'].map((name) =>
-    JSON.stringify(import.meta.resolve(name)),
-  );
+  const modules = [
+    './platform-database.ts',
+    './database-copies.ts',
+    './database.ts',
+    './tables.fixture.ts',
+  ].map((name) => JSON.stringify(import.meta.resolve(name)));
   const script = `
     const { openPlatformDatabase } = await import(${modules[0]});
     const { copyDatabase } = await import(${modules[1]});
     const { openSqliteDatabase } = await import(${modules[2]});
+    const { testTables } = await import(${modules[3]});
     const paths = ${JSON.stringify(paths)};
-    const { database, sqlite } = await openSqliteDatabase(paths.database);
+    const { database, sqlite } = await openSqliteDatabase(paths.database, testTables);
     console.log('open');
     for (let n = 0; ; n += 1) {
-      await database.insertInto('token').values({ hash: process.pid + '-' + n, uid: 1, user: 'x'.repeat(3000), expires: 9 }).execute();
+      await database.insertInto('note').values({ text: process.pid + '-' + n + 'x'.repeat(3000) }).execute();
       await copyDatabase(sqlite, paths.databaseCopies);
     }`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
@@ -282,7 +289,7 @@ test('killed while it copies: every copy under its name is sound, and no parts p
     await delay(20 + Math.random() * 60); // the moment is the subject here
     server.kill('SIGKILL');
     await once(server, 'exit');
-    const copies = await describeCopies(paths);
+    const copies = await describeCopies(paths, testTables);
     assert.ok(copies.length >= 1);
     assert.deepEqual(
       copies.filter(({ sound }) => !sound),
@@ -291,7 +298,7 @@ test('killed while it copies: every copy under its name is sound, and no parts p
     const others = (await readdir(paths.databaseCopies)).filter((name) => !name.endsWith('Z.db'));
     assert.ok(others.every((name) => name.startsWith('copy.tmp')) && others.length <= 3, String(others));
   }
-  await (await openPlatformDatabase(paths, log)).close();
+  await (await openPlatformDatabase(paths, testTables, log)).close();
   assert.deepEqual(
     (await readdir(paths.databaseCopies)).filter((name) => !name.endsWith('Z.db')),
     [],
@@ -301,11 +308,14 @@ test('killed while it copies: every copy under its name is sound, and no parts p
 test('killed while it restores: it can be repeated, and no server starts in between with less', async (t) => {
   const paths = await usedState(t);
   await truncate(paths.database, 5000);
-  const module = JSON.stringify(import.meta.resolve('./platform-database.ts'));
+  const [module, tables] = ['./platform-database.ts', './tables.fixture.ts'].map((name) =>
+    JSON.stringify(import.meta.resolve(name)),
+  );
   const script = `
     const { restoreDatabase } = await import(${module});
+    const { testTables } = await import(${tables});
     console.log('begins');
-    for (;;) await restoreDatabase(${JSON.stringify(paths)});`;
+    for (;;) await restoreDatabase(${JSON.stringify(paths)}, testTables);`;
   for (let round = 0; round < 10; round += 1) {
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -314,14 +324,14 @@ test('killed while it restores: it can be repeated, and no server starts in betw
     await delay(Math.random() * 40); // the moment is the subject here
     child.kill('SIGKILL');
     await once(child, 'exit');
-    const found = await tokens(paths).catch((error: unknown) => {
+    const found = await notes(paths).catch((error: unknown) => {
       refusal(/missing or empty|damaged/)(error);
       return ['refused'];
     });
     assert.ok(['first', 'refused'].includes(found.join()), String(found));
   }
-  await restoreDatabase(paths);
-  assert.deepEqual(await tokens(paths), ['first']);
+  await restoreDatabase(paths, testTables);
+  assert.deepEqual(await notes(paths), ['first']);
 });
 
 test('on a full disk: users are told so, what was there stays, and it goes on once there is room', async (t) => {
@@ -331,8 +341,8 @@ test('on a full disk: users are told so, what was there stays, and it goes on on
     await run(['umount', '--', folder]);
     await rm(folder, { recursive: true });
   });
-  const { database } = await openSqliteDatabase(join(folder, 'walt.db'));
-  await addToken(database, 'before');
+  const { database } = await openSqliteDatabase(join(folder, 'walt.db'), testTables);
+  await addNote(database, 'before');
   await run(['sh', '-c', 'head -c 2000000 /dev/zero >"$1" || true', 'sh', join(folder, 'filler')], {}).catch(
     () => {},
   );
@@ -344,18 +354,18 @@ test('on a full disk: users are told so, what was there stays, and it goes on on
     return true;
   };
   for (let round = 0; round < 3; round += 1) {
-    await assert.rejects(addToken(database, `row ${round}`, 'x'.repeat(20_000)), full);
+    await assert.rejects(addNote(database, `row ${round}${'x'.repeat(20_000)}`), full);
     const transaction = database.transaction().execute(async (t) => {
-      await addToken(t as Database, `first ${round}`);
-      await addToken(t as Database, `second ${round}`, 'x'.repeat(20_000));
+      await addNote(t, `first ${round}`);
+      await addNote(t, `second ${round}${'x'.repeat(20_000)}`);
     });
     await assert.rejects(transaction, full, 'and not what the rollback says');
   }
   await rm(join(folder, 'filler'));
-  await addToken(database, 'after', 'x'.repeat(20_000));
-  const rows = await database.selectFrom('token').select('hash').orderBy('hash').execute();
+  await addNote(database, `after${'x'.repeat(20_000)}`);
+  const rows = await database.selectFrom('note').select('text').orderBy('text').execute();
   assert.deepEqual(
-    rows.map(({ hash }) => hash),
+    rows.map(({ text }) => text.replace(/x+$/, '')),
     ['after', 'before'],
   );
   await database.destroy();

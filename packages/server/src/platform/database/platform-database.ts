@@ -9,17 +9,18 @@ import type { Paths } from '../config.ts';
 import { hasErrno, UserError } from '../errors.ts';
 import { namesIn, publishFile, readIfPresent, syncFolder, writeFileAtomic } from '../files.ts';
 import type { Log } from '../logs/index.ts';
-import { type Database, openDatabase, openSqliteDatabase } from './database.ts';
+import { openDatabase, openSqliteDatabase } from './database.ts';
 import { copyDatabase, DatabaseCopies, type DatabaseCopy, listCopies, openCopy } from './database-copies.ts';
+import { type AnyDatabase, type Database, type PlatformTables, type TableSet, tablesOf } from './tables.ts';
 
 /** Seconds after a restoration in which nothing is deleted: what came after the copy is unknown to it. */
 const RESTORED_GRACE = 7 * 86_400;
 
-/** Numbers of nodes and /persist folders that a restoration skips. */
+/** Numbers that a restoration skips (`TableSet.numbering`). */
 const SKIPPED = 100;
 
-export interface PlatformDatabase {
-  database: Database;
+export interface PlatformDatabase<Tables> {
+  database: Database<Tables>;
   /** Takes a last copy. */
   close(): Promise<void>;
 }
@@ -28,9 +29,13 @@ export interface PlatformDatabase {
  * Opens the platform's database; makes one for a new platform only. Takes copies from then on. Throws UserError when the
  * database is missing, damaged or another platform's: nothing was changed then, and the hint says how to put a copy in its place.
  */
-export async function openPlatformDatabase(paths: Paths, log: Log): Promise<PlatformDatabase> {
+export async function openPlatformDatabase<Tables>(
+  paths: Paths,
+  tables: TableSet<Tables>,
+  log: Log,
+): Promise<PlatformDatabase<Tables>> {
   if (!(await hasContent(paths.database)) && (await holdsData(paths))) throw lost(paths);
-  const { database, sqlite } = await openSqliteDatabase(paths.database, (older) =>
+  const { database, sqlite } = await openSqliteDatabase(paths.database, tables, (older) =>
     copyDatabase(older, paths.databaseCopies),
   );
   const copies = new DatabaseCopies(sqlite, paths, log);
@@ -51,33 +56,43 @@ export async function openPlatformDatabase(paths: Paths, log: Log): Promise<Plat
 }
 
 /** Throws UserError CONFLICT when the state folder is not the one that this database was made for. */
-async function recognize(database: Database, paths: Pick<Paths, 'identity' | 'database'>): Promise<void> {
-  const { id } = await database.selectFrom('platform').select('id').executeTakeFirstOrThrow();
+async function recognize(database: AnyDatabase, paths: Pick<Paths, 'identity' | 'database'>): Promise<void> {
+  const { id } = await tablesOf<PlatformTables>(database)
+    .selectFrom('platform')
+    .select('id')
+    .executeTakeFirstOrThrow();
   const known = (await readIfPresent(paths.identity))?.trim();
   if (known === undefined) await writeFileAtomic(paths.identity, `${id}\n`, 0o600);
   else if (known !== id) throw foreign(paths.database);
 }
 
 /** False for some days after a restoration: then nothing may be deleted because the database does not name it. */
-export async function mayCollect(database: Database): Promise<boolean> {
-  const row = await database.selectFrom('platform').select('collect_after').executeTakeFirst();
+export async function mayCollect(database: AnyDatabase): Promise<boolean> {
+  const row = await tablesOf<PlatformTables>(database)
+    .selectFrom('platform')
+    .select('collect_after')
+    .executeTakeFirst();
   return (row?.collect_after ?? 0) <= Date.now() / 1000;
 }
 
 /** A copy, with how much is in it; `sound` is false when it cannot be used. */
 export interface DescribedCopy extends DatabaseCopy {
   sound: boolean;
-  images: number;
-  nodes: number;
+  /** Rows of the tables that are `counted`. */
+  counts: Record<string, number>;
 }
 
 /** Newest first. */
-export async function describeCopies(paths: Pick<Paths, 'databaseCopies'>): Promise<DescribedCopy[]> {
+export async function describeCopies<Tables>(
+  paths: Pick<Paths, 'databaseCopies'>,
+  { counted = {} }: Pick<TableSet<Tables>, 'counted'>,
+): Promise<DescribedCopy[]> {
   return (await listCopies(paths)).map((copy) => {
     using sqlite = openCopy(copy.path);
-    const count = (table: 'image' | 'node') =>
+    const count = (table: string) =>
       Number(sqlite?.prepare(`SELECT count(*) AS rows FROM ${table}`).get()?.rows ?? 0);
-    return { ...copy, sound: sqlite !== undefined, images: count('image'), nodes: count('node') };
+    const counts = Object.entries(counted).map(([what, table]) => [what, count(table)]);
+    return { ...copy, sound: sqlite !== undefined, counts: Object.fromEntries(counts) };
   });
 }
 
@@ -85,8 +100,12 @@ export async function describeCopies(paths: Pick<Paths, 'databaseCopies'>): Prom
  * Puts a copy in the database's place, the newest sound one unless `name` is given; what was there is kept beside it. No server may
  * run. Answers the copy. Killed at any point, it can be repeated. Throws UserError.
  */
-export async function restoreDatabase(paths: Paths, name?: string): Promise<DescribedCopy> {
-  const copies = await describeCopies(paths);
+export async function restoreDatabase<Tables>(
+  paths: Paths,
+  tables: TableSet<Tables>,
+  name?: string,
+): Promise<DescribedCopy> {
+  const copies = await describeCopies(paths, tables);
   const copy =
     name === undefined ? copies.find(({ sound }) => sound) : copies.find((one) => one.name === name);
   if (!copy) throw noCopy(paths, name);
@@ -100,23 +119,25 @@ export async function restoreDatabase(paths: Paths, name?: string): Promise<Desc
   const fresh = `${paths.database}.restoring`;
   await removeWithCompanions(fresh);
   await copyFileThrough(copy.path, fresh);
-  await claim(fresh, paths);
+  await claim(fresh, paths, tables);
   await setAside(paths.database);
   await publishFile(fresh, paths.database);
   return copy;
 }
 
 /** Makes a copy this platform's own, as it is now, with a time in which nothing is deleted. */
-async function claim(file: string, paths: Paths): Promise<void> {
-  const database = await openDatabase(file);
+async function claim<Tables>(file: string, paths: Paths, tables: TableSet<Tables>): Promise<void> {
+  const database = await openDatabase(file, tables);
   try {
-    const { id } = await database.selectFrom('platform').select('id').executeTakeFirstOrThrow();
+    const own = tablesOf<PlatformTables>(database);
+    const { id } = await own.selectFrom('platform').select('id').executeTakeFirstOrThrow();
     const known = (await readIfPresent(paths.identity))?.trim() ?? id;
     const collect_after = Math.round(Date.now() / 1000) + RESTORED_GRACE;
     // A copy of an older version, which knew no identity, was given one just now.
-    await database.updateTable('platform').set({ id: known, collect_after }).execute();
+    await own.updateTable('platform').set({ id: known, collect_after }).execute();
     // Numbers that were given since the copy have folders and keys: nobody else is to get them.
-    await sql`UPDATE sqlite_sequence SET seq = seq + ${SKIPPED} WHERE name IN ('node', 'persist_folder')`.execute(
+    const { numbering = [] } = tables;
+    await sql`UPDATE sqlite_sequence SET seq = seq + ${SKIPPED} WHERE name IN (${sql.join(numbering)})`.execute(
       database,
     );
   } finally {

@@ -1,0 +1,122 @@
+/** Tables of nodes, and the migrations that made them. */
+import type { Generated, Kysely } from 'kysely';
+import { type TableSet, tablesOf } from '../platform/index.ts';
+
+export interface NodeTable {
+  id: Generated<number>;
+  mac: string;
+  name: string;
+  ip: string;
+  /** `virtual` or `physical`. */
+  type: string;
+  model: string;
+  architecture: string;
+  image_owner: string;
+  image_name: string;
+  /** Number of the boot that should run. Raised by each order to reboot. */
+  generation: number;
+  /** 1: the generation is to be reached by a power cycle, without asking the node. */
+  hard: number;
+  cpu_cores: number | null;
+  ram_mib: number | null;
+  /** Secret by which the node's agent proves which node it is. */
+  token: string;
+  created: number;
+  /** Generation and digest of the last boot that was served; null before the first. */
+  served_generation: number | null;
+  served_digest: string | null;
+  /** Folder that this boot has as /persist. */
+  served_persist: number | null;
+  /** Of a virtual node: in which power cycle of its machine. */
+  served_cycle: string | null;
+  /** Unix time in seconds when `served_generation` was handed out. */
+  served_at: number | null;
+  /** Unix time in seconds when that boot reported to be up; null while it has not. */
+  booted_at: number | null;
+}
+
+/** What a node of one owner sees as /persist. Its id names the NFS export. */
+export interface PersistFolderTable {
+  id: Generated<number>;
+  node: number;
+  owner: string;
+}
+
+/** A node that was removed, as long as something of it may be stored outside the database. */
+export interface RemovedNodeTable {
+  id: number;
+}
+
+export interface NodeTables {
+  node: NodeTable;
+  persist_folder: PersistFolderTable;
+  removed_node: RemovedNodeTable;
+}
+
+async function first(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('node')
+    .addColumn('id', 'integer', (c) => c.primaryKey().autoIncrement())
+    .addColumn('mac', 'text', (c) => c.notNull().unique())
+    .addColumn('name', 'text', (c) => c.notNull().unique())
+    .addColumn('ip', 'text', (c) => c.notNull().unique())
+    .addColumn('type', 'text', (c) => c.notNull())
+    .addColumn('model', 'text', (c) => c.notNull())
+    .addColumn('architecture', 'text', (c) => c.notNull())
+    .addColumn('image_owner', 'text', (c) => c.notNull())
+    .addColumn('image_name', 'text', (c) => c.notNull())
+    .addColumn('generation', 'integer', (c) => c.notNull().defaultTo(1))
+    .addColumn('hard', 'integer', (c) => c.notNull().defaultTo(0))
+    .addColumn('cpu_cores', 'integer')
+    .addColumn('ram_mib', 'integer')
+    .addColumn('token', 'text', (c) => c.notNull())
+    .addColumn('created', 'integer', (c) => c.notNull())
+    .addColumn('served_generation', 'integer')
+    .addColumn('served_digest', 'text')
+    .addColumn('served_persist', 'integer')
+    .addColumn('served_at', 'integer')
+    .addColumn('booted_at', 'integer')
+    .execute();
+  await db.schema
+    .createTable('persist_folder')
+    .addColumn('id', 'integer', (c) => c.primaryKey().autoIncrement())
+    .addColumn('node', 'integer', (c) => c.notNull().references('node.id').onDelete('cascade'))
+    .addColumn('owner', 'text', (c) => c.notNull())
+    .addUniqueConstraint('persist_folder_one_per_owner', ['node', 'owner'])
+    .execute();
+}
+
+async function removedNodes(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('removed_node')
+    .addColumn('id', 'integer', (c) => c.primaryKey())
+    .execute();
+}
+
+/**
+ * Nodes that an older server has served hold files of exports that are no more (upgrade/): each boots once more, as after an order
+ * of its user.
+ */
+async function ownFileSystems(db: Kysely<unknown>): Promise<void> {
+  await tablesOf<NodeTables>(db)
+    .updateTable('node')
+    .set((eb) => ({ generation: eb('generation', '+', 1) }))
+    .where('served_generation', 'is not', null)
+    .execute();
+}
+
+async function servedCycle(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('node').addColumn('served_cycle', 'text').execute();
+}
+
+export const nodeTables: TableSet<NodeTables> = {
+  migrations: {
+    '0001-first': first,
+    '0020-removed-nodes': removedNodes,
+    '0047-own-file-systems': ownFileSystems,
+    '0049-served-cycle': servedCycle,
+  },
+  counted: { nodes: 'node' },
+  // Folders, keys, exports.
+  numbering: ['node', 'persist_folder'],
+};
