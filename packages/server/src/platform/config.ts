@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
-import { join } from 'node:path';
-import { HUB, PROOF_FOLDER, RUNTIME_FOLDER, registryHost, registryLabel, SOCKET_NAME } from '@walt/contract';
+import { HUB, RUNTIME_FOLDER, registryHost, registryLabel } from '@walt/contract';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { hasErrno, UserError } from './errors.ts';
@@ -235,66 +234,3 @@ export async function loadConfig(file = process.env.WALT_CONFIG): Promise<Config
   }
   return { ...result.data, file: path };
 }
-
-/** Every file and folder of a platform, so that no other module builds such a path. */
-export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'>) {
-  const state = (...parts: string[]) => join(config.state, ...parts);
-  const runtime = (...parts: string[]) => join(config.runtime, ...parts);
-  return {
-    state: config.state,
-    runtime: config.runtime,
-    cache: config.cache,
-    database: state('walt.db'),
-    /** Copies of the database: `walt-TIME.db`. */
-    databaseCopies: state('database-copies'),
-    /** The platform's number, which its database knows too. */
-    identity: state('platform-id'),
-    /** Server's journal, and what outside programs print. */
-    logs: state('logs'),
-    /** Unexpected ends of the server, as supervise.sh writes them. */
-    crashes: state('logs', 'crashes'),
-    /** SSH authorities and nodes' host keys, mode 700. */
-    keys: state('keys'),
-    /** Root file systems of compilers: `toolchain-ARCHITECTURE-KEY/`. */
-    toolchains: state('toolchains'),
-    /** Builds for other CPUs that run now, by id. */
-    builds: state('builds'),
-    /** Builds from a Dockerfile: each user's cache, and what runs now. */
-    imageBuilds: state('image-builds'),
-    /** podman's storage. */
-    containers: state('containers'),
-    /** One EROFS volume per layer: `sha256-HEX.erofs`. A file system of its own, which holds nothing else. */
-    volumes: state('volumes'),
-    /** That file system, unless the administrator has mounted another one there. */
-    volumesImage: state('volumes.img'),
-    /** What nodes read of a volume while they boot: `VOLUME.json`. */
-    reads: state('reads'),
-    /** Per image: `IMAGEHEX/{vmlinuz,modules-MODELCLASS,boot.json}`. */
-    bootFiles: state('boot'),
-    /** Boot loaders that machines get by TFTP: `undionly.kpxe`, `ipxe.efi`; any may be missing. */
-    loaders: state('loaders'),
-    /** Static busybox for nodes whose CPU is not the server's: `ARCHITECTURE`. */
-    busybox: state('busybox'),
-    /** `OWNER/NODEID.img`: file systems that nodes see as /persist. */
-    persist: state('persist'),
-    /** Consoles and disks of virtual nodes, by node id. */
-    virtual: state('virtual'),
-    /** Logins to registries, one file per user (containers-auth.json(5)), mode 600. */
-    logins: state('keys', 'registries'),
-    /** Configuration of dnsmasq, the NFS server, podman and skopeo. */
-    services: state('services'),
-    socket: runtime(SOCKET_NAME),
-    /** Sticky folder in which callers prove who they are. */
-    auth: runtime(PROOF_FOLDER),
-    /** There while a server serves; its process number is in `server.json` beside it. */
-    serving: runtime('serving'),
-    /** Records of supervised programs: `NAME.json`. */
-    programs: runtime('programs'),
-    containersRun: runtime('containers'),
-    podmanSocket: runtime('podman.sock'),
-    /** QMP and console sockets, by node id. */
-    virtualRun: runtime('virtual'),
-  };
-}
-
-export type Paths = ReturnType<typeof platformPaths>;

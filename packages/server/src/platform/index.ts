@@ -7,8 +7,6 @@ export {
   defaultLimits,
   type Limits,
   loadConfig,
-  type Paths,
-  platformPaths,
   type RegistryConfig,
   type Retention,
 } from './config.ts';
@@ -59,6 +57,7 @@ export { hostNamespace, hostNetwork, namespaceFile } from './host.ts';
 export { createLog, followLog, type Log, LogRotation, lastLines, rarely, rotateLog } from './logs/index.ts';
 export { nameList } from './name-list.ts';
 export { nearNames } from './near-names.ts';
+export { type Paths, platformPaths } from './paths.ts';
 export type { ProgramSpec, ProgramStatus } from './programs/index.ts';
 export {
   attempt,

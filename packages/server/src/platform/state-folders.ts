@@ -1,6 +1,6 @@
 import { chmod, mkdir } from 'node:fs/promises';
-import type { Paths } from './config.ts';
 import { hasErrno } from './errors.ts';
+import type { Paths } from './paths.ts';
 
 /**
  * Makes the state folder and the runtime folder. What users' images bring lies below the first, set-uid programs and devices among

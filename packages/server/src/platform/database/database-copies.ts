@@ -3,10 +3,10 @@ import { closeSync, openSync } from 'node:fs';
 import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
-import type { Paths } from '../config.ts';
 import { hasErrno } from '../errors.ts';
 import { namesIn, publishFile } from '../files.ts';
 import type { Log } from '../logs/index.ts';
+import type { Paths } from '../paths.ts';
 import { faults } from './database.ts';
 
 /** Milliseconds between two looks whether something has changed. */

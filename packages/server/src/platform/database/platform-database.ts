@@ -5,10 +5,10 @@
 import { chmod, copyFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { sql } from 'kysely';
-import type { Paths } from '../config.ts';
 import { hasErrno, UserError } from '../errors.ts';
 import { namesIn, publishFile, readIfPresent, syncFolder, writeFileAtomic } from '../files.ts';
 import type { Log } from '../logs/index.ts';
+import type { Paths } from '../paths.ts';
 import { openDatabase, openSqliteDatabase } from './database.ts';
 import { copyDatabase, DatabaseCopies, type DatabaseCopy, listCopies, openCopy } from './database-copies.ts';
 import { type AnyDatabase, type Database, type PlatformTables, type TableSet, tablesOf } from './tables.ts';

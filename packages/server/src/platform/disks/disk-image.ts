@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { projectFile } from '../checkout.ts';
-import type { Paths } from '../config.ts';
 import { UserError } from '../errors.ts';
 import { fileExists, namesIn, publishFile } from '../files.ts';
+import type { Paths } from '../paths.ts';
 import { attempt, run } from '../programs/index.ts';
 
 /** MiB of its journal: the least that there is. All of it is taken from the disk at once, for each image. */

@@ -5,9 +5,9 @@
 import { mkdir, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Paths } from '../config.ts';
 import { UserError } from '../errors.ts';
 import { fileExists } from '../files.ts';
+import type { Paths } from '../paths.ts';
 import { attempt, run } from '../programs/index.ts';
 import {
   loopDevicesOf,

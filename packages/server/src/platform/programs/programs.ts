@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Paths } from '../config.ts';
 import type { Log } from '../logs/index.ts';
+import type { Paths } from '../paths.ts';
 import { bootId, isAlive } from './process.ts';
 import { ProgramRecords } from './program-record.ts';
 import { type ProgramSpec, type ProgramStatus, SupervisedProgram } from './supervised-program.ts';

@@ -2,9 +2,9 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Paths } from '../config.ts';
 import { readIfPresent, writeFileAtomic } from '../files.ts';
 import { openFilesLimit } from '../open-files.ts';
+import type { Paths } from '../paths.ts';
 import { bootId, identifyProcess, isAlive, type ProcessIdentity, signalProcess } from './process.ts';
 import { type ProgramRecord, ProgramRecords } from './program-record.ts';
 
