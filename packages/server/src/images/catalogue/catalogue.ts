@@ -1,12 +1,10 @@
 import { PLATFORM_OWNER } from '@walt/contract';
-import type { Selectable } from 'kysely';
 import type { Database } from '../../platform/index.ts';
 import { mayCollect, nearNames, UserError } from '../../platform/index.ts';
 import type { DigestRecord, ImageRecord } from '../types.ts';
 import type { BootingNodes } from './booting-nodes.ts';
 import {
   checkExpected,
-  DISPLACED,
   type Expected,
   fromRecord,
   gone,
@@ -15,15 +13,14 @@ import {
   type Move,
   movedMeanwhile,
   seconds,
-  taken,
   toRecord,
 } from './catalogue-rows.ts';
 import { claimLayers, type LayerRecord, type LayerSize, noteLayers, readLayers } from './layer-rows.ts';
 import { findNeedless, type Keeping } from './needless.ts';
 import { pointer, setPointer } from './pointers.ts';
-import type { ImageTables, ShellSessionTable } from './tables.ts';
-
-export type SessionRow = Selectable<ShellSessionTable>;
+import { rename } from './rename.ts';
+import { addSession, removeSession, requireNoSession, type SessionRow } from './sessions.ts';
+import type { ImageTables } from './tables.ts';
 
 /** Names and the digests that they point to. Each method is one transaction. */
 export class Catalogue {
@@ -108,7 +105,7 @@ export class Catalogue {
           .values(history(image, to.digest, current ?? null, move, now, added))
           .execute();
       }
-      if (session !== undefined) await t.deleteFrom('shell_session').where('id', '=', session).execute();
+      if (session !== undefined) await removeSession(t, session);
     });
     this.#moved();
   }
@@ -163,44 +160,7 @@ export class Catalogue {
    * Throws UserError CONFLICT when that name is taken, NOT_FOUND when the image is gone.
    */
   async rename(image: ImageName, newName: string, user: string): Promise<void> {
-    const { owner, name } = image;
-    await this.#database.transaction().execute(async (t) => {
-      const now = seconds();
-      const current = await pointer(t, image);
-      if (current === undefined) throw gone(image);
-      if (await pointer(t, { owner, name: newName })) throw taken({ owner, name: newName });
-      await t
-        .updateTable('image')
-        .set({ name: newName, changed: now })
-        .where('owner', '=', owner)
-        .where('name', '=', name)
-        .execute();
-      await this.#nodes.follow(t, image, newName);
-      await t
-        .updateTable('shell_session')
-        .set({ name: newName })
-        .where('owner', '=', owner)
-        .where('name', '=', name)
-        .execute();
-      // So does its history. That of an image that had the new name, and was removed, makes room.
-      await t
-        .updateTable('image_history')
-        .set({ name: `${newName}${DISPLACED}${now}` })
-        .where('owner', '=', owner)
-        .where('name', '=', newName)
-        .execute();
-      await t
-        .updateTable('image_history')
-        .set({ name: newName })
-        .where('owner', '=', owner)
-        .where('name', '=', name)
-        .execute();
-      const move: Move = { user, action: 'rename', detail: `${name} → ${newName}` };
-      await t
-        .insertInto('image_history')
-        .values(history({ owner, name: newName }, current, current, move, now))
-        .execute();
-    });
+    await this.#database.transaction().execute((t) => rename(t, this.#nodes, image, newName, user));
   }
 
   /** Drops a name. Throws UserError CONFLICT while a node boots it or a session is open on it. */
@@ -215,19 +175,7 @@ export class Catalogue {
           'Boot another image on these nodes first, with: walt node boot NODES IMAGE',
         );
       }
-      const session = await t
-        .selectFrom('shell_session')
-        .select('user')
-        .where('owner', '=', owner)
-        .where('name', '=', name)
-        .executeTakeFirst();
-      if (session) {
-        throw new UserError(
-          'CONFLICT',
-          `${session.user} has a shell session on image "${owner}/${name}".`,
-          `Save or discard it first, with: walt image shell ${name}`,
-        );
-      }
+      await requireNoSession(t, image);
       const current = await t
         .deleteFrom('image')
         .where('owner', '=', owner)
@@ -247,33 +195,13 @@ export class Catalogue {
     return this.#database.selectFrom('shell_session').selectAll().orderBy('opened').orderBy('id').execute();
   }
 
-  /** Throws UserError CONFLICT when that user has a session on that image, NOT_FOUND when the image is gone. */
-  async addSession(row: SessionRow): Promise<void> {
-    const added = await this.#database.transaction().execute(async (t) => {
-      // What nobody needed any more may have gone since somebody looked.
-      const there = await t
-        .selectFrom('image_digest')
-        .select('digest')
-        .where('digest', '=', row.digest)
-        .executeTakeFirst();
-      if ((await pointer(t, row)) === undefined || !there) throw gone(row);
-      return t
-        .insertInto('shell_session')
-        .values(row)
-        .onConflict((c) => c.columns(['user', 'owner', 'name']).doNothing())
-        .returning('id')
-        .executeTakeFirst();
-    });
-    if (added) return;
-    throw new UserError(
-      'CONFLICT',
-      `You have a shell session on image "${row.owner}/${row.name}" already.`,
-      'Resume it, or save or discard it first.',
-    );
+  /** See `addSession`. */
+  addSession(row: SessionRow): Promise<void> {
+    return addSession(this.#database, row);
   }
 
-  async removeSession(id: string): Promise<void> {
-    await this.#database.deleteFrom('shell_session').where('id', '=', id).execute();
+  removeSession(id: string): Promise<void> {
+    return removeSession(this.#database, id);
   }
 
   /** Digests that the name ever had and that are still there. */

@@ -1,7 +1,7 @@
 /** Names of images and the digests that they point to, and which of these are needed still. */
 
 export type { BootingNodes } from './booting-nodes.ts';
-export { Catalogue, type SessionRow } from './catalogue.ts';
+export { Catalogue } from './catalogue.ts';
 export {
   DISPLACED,
   type Expected,
@@ -15,4 +15,5 @@ export type { LayerRecord } from './layer-rows.ts';
 export { lineage, numberVersions, versionsOf } from './lineage.ts';
 export type { Keeping } from './needless.ts';
 export { imagePointers } from './pointers.ts';
+export type { SessionRow } from './sessions.ts';
 export { type ImageTables, imageTables } from './tables.ts';
