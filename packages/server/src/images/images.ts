@@ -1,23 +1,22 @@
 import type { Readable } from 'node:stream';
-import { type Architecture, PLATFORM_OWNER, type Progress, shortDigest } from '@walt/contract';
-import { keepBusybox } from '../boot/index.ts';
+import { type Architecture, type Progress, shortDigest } from '@walt/contract';
 import type { Config, Database, Log, Paths } from '../platform/index.ts';
 import { hostNetwork } from '../platform/index.ts';
-import { defaultImageName, runsNatively, serverArchitecture } from './architectures.ts';
+import { serverArchitecture } from './architectures.ts';
 import { ImageBuilds } from './build/index.ts';
 import type { BootingNodes, Expected, ImageName, ImageTables } from './catalogue/index.ts';
 import { Catalogue } from './catalogue/index.ts';
 import { Containers } from './containers/index.ts';
 import { CrossBuilds } from './cross/index.ts';
+import { DefaultImages } from './default-images.ts';
 import { explainDiskFull } from './disk-full.ts';
 import { registerEmulator } from './emulation.ts';
 import { endStrays } from './halt.ts';
 import { GRACE_SECONDS, ImageHistory, squash } from './history/index.ts';
 import { type FileKind, kindOfFile, readFiles, writeFiles } from './image-files.ts';
 import { Committer, treeVolumes, Volumes } from './layers/index.ts';
-import { KeyedLock } from './locks.ts';
 import { withReports } from './progress.ts';
-import { ensureDefaultTar, sweepMaking } from './recipes/index.ts';
+import { sweepMaking } from './recipes/index.ts';
 import { Registries, RegistryAccounts } from './registries/index.ts';
 import { RoomGuard } from './room-guard.ts';
 import { type CommandRun, ShellSessions, startCommand } from './sessions/index.ts';
@@ -45,7 +44,7 @@ export class Images {
   readonly cross: CrossBuilds;
   readonly builds: ImageBuilds;
   readonly #deps: ImagesDeps;
-  readonly #host: HostCommand;
+  readonly #defaults: DefaultImages;
   readonly #catalogue: Catalogue;
   readonly #api: PodmanApi;
   readonly #containers: Containers;
@@ -53,7 +52,6 @@ export class Images {
   readonly #store: Store;
   readonly #skopeo: Skopeo;
   readonly #room: RoomGuard;
-  readonly #making = new KeyedLock();
   #tidying: Promise<void> = Promise.resolve();
 
   private constructor(
@@ -64,7 +62,6 @@ export class Images {
     const { store } = parts;
     const { config, paths, database, log, prepareBoot, hasBootFiles } = deps;
     this.#deps = deps;
-    this.#host = host;
     const catalogue = new Catalogue(database, deps.nodes, () => this.#tidy());
     const api = new PodmanApi(paths, store);
     const containers = new Containers(api, store.limitNotes);
@@ -74,6 +71,7 @@ export class Images {
       ...{ paths, store, volumes, catalogue, prepareBoot, hasBootFiles, retention, log },
     });
     const emulate = (architecture: Architecture) => registerEmulator(architecture, paths);
+    this.#defaults = new DefaultImages({ config, paths, host, catalogue, committer });
     this.#catalogue = catalogue;
     this.#api = api;
     this.#containers = containers;
@@ -180,27 +178,7 @@ export class Images {
     renew: boolean,
     signal: AbortSignal,
   ): AsyncGenerator<Progress, { image: ImageRecord; made: boolean }> {
-    return withReports((report) =>
-      this.#making.hold(architecture, async () => {
-        const { config, paths } = this.#deps;
-        const target = { owner: PLATFORM_OWNER, name: defaultImageName(architecture) };
-        const known = await this.#catalogue.find(target);
-        if (known && !renew) return { image: known, made: false };
-        if (!runsNatively(architecture, serverArchitecture())) await registerEmulator(architecture, paths);
-        const tar = await ensureDefaultTar({
-          ...{ architecture, renew, signal, report },
-          ...{ cache: config.cache, host: this.#host },
-        });
-        await keepBusybox(architecture, tar, paths);
-        const record = await this.#committer.importTar({
-          ...{ tar, architecture, report, changes: ['CMD ["/sbin/init"]'] },
-          point: (made) => this.#catalogue.point(target, made, 'any', { user, action: 'default' }),
-        });
-        report('Looking at images that waited for it');
-        await this.#committer.mend(architecture);
-        return { image: { ...target, ...record }, made: true };
-      }),
-    );
+    return withReports((report) => this.#defaults.make(user, architecture, { renew, signal, report }));
   }
 
   /**

@@ -2,4 +2,5 @@
 export { type LimitNotes, limitNote, reachedLimit } from './limit-notes.ts';
 export { isPodmanError, PodmanApi } from './podman-api.ts';
 export { Skopeo } from './skopeo.ts';
-export { imageId, type PresentLayer, Store, type StoredLayer } from './store.ts';
+export { imageId, Store } from './store.ts';
+export type { PresentLayer, StoredLayer } from './stored-image.ts';

@@ -1,39 +1,16 @@
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Architecture, digestHex } from '@walt/contract';
-import { z } from 'zod';
-import type { ImageConfig } from '../../boot/index.ts';
-import { attempt, ExternalError, type Paths, readIfPresent, run, UserError } from '../../platform/index.ts';
-import { fromOci, platformOptions } from '../architectures.ts';
+import type { z } from 'zod';
+import { attempt, ExternalError, type Paths, readIfPresent, run } from '../../platform/index.ts';
+import { platformOptions } from '../architectures.ts';
 import { DiskFull, roomIn } from '../disk-full.ts';
 import type { HostCommand } from '../types.ts';
 import { LimitNotes } from './limit-notes.ts';
 import { MountedTrees } from './mounted-trees.ts';
 import { configFile, limitFolder, writePodmanFiles } from './podman-files.ts';
+import { describeStored, type PresentLayer, type StoredImage } from './stored-image.ts';
 import { type LayerRecord, layerOwners, layerRecords, layerUsers, strayLayers } from './stray-layers.ts';
-
-/** An image as podman stores it. */
-export interface StoredImage {
-  digest: string;
-  architecture: Architecture;
-  /** Unix time in seconds; 0: unknown. */
-  created: number;
-  size: number;
-  /** Bottom first. */
-  layers: PresentLayer[];
-  config: ImageConfig;
-}
-
-export interface StoredLayer {
-  diffId: string;
-  /** Folder that holds what this layer adds, with whiteouts as overlayfs keeps them. */
-  folder: string;
-  /** Bytes, unpacked; null: the store does not know. */
-  size?: number | null;
-}
-
-/** A layer that is there as a whole. */
-export type PresentLayer = Required<StoredLayer>;
 
 /** Seconds for podman to stop all containers, beyond what they may take themselves. */
 const STOP_SLACK = 60;
@@ -102,26 +79,8 @@ export class Store {
   async inspect(digest: string, called = digest): Promise<StoredImage> {
     const layers = await this.layersOf(digest);
     if (layers.length === 0) throw new ExternalError(['inspect'], null, `the store has no image ${digest}`);
-    const { architecture, created, rootfs, config } = configuration.parse(
-      JSON.parse((await this.origin(digest)).configuration),
-    );
-    const wrong = rootfs.diff_ids.findIndex((diffId, at) => layers[at]?.diffId !== diffId);
-    if (wrong >= 0 || layers.length !== rootfs.diff_ids.length) throw otherLayers(called, wrong);
-    return {
-      digest,
-      architecture: fromOci(architecture),
-      created: secondsOf(created),
-      size: layers.reduce((sum, { size }) => sum + (size ?? 0), 0),
-      layers,
-      config: {
-        entrypoint: config?.Entrypoint ?? [],
-        cmd: config?.Cmd ?? [],
-        env: config?.Env ?? [],
-        workdir: config?.WorkingDir ?? '',
-        user: config?.User ?? '',
-        labels: config?.Labels ?? {},
-      },
-    };
+    const { configuration } = await this.origin(digest);
+    return describeStored({ digest, called, layers, configuration });
   }
 
   /** Digests of all images of the store. */
@@ -298,41 +257,8 @@ export function imageId(digest: string): string {
   return digestHex(digest);
 }
 
-/** Unix time; the epoch for what says no time, or one before it. */
-function secondsOf(time: string | null | undefined): number {
-  return Math.max(0, Math.floor(Date.parse(time ?? '') / 1000)) || 0;
-}
-
-function otherLayers(called: string, at: number): UserError {
-  const which = at < 0 ? 'more layers than' : `another layer ${at + 1} than`;
-  return new UserError(
-    'INVALID',
-    `${called} is not what it says: it has ${which} its configuration names.`,
-    'Do not use it: somebody may want it to pass for another image. Tell whoever made it.',
-  );
-}
-
 function lastDigest(output: string): string {
   const hex = /([0-9a-f]{64})\s*$/.exec(output)?.[1];
   if (hex === undefined) throw new TypeError(`no image ID in ${JSON.stringify(output)}`);
   return `sha256:${hex}`;
 }
-
-const words = z.array(z.string()).nullish();
-
-/** OCI image-spec config.md: nothing but these three need be there. */
-const configuration = z.object({
-  architecture: z.string(),
-  created: z.string().nullish(),
-  rootfs: z.object({ diff_ids: z.array(z.string()) }),
-  config: z
-    .object({
-      Entrypoint: words,
-      Cmd: words,
-      Env: words,
-      WorkingDir: z.string().nullish(),
-      User: z.string().nullish(),
-      Labels: z.record(z.string(), z.string()).nullish(),
-    })
-    .nullish(),
-});
