@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import { PLATFORM_OWNER } from '@walt/contract';
 import { LostRight, StandingRights } from '../access/index.ts';
+import { Catalogue } from '../images/catalogue/index.ts';
 import type { ImageRecord } from '../images/index.ts';
 import { isUserError, openDatabase, UserError } from '../platform/index.ts';
 import { type ServerDatabase, serverTables } from '../tables.ts';
 import { Agents } from './agents.ts';
+import { bootingNodes } from './booting-nodes.ts';
 import { createNodeCalls } from './calls.ts';
 import { ImageChoice } from './image-choice.ts';
 import { NodeLookup } from './lookup.ts';
@@ -90,6 +92,7 @@ async function smallPlatform() {
 }
 
 async function smallCatalogue(database: ServerDatabase) {
+  const catalogue = new Catalogue(database, bootingNodes);
   const records: ImageRecord[] = [];
   const add = async (owner: string, name: string, change: Partial<ImageRecord> = {}) => {
     const record: ImageRecord = {
@@ -106,23 +109,7 @@ async function smallCatalogue(database: ServerDatabase) {
       lends: [],
       ...change,
     };
-    const { digest } = record;
-    await database
-      .insertInto('image_digest')
-      .values({
-        digest,
-        architecture: 'amd64',
-        created: 1,
-        size: 1,
-        layers: '[]',
-        kernel: '6.1',
-        boot_plan: 'volumes',
-        models: '[]',
-        lends: '[]',
-      })
-      .onConflict((conflict) => conflict.doNothing())
-      .execute();
-    await database.insertInto('image').values({ owner, name, digest, changed: 1 }).execute();
+    await catalogue.point({ owner, name }, record, 'absent', { user: owner, action: 'import' });
     records.push(record);
     return record;
   };
@@ -137,7 +124,7 @@ async function smallCatalogue(database: ServerDatabase) {
       if (!record) throw new UserError('NOT_FOUND', `There is no image ${owner}/${name}.`, '');
       return record;
     },
-    treeImages: async () => [],
+    treeImages: () => catalogue.treeImages(),
     duplicate: (_user: string, _image: ImageRecord, target: { owner: string; name: string }) =>
       add(target.owner, target.name),
   };
