@@ -1,29 +1,34 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, test } from 'node:test';
+import { before, beforeEach, describe, test } from 'node:test';
+import { outcome } from './checkout.ts';
 import { openClient } from './client.ts';
-import { makeImage, makeNode } from './fixtures.ts';
 
 const { server, checkout } = await openClient();
 
-beforeEach(() => {
-  server.world.nodes = [
-    makeNode('vnode1'),
-    makeNode('vnode2', { current: false }),
-    makeNode('free1', { owner: null, image: 'waltplatform/default', state: 'off' }),
-    makeNode('bobs', { owner: 'bob', image: 'bob/x' }),
-  ];
-  server.world.images = [
-    makeImage('alice', 'debian', { nodes: ['vnode1', 'vnode2'], session: true }),
-    makeImage('alice', 'tools', { kernel: null, bootPlan: null, lends: ['kernel', 'ssh'] }),
-    makeImage('bob', 'x'),
-  ];
-  server.world.calls.length = 0;
-  server.world.confirm.clear();
-});
+const CHANGED = `sha256:${'ab'.repeat(32)}`;
+const caller = { uid: 0, user: 'alice', admin: true };
+const nodes = () =>
+  server.services.calls.node.list(caller, { set: 'all-nodes' }, AbortSignal.timeout(10_000));
+
+/** Nodes of alice, of bob and of nobody; one that runs an older version of its image. */
+async function furnish() {
+  await server.clear();
+  await server.addImage('waltplatform/pc-x86-64-default');
+  await server.addImage('alice/debian');
+  await server.addImage('alice/tools', { kernel: null, bootPlan: null, lends: ['kernel', 'ssh'] });
+  await server.addImage('bob/x');
+  await server.addNode('vnode1');
+  await server.addImage('alice/debian', { digest: CHANGED });
+  await server.addNode('vnode2');
+  await server.addNode('free1', 'waltplatform/pc-x86-64-default', 'physical');
+  await server.addNode('bobs', 'bob/x');
+}
 
 describe('lists', () => {
+  before(furnish);
+
   test('node show lists the own nodes, and tells which ones run an older image', async () => {
     const { status, stdout, stderr } = await checkout.run(['node', 'show']);
     assert.equal(stderr, '');
@@ -33,8 +38,8 @@ describe('lists', () => {
       `Your nodes
 
 NAME    STATE     IMAGE         ADDRESS    ARCH   MODEL      TYPE
-vnode1  booted    alice/debian  10.73.0.2  amd64  pc-x86-64  virtual
-vnode2  booted *  alice/debian  10.73.0.2  amd64  pc-x86-64  virtual
+vnode1  booted *  alice/debian  10.73.0.2  amd64  pc-x86-64  virtual
+vnode2  booted    alice/debian  10.73.0.3  amd64  pc-x86-64  virtual
 
 * Its image changed since it booted: \`walt node reboot NODE\` brings the change.
 
@@ -52,22 +57,17 @@ vnode2  booted *  alice/debian  10.73.0.2  amd64  pc-x86-64  virtual
     assert.match(stdout, /^bobs +bob +booted/m);
   });
 
-  test('node show says what to do when there is none', async () => {
-    server.world.nodes = [];
-    const { status, stdout } = await checkout.run(['node', 'show']);
-    assert.equal(status, 0);
-    assert.match(stdout, /You do not own any node yet: `walt node create NAME` makes a virtual one\./);
-  });
-
   test('--names-only and --json are for programs', async () => {
     assert.equal((await checkout.run(['node', 'show', '--names-only'])).stdout, 'vnode1\nvnode2\n');
     const { stdout } = await checkout.run(['node', 'show', '--all', '--json']);
-    assert.deepEqual(JSON.parse(stdout), server.world.nodes);
+    assert.deepEqual(JSON.parse(stdout), await nodes());
     const images = await checkout.run(['image', 'show', '--all', '--names-only']);
-    assert.equal(images.stdout, 'debian\ntools\nbob/x\n');
+    assert.equal(images.stdout, 'debian\ntools\nbob/x\nwaltplatform/pc-x86-64-default\n');
   });
 
   test('image show tells what boots, and where a session waits', async () => {
+    const opened = { id: '0123456789abcdef', user: 'alice', container: 'none', opened: 1_790_000_000 };
+    await server.catalogue.addSession({ ...opened, owner: 'alice', name: 'debian', digest: CHANGED });
     const { stdout } = await checkout.run(['image', 'show']);
     assert.match(stdout, /^debian \* +2 +2026-09-2\d \d\d:\d\d +409 MB +amd64 +pc-x86-64$/m);
     assert.match(stdout, /^tools .* no: lacks kernel, ssh$/m);
@@ -80,9 +80,18 @@ vnode2  booted *  alice/debian  10.73.0.2  amd64  pc-x86-64  virtual
     assert.match(stdout, /^Memory +90 MB$/m);
     assert.match(stdout, /^dnsmasq +running +4242 +0$/m);
   });
+
+  test('node show says what to do when there is none', async () => {
+    await server.clear();
+    const { status, stdout } = await checkout.run(['node', 'show']);
+    assert.equal(status, 0);
+    assert.match(stdout, /You do not own any node yet: `walt node create NAME` makes a virtual one\./);
+  });
 });
 
 describe('changes', () => {
+  beforeEach(furnish);
+
   const cases: [args: string[], call: [string, unknown], output: RegExp][] = [
     [
       ['node', 'create', 'new1', '--ram', '2G', '--cpu-cores', '1', '--image', 'debian'],
@@ -114,7 +123,11 @@ describe('changes', () => {
       ['node.rename', { name: 'vnode1', newName: 'other', yes: false }],
       /^vnode1 is called other now\.\n$/,
     ],
-    [['node', 'remove', 'vnode1'], ['node.remove', { set: 'vnode1', yes: false }], /^vnode1 is removed\.\n$/],
+    [
+      ['node', 'remove', 'vnode1', '--yes'],
+      ['node.remove', { set: 'vnode1', yes: true }],
+      /^vnode1 is removed\.\n$/,
+    ],
     [
       ['image', 'duplicate', 'bob/x', 'mine'],
       ['image.duplicate', { image: 'bob/x', newName: 'mine', yes: false }],
@@ -125,7 +138,11 @@ describe('changes', () => {
       ['image.rename', { image: 'debian', newName: 'deb' }],
       /^debian is called deb now\.\n$/,
     ],
-    [['image', 'remove', 'tools'], ['image.remove', { image: 'tools', yes: false }], /^tools is removed\.\n/],
+    [
+      ['image', 'remove', 'tools'],
+      ['image.remove', { image: 'tools', yes: false }],
+      /^alice\/tools is removed\.\nFor 7 days, `walt image undo tools` brings it back\.\n$/,
+    ],
   ];
   for (const [args, call, output] of cases) {
     test(`walt ${args.join(' ')}`, async () => {
@@ -133,44 +150,54 @@ describe('changes', () => {
       assert.equal(stderr, '');
       assert.match(stdout, output);
       assert.equal(status, 0);
-      assert.deepEqual(server.world.calls, [call]);
+      assert.deepEqual(server.calls, [call]);
     });
   }
 
   test('node wait tells its progress on standard error, its result on standard output', async () => {
-    const { status, stdout, stderr } = await checkout.run(['node', 'wait', 'vnode1,vnode2']);
-    assert.equal(status, 0);
-    assert.equal(stdout, 'vnode1 and vnode2 have booted.\n');
-    assert.equal(stderr, 'Waiting for nodes to boot · 0 of 2 nodes\n');
+    const release = server.machines.hold();
+    await server.addNode('vnode3');
+    const waiting = checkout.start(['node', 'wait', 'vnode1,vnode3']);
+    const ended = outcome(waiting);
+    waiting.stderr?.once('data', release);
+    assert.deepEqual(await ended, {
+      status: 0,
+      stdout: 'vnode1 and vnode3 have booted.\n',
+      stderr: 'nodes boot · 1 of 2 nodes\n',
+    });
   });
 
   test('an error at the end of a stream ends the command', async () => {
-    const { status, stderr } = await checkout.run(['node', 'wait', 'vnode1', '--timeout', '1']);
+    const { status, stderr } = await checkout.run(['node', 'wait', 'free1', '--timeout', '1']);
     assert.equal(status, 1);
-    assert.match(stderr, /walt: vnode1 did not boot within 1 s\.\n {2}→ Do something else\.\n$/);
+    assert.match(
+      stderr,
+      /walt: free1 is not booted after 1 seconds\.\n {2}→ Watch it boot with: walt node console free1\n$/,
+    );
   });
 
   test('node ping prints lines as they come and ends with the status of ping', async () => {
     const { status, stdout } = await checkout.run(['node', 'ping', 'vnode1', '-c', '2']);
-    assert.equal(stdout, 'PING vnode1 2\n');
+    assert.match(stdout, /^PING 10\.73\.0\.2 [\s\S]*\n2 packets transmitted, 0 received/);
     assert.equal(status, 1);
   });
 });
 
 describe('confirmation', () => {
-  beforeEach(() => {
-    server.world.confirm.set('node.reboot', 'bobs belongs to bob. Reboot it?');
-  });
+  beforeEach(furnish);
 
   test('without a terminal nothing is done, and the error tells how to agree', async () => {
     const { status, stderr } = await checkout.run(['node', 'reboot', 'bobs']);
     assert.equal(status, 1);
-    assert.equal(stderr, 'walt: bobs belongs to bob. Reboot it?\n  → If you agree, repeat with --yes.\n');
+    assert.equal(
+      stderr,
+      'walt: bobs is in use by bob. Do you want to reboot it?\n  → If you agree, repeat with --yes.\n',
+    );
   });
 
   test('on a terminal the user is asked', async () => {
     using pty = checkout.terminal(['node', 'reboot', 'bobs']);
-    await pty.expect(/bobs belongs to bob\. Reboot it\? \[y\/N\] /);
+    await pty.expect(/bobs is in use by bob\. Do you want to reboot it\? \[y\/N\] /);
     pty.type('y\r');
     await pty.expect(/bobs reboots\./);
     assert.equal(await pty.exited, 0);
@@ -182,11 +209,13 @@ describe('confirmation', () => {
     pty.type('\r');
     await pty.expect(/Given up; nothing was changed\./);
     assert.equal(await pty.exited, 1);
-    assert.equal(server.world.calls.length, 1);
+    assert.equal(server.calls.length, 1);
   });
 });
 
 describe('wrong usage and failures', () => {
+  before(furnish);
+
   const cases: [args: string[], status: number, stderr: RegExp][] = [
     [['nod', 'show'], 2, /no category named "nod"\.\n {2}→ Did you mean `walt node`\?/],
     [['constructor'], 2, /no category named "constructor"\.\n {2}→ `walt --help` lists them/],
@@ -195,11 +224,11 @@ describe('wrong usage and failures', () => {
     [['node', 'show', '--al'], 2, /Unknown option '--al'/],
     [['node', 'show', 'vnode1'], 2, /Too many arguments/],
     [['node', 'create', 'n1', '--ram', 'much'], 2, /It must look like 512M or 2G\./],
-    [['node', 'create', 'Bad_Name'], 2, /name must be 2 to 63 lower-case letters/],
+    [['node', 'create', 'Bad_Name'], 1, /The name "Bad_Name" must be 2 to 63 lower-case letters/],
     [
       ['node', 'reboot', 'nope'],
       1,
-      /walt: There is no node named nope\.\n {2}→ `walt node show --all` lists them\.\n/,
+      /walt: There is no node named "nope"\.\n {2}→ See all nodes with: walt node show --all\n/,
     ],
     [['node', 'cp', 'a', 'b'], 2, /Neither side is on a node/],
     [
@@ -226,8 +255,8 @@ describe('wrong usage and failures', () => {
     assert.deepEqual(JSON.parse(stderr), {
       error: {
         code: 'NOT_FOUND',
-        message: 'There is no node named nope.',
-        hint: '`walt node show --all` lists them.',
+        message: 'There is no node named "nope".',
+        hint: 'See all nodes with: walt node show --all',
       },
     });
   });
@@ -257,8 +286,8 @@ describe('wrong usage and failures', () => {
   });
 
   test('a reader that goes away is no failure', async () => {
-    server.world.nodes = Array.from({ length: 5000 }, (_, index) => makeNode(`vnode${index}`));
-    const child = checkout.start(['node', 'show', '--json']);
+    for (let number = 0; number < 1000; number++) await server.addImage(`alice/image-${number}`);
+    const child = checkout.start(['image', 'show', '--json']);
     child.stdout?.once('data', () => child.stdout?.destroy());
     const status = await new Promise((resolve) => child.on('close', resolve));
     assert.equal(status, 0);
@@ -274,9 +303,9 @@ describe('identity', () => {
 
   test('the token is kept for the user alone, and used again', async () => {
     await checkout.run(['node', 'show']);
-    const { proofs } = server.world.auth;
+    const proofs = await server.proofs();
     await checkout.run(['node', 'show']);
-    assert.equal(server.world.auth.proofs, proofs);
+    assert.equal(await server.proofs(), proofs);
     assert.equal(statSync(join(tokenFolder(), 'token')).mode & 0o777, 0o600);
     assert.equal(statSync(tokenFolder()).mode & 0o777, 0o700);
   });
@@ -284,7 +313,7 @@ describe('identity', () => {
   test('a token that the server does not know any more is renewed without a word', async () => {
     await checkout.run(['node', 'show']);
     const before = readFileSync(join(tokenFolder(), 'token'), 'utf8');
-    server.world.auth.forgetTokens();
+    await server.forgetTokens();
     const { status, stderr } = await checkout.run(['node', 'show']);
     assert.deepEqual([status, stderr], [0, '']);
     assert.notEqual(readFileSync(join(tokenFolder(), 'token'), 'utf8'), before);
@@ -292,13 +321,15 @@ describe('identity', () => {
 
   test('a home that cannot be written costs a proof each time, no more', async () => {
     const env = { HOME: checkout.walt };
-    const { proofs } = server.world.auth;
+    const proofs = await server.proofs();
     assert.equal((await checkout.run(['node', 'show'], { env })).status, 0);
-    assert.equal(server.world.auth.proofs, proofs + 1);
+    assert.equal(await server.proofs(), proofs + 1);
   });
 });
 
 describe('start-up', () => {
+  before(furnish);
+
   test('node show loads neither Node’s fetch nor zod', async () => {
     const probe = `process.on('exit', () => process.stderr.write(JSON.stringify(process.moduleLoadList.filter((name) => /undici|webstreams/.test(name)))))`;
     const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(probe)}` };

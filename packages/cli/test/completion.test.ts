@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { before, describe, test } from 'node:test';
 import { outcome } from './checkout.ts';
-import { openClient } from './client.ts';
+import { openFakeClient } from './client.ts';
 import { makeImage, makeNode, makeRegistry } from './fixtures.ts';
 
-const { server, checkout } = await openClient();
+const { server, checkout } = await openFakeClient();
 
 before(() => {
   checkout.writeTopic('shells', '# Shells\n');

@@ -14,11 +14,11 @@ import {
 import { join } from 'node:path';
 import { after, afterEach, beforeEach, describe, test } from 'node:test';
 import { categories } from '../src/words/categories.ts';
-import { openClient } from './client.ts';
+import { openFakeClient } from './client.ts';
 import { fakeDigest, makeImage, makeNode, makeRegistry } from './fixtures.ts';
 import { HostileServer, mapStrings } from './hostile-server.ts';
 
-const { server, checkout } = await openClient();
+const { server, checkout } = await openFakeClient();
 /** Beside the genuine one: what is proven there is proven here. */
 const hostile = await HostileServer.start(join(server.world.folder, 'hostile.sock'), server.socket);
 after(() => hostile[Symbol.asyncDispose]());

@@ -21,10 +21,10 @@ import { before, beforeEach, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { outcome } from './checkout.ts';
-import { openClient } from './client.ts';
+import { openFakeClient } from './client.ts';
 import { makeImage } from './fixtures.ts';
 
-const { server, checkout } = await openClient();
+const { server, checkout } = await openFakeClient();
 let image: string;
 let here: string;
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import type { ImageChange, ImageStep } from '@walt/contract';
-import { openClient } from './client.ts';
+import { openFakeClient } from './client.ts';
 import { fakeDigest, makeImage } from './fixtures.ts';
 
-const { server, checkout } = await openClient();
+const { server, checkout } = await openFakeClient();
 
 const step: ImageStep = {
   ...{ version: 0, digest: fakeDigest, at: 1_790_000_000, user: 'alice', action: 'shell', detail: '' },

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { beforeEach, describe, test } from 'node:test';
-import { openClient } from './client.ts';
+import { openFakeClient } from './client.ts';
 import { makeImage, makeNode } from './fixtures.ts';
 
-const { server, checkout } = await openClient();
+const { server, checkout } = await openFakeClient();
 
 const CHANGES = { added: 2, modified: 1, deleted: 0, sample: ['A /etc/new', 'A /srv/data', 'M /etc/motd'] };
 

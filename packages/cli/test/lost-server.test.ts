@@ -4,10 +4,10 @@ import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, test } from 'node:test';
 import { type CommandEntry, categories, singles } from '../src/words/categories.ts';
-import { openClient } from './client.ts';
+import { openFakeClient } from './client.ts';
 import { makeImage, makeNode } from './fixtures.ts';
 
-const { server, checkout } = await openClient();
+const { server, checkout } = await openFakeClient();
 
 /** Connections that go through as a whole, and bytes of the answer on the one after them. */
 const CUTS: [connections: number, bytes: number][] = [

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
-import { openClient } from './client.ts';
+import { openFakeClient } from './client.ts';
 import { fakeDigest, makeImage, makeRegistry } from './fixtures.ts';
 
-const { server, checkout } = await openClient();
+const { server, checkout } = await openFakeClient();
 
 beforeEach(() => {
   const { world } = server;

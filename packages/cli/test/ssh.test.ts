@@ -20,10 +20,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { outcome } from './checkout.ts';
-import { openClient } from './client.ts';
+import { openFakeClient } from './client.ts';
 import { makeNode } from './fixtures.ts';
 
-const { server, checkout } = await openClient();
+const { server, checkout } = await openFakeClient();
 /** Files of "nodes", which are this machine. */
 let there: string;
 

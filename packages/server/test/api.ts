@@ -19,6 +19,7 @@ import { createImageCalls, createImageStreams, type Images } from '../src/images
 import { NodeEntry } from '../src/nodes/index.ts';
 import { openDatabase } from '../src/platform/index.ts';
 import { MemoryImages, MemoryNodes } from './memory-services.ts';
+import { serverStatus } from './status.ts';
 
 export interface TestApi extends AsyncDisposable {
   folder: string;
@@ -76,24 +77,7 @@ export async function startApi(): Promise<TestApi> {
       node: nodes,
       access: entry,
       device: { list: async () => [] },
-      server: {
-        status: async ({ user }) => ({
-          user,
-          version: '11.0.0',
-          uptime: 1,
-          configFile: null,
-          stateFolder: folder,
-          namespace: 'walt',
-          network: { subnet: '10.73.0.0/16', server: '10.73.0.1' },
-          accelerator: 'tcg',
-          unguarded: null,
-          memory: 1,
-          files: { open: 1, limit: 1 },
-          supervised: true,
-          crashes: { count: 0, last: null },
-          programs: [],
-        }),
-      },
+      server: { status: async ({ user }) => serverStatus(user, folder) },
     },
     log: { info: write, warn: write, error: write },
   };

@@ -30,6 +30,8 @@ interface PlatformOptions {
   hasBootFiles?: ImagesDeps['hasBootFiles'];
   registries?: RegistryConfig[];
   retention?: Retention;
+  /** File of the database; default: in the platform's folder. */
+  database?: string;
 }
 
 export interface Platform {
@@ -61,7 +63,7 @@ export async function openPlatform(folder: string, options: PlatformOptions = {}
   };
   const paths = platformPaths(config);
   await mkdir(paths.state, { recursive: true });
-  const database = await openDatabase(paths.database, serverTables);
+  const database = await openDatabase(options.database ?? paths.database, serverTables);
   const prepareBoot = options.prepareBoot ?? fakeBoot;
   const hasBootFiles = options.hasBootFiles ?? (async () => true);
   const deps = {

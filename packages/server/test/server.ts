@@ -1,0 +1,213 @@
+/**
+ * A whole server for tests of its clients, wired as main.ts does it: the API on a socket, sign-in, policy, calls, planners, images
+ * with a store of their own. Played are machines and walt-net alone.
+ */
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
+import { Identity, SshAuthority, StandingRights } from '../src/access/index.ts';
+import { listen, type Services } from '../src/api/index.ts';
+import { Trees } from '../src/boot/index.ts';
+import { Catalogue } from '../src/images/catalogue/index.ts';
+import {
+  destroyPlatform,
+  openPlatform,
+  type Platform,
+  quiet,
+  temporaryFolder,
+} from '../src/images/images.fixture.ts';
+import { createImageCalls, createImageStreams, type ImageRecord } from '../src/images/index.ts';
+import type { Network } from '../src/network/index.ts';
+import { lowestFree, parseSubnet } from '../src/network/subnet.ts';
+import { bootingNodes, createDirectory, createNodes } from '../src/nodes/index.ts';
+import { defaultLimits, type Programs, type RegistryConfig } from '../src/platform/index.ts';
+import { PlayedMachines } from './machines.ts';
+import { serverStatus } from './status.ts';
+
+/** Who runs the tests; the server knows him by this name. */
+export const USER = 'alice';
+
+export interface TestServer extends AsyncDisposable {
+  folder: string;
+  socket: string;
+  platform: Platform;
+  services: Services;
+  nodes: Awaited<ReturnType<typeof createNodes>>;
+  machines: PlayedMachines;
+  ssh: SshAuthority;
+  catalogue: Catalogue;
+  /** Calls that were let in, in their order: name and input. */
+  calls: [name: string, input: unknown][];
+  /** The node of that name, of that image's owner. A virtual one has booted when it resolves, unless machines are held. */
+  addNode(name: string, image?: `${string}/${string}`, type?: 'virtual' | 'physical'): Promise<void>;
+  /** An image that is a row of the catalogue: what there is to know of it, without its files. */
+  addImage(fullName: `${string}/${string}`, record?: Partial<ImageRecord>): Promise<ImageRecord>;
+  /** Forgets all nodes, images and sessions, and what was called. */
+  clear(): Promise<void>;
+  /** How often somebody has proved who he is, since the last `forgetTokens`. */
+  proofs(): Promise<number>;
+  /** All have to sign in again. */
+  forgetTokens(): Promise<void>;
+}
+
+export interface ServerOptions {
+  /** Of walt-net. */
+  subnet?: string;
+  registries?: RegistryConfig[];
+}
+
+export async function startServer({
+  subnet = '10.73.0.0/16',
+  registries = [],
+}: ServerOptions = {}): Promise<TestServer> {
+  const folder = await temporaryFolder();
+  const platform = await openPlatform(folder, {
+    registries,
+    database: ':memory:',
+    retention: { versions: 10, days: 7 },
+  });
+  const { paths, database, images } = platform;
+  const ssh = await SshAuthority.open(paths);
+  const rights = new StandingRights(quiet);
+  const network = playNetwork(subnet);
+  const machines = new PlayedMachines({
+    directory: () => directory,
+    address: async (id) => (await nodes.store.byId(id))?.ip,
+  });
+  const trees = new Trees({
+    paths,
+    address: { server: network.server, mac: '52:54:00:00:00:01' },
+    treeVolumes: (diffIds) => images.treeVolumes(diffIds),
+  });
+  const nodes = await createNodes({
+    ...{ database, network, paths, ssh, rights, trees, images, accelerator: 'tcg', log: quiet },
+    programs: machines as unknown as Programs,
+  });
+  const directory = createDirectory({
+    ...{ ...nodes, images, ssh, network, platformVolume: 'none', limits: defaultLimits(), log: quiet },
+  });
+  const deps = { images, nodes: nodes.lookup };
+  const calls: TestServer['calls'] = [];
+  const services: Services = {
+    identity: await Identity.open({
+      paths,
+      database,
+      loginName: async (uid) => (uid === 0 ? USER : `user${uid}`),
+    }),
+    rights,
+    entry: nodes.entry,
+    images: createImageStreams(deps),
+    calls: noted(
+      {
+        ...createImageCalls(deps),
+        node: nodes.calls,
+        access: nodes.entry,
+        device: {
+          list: async () =>
+            (await nodes.store.all()).map(({ name, ip, mac }) => ({ name, ip, mac, type: 'node' })),
+        },
+        server: { status: async ({ user }) => serverStatus(user, paths.state) },
+      },
+      calls,
+    ),
+    log: quiet,
+  };
+  const api = await listen(services, paths);
+  const catalogue = new Catalogue(database, bootingNodes);
+
+  return {
+    ...{ folder, socket: paths.socket, platform, services, nodes, machines, ssh, catalogue, calls },
+
+    async addNode(name, image = `${USER}/debian`, type = 'virtual') {
+      const [owner = '', imageName = ''] = image.split('/');
+      const id = await nodes.store.register(async (all) => ({
+        ...{ name, type, model: 'pc-x86-64', architecture: 'amd64' },
+        ...{ image_owner: owner, image_name: imageName },
+        ...(type === 'virtual' ? { cpu_cores: 2, ram_mib: 1024 } : { cpu_cores: null, ram_mib: null }),
+        ip: await network.freeAddress(new Set(all.map(({ ip }) => ip))),
+        mac: `52:54:00:00:00:${(all.length + 16).toString(16)}`,
+      }));
+      await nodes.reconciler.reconcile();
+      if (type === 'physical' || machines.held) return;
+      while (!nodes.agents.isConnected(id)) await once(nodes.agents, 'change');
+    },
+
+    async addImage(fullName, record = {}) {
+      const [owner = '', name = ''] = fullName.split('/');
+      const digest = `sha256:${createHash('sha256').update(fullName).digest('hex')}`;
+      const made: ImageRecord = {
+        ...{ owner, name, digest, architecture: 'amd64', created: 1_790_000_000, size: 409_000_000 },
+        ...{
+          layers: [digest],
+          kernel: '6.1.0-30-cloud-amd64',
+          bootPlan: 'volumes',
+          models: ['pc-x86-64'],
+          lends: [],
+        },
+        ...record,
+      };
+      await catalogue.point(made, made, 'any', { user: owner, action: 'import' });
+      return made;
+    },
+
+    async clear() {
+      const rows = await nodes.store.all();
+      for (const { id } of await images.shells.list()) await images.shells.discard(id);
+      await nodes.store.remove(rows.map(({ id }) => id));
+      await nodes.reconciler.reconcile();
+      for (const table of ['image', 'image_history', 'image_digest', 'image_layer'] as const)
+        await database.deleteFrom(table).execute();
+      calls.length = 0;
+    },
+
+    async proofs() {
+      return (await database.selectFrom('token').select('hash').execute()).length;
+    },
+
+    async forgetTokens() {
+      await database.deleteFrom('token').execute();
+    },
+
+    async [Symbol.asyncDispose]() {
+      await api.close();
+      rights.close();
+      machines.close();
+      await nodes.reconciler.stop();
+      nodes.agents.close();
+      nodes.machines.close();
+      await destroyPlatform(platform);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** walt-net without bridge, DHCP and exports: addresses are all that it has. */
+function playNetwork(text: string): Network {
+  const subnet = parseSubnet(text);
+  const nothing = async () => {};
+  const played: Pick<
+    Network,
+    'server' | 'prefix' | 'freeAddress' | 'setHosts' | 'setExports' | 'ensureTap' | 'removeTap'
+  > = {
+    ...{ server: subnet.server, prefix: subnet.prefix },
+    freeAddress: async (taken) => lowestFree(subnet, (address) => taken.has(address)),
+    ...{ setHosts: nothing, setExports: nothing, ensureTap: nothing, removeTap: nothing },
+  };
+  return played as Network;
+}
+
+/** The same calls; each is written down before it is carried out. */
+function noted<Calls extends object>(calls: Calls, into: TestServer['calls'], path = ''): Calls {
+  const entries = Object.entries(calls).map(([key, call]: [string, unknown]) => {
+    const name = path === '' ? key : `${path}.${key}`;
+    if (typeof call !== 'function') return [key, noted(call as object, into, name)];
+    return [
+      key,
+      (...[caller, input, ...rest]: unknown[]) => {
+        into.push([name, input]);
+        return call.call(calls, caller, input, ...rest);
+      },
+    ];
+  });
+  return Object.fromEntries(entries) as Calls;
+}
