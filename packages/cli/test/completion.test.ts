@@ -2,25 +2,18 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { before, describe, test } from 'node:test';
 import { outcome } from './checkout.ts';
-import { openFakeClient } from './client.ts';
-import { makeImage, makeNode, makeRegistry } from './fixtures.ts';
+import { openClient } from './client.ts';
 
-const { server, checkout } = await openFakeClient();
+const { server, checkout } = await openClient({ registries: [{ label: 'hub' }, { label: 'lab' }] });
 
-before(() => {
+before(async () => {
   checkout.writeTopic('shells', '# Shells\n');
-  server.world.nodes = ['vnode1', 'vnode2', 'other'].map((name) => makeNode(name));
-  server.world.registries = [makeRegistry('hub'), makeRegistry('lab')];
-  server.world.images = [
-    makeImage('alice', 'debian'),
-    makeImage('alice', 'debian:v2'),
-    makeImage('bob', 'secret'),
-  ];
-  const version = (number: number, letter: string, kept: boolean) => ({
-    ...{ version: number, digest: `sha256:${letter.repeat(64)}`, kept, at: 1, user: 'alice', added: 1 },
-    ...{ action: 'shell', detail: '' },
-  });
-  server.world.steps = [version(0, 'a', true), version(1, 'b', false), version(2, 'c', true)];
+  await server.addImage('alice/debian:v2');
+  await server.addImage('bob/secret');
+  const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
+  for (const letter of ['c', 'b', 'a']) await server.addImage('alice/debian', { digest: digest(letter) });
+  await server.platform.database.deleteFrom('image_digest').where('digest', '=', digest('b')).execute();
+  for (const name of ['vnode1', 'vnode2', 'other']) await server.addNode(name);
 });
 
 const cases: [words: string[], candidates: string[]][] = [
@@ -45,7 +38,7 @@ const cases: [words: string[], candidates: string[]][] = [
   ],
   [
     ['node', 'reboot', 'vnode1,'],
-    ['vnode1,vnode2', 'vnode1,other', 'vnode1,my-nodes', 'vnode1,free-nodes', 'vnode1,all-nodes'],
+    ['vnode1,other', 'vnode1,vnode2', 'vnode1,my-nodes', 'vnode1,free-nodes', 'vnode1,all-nodes'],
   ],
   [
     ['node', 'boot', 'vnode1', 'd'],

@@ -13,40 +13,50 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, beforeEach, describe, test } from 'node:test';
+import { loopbackNet } from '../../server/test/server.ts';
 import { categories } from '../src/words/categories.ts';
-import { openFakeClient } from './client.ts';
-import { fakeDigest, makeImage, makeNode, makeRegistry } from './fixtures.ts';
+import { openClient } from './client.ts';
 import { HostileServer, mapStrings } from './hostile-server.ts';
 
-const { server, checkout } = await openFakeClient();
+const { server, checkout } = await openClient({
+  subnet: loopbackNet(),
+  registries: [{ label: 'lab', description: 'of the lab' }],
+});
 /** Beside the genuine one: what is proven there is proven here. */
-const hostile = await HostileServer.start(join(server.world.folder, 'hostile.sock'), server.socket);
+const hostile = await HostileServer.start(join(server.folder, 'hostile.sock'), server.socket);
 after(() => hostile[Symbol.asyncDispose]());
 const env = { WALT_SOCKET: hostile.socket };
 const planted = join(checkout.home, 'planted');
 const cache = join(checkout.home, '.cache', 'walt');
 
-beforeEach(() => {
-  const { world } = server;
-  world.nodes = [makeNode('vnode1'), makeNode('free1', { owner: null, state: 'off' })];
-  world.images = [makeImage('alice', 'debian', { nodes: ['vnode1'], session: true }), makeImage('bob', 'x')];
-  world.steps = [
-    {
-      ...{ at: 1_790_000_000, user: 'alice', action: 'cp', detail: '/etc/x', added: 1, kept: true },
-      ...{ version: 0, digest: fakeDigest },
-    },
-  ];
-  world.changes = [
-    {
-      ...{ kind: 'M', path: '/etc/motd', type: 'file', before: 1, after: 2 },
-      ...{ lines: { added: 1, removed: 1 }, patch: '--- a\n+++ b\n@@ -1 +1 @@\n-old\n+new\n' },
-    },
-  ];
-  world.registries = [makeRegistry('lab', { description: 'of the lab', username: 'alice' })];
-  world.found = [
-    { location: 'lab', name: 'exp:v1', link: 'lab:exp:v1', architecture: null, description: 'of the lab' },
-  ];
-  world.failed = [{ registry: 'hub', reason: 'It is down.', hint: 'Wait.' }];
+server.withoutPackages();
+// Registries are elsewhere, and would answer this.
+const found = {
+  location: 'lab',
+  name: 'exp:v1',
+  link: 'lab:exp:v1',
+  architecture: null,
+  description: 'of the lab',
+};
+const failed = [{ registry: 'hub', reason: 'It is down.', hint: 'Wait.' }];
+server.services.calls.image.search = async () =>
+  (async function* () {
+    yield { type: 'result' as const, value: { found: [found], failed } };
+  })();
+const versions = [
+  await server.addTree('alice/debian', { 'etc/motd': 'old\n' }),
+  await server.addTree('alice/debian', { 'etc/motd': 'new\n' }),
+];
+
+/** Whatever was done: two versions of an image, another user's image, and two nodes. */
+beforeEach(async () => {
+  await server.clear({ keepDigests: true });
+  await server.addImage('waltplatform/pc-x86-64-default');
+  await server.addImage('bob/x');
+  const move = { user: 'alice', action: 'cp', detail: '/etc/x' } as const;
+  for (const version of versions) await server.catalogue.point(version, version, 'any', move);
+  await server.addNode('vnode1');
+  await server.addNode('free1', 'waltplatform/pc-x86-64-default', 'physical');
   hostile.tamper = (_call, answer) => answer;
   hostile.failure = undefined;
   rmSync(cache, { recursive: true, force: true });
@@ -66,8 +76,9 @@ describe('the question who calls', () => {
   ];
   for (const [what, change] of questions) {
     test(`names ${what}: nothing is made anywhere`, async () => {
-      const auth = join(server.world.folder, 'auth');
+      const auth = join(server.folder, 'auth');
       const before = readdirSync(auth);
+      const beside = readdirSync(server.folder);
       hostile.tamper = (call, answer) => {
         const { json } = answer as { json: object };
         return call === 'auth.challenge' ? { json: { ...json, ...change } } : answer;
@@ -77,34 +88,34 @@ describe('the question who calls', () => {
       assert.match(stderr, /wants to know who you are in a way that no WalT server does/);
       assert.ok(!existsSync(planted));
       assert.deepEqual(readdirSync(auth), before);
-      assert.deepEqual(readdirSync(server.world.folder).sort(), ['auth', 'hostile.sock', 'walt.sock']);
+      assert.deepEqual(readdirSync(server.folder), beside);
     });
   }
 
   test('is not believed where the folder is a link, and what is there already is not written to', async () => {
-    const folder = join(server.world.folder, 'linked');
+    const folder = join(server.folder, 'linked');
     mkdirSync(folder);
     const { socket } = await relayIn(folder);
-    symlinkSync(join(server.world.folder, 'auth'), join(folder, 'auth'));
+    symlinkSync(join(server.folder, 'auth'), join(folder, 'auth'));
     const linked = await checkout.run(['node', 'show'], { env: { WALT_SOCKET: socket } });
     assert.match(linked.stderr, /in a way that no WalT server does/);
     rmSync(folder, { recursive: true });
 
     const name = 'b'.repeat(32);
     writeFileSync(planted, 'mine');
-    symlinkSync(planted, join(server.world.folder, 'auth', name));
+    symlinkSync(planted, join(server.folder, 'auth', name));
     hostile.tamper = (call, answer) =>
       call === 'auth.challenge' ? { json: { file: name, nonce: 'c'.repeat(64) } } : answer;
     assert.notEqual((await checkout.run(['node', 'show'], { env })).status, 0);
     assert.equal(readFileSync(planted, 'utf8'), 'mine');
-    rmSync(join(server.world.folder, 'auth', name));
+    rmSync(join(server.folder, 'auth', name));
   });
 
   test('of another server that is passed on gives no token of that one', async () => {
-    const folder = join(server.world.folder, 'elsewhere');
+    const folder = join(server.folder, 'elsewhere');
     mkdirSync(join(folder, 'auth'), { recursive: true, mode: 0o1733 });
     const { socket, answers } = await relayIn(folder);
-    const proofs = server.world.auth.proofs;
+    const proofs = await server.proofs();
     const { status } = await checkout.run(['node', 'show'], { env: { WALT_SOCKET: socket } });
     assert.equal(status, 1);
     assert.ok(
@@ -115,7 +126,7 @@ describe('the question who calls', () => {
       answers.some(([call]) => call === 'auth.prove'),
       'and answered',
     );
-    assert.equal(server.world.auth.proofs, proofs, 'which proves nothing there');
+    assert.equal(await server.proofs(), proofs, 'which proves nothing there');
     assert.ok(!JSON.stringify(answers).includes('"token"'));
     rmSync(folder, { recursive: true });
   });
@@ -144,13 +155,13 @@ describe('a socket', { skip: process.getuid?.() !== 0 && 'needs root, to play ot
     ],
     [
       'in a folder of another user',
-      () => chownSync(server.world.folder, NOBODY, NOBODY),
-      () => chownSync(server.world.folder, 0, 0),
+      () => chownSync(server.folder, NOBODY, NOBODY),
+      () => chownSync(server.folder, 0, 0),
     ],
     [
       'in a folder where all may write',
-      () => chmodSync(server.world.folder, 0o777),
-      () => chmodSync(server.world.folder, 0o700),
+      () => chmodSync(server.folder, 0o777),
+      () => chmodSync(server.folder, 0o700),
     ],
   ] as const) {
     test(`${what} is not even asked`, async () => {
@@ -250,7 +261,7 @@ describe('a terminal', () => {
     'node shell': [['vnode1']],
     'node run': [['vnode1', 'true']],
     'node cp': [['vnode1:/x', '/nonexistent/y']],
-    'node ping': [['vnode1']],
+    'node ping': [['vnode1', '-c', '1']],
     'node console': [['vnode1']],
     'node acquire': [['free1']],
     'node release': [['vnode1']],

@@ -3,16 +3,15 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { Checkout } from './checkout.ts';
-import { FakeServer } from './fake-server.ts';
-import { fakeDigest } from './fixtures.ts';
+import { openClient } from './client.ts';
 
-let server: FakeServer;
-let checkout: Checkout;
+const { server, checkout } = await openClient();
+const { images } = server.platform;
 let folder: string;
 
 const FILES = {
-  Dockerfile: 'FROM scratch\n',
+  Dockerfile: 'FROM scratch\nARG A\nCOPY . /\nLABEL a=$A\n',
+  Failing: 'FROM lab\nRUN echo so far; false\n',
   'src/a.c': 'a',
   'src/a.o': 'o',
   'src/deep/kept.o': 'o',
@@ -21,8 +20,7 @@ const FILES = {
 };
 
 before(async () => {
-  server = await FakeServer.start();
-  checkout = await Checkout.make(server.socket);
+  await server.addTree('alice/lab');
   folder = await mkdtemp(join(tmpdir(), 'walt-build-test-'));
   for (const [path, text] of Object.entries(FILES)) {
     await mkdir(dirname(join(folder, path)), { recursive: true });
@@ -31,42 +29,40 @@ before(async () => {
   await writeFile(join(folder, 'src/Other'), 'FROM lab\n');
   await symlink('/etc', join(folder, 'src/link'));
 });
-after(async () => {
-  checkout[Symbol.dispose]();
-  await server[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true });
-});
-beforeEach(() => {
-  server.world.calls.length = 0;
-  server.world.confirm.clear();
-  server.world.buildError = undefined;
+after(() => rm(folder, { recursive: true }));
+beforeEach(async () => {
+  if (await images.find('alice', 'exp'))
+    await server.platform.database.deleteFrom('image').where('name', '=', 'exp').execute();
+  server.calls.length = 0;
 });
 
 const build = (...words: string[]) => checkout.run(['image', 'build', 'exp', '--from-dir', folder, ...words]);
-const asked = () => server.world.calls.find(([name]) => name === 'image.build.prepare')?.[1];
+const asked = () => server.calls.find(([name]) => name === 'image.build.prepare')?.[1];
 
 test('sends what is not ignored, shows the build and tells what came of it', async () => {
-  const { status, stdout, stderr } = await build('--build-arg', 'A=b=c', '--no-cache');
+  await server.addTree('alice/exp', { file: 'older' });
+  await server.addNode('vnode1', 'alice/exp');
+  const { status, stdout, stderr } = await build('--build-arg', 'A=b=c', '--no-cache', '--yes');
   assert.equal(status, 0, stderr);
-  assert.match(
-    stdout,
-    /^\.\/\.dockerignore \.\/Dockerfile \.\/src\/? \S+Other \S+a\.c \S+deep\/? \S+kept\.o \S+link$/m,
-  );
-  assert.match(stdout, /^alice\/exp is built \(sha256:/m);
+  assert.match(stdout, /COPY \. \/[\s\S]*^alice\/exp is built \(sha256:/m);
   assert.match(stderr, /vnode1 still runs the older version/);
   assert.deepEqual(asked(), {
-    ...{ name: 'exp', file: 'Dockerfile', dockerfile: 'FROM scratch\n', source: folder },
-    ...{ args: { A: 'b=c' }, cache: false, yes: false },
+    ...{ name: 'exp', file: 'Dockerfile', dockerfile: FILES.Dockerfile, source: folder },
+    ...{ args: { A: 'b=c' }, cache: false, yes: true },
   });
+  const made = await images.get('alice', 'exp');
+  const kinds = ['src/a.c', 'src/deep/kept.o', 'src/a.o', 'notes'].map((path) =>
+    images.kindOfFile(made, `/${path}`),
+  );
+  assert.deepEqual(await Promise.all(kinds), ['file', 'file', undefined, undefined]);
 });
 
 test('--json prints data only; --file and --sub-dir choose', async () => {
-  const { status, stdout } = await build('--sub-dir', 'src', '--file', 'Other', '--json', '--arch', 'arm64');
+  const { status, stdout } = await build('--sub-dir', 'src', '--file', 'Other', '--json', '--arch', 'amd64');
   assert.equal(status, 0);
-  assert.deepEqual(JSON.parse(stdout), {
-    ...{ image: 'alice/exp', digest: fakeDigest, changed: true, nodes: ['vnode1'] },
-  });
-  assert.partialDeepStrictEqual(asked(), { dockerfile: 'FROM lab\n', file: 'Other', architecture: 'arm64' });
+  const { digest } = await images.get('alice', 'exp');
+  assert.partialDeepStrictEqual(JSON.parse(stdout), { image: 'alice/exp', digest });
+  assert.partialDeepStrictEqual(asked(), { dockerfile: 'FROM lab\n', file: 'Other', architecture: 'amd64' });
 });
 
 describe('ends with an error', () => {
@@ -77,7 +73,7 @@ describe('ends with an error', () => {
     ['for a Dockerfile that is missing', ['--file', 'absent'], 1, /There is no absent in/],
     ['for no Dockerfile at all', ['--sub-dir', 'notes'], 1, /no Containerfile and no Dockerfile/],
     ['for a variable that is not set', ['--build-arg', 'WALT_TEST_UNSET'], 2, /WALT_TEST_UNSET/],
-    ['for a name that is none', ['--build-arg', '-x=1'], 2, /args/],
+    ['for a name that is none', ['--build-arg', '-x=1'], 1, /--build-arg .* is not valid/],
   ];
   for (const [what, words, status, message] of cases) {
     test(what, async () => {
@@ -87,18 +83,18 @@ describe('ends with an error', () => {
   }
 
   test('that the server tells', async () => {
-    server.world.buildError = 'Dockerfile:3: RUN false: exit status 1.';
-    const { status, stdout, stderr } = await build();
+    const { status, stdout, stderr } = await build('--file', 'Failing');
     assert.equal(status, 1);
-    assert.match(stdout, /src\/a\.c/);
-    assert.match(stderr, /^walt: Dockerfile:3: RUN false: exit status 1\.$/m);
+    assert.match(stdout, /^so far$/m);
+    assert.match(stderr, /^walt: Failing:2: /m);
+    assert.equal(await images.find('alice', 'exp'), undefined);
   });
 
   test('when nobody can be asked whether to replace an image', async () => {
-    server.world.confirm.set('image.build.prepare', 'You have an image exp already.');
+    await server.addTree('alice/exp', { file: 'older' });
     const { status, stderr } = await build();
     assert.equal(status, 1);
-    assert.match(stderr, /You have an image exp already\.\n.*--yes/);
+    assert.match(stderr, /You have an image exp already.*\n.*--yes/);
     assert.equal((await build('--yes')).status, 0);
   });
 });

@@ -17,21 +17,23 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
-import { before, beforeEach, describe, test } from 'node:test';
+import { buffer } from 'node:stream/consumers';
+import { afterEach, before, beforeEach, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
+import { result } from '../../server/src/images/images.fixture.ts';
 import { outcome } from './checkout.ts';
-import { openFakeClient } from './client.ts';
-import { makeImage } from './fixtures.ts';
+import { openClient } from './client.ts';
 
-const { server, checkout } = await openFakeClient();
-let image: string;
-let here: string;
+const { server, checkout } = await openClient();
+const { images } = server.platform;
+/** The image's tree: what is written here is in the image before a copy, and what the copy left there is here after it. */
+const image = join(checkout.folder, 'image');
+const here = join(checkout.folder, 'here');
 
-before(() => {
-  server.world.images = [makeImage('alice', 'debian', { nodes: ['vnode1'] })];
-  image = server.world.imageFolder('alice/debian');
-  here = join(checkout.folder, 'here');
+before(async () => {
+  await plant();
+  await server.addNode('vnode1');
 });
 beforeEach(() => {
   for (const folder of [image, here]) {
@@ -42,7 +44,29 @@ beforeEach(() => {
   writeFileSync(join(image, 'etc/motd'), 'hello\n');
 });
 
-const cp = (from: string, to: string) => checkout.run(['image', 'cp', from, to], { cwd: here });
+async function plant(): Promise<void> {
+  mkdirSync(image, { recursive: true });
+  const tar = join(checkout.folder, 'image.tar');
+  execFileSync('tar', ['-C', image, '--format=pax', '--numeric-owner', '-cf', tar, '.']);
+  const target = { owner: 'alice', name: 'debian' };
+  await result(images.importTar('alice', { tar, architecture: 'amd64' }, target, true));
+}
+
+async function harvest(): Promise<void> {
+  rmSync(image, { recursive: true });
+  mkdirSync(image);
+  const input = await buffer(await images.readFiles(await images.get('alice', 'debian'), '/'));
+  execFileSync('tar', ['-C', image, '--strip-components=1', '--numeric-owner', '-xpf', '-'], { input });
+}
+
+async function copied<T>(copy: () => Promise<T>): Promise<T> {
+  await plant();
+  const end = await copy();
+  await harvest();
+  return end;
+}
+
+const cp = (from: string, to: string) => copied(() => checkout.run(['image', 'cp', from, to], { cwd: here }));
 
 /** One of each kind that a tar keeps. */
 function makeFolder(folder: string) {
@@ -148,7 +172,9 @@ describe('into an image', () => {
     const limited = ['--bounding-set=-dac_override,-dac_read_search', '--', checkout.walt];
     for (let round = 0; round < 10; round += 1) {
       const args = [...limited, 'image', 'cp', 'mine', 'debian:/srv'];
-      const { status, stderr } = await outcome(spawn('setpriv', args, { env: checkout.env, cwd: here }));
+      const { status, stderr } = await copied(() =>
+        outcome(spawn('setpriv', args, { env: checkout.env, cwd: here })),
+      );
       assert.equal(status, 1);
       assert.match(stderr, /mine\/secret: .*Permission denied/);
       assert.equal(existsSync(join(image, 'srv')), false);
@@ -166,7 +192,7 @@ describe('into an image', () => {
   test('what is missing is named: the local file, the image, the folder', async () => {
     writeFileSync(join(here, 'file'), '');
     assert.match((await cp('nope', 'debian:/etc')).stderr, /There is no nope on this machine/);
-    assert.match((await cp('file', 'other:/etc')).stderr, /There is no image named other/);
+    assert.match((await cp('file', 'other:/etc')).stderr, /There is no image named "alice\/other"/);
     assert.match(
       (await cp('file', 'debian:/no/such/place')).stderr,
       /There is no folder \/no\/such in debian/,
@@ -183,7 +209,7 @@ describe('into an image', () => {
   test('a stale token is renewed before the body goes out', async () => {
     writeFileSync(join(here, 'file'), 'x');
     await checkout.run(['node', 'show']);
-    server.world.auth.forgetTokens();
+    await server.forgetTokens();
     assert.equal((await cp('file', 'debian:/file')).status, 0);
   });
 });
@@ -215,7 +241,7 @@ describe('out of an image', () => {
   });
 
   test('what is missing is named', async () => {
-    assert.match((await cp('debian:/nope', 'x')).stderr, /There is no \/nope in debian/);
+    assert.match((await cp('debian:/nope', 'x')).stderr, /There is no \/nope in image "alice\/debian"/);
     assert.match(
       (await cp('debian:/etc', 'no/such/place')).stderr,
       /There is no folder no\/such on this machine/,
@@ -266,12 +292,13 @@ test('an existing folder keeps its mode and its time', async () => {
 
 describe('somebody who is not root', () => {
   before(() => {
-    for (const folder of [checkout.folder, dirname(server.socket)]) chmodSync(folder, 0o755);
+    for (const folder of [checkout.folder, server.folder, dirname(server.folder)]) chmodSync(folder, 0o755);
     chmodSync(server.socket, 0o666);
     chmodSync(join(dirname(server.socket), 'auth'), 0o777);
   });
   /** By number alone: there is no such account. */
-  const walt = (...words: string[]) =>
+  const walt = (...words: string[]) => copied(() => run(words));
+  const run = (words: string[]) =>
     new Promise<{ status: number | null; stderr: string }>((resolve) => {
       const ids = ['--reuid=12345', '--regid=12345', '--clear-groups'];
       const child = spawn('setpriv', [...ids, '--', checkout.walt, 'image', 'cp', ...words], {
@@ -319,12 +346,19 @@ describe('somebody who is not root', () => {
 });
 
 describe('an archive that is made to do harm', () => {
+  const { readFiles } = images;
+  afterEach(() => {
+    images.readFiles = readFiles;
+  });
+  /** The image stays what it is: what comes out of it is made up. */
+  const cp = (from: string, to: string) => checkout.run(['image', 'cp', from, to], { cwd: here });
+
   const serve = (entries: Parameters<ReturnType<typeof pack>['entry']>[0][]) => {
-    server.world.nextTar = () => {
+    images.readFiles = async () => {
       const tar = pack();
       for (const entry of entries) tar.entry(entry, entry.type === 'file' || !entry.type ? 'harm' : '');
       tar.finalize();
-      return tar;
+      return Readable.from(tar);
     };
   };
 
@@ -398,20 +432,20 @@ describe('an archive that is made to do harm', () => {
 
   test('a compressed archive, and one that is none, are refused', async () => {
     for (const bytes of [gzipSync(Buffer.alloc(10_240)), Buffer.alloc(10_240, 'x')]) {
-      server.world.nextTar = () => Readable.from([bytes]);
+      images.readFiles = async () => Readable.from([bytes]);
       assert.equal((await cp('debian:/etc', 'copy')).status, 1);
       assert.deepEqual(readdirSync(here), []);
     }
   });
 
   test('an archive that breaks off is a failure', async () => {
-    server.world.nextTar = () => {
+    images.readFiles = async () => {
       const tar = pack();
       const entry = tar.entry({ name: 'file', size: 1_000_000 });
       entry.on('error', () => {});
       entry.write(Buffer.alloc(1000));
       setImmediate(() => tar.destroy(new Error('broken')));
-      return tar;
+      return Readable.from(tar);
     };
     const { status, stderr } = await cp('debian:/etc', 'copy');
     assert.equal(status, 1);

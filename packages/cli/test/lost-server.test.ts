@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { beforeEach, test } from 'node:test';
+import { before, test } from 'node:test';
+import { loopbackNet } from '../../server/test/server.ts';
 import { type CommandEntry, categories, singles } from '../src/words/categories.ts';
-import { openFakeClient } from './client.ts';
-import { makeImage, makeNode } from './fixtures.ts';
+import { openClient } from './client.ts';
 
-const { server, checkout } = await openFakeClient();
+const { server, checkout } = await openClient({ subnet: loopbackNet() });
+server.withoutPackages();
 
 /** Connections that go through as a whole, and bytes of the answer on the one after them. */
 const CUTS: [connections: number, bytes: number][] = [
@@ -36,9 +37,11 @@ const WORDS: Record<string, string> = {
   ...{ link: 'walt:bob/x', topic: 'intro' },
 };
 
-beforeEach(() => {
-  server.world.nodes = [makeNode('vnode1')];
-  server.world.images = [makeImage('alice', 'debian', { nodes: ['vnode1'] }), makeImage('bob', 'x')];
+before(async () => {
+  await server.addImage('waltplatform/pc-x86-64-default');
+  await server.addTree('alice/debian');
+  await server.addImage('bob/x');
+  await server.addNode('vnode1');
 });
 
 /** Stands in front of the server, and cuts what it answers. */
@@ -124,7 +127,7 @@ let made = 0;
 /** What is wrong with how a command ends whose server goes; undefined: nothing. */
 async function wrong(line: readonly string[], whole: number, bytes: number): Promise<string | undefined> {
   made += 1;
-  await using cut = await Cut.open(join(server.world.folder, `cut-${made}.sock`), whole, bytes);
+  await using cut = await Cut.open(join(server.folder, `cut-${made}.sock`), whole, bytes);
   const env = { WALT_SOCKET: cut.path, XDG_CACHE_HOME: join(checkout.home, `cache-${made}`) };
   const child = checkout.start(line, { env });
   let stderr = '';
@@ -173,7 +176,7 @@ test('a server that is full says so, to calls and to streams', { timeout: 60_000
     [/upgrade: websocket/i, ['node', 'console', 'vnode1']],
   ] as const) {
     made += 1;
-    const path = join(server.world.folder, `full-${made}.sock`);
+    const path = join(server.folder, `full-${made}.sock`);
     const full = createServer((client) => {
       const behind = connect(server.socket).on('error', () => {});
       client.on('error', () => {}).on('close', () => behind.destroy());

@@ -1,109 +1,125 @@
+/** Registries, on a real one that has a certificate and a password of its own. */
 import assert from 'node:assert/strict';
-import { beforeEach, describe, test } from 'node:test';
-import { openFakeClient } from './client.ts';
-import { fakeDigest, makeImage, makeRegistry } from './fixtures.ts';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, beforeEach, describe, test } from 'node:test';
+import { startRegistry } from '../../server/src/images/registry.fixture.ts';
+import { openClient } from './client.ts';
 
-const { server, checkout } = await openFakeClient();
+const folder = await mkdtemp(join(tmpdir(), 'walt-cli-registry-'));
+const lab = await startRegistry(folder);
+after(async () => {
+  await lab[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+const { server, checkout } = await openClient({
+  registries: [
+    { label: 'lab', host: lab.host, ca: lab.ca, description: 'of the lab' },
+    // Nobody listens on port 9.
+    { label: 'down', host: 'localhost:9' },
+  ],
+});
+const { registries } = server.platform.images;
 
-beforeEach(() => {
-  const { world } = server;
-  world.calls.length = 0;
-  world.confirm.clear();
-  world.registries = [makeRegistry('lab', { username: 'ann' })];
-  world.images = [makeImage('alice', 'exp')];
-  world.found = [];
-  world.failed = [];
+beforeEach(async () => {
+  await server.clear();
+  await registries.logout('alice', 'lab');
 });
 
-const inputOf = (wanted: string) => server.world.calls.find(([name]) => name === wanted)?.[1];
+const login = () => registries.login('alice', 'lab', lab.username, lab.password);
+const loginOf = async (label: string) =>
+  (await registries.list('alice')).find((registry) => registry.label === label)?.username;
 
 describe('walt registry login', () => {
   test('takes the password from standard input', async () => {
-    const words = ['registry', 'login', 'lab', '--username', 'ann', '--password-stdin'];
-    const { status, stdout } = await checkout.run(words, { input: 'se cret\n' });
-    assert.equal(status, 0);
+    const words = ['registry', 'login', 'lab', '--username', lab.username, '--password-stdin'];
+    const { status, stdout, stderr } = await checkout.run(words, { input: `${lab.password}\n` });
+    assert.equal(status, 0, stderr);
     assert.equal(stdout, 'You are logged in to lab as ann.\n');
-    assert.deepEqual(inputOf('registry.login'), { registry: 'lab', username: 'ann', password: 'se cret' });
+    assert.equal(await loginOf('lab'), 'ann');
   });
 
   test('asks on the terminal, and does not show the password', async () => {
     using pty = checkout.terminal(['registry', 'login', 'lab']);
     await pty.expect(/User name on lab: /);
-    pty.type('ann\r');
+    pty.type(`${lab.username}\r`);
     await pty.expect(/Password of ann: /);
-    pty.type('secret\r');
+    pty.type(`${lab.password}\r`);
     const [shown] = await pty.expect(/[^:]*You are logged in to lab as ann\./);
-    assert.doesNotMatch(shown, /secret/);
+    assert.ok(!shown.includes(lab.password));
     assert.equal(await pty.exited, 0);
-    assert.deepEqual(inputOf('registry.login'), { registry: 'lab', username: 'ann', password: 'secret' });
+    assert.equal(await loginOf('lab'), 'ann');
   });
 
   const refused: [what: string, words: string[], input: string, status: number, message: RegExp][] = [
     ['no terminal', [], '', 2, /no terminal[\s\S]*--password-stdin/],
     ['no user name', ['--password-stdin'], 'secret', 2, /needs a user name/],
     ['no password', ['--username', 'ann', '--password-stdin'], '\n', 1, /No password was given/],
+    ['a wrong password', ['--username', 'ann', '--password-stdin'], 'wrong\n', 1, /password/],
   ];
   for (const [what, words, input, status, message] of refused) {
     test(`refuses ${what}`, async () => {
       const outcome = await checkout.run(['registry', 'login', 'lab', ...words], { input });
       assert.equal(outcome.status, status);
       assert.match(outcome.stderr, message);
-      assert.equal(inputOf('registry.login'), undefined);
+      assert.equal(await loginOf('lab'), null);
     });
   }
 });
 
 test('walt registry show and logout', async () => {
+  await login();
   const { stdout } = await checkout.run(['registry', 'show']);
-  assert.match(stdout, /^LABEL +HOST +LOGIN +DESCRIPTION\nlab +lab\.example +ann/);
+  assert.match(stdout, /^LABEL +HOST +LOGIN +DESCRIPTION\nlab +localhost:\d+ +ann +of the lab$/m);
   const json = await checkout.run(['registry', 'show', '--json']);
-  assert.deepEqual(JSON.parse(json.stdout), server.world.registries);
+  assert.deepEqual(JSON.parse(json.stdout), await registries.list('alice'));
   const logout = await checkout.run(['registry', 'logout', 'lab']);
-  assert.equal(logout.stdout, 'You are no longer logged in to lab as alice.\n');
+  assert.equal(logout.stdout, 'You are no longer logged in to lab as ann.\n');
+  assert.equal(await loginOf('lab'), null);
 });
 
-test('walt image clone hands on what was asked for, and tells the digest', async () => {
-  const words = ['image', 'clone', 'lab:exp:v1', 'mine', '--force', '--arch', 'arm64'];
-  const { status, stdout } = await checkout.run(words);
-  assert.equal(status, 0);
-  assert.match(stdout, /^alice\/mine is a clone of lab:exp:v1 now \(sha256:\w{12}, amd64\)\./);
-  assert.match(stdout, new RegExp(`lab:exp@${fakeDigest}`));
-  assert.deepEqual(server.world.calls.find(([name]) => name === 'image.clone')?.[1], {
-    ...{ name: 'mine', force: true, architecture: 'arm64' },
-    link: 'lab:exp:v1',
-  });
+test('an image is published, and asked for where another has its name; it is found, and cloned', async () => {
+  await login();
+  const { digest } = await server.addTree('alice/exp', { file: 'first' });
+  const first = await checkout.run(['image', 'publish', 'exp', '--registry', 'lab', '--json']);
+  assert.equal(first.status, 0, first.stderr);
+  const { link, source } = JSON.parse(first.stdout);
+  assert.equal(link, 'lab:alice/exp:latest');
+
+  const found = await checkout.run(['image', 'search', 'exp']);
+  assert.equal(found.status, 0);
+  assert.match(found.stdout, /lab +lab:alice\/exp:latest/);
+  assert.match(found.stderr, /Without those of down: /);
+  const json = JSON.parse((await checkout.run(['image', 'search', 'exp', '--json'])).stdout);
+  assert.deepEqual([json.found.length, json.failed[0].registry], [1, 'down']);
+
+  await server.addTree('alice/exp', { file: 'second' });
+  const refused = await checkout.run(['image', 'publish', 'exp', '--registry', 'lab']);
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /another image[\s\S]*--yes/);
+  const agreed = await checkout.run(['image', 'publish', 'exp', '--registry', 'lab', '--yes']);
+  assert.equal(agreed.status, 0, agreed.stderr);
+
+  const clone = await checkout.run(['image', 'clone', source, 'mine', '--arch', 'amd64']);
+  assert.equal(clone.status, 0, clone.stderr);
+  assert.match(
+    clone.stdout,
+    /^alice\/mine is a clone of lab:alice\/exp@sha256:\w+ now \(sha256:\w{12}, amd64\)\./,
+  );
+  assert.ok(clone.stdout.includes(source));
+  assert.equal((await server.platform.images.get('alice', 'mine')).digest, digest);
+  const again = await checkout.run(['image', 'clone', link, 'mine']);
+  assert.match(again.stderr, /There is an image named "alice\/mine" already[\s\S]*--force/);
+  assert.equal((await checkout.run(['image', 'clone', link, 'mine', '--force'])).status, 0);
+
   const wrong = await checkout.run(['image', 'clone', 'nonsense']);
-  assert.equal(wrong.status, 2);
+  assert.equal(wrong.status, 1);
   assert.match(wrong.stderr, /must look like "walt:owner\/name"/);
 });
 
-test('walt image publish asks before it replaces', async () => {
-  server.world.confirm.set('image.publish', 'Registry "lab" has another image alice/exp:latest already.');
-  const refused = await checkout.run(['image', 'publish', 'exp']);
-  assert.equal(refused.status, 1);
-  assert.match(refused.stderr, /another image[\s\S]*--yes/);
-  const { status, stdout } = await checkout.run(['image', 'publish', 'exp', '--yes', '--json']);
-  assert.equal(status, 0);
-  assert.equal(JSON.parse(stdout).link, 'lab:alice/exp:latest');
-});
-
-test('walt image search shows what was found, and which registry did not answer', async () => {
-  const found = {
-    location: 'lab',
-    name: 'exp:v1',
-    link: 'lab:exp:v1',
-    architecture: null,
-    description: 'a\n b',
-  };
-  server.world.failed = [{ registry: 'hub', reason: 'It is down.', hint: 'Wait.' }];
-  const nothing = await checkout.run(['image', 'search']);
-  assert.equal(nothing.status, 1);
-  assert.match(nothing.stderr, /It is down\.\n {2}→ Wait\./);
-  server.world.found = [found];
-  const { status, stdout, stderr } = await checkout.run(['image', 'search', 'exp']);
-  assert.equal(status, 0);
-  assert.match(stdout, /lab +lab:exp:v1 +- +a b/);
-  assert.match(stderr, /Without those of hub: It is down\./);
-  const json = JSON.parse((await checkout.run(['image', 'search', '--json'])).stdout);
-  assert.deepEqual(json, { found: [found], failed: server.world.failed });
+test('walt image search ends with a failure when no registry answers', async () => {
+  const { status, stderr } = await checkout.run(['image', 'search', 'nothing']);
+  assert.equal(status, 1);
+  assert.match(stderr, /\n {2}→ /);
 });

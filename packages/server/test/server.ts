@@ -4,7 +4,10 @@
  */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pack } from 'tar-stream';
 import { Identity, SshAuthority, StandingRights } from '../src/access/index.ts';
 import { listen, type Services } from '../src/api/index.ts';
 import { Trees } from '../src/boot/index.ts';
@@ -14,20 +17,23 @@ import {
   openPlatform,
   type Platform,
   quiet,
+  result,
   temporaryFolder,
+  tinyRoot,
 } from '../src/images/images.fixture.ts';
 import { createImageCalls, createImageStreams, type ImageRecord } from '../src/images/index.ts';
 import type { Network } from '../src/network/index.ts';
 import { lowestFree, parseSubnet } from '../src/network/subnet.ts';
 import { bootingNodes, createDirectory, createNodes } from '../src/nodes/index.ts';
-import { defaultLimits, type Programs, type RegistryConfig } from '../src/platform/index.ts';
+import { defaultLimits, type Programs, type RegistryConfig, UserError } from '../src/platform/index.ts';
 import { PlayedMachines } from './machines.ts';
 import { serverStatus } from './status.ts';
 
-/** Who runs the tests; the server knows him by this name. */
+/** Whoever runs tests, the server knows him by this name. */
 export const USER = 'alice';
 
 export interface TestServer extends AsyncDisposable {
+  /** Where its socket is. */
   folder: string;
   socket: string;
   platform: Platform;
@@ -42,8 +48,12 @@ export interface TestServer extends AsyncDisposable {
   addNode(name: string, image?: `${string}/${string}`, type?: 'virtual' | 'physical'): Promise<void>;
   /** An image that is a row of the catalogue: what there is to know of it, without its files. */
   addImage(fullName: `${string}/${string}`, record?: Partial<ImageRecord>): Promise<ImageRecord>;
-  /** Forgets all nodes, images and sessions, and what was called. */
-  clear(): Promise<void>;
+  /** An image with these files, by their paths below its root; without: busybox and a few files. Replaces one of that name. */
+  addTree(fullName: `${string}/${string}`, files?: Readonly<Record<string, string>>): Promise<ImageRecord>;
+  /** Nothing is made of Debian's packages any more, which are elsewhere: no compilers for other CPUs, no default images. */
+  withoutPackages(): void;
+  /** Forgets all nodes, names and sessions, what was called, and, unless it is kept, what is known of images. */
+  clear(options?: { keepDigests?: boolean }): Promise<void>;
   /** How often somebody has proved who he is, since the last `forgetTokens`. */
   proofs(): Promise<number>;
   /** All have to sign in again. */
@@ -53,7 +63,7 @@ export interface TestServer extends AsyncDisposable {
 export interface ServerOptions {
   /** Of walt-net. */
   subnet?: string;
-  registries?: RegistryConfig[];
+  registries?: (Partial<RegistryConfig> & { label: string })[];
 }
 
 export async function startServer({
@@ -62,7 +72,7 @@ export async function startServer({
 }: ServerOptions = {}): Promise<TestServer> {
   const folder = await temporaryFolder();
   const platform = await openPlatform(folder, {
-    registries,
+    registries: registries.map(registryOf),
     database: ':memory:',
     retention: { versions: 10, days: 7 },
   });
@@ -92,7 +102,7 @@ export async function startServer({
     identity: await Identity.open({
       paths,
       database,
-      loginName: async (uid) => (uid === 0 ? USER : `user${uid}`),
+      loginName: async () => USER,
     }),
     rights,
     entry: nodes.entry,
@@ -116,7 +126,17 @@ export async function startServer({
   const catalogue = new Catalogue(database, bootingNodes);
 
   return {
-    ...{ folder, socket: paths.socket, platform, services, nodes, machines, ssh, catalogue, calls },
+    ...{
+      folder: paths.runtime,
+      socket: paths.socket,
+      platform,
+      services,
+      nodes,
+      machines,
+      ssh,
+      catalogue,
+      calls,
+    },
 
     async addNode(name, image = `${USER}/debian`, type = 'virtual') {
       const [owner = '', imageName = ''] = image.split('/');
@@ -150,12 +170,27 @@ export async function startServer({
       return made;
     },
 
-    async clear() {
+    async addTree(fullName, files) {
+      const [owner = '', name = ''] = fullName.split('/');
+      const tar = files ? await tarOf(files, folder) : await tinyRoot(folder);
+      return await result(images.importTar(owner, { tar, architecture: 'amd64' }, { owner, name }, true));
+    },
+
+    withoutPackages() {
+      const refuse = async () => {
+        throw new UserError('EXTERNAL', 'Packages cannot be had.', 'Look at the network.');
+      };
+      Object.assign(services.calls.image, { makeDefault: refuse });
+      Object.assign(services.calls.image.cross, { prepare: refuse });
+    },
+
+    async clear({ keepDigests = false } = {}) {
       const rows = await nodes.store.all();
       for (const { id } of await images.shells.list()) await images.shells.discard(id);
       await nodes.store.remove(rows.map(({ id }) => id));
       await nodes.reconciler.reconcile();
-      for (const table of ['image', 'image_history', 'image_digest', 'image_layer'] as const)
+      const names = ['image', 'image_history'] as const;
+      for (const table of keepDigests ? names : ([...names, 'image_digest', 'image_layer'] as const))
         await database.deleteFrom(table).execute();
       calls.length = 0;
     },
@@ -179,6 +214,27 @@ export async function startServer({
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+function registryOf(given: Partial<RegistryConfig> & { label: string }): RegistryConfig {
+  const known = { kind: 'docker-registry-v2', host: `${given.label}.example`, protocol: 'https' } as const;
+  return { ...known, description: '', otherHosts: [], ...given } as RegistryConfig;
+}
+
+/** Answers its path. */
+async function tarOf(files: Readonly<Record<string, string>>, folder: string): Promise<string> {
+  const tar = pack();
+  for (const [name, text] of Object.entries(files))
+    tar.entry({ name, type: name.endsWith('/') ? 'directory' : 'file', mtime: new Date(0) }, text);
+  tar.finalize();
+  const path = join(folder, 'tree.tar');
+  await writeFile(path, Readable.from(tar));
+  return path;
+}
+
+/** A walt-net of addresses of this machine, other ones in each test file. */
+export function loopbackNet(): string {
+  return `127.${64 + (process.pid % 128)}.${(process.pid >> 7) % 256}.0/24`;
 }
 
 /** walt-net without bridge, DHCP and exports: addresses are all that it has. */
