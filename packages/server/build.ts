@@ -21,7 +21,7 @@ await build({
   chunkNames: 'chunks/[name]-[hash]',
   sourcemap: 'linked',
   sourcesContent: false,
-  // CommonJS packages (ws, tar-stream) ask for built-in modules at run time.
+  // CommonJS packages (ws) ask for built-in modules at run time.
   banner: { js: "const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);" },
   logLevel: 'warning',
 });
