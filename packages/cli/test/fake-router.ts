@@ -201,16 +201,17 @@ export function makeRouter(world: FakeWorld) {
         };
       }),
       build: {
-        prepare: image.build.prepare.handler(({ input }) => {
+        open: image.build.open.handler(({ input }) => {
           if (input.dockerfile.includes('nonsense'))
             fail('INVALID', `${input.file}:1: there is no such thing.`);
-          return { ticket: '1'.repeat(32) };
+          return { job: '1'.repeat(32) };
         }),
       },
+      run: { open: image.run.open.handler(() => ({ job: '2'.repeat(32) })) },
       cross: {
-        prepare: image.cross.prepare.handler(async function* ({ input }) {
+        open: image.cross.open.handler(async function* ({ input }) {
           if (input.name === 'taken' && !input.yes) fail('CONFIRM', 'You have an image taken already.');
-          const value = { ticket: '0'.repeat(32), architecture: 'arm64' as const, ownLibrary: true };
+          const value = { job: '0'.repeat(32), architecture: 'arm64' as const, ownLibrary: true };
           yield { type: 'result' as const, value };
         }),
       },

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type BuildEvent, type ClientFrame, type ServerFrame, streams } from '@walt/contract';
+import { type ClientFrame, type JobEvent, jobChannels, type ServerFrame, streams } from '@walt/contract';
 import { extract } from 'tar-stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { FakeWorld } from './fake-server.ts';
@@ -29,8 +29,9 @@ export class FakeStreams {
   #serve(socket: WebSocket, url: URL): void {
     const name = url.searchParams.get('node');
     const node = this.#world.nodes.find((one) => one.name === name);
-    if (url.pathname === streams.imageShell.path) this.#imageShell(socket, url);
-    else if (url.pathname === streams.imageBuild.path) this.#imageBuild(socket);
+    const job = url.searchParams.get('job');
+    if (job !== null && job.length > 16) this.#imageBuild(socket);
+    else if (job !== null) this.#imageShell(socket, url);
     else if (node === undefined) refuse(socket, 'NOT_FOUND', `There is no node named ${name}.`);
     else if (node.state !== 'booted') refuse(socket, 'UNAVAILABLE', `Node ${name} is off.`);
     else if (url.pathname === streams.tcp.path) {
@@ -44,7 +45,7 @@ export class FakeStreams {
   /** A build that prints the names of what it is sent, and ends as the test wants. */
   #imageBuild(socket: WebSocket): void {
     const pieces: Buffer[] = [];
-    const say = (event: BuildEvent) => socket.send(`\0${JSON.stringify(event)}`, { binary: true });
+    const say = (event: JobEvent) => socket.send(`\0${JSON.stringify(event)}`, { binary: true });
     socket.on('message', async (data: Buffer, isBinary: boolean) => {
       if (isBinary) {
         pieces.push(data);
@@ -57,15 +58,15 @@ export class FakeStreams {
         refuse(socket, 'EXTERNAL', buildError);
         return;
       }
-      say({ type: 'saved', image: 'alice/exp', digest: fakeDigest, changed: true, nodes: ['vnode1'] });
-      socket.send(JSON.stringify({ type: 'exit', status: 0 } satisfies ServerFrame));
+      const saved = { image: 'alice/exp', digest: fakeDigest, changed: true, nodes: ['vnode1'] };
+      socket.send(JSON.stringify({ type: 'exit', status: 0, saved } satisfies ServerFrame));
       socket.close();
     });
     say({ type: 'ready' });
   }
 
   #imageShell(socket: WebSocket, url: URL): void {
-    const session = this.#world.sessions.find(({ id }) => id === url.searchParams.get('session'));
+    const session = this.#world.sessions.find(({ id }) => id === url.searchParams.get('job'));
     if (session === undefined) {
       refuse(socket, 'NOT_FOUND', 'There is no such session.');
       return;
@@ -87,7 +88,9 @@ export class FakeStreams {
 
   #join(socket: WebSocket, child: ChildProcess, lastFrame?: (status: number) => ServerFrame): void {
     this.#children.add(child);
-    child.stdout?.on('data', (bytes: Buffer) => socket.send(bytes));
+    // Jobs have their channel in front.
+    const head = Buffer.from(lastFrame ? [jobChannels.stdout] : []);
+    child.stdout?.on('data', (bytes: Buffer) => socket.send(Buffer.concat([head, bytes])));
     child.stdin?.on('error', () => {});
     socket.on('message', (data: Buffer, isBinary: boolean) => {
       if (isBinary) {

@@ -37,7 +37,7 @@ beforeEach(async () => {
 });
 
 const build = (...words: string[]) => checkout.run(['image', 'build', 'exp', '--from-dir', folder, ...words]);
-const asked = () => server.calls.find(([name]) => name === 'image.build.prepare')?.[1];
+const asked = () => server.calls.find(([name]) => name === 'image.build.open')?.[1];
 
 test('sends what is not ignored, shows the build and tells what came of it', async () => {
   await server.addTree('alice/exp', { file: 'older' });

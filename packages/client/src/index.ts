@@ -7,10 +7,9 @@
  *     await resultOf(client.node.wait({ set: 'vnode1' }), ({ step }) => console.log(step));
  *
  * Each call of the contract is a function of `client`, with the contract's types. What fails throws an error, of which `tellError`
- * makes a code, a sentence and the next step. Bytes go over a `ByteStream` (a console, a command in an image), files of images over
- * `readFromImage` and `writeToImage`.
+ * makes a code, a sentence and the next step. Jobs with bytes (a build, a command in an image) are opened by a call
+ * and joined by `attachToJob`; other bytes go over a `ByteStream` (a console), files of images over `readFromImage` and `writeToImage`.
  */
-export { type ChannelHandlers, dispatch } from './channels.ts';
 export { type Connection, connect } from './connection.ts';
 export { flushed } from './drain.ts';
 export { AbortError, hasCode, type Told, tellError } from './errors.ts';
@@ -21,6 +20,7 @@ export {
   readFromImage,
   writeToImage,
 } from './image-files.ts';
+export { attachToJob, type JobHandlers } from './job.ts';
 export { resultOf } from './long-call.ts';
 export { cacheFolder, configFolder, DEFAULT_SOCKET, serverFolder, socketPath } from './paths.ts';
 export { ByteStream, frameError, type StreamEnd, type StreamHandlers } from './stream.ts';

@@ -1,19 +1,13 @@
 /**
- * Builds of images from a Dockerfile. `prepare` reads the Dockerfile; its ticket opens the stream `imageBuild`, which is the build:
- * when that ends, nothing is left of it but the image, and the cache of its user's next build.
- *
- * On the stream, the server says `ready` once it has the images that the Dockerfile starts from. The client then sends a tar of its
- * folder as binary messages, and the frame `end`. Each binary message from the server begins with one byte, its channel, as in a
- * build for another CPU (`crossChannels`): `control` is a `BuildEvent` as JSON, `stdout` and `stderr` are what the build prints.
- * After `saved` comes the frame `exit` with status 0; a build that fails ends with an error that names the line. A client that leaves
- * ends the build, and no image changes.
+ * Builds of images from a Dockerfile: a job (jobs.ts). When it ends, nothing is left of it but the image, and the cache of its user's
+ * next build. It is `ready` for the folder once it has the images that the Dockerfile starts from. A build that fails ends with an
+ * error that names the line; when the client leaves, no image changes.
  */
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
 import { errors } from './errors.ts';
-import type { Progress } from './progress.ts';
-import type { SavedImage } from './saved.ts';
-import { architecture, imageName, ticket } from './schemas.ts';
+import { openedJob } from './jobs.ts';
+import { architecture, imageName } from './schemas.ts';
 import { MAX_BUILD_SOURCE, MAX_DOCKERFILE } from './values/index.ts';
 
 const base = oc.errors(errors);
@@ -43,10 +37,9 @@ const buildArguments = z
 
 export const buildContract = {
   /**
-   * INVALID when the Dockerfile cannot be built; CONFIRM when an image that no build made has that name. The ticket is good for one
-   * build, within a minute.
+   * Reads the Dockerfile. INVALID when it cannot be built; CONFIRM when an image that no build made has that name.
    */
-  prepare: base
+  open: base
     .input(
       z.object({
         /** In the caller's set. */
@@ -69,7 +62,5 @@ export const buildContract = {
         yes: z.boolean().default(false),
       }),
     )
-    .output(z.object({ ticket })),
+    .output(openedJob),
 };
-
-export type BuildEvent = { type: 'ready' } | Progress | ({ type: 'saved' } & SavedImage);

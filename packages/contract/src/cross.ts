@@ -1,18 +1,14 @@
 /**
- * Builds at the server's own speed for an image of another CPU. `prepare` checks what is wanted and makes the toolchain;
- * its ticket opens the stream `imageCross`, which is the build: when that ends, nothing is left of it but what it saved.
- *
- * On the stream, the server first says `ready`. The client then sends a tar of its folder as binary messages, and the
- * frame `end`. The command runs. Each binary message from the server begins with one byte, its channel: `control` is a
- * `CrossEvent` as JSON, `stdout` and `stderr` are what the command prints, `files` is a tar of what it changed in the
- * folder. The frame `exit` carries the command's status, once all is done. A client that leaves ends the build.
+ * Builds at the server's own speed for an image of another CPU: a job (jobs.ts). When it ends, nothing is left of it but what it saved.
+ * It takes the client's folder, runs the command, tells that it has `ended`, and gives back what was changed in the folder: `deleted`
+ * paths, and `files`. `exit` carries the command's status, once all is done.
  */
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
-import type { BuildEvent } from './build.ts';
 import { errors } from './errors.ts';
+import { openedJob } from './jobs.ts';
 import { withProgress } from './progress.ts';
-import { architecture, imageName, imageReference, ticket } from './schemas.ts';
+import { architecture, imageName, imageReference } from './schemas.ts';
 
 const base = oc.errors(errors);
 
@@ -36,8 +32,8 @@ const word = z
   .regex(/^[^\0]*$/, { error: 'must not contain a NUL character' });
 
 export const crossContract = {
-  /** CONFIRM when another image has the name that is to be saved under. The ticket is good for one build, within a minute. */
-  prepare: base
+  /** Makes the toolchain. CONFIRM when another image has the name that is to be saved under. */
+  open: base
     .input(
       z.object({
         image: imageReference,
@@ -55,8 +51,7 @@ export const crossContract = {
     )
     .output(
       withProgress(
-        z.object({
-          ticket,
+        openedJob.extend({
           architecture,
           /** False: the image has no C library to build with (libc6-dev), so the toolchain's is used. */
           ownLibrary: z.boolean(),
@@ -64,10 +59,3 @@ export const crossContract = {
       ),
     ),
 };
-
-export type CrossEvent =
-  | BuildEvent
-  /** The command has ended; what follows is the return of files, and the saving. */
-  | { type: 'ended'; status: number }
-  /** Paths relative to the folder, children before their folders; may come several times. */
-  | { type: 'deleted'; paths: string[] };

@@ -6,6 +6,7 @@ import { errors } from './errors.ts';
 import { imageHistoryCalls } from './image-history.ts';
 import { withProgress } from './progress.ts';
 import { imageRegistryCalls } from './registry.ts';
+import { runContract } from './run.ts';
 import { lostChange, savedImage } from './saved.ts';
 import {
   architecture,
@@ -95,6 +96,7 @@ export const imageContract = {
     .output(withProgress(z.object({ image: z.string(), digest, made: z.boolean() }))),
   build: buildContract,
   cross: crossContract,
+  run: runContract,
   shell: {
     /** The caller's sessions on one image, or all of his. */
     list: base.input(z.object({ image: imageReference.optional() })).output(z.array(shellSession)),

@@ -119,5 +119,5 @@ export const virtualModel = z.enum(VIRTUAL_MODELS);
 /** An image shell session. */
 export const sessionId = z.string().regex(/^[0-9a-f]{16}$/);
 
-/** What opens a job that was prepared, once. */
-export const ticket = z.string().regex(/^[0-9a-f]{32}$/);
+/** A job that was opened (jobs.ts), for one attachment. */
+export const jobId = z.string().regex(/^[0-9a-f]{32}$/);

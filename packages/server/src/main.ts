@@ -15,7 +15,7 @@ import {
   sweepBootFiles,
   Trees,
 } from './boot/index.ts';
-import { createImageCalls, createImageStreams, Images } from './images/index.ts';
+import { createImageCalls, Images } from './images/index.ts';
 import { Network } from './network/index.ts';
 import { bootingNodes, createDirectory, createNodes, findAccelerator } from './nodes/index.ts';
 import {
@@ -121,14 +121,14 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   nodes.reconciler.start();
 
   await mountSignInFolder(paths.auth, config.limits.signInFiles);
-  const imageDeps = { images, nodes: nodes.lookup };
+  const ofImages = createImageCalls({ images, nodes: nodes.lookup });
   const services: Services = {
     identity: await Identity.open({ paths, database }),
     rights,
     entry: nodes.entry,
-    images: createImageStreams(imageDeps),
+    images: ofImages.streams,
     calls: {
-      ...createImageCalls(imageDeps),
+      ...ofImages.calls,
       node: nodes.calls,
       access: nodes.entry,
       device: {

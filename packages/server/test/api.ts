@@ -15,7 +15,7 @@ import { type Client, RPC_PREFIX } from '@walt/contract';
 import { WebSocket } from 'ws';
 import { accessTables, Identity, SshAuthority, StandingRights } from '../src/access/index.ts';
 import { type Api, listen, type Services } from '../src/api/index.ts';
-import { createImageCalls, createImageStreams, type Images } from '../src/images/index.ts';
+import { createImageCalls, type Images } from '../src/images/index.ts';
 import { NodeEntry } from '../src/nodes/index.ts';
 import { openDatabase } from '../src/platform/index.ts';
 import { MemoryImages, MemoryNodes } from './memory-services.ts';
@@ -61,7 +61,7 @@ export async function startApi(): Promise<TestApi> {
   const ssh = await SshAuthority.open({ keys: join(folder, 'keys') });
   const rights = new StandingRights({ info: write, warn: write, error: write });
   const entry = new NodeEntry({ lookup: nodes, rights, ssh });
-  const deps = { images: images as unknown as Images, nodes };
+  const ofImages = createImageCalls({ images: images as unknown as Images, nodes });
   const services: Services = {
     identity: await Identity.open({
       paths: { auth: join(folder, 'auth') },
@@ -71,9 +71,9 @@ export async function startApi(): Promise<TestApi> {
     }),
     rights,
     entry,
-    images: createImageStreams(deps),
+    images: ofImages.streams,
     calls: {
-      ...createImageCalls(deps),
+      ...ofImages.calls,
       node: nodes,
       access: entry,
       device: { list: async () => [] },

@@ -1,65 +1,60 @@
 /** Builds of both kinds, in memory. */
-import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { Images } from '../src/images/index.ts';
-import { UserError } from '../src/platform/index.ts';
 import type { MemoryImages } from './memory-services.ts';
 
 type CrossBuilds = Images['cross'];
 type ImageBuilds = Images['builds'];
+type PreparedImageBuild = Awaited<ReturnType<ImageBuilds['prepare']>>;
 
 /** Builds that print their command, and end at once. */
-export class MemoryBuilds implements Pick<CrossBuilds, 'prepare' | 'run'> {
-  /** What was asked for, by ticket. */
-  readonly requests = new Map<string, Parameters<CrossBuilds['prepare']>[0]>();
+export class MemoryBuilds implements Pick<CrossBuilds, 'prepare'> {
   /** What the last build was sent. */
   received: Buffer | undefined;
 
-  async *prepare(request: Parameters<CrossBuilds['prepare']>[0]) {
-    const ticket = randomBytes(16).toString('hex');
-    this.requests.set(ticket, request);
+  prepare: CrossBuilds['prepare'] = async function* (this: MemoryBuilds, request) {
     yield { type: 'progress' as const, step: 'Unpacking the compiler' };
-    return { ticket, ownLibrary: true };
-  }
-
-  run: CrossBuilds['run'] = async (user, ticket, client) => {
-    const request = this.requests.get(ticket);
-    if (request?.user !== user) throw new UserError('NOT_FOUND', 'No such build.', 'Repeat the command.');
-    this.received = await buffer(client.sources());
-    const text = Buffer.from(request.command.join(' '));
-    const head = Buffer.of(1, 0, 0, 0, 0, 0, 0, text.length);
-    await client.output(Readable.from([Buffer.concat([head, text])]));
-    client.ended(3);
-    client.deleted(['old']);
-    await client.files(Readable.from([Buffer.from('tar')]));
-    return 3;
+    return {
+      ownLibrary: true,
+      run: async (client) => {
+        this.received = await buffer(client.input());
+        const bytes = Buffer.from(request.command.join(' '));
+        await client.printed(Readable.from([{ to: 'stdout' as const, bytes }]));
+        client.tell({ type: 'ended', status: 3 });
+        client.tell({ type: 'deleted', paths: ['old'] });
+        await client.files(Readable.from([Buffer.from('tar')]));
+        return { status: 3, saved: undefined };
+      },
+    };
   };
 }
 
 /** Builds that print their Dockerfile, and succeed. */
-export class MemoryImageBuilds implements Pick<ImageBuilds, 'prepare' | 'run'> {
-  /** What was asked for, by ticket. */
-  readonly orders = new Map<string, Parameters<ImageBuilds['prepare']>[0]>();
+export class MemoryImageBuilds implements Pick<ImageBuilds, 'prepare'> {
+  /** What was asked for. */
+  readonly orders: Parameters<ImageBuilds['prepare']>[0][] = [];
   readonly #images: MemoryImages;
   /** What the last build was sent. */
   received: Buffer | undefined;
+  /** Does it otherwise, where a test wants that. */
+  run: PreparedImageBuild | undefined;
 
   constructor(images: MemoryImages) {
     this.#images = images;
   }
 
   prepare: ImageBuilds['prepare'] = async (order) => {
-    const ticket = randomBytes(16).toString('hex');
-    this.orders.set(ticket, order);
-    return ticket;
+    this.orders.push(order);
+    return this.run ?? ((client) => this.#build(order, client));
   };
 
-  run: ImageBuilds['run'] = async (user, ticket, client) => {
-    const order = this.orders.get(ticket);
-    if (order?.user !== user) throw new UserError('NOT_FOUND', 'No such build.', 'Repeat the command.');
-    this.received = await buffer(client.sources());
-    await client.output('stdout', Readable.from([Buffer.from(order.dockerfile.text)]));
-    await client.saved(this.#images.add(order.target.owner, order.target.name), true);
-  };
+  async #build(
+    { dockerfile, target }: Parameters<ImageBuilds['prepare']>[0],
+    client: Parameters<PreparedImageBuild>[0],
+  ): ReturnType<PreparedImageBuild> {
+    this.received = await buffer(client.input());
+    await client.output('stdout', Readable.from([Buffer.from(dockerfile.text)]));
+    return { image: this.#images.add(target.owner, target.name), changed: true };
+  }
 }

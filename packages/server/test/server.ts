@@ -21,7 +21,7 @@ import {
   temporaryFolder,
   tinyRoot,
 } from '../src/images/images.fixture.ts';
-import { createImageCalls, createImageStreams, type ImageRecord } from '../src/images/index.ts';
+import { createImageCalls, type ImageRecord } from '../src/images/index.ts';
 import type { Network } from '../src/network/index.ts';
 import { lowestFree, parseSubnet } from '../src/network/subnet.ts';
 import { bootingNodes, createDirectory, createNodes } from '../src/nodes/index.ts';
@@ -96,7 +96,7 @@ export async function startServer({
   const directory = createDirectory({
     ...{ ...nodes, images, ssh, network, platformVolume: 'none', limits: defaultLimits(), log: quiet },
   });
-  const deps = { images, nodes: nodes.lookup };
+  const ofImages = createImageCalls({ images, nodes: nodes.lookup });
   const calls: TestServer['calls'] = [];
   const services: Services = {
     identity: await Identity.open({
@@ -106,10 +106,10 @@ export async function startServer({
     }),
     rights,
     entry: nodes.entry,
-    images: createImageStreams(deps),
+    images: ofImages.streams,
     calls: noted(
       {
-        ...createImageCalls(deps),
+        ...ofImages.calls,
         node: nodes.calls,
         access: nodes.entry,
         device: {
@@ -181,7 +181,7 @@ export async function startServer({
         throw new UserError('EXTERNAL', 'Packages cannot be had.', 'Look at the network.');
       };
       Object.assign(services.calls.image, { makeDefault: refuse });
-      Object.assign(services.calls.image.cross, { prepare: refuse });
+      Object.assign(services.calls.image.cross, { open: refuse });
     },
 
     async clear({ keepDigests = false } = {}) {

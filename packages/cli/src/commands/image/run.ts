@@ -31,7 +31,12 @@ export function command(): Command {
       const [only, ...more] = words;
       const command = only !== undefined && more.length === 0 ? ['/bin/sh', '-c', only] : words;
       const connection = connect();
-      const { status, saved, note } = await runInImage(connection, {
+      const {
+        status,
+        saved,
+        lost = [],
+        note,
+      } = await runInImage(connection, {
         ...{ image, command },
         ...(saveAs && { saveAs }),
         ...(yes && { yes }),
@@ -39,7 +44,7 @@ export function command(): Command {
       process.exitCode = status;
       if (note !== undefined) remark(note);
       if (!saved) return;
-      remarkLost(saved.lost);
+      remarkLost(lost);
       // Standard output is the command's own.
       remark(
         saved.changed

@@ -8,8 +8,9 @@ import type { Architecture, SavedImage } from '@walt/contract';
 import { MAX_BUILD_SOURCE } from '@walt/contract/values/limits';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
 import { remark } from '../../terminal/output.ts';
+import { ClientJob } from '../job.ts';
+import { sendContext } from './send.ts';
 import { openSource, type SourceOptions } from './source.ts';
-import { ImageBuildStream } from './stream.ts';
 
 export interface BuildOptions extends YesOption {
   name: string;
@@ -35,21 +36,31 @@ export async function buildImage(
   try {
     await using source = await openSource(options.source, interrupted.signal);
     const { file, dockerfile, origin } = source;
-    const { ticket } = await confirming(options, (yes) =>
-      connection.client.image.build.prepare({
+    const { job: id } = await confirming(options, (yes) =>
+      connection.client.image.build.open({
         ...{ name, file, dockerfile, args: { ...args }, cache, yes },
         source: origin.replace(/\p{Cc}/gu, '?').slice(-MAX_BUILD_SOURCE),
         ...(architecture !== undefined && { architecture }),
         ...(target !== undefined && { target }),
       }),
     );
-    const stream = new ImageBuildStream(connection, ticket, source, {
-      stdout: options.output,
-      stderr: process.stderr,
+    const job = new ClientJob(connection, id, {
+      sinks: { stdout: options.output, stderr: process.stderr },
+      send: (own) => sendContext(own, source),
+      lost: [
+        'The connection to the server was lost: the build has ended, and no image was changed.',
+        'See `sudo ./walt-server status`, then repeat the command: finished steps are kept.',
+      ],
+      files: {
+        refused: `A file in ${source.folder} cannot be read`,
+        hint: 'Change its mode, or name it in .dockerignore.',
+      },
     });
-    interrupted.signal.addEventListener('abort', () => stream.close());
-    if (interrupted.signal.aborted) stream.close();
-    return await stream.end();
+    interrupted.signal.addEventListener('abort', () => job.close());
+    if (interrupted.signal.aborted) job.close();
+    const { saved } = await job.end();
+    if (saved === undefined) throw job.lost;
+    return saved;
   } catch (error) {
     if (!interrupted.signal.aborted) throw error;
     remark(`Ended; ${name} is as it was.`);

@@ -5,14 +5,15 @@
  */
 import type { Connection } from '@walt/client/connection';
 import { AbortError } from '@walt/client/errors';
-import type { SavedImage } from '@walt/contract';
+import type { JobEnd } from '@walt/contract';
 import { shortDigest } from '@walt/contract/values/digests';
 import { INTERRUPTED } from '../../errors.ts';
 import { offerReboot } from '../../nodes/reboot-offer.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
 import { remark } from '../../terminal/output.ts';
 import { follow } from '../../terminal/progress.ts';
-import { CrossStream } from './stream.ts';
+import { ClientJob } from '../job.ts';
+import { BuildFolder } from './folder.ts';
 
 export interface CrossOptions extends YesOption {
   image: string;
@@ -30,7 +31,7 @@ export async function crossBuild(connection: Connection, options: CrossOptions):
   const folder = process.cwd();
   const prepared = await confirming(options, (yes) =>
     follow(
-      client.image.cross.prepare({
+      client.image.cross.open({
         image,
         command,
         folder,
@@ -47,14 +48,31 @@ export async function crossBuild(connection: Connection, options: CrossOptions):
     );
   }
   let interrupted = false;
-  const stream = new CrossStream(connection, prepared.ticket, folder);
+  const content = new BuildFolder(folder);
+  const job = new ClientJob(connection, prepared.job, {
+    sinks: process,
+    send: (own) => content.send(own),
+    lost: [
+      'The connection to the server was lost: the build has ended, and nothing is saved.',
+      'See `sudo ./walt-server status`, then repeat the command.',
+    ],
+    files: {
+      refused: 'A file of the current folder cannot be read or written',
+      hint: 'Change its mode, or build in a folder that is yours.',
+    },
+    onEvent: (event, own) => {
+      if (event.type === 'deleted') content.delete(own, event.paths);
+      else own.show({ type: 'progress', step: 'Taking back what was changed' });
+    },
+    onFiles: (bytes, own) => content.take(own, bytes),
+  });
   const interrupt = () => {
     interrupted = true;
-    stream.close();
+    job.close();
   };
   process.on('SIGINT', interrupt);
   try {
-    const end = await stream.end();
+    const end = await job.end((lost) => content.finish(lost));
     return await conclude(connection, options, end);
   } catch (error) {
     if (!interrupted) throw error;
@@ -68,7 +86,7 @@ export async function crossBuild(connection: Connection, options: CrossOptions):
 async function conclude(
   { client }: Connection,
   { image, save }: CrossOptions,
-  { status, saved }: { status: number; saved: SavedImage | undefined },
+  { status, saved }: JobEnd,
 ): Promise<number> {
   if (status !== 0) {
     if (save) remark(`The command ended with status ${status}: ${image} is as it was.`);

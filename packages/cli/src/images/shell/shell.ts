@@ -5,7 +5,7 @@
  */
 import type { Connection } from '@walt/client/connection';
 import { AbortError } from '@walt/client/errors';
-import { ByteStream } from '@walt/client/stream';
+import { attachToJob } from '@walt/client/job';
 import type { ShellSession } from '@walt/contract';
 import { attach } from '../../terminal/attach.ts';
 import { paintRemarks, remark } from '../../terminal/output.ts';
@@ -50,7 +50,11 @@ async function enter(
   if (session.init) remark(`The init of ${image} is started; it is shut down when you leave the shell.`);
   const end = await attach({
     open: (handlers) =>
-      new ByteStream(connection, '/stream/image-shell', { session: session.id, ...terminalSize() }, handlers),
+      attachToJob(
+        connection,
+        { job: session.id, ...terminalSize() },
+        { onOpen: handlers.onOpen, onOutput: (_, bytes) => handlers.onData(bytes) },
+      ),
     resize: true,
     piped: process.stdin.isTTY !== true,
   });

@@ -1,4 +1,4 @@
-import { pipeline, type Readable, type Transform, type Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { type ClientFrame, clientFrame } from '@walt/contract';
 import type { WebSocket } from 'ws';
 
@@ -9,34 +9,28 @@ const LOW_WATER = HIGH_WATER / 4;
 const POLICY_VIOLATION = 1008;
 
 /**
- * Sends what `source` gives as binary messages, no faster than the client takes them; with `channel`, that byte stands in front of
- * each. Resolves when `source` has ended; rejects when it fails.
+ * Sends what `source` gives as binary messages, no faster than the client takes them. Resolves when `source` has ended, or is destroyed;
+ * rejects when it fails. `message` makes a message of each piece.
  */
-export function sendAll(source: Readable, socket: WebSocket, channel?: number): Promise<void> {
+export function sendAll<Piece = Buffer>(
+  source: Readable,
+  socket: WebSocket,
+  message?: (piece: Piece) => Buffer,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const resume = () => {
       if (source.isPaused() && socket.bufferedAmount <= LOW_WATER) source.resume();
     };
-    source.on('data', (chunk: Buffer) => {
+    source.on('data', (piece: Piece & Buffer) => {
       if (socket.readyState !== socket.OPEN) return;
       // `ws` has no drain event; the callback of each message tells that it went to the kernel.
-      socket.send(
-        channel === undefined ? chunk : Buffer.concat([Buffer.of(channel), chunk]),
-        { binary: true },
-        resume,
-      );
+      socket.send(message ? message(piece) : piece, { binary: true }, resume);
       if (socket.bufferedAmount > HIGH_WATER) source.pause();
     });
     source.once('end', resolve);
     source.on('error', reject);
     source.once('close', resolve);
   });
-}
-
-/** What `source` gives, made into messages. The failure of either is that of both, and so is its end. */
-export function through(source: Readable, messages: Transform): Readable {
-  pipeline(source, messages, () => {});
-  return messages;
 }
 
 /**

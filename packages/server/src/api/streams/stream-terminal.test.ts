@@ -14,7 +14,7 @@ beforeEach(async () => {
 afterEach(() => api[Symbol.asyncDispose]());
 
 describe('the terminal of an image shell', () => {
-  const path = (id: string) => `/stream/image-shell?session=${id}&columns=80&rows=24`;
+  const path = (id: string) => `/stream/job?job=${id}&columns=80&rows=24`;
   const session = async () => (await api.images.shells.open('alice', api.images.add('alice', 'exp'))).id;
 
   const attached = () => {

@@ -9,11 +9,8 @@ import { bearerToken, parseQuery } from '../http.ts';
 import type { Services } from '../services.ts';
 import type { Shares } from '../shares.ts';
 import { ConsoleHub } from './console-hub.ts';
-import { serveBuild } from './stream-build.ts';
-import { serveCommand } from './stream-command.ts';
-import { serveCross } from './stream-cross.ts';
+import { serveJob } from './stream-job.ts';
 import { serveTcp } from './stream-tcp.ts';
-import { serveTerminal } from './stream-terminal.ts';
 
 /** Bytes of one message from a client; ours send pieces of 64 KiB. */
 const MAX_MESSAGE = 1024 * 1024;
@@ -60,10 +57,7 @@ export class Streams {
     const routes: Routes = {
       tcp: (...args) => this.#tcp(...args),
       console: (...args) => this.#console(...args),
-      imageShell: (...args) => this.#imageShell(...args),
-      imageBuild: (...args) => this.#imageBuild(...args),
-      imageCross: (...args) => this.#imageCross(...args),
-      imageRun: (...args) => this.#imageRun(...args),
+      job: (...args) => this.#job(...args),
     };
     this.#routes = new Map(
       Object.entries(streams).map(([name, { path }]) => [path, routes[name as keyof typeof streams]]),
@@ -133,25 +127,10 @@ export class Streams {
     );
   }
 
-  async #imageShell(socket: WebSocket, caller: Caller, url: URL): Promise<ServerFrame | undefined> {
-    const { session, ...size } = parseQuery(streams.imageShell.query, url);
+  async #job(socket: WebSocket, caller: Caller, url: URL): Promise<ServerFrame | undefined> {
+    const { job, ...size } = parseQuery(streams.job.query, url);
     const { images, log } = this.#services;
-    return await serveTerminal(socket, await images.attach(caller, { session, size }), log);
-  }
-
-  async #imageCross(socket: WebSocket, caller: Caller, url: URL): Promise<ServerFrame> {
-    const { ticket } = parseQuery(streams.imageCross.query, url);
-    return await serveCross(socket, (client) => this.#services.images.cross(caller, ticket, client));
-  }
-
-  async #imageBuild(socket: WebSocket, caller: Caller, url: URL): Promise<ServerFrame> {
-    const { ticket } = parseQuery(streams.imageBuild.query, url);
-    return await serveBuild(socket, (client) => this.#services.images.build(caller, ticket, client));
-  }
-
-  async #imageRun(socket: WebSocket, caller: Caller, url: URL): Promise<ServerFrame | undefined> {
-    const wanted = parseQuery(streams.imageRun.query, url);
-    return await serveCommand(socket, await this.#services.images.run(caller, wanted));
+    return await serveJob(socket, size, log, (client) => images.attach(caller, job, client));
   }
 }
 

@@ -64,8 +64,7 @@ interface Options {
 
 interface Built {
   output: string;
-  /** Undefined: the build failed. */
-  image: ImageRecord | undefined;
+  image: ImageRecord;
   changed: boolean;
 }
 
@@ -82,22 +81,19 @@ async function build(lines: readonly string[], options: Options = {}): Promise<B
   const target = { owner: user, name };
   const dockerfile = { text: lines.join('\n'), file: 'Dockerfile' };
   const order = { user, target, dockerfile, args, architecture, stage, cache, source: '/x' };
-  const ticket = await builds.prepare(order);
-  const built: Built = { output: '', image: undefined, changed: false };
-  await builds.run(user, ticket, {
-    sources: options.sources ?? (() => folderTar(files)),
+  const run = await builds.prepare(order);
+  let printedAll = '';
+  const made = await run({
+    input: options.sources ?? (() => folderTar(files)),
     output: async (to, stream) => {
       const printed = await text(stream);
       if (to === 'stdout' && /^begun$/m.test(printed)) await options.onBegun?.();
-      built.output += printed;
+      printedAll += printed;
     },
-    progress: () => {},
-    saved: async (image, changed) => {
-      Object.assign(built, { image, changed });
-    },
+    tell: () => {},
     signal: new AbortController().signal,
   });
-  return built;
+  return { output: printedAll, ...made };
 }
 
 test('a layer that somebody else has made before is made again', async () => {
@@ -533,19 +529,4 @@ describe('FROM', () => {
     // Nobody looked at what they take from elsewhere: buildah decides whether they have to run.
     assert.doesNotMatch((await build(['FROM asking', 'RUN true'])).output, /Nothing has changed/);
   });
-});
-
-test('a ticket is good once, and for its user', async () => {
-  const { builds } = platform.images;
-  const order = { user: 'ann', target: { owner: 'ann', name: 'x' }, args: {}, cache: true, source: '' };
-  const dockerfile = { text: 'FROM tiny', file: 'Dockerfile' };
-  const ticket = await builds.prepare({ ...order, architecture: undefined, stage: undefined, dockerfile });
-  const client = {
-    ...{ sources: () => folderTar({}), progress: () => {}, saved: async () => {} },
-    output: async (_to: string, stream: Readable) => void (await text(stream)),
-    signal: new AbortController().signal,
-  };
-  await assert.rejects(builds.run('bob', ticket, client), { code: 'NOT_FOUND' });
-  await builds.run('ann', ticket, client);
-  await assert.rejects(builds.run('ann', ticket, client), { code: 'NOT_FOUND' });
 });

@@ -25,6 +25,7 @@ import { choicesOf, isRepeatable, noteResult, readResult, resultKey } from './re
 import {
   type Bases,
   type BuildPlaces,
+  type BuiltImage,
   type Found,
   type ImageBuildClient,
   type ImageBuildDeps,
@@ -39,16 +40,16 @@ export async function runImageBuild(
   request: ImageBuildRequest,
   places: BuildPlaces,
   client: ImageBuildClient,
-): Promise<void> {
+): Promise<BuiltImage> {
   const { paths } = deps;
   const bases: Bases = new Map();
   try {
-    await explainDiskFull(paths.state, 'No image was changed.', async () => {
+    return await explainDiskFull(paths.state, 'No image was changed.', async () => {
       await findBases(deps, request, client, bases);
       client.signal.throwIfAborted();
       await mkdir(join(places.work, FILES.context), { recursive: true, mode: 0o700 });
       const folder = join(places.work, FILES.context);
-      const context = await unpackContext(client.sources(), folder, deps.limits.build);
+      const context = await unpackContext(client.input(), folder, deps.limits.build);
       if (context.listed !== undefined) await client.output('stderr', Readable.from([lists(context.listed)]));
       const options: WriteOptions = {
         args: request.args,
@@ -63,8 +64,9 @@ export async function runImageBuild(
       const known = repeatable && request.cache ? await knownResult(deps, places, key) : undefined;
       if (known) await client.output('stdout', Readable.from([Buffer.from(UNCHANGED)]));
       const digest = known?.digest ?? (await build(deps, request, places, client, bases, options));
-      await publish(deps, request, places, client, [...bases.values()], digest);
+      const built = await publish(deps, request, places, client, [...bases.values()], digest);
       if (repeatable && !known) await noteResult(places.results, key, digest);
+      return built;
     });
   } finally {
     for (const base of bases.values()) base.release();
@@ -96,7 +98,7 @@ async function findBases(
   client: ImageBuildClient,
   bases: Bases,
 ): Promise<void> {
-  const report = (step: string, amount = {}) => client.progress({ type: 'progress', step, ...amount });
+  const report = (step: string, amount = {}) => client.tell({ type: 'progress', step, ...amount });
   for (const needed of neededImages(plan)) {
     const base = await findBase(deps, needed, { user, file: plan.file, report, signal: client.signal });
     const unread = { diffIds: [], triggers: [], environment: new Map() };
@@ -135,8 +137,8 @@ async function publish(
   client: ImageBuildClient,
   bases: readonly Base[],
   digest: string,
-): Promise<void> {
-  const report = (step: string, amount = {}) => client.progress({ type: 'progress', step, ...amount });
+): Promise<BuiltImage> {
+  const report = (step: string, amount = {}) => client.tell({ type: 'progress', step, ...amount });
   const base = bases.find(({ record }) => record.digest === digest);
   const known = base?.record ?? (await catalogue.digest(digest));
   const layers = known?.layers ?? (await readConfiguration(store, digest)).diffIds;
@@ -157,5 +159,5 @@ async function publish(
     },
   });
   if (moved) throw moved;
-  await client.saved({ ...target, ...record }, before?.digest !== digest);
+  return { image: { ...target, ...record }, changed: before?.digest !== digest };
 }

@@ -4,13 +4,13 @@ import type { Architecture } from '@walt/contract';
 import { type Log, namesIn } from '../../platform/index.ts';
 import { serverArchitecture } from '../architectures.ts';
 import type { ImageName } from '../catalogue/index.ts';
-import { Tickets } from '../tickets.ts';
 import { runImageBuild } from './build.ts';
 import { groupName, removeContainers } from './buildah.ts';
 import { removeControlGroup } from './control-group.ts';
 import { planBuild } from './dockerfile/index.ts';
 import {
   type BuildPlaces,
+  type BuiltImage,
   buildPlaces,
   type ImageBuildClient,
   type ImageBuildDeps,
@@ -34,6 +34,9 @@ export interface ImageBuildOrder {
   source: string;
 }
 
+/** A build that was looked at, and not begun. */
+export type PreparedImageBuild = (client: ImageBuildClient) => Promise<BuiltImage>;
+
 /** Bytes of a user's cache, unpacked; one that has grown larger is begun anew. */
 const MAX_CACHE = 20_000_000_000;
 /** Milliseconds after which a cache that no build has used is removed. */
@@ -42,7 +45,6 @@ const CACHE_LIFE = 30 * 86_400_000;
 /** Builds of images from a Dockerfile, by buildah. */
 export class ImageBuilds {
   readonly #deps: ImageBuildDeps & { log: Log };
-  readonly #tickets = new Tickets<ImageBuildRequest>();
   readonly #running = new Set<Promise<unknown>>();
   /** Builds that use a store now, by its folder, and when it is as they need it; then what comes after the last of them. */
   readonly #users = new Map<string, { count: number; ready: Promise<void> }>();
@@ -69,25 +71,14 @@ export class ImageBuilds {
     }
   }
 
-  /** Reads the Dockerfile; the ticket is good for one `run` by the same user. Throws UserError INVALID that names a line. */
-  async prepare({ dockerfile, ...order }: ImageBuildOrder): Promise<string> {
+  /** Reads the Dockerfile. Answers the build (`runImageBuild`). Throws UserError INVALID that names a line. */
+  async prepare({ dockerfile, ...order }: ImageBuildOrder): Promise<PreparedImageBuild> {
     const { args, architecture, target, stage } = order;
     const platforms = { server: serverArchitecture(), wanted: architecture };
     const plan = planBuild(dockerfile, args, platforms, stage);
     const current = await this.#deps.catalogue.find(target);
     const request = { ...order, plan, expected: current ? { digest: current.digest } : ('absent' as const) };
-    return this.#tickets.issue(order.user, request);
-  }
-
-  /** Runs a prepared build; see `runImageBuild`. Throws UserError NOT_FOUND for a ticket that is unknown, used, old or another user's. */
-  async run(user: string, ticket: string, client: ImageBuildClient): Promise<void> {
-    const running = this.#run(this.#tickets.take(user, ticket), client);
-    this.#running.add(running);
-    try {
-      await running;
-    } finally {
-      this.#running.delete(running);
-    }
+    return (client) => this.#run(request, client);
   }
 
   /** Resolves when no build runs any more: each ends by itself, once its client has gone. */
@@ -95,11 +86,21 @@ export class ImageBuilds {
     await Promise.allSettled(this.#running);
   }
 
-  async #run(request: ImageBuildRequest, client: ImageBuildClient): Promise<void> {
+  async #run(request: ImageBuildRequest, client: ImageBuildClient): Promise<BuiltImage> {
+    const running = this.#inStore(request, client);
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  async #inStore(request: ImageBuildRequest, client: ImageBuildClient): Promise<BuiltImage> {
     const places = buildPlaces(this.#deps.paths, request.user, targetArchitecture(request));
     await this.#enter(places);
     try {
-      await runImageBuild(this.#deps, request, places, client);
+      return await runImageBuild(this.#deps, request, places, client);
     } finally {
       await this.#leave(places);
     }

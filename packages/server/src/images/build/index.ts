@@ -1,4 +1,3 @@
 /** Images from a Dockerfile. Owns `buildah build` and what confines it. */
 
-export { type ImageBuildOrder, ImageBuilds } from './builds.ts';
-export type { ImageBuildClient } from './task.ts';
+export { type ImageBuildOrder, ImageBuilds, type PreparedImageBuild } from './builds.ts';

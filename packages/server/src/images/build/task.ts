@@ -1,11 +1,11 @@
 /** What a build is given, and where it has its files. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import type { Architecture, Progress } from '@walt/contract';
+import type { Architecture } from '@walt/contract';
 import { type Limits, type Paths, run } from '../../platform/index.ts';
 import { serverArchitecture } from '../architectures.ts';
 import type { Expected, ImageName } from '../catalogue/index.ts';
+import type { JobClient } from '../jobs/index.ts';
 import type { Skopeo, Store } from '../store/index.ts';
 import type { HostCommand, ImageRecord } from '../types.ts';
 import type { Base, BaseDeps } from './bases.ts';
@@ -36,16 +36,13 @@ export interface ImageBuildRequest {
   source: string;
 }
 
-/** Who asked for the build: gives its folder, and takes what comes of it. */
-export interface ImageBuildClient {
-  /** Asks for the tar of the user's folder. */
-  sources(): Readable;
-  /** Takes what the build prints; resolves at its end. */
-  output(to: 'stdout' | 'stderr', stream: Readable): Promise<void>;
-  progress(progress: Progress): void;
-  saved(image: ImageRecord, changed: boolean): Promise<void>;
-  /** Aborted when the client has gone. */
-  signal: AbortSignal;
+/** Who asked for the build; sends his folder as a tar. */
+export type ImageBuildClient = Pick<JobClient, 'input' | 'output' | 'tell' | 'signal'>;
+
+export interface BuiltImage {
+  image: ImageRecord;
+  /** False: the name pointed to it before. */
+  changed: boolean;
 }
 
 /** An image that the Dockerfile names, held while the build runs. */

@@ -1,11 +1,17 @@
 import { fullName, type SavedImage } from '@walt/contract';
 import type { Images } from '../images.ts';
+import type { OpenJobs } from '../jobs/index.ts';
 import type { ImageRecord } from '../types.ts';
 
 /** What users' calls about images stand on. */
 export interface CallDeps {
   images: Images;
   nodes: BootedImages;
+}
+
+/** What the calls stand on that open jobs, and the stream that attaches to them. */
+export interface JobDeps extends CallDeps {
+  jobs: OpenJobs;
 }
 
 /** What nodes/ answers; images know of no nodes. */

@@ -19,7 +19,7 @@ type Elsewhere = keyof typeof imageRegistryCalls | keyof typeof imageHistoryCall
 export function imageCalls({
   images,
   nodes,
-}: CallDeps): Omit<CallsOf<typeof imageContract>, Elsewhere | 'shell' | 'cross' | 'build'> {
+}: CallDeps): Omit<CallsOf<typeof imageContract>, Elsewhere | 'shell' | 'cross' | 'build' | 'run'> {
   const present = async (records: readonly ImageRecord[]): Promise<Image[]> => {
     const [users, open] = await Promise.all([nodes.nodesByImage(), images.shells.images()]);
     return records.map((record) => describeImage(record, users.get(fullName(record)) ?? [], open));

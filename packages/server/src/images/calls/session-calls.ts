@@ -1,7 +1,13 @@
-import { fullName, type imageContract, parseImageReference, type ShellSession } from '@walt/contract';
+import {
+  fullName,
+  type imageContract,
+  type JobEnd,
+  parseImageReference,
+  type ShellSession,
+} from '@walt/contract';
 import { type Caller, type CallsOf, demand } from '../../access/index.ts';
-import type { TerminalSize } from '../containers/index.ts';
-import type { SessionRecord, Terminal } from '../sessions/index.ts';
+import { feed, type JobClient, untilLeft } from '../jobs/index.ts';
+import type { SessionRecord } from '../sessions/index.ts';
 import { type CallDeps, describeSaved } from './deps.ts';
 import { findImage } from './find.ts';
 import { confirmReplacement } from './replacing.ts';
@@ -50,14 +56,28 @@ export function sessionCalls({ images, nodes }: CallDeps): CallsOf<(typeof image
   };
 }
 
-/** Joins the terminal of a session; throws as `ShellSessions.attach`. */
-export async function attachSession(
+/**
+ * Joins a client and the terminal of a session, until the shell ends or the client leaves: then the shell goes on. Throws as
+ * `ShellSessions.attach`.
+ */
+export async function attachToSession(
   { images }: CallDeps,
   caller: Caller,
-  { session, size }: { session: string; size: TerminalSize },
-): Promise<Terminal> {
+  session: string,
+  client: JobClient,
+): Promise<JobEnd | undefined> {
   await ownSession(images, caller, session);
-  return await images.shells.attach(session, size);
+  const { stream, exited, resize } = await images.shells.attach(session, client.size);
+  try {
+    client.onResize(resize);
+    // Nobody ends a terminal by sending no more: what ends its input is typed.
+    feed(client.input(), stream, { end: false });
+    const ended = client.output('stdout', stream).then(() => exited);
+    const status = await untilLeft(client, ended);
+    return status === undefined ? undefined : { status };
+  } finally {
+    stream.destroy();
+  }
 }
 
 /** Throws UserError NOT_FOUND, or FORBIDDEN for another user's. */

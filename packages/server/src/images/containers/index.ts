@@ -2,6 +2,7 @@
 export { requireAccountFiles } from './account-files.ts';
 export { allProcesses, containerOf, type ProcessFacts } from './container-processes.ts';
 export { type ContainerState, Containers, type LentFiles, type TerminalSize } from './containers.ts';
+export { type Printed, printedIn } from './podman-frames.ts';
 export {
   commandSpec,
   commonSpec,

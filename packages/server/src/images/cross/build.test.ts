@@ -29,23 +29,23 @@ async function build(line: string, files: Readonly<Record<string, string>> = {})
   for (const [name, text] of Object.entries(files)) await writeFile(join(sources, name), text);
   const back = { deleted: [] as string[], tar: Buffer.alloc(0), output: '' };
   const client: BuildClient = {
-    sources: () => streamProgram(['tar', '--create', '--directory', sources, '.']).stdout,
-    output: async (frames) => {
-      back.output = (await buffer(frames)).toString('latin1');
+    input: () => streamProgram(['tar', '--create', '--directory', sources, '.']).stdout,
+    printed: async (pieces) => {
+      for await (const { bytes } of pieces) back.output += bytes.toString('latin1');
     },
-    ended: () => {},
-    deleted: (gone) => void back.deleted.push(...gone),
+    tell: (event) => {
+      if (event.type === 'deleted') back.deleted.push(...event.paths);
+    },
     files: async (tar) => {
       back.tar = await buffer(tar);
     },
-    progress: () => {},
-    saved: async () => assert.fail('saved'),
     signal: AbortSignal.timeout(60_000),
   };
   // What saves is not called.
   const deps = { containers, paths, limits: platform.deps.config.limits.container } as BuildDeps;
   const request = { user: 'ann', image: tiny, command: [line], folder: '/home/ann/x', prefix: '/usr/local' };
-  const status = await runBuild(deps, toolchain, { ...request, save: undefined }, client);
+  const { status, saved } = await runBuild(deps, toolchain, { ...request, save: undefined }, client);
+  assert.equal(saved, undefined);
   return { ...back, status };
 }
 

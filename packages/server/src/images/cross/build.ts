@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Readable } from 'node:stream';
 import type { ContainerLimits } from '../../platform/index.ts';
 import { type Tree, withTree } from '../../trees/index.ts';
 import { serverArchitecture } from '../architectures.ts';
 import type { Expected, ImageName } from '../catalogue/index.ts';
+import { printedIn } from '../containers/index.ts';
+import type { JobClient } from '../jobs/index.ts';
 import { type SaveParts, saveChange } from '../saves/index.ts';
 import type { ImageRecord } from '../types.ts';
 import { buildContainerName, buildSpec } from './container.ts';
@@ -30,26 +31,22 @@ export interface BuildRequest {
   save: { target: ImageName; expected: Expected } | undefined;
 }
 
-/** Who asked for the build: gives its sources, and takes what comes of it. Each call resolves when all is handed on. */
-export interface BuildClient {
-  /** Asks for the tar of the user's folder. */
-  sources(): Readable;
-  /** podman's frames of what the command prints: `Containers.attach` without a terminal. Resolves at its end. */
-  output(frames: Readable): Promise<void>;
-  ended(status: number): void;
-  deleted(paths: readonly string[]): void;
-  files(tar: Readable): Promise<void>;
-  progress(step: string): void;
-  saved(image: ImageRecord, changed: boolean): Promise<void>;
-  /** Aborted when the client has gone. */
-  signal: AbortSignal;
+/** Who asked for the build; sends his folder as a tar. */
+export type BuildClient = Pick<JobClient, 'input' | 'printed' | 'files' | 'tell' | 'signal'>;
+
+/** What a build came to. */
+export interface BuildEnd {
+  /** The command's exit status. */
+  status: number;
+  /** Undefined: nothing was to be saved, or the command failed. */
+  saved: { image: ImageRecord; changed: boolean } | undefined;
 }
 
 /** Paths in one message to the client. */
 const BATCH = 500;
 
 /**
- * Runs one build and answers the command's exit status. When it ends, by itself, by failure or since the client has gone, nothing
+ * Runs one build. When it ends, by itself, by failure or since the client has gone, nothing
  * is left of it but what it saved. Throws UserError CONFLICT when the result is kept under another name than was wanted.
  */
 export async function runBuild(
@@ -57,7 +54,7 @@ export async function runBuild(
   toolchain: string,
   request: BuildRequest,
   client: BuildClient,
-): Promise<number> {
+): Promise<BuildEnd> {
   const { containers, paths } = deps;
   const { image, prefix, folder, command } = request;
   const id = randomBytes(8).toString('hex');
@@ -80,31 +77,29 @@ export async function runBuild(
     });
     const places = { toolchain, image: root, tools, work };
     await containers.create(buildSpec({ id, layout, command, folder, places, limits: deps.limits }));
-    await containers.writeArchive(name, folder, client.sources());
+    await containers.writeArchive(name, folder, client.input());
     const before = await takeSnapshot(work);
 
-    const output = client.output(await containers.attach(name));
+    const output = client.printed(printedIn(await containers.attach(name)));
     client.signal.addEventListener('abort', kill);
     if (client.signal.aborted) throw client.signal.reason;
     await containers.start(name);
     await output;
     const status = await containers.ended(name);
     if (client.signal.aborted) throw client.signal.reason;
-    client.ended(status);
+    client.tell({ type: 'ended', status });
 
     const { changed, deleted } = compareSnapshots(before, await takeSnapshot(work));
     for (let start = 0; start < deleted.length; start += BATCH) {
-      client.deleted(deleted.slice(start, start + BATCH));
+      client.tell({ type: 'deleted', paths: deleted.slice(start, start + BATCH) });
     }
     if (changed.length > 0) await client.files(packEntries(work, changed));
     if (client.signal.aborted) throw client.signal.reason;
-    if (status === 0 && request.save) {
-      await containers.remove(name);
-      await withTree(root, (tree) => removeEmpty(tree, made));
-      await containers.unmount(still);
-      await save(deps, still, request, request.save, client);
-    }
-    return status;
+    if (status !== 0 || !request.save) return { status, saved: undefined };
+    await containers.remove(name);
+    await withTree(root, (tree) => removeEmpty(tree, made));
+    await containers.unmount(still);
+    return { status, saved: await save(deps, still, request, request.save, client) };
   } finally {
     client.signal.removeEventListener('abort', kill);
     await containers.remove(name);
@@ -143,11 +138,11 @@ async function save(
   { user, image, command }: BuildRequest,
   { target, expected }: { target: ImageName; expected: Expected },
   client: BuildClient,
-): Promise<void> {
+): Promise<NonNullable<BuildEnd['saved']>> {
   const { record: saved } = await saveChange(deps, {
     ...{ container, base: image.digest, target, expected },
     move: { user, action: 'cross', detail: command.join(' ').slice(0, 200) },
-    report: (step) => client.progress(step),
+    report: (step) => client.tell({ type: 'progress', step }),
   });
-  await client.saved(saved ? { ...target, ...saved } : image, saved !== undefined);
+  return { image: saved ? { ...target, ...saved } : image, changed: saved !== undefined };
 }

@@ -6,9 +6,8 @@ import { runsNatively, serverArchitecture } from '../architectures.ts';
 import { KeyedLock } from '../locks.ts';
 import { withReports } from '../progress.ts';
 import type { Store } from '../store/index.ts';
-import { Tickets } from '../tickets.ts';
 import type { HostCommand } from '../types.ts';
-import { type BuildClient, type BuildDeps, type BuildRequest, runBuild } from './build.ts';
+import { type BuildClient, type BuildDeps, type BuildEnd, type BuildRequest, runBuild } from './build.ts';
 import { checkPlaces } from './places.ts';
 import { hasLibrary } from './sysroot.ts';
 import { targetOf } from './target.ts';
@@ -22,15 +21,17 @@ interface Deps extends BuildDeps {
   emulate(architecture: Architecture): Promise<void>;
 }
 
-interface Prepared {
-  request: BuildRequest;
-  toolchain: string;
+/** A build that was looked at, and not begun. */
+export interface PreparedBuild {
+  /** See `runBuild`. */
+  run(client: BuildClient): Promise<BuildEnd>;
+  /** False: the image has no C library to build with. */
+  ownLibrary: boolean;
 }
 
 /** Builds for an image's CPU by a compiler of the server's own. */
 export class CrossBuilds {
   readonly #deps: Deps;
-  readonly #tickets = new Tickets<Prepared>();
   /** One toolchain is made once. */
   readonly #making = new KeyedLock();
   readonly #running = new Set<Promise<unknown>>();
@@ -45,13 +46,10 @@ export class CrossBuilds {
   }
 
   /**
-   * Checks a build and makes its toolchain; the ticket is good for one `run` by the same user. Throws UserError INVALID when the
-   * folders cannot be where they are wanted, CONFLICT when the name to save under was moved already.
+   * Checks a build and makes its toolchain. Throws UserError INVALID when the folders cannot be where they are wanted, CONFLICT when
+   * the name to save under was moved already.
    */
-  prepare(
-    request: BuildRequest,
-    signal: AbortSignal,
-  ): AsyncGenerator<Progress, { ticket: string; ownLibrary: boolean }> {
+  prepare(request: BuildRequest, signal: AbortSignal): AsyncGenerator<Progress, PreparedBuild> {
     const { config, paths, host, store, catalogue, emulate } = this.#deps;
     const { image, save } = request;
     return withReports(async (report) => {
@@ -67,13 +65,16 @@ export class CrossBuilds {
       const ownLibrary = await store.withMounted(image.digest, (root) =>
         withTree(root, (tree) => hasLibrary(tree, multiarch)),
       );
-      return { ticket: this.#tickets.issue(request.user, { request, toolchain }), ownLibrary };
+      return { run: (client) => this.#run(toolchain, request, client), ownLibrary };
     });
   }
 
-  /** Runs a prepared build; see `runBuild`. Throws UserError NOT_FOUND for a ticket that is unknown, used, old or another user's. */
-  async run(user: string, ticket: string, client: BuildClient): Promise<number> {
-    const { toolchain, request } = this.#tickets.take(user, ticket);
+  /** Resolves when no build runs any more: each ends by itself, once its client has gone. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#running);
+  }
+
+  async #run(toolchain: string, request: BuildRequest, client: BuildClient): Promise<BuildEnd> {
     const running = runBuild(this.#deps, toolchain, request, client);
     this.#running.add(running);
     try {
@@ -81,10 +82,5 @@ export class CrossBuilds {
     } finally {
       this.#running.delete(running);
     }
-  }
-
-  /** Resolves when no build runs any more: each ends by itself, once its client has gone. */
-  async close(): Promise<void> {
-    await Promise.allSettled(this.#running);
   }
 }
