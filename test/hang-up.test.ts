@@ -41,9 +41,12 @@ async function round(list: readonly Endpoint[]): Promise<void> {
     for (let next = queue.shift(); next; next = queue.shift()) {
       const [endpoint, moment] = next;
       if (random.chance(25)) await world.restore();
-      const asked = askFor(endpoint, token, vocabulary, random);
-      const answer = await visit({ path: platform.paths.socket }, asked, moment, random.bytes(200));
-      vocabulary.hear(answer);
+      const ask = async (one: Endpoint, when: Moment) => {
+        const asked = askFor(one, token, vocabulary, random);
+        vocabulary.hear(await visit({ path: platform.paths.socket }, asked, when, random.bytes(200)));
+      };
+      if (endpoint.opener) await ask(endpoint.opener, 'stays');
+      await ask(endpoint, moment);
     }
   };
   await Promise.all(Array.from({ length: PARALLEL }, work));

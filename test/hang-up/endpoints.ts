@@ -13,13 +13,20 @@ export interface Endpoint {
   /** What goes into the query, and into the body as JSON; without the latter, the body is free. */
   query?: z.core.$ZodType;
   json?: z.core.$ZodType;
+  /** Asked first: its answer has the id that this one takes. */
+  opener?: Endpoint;
 }
 
 export function endpoints(): Endpoint[] {
+  const all = calls(contract, []);
+  const openers = all.filter(({ name }) => name.endsWith('.open'));
   return [
-    ...calls(contract, []),
-    ...Object.entries(streams).map(([name, { path, query }]) => {
-      return { name: `stream ${name}`, method: 'GET', path, query, upgrade: true };
+    ...all,
+    ...Object.entries(streams).flatMap(([name, { path, query }]): Endpoint[] => {
+      const stream = { name: `stream ${name}`, method: 'GET', path, query, upgrade: true };
+      if (name !== 'job') return [stream];
+      // Each kind of job is something else behind the same stream.
+      return openers.map((opener) => ({ ...stream, name: `${stream.name} of ${opener.name}`, opener }));
     }),
     ...Object.entries(plain).flatMap(([name, { path, query }]) =>
       ['GET', 'PUT'].map((method) => ({ name: `${method} ${name}`, method, path, query, upgrade: false })),

@@ -74,7 +74,7 @@ function hasDefault(schema: z.core.$ZodType): boolean {
 
 function drawText(schema: z.core.$ZodType, vocabulary: Vocabulary, random: Random): string {
   const fitting = vocabulary.words.filter((word) => z.safeParse(schema, word).success);
-  // The newest: tickets and sessions grow old.
+  // The newest: jobs and sessions grow old.
   if (fitting.length > 0 && random.chance(85)) return random.pick(fitting.slice(-NEWEST));
   return random.pick(textsOf(schema, random));
 }

@@ -1,4 +1,12 @@
-import { imageLink, imageName, imageReference, imageVersion, nodeName, nodeSet } from '@walt/contract';
+import {
+  commandWord,
+  imageLink,
+  imageName,
+  imageReference,
+  imageVersion,
+  nodeName,
+  nodeSet,
+} from '@walt/contract';
 import type { z } from 'zod';
 
 const PUBLIC_KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPKSUTyz1HwHReFVvD5obVsALAgJRNarH4TRpNePnAS comment';
@@ -10,10 +18,10 @@ export class Vocabulary {
   /** By the contract's schema of such a name. */
   readonly #names: ReadonlyMap<z.core.$ZodType, readonly string[]>;
   readonly #words: readonly string[] = [
-    ...['/', '/etc', '/new', '/usr/local', '/home/me/project', '["true"]', '["sh","-c","cat; echo done"]'],
+    ...['/', '/etc', '/new', '/usr/local', '/home/me/project'],
     ...['FROM root/seed\nCOPY . /app\nRUN true\n', PUBLIC_KEY, 'amd64', 'pc-x86-64', 'true', 'kind', 'hub'],
   ];
-  /** What the server has told: tickets, sessions, digests; the newest last. */
+  /** What the server has told: jobs, sessions, digests; the newest last. */
   #heard: string[] = [];
 
   constructor(user: string) {
@@ -23,6 +31,7 @@ export class Vocabulary {
       [imageVersion, [...images, 'mine@{1}']],
       [imageName, ['mine', 'other']],
       [imageLink, ['walt:root/seed']],
+      [commandWord, ['cat', 'true']],
       [nodeName, ['hangup']],
       [nodeSet, ['hangup', 'my-nodes']],
     ]);

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { errors } from './errors.ts';
 import { openedJob } from './jobs.ts';
 import { withProgress } from './progress.ts';
-import { architecture, imageName, imageReference } from './schemas.ts';
+import { architecture, commandWord, imageName, imageReference } from './schemas.ts';
 
 const base = oc.errors(errors);
 
@@ -25,19 +25,13 @@ const prefix = folder.refine((path) => /^[A-Za-z0-9/._+-]+$/.test(path), {
   error: 'must be of letters, digits, dots, dashes, underscores and "+"',
 });
 
-/** What execve(2) takes: no word with a NUL. */
-const word = z
-  .string()
-  .max(131_072)
-  .regex(/^[^\0]*$/, { error: 'must not contain a NUL character' });
-
 export const crossContract = {
   /** Makes the toolchain. CONFIRM when another image has the name that is to be saved under. */
   open: base
     .input(
       z.object({
         image: imageReference,
-        command: z.array(word).min(1).max(10_000),
+        command: z.array(commandWord).min(1).max(10_000),
         /** The client's current folder: the command sees its content at the same path. */
         folder,
         /** Folder of the image that takes what is installed. */

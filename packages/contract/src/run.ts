@@ -3,14 +3,12 @@ import { oc } from '@orpc/contract';
 import { z } from 'zod';
 import { errors } from './errors.ts';
 import { openedJob } from './jobs.ts';
-import { imageName, imageReference } from './schemas.ts';
+import { commandWord, imageName, imageReference } from './schemas.ts';
 
 const base = oc.errors(errors);
 
 /** Characters of a command with all its words, as JSON. */
 const MAX_COMMAND = 32_768;
-
-const word = z.string().refine((text) => !text.includes('\0'), { error: 'must not contain a NUL character' });
 
 export const runContract = {
   /** CONFIRM when `saveAs` is another image of the caller's and `yes` is not given. */
@@ -20,7 +18,7 @@ export const runContract = {
         image: imageReference,
         /** The program and its arguments. */
         command: z
-          .array(word)
+          .array(commandWord)
           .min(1)
           .refine(([program]) => program !== '', { error: 'must name a program' })
           .refine((words) => JSON.stringify(words).length <= MAX_COMMAND, {

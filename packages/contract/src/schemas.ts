@@ -116,6 +116,12 @@ export const architecture = z.enum(ARCHITECTURES);
 
 export const virtualModel = z.enum(VIRTUAL_MODELS);
 
+/** A word of a command in an image. What execve(2) takes: no word with a NUL. */
+export const commandWord = z
+  .string()
+  .max(131_072)
+  .regex(/^[^\0]*$/, { error: 'must not contain a NUL character' });
+
 /** An image shell session. */
 export const sessionId = z.string().regex(/^[0-9a-f]{16}$/);
 
