@@ -26,7 +26,7 @@ const PATHS = [
     '/rpc/__proto__',
     '/rpc/image/constructor',
   ],
-  ...['/stream/tcp?node=a', '/stream/console', '/stream/image-run?command=[]', '/image-files?image=a&path=/'],
+  ...['/stream/tcp?node=a', '/stream/console', '/stream/job?job=[]', '/image-files?image=a&path=/'],
   ...['/boot/%2e%2e/%00', '/boot/files/x/vmlinuz', `/${'a'.repeat(9000)}`, 'http://other/', '/%', '/?%ff'],
 ];
 const HEADERS = [

@@ -15,7 +15,7 @@ export interface JobOptions {
   /** What the user is told when the connection breaks: sentence and next step. */
   lost: [sentence: string, hint: string];
   /** How the user is told that one of his own files refuses him. */
-  files?: FileWords;
+  ownFiles?: FileWords;
   onEvent?: (event: Exclude<JobEvent, { type: 'ready' | 'progress' }>, job: ClientJob) => void;
   onFiles?: (bytes: Buffer, job: ClientJob) => void;
 }
@@ -122,8 +122,8 @@ export class ClientJob {
 
   /** The user's own files may refuse him. */
   #told(error: Error): Error {
-    const { files } = this.#options;
-    if (!files || (!hasCode(error, 'EACCES') && !hasCode(error, 'EPERM'))) return error;
-    return new AbortError('FORBIDDEN', `${files.refused}: ${error.message}.`, files.hint);
+    const { ownFiles } = this.#options;
+    if (!ownFiles || (!hasCode(error, 'EACCES') && !hasCode(error, 'EPERM'))) return error;
+    return new AbortError('FORBIDDEN', `${ownFiles.refused}: ${error.message}.`, ownFiles.hint);
   }
 }

@@ -51,7 +51,7 @@ export async function buildImage(
         'The connection to the server was lost: the build has ended, and no image was changed.',
         'See `sudo ./walt-server status`, then repeat the command: finished steps are kept.',
       ],
-      files: {
+      ownFiles: {
         refused: `A file in ${source.folder} cannot be read`,
         hint: 'Change its mode, or name it in .dockerignore.',
       },

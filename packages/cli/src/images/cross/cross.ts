@@ -56,7 +56,7 @@ export async function crossBuild(connection: Connection, options: CrossOptions):
       'The connection to the server was lost: the build has ended, and nothing is saved.',
       'See `sudo ./walt-server status`, then repeat the command.',
     ],
-    files: {
+    ownFiles: {
       refused: 'A file of the current folder cannot be read or written',
       hint: 'Change its mode, or build in a folder that is yours.',
     },
