@@ -164,7 +164,8 @@ export class MemoryImages
     return { image: this.add('waltplatform', 'pc-x86-64-default'), made: true };
   }
 
-  run = unused;
+  /** A test that wants one plays it. */
+  run: Images['run'] = unused;
 
   async *squash(
     _user: string,
