@@ -18,26 +18,40 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, beforeEach, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
+import { loopbackNet } from '../../server/test/server.ts';
 import { outcome } from './checkout.ts';
-import { openFakeClient } from './client.ts';
-import { makeNode } from './fixtures.ts';
+import { openClient } from './client.ts';
+import { serveSsh } from './node-ssh.ts';
 
-const { server, checkout } = await openFakeClient();
+const { server, checkout } = await openClient({ subnet: loopbackNet() });
 /** Files of "nodes", which are this machine. */
 let there: string;
 
-before(() => {
+const served = new AsyncDisposableStack();
+const serve = async (name: string) => {
+  await server.addNode(name);
+  served.use(await serveSsh(server, name));
+};
+/** A reboot that ends when the answered function is called. */
+const rebooting = async (name: string) => {
+  const release = server.machines.hold();
+  const input = { set: name, hard: true, yes: true };
+  const caller = { uid: 0, user: 'alice', admin: true };
+  await server.services.calls.node.reboot(caller, input, AbortSignal.timeout(10_000));
+  return release;
+};
+
+before(async () => {
+  await server.addImage('alice/debian');
+  for (const name of ['vnode1', 'vnode2', 'vnode3']) await serve(name);
+  await server.addNode('board', 'bob/x', 'physical');
   there = mkdtempSync(join(tmpdir(), 'walt-cli-node-'));
 });
-after(() => {
+after(async () => {
+  await served.disposeAsync();
   rmSync(there, { recursive: true, force: true });
 });
-beforeEach(() => {
-  server.world.nodes = ['vnode1', 'vnode2', 'vnode3'].map((name) => makeNode(name));
-  server.world.calls.length = 0;
-});
-
 const sshFolder = () => {
   const cache = join(checkout.home, '.cache/walt');
   return join(cache, readdirSync(cache).find((name) => name.startsWith('server-')) ?? '', 'ssh');
@@ -90,12 +104,13 @@ describe('node run', () => {
   });
 
   test('nodes that boot are waited for', async () => {
-    server.world.nodes.forEach((node) => {
-      node.state = 'booting';
-    });
-    const { status, stdout, stderr } = await checkout.run(['node', 'run', 'vnode1', 'echo up']);
+    const release = await rebooting('vnode1');
+    const child = checkout.start(['node', 'run', 'vnode1', 'echo up']);
+    child.stdin?.end();
+    child.stderr?.once('data', release);
+    const { status, stdout, stderr } = await outcome(child);
     assert.deepEqual([status, stdout], [0, 'up\n']);
-    assert.match(stderr, /Waiting for nodes to boot/);
+    assert.match(stderr, /vnode1 boots/);
   });
 
   test('ctrl-c ends the command on the nodes, and its children', async () => {
@@ -121,9 +136,10 @@ describe('node shell', () => {
   });
 
   test('waits, with progress, for a node that is not booted yet', async () => {
-    server.world.nodes = [makeNode('vnode1', { state: 'off' })];
+    const release = await rebooting('vnode1');
     using pty = checkout.terminal(['node', 'shell', 'vnode1']);
-    await pty.expect(/Waiting for nodes to boot/);
+    await pty.expect(/vnode1 boots/);
+    release();
     await pty.expect(/[#$] /);
     pty.type('exit\r');
     assert.equal(await pty.exited, 0);
@@ -141,17 +157,15 @@ describe('node shell', () => {
     await checkout.run(['node', 'run', 'vnode1', 'true']);
     const other = join(there, 'other');
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', other]);
-    const certify = server.world.ssh.certify.bind(server.world.ssh);
-    server.world.ssh.certify = (...args) => ({
-      ...certify(...args),
-      knownHosts: `@cert-authority walt-node-* ${readFileSync(`${other}.pub`, 'utf8').split(' ', 2).join(' ')}\n`,
-    });
+    const { knownHosts } = server.ssh;
+    const key = readFileSync(`${other}.pub`, 'utf8').split(' ', 2).join(' ');
+    server.ssh.knownHosts = () => `@cert-authority walt-node-* ${key}\n`;
     try {
       const { status, stderr } = await checkout.run(['node', 'run', 'vnode1', 'true']);
       assert.equal(status, 255);
       assert.match(stderr, /Host key verification failed/);
     } finally {
-      server.world.ssh.certify = certify;
+      server.ssh.knownHosts = knownHosts;
     }
   });
 });
@@ -284,16 +298,15 @@ describe('ssh-config', () => {
 
   test('nodes that are newer than the file are reached by NAME.walt', async () => {
     const file = await stanza();
-    server.world.nodes.push(makeNode('newer'));
+    await serve('newer');
     const { status, stderr } = await ssh(file, 'newer.walt', 'true');
     assert.deepEqual([status, stderr], [0, '']);
   });
 
   test('a node that is off, an unknown one: walt says so', async () => {
     const file = await stanza();
-    server.world.nodes = [makeNode('vnode1', { state: 'off' })];
-    assert.match((await ssh(file, 'vnode1', 'true')).stderr, /walt: Node vnode1 is off\./);
-    assert.match((await ssh(file, 'other.walt', 'true')).stderr, /walt: There is no node named other\./);
+    assert.match((await ssh(file, 'board.walt', 'true')).stderr, /walt: Node board is off\./);
+    assert.match((await ssh(file, 'other.walt', 'true')).stderr, /walt: There is no node named "other"\./);
   });
 
   test('other hosts are not touched', async () => {

@@ -1,0 +1,58 @@
+/** What listens on port 22 of played nodes: an sshd of this machine with the keys that the server gives to that node. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { TestServer } from '../../server/test/server.ts';
+
+/** Serves a node of the test server until it is disposed of. Its address must be one of this machine: `loopbackNet`. */
+export async function serveSsh(server: TestServer, name: string): Promise<AsyncDisposable> {
+  const node = await server.nodes.lookup.row(name);
+  const config = await configure(server, { id: node.id, owner: node.image_owner });
+  const children = new Set<ChildProcess>();
+  const listener = createServer((connection) => {
+    const sshd = spawn('/usr/sbin/sshd', ['-i', '-f', config], { stdio: ['pipe', 'pipe', 'ignore'] });
+    children.add(sshd);
+    sshd.once('close', () => children.delete(sshd));
+    sshd.stdin.on('error', () => {});
+    connection.on('error', () => sshd.kill());
+    connection.pipe(sshd.stdin);
+    sshd.stdout.pipe(connection);
+  });
+  listener.listen(22, node.ip);
+  await once(listener, 'listening');
+  return {
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      for (const child of children) child.kill();
+    },
+  };
+}
+
+/** As the platform layer configures sshd on nodes. Answers the file. */
+async function configure(server: TestServer, node: { id: number; owner: string }): Promise<string> {
+  const { hostKey, hostCertificate, userCa, principal } = await server.ssh.nodeIdentity(node);
+  const folder = join(server.folder, `ssh-${node.id}`);
+  mkdirSync(folder, { mode: 0o700 });
+  // sshd's privilege separation folder, which Debian's service makes at its start.
+  mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
+  const file = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text, { mode: 0o600 });
+    return join(folder, name);
+  };
+  const lines = [
+    `HostKey ${file('key', hostKey)}`,
+    `HostCertificate ${file('key-cert.pub', hostCertificate)}`,
+    `TrustedUserCAKeys ${file('user_ca.pub', userCa)}`,
+    `AuthorizedPrincipalsFile ${file('principals', `${principal}\n`)}`,
+    'AuthorizedKeysFile none',
+    'PermitRootLogin yes',
+    'StrictModes no',
+    'UsePAM no',
+    'Subsystem sftp internal-sftp',
+    // What this machine's root has in his .bashrc is not the tests' business.
+    `SetEnv HOME=${folder}`,
+  ];
+  return file('sshd_config', `${lines.join('\n')}\n`);
+}
