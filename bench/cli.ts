@@ -7,20 +7,27 @@
  */
 import { spawn } from 'node:child_process';
 import { Checkout } from '../packages/cli/test/checkout.ts';
-import { FakeServer } from '../packages/cli/test/fake-server.ts';
-import { makeNode } from '../packages/cli/test/fixtures.ts';
+import { startServer } from '../packages/server/test/server.ts';
 import { benchOptions, progress } from './options.ts';
 import { conclude } from './report.ts';
 import { summarize } from './statistics.ts';
 
 const NODES = 1000;
+const ALICE = { uid: 0, user: 'alice', admin: true };
 /** 120 ms / 30 ms. */
 const LIMIT = 4;
 
 const { runs, json } = benchOptions(40);
-await using server = await FakeServer.start();
+await using server = await startServer();
 using checkout = await Checkout.make(server.socket);
-server.world.nodes = Array.from({ length: NODES }, (_, index) => makeNode(`vnode${index}`));
+await server.addImage('alice/debian');
+await server.addNode('vnode0');
+const [node] = await server.services.calls.node.list(ALICE, { set: 'vnode0' }, AbortSignal.timeout(10_000));
+if (node === undefined) throw new Error('the sample node is missing');
+const { calls } = server.services;
+const many = Array.from({ length: NODES }, (_, index) => ({ ...node, name: `vnode${index}` }));
+calls.node.list = async () => many;
+calls.node.reboot = async () => ({ nodes: ['vnode1'] });
 
 const subjects = [
   { what: 'node -e 0', argv: [process.execPath, '-e', '0'] },

@@ -2,25 +2,15 @@
 import { after } from 'node:test';
 import { type ServerOptions, startServer, type TestServer } from '../../server/test/server.ts';
 import { Checkout } from './checkout.ts';
-import { FakeServer } from './fake-server.ts';
 
-export interface TestClient<Server = TestServer> {
-  server: Server;
+export interface TestClient {
+  server: TestServer;
   checkout: Checkout;
 }
 
 /** Both are gone after the last test of the file. */
 export async function openClient(options: ServerOptions = {}): Promise<TestClient> {
-  return await withCheckout(await startServer(options));
-}
-
-export async function openFakeClient(): Promise<TestClient<FakeServer>> {
-  return await withCheckout(await FakeServer.start());
-}
-
-async function withCheckout<Server extends AsyncDisposable & { socket: string }>(
-  server: Server,
-): Promise<TestClient<Server>> {
+  const server = await startServer(options);
   const checkout = await Checkout.make(server.socket);
   after(async () => {
     checkout[Symbol.dispose]();

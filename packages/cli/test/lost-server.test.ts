@@ -1,11 +1,12 @@
 /** The server goes while a command talks to it: whatever the moment, the command ends, and with a sentence. Goes over all commands. */
 import assert from 'node:assert/strict';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { loopbackNet } from '../../server/test/server.ts';
 import { type CommandEntry, categories, singles } from '../src/words/categories.ts';
 import { openClient } from './client.ts';
+import { Cut } from './cut.ts';
 
 const { server, checkout } = await openClient({ subnet: loopbackNet() });
 server.withoutPackages();
@@ -44,61 +45,6 @@ before(async () => {
   await server.addNode('vnode1');
 });
 
-/** Stands in front of the server, and cuts what it answers. */
-class Cut implements AsyncDisposable {
-  readonly path: string;
-  readonly #listener;
-  readonly #open = new Set<Socket>();
-
-  private constructor(path: string, whole: number, bytes: number) {
-    this.path = path;
-    let connections = 0;
-    this.#listener = createServer((client) => {
-      connections += 1;
-      this.#relay(client, connections > whole ? bytes : Number.POSITIVE_INFINITY);
-    });
-  }
-
-  /** As when the server dies in the end. */
-  cut(): void {
-    for (const socket of this.#open) socket.destroy();
-  }
-
-  static async open(path: string, whole: number, bytes: number): Promise<Cut> {
-    const cut = new Cut(path, whole, bytes);
-    await new Promise<void>((resolve) => cut.#listener.listen(path, resolve));
-    return cut;
-  }
-
-  #relay(client: Socket, bytes: number): void {
-    const behind = connect(server.socket);
-    let left = bytes;
-    for (const [socket, other] of [
-      [client, behind],
-      [behind, client],
-    ] as const) {
-      this.#open.add(socket);
-      socket.on('error', () => {});
-      socket.on('close', () => other.destroy());
-    }
-    client.on('data', (chunk) => {
-      behind.write(chunk);
-      if (left === 0) client.destroy();
-    });
-    behind.on('data', (chunk: Buffer) => {
-      client.write(chunk.subarray(0, left), () => {
-        if (left === 0) client.destroy();
-      });
-      left = Math.max(0, left - chunk.length);
-    });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.cut();
-    await new Promise((resolve) => this.#listener.close(resolve));
-  }
-}
-
 /** A command line that is right as such. */
 async function lineOf(words: readonly string[], entry: CommandEntry): Promise<string[]> {
   const { registeredArguments } = (await entry.load()).command();
@@ -127,7 +73,7 @@ let made = 0;
 /** What is wrong with how a command ends whose server goes; undefined: nothing. */
 async function wrong(line: readonly string[], whole: number, bytes: number): Promise<string | undefined> {
   made += 1;
-  await using cut = await Cut.open(join(server.folder, `cut-${made}.sock`), whole, bytes);
+  await using cut = await Cut.open(server.socket, join(server.folder, `cut-${made}.sock`), whole, bytes);
   const env = { WALT_SOCKET: cut.path, XDG_CACHE_HOME: join(checkout.home, `cache-${made}`) };
   const child = checkout.start(line, { env });
   let stderr = '';

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import type { Architecture } from '@walt/contract';
 import { pack } from 'tar-stream';
 import { Identity, SshAuthority, StandingRights } from '../src/access/index.ts';
 import { listen, type Services } from '../src/api/index.ts';
@@ -21,7 +22,7 @@ import {
   temporaryFolder,
   tinyRoot,
 } from '../src/images/images.fixture.ts';
-import { createImageCalls, type ImageRecord } from '../src/images/index.ts';
+import { createImageCalls, type ImageRecord, unregisterEmulators } from '../src/images/index.ts';
 import type { Network } from '../src/network/index.ts';
 import { lowestFree, parseSubnet } from '../src/network/subnet.ts';
 import { bootingNodes, createDirectory, createNodes } from '../src/nodes/index.ts';
@@ -49,7 +50,11 @@ export interface TestServer extends AsyncDisposable {
   /** An image that is a row of the catalogue: what there is to know of it, without its files. */
   addImage(fullName: `${string}/${string}`, record?: Partial<ImageRecord>): Promise<ImageRecord>;
   /** An image with these files, by their paths below its root; without: busybox and a few files. Replaces one of that name. */
-  addTree(fullName: `${string}/${string}`, files?: Readonly<Record<string, string>>): Promise<ImageRecord>;
+  addTree(
+    fullName: `${string}/${string}`,
+    files?: Readonly<Record<string, string>>,
+    architecture?: Architecture,
+  ): Promise<ImageRecord>;
   /** Nothing is made of Debian's packages any more, which are elsewhere: no compilers for other CPUs, no default images. */
   withoutPackages(): void;
   /** Forgets all nodes, names and sessions, what was called, and, unless it is kept, what is known of images. */
@@ -170,10 +175,10 @@ export async function startServer({
       return made;
     },
 
-    async addTree(fullName, files) {
+    async addTree(fullName, files, architecture = 'amd64') {
       const [owner = '', name = ''] = fullName.split('/');
       const tar = files ? await tarOf(files, folder) : await tinyRoot(folder);
-      return await result(images.importTar(owner, { tar, architecture: 'amd64' }, { owner, name }, true));
+      return await result(images.importTar(owner, { tar, architecture }, { owner, name }, true));
     },
 
     withoutPackages() {
@@ -210,6 +215,7 @@ export async function startServer({
       await nodes.reconciler.stop();
       nodes.agents.close();
       nodes.machines.close();
+      await unregisterEmulators(paths);
       await destroyPlatform(platform);
       await rm(folder, { recursive: true, force: true });
     },
