@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, it } from 'node:test';
+import { until } from '../../../../test/until.ts';
 import { closeDisks, defaultLimits, openVolumesDisk } from '../platform/index.ts';
 import { Network } from './index.ts';
 import { addresses } from './ip.ts';
@@ -23,6 +26,11 @@ testInNamespace(import.meta.filename, (state) => {
       ['dnsmasq', 'running'],
       ['nfs', 'running'],
     ]);
+    // It ends when it does not find the portmapper, which is this server's, while it tells of itself.
+    await until('the end of the start of nfs', async () => {
+      const log = await readFile(join(paths.logs, 'nfs.log'), 'utf8');
+      return log.includes('NFS SERVER INITIALIZED');
+    });
     programs.close();
     await network.close();
     await (await Network.open(config, paths, programs, log)).close();
