@@ -1,8 +1,8 @@
 /** `walt image clone` from a registry on this machine, against a bare `skopeo copy` of the same image into a store of its own. */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startRegistry } from '../packages/server/src/images/registry.fixture.ts';
 import { attempt, run as runProgram } from '../packages/server/src/platform/index.ts';
+import { startRegistry } from '../packages/server/test/registry.ts';
 import { checkout } from '../test/client.ts';
 import { DEFAULT_IMAGE, Platform } from '../test/platform.ts';
 import { benchOptions, progress } from './options.ts';

@@ -7,11 +7,8 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import type { FoundImage, Image, Registry } from '@walt/contract';
-import {
-  type LyingRegistry,
-  startLyingRegistry,
-} from '../packages/server/src/images/registries/lying-registry.fixture.ts';
-import { startRegistry, type TestRegistry } from '../packages/server/src/images/registry.fixture.ts';
+import { type LyingRegistry, startLyingRegistry } from '../packages/server/test/lying-registry.ts';
+import { startRegistry, type TestRegistry } from '../packages/server/test/registry.ts';
 import type { Client } from './client.ts';
 import { processesOf } from './leftovers.ts';
 import { DEFAULT_IMAGE, Platform, temporaryFolder } from './platform.ts';

@@ -21,7 +21,7 @@ import { buffer } from 'node:stream/consumers';
 import { afterEach, before, beforeEach, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
-import { result } from '../../server/src/images/images.fixture.ts';
+import { result } from '../../server/test/platform.ts';
 import { outcome } from './checkout.ts';
 import { openClient } from './client.ts';
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { Typist } from '../../server/src/images/images.fixture.ts';
+import { Typist } from '../../server/test/platform.ts';
 import { openClient } from './client.ts';
 import { Cut } from './cut.ts';
 

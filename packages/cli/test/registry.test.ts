@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, test } from 'node:test';
-import { startRegistry } from '../../server/src/images/registry.fixture.ts';
+import { startRegistry } from '../../server/test/registry.ts';
 import { openClient } from './client.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'walt-cli-registry-'));

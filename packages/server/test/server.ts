@@ -13,6 +13,12 @@ import { Identity, SshAuthority, StandingRights } from '../src/access/index.ts';
 import { listen, type Services } from '../src/api/index.ts';
 import { Trees } from '../src/boot/index.ts';
 import { Catalogue } from '../src/images/catalogue/index.ts';
+import { createImageCalls, type ImageRecord, unregisterEmulators } from '../src/images/index.ts';
+import type { Network } from '../src/network/index.ts';
+import { lowestFree, parseSubnet } from '../src/network/subnet.ts';
+import { bootingNodes, createDirectory, createNodes } from '../src/nodes/index.ts';
+import { defaultLimits, type Programs, type RegistryConfig, UserError } from '../src/platform/index.ts';
+import { PlayedMachines } from './machines.ts';
 import {
   destroyPlatform,
   openPlatform,
@@ -21,13 +27,7 @@ import {
   result,
   temporaryFolder,
   tinyRoot,
-} from '../src/images/images.fixture.ts';
-import { createImageCalls, type ImageRecord, unregisterEmulators } from '../src/images/index.ts';
-import type { Network } from '../src/network/index.ts';
-import { lowestFree, parseSubnet } from '../src/network/subnet.ts';
-import { bootingNodes, createDirectory, createNodes } from '../src/nodes/index.ts';
-import { defaultLimits, type Programs, type RegistryConfig, UserError } from '../src/platform/index.ts';
-import { PlayedMachines } from './machines.ts';
+} from './platform.ts';
 import { serverStatus } from './status.ts';
 
 /** Whoever runs tests, the server knows him by this name. */

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { statfs } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { until } from '../../../../test/until.ts';
-import { attempt, ExternalError, run, UserError } from '../platform/index.ts';
-import { explainDiskFull, isDiskFull } from './disk-full.ts';
+import { type LyingRegistry, startLyingRegistry, tarOf } from '../../test/lying-registry.ts';
 import {
   addTiny,
   destroyPlatform,
@@ -12,9 +11,10 @@ import {
   result,
   Typist,
   temporaryFolder,
-} from './images.fixture.ts';
-import { type LyingRegistry, startLyingRegistry, tarOf } from './registries/lying-registry.fixture.ts';
-import { clone, configured } from './registry.fixture.ts';
+} from '../../test/platform.ts';
+import { clone, configured } from '../../test/registry.ts';
+import { attempt, ExternalError, run, UserError } from '../platform/index.ts';
+import { explainDiskFull, isDiskFull } from './disk-full.ts';
 
 const errors: [error: unknown, full: boolean][] = [
   [Object.assign(new Error('x'), { code: 'ENOSPC' }), true],

@@ -2,8 +2,6 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { run } from '../platform/index.ts';
-import { ruleForContainers, unregisterEmulators, withUndoList } from './emulation.ts';
 import {
   destroyPlatform,
   openPlatform,
@@ -11,7 +9,9 @@ import {
   result,
   Typist,
   temporaryFolder,
-} from './images.fixture.ts';
+} from '../../test/platform.ts';
+import { run } from '../platform/index.ts';
+import { ruleForContainers, unregisterEmulators, withUndoList } from './emulation.ts';
 import { readAptSetup } from './recipes/apt-sources.ts';
 
 const rules: [file: string, rule: string][] = [

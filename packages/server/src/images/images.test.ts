@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { extract, pack } from 'tar-stream';
-import { addTiny, usePlatform } from './images.fixture.ts';
+import { addTiny, usePlatform } from '../../test/platform.ts';
 import { volumeName } from './layers/index.ts';
 import type { ImageRecord } from './types.ts';
 

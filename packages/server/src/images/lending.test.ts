@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PLATFORM_OWNER } from '@walt/contract';
-import { defaultImageName } from './architectures.ts';
 import {
   addTiny,
   closePlatform,
@@ -10,7 +9,8 @@ import {
   result,
   temporaryFolder,
   tinyRoot,
-} from './images.fixture.ts';
+} from '../../test/platform.ts';
+import { defaultImageName } from './architectures.ts';
 import type { PrepareBoot } from './types.ts';
 
 /** As for an image without a kernel: it boots that of the default image, where there is one. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { temporaryFolder } from './images.fixture.ts';
+import { temporaryFolder } from '../../test/platform.ts';
 import { KeyedLock, SharedLock, withFileLock } from './locks.ts';
 
 /** A deed that notes when it begins, and ends when it is told to. */

@@ -12,7 +12,7 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { pack } from 'tar-stream';
-import { run, streamProgram } from '../../platform/index.ts';
+import { type LyingRegistry, startLyingRegistry, tarOf } from '../../../test/lying-registry.ts';
 import {
   addTiny,
   destroyPlatform,
@@ -20,9 +20,9 @@ import {
   type Platform,
   result,
   temporaryFolder,
-} from '../images.fixture.ts';
-import { type LyingRegistry, startLyingRegistry, tarOf } from '../registries/lying-registry.fixture.ts';
-import { configured, startRegistry, type TestRegistry } from '../registry.fixture.ts';
+} from '../../../test/platform.ts';
+import { configured, startRegistry, type TestRegistry } from '../../../test/registry.ts';
+import { run, streamProgram } from '../../platform/index.ts';
 import { readAttributes } from '../saves/index.ts';
 import { Store } from '../store/index.ts';
 import type { ImageRecord } from '../types.ts';

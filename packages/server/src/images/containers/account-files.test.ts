@@ -3,8 +3,8 @@ import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
+import { result, tinyRoot, usePlatform } from '../../../test/platform.ts';
 import { run } from '../../platform/index.ts';
-import { result, tinyRoot, usePlatform } from '../images.fixture.ts';
 import type { ImageRecord } from '../types.ts';
 
 const { platform, tiny } = await usePlatform();

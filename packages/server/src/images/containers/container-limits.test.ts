@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { after, test } from 'node:test';
-import { attempt } from '../../platform/index.ts';
+import { startLyingRegistry } from '../../../test/lying-registry.ts';
 import {
   addTiny,
   destroyPlatform,
@@ -12,9 +12,9 @@ import {
   Typist,
   temporaryFolder,
   tinyRoot,
-} from '../images.fixture.ts';
-import { startLyingRegistry } from '../registries/lying-registry.fixture.ts';
-import { clone, configured } from '../registry.fixture.ts';
+} from '../../../test/platform.ts';
+import { clone, configured } from '../../../test/registry.ts';
+import { attempt } from '../../platform/index.ts';
 import type { CommandRun } from '../sessions/index.ts';
 import type { ImageRecord } from '../types.ts';
 

@@ -6,9 +6,9 @@ import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { after, test } from 'node:test';
 import { until } from '../../../../../test/until.ts';
+import { tinyRoot, usePlatform } from '../../../test/platform.ts';
 import { attempt, run, streamProgram } from '../../platform/index.ts';
 import { Containers } from '../containers/index.ts';
-import { tinyRoot, usePlatform } from '../images.fixture.ts';
 import { PodmanApi, Store } from '../store/index.ts';
 import { type BuildClient, type BuildDeps, runBuild } from './build.ts';
 

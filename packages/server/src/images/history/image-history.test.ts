@@ -4,9 +4,9 @@ import { chmod, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ImageChange } from '@walt/contract';
+import { closePlatform, reopenPlatform, result, usePlatform } from '../../../test/platform.ts';
 import { openDatabase, run } from '../../platform/index.ts';
 import { serverTables } from '../../tables.ts';
-import { closePlatform, reopenPlatform, result, usePlatform } from '../images.fixture.ts';
 import { volumeName } from '../layers/index.ts';
 import type { ImageRecord } from '../types.ts';
 

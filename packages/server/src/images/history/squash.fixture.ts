@@ -1,5 +1,5 @@
 /** A server that squashes an image and is killed before a name points to the result: `squash.fixture.ts FOLDER IMAGE`. */
-import { openPlatform } from '../images.fixture.ts';
+import { openPlatform } from '../../../test/platform.ts';
 
 const [folder = '', name = ''] = process.argv.slice(2);
 const { images } = await openPlatform(folder, {

@@ -5,9 +5,16 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import type { Progress } from '@walt/contract';
+import {
+  addTiny,
+  closePlatform,
+  reopenPlatform,
+  result,
+  tinyRoot,
+  usePlatform,
+} from '../../../test/platform.ts';
 import { attempt, run } from '../../platform/index.ts';
 import type { Expected } from '../catalogue/index.ts';
-import { addTiny, closePlatform, reopenPlatform, result, tinyRoot, usePlatform } from '../images.fixture.ts';
 import { volumeName } from '../layers/index.ts';
 import { Store } from '../store/index.ts';
 import type { ImageRecord } from '../types.ts';

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { usePlatform } from '../../../test/platform.ts';
 import { run } from '../../platform/index.ts';
-import { usePlatform } from '../images.fixture.ts';
 
 test('a large layer tells its bytes while its volume is made', async () => {
   const { platform } = await usePlatform();

@@ -4,15 +4,21 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { run } from '../../platform/index.ts';
-import { destroyPlatform, openPlatform, type Platform, result, temporaryFolder } from '../images.fixture.ts';
 import {
   type LayerEntry,
   type LyingRegistry,
   startLyingRegistry,
   tarOf,
-} from '../registries/lying-registry.fixture.ts';
-import { clone, configured } from '../registry.fixture.ts';
+} from '../../../test/lying-registry.ts';
+import {
+  destroyPlatform,
+  openPlatform,
+  type Platform,
+  result,
+  temporaryFolder,
+} from '../../../test/platform.ts';
+import { clone, configured } from '../../../test/registry.ts';
+import { run } from '../../platform/index.ts';
 import { Store } from '../store/index.ts';
 import type { ImageRecord } from '../types.ts';
 import { volumeName } from './volumes.ts';

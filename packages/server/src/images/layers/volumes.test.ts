@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { temporaryFolder } from '../../../test/platform.ts';
 import { attempt, run } from '../../platform/index.ts';
-import { temporaryFolder } from '../images.fixture.ts';
 import { Volumes, volumeName } from './volumes.ts';
 
 const diffId = (letter: string) => `sha256:${letter.repeat(64)}`;

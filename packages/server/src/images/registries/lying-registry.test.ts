@@ -6,7 +6,13 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import type { Progress } from '@walt/contract';
-import { isUserError, run } from '../../platform/index.ts';
+import {
+  digestOf,
+  type LayerEntry,
+  type LyingRegistry,
+  startLyingRegistry,
+  tarOf,
+} from '../../../test/lying-registry.ts';
 import {
   addTiny,
   destroyPlatform,
@@ -14,18 +20,12 @@ import {
   type Platform,
   result,
   temporaryFolder,
-} from '../images.fixture.ts';
+} from '../../../test/platform.ts';
+import { clone, configured, leftovers, startClone } from '../../../test/registry.ts';
+import { isUserError, run } from '../../platform/index.ts';
 import { volumeName } from '../layers/index.ts';
-import { clone, configured, leftovers, startClone } from '../registry.fixture.ts';
 import { Store } from '../store/index.ts';
 import type { ImageRecord } from '../types.ts';
-import {
-  digestOf,
-  type LayerEntry,
-  type LyingRegistry,
-  startLyingRegistry,
-  tarOf,
-} from './lying-registry.fixture.ts';
 
 let platform: Platform;
 let liar: LyingRegistry;

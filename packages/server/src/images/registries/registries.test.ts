@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { type LyingRegistry, startLyingRegistry } from '../../../test/lying-registry.ts';
 import {
   addTiny,
   destroyPlatform,
@@ -9,8 +10,7 @@ import {
   type Platform,
   result,
   temporaryFolder,
-} from '../images.fixture.ts';
-import { volumeName } from '../layers/index.ts';
+} from '../../../test/platform.ts';
 import {
   clone,
   configured,
@@ -19,9 +19,9 @@ import {
   registryLink,
   startRegistry,
   type TestRegistry,
-} from '../registry.fixture.ts';
+} from '../../../test/registry.ts';
+import { volumeName } from '../layers/index.ts';
 import type { ImageRecord } from '../types.ts';
-import { type LyingRegistry, startLyingRegistry } from './lying-registry.fixture.ts';
 
 let platform: Platform;
 let real: TestRegistry;

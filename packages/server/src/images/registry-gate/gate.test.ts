@@ -7,9 +7,9 @@ import { createServer as createTlsServer } from 'node:https';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { temporaryFolder } from '../images.fixture.ts';
+import { temporaryFolder } from '../../../test/platform.ts';
+import { makeCertificates } from '../../../test/registry.ts';
 import { searchRegistry } from '../registries/registry-search.ts';
-import { makeCertificates } from '../registry.fixture.ts';
 import { nextPage, type RegistryAccess, RegistryGate } from './gate.ts';
 
 type Handle = (request: IncomingMessage, response: ServerResponse) => void;

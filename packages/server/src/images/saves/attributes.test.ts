@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { temporaryFolder } from '../../../test/platform.ts';
 import { run } from '../../platform/index.ts';
-import { temporaryFolder } from '../images.fixture.ts';
 import { parseDump, readAttributes } from './attributes.ts';
 
 test('reads what getfattr prints', () => {

@@ -1,5 +1,5 @@
 /** A server that saves a session and is killed as soon as it reports a step: `crash.fixture.ts FOLDER SESSION STEP`. */
-import { openPlatform } from '../images.fixture.ts';
+import { openPlatform } from '../../../test/platform.ts';
 
 const [folder = '', session = '', deadly = ''] = process.argv.slice(2);
 const die = () => process.kill(process.pid, 'SIGKILL');

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { closePlatform, reopenPlatform, result, Typist, usePlatform } from '../../../test/platform.ts';
 import { attempt } from '../../platform/index.ts';
 import { shellContainerName } from '../containers/index.ts';
-import { closePlatform, reopenPlatform, result, Typist, usePlatform } from '../images.fixture.ts';
 import { volumeName } from '../layers/index.ts';
 
 const size = { columns: 80, rows: 24 };

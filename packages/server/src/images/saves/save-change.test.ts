@@ -6,8 +6,6 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 import { until } from '../../../../../test/until.ts';
-import { attempt, run } from '../../platform/index.ts';
-import { shellContainerName } from '../containers/index.ts';
 import {
   addTiny,
   containersOf,
@@ -16,9 +14,11 @@ import {
   result,
   Typist,
   temporaryFolder,
-} from '../images.fixture.ts';
+} from '../../../test/platform.ts';
+import { clone, configured, startRegistry } from '../../../test/registry.ts';
+import { attempt, run } from '../../platform/index.ts';
+import { shellContainerName } from '../containers/index.ts';
 import { volumeName } from '../layers/index.ts';
-import { clone, configured, startRegistry } from '../registry.fixture.ts';
 import { Store } from '../store/index.ts';
 import type { ImageRecord } from '../types.ts';
 

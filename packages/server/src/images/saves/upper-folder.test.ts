@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { temporaryFolder } from '../../../test/platform.ts';
 import { attempt, run } from '../../platform/index.ts';
 import { HostileTree, swap } from '../../trees/hostile-tree.fixture.ts';
 import { textOf } from '../../trees/index.ts';
-import { temporaryFolder } from '../images.fixture.ts';
 import { changedLayer } from './changed-layer.ts';
 import { inspectChanges } from './upper-folder.ts';
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
+import { addTiny, usePlatform } from '../../../test/platform.ts';
 import { attempt, isUserError } from '../../platform/index.ts';
-import { addTiny, usePlatform } from '../images.fixture.ts';
 import { volumeName } from '../layers/index.ts';
 import type { CommandRun } from './command-run.ts';
 

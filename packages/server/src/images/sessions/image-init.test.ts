@@ -1,8 +1,8 @@
 /** Images that bring an init for their shell: here a few lines of shell, which act as a system's init would. */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
+import { closePlatform, reopenPlatform, result, Typist, usePlatform } from '../../../test/platform.ts';
 import { haltImages } from '../halt.ts';
-import { closePlatform, reopenPlatform, result, Typist, usePlatform } from '../images.fixture.ts';
 import type { ImageRecord } from '../types.ts';
 
 const size = { columns: 90, rows: 20 };

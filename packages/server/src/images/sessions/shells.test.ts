@@ -3,9 +3,6 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { until } from '../../../../../test/until.ts';
-import { attempt, isUserError } from '../../platform/index.ts';
-import { shellContainerName } from '../containers/index.ts';
-import { haltImages } from '../halt.ts';
 import {
   closePlatform,
   containersOf,
@@ -13,7 +10,10 @@ import {
   result,
   Typist,
   usePlatform,
-} from '../images.fixture.ts';
+} from '../../../test/platform.ts';
+import { attempt, isUserError } from '../../platform/index.ts';
+import { shellContainerName } from '../containers/index.ts';
+import { haltImages } from '../halt.ts';
 import type { ImageRecord } from '../types.ts';
 import type { Terminal } from './session.ts';
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { after, before, mock, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { closePlatform, openPlatform, type Platform, temporaryFolder } from '../../../test/platform.ts';
 import { attempt } from '../../platform/index.ts';
 import { haltImages } from '../halt.ts';
-import { closePlatform, openPlatform, type Platform, temporaryFolder } from '../images.fixture.ts';
 import { PodmanApi } from './podman-api.ts';
 import { Store } from './store.ts';
 

@@ -7,8 +7,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Architecture, type ImageLink, parseImageLink, type RegistryLink } from '@walt/contract';
-import { type RegistryConfig, run } from '../platform/index.ts';
-import { type Platform, result } from './images.fixture.ts';
+import { type RegistryConfig, run } from '../src/platform/index.ts';
+import { type Platform, result } from './platform.ts';
 
 export interface TestRegistry extends AsyncDisposable {
   /** `localhost:PORT`. */

@@ -5,7 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import type { Progress } from '@walt/contract';
-import { bootingNodes } from '../nodes/index.ts';
+import { Containers } from '../src/images/containers/index.ts';
+import { haltImages } from '../src/images/halt.ts';
+import { Images, type ImagesDeps } from '../src/images/images.ts';
+import type { Terminal } from '../src/images/sessions/index.ts';
+import { PodmanApi, Store } from '../src/images/store/index.ts';
+import type { HostCommand, ImageRecord, PrepareBoot } from '../src/images/types.ts';
+import { bootingNodes } from '../src/nodes/index.ts';
 import {
   defaultLimits,
   openDatabase,
@@ -14,14 +20,8 @@ import {
   type RegistryConfig,
   type Retention,
   run,
-} from '../platform/index.ts';
-import { type ServerDatabase, serverTables } from '../tables.ts';
-import { Containers } from './containers/index.ts';
-import { haltImages } from './halt.ts';
-import { Images, type ImagesDeps } from './images.ts';
-import type { Terminal } from './sessions/index.ts';
-import { PodmanApi, Store } from './store/index.ts';
-import type { HostCommand, ImageRecord, PrepareBoot } from './types.ts';
+} from '../src/platform/index.ts';
+import { type ServerDatabase, serverTables } from '../src/tables.ts';
 
 const direct: HostCommand = (argv) => [...argv];
 
