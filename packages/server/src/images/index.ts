@@ -8,7 +8,7 @@ export { createImageCalls, type ImageStreams } from './calls/index.ts';
 export type { BootingNodes, Expected, ImageName, LayerRecord } from './catalogue/index.ts';
 export { type ImageTables, imagePointers, imageTables } from './catalogue/index.ts';
 export type { TerminalSize } from './containers/index.ts';
-export type { BuildRequest } from './cross/index.ts';
+export type { CrossRequest } from './cross/index.ts';
 export { unregisterEmulators } from './emulation.ts';
 export { haltImages } from './halt.ts';
 export { type Collected, diskSize, type VersionChoice } from './history/index.ts';

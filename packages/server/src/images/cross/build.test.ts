@@ -10,7 +10,7 @@ import { tinyRoot, usePlatform } from '../../../test/platform.ts';
 import { attempt, run, streamProgram } from '../../platform/index.ts';
 import { Containers } from '../containers/index.ts';
 import { PodmanApi, Store } from '../store/index.ts';
-import { type BuildClient, type BuildDeps, runBuild } from './build.ts';
+import { type BuildDeps, type CrossClient, runBuild } from './build.ts';
 
 const { platform, tiny } = await usePlatform();
 const { paths } = platform;
@@ -28,7 +28,7 @@ async function build(line: string, files: Readonly<Record<string, string>> = {})
   const sources = await mkdtemp(join(platform.folder, 'sources-'));
   for (const [name, text] of Object.entries(files)) await writeFile(join(sources, name), text);
   const back = { deleted: [] as string[], tar: Buffer.alloc(0), output: '' };
-  const client: BuildClient = {
+  const client: CrossClient = {
     input: () => streamProgram(['tar', '--create', '--directory', sources, '.']).stdout,
     printed: async (pieces) => {
       for await (const { bytes } of pieces) back.output += bytes.toString('latin1');

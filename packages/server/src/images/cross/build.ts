@@ -20,7 +20,7 @@ export interface BuildDeps extends SaveParts {
   limits: ContainerLimits;
 }
 
-export interface BuildRequest {
+export interface CrossRequest {
   user: string;
   image: ImageRecord;
   command: readonly string[];
@@ -32,7 +32,7 @@ export interface BuildRequest {
 }
 
 /** Who asked for the build; sends his folder as a tar. */
-export type BuildClient = Pick<JobClient, 'input' | 'printed' | 'files' | 'tell' | 'signal'>;
+export type CrossClient = Pick<JobClient, 'input' | 'printed' | 'files' | 'tell' | 'signal'>;
 
 /** What a build came to. */
 export interface BuildEnd {
@@ -52,8 +52,8 @@ const BATCH = 500;
 export async function runBuild(
   deps: BuildDeps,
   toolchain: string,
-  request: BuildRequest,
-  client: BuildClient,
+  request: CrossRequest,
+  client: CrossClient,
 ): Promise<BuildEnd> {
   const { containers, paths } = deps;
   const { image, prefix, folder, command } = request;
@@ -135,9 +135,9 @@ async function writeTools(folder: string, tree: Tree, layout: Layout): Promise<v
 async function save(
   deps: BuildDeps,
   container: string,
-  { user, image, command }: BuildRequest,
+  { user, image, command }: CrossRequest,
   { target, expected }: { target: ImageName; expected: Expected },
-  client: BuildClient,
+  client: CrossClient,
 ): Promise<NonNullable<BuildEnd['saved']>> {
   const { record: saved } = await saveChange(deps, {
     ...{ container, base: image.digest, target, expected },

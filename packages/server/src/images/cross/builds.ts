@@ -7,7 +7,7 @@ import { KeyedLock } from '../locks.ts';
 import { withReports } from '../progress.ts';
 import type { Store } from '../store/index.ts';
 import type { HostCommand } from '../types.ts';
-import { type BuildClient, type BuildDeps, type BuildEnd, type BuildRequest, runBuild } from './build.ts';
+import { type BuildDeps, type BuildEnd, type CrossClient, type CrossRequest, runBuild } from './build.ts';
 import { checkPlaces } from './places.ts';
 import { hasLibrary } from './sysroot.ts';
 import { targetOf } from './target.ts';
@@ -24,7 +24,7 @@ interface Deps extends BuildDeps {
 /** A build that was looked at, and not begun. */
 export interface PreparedBuild {
   /** See `runBuild`. */
-  run(client: BuildClient): Promise<BuildEnd>;
+  run(client: CrossClient): Promise<BuildEnd>;
   /** False: the image has no C library to build with. */
   ownLibrary: boolean;
 }
@@ -49,7 +49,7 @@ export class CrossBuilds {
    * Checks a build and makes its toolchain. Throws UserError INVALID when the folders cannot be where they are wanted, CONFLICT when
    * the name to save under was moved already.
    */
-  prepare(request: BuildRequest, signal: AbortSignal): AsyncGenerator<Progress, PreparedBuild> {
+  prepare(request: CrossRequest, signal: AbortSignal): AsyncGenerator<Progress, PreparedBuild> {
     const { config, paths, host, store, catalogue, emulate } = this.#deps;
     const { image, save } = request;
     return withReports(async (report) => {
@@ -74,7 +74,7 @@ export class CrossBuilds {
     await Promise.allSettled(this.#running);
   }
 
-  async #run(toolchain: string, request: BuildRequest, client: BuildClient): Promise<BuildEnd> {
+  async #run(toolchain: string, request: CrossRequest, client: CrossClient): Promise<BuildEnd> {
     const running = runBuild(this.#deps, toolchain, request, client);
     this.#running.add(running);
     try {

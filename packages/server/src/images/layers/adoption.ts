@@ -14,7 +14,7 @@ interface Deps {
 }
 
 /** What is known of an image's making. */
-export interface Origin {
+export interface Provenance {
   ahead?: VolumesAhead | undefined;
   /** Digest. */
   base?: string | undefined;
@@ -37,7 +37,7 @@ export async function adopt(
   deps: Deps,
   digest: string,
   report: Report,
-  { ahead, base, called }: Origin = {},
+  { ahead, base, called }: Provenance = {},
 ): Promise<DigestRecord> {
   const { catalogue, store, volumes, prepareBoot } = deps;
   const { architecture, created, size, layers, config } = await store.inspect(digest, called);

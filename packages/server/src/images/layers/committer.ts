@@ -7,7 +7,7 @@ import { KeyedLock, SharedLock } from '../locks.ts';
 import type { Report } from '../progress.ts';
 import { imageId, type Store } from '../store/index.ts';
 import type { DigestRecord, PrepareBoot } from '../types.ts';
-import { adopt, type Origin } from './adoption.ts';
+import { adopt, type Provenance } from './adoption.ts';
 import { HeldImages, type Hold } from './held-images.ts';
 import type { Volumes, VolumesAhead } from './volumes.ts';
 
@@ -211,7 +211,7 @@ export class Committer {
     });
   }
 
-  async #publish(digest: string, report: Report, point: Point, origin?: Origin): Promise<DigestRecord> {
+  async #publish(digest: string, report: Report, point: Point, origin?: Provenance): Promise<DigestRecord> {
     try {
       const record = await adopt(this.#deps, digest, report, origin);
       await this.#measure(record.layers);

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { type Descriptor, sha256 } from './oci-manifest.ts';
 
-export interface Origin {
+export interface StoredDocuments {
   /** Both as they are stored. */
   manifest: string;
   configuration: string;
@@ -55,7 +55,10 @@ const OF_THE_PAST = [
   'created',
 ];
 
-export function draftImage(origin: Origin, { mode, below, layer, created, createdBy }: NewLayer): Draft {
+export function draftImage(
+  origin: StoredDocuments,
+  { mode, below, layer, created, createdBy }: NewLayer,
+): Draft {
   const known = configurationShape.parse(JSON.parse(origin.configuration));
   const steps = mode === 'add' ? (known.history ?? []) : [];
   const stack = mode === 'add' ? [...below, layer] : [layer];

@@ -10,7 +10,7 @@ import { LimitNotes } from './limit-notes.ts';
 import { MountedTrees } from './mounted-trees.ts';
 import { configFile, limitFolder, writePodmanFiles } from './podman-files.ts';
 import { describeStored, type PresentLayer, type StoredImage } from './stored-image.ts';
-import { type LayerRecord, layerOwners, layerRecords, layerUsers, strayLayers } from './stray-layers.ts';
+import { layerOwners, layerRecords, layerUsers, type StorageLayer, strayLayers } from './stray-layers.ts';
 
 /** Seconds for podman to stop all containers, beyond what they may take themselves. */
 const STOP_SLACK = 60;
@@ -200,7 +200,7 @@ export class Store {
     );
   }
 
-  async #layerRecords(): Promise<LayerRecord[]> {
+  async #layerRecords(): Promise<StorageLayer[]> {
     return layerRecords.parse(await this.#record('overlay-layers', 'layers.json'));
   }
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type LayerRecord, strayLayers } from './stray-layers.ts';
+import { type StorageLayer, strayLayers } from './stray-layers.ts';
 
 /** `base < middle < top` of an image, `middle < side`, and `lone < high`; all came at second 100 unless said. */
-function layer(id: string, parent?: string, second = 100): LayerRecord {
+function layer(id: string, parent?: string, second = 100): StorageLayer {
   return { id, created: new Date(second * 1000).toISOString(), ...(parent !== undefined && { parent }) };
 }
 
@@ -14,7 +14,7 @@ const side = layer('side', 'middle');
 const lone = layer('lone');
 const high = layer('high', 'lone');
 
-const cases: [what: string, layers: LayerRecord[], tops: string[], before: number, stray: string[]][] = [
+const cases: [what: string, layers: StorageLayer[], tops: string[], before: number, stray: string[]][] = [
   ['what an image stands on', [base, middle, top], ['top'], 200, []],
   ['a branch beside an image', [base, middle, top, side], ['top'], 200, ['side']],
   ['a chain, from its top', [lone, high, base], ['base'], 200, ['high', 'lone']],

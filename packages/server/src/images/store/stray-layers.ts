@@ -12,7 +12,7 @@ export const layerRecords = z.array(
     flags: z.looseObject({ incomplete: z.boolean().optional() }).optional(),
   }),
 );
-export type LayerRecord = z.infer<typeof layerRecords>[number];
+export type StorageLayer = z.infer<typeof layerRecords>[number];
 
 /** Images and containers: each names its top layer. */
 export const layerUsers = z.array(
@@ -26,7 +26,7 @@ export const layerOwners = z.array(
 
 /** IDs of the layers that lie below none of `tops` and came before `before` (Unix time in seconds); upper layers first. */
 export function strayLayers(
-  layers: readonly LayerRecord[],
+  layers: readonly StorageLayer[],
   tops: readonly string[],
   before: number,
 ): string[] {
