@@ -28,10 +28,7 @@ export function describeFailure(error: unknown): Failure {
   if (error instanceof UsageError)
     return { code: 'USAGE', message: error.message, hint: error.hint, status: 2 };
   const told = tellError(error);
-  if (told) {
-    const { illFormed, ...failure } = told;
-    return { ...failure, status: illFormed ? 2 : 1 };
-  }
+  if (told) return { ...told, status: 1 };
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return {
     code: 'BUG',

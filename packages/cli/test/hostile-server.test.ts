@@ -92,6 +92,15 @@ describe('the question who calls', () => {
     });
   }
 
+  test('is not believed where there is no folder for it', async () => {
+    const folder = join(server.folder, 'without');
+    mkdirSync(folder);
+    const { socket } = await relayIn(folder);
+    const { status, stderr } = await checkout.run(['node', 'show'], { env: { WALT_SOCKET: socket } });
+    assert.equal(status, 1);
+    assert.match(stderr, /in a way that no WalT server does/);
+  });
+
   test('is not believed where the folder is a link, and what is there already is not written to', async () => {
     const folder = join(server.folder, 'linked');
     mkdirSync(folder);

@@ -65,8 +65,8 @@ async function prove(auth: Client['auth'], socket: string): Promise<Proven> {
   const { file: name, nonce } = await auth.challenge();
   if (!PROOF_FILE.test(name) || !PROOF_NONCE.test(nonce)) throw oddProof(socket, JSON.stringify(name));
   const folder = join(dirname(realpathSync(socket)), PROOF_FOLDER);
-  const { uid } = lstatSync(folder);
-  if (!lstatSync(folder).isDirectory() || (uid !== 0 && !isMine(uid))) throw oddProof(socket, folder);
+  const stats = lstatSync(folder, { throwIfNoEntry: false });
+  if (!stats?.isDirectory() || (stats.uid !== 0 && !isMine(stats.uid))) throw oddProof(socket, folder);
   const file = join(folder, name);
   // Never what is there already, never through a link.
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;

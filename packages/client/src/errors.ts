@@ -17,14 +17,12 @@ export interface Told {
   message: string;
   /** The next step; empty where there is none. */
   hint: string;
-  /** True when the server did not even look: the input has not the form that the contract asks for. */
-  illFormed: boolean;
 }
 
 /** What an error of a call or a stream tells; undefined for what is none: a bug of who calls. */
 export function tellError(error: unknown): Told | undefined {
   if (error instanceof AbortError) {
-    return { code: error.code, message: error.message, hint: error.hint, illFormed: false };
+    return { code: error.code, message: error.message, hint: error.hint };
   }
   return isServerError(error) ? tellServerError(error) : undefined;
 }
@@ -49,31 +47,14 @@ function isServerError(error: unknown): error is Error & ServerError {
 }
 
 function tellServerError({ code, message, data }: ServerError): Told {
-  if (code === 'BAD_REQUEST') return tellBadInput(message, data);
   if (code === 'INTERNAL_SERVER_ERROR') {
     return {
       code,
       message: `The WalT server met a bug. ${message}`,
       hint: "Its journal has the details: see `sudo ./walt-server status` for the journal's place.",
-      illFormed: false,
     };
   }
-  return { code, message, hint: hintOf(data), illFormed: false };
-}
-
-/** Input that the contract's schemas refuse: oRPC answers the list of issues (Standard Schema) in `data`. */
-function tellBadInput(message: string, data: unknown): Told {
-  const issues = isRecord(data) && Array.isArray(data.issues) ? data.issues : [];
-  const sentences = issues.filter(isRecord).map((issue) => {
-    const path = Array.isArray(issue.path) ? issue.path.join('.') : '';
-    return `${path === '' ? 'input' : path} ${String(issue.message)}`;
-  });
-  return {
-    code: 'INVALID',
-    message: sentences.length > 0 ? `Not accepted: ${sentences.join('; ')}.` : message,
-    hint: 'Correct it, then repeat the command.',
-    illFormed: true,
-  };
+  return { code, message, hint: hintOf(data) };
 }
 
 /** The next step in the data of an error (contract, `errors`). */

@@ -162,13 +162,6 @@ describe('failures', () => {
       1,
       /^walt: What happened\.\n {2}→ Look\.\n$/,
     ],
-    [
-      'refused input',
-      serverError('BAD_REQUEST', { issues: [{ message: 'must be short', path: ['name'] }] }),
-      'INVALID',
-      2,
-      /^walt: Not accepted: name must be short\.\n/,
-    ],
     ['server bug', serverError('INTERNAL_SERVER_ERROR', undefined), 'INTERNAL_SERVER_ERROR', 1, /met a bug/],
     ['our bug', new TypeError('oops'), 'BUG', 1, /This is a bug in walt\. TypeError: oops/],
     ['no error at all', 'text', 'BUG', 1, /text/],

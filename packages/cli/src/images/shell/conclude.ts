@@ -63,7 +63,7 @@ export async function concludeSession(
 }
 
 function isAboutName(error: unknown): boolean {
-  return ['INVALID', 'BAD_REQUEST', 'CONFIRM', 'CONFLICT'].some((code) => hasCode(error, code));
+  return ['INVALID', 'CONFIRM', 'CONFLICT'].some((code) => hasCode(error, code));
 }
 
 /** The name to save under; undefined for the same image. Throws when the user gives up. */
