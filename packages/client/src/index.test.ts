@@ -39,6 +39,13 @@ test('what fails tells a code, a sentence and the next step, whoever refused', a
   const illFormed = await told(client.node.list({ set: 'No Where' }));
   assert.equal(illFormed?.code, 'INVALID');
   assert.match(illFormed?.message ?? '', /^The set of nodes "No Where" must be node names/);
+  const newer = client.node as unknown as { explode(input: object): Promise<unknown> };
+  const other = await told(newer.explode({}));
+  assert.deepEqual(
+    [other?.code, other?.message],
+    ['NOT_FOUND', 'The server knows no call "/rpc/node/explode".'],
+  );
+  assert.match(other?.hint ?? '', /same version/);
   const gone = await told(connect('/nonexistent/walt.sock').client.server.status());
   assert.deepEqual([gone?.code, gone?.message.includes('/nonexistent/walt.sock')], ['UNAVAILABLE', true]);
   assert.equal(tellError(new TypeError('ours')), undefined);

@@ -120,6 +120,9 @@ export class SocketLinkClient implements StandardLinkClient<ClientContext> {
       : await send(this.#socketPath, sent);
     // Read here: what fails in `body` would reach the user in oRPC's words.
     const body = await readBody(response, this.#socketPath);
+    // What a call answers lies in `json`; without it, no call was reached.
+    const refusal = isRecord(body) && !('json' in body) ? refusalOf(body) : undefined;
+    if (refusal) throw refusal;
     return {
       status: response.statusCode ?? 500,
       headers: response.headers as IncomingHttpHeaders,
@@ -148,8 +151,11 @@ async function readBody(response: IncomingMessage, socketPath: string): Promise<
 
 /** What a refusal says that is no answer to a call: to a plain request, to a stream, or to any of them at a full server. */
 export async function responseError(response: IncomingMessage, socketPath: string): Promise<Error> {
-  const body = await readBody(response, socketPath);
-  if (!isRecord(body) || typeof body.code !== 'string') return foreign(socketPath);
+  return refusalOf(await readBody(response, socketPath)) ?? foreign(socketPath);
+}
+
+function refusalOf(body: unknown): AbortError | undefined {
+  if (!isRecord(body) || typeof body.code !== 'string') return undefined;
   return new AbortError(body.code, String(body.message), hintOf(body.data));
 }
 
