@@ -26,8 +26,10 @@ async function askLine(question: string, output: NodeJS.WritableStream): Promise
   const lines = createInterface({ input: process.stdin, output, terminal: true });
   // Only now: what is typed before the terminal is in raw mode would show.
   if (output !== process.stderr) process.stderr.write(shown);
+  const ahead: string[] = [];
+  let answer: string | undefined;
   try {
-    return await new Promise<string | undefined>((resolve, reject) => {
+    answer = await new Promise<string | undefined>((resolve, reject) => {
       lines.on('close', () => {
         resolve(undefined);
       });
@@ -35,11 +37,16 @@ async function askLine(question: string, output: NodeJS.WritableStream): Promise
         if (output === process.stderr) output.write('\n');
         resolve(undefined);
       });
+      lines.on('line', (line) => ahead.push(`${line}\r`));
       lines.question(shown).then(resolve, reject);
     });
   } finally {
     lines.close();
   }
+  // What came in one piece with the answer is for what follows: the next question, or a shell.
+  const typed = `${ahead.join('')}${lines.line}`;
+  if (answer !== undefined && typed !== '') process.stdin.unshift(Buffer.from(typed));
+  return answer;
 }
 
 /** True only for a clear yes. */
