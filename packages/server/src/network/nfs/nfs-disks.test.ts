@@ -4,6 +4,7 @@ import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { until } from '../../../../../test/until.ts';
 import { closeDisks, loopDevicesOf, openVolumesDisk, run } from '../../platform/index.ts';
 import { Bridge } from '../bridge.ts';
 import { Machine, testInNamespace, testPlatform } from '../namespace.fixture.ts';
@@ -121,6 +122,8 @@ testInNamespace(import.meta.filename, (state) => {
     nfs = await NfsServer.open({ subnet, paths, programs, persistSize: 64 * MEBI, log });
     await nfs.setExports([first, second]);
     await programs.stop('nfs');
+    // Its mounts go a moment after it: as long as an image is mounted, it does not grow.
+    await until('the end of its mounts', async () => (await loopDevicesOf(paths.persist)).length === 0);
     nfs = await NfsServer.open({ subnet, paths, programs, persistSize: 64 * MEBI, log });
     await nfs.setExports([first, second]);
     assert.equal(await read(one, '/persist/1/small'), 'of one');
