@@ -1,9 +1,9 @@
 /** Who calls, who may do what, and what makes users and nodes trust each other: identity, policy, SSH authorities. */
 export type { Caller } from './caller.ts';
 export type { CallsOf } from './calls-of.ts';
-export { Identity, type IdentityOptions } from './identity.ts';
+export { Identity } from './identity.ts';
 export { demand, demandAll, refusal } from './policy.ts';
 export { mountSignInFolder, unmountSignInFolder } from './sign-in-folder.ts';
-export { type NodeIdentity, SshAuthority } from './ssh-authority.ts';
+export { SshAuthority } from './ssh-authority.ts';
 export { LostRight, StandingRights } from './standing-rights.ts';
 export { type AccessTables, accessTables } from './tables.ts';

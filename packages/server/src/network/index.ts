@@ -8,9 +8,9 @@ import { NfsServer, openPortmapper, type Portmapper } from './nfs/index.ts';
 import { lowestFree, parseSubnet, type Subnet } from './subnet.ts';
 import type { Station } from './tap-frames.ts';
 
-export type { HostEntry, Lease } from './dhcp/index.ts';
+export type { HostEntry } from './dhcp/index.ts';
 export { ensureNamespace, removeNamespace } from './namespace.ts';
-export type { PersistExport, Tree, TreeExport } from './nfs/index.ts';
+export type { PersistExport, TreeExport } from './nfs/index.ts';
 export { PORTMAP_PORT, PROCEDURES } from './nfs/index.ts';
 
 const BRIDGE = 'walt0';

@@ -3,7 +3,6 @@ export { projectFile } from './checkout.ts';
 export {
   type Config,
   type ContainerLimits,
-  DEFAULT_CONFIG_FILE,
   defaultLimits,
   type Limits,
   loadConfig,
@@ -18,7 +17,6 @@ export {
   mayCollect,
   openDatabase,
   openPlatformDatabase,
-  type PlatformDatabase,
   restoreDatabase,
   type TableSet,
   tablesOf,
@@ -36,7 +34,6 @@ export {
   readOnlyMounts,
   remountVolumesDisk,
   removeDrafts,
-  requireLoopDevices,
   requireVolumeRoom,
   requireVolumesApart,
   unmountIn,
@@ -58,7 +55,7 @@ export { createLog, followLog, type Log, LogRotation, lastLines, rarely, rotateL
 export { nameList } from './name-list.ts';
 export { nearNames } from './near-names.ts';
 export { type Paths, platformPaths } from './paths.ts';
-export type { ProgramSpec, ProgramStatus } from './programs/index.ts';
+export type { ProgramSpec } from './programs/index.ts';
 export {
   attempt,
   type Crash,
@@ -80,7 +77,6 @@ export {
   recordSupervisor,
   run,
   type StreamedProgram,
-  type StreamOptions,
   SUPERVISOR,
   signalProcess,
   signalSupervisor,

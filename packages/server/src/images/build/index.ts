@@ -1,3 +1,3 @@
 /** Images from a Dockerfile. Owns `buildah build` and what confines it. */
 
-export { type ImageBuildOrder, ImageBuilds, type PreparedImageBuild } from './builds.ts';
+export { ImageBuilds } from './builds.ts';

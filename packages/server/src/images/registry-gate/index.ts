@@ -2,5 +2,5 @@
 
 export { damaged, explainCopying } from './copy-failure.ts';
 export { type GateDoor, type RegistryAccess, RegistryGate } from './gate.ts';
-export { type Failure, type FailureKind, SMALL } from './protocol.ts';
+export type { FailureKind } from './protocol.ts';
 export { refusedPassword, unknownRegistry } from './registry-failure.ts';

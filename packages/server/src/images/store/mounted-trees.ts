@@ -2,6 +2,8 @@ import { mkdir, mkdtemp, readFile, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isExternalError, run, unmountIn } from '../../platform/index.ts';
 
+/** mount(8): what the kernel refused. */
+const MOUNT_FAILURE = 32;
 const MOUNT_TRIES = 3;
 
 /**
@@ -63,7 +65,7 @@ export class MountedTrees {
         await run(argv, { cwd: this.#containers });
         return;
       } catch (error) {
-        if (!isExternalError(error) || tries === MOUNT_TRIES) throw error;
+        if (!isExternalError(error) || error.status !== MOUNT_FAILURE || tries === MOUNT_TRIES) throw error;
       }
     }
   }

@@ -5,7 +5,6 @@ export {
   describeCopies,
   mayCollect,
   openPlatformDatabase,
-  type PlatformDatabase,
   restoreDatabase,
 } from './platform-database.ts';
 export { type AnyDatabase, type Database, type TableSet, tablesOf, together } from './tables.ts';

@@ -7,7 +7,6 @@ export {
   mountImage,
   readOnlyMounts,
   removeDrafts,
-  requireLoopDevices,
 } from './disk-image.ts';
 export { makeErofs } from './erofs.ts';
 export { unmountIn } from './mounts.ts';

@@ -18,5 +18,5 @@ export {
   signalSupervisor,
   sinceLastStart,
 } from './server-process.ts';
-export { type StreamedProgram, type StreamOptions, streamProgram } from './stream-program.ts';
-export type { ProgramSpec, ProgramStatus } from './supervised-program.ts';
+export { type StreamedProgram, streamProgram } from './stream-program.ts';
+export type { ProgramSpec } from './supervised-program.ts';
