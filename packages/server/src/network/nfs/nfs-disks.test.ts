@@ -119,9 +119,6 @@ testInNamespace(import.meta.filename, (state) => {
 
   it('a limit that became larger holds from the next start of the NFS server on', async () => {
     await programs.stop('nfs');
-    nfs = await NfsServer.open({ subnet, paths, programs, persistSize: 64 * MEBI, log });
-    await nfs.setExports([first, second]);
-    await programs.stop('nfs');
     // Its mounts go a moment after it: as long as an image is mounted, it does not grow.
     await until('the end of its mounts', async () => (await loopDevicesOf(paths.persist)).length === 0);
     nfs = await NfsServer.open({ subnet, paths, programs, persistSize: 64 * MEBI, log });

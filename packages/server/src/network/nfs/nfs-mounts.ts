@@ -1,7 +1,7 @@
 /** What the NFS server exports besides the volumes, mounted in its own mount namespace: nodes' /persist and images' file trees. */
-import { mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { namesIn, projectFile, readIfPresent, run } from '../../platform/index.ts';
+import { hasErrno, namesIn, projectFile, readIfPresent, run } from '../../platform/index.ts';
 import type { Tree } from './nfs-config.ts';
 
 /**
@@ -40,6 +40,13 @@ export class NfsMounts {
   serve(volumes: string, argv: readonly string[]): string[] {
     const script = [SCRIPT, 'serve', this.folder, volumes];
     return ['unshare', '--mount', '--propagation', 'slave', '--', ...script, ...argv];
+  }
+
+  /** Files of the file systems that an NFS server mounts by itself when it starts. */
+  async images(): Promise<string[]> {
+    const names = await namesIn(this.#list());
+    const files = await Promise.all(names.map((name) => realpath(this.#list(name, 'image')).catch(absent)));
+    return files.filter((file) => file !== undefined);
   }
 
   /** Where the NFS server sees it. */
@@ -99,4 +106,10 @@ export class NfsMounts {
   async #inside(pid: number, act: 'mount' | 'unmount', name: string): Promise<void> {
     await run(['nsenter', `--mount=/proc/${pid}/ns/mnt`, '--', SCRIPT, act, this.folder, name]);
   }
+}
+
+/** For a tree, or for an image that somebody has taken away. */
+function absent(error: unknown): undefined {
+  if (!hasErrno(error, 'ENOENT')) throw error;
+  return undefined;
 }

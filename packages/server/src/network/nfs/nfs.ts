@@ -132,6 +132,8 @@ export class NfsServer {
       env: { DBUS_SYSTEM_BUS_ADDRESS: 'unix:path=/nonexistent', BLKID_FILE: '/dev/null' },
       ready: () => answers({ host: subnet.server, port: NFS_PORT }, { timeout: ANSWER_LIMIT }),
     };
+    // What it mounts by itself grows then, if the limit is larger by now.
+    for (const image of await mounts.images()) await ensureDiskImage(image, persistSize);
     await programs.ensure(spec);
     nfs.#spec = spec;
     return nfs;
