@@ -62,12 +62,13 @@ export async function adopt(
   return { digest, architecture, created, size, layers: layers.map((layer) => layer.diffId), ...boot.value };
 }
 
-/** Some at a time; the first failure begins no more, and is told when all have ended. */
-async function makeVolumes(
-  volumes: Volumes,
+/** Some at a time; the first failure begins no more, and is told when all have ended. How far they are is told every `tellMs`. */
+export async function makeVolumes(
+  volumes: Pick<Volumes, 'ensure' | 'packed'>,
   layers: readonly PresentLayer[],
   report: Report,
   ahead?: VolumesAhead,
+  tellMs = TELL_MS,
 ): Promise<void> {
   // An image may have the same layer twice.
   const all = [...new Map(layers.map((layer) => [layer.diffId, layer])).values()];
@@ -91,7 +92,7 @@ async function makeVolumes(
       done.add(layer);
     }
   };
-  const telling = setInterval(tell, TELL_MS);
+  const telling = setInterval(tell, tellMs);
   try {
     const made = await Promise.allSettled(Array.from({ length: MAKERS }, make));
     for (const end of made) if (end.status === 'rejected') throw end.reason;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { temporaryFolder } from '../../../test/platform.ts';
 import { attempt, run } from '../../platform/index.ts';
 import { Volumes, volumeName } from './volumes.ts';
@@ -116,4 +117,23 @@ test('without a folder there is nothing to remove', async () => {
   const volumes = new Volumes('/nonexistent/volumes');
   await volumes.removeParts();
   await volumes.keepOnly(new Set());
+});
+
+test('how far a volume is can be seen while it is made', async () => {
+  await inFolder(async (folder, layer) => {
+    // Each line is another one: a tenth of a second to compress, at least.
+    const lines = Array.from({ length: 600_000 }, (_, at) => `line ${at} of ${Math.sin(at)}`).join('\n');
+    await writeFile(join(layer, 'lines'), lines);
+    const volumes = new Volumes(join(folder, 'volumes'), { lookMs: 1 });
+    const seen = new Set<number>();
+    let isMade = false;
+    const making = volumes.ensure({ diffId: diffId('a'), folder: layer }).finally(() => {
+      isMade = true;
+    });
+    for (; !isMade; await nextTurn()) seen.add(volumes.packed(diffId('a')));
+    await making;
+    const told = [...seen];
+    assert.ok(told.length >= 3, told.join(' '));
+    assert.equal(volumes.packed(diffId('a')), 0, 'nothing is left of it');
+  });
 });

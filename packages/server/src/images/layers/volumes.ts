@@ -43,8 +43,12 @@ export class Volumes {
   /** Bytes that are packed of layers whose volume is being made. */
   readonly #packed = new Map<string, number>();
 
-  constructor(folder: string) {
+  readonly #lookMs: number | undefined;
+
+  /** `lookMs`: milliseconds between two looks at how far a volume is; undefined: as makeErofs has it. */
+  constructor(folder: string, { lookMs }: { lookMs?: number } = {}) {
     this.#folder = folder;
+    this.#lookMs = lookMs;
   }
 
   /** Makes a layer's volume, or takes it from `ahead`, if it is not there. The same layer gives the same volume, byte by byte. */
@@ -68,6 +72,7 @@ export class Volumes {
     try {
       await makeErofs(layer.folder, temporary, 'kept', {
         onBytes: (bytes) => this.#packed.set(layer.diffId, bytes),
+        lookMs: this.#lookMs,
       });
     } catch (error) {
       await remove();

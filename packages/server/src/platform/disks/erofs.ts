@@ -33,17 +33,16 @@ interface Variant {
    * hardly gets smaller.
    */
   onBytes?: (bytes: number) => void;
+  /** Milliseconds between two words of `onBytes`. Default: 250. */
+  lookMs?: number | undefined;
 }
-
-/** Milliseconds between two looks at how far it is. */
-const LOOK_MS = 250;
 
 /** Packs a folder into the file `path`. Whiteouts, opaque marks, capabilities and hard links are kept. */
 export async function makeErofs(
   folder: string,
   path: string,
   attributes: Attributes,
-  { only, uuid = NO_UUID, onBytes }: Variant = {},
+  { only, uuid = NO_UUID, onBytes, lookMs = 250 }: Variant = {},
 ): Promise<void> {
   const others = only === undefined ? [] : (await readdir(folder)).filter((name) => name !== only);
   const excluded = others.map((name) => `--exclude-path=${name}`);
@@ -51,7 +50,7 @@ export async function makeErofs(
   const env = attributes === 'kept' ? { SOURCE_DATE_EPOCH } : {};
   const pack = (...hints: string[]) =>
     watched([...common, ...hints, ...(attributes === 'kept' ? [] : ['-T0', '--all-root']), path, folder], {
-      ...{ env, onBytes },
+      ...{ env, onBytes, lookMs },
     });
   const files = await incompressibleFiles(folder, only);
   if (files.length === 0) return void (await pack());
@@ -68,19 +67,22 @@ export async function makeErofs(
 /** It tells nothing while it works, but the kernel counts what it reads (proc_pid_io(5)). */
 async function watched(
   argv: readonly string[],
-  { env, onBytes }: { env: Record<string, string>; onBytes: ((bytes: number) => void) | undefined },
+  { env, onBytes, lookMs }: { env: Record<string, string>; onBytes: Variant['onBytes']; lookMs: number },
 ): Promise<void> {
   const program = streamProgram(argv, { env });
   const look = async () => {
     const io = await readFile(`/proc/${program.pid}/io`, 'utf8').catch(() => '');
     const read = Number(/^rchar: (\d+)$/m.exec(io)?.[1] ?? 0);
-    if (read > 0) onBytes?.(read);
+    // A look may end after the program.
+    if (read > 0 && !isOver) onBytes?.(read);
   };
-  const looking = onBytes && setInterval(() => void look(), LOOK_MS);
+  let isOver = false;
+  const looking = onBytes && setInterval(() => void look(), lookMs);
   try {
     program.stdout.resume();
     await program.ended;
   } finally {
+    isOver = true;
     clearInterval(looking);
   }
 }
