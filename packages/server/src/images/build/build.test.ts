@@ -3,7 +3,17 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFile, lutimes, mkdir, mkdtemp, readdir, rename, symlink, writeFile } from 'node:fs/promises';
+import {
+  copyFile,
+  lutimes,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -315,6 +325,30 @@ test('attributes and capabilities of the folder get into the image, whatever cop
     );
   });
   assert.deepEqual(found, Array.from({ length: 4 }, () => [['security.capability'], ['user.note']]).flat());
+});
+
+describe('a name that means a deletion in images', () => {
+  for (const [what, lines, message] of [
+    ['a command', ['RUN mkdir /d && echo mine > /d/.wh.x', 'RUN true'], /:2: RUN .*it made "\/d\/\.wh\.x"/],
+    [
+      'a command that changes nothing else',
+      ['RUN echo > /etc/.wh..wh..opq'],
+      /it made "\/etc\/\.wh\.\.wh\.\.opq"/,
+    ],
+    ['a copy', ['ENV N=.wh.f', 'COPY f /d/${N}'], /:3: "\/d\/\.wh\.f" cannot be in an image/],
+    ['a working folder', ['WORKDIR /a/.wh.b'], /:2: "\/a\/\.wh\.b" cannot be in an image/],
+  ] as const) {
+    test(`is refused where ${what} makes it, and each time`, async () => {
+      for (let round = 0; round < 2; round += 1) {
+        await assert.rejects(build(['FROM tiny', ...lines], { files: { f: 'x' } }), { message });
+      }
+    });
+  }
+
+  test('is no matter while a command has it for itself', async () => {
+    const { image } = await build(['FROM tiny', 'RUN echo > /.wh.x && rm /.wh.x && echo kept > /kept']);
+    assert.equal(await inTree(image, (root) => readFile(join(root, 'kept'), 'utf8')), 'kept\n');
+  });
 });
 
 describe('what a command may take', () => {

@@ -21,13 +21,16 @@ export const FILES = {
   copies: 'copies',
   /** What the kernel counted of the limits on the last command. */
   events: 'events',
+  /** A path that the last command made and no layer holds. */
+  unheld: 'unheld',
 };
 
 /**
  * Stands between buildah 1.28 and runc. Of control groups, version 1 lets a container write in its own: they become read-only. Of the
  * files that are mounted in /etc, runc leaves an empty file of mode 0755 in the layer where the image has none (buildah#4242): these go
  * when the container is gone. `etc` is touched only if it is a folder, since a link may lead to the server's. What the kernel counted of
- * the limits goes with the container's group: it is noted before. It starts few programs: it runs five times for each RUN.
+ * the limits goes with the container's group: it is noted before. A file `.wh.x` would become the deletion of `x` in the layer: the
+ * command fails, before its layer is made and cached. It starts few programs: it runs five times for each RUN.
  */
 const RUNTIME = (events: readonly string[]) => String.raw`#!/bin/sh
 set -eu
@@ -42,8 +45,8 @@ case $1 in
 create)
   sed -i 's/\("type":"cgroup","source":"cgroup","options":\[[^]]*\)"rw"]/\1"ro"]/' "$bundle/config.json"
   root=$bundle/mnt/rootfs
+  echo "$root" >"$notes"
   if [ ! -L "$root/etc" ] && [ -d "$root/etc" -o ! -e "$root/etc" ]; then
-    echo "$root" >"$notes"
     [ -e "$root/etc" ] || echo etc >>"$notes"
     for file in hosts hostname resolv.conf; do
       [ -e "$root/etc/$file" -o -L "$root/etc/$file" ] || echo "etc/$file" >>"$notes"
@@ -69,6 +72,10 @@ delete)
   } <"$notes"
   rm -- "$notes" "$@"
   [ -z "$etc" ] || rmdir -- "$etc" 2>/dev/null || true
+  upper=$(sed -n "s|^[^ ]* [^ ]* [^ ]* [^ ]* $root .*[,]upperdir=\([^,]*\).*|\1|p" /proc/self/mountinfo)
+  case $upper in /*) ;; *) upper=${INSIDE.store}/overlay/$upper ;; esac
+  find "$upper" -mindepth 1 -name '.wh.*' -printf '%P' -quit >${join(INSIDE.work, FILES.unheld)}
+  [ ! -s ${join(INSIDE.work, FILES.unheld)} ] || status=1
   exit "$status" ;;
 *)
   exec runc "$@" ;;

@@ -15,6 +15,7 @@ import {
   finalOrigin,
   type Instruction,
   lineError,
+  quoted,
   StepWatcher,
   shownText,
 } from './dockerfile/index.ts';
@@ -162,7 +163,10 @@ export class Builder {
     // buildah's own words come last: a command may have filled a disk that is not the server's.
     const external = new ExternalError(command, status, complaint.trim().split('\n').at(-1) ?? '');
     if (isDiskFull(external) || !step) return external;
-    const reason = explainStep(complaint);
+    const unheld = step.keyword === 'RUN' && (await readIfPresent(join(this.places.work, FILES.unheld)));
+    const reason = unheld
+      ? `it made ${quoted(`/${unheld}`)}, and in an image, names that begin with ".wh." mean a deletion`
+      : explainStep(complaint);
     const all = limit === undefined ? reason : `${reason}: ${limit}`;
     const { message } = lineError(plan.file, step.line, `${shownText(step)}: ${all}`, '');
     return new UserError(

@@ -2,7 +2,7 @@
  * The Dockerfile anew, one line for each instruction, with image IDs in place of names: buildah looks for no image itself, and runs
  * nothing that was not looked at here. Pure.
  */
-import { type Instruction, textOf } from './dockerfile.ts';
+import { type Instruction, lineError, quoted, textOf } from './dockerfile.ts';
 import type { Values } from './expand.ts';
 import { isUnusual } from './forms.ts';
 import { type BuildPlan, inLine, isFrom, type Needed, type Origin, type Step } from './plan.ts';
@@ -27,6 +27,7 @@ export interface WriteOptions extends ScopeSources {
 export function writeDockerfile(plan: BuildPlan, options: WriteOptions): string {
   const lines = new Map(plan.stages.map((stage) => [stage, [fromLine(plan, stage, options)]]));
   visitSteps(plan, options, (step, values, stage) => {
+    checkNames(plan, step, values);
     lines.get(stage)?.push(stepLine(plan, step, values, options));
   });
   const all = [...plan.globals.map(textOf), ...[...lines.values()].flat()];
@@ -45,6 +46,22 @@ function originText({ stages }: BuildPlan, origin: Origin, idOf: (needed: Needed
   if (origin.kind === 'image') return idOf(origin.needed);
   // Only a stage with a name can be started from.
   return (origin.kind === 'stage' && stages[origin.index]?.name) || 'scratch';
+}
+
+/** Throws UserError INVALID for a path that would mean a deletion in the layer, and be lost. */
+function checkNames(plan: BuildPlan, { instruction }: Step, values: Values): void {
+  const { keyword, rest, line } = instruction;
+  const paths =
+    keyword === 'WORKDIR'
+      ? [rest]
+      : keyword === 'COPY' || keyword === 'ADD'
+        ? wordsOf(keyword, rest, plan.escaping)
+        : [];
+  for (const path of paths.map((word) => inLine(plan, instruction, word, values))) {
+    if (!/(?:^|\/)\.wh\./.test(path)) continue;
+    const message = `${quoted(path)} cannot be in an image: names that begin with ".wh." mean a deletion there`;
+    throw lineError(plan.file, line, message, 'Give it another name.');
+  }
 }
 
 function stepLine(plan: BuildPlan, step: Step, values: Values, { idOf, chosen }: WriteOptions): string {
