@@ -61,12 +61,12 @@ async function attack(t: TestContext, start: (...words: string[]) => Promise<str
 }
 
 for (const name of ['http', 'tftp', 'dhcp', 'dns', 'portmapper', 'nfs']) {
-  test(`${name}, from a machine of walt-net`, { timeout: 120_000 }, async (t) => {
+  test(`${name}, from a machine of walt-net`, { timeout: 1_200_000 }, async (t) => {
     await attack(t, (...words) => machine.program(`attack/${name}.ts`, server, ...words));
   });
 }
 
-test('http, from a user', { timeout: 120_000 }, async (t) => {
+test('http, from a user', { timeout: 1_200_000 }, async (t) => {
   const attacker = join(import.meta.dirname, 'attack/http.ts');
   await attack(t, (...words) => run([process.execPath, attacker, platform.paths.socket, ...words]));
 });

@@ -86,7 +86,7 @@ async function leavesNothing(t: TestContext, act: (rounds: number) => Promise<nu
   assert.deepEqual(await world.platform.mistakes(), []);
 }
 
-const limit = { timeout: 300_000 };
+const limit = { timeout: 1_200_000 };
 
 test('clients that hang up, or send junk, nothing or too much, leave nothing behind', limit, async (t) => {
   const list = endpoints();

@@ -10,7 +10,7 @@ const { server, checkout } = await openClient();
 const CHANGED = `sha256:${'ab'.repeat(32)}`;
 const caller = { uid: 0, user: 'alice', admin: true };
 const nodes = () =>
-  server.services.calls.node.list(caller, { set: 'all-nodes' }, AbortSignal.timeout(10_000));
+  server.services.calls.node.list(caller, { set: 'all-nodes' }, AbortSignal.timeout(120_000));
 
 /** Nodes of alice, of bob and of nobody; one that runs an older version of its image. */
 async function furnish() {

@@ -322,7 +322,7 @@ describe('a terminal', () => {
   for (const [command, variants] of Object.entries(lines)) {
     for (const words of variants ?? []) {
       test(`is not steered by what \`walt ${command} ${words.join(' ')}\` prints`, {
-        timeout: 60_000,
+        timeout: 600_000,
       }, async () => {
         hostile.lastFrame = { type: 'error', code: `X${EVIL}`, message: `M${EVIL}`, hint: `H${EVIL}` };
         for (const lie of [{ tamper: inTexts }, { tamper: everywhere }, { failure }]) {

@@ -38,7 +38,7 @@ const rebooting = async (name: string) => {
   const release = server.machines.hold();
   const input = { set: name, hard: true, yes: true };
   const caller = { uid: 0, user: 'alice', admin: true };
-  await server.services.calls.node.reboot(caller, input, AbortSignal.timeout(10_000));
+  await server.services.calls.node.reboot(caller, input, AbortSignal.timeout(120_000));
   return release;
 };
 

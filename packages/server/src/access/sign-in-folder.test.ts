@@ -3,6 +3,7 @@ import { mkdtemp, readdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { attempt, openDatabase } from '../platform/index.ts';
 import { Identity } from './identity.ts';
 import { mountSignInFolder, unmountSignInFolder } from './sign-in-folder.ts';
@@ -27,18 +28,11 @@ after(async () => {
   await rm(runtime, { recursive: true });
 });
 
-const asNobody = (script: string) =>
-  attempt([
-    'setpriv',
-    `--reuid=${NOBODY}`,
-    `--regid=${NOBODY}`,
-    '--clear-groups',
-    'sh',
-    '-c',
-    script,
-    'sh',
-    auth,
-  ]);
+const asNobody = (script: string, signal?: AbortSignal) =>
+  attempt(
+    ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', 'sh', '-c', script, 'sh', auth],
+    { signal },
+  );
 
 test('what a user puts there is bounded in number and in bytes, and does not last', async () => {
   const database = await openDatabase(':memory:', accessTables);
@@ -65,8 +59,13 @@ test('what a user puts there is bounded in number and in bytes, and does not las
 
 test('a new one is empty, whatever somebody holds open in the old one', async () => {
   await writeFile(join(auth, 'old'), 'x');
-  const held = asNobody('cd "$1" && exec 3>held && sleep 1');
+  const done = new AbortController();
+  const held = assert.rejects(asNobody('cd "$1" && exec 3>held && exec sleep 1000', done.signal), {
+    name: 'AbortError',
+  });
+  while (!(await readdir(auth)).includes('held')) await delay(10);
   await mountSignInFolder(auth, FILES);
   assert.deepEqual(await readdir(auth), []);
+  done.abort();
   await held;
 });

@@ -60,7 +60,7 @@ after(async () => {
 /** Waits until a figure has come down to `most`; a file that somebody forgot is closed, with a failure, by the garbage collector. */
 async function settled(figure: () => Promise<number>, most: number): Promise<void> {
   for (let tries = 0; (await figure()) > most; tries += 1) {
-    assert.ok(tries < 100, `${await figure()} instead of ${most}`);
+    assert.ok(tries < 1200, `${await figure()} instead of ${most}`);
     await delay(50);
   }
 }
@@ -276,7 +276,7 @@ describe('a poll', () => {
     });
   }
 
-  test('that the node gives up is given up', { timeout: 10_000 }, async () => {
+  test('that the node gives up is given up', { timeout: 120_000 }, async () => {
     const asked = Promise.withResolvers<AbortSignal>();
     answerPoll = async (_ip, _token, _report, signal) => {
       asked.resolve(signal);

@@ -53,7 +53,7 @@ test('a command gets so much memory, and is told when that was too little', asyn
 test('a command gets so many processes', async () => {
   const { stderr, note } = await shell(
     tiny,
-    'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do sleep 2 & done; wait',
+    'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do sleep 1000 & done; wait',
   );
   assert.match(stderr, /fork/);
   assert.match(note ?? '', /20 processes, which is the limit/);

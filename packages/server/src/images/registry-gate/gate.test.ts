@@ -76,7 +76,7 @@ function openGate(more: Partial<RegistryAccess> = {}, signal?: AbortSignal): Reg
   const gate = new RegistryGate(
     {
       ...{ label: 'liar', host, platform: '/run/walt-test', origin: `http://${host}`, searchOrigin: null },
-      ...{ credentials: null, authority: null, otherHosts: [], silence: 2000, ...more },
+      ...{ credentials: null, authority: null, otherHosts: [], silence: 120_000, ...more },
     },
     (argv) => [...argv],
     signal,

@@ -33,10 +33,9 @@ async function services(): Promise<string[]> {
 
 test('requests that come as the idle service ends find the next one; in the end none is left', async () => {
   const starts = mock.method(store, 'podman');
-  for (let pause = 0; pause < 5; pause++) {
+  for (let pause = 0; pause < 5 || starts.mock.callCount() < 2; pause++) {
     assert.ok(await api.call('GET', '/containers/json'));
     await delay(pause);
   }
-  assert.ok(starts.mock.callCount() > 1, 'it ended between requests');
   while ((await services()).length > 0) await delay(20);
 });

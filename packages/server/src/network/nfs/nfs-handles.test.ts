@@ -199,10 +199,7 @@ testInNamespace(import.meta.filename, (state) => {
     programs.signal('nfs', 'SIGKILL');
     await nfs.setExports([first, second]);
     await run(['umount', other.volumes]);
-    const limit = Date.now() + 10_000;
-    while ((await loopDevicesOf(other.state)).length > 0) {
-      assert.ok(Date.now() < limit, 'its device is released');
-      await delay(20);
-    }
+    // That its device is released.
+    while ((await loopDevicesOf(other.state)).length > 0) await delay(20);
   });
 });

@@ -22,7 +22,7 @@ const vm: VirtualMachine = {
   ramMiB: 128,
 };
 
-async function until(what: string, condition: () => Promise<boolean> | boolean, limit = 30_000) {
+async function until(what: string, condition: () => Promise<boolean> | boolean, limit = 300_000) {
   const deadline = Date.now() + limit;
   while (!(await condition())) {
     assert.ok(Date.now() < deadline, `${what}, within ${limit} ms`);
@@ -116,7 +116,7 @@ describe('VirtualMachines', () => {
       boards.map(async (board) => {
         await machines.ensure(board);
         const twice = async () => (await net.addressesGiven(board.mac)) >= 2;
-        await until(`two boots of ${board.model}`, twice, 180_000);
+        await until(`two boots of ${board.model}`, twice, 600_000);
         const history = await readFile(machines.consoleLog(board.id), 'utf8');
         assert.match(history, /U-Boot .*WalT: no boot script/s);
       }),
@@ -162,14 +162,10 @@ describe('VirtualMachines', () => {
     await machines.ensure(vm);
     const before = pid();
     // There is nothing that it could load from this network: its BIOS reboots.
-    await until(
-      'a new QEMU',
-      () => {
-        const now = programs.status().find(({ name }) => name === 'vm-7')?.pid;
-        return typeof now === 'number' && now !== before;
-      },
-      90_000,
-    ); // iPXE alone is patient for 20 s
+    await until('a new QEMU', () => {
+      const now = programs.status().find(({ name }) => name === 'vm-7')?.pid;
+      return typeof now === 'number' && now !== before;
+    }); // iPXE alone is patient for 20 s
   });
 
   it('leaves a running machine alone when its definition changes, and brings the change with a reset', async () => {

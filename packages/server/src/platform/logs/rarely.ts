@@ -21,18 +21,19 @@ interface Written {
 export function rarely(
   write: (message: string, fields?: Fields) => void,
   period = PERIOD,
+  now: () => number = () => performance.now(),
 ): (message: string, fields?: Fields, peer?: string) => void {
   const known = new Map<string, Written>();
   let waiting = false;
   const tell = () => {
     waiting = false;
-    const now = performance.now();
+    const time = now();
     for (const [key, entry] of known) {
-      if (now < entry.until) continue;
+      if (time < entry.until) continue;
       if (entry.more === 0) known.delete(key);
       else {
         write(entry.message, { ...entry.fields, more: entry.more });
-        Object.assign(entry, { until: now + period, more: 0 });
+        Object.assign(entry, { until: time + period, more: 0 });
       }
     }
     tellLater();
@@ -46,13 +47,13 @@ export function rarely(
     const own = `${message} ${peer}`;
     const key = known.has(own) || known.size < MAX_KNOWN ? own : message;
     const last = known.get(key);
-    const now = performance.now();
-    if (last && now < last.until) {
+    const time = now();
+    if (last && time < last.until) {
       Object.assign(last, { more: last.more + 1, message, fields });
       return;
     }
     write(message, last && last.more > 0 ? { ...fields, more: last.more } : fields);
-    known.set(key, { until: now + period, more: 0, message, fields });
+    known.set(key, { until: time + period, more: 0, message, fields });
     tellLater();
   };
 }

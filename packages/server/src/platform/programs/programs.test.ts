@@ -89,7 +89,6 @@ describe('Programs', () => {
       await until(
         'a new process',
         () => programs.running('victim') && programs.status()[0]?.pid !== before.pid,
-        2_500,
       );
       assert.equal(programs.status()[0]?.restarts, kills);
     }
@@ -111,7 +110,7 @@ describe('Programs', () => {
     for (let kills = 1; kills <= 5; kills++) {
       process.kill(identity('victim').pid, 'SIGKILL');
       const state = () => programs.status()[0];
-      await until('readiness', () => state()?.restarts === kills && state()?.state === 'running', 2_500);
+      await until('readiness', () => state()?.restarts === kills && state()?.state === 'running');
     }
   });
 
@@ -124,7 +123,7 @@ describe('Programs', () => {
     await programs.ensure(sleeper('orphan'));
     assert.deepEqual(identity('orphan'), before);
     process.kill(before.pid, 'SIGKILL');
-    await until('a restart', () => programs.status()[0]?.restarts === 1 && programs.running('orphan'), 2_000);
+    await until('a restart', () => programs.status()[0]?.restarts === 1 && programs.running('orphan'));
   });
 
   it('replaces an adopted program with other arguments, unless told to take any', async () => {

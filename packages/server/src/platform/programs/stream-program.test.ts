@@ -151,9 +151,7 @@ test('one that prints too much on standard error is kept only in its end, and it
 });
 
 test('one that takes too long is ended', async () => {
-  const started = Date.now();
-  await assert.rejects(run(['sleep', '60'], { timeout: 100 }), isExternal(/did not end in 0.1 s/));
-  assert.ok(Date.now() - started < 1500);
+  await assert.rejects(run(['sleep', '1000'], { timeout: 100 }), isExternal(/did not end in 0.1 s/));
 });
 
 test('one that ignores SIGTERM is killed two seconds later', async () => {
@@ -166,12 +164,12 @@ test('one that ignores SIGTERM is killed two seconds later', async () => {
   const started = Date.now();
   abort.abort();
   await read;
-  assert.ok(Date.now() - started >= 1900 && Date.now() - started < 5000);
+  assert.ok(Date.now() - started >= 1900, 'it had its time');
 });
 
 test('one whose own child holds its pipes open ends all the same', async () => {
   const abort = new AbortController();
-  const program = streamProgram(sh('sleep 8 & echo $!; wait'), { signal: abort.signal });
+  const program = streamProgram(sh('sleep 1000 & echo $!; wait'), { signal: abort.signal });
   const grandchild = await new Promise((resolve) => program.stdout.once('data', resolve));
   abort.abort();
   await assert.rejects(program.ended, { name: 'AbortError' });
@@ -272,9 +270,7 @@ test('a killed server takes its programs with it', async () => {
       return true;
     }
   };
-  const limit = Date.now() + 1000;
-  while (!isGone() && Date.now() < limit) await delay(5);
-  assert.ok(isGone());
+  while (!isGone()) await delay(5);
 });
 
 test('a word of an argument is no option of what starts the program', async () => {
