@@ -1,17 +1,23 @@
-/** What firmware that is no iPXE loads first from the network, by TFTP, and how DHCP tells who asks. */
+/** What firmware that is no iPXE loads first from the network, and how DHCP tells who asks. */
+
+/** Numbers of kinds of firmware in DHCP's option 93 (RFC 4578 section 2.1; IANA's "Processor Architecture Types"). */
+type ClientArchitecture = number;
 
 export interface Loader {
   /** Its tag in DHCP's rules. */
   name: string;
   file: string;
-  /** Numbers of its firmware in DHCP's option 93 (RFC 4578 section 2.1, and its erratum). */
-  clientArchitectures?: readonly number[];
+  /** Firmware that loads it by TFTP (PXE). */
+  clientArchitectures?: readonly ClientArchitecture[];
+  /** Firmware that loads it by HTTP (UEFI specification, section 24.7). */
+  httpArchitectures?: readonly ClientArchitecture[];
   /** Beginnings of what it says in DHCP's option 60. */
   vendorClasses?: readonly string[];
-  /** A script that is made when it is asked for; or iPXE, so that all machines then go the same way, where its file is here. */
+  /** A script that is made when it is asked for; or a program, which is offered where its file is here. */
   isMade: boolean;
 }
 
+/** iPXE over the network driver of the BIOS. */
 export const biosLoader: Loader = {
   name: 'bios',
   file: 'undionly.kpxe',
@@ -19,11 +25,15 @@ export const biosLoader: Loader = {
   isMade: false,
 };
 
-/** Of a 64-bit PC: 7 and 9 mean the same. */
+/**
+ * iPXE over the network driver of the firmware, which has just worked; iPXE's own may be older than the adapter (decision 0063).
+ * Of a 64-bit PC: 7 and 9 mean the same, since the first firmware followed an RFC with two numbers in each other's place.
+ */
 export const efiLoader: Loader = {
   name: 'efi',
-  file: 'ipxe.efi',
+  file: 'snponly.efi',
   clientArchitectures: [7, 9],
+  httpArchitectures: [16],
   isMade: false,
 };
 

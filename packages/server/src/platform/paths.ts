@@ -2,6 +2,9 @@ import { join } from 'node:path';
 import { PROOF_FOLDER, SOCKET_NAME } from '@walt/contract';
 import type { Config } from './config.ts';
 
+/** Where Debian's package ipxe puts its programs. */
+const DEBIANS_IPXE = '/usr/lib/ipxe';
+
 /** Every file and folder of a platform, so that no other module builds such a path. */
 export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'>) {
   const state = (...parts: string[]) => join(config.state, ...parts);
@@ -37,8 +40,8 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     reads: state('reads'),
     /** Per image: `IMAGEHEX/{vmlinuz,modules-MODELCLASS,boot.json}`. */
     bootFiles: state('boot'),
-    /** Boot loaders that machines get by TFTP: `undionly.kpxe`, `ipxe.efi`; any may be missing. */
-    loaders: state('loaders'),
+    /** Boot loaders of machines: the administrator's and those of default images, then Debian's. The first that has a file counts. */
+    loaders: [state('loaders'), DEBIANS_IPXE],
     /** Static busybox for nodes whose CPU is not the server's: `ARCHITECTURE`. */
     busybox: state('busybox'),
     /** `OWNER/NODEID.img`: file systems that nodes see as /persist. */

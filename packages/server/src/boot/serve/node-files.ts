@@ -1,5 +1,5 @@
 import { join, posix } from 'node:path';
-import { fittingsOf } from '../../models/index.ts';
+import { fittingsOf, loaders } from '../../models/index.ts';
 import { joinInside, type Paths } from '../../platform/index.ts';
 import { type Download, downloadOf, imageBootFolder, openDownload, readBootRecord } from '../boot-files.ts';
 import type { NodeDirectory } from '../directory.ts';
@@ -16,7 +16,7 @@ const IMAGE_FOLDER = 'boot/';
 
 interface Deps {
   directory: Pick<NodeDirectory, 'currentBoot'>;
-  paths: Pick<Paths, 'bootFiles'>;
+  paths: Pick<Paths, 'bootFiles' | 'loaders'>;
   archives: InitArchives;
   reads: Reads;
   address: ServerAddress;
@@ -30,11 +30,14 @@ export class NodeFiles {
     this.#deps = deps;
   }
 
-  /** What is made for the node that asks; every other path is a file of an image. Tests go through it, too. */
+  /** What is the platform's own; every other path is a file of an image. Tests go through it, too. */
   static readonly made: ReadonlyMap<string, (files: NodeFiles, ip: string) => Promise<Download | undefined>> =
     new Map([
       ['node/initramfs', (files: NodeFiles, ip: string) => files.#initramfs(ip)],
       ['node/archive', (files: NodeFiles, ip: string) => files.#archive(ip)],
+      ...loaders
+        .filter(({ isMade }) => !isMade)
+        .map(({ file }) => [file, (files: NodeFiles) => files.#loader(file)] as const),
     ]);
 
   /** A file for the node with that address, by its path without a leading slash. Undefined when there is none for it. */
@@ -65,6 +68,14 @@ export class NodeFiles {
         return downloadOf(Buffer.from(renderTemplate(template.content, values)));
       }
       const file = await openDownload(joinInside(folder, served));
+      if (file) return file;
+    }
+    return undefined;
+  }
+
+  async #loader(name: string): Promise<Download | undefined> {
+    for (const folder of this.#deps.paths.loaders) {
+      const file = await openDownload(join(folder, name));
       if (file) return file;
     }
     return undefined;

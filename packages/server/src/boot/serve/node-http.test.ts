@@ -44,7 +44,7 @@ before(async () => {
   const record = { layout: LAYOUT, architecture, kernel: '6.1', bootPlan: 'volumes', models: [] };
   await writeFile(join(image, 'boot.json'), JSON.stringify(record));
   const paths = {
-    ...{ bootFiles: join(folder, 'boot'), busybox: folder },
+    ...{ bootFiles: join(folder, 'boot'), busybox: folder, loaders: [folder] },
     ...{ reads: join(folder, 'reads'), volumes: join(folder, 'volumes') },
   };
   const server = { server: '10.73.0.1', mac: '02:00:00:00:00:01' };

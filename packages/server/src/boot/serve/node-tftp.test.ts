@@ -42,7 +42,7 @@ before(async () => {
   };
   await writeFile(join(image, 'boot.json'), JSON.stringify(record));
   const paths = {
-    ...{ bootFiles: join(folder, 'boot'), busybox: folder, loaders: join(folder, 'loaders') },
+    ...{ bootFiles: join(folder, 'boot'), busybox: folder, loaders: [join(folder, 'loaders')] },
     ...{ reads: join(folder, 'reads'), volumes: join(folder, 'volumes') },
   };
   const address = { server: '10.73.0.1', mac: '02:00:00:00:00:01' };
@@ -68,7 +68,7 @@ describe('by TFTP comes', () => {
   const rows: [path: string, content: string | undefined][] = [
     ['undionly.kpxe', 'loader'],
     ['/undionly.kpxe', 'loader'],
-    ['ipxe.efi', undefined],
+    ['snponly.efi', undefined],
     ['secret', undefined],
     [`boot/files/${'d'.repeat(64)}/vmlinuz`, 'kernel'],
     [`boot/files/${'e'.repeat(64)}/vmlinuz`, undefined],

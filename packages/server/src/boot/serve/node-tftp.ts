@@ -1,8 +1,7 @@
-/** What nodes get over TFTP: boards whose loader knows no HTTP, and PCs that load iPXE first. */
-import { join } from 'node:path';
+/** What nodes get over TFTP: firmware that knows no HTTP. */
 import { loaders } from '../../models/index.ts';
 import type { Paths } from '../../platform/index.ts';
-import { type Download, downloadOf, openDownload } from '../boot-files.ts';
+import { type Download, downloadOf } from '../boot-files.ts';
 import type { NodeDirectory } from '../directory.ts';
 import type { InitArchives } from '../initramfs/index.ts';
 import {
@@ -19,7 +18,7 @@ import { type TftpQuestion, TftpServer } from './tftp.ts';
 
 interface Deps {
   directory: NodeDirectory;
-  paths: Pick<Paths, 'bootFiles' | 'loaders'>;
+  paths: Pick<Paths, 'bootFiles'>;
   archives: InitArchives;
   files: NodeFiles;
 }
@@ -44,10 +43,9 @@ export class NodeTftp {
 
   /** What is answered here, by the path as far as its `?`; every other path is a file. Tests go through it, too. */
   static readonly routes: ReadonlyMap<string, Answer> = new Map<string, Answer>([
-    ...loaders.map(({ file, isMade }): [string, Answer] => [
-      file,
-      isMade ? async () => downloadOf(questionScript()) : (tftp) => tftp.#loader(file),
-    ]),
+    ...loaders
+      .filter(({ isMade }) => isMade)
+      .map(({ file }): [string, Answer] => [file, async () => downloadOf(questionScript())]),
     [`${UBOOT_QUESTION}?`, (tftp, ip, query) => tftp.#uBoot(ip, query)],
     // The loaders of boards that were set up for WalT ask for this first, and know no other name.
     ['start.uboot', (tftp, ip) => tftp.#start(ip)],
@@ -58,10 +56,6 @@ export class NodeTftp {
     const [, word = '', query] = /^([^?]*\??)(.*)$/s.exec(name) ?? [];
     const answer = NodeTftp.routes.get(word);
     return answer ? answer(this, ip, new URLSearchParams(query)) : this.#deps.files.open(ip, name);
-  }
-
-  #loader(name: string): Promise<Download | undefined> {
-    return openDownload(join(this.#deps.paths.loaders, name));
   }
 
   async #uBoot(ip: string, query: URLSearchParams): Promise<Download> {

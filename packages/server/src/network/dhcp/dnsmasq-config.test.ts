@@ -42,8 +42,8 @@ describe('renderConfig', () => {
     );
   });
   it('offers only loaders that exist', () => {
-    const lines = render(['ipxe.efi']);
-    assert.ok(lines.includes('dhcp-boot=tag:efi,tag:!ipxe,ipxe.efi'));
+    const lines = render(['snponly.efi']);
+    assert.ok(lines.includes('dhcp-boot=tag:efi,tag:!ipxe,snponly.efi'));
     assert.ok(!lines.some((line) => line.includes('undionly')));
   });
 });

@@ -98,17 +98,29 @@ export function renderConfig(options: {
     'enable-ra',
     `ra-param=${bridge},0,0`,
     'dhcp-range=fd57:616c:7400::,ra-only,deprecated',
-    ...loaders.filter(({ file, isMade }) => isMade || present.includes(file)).flatMap(loaderLines),
+    ...loaders
+      .filter(({ file, isMade }) => isMade || present.includes(file))
+      .flatMap((loader) => loaderLines(loader, subnet.server)),
   ];
   return `${lines.join('\n')}\n`;
 }
 
-/** A loader that is iPXE is for firmware that is not. */
-function loaderLines({ name, file, clientArchitectures = [], vendorClasses = [], isMade }: Loader): string[] {
+/** A loader that is a program is for firmware that is no iPXE. */
+function loaderLines(loader: Loader, server: string): string[] {
+  const { name, file, clientArchitectures = [], httpArchitectures = [], vendorClasses = [], isMade } = loader;
+  const http = `${name}-http`;
   return [
     ...vendorClasses.map((beginning) => `dhcp-vendorclass=set:${name},${beginning}`),
     ...clientArchitectures.map((number) => `dhcp-match=set:${name},option:client-arch,${number}`),
+    ...httpArchitectures.map((number) => `dhcp-match=set:${http},option:client-arch,${number}`),
     `dhcp-boot=tag:${name},${isMade ? '' : 'tag:!ipxe,'}${file}`,
+    ...(httpArchitectures.length === 0
+      ? []
+      : [
+          // Such firmware takes no answer that does not say this of itself (UEFI specification, section 24.7.3.3).
+          `dhcp-option-force=tag:${http},tag:!ipxe,option:vendor-class,HTTPClient`,
+          `dhcp-boot=tag:${http},tag:!ipxe,http://${server}/${file}`,
+        ]),
   ];
 }
 

@@ -4,7 +4,7 @@ import { Resolver } from 'node:dns/promises';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { after, before, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Bridge } from '../bridge.ts';
 import { Machine, testInNamespace, testPlatform } from '../namespace.fixture.ts';
@@ -125,24 +125,48 @@ testInNamespace(import.meta.filename, (state) => {
     assert.deepEqual(await resolve('many119.walt'), ['10.99.0.121']);
   });
 
-  it('offers each kind of firmware its loader, where there is one', async () => {
-    await mkdir(paths.loaders, { recursive: true });
-    await writeFile(join(paths.loaders, 'undionly.kpxe'), 'loader');
-    dnsmasq = await open();
-    const machine = await Machine.plug(1, 'walt0', { mac: MAC });
-    const bootFile = async (...options: string[]) => (await request(machine, ...options)).boot_file;
-    try {
-      assert.equal(
-        await bootFile('-V', 'PXEClient:Arch:00000:UNDI:002001', '-x', '0x5d:0000'),
-        'undionly.kpxe',
-      );
-      assert.equal(await bootFile('-V', 'PXEClient:Arch:00007:UNDI:003016', '-x', '0x5d:0007'), undefined);
-      assert.equal(await bootFile('-V', 'U-Boot.armv8'), 'boot.scr.uimg');
-      assert.equal(await bootFile('-V', 'walt.node.rpi-3-b'), 'boot.scr.uimg');
-      assert.equal(await bootFile(), undefined);
-    } finally {
-      await machine.unplug();
+  describe('offers each kind of firmware its loader', () => {
+    let machine: Machine;
+    before(async () => {
+      const [folder = ''] = paths.loaders;
+      await mkdir(folder, { recursive: true });
+      for (const file of ['undionly.kpxe', 'snponly.efi']) await writeFile(join(folder, file), '');
+      dnsmasq = await open();
+      machine = await Machine.plug(1, 'walt0', { mac: MAC });
+    });
+    after(() => machine.unplug());
+    const http = (file: string) => `http://${subnet.server}/${file}`;
+    const rows: [what: string, class_: string, architecture: number | undefined, file: string | undefined][] =
+      [
+        ['BIOS', 'PXEClient:Arch:00000:UNDI:002001', 0, 'undionly.kpxe'],
+        ['UEFI', 'PXEClient:Arch:00007:UNDI:003016', 7, 'snponly.efi'],
+        ['UEFI, by its other number', 'PXEClient:Arch:00009:UNDI:003016', 9, 'snponly.efi'],
+        ['UEFI by HTTP', 'HTTPClient:Arch:00016:UNDI:003001', 16, http('snponly.efi')],
+        // No loader of Debian runs there.
+        ['32-bit UEFI', 'PXEClient:Arch:00006:UNDI:003016', 6, undefined],
+        ['32-bit UEFI by HTTP', 'HTTPClient:Arch:00015:UNDI:003001', 15, undefined],
+        ['an unheard-of CPU', 'PXEClient:Arch:65535', 65_535, undefined],
+        ['a class without a number', 'PXEClient', undefined, undefined],
+        ['a class that is nonsense', '\x1b[2J\n%s', 7, 'snponly.efi'],
+        ['U-Boot', 'U-Boot.armv8', undefined, 'boot.scr.uimg'],
+        ['a board set up for WalT', 'walt.node.rpi-3-b', undefined, 'boot.scr.uimg'],
+      ];
+    for (const [what, class_, architecture, file] of rows) {
+      it(what, async () => {
+        const number = architecture?.toString(16).padStart(4, '0');
+        const options = ['-V', class_, ...(number === undefined ? [] : ['-x', `0x5d:${number}`])];
+        const answer = await request(machine, ...options);
+        assert.equal(answer.boot_file, file);
+      });
     }
+    it('nothing to who is no firmware', async () => {
+      assert.equal((await request(machine)).boot_file, undefined);
+    });
+    it('by HTTP, in an answer that says so of itself', async () => {
+      const vendor = async (architecture: string) =>
+        (await request(machine, '-O', 'vendor', '-x', `0x5d:${architecture}`)).vendor;
+      assert.deepEqual([await vendor('0010'), await vendor('0007')], ['HTTPClient', undefined]);
+    });
   });
 
   it('is back after kill -9, with its hosts and leases', async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   createLog,
+  hasErrno,
   type Paths,
   type Programs,
   readIfPresent,
@@ -59,11 +60,10 @@ export class Dnsmasq {
     const { subnet, bridge, paths, programs } = options;
     const files = serviceFiles(paths);
     await mkdir(files.folder, { recursive: true });
-    await mkdir(paths.loaders, { recursive: true });
     for (const file of [files.dhcpHosts, files.dnsHosts]) {
       if ((await readIfPresent(file)) === undefined) await writeFileAtomic(file, '');
     }
-    const present = await readdir(paths.loaders);
+    const present = (await Promise.all(paths.loaders.map(filesOf))).flat();
     const text = renderConfig({ subnet, bridge, files, present });
     const dnsmasq = new Dnsmasq(programs, subnet, files);
     await programs.ensure({
@@ -137,6 +137,15 @@ export class Dnsmasq {
     } catch {
       return false; // refused, unknown or no answer: not yet
     }
+  }
+}
+
+async function filesOf(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return [];
+    throw error;
   }
 }
 
