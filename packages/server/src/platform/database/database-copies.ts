@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
 import { hasErrno } from '../errors.ts';
 import { namesIn, publishFile } from '../files.ts';
 import type { Log } from '../logs/index.ts';
@@ -14,6 +15,9 @@ const LOOK = 5_000;
 /** Milliseconds between two copies, and after a failed one. */
 const PAUSE = 30_000;
 const FAILED_PAUSE = 300_000;
+/** Milliseconds between two tries while a transaction keeps a copy from beginning, and for all of them. */
+const BUSY_PAUSE = 10;
+const BUSY_LIMIT = 10_000;
 
 /** Which copies stay: the newest, and the last one of each of so many hours and days. */
 const NEWEST = 5;
@@ -120,15 +124,19 @@ export class DatabaseCopies {
 
 /**
  * Copies a database into `folder` and removes copies that are not kept; nothing when it is as the newest copy. Under its name, a
- * copy is whole and sound. The database may change meanwhile.
+ * copy is whole and sound. The database may change meanwhile. `patience`: milliseconds for a transaction that is open now to end.
  */
-export async function copyDatabase(sqlite: DatabaseSync, folder: string): Promise<void> {
+export async function copyDatabase(
+  sqlite: DatabaseSync,
+  folder: string,
+  patience = BUSY_LIMIT,
+): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await removeParts(folder);
   const temporary = join(folder, 'copy.tmp');
   closeSync(openSync(temporary, 'wx', 0o600));
   try {
-    await backup(sqlite, temporary);
+    await copyPages(sqlite, temporary, patience);
     verify(temporary);
     const [newest] = await listCopies({ databaseCopies: folder });
     if (!newest || !(await readFile(newest.path)).equals(await readFile(temporary))) {
@@ -145,6 +153,24 @@ export async function copyDatabase(sqlite: DatabaseSync, folder: string): Promis
     Date.now() / 1000,
   );
   for (const { at, path } of copies) if (!kept.has(at)) await rm(path, { force: true });
+}
+
+/**
+ * SQLite begins no copy while this connection is in a transaction that writes (SQLITE_BUSY). node:sqlite takes that for a failure, and
+ * tells what the connection to the copy says of its last one: "not an error".
+ */
+async function copyPages(sqlite: DatabaseSync, path: string, patience: number): Promise<void> {
+  const limit = Date.now() + patience;
+  for (;;) {
+    try {
+      await backup(sqlite, path);
+      return;
+    } catch (error) {
+      if (!(error instanceof Error && 'errcode' in error && error.errcode === 0)) throw error;
+      if (Date.now() > limit) throw new Error(`a transaction has not ended for ${patience / 1000} s`);
+    }
+    await delay(BUSY_PAUSE);
+  }
 }
 
 /** Makes a copy that needs no other file beside it, and throws when it is not sound. */

@@ -208,6 +208,29 @@ test('a copy is taken while the database is used, of one moment', async (t) => {
   await database.destroy();
 });
 
+test('a copy that is due in the middle of a transaction waits for its end, and tells when that does not come', async (t) => {
+  const paths = await usedState(t);
+  const { database, sqlite } = await openSqliteDatabase(paths.database, testTables);
+  const [before] = await listCopies(paths);
+  const told = Promise.withResolvers<void>();
+  await database.transaction().execute(async (t) => {
+    await addNote(t, 'within');
+    await assert.rejects(
+      copyDatabase(sqlite, paths.databaseCopies, 50),
+      /a transaction has not ended for 0.05 s/,
+    );
+    // Its first try is over when it is awaited next.
+    void copyDatabase(sqlite, paths.databaseCopies, 600_000).then(told.resolve, told.reject);
+    await delay(50);
+    assert.deepEqual((await listCopies(paths))[0], before);
+  });
+  await told.promise;
+  const [copy] = await listCopies(paths);
+  using opened = openCopy(copy?.path ?? '');
+  assert.equal(opened?.prepare("SELECT count(*) AS n FROM note WHERE text = 'within'").get()?.n, 1);
+  await database.destroy();
+});
+
 test('after a restoration nothing is collected for days, and numbers of nodes are not given again', async (t) => {
   const paths = await usedState(t);
   const { database, close } = await openPlatformDatabase(paths, testTables, log);
