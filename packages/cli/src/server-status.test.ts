@@ -7,7 +7,14 @@ import { painter } from './terminal/style.ts';
 const status: ServerStatus = {
   ...{ version: '11.0.0', uptime: 3700, user: 'alice', configFile: null, stateFolder: '/var/lib/walt' },
   ...{ namespace: 'walt', network: { subnet: '10.73.0.0/16', server: '10.73.0.1' }, accelerator: 'tcg' },
-  ...{ unguarded: null, memory: 90_000_000, files: { open: 30, limit: 1024 }, supervised: true },
+  ...{
+    adapters: [],
+    dhcpServers: [],
+    unguarded: null,
+    memory: 90_000_000,
+    files: { open: 30, limit: 1024 },
+    supervised: true,
+  },
   ...{ crashes: { count: 0, last: null }, programs: [] },
 };
 
@@ -18,4 +25,30 @@ test('server-status tells when virtual nodes are not kept to their own name, and
     text,
     /^Frames +virtual nodes can send them in the name of others \(nft failed:\\x0anot found\)$/m,
   );
+});
+
+test('server-status tells of each adapter since when it is so, and of DHCP servers behind them', () => {
+  assert.doesNotMatch(renderStatus(status, painter(false)), /ADAPTER/);
+  const since = Date.parse('2026-11-29T06:00:00Z') / 1000;
+  const server = { accepted: false, lastSeen: since };
+  const text = renderStatus(
+    {
+      ...status,
+      adapters: [
+        { name: 'enp3s0', state: 'joined', since, reason: null },
+        { name: 'lab0.5', state: 'no-link', since, reason: null },
+        { name: 'usb0', state: 'refused', since, reason: 'usb0 carries\nan address' },
+      ],
+      dhcpServers: [
+        { ...server, address: '192.0.2.1', link: 'enp3s0' },
+        { ...server, address: '192.0.2.2', link: null, accepted: true },
+      ],
+    },
+    painter(false),
+  );
+  assert.match(text, /^enp3s0 +joined +\S+/m);
+  assert.match(text, /^lab0\.5 +no link +\S+/m);
+  assert.match(text, /^usb0 +refused +\S.* usb0 carries\\x0aan address$/m);
+  assert.match(text, /^Another DHCP server answers behind enp3s0: 192\.0\.2\.1\. Switch it off/m);
+  assert.match(text, /^Another DHCP server answers on walt-net: 192\.0\.2\.2 \(accepted\)$/m);
 });

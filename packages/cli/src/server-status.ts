@@ -34,7 +34,32 @@ export function renderStatus(status: ServerStatus, paint: Paint): string {
     ],
     paint,
   );
-  return `${lines}\n${programs}`;
+  return [lines, ...segments(status, paint), programs].join('\n');
+}
+
+const LINK_COLOURS = { joined: 'green', 'no-link': 'yellow', missing: 'red', refused: 'red' } as const;
+
+/** What is known of the real segments behind the server's adapters; nothing where there are none. */
+function segments({ adapters, dhcpServers }: ServerStatus, paint: Paint): string[] {
+  if (adapters.length === 0) return [];
+  const table = renderTable(
+    adapters,
+    [
+      { header: 'ADAPTER', value: ({ name }) => name },
+      { header: 'STATE', value: ({ state }) => paint(state.replace('-', ' '), LINK_COLOURS[state]) },
+      { header: 'SINCE', value: ({ since }) => humanDate(since) },
+      { header: 'WHY', value: ({ reason }) => reason ?? '' },
+    ],
+    paint,
+  );
+  const servers = dhcpServers.map(({ address, link, accepted }) => {
+    const where = link === null ? 'on walt-net' : `behind ${visibleName(link)}`;
+    const text = `Another DHCP server answers ${where}: ${address}`;
+    return accepted
+      ? `${text} (accepted)`
+      : paint(`${text}. Switch it off: machines boot by chance.`, 'yellow');
+  });
+  return [[table.trimEnd(), ...servers, ''].join('\n')];
 }
 
 function crashes({ crashes: { count, last } }: ServerStatus, paint: Paint): string {

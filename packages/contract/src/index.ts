@@ -45,6 +45,29 @@ export const serverStatus = z.object({
   accelerator: z.enum(['kvm', 'tcg']),
   /** Why virtual nodes can send frames in the name of others; null: they cannot. */
   unguarded: z.string().nullable(),
+  /** Adapters of the server's machine that walt-net should have. */
+  adapters: z.array(
+    z.object({
+      name: z.string(),
+      /** `no-link`: nothing that is on is at the other end of its cable; `refused`: it stays with the machine. */
+      state: z.enum(['joined', 'no-link', 'missing', 'refused']),
+      /** Unix time in seconds. */
+      since: z.number(),
+      reason: z.string().nullable(),
+    }),
+  ),
+  /** DHCP servers behind these adapters that are not WalT's, and answered within the last hour. */
+  dhcpServers: z.array(
+    z.object({
+      address: ipv4,
+      /** Behind which adapter; null: unknown. */
+      link: z.string().nullable(),
+      /** The configuration accepts it. */
+      accepted: z.boolean(),
+      /** Unix time in seconds. */
+      lastSeen: z.number(),
+    }),
+  ),
   /** Resident bytes of the server process. */
   memory: z.number(),
   /** Open files of the server process, connections included, and how many it may have. */

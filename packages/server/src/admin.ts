@@ -15,7 +15,7 @@ import {
   serverServes,
   withPrograms,
 } from './launcher.ts';
-import { removeNamespace } from './network/index.ts';
+import { releaseAdapters, removeNamespace } from './network/index.ts';
 import {
   type Config,
   type Crash,
@@ -96,6 +96,8 @@ async function halt(config: Config, { service = false } = {}): Promise<void> {
   await haltImages(platformPaths(config), say);
   await closeDisks(platformPaths(config));
   await unmountSignInFolder(platformPaths(config).auth);
+  const kept = await releaseAdapters(config.network.namespace, platformPaths(config).adapters);
+  for (const reason of kept) say(`An adapter could not be given back to this machine as it was: ${reason}`);
   await removeNamespace(config);
 }
 

@@ -151,6 +151,8 @@ async function serve(config: Config): Promise<() => Promise<void>> {
           network: { subnet: config.network.subnet, server: network.server },
           accelerator,
           unguarded: network.unguarded ?? null,
+          adapters: [...network.adapters],
+          dhcpServers: network.dhcpServers,
           memory: process.memoryUsage.rss(),
           files: openFiles(),
           supervised: isSupervised(),

@@ -56,7 +56,10 @@ export const quiet = { info() {}, warn() {}, error() {} };
 export async function openPlatform(folder: string, options: PlatformOptions = {}): Promise<Platform> {
   const config = {
     ...{ state: join(folder, 'state'), runtime: join(folder, 'run'), cache: join(folder, 'cache') },
-    ...{ network: { namespace: 'none', subnet: '10.0.0.0/24' }, file: null },
+    ...{
+      network: { namespace: 'none', subnet: '10.0.0.0/24', interfaces: [], acceptDhcpServers: [] },
+      file: null,
+    },
     registries: options.registries ?? [],
     images: options.retention ?? { versions: 0, days: 0 },
     limits: defaultLimits(),

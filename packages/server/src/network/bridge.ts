@@ -27,6 +27,8 @@ export class Bridge {
       await ip('link', 'add', ...created, 'stp_state', '0', 'forward_delay', '0', 'mcast_snooping', '0');
     }
     await setSysctl('net/ipv4/ip_forward', '0');
+    // What DHCP servers of others say (dhcp/foreign-servers.ts) comes from addresses to which we have no way back.
+    for (const part of ['all', 'default', name]) await setSysctl(`net/ipv4/conf/${part}/rp_filter`, '0');
     // Where the host has br_netfilter loaded, its hooks would see our frames too.
     await setSysctl('net/bridge/bridge-nf-call-iptables', '0');
     const address = `${subnet.server}/${subnet.prefix}`;
@@ -115,7 +117,7 @@ function randomMac(): string {
 }
 
 /** /proc/sys/net shows the settings of the network namespace of who looks, so this never changes the host's. */
-async function setSysctl(path: string, value: string): Promise<void> {
+export async function setSysctl(path: string, value: string): Promise<void> {
   try {
     await writeFile(`/proc/sys/${path}`, value, { flag: 'r+' });
   } catch (error) {

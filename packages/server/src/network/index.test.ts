@@ -10,7 +10,8 @@ import { testInNamespace, testPlatform } from './namespace.fixture.ts';
 
 testInNamespace(import.meta.filename, (state) => {
   const { paths, programs, log } = testPlatform(state);
-  const config = { network: { subnet: '10.99.0.0/24' }, limits: defaultLimits() };
+  const network = { namespace: 'none', subnet: '10.99.0.0/24', interfaces: [], acceptDhcpServers: [] };
+  const config = { network, limits: defaultLimits() };
   before(() => openVolumesDisk(paths));
   after(async () => {
     for (const name of await programs.recorded()) await programs.stop(name);
@@ -49,13 +50,13 @@ testInNamespace(import.meta.filename, (state) => {
     const pids = () => programs.status().map(({ pid }) => pid);
     const before = pids();
     programs.close();
-    const network = await Network.open(
-      { ...config, network: { subnet: '10.98.0.0/24' } },
+    const moved = await Network.open(
+      { ...config, network: { ...network, subnet: '10.98.0.0/24' } },
       paths,
       programs,
       log,
     );
-    assert.equal(network.server, '10.98.0.1');
+    assert.equal(moved.server, '10.98.0.1');
     assert.deepEqual(await addresses('walt0'), ['10.98.0.1/24']);
     assert.ok(pids().every((pid) => pid !== null && !before.includes(pid)));
   });

@@ -1,13 +1,16 @@
 /** walt-net: the platform's namespace, its bridge, DHCP, DNS and NFS. Alone knows ip, dnsmasq and nfs-ganesha. */
 import type { Config, Limits, Log, Paths, Programs } from '../platform/index.ts';
+import type { AdapterStatus } from './adapters/index.ts';
 import { Bridge } from './bridge.ts';
-import type { HostEntry, Lease } from './dhcp/index.ts';
+import type { ForeignServer, HostEntry, Lease } from './dhcp/index.ts';
 import { Dnsmasq } from './dhcp/index.ts';
 import type { PersistExport, TreeExport } from './nfs/index.ts';
 import { NfsServer, openPortmapper, type Portmapper } from './nfs/index.ts';
+import { Segments } from './segments.ts';
 import { lowestFree, parseSubnet, type Subnet } from './subnet.ts';
 import type { Station } from './tap-frames.ts';
 
+export { look, reasonAgainst, releaseAdapters } from './adapters/index.ts';
 export type { HostEntry } from './dhcp/index.ts';
 export { ensureNamespace, removeNamespace } from './namespace.ts';
 export type { PersistExport, TreeExport } from './nfs/index.ts';
@@ -28,12 +31,13 @@ export class Network {
   readonly #dnsmasq: Dnsmasq;
   readonly #nfs: NfsServer;
   readonly #portmapper: Portmapper;
+  readonly #segments: Segments;
   readonly #mending: NodeJS.Timeout;
 
   private constructor(
     subnet: Subnet,
     bridge: Bridge,
-    parts: { dnsmasq: Dnsmasq; nfs: NfsServer; portmapper: Portmapper },
+    parts: { dnsmasq: Dnsmasq; nfs: NfsServer; portmapper: Portmapper; segments: Segments },
     log: Log,
   ) {
     this.server = subnet.server;
@@ -43,16 +47,19 @@ export class Network {
     this.#dnsmasq = parts.dnsmasq;
     this.#nfs = parts.nfs;
     this.#portmapper = parts.portmapper;
-    const mend = () =>
+    this.#segments = parts.segments;
+    const mend = () => {
       this.#nfs
         .mend()
         .catch((error) => log.error('cannot mend what the NFS server exports', { error: String(error) }));
+      void this.#segments.mend();
+    };
     this.#mending = setInterval(mend, MEND_INTERVAL).unref();
   }
 
   /** Brings walt-net up in the namespace that we are in; adopts what runs. Hosts and exports are those of last time. */
   static async open(
-    config: { network: Pick<Config['network'], 'subnet'>; limits: Pick<Limits, 'machines' | 'persist'> },
+    config: { network: Config['network']; limits: Pick<Limits, 'machines' | 'persist'> },
     paths: Paths,
     programs: Programs,
     log: Log,
@@ -61,11 +68,20 @@ export class Network {
     const bridge = await Bridge.open(BRIDGE, subnet);
     // Ganesha asks it when it starts.
     const portmapper = await openPortmapper(subnet.server, config.limits.machines);
+    // Nothing of ours answers before it is clear that nobody else does.
+    const { network } = config;
+    const segments = await Segments.open({ network, paths, bridge, server: subnet.server });
     const [dnsmasq, nfs] = await Promise.all([
-      Dnsmasq.open({ subnet, bridge: BRIDGE, paths, programs }),
+      Dnsmasq.open({
+        subnet,
+        bridge: BRIDGE,
+        paths,
+        programs,
+        alone: network.acceptDhcpServers.length === 0,
+      }),
       NfsServer.open({ subnet, paths, programs, persistSize: config.limits.persist, log }),
     ]);
-    return new Network(subnet, bridge, { dnsmasq, nfs, portmapper }, log);
+    return new Network(subnet, bridge, { dnsmasq, nfs, portmapper, segments }, log);
   }
 
   /** Replaces all permanent DHCP addresses and DNS names (NAME and NAME.walt); resolves when they hold. */
@@ -84,9 +100,20 @@ export class Network {
   }
 
   /** Programs go on; what is answered in this process is not. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     clearInterval(this.#mending);
-    return this.#portmapper.close();
+    await this.#segments.close();
+    await this.#portmapper.close();
+  }
+
+  /** Adapters of this machine that the configuration names, and how it is with them. */
+  get adapters(): readonly AdapterStatus[] {
+    return this.#segments.adapters;
+  }
+
+  /** DHCP servers of others that answer behind them. */
+  get dhcpServers(): ForeignServer[] {
+    return this.#segments.servers;
   }
 
   leases(): Promise<Lease[]> {

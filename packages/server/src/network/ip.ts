@@ -4,13 +4,22 @@ import { attempt, isExternalError, run, UserError } from '../platform/index.ts';
 /** What we read of `ip -json -details link show`. */
 const link = z.object({
   ifname: z.string(),
+  /** `ether` for what speaks Ethernet. */
+  link_type: z.string(),
+  altnames: z.array(z.string()).default([]),
   flags: z.array(z.string()),
+  mtu: z.number(),
   ifalias: z.string().optional(),
   address: z.string().optional(),
   master: z.string().optional(),
+  /** What it lies on, as a VLAN does; of a veth, its other end. */
+  link: z.string().nullish(),
   linkinfo: z.object({ info_kind: z.string().optional() }).optional(),
 });
 export type Link = z.infer<typeof link>;
+
+/** A network namespace by its name (ip-netns(8)); undefined: the one that we are in. */
+export type Where = string | undefined;
 
 /** Runs iproute2's `ip`. Throws ExternalError when it refuses. */
 export async function ip(...args: string[]): Promise<string> {
@@ -18,9 +27,13 @@ export async function ip(...args: string[]): Promise<string> {
 }
 
 /** All links of a named network namespace; without a name, of the one that we are in. */
-export async function links(namespace?: string): Promise<Link[]> {
-  const where = namespace === undefined ? [] : ['-netns', namespace];
-  return z.array(link).parse(JSON.parse(await ip(...where, '-json', '-details', 'link', 'show')));
+export async function links(namespace?: Where): Promise<Link[]> {
+  return z.array(link).parse(JSON.parse(await ipIn(namespace, '-json', '-details', 'link', 'show')));
+}
+
+/** The same as `ip`, in that namespace. */
+export function ipIn(namespace: Where, ...args: string[]): Promise<string> {
+  return ip(...(namespace === undefined ? [] : ['-netns', namespace]), ...args);
 }
 
 const addressList = z.array(

@@ -74,3 +74,53 @@ test('how long older versions of images stay', async () => {
     await assert.rejects(load(`images: { ${bad} }`), { code: 'INVALID', message: /images/ }, bad);
   }
 });
+
+test('adapters of walt-net, and VLANs on them', async () => {
+  const of = async (text: string) => (await load(`network: { interfaces: [${text}] }`)).network.interfaces;
+  assert.deepEqual((await load('')).network.interfaces, []);
+  assert.deepEqual(await of('enp3s0, enp4s0.169, { name: lab0, accept-in-use: true }'), [
+    { name: 'enp3s0', link: 'enp3s0', acceptInUse: false },
+    {
+      ...{ name: 'enp4s0.169', link: 'enp4s0.169', acceptInUse: false },
+      vlan: { parent: 'enp4s0', id: 169 },
+    },
+    { name: 'lab0', link: 'lab0', acceptInUse: true },
+  ]);
+  // The kernel takes 15 bytes; such an adapter has them already.
+  const [long] = await of('enx001122334455.169');
+  assert.equal(long?.link, '01122334455.169');
+  assert.deepEqual(long?.vlan, { parent: 'enx001122334455', id: 169 });
+});
+
+const badInterfaces: [text: string, message: RegExp][] = [
+  ['enp3s0.5000', /enp3s0\.5000: the VLAN id 5000 is not one of 1 to 4094/],
+  ['enp3s0.0', /VLAN id 0 is not/],
+  ['"enp3s0.010"', /VLAN id 010 is not/],
+  ['net/enp3s0', /"net\/enp3s0" is no name of an adapter/],
+  ['../enp3s0', /is no name of an adapter/],
+  ['"enp3s0 up"', /is no name of an adapter/],
+  ['"-n"', /is no name of an adapter/],
+  ['".169"', /is no name of an adapter/],
+  ['"lab\\u001b[0m"', /"lab\\u001b\[0m" is no name/],
+  ['abcdefghijklmnop', /abcdefghijklmnop: the name of an adapter has 15 characters at most/],
+  ['lo', /lo is the loopback/],
+  ['walt0', /walt0 is a name that walt-net needs/],
+  ['vm7', /vm7 is a name that walt-net needs/],
+  ['lab0, lab0', /lab0 is named twice/],
+  ['lab0, lab0.5', /lab0\.5 lies on lab0, which is named too/],
+  ['{ name: lab0, vlan: 5 }', /Unrecognized key: "vlan"/],
+  ['7', /network\.interfaces\.0/],
+];
+for (const [text, message] of badInterfaces) {
+  test(`refuses the interface ${text}`, async () => {
+    await assert.rejects(load(`network: { interfaces: [${text}] }`), { code: 'INVALID', message });
+  });
+}
+
+test('DHCP servers that are accepted are addresses', async () => {
+  const { network } = await load('network: { accept-dhcp-servers: [192.0.2.1] }');
+  assert.deepEqual(network.acceptDhcpServers, ['192.0.2.1']);
+  await assert.rejects(load('network: { accept-dhcp-servers: [router] }'), {
+    message: /accept-dhcp-servers\.0/,
+  });
+});

@@ -4,6 +4,7 @@ import { HUB, RUNTIME_FOLDER, registryHost, registryLabel } from '@walt/contract
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { hasErrno, UserError } from './errors.ts';
+import { interfaces } from './interfaces.ts';
 import type { HttpLimits } from './sockets/index.ts';
 
 export const DEFAULT_CONFIG_FILE = '/etc/walt/server.conf';
@@ -184,8 +185,13 @@ const schema = z.strictObject({
         .default('walt'),
       /** Subnet of walt-net inside the namespace; the server has its first address. */
       subnet: z.cidrv4().default('10.73.0.0/16'),
+      /** Adapters of this machine, and VLANs on them, that join walt-net. */
+      interfaces: interfaces.default([]),
+      /** DHCP servers of others that may answer there, too. */
+      'accept-dhcp-servers': z.array(z.ipv4()).max(16).default([]),
     })
-    .prefault({}),
+    .prefault({})
+    .transform(({ 'accept-dhcp-servers': acceptDhcpServers, ...rest }) => ({ ...rest, acceptDhcpServers })),
   /** Where images come from and go to, besides the platform itself. */
   registries: registries.prefault([{ label: 'hub', kind: 'docker-hub', description: 'Docker Hub' }]),
   images: retention,

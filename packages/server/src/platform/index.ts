@@ -51,6 +51,7 @@ export {
   writeFileAtomic,
 } from './files.ts';
 export { hostNamespace, hostNetwork, namespaceFile } from './host.ts';
+export type { WantedAdapter } from './interfaces.ts';
 export { createLog, followLog, type Log, LogRotation, lastLines, rarely, rotateLog } from './logs/index.ts';
 export { nameList } from './name-list.ts';
 export { nearNames } from './near-names.ts';

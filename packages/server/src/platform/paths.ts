@@ -57,6 +57,8 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     auth: runtime(PROOF_FOLDER),
     /** There while a server serves; its process number is in `server.json` beside it. */
     serving: runtime('serving'),
+    /** What adapters of this machine were, that walt-net has now. */
+    adapters: runtime('adapters.json'),
     /** Records of supervised programs: `NAME.json`. */
     programs: runtime('programs'),
     containersRun: runtime('containers'),

@@ -23,12 +23,13 @@ describe('hosts files', () => {
 });
 
 describe('renderConfig', () => {
-  const render = (present: string[]) =>
+  const render = (present: string[], alone = true) =>
     renderConfig({
       subnet: parseSubnet('10.0.0.0/16'),
       bridge: 'walt0',
       files: { dhcpHosts: '/h', dnsHosts: '/d', leases: '/l' },
       present,
+      alone,
     }).split('\n');
 
   it('sends iPXE and U-Boot to their scripts, without loaders too', () => {
@@ -40,6 +41,10 @@ describe('renderConfig', () => {
         'dhcp-boot=tag:uboot,boot.scr.uimg',
       ],
     );
+  });
+  it('denies addresses of others only where nobody else gives any', () => {
+    assert.ok(render([]).includes('dhcp-authoritative'));
+    assert.ok(!render([], false).includes('dhcp-authoritative'));
   });
   it('offers only loaders that exist', () => {
     const lines = render(['snponly.efi']);

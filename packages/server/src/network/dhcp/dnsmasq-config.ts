@@ -45,14 +45,15 @@ export function bootUrl(server: string): string {
   return `http://${server}/boot/ipxe?${query.join('&')}`;
 }
 
-/** The configuration file; `present`: loaders' files that are here, without which they are not offered. */
+/** The configuration file; `present`: loaders' files that are here, without which they are not offered; `alone`: no other DHCP server. */
 export function renderConfig(options: {
   subnet: Subnet;
   bridge: string;
   files: DnsmasqFiles;
   present: readonly string[];
+  alone: boolean;
 }): string {
-  const { subnet, bridge, files, present } = options;
+  const { subnet, bridge, files, present, alone } = options;
   const { first, last } = subnet.dynamic;
   const lines = [
     'keep-in-foreground',
@@ -76,7 +77,8 @@ export function renderConfig(options: {
     `addn-hosts=${files.dnsHosts}`,
     // Addresses.
     `dhcp-range=${first},${last},${subnet.netmask},${UNKNOWN_LEASE}`,
-    'dhcp-authoritative',
+    // It then denies addresses that it does not know, also those that another server gave.
+    ...(alone ? ['dhcp-authoritative'] : []),
     'dhcp-ignore-names',
     'dhcp-lease-max=65536',
     `dhcp-leasefile=${files.leases}`,

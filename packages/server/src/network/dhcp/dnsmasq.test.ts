@@ -18,7 +18,7 @@ testInNamespace(import.meta.filename, (state) => {
   const { paths, programs } = testPlatform(state);
   let bridge: Bridge;
   let dnsmasq: Dnsmasq;
-  const open = () => Dnsmasq.open({ subnet, bridge: 'walt0', paths, programs });
+  const open = () => Dnsmasq.open({ subnet, bridge: 'walt0', paths, programs, alone: true });
 
   before(async () => {
     bridge = await Bridge.open('walt0', subnet);

@@ -56,15 +56,17 @@ export class Dnsmasq {
     bridge: string;
     paths: Pick<Paths, 'services' | 'loaders'>;
     programs: Programs;
+    /** Whether no other DHCP server may answer there. */
+    alone: boolean;
   }): Promise<Dnsmasq> {
-    const { subnet, bridge, paths, programs } = options;
+    const { subnet, bridge, paths, programs, alone } = options;
     const files = serviceFiles(paths);
     await mkdir(files.folder, { recursive: true });
     for (const file of [files.dhcpHosts, files.dnsHosts]) {
       if ((await readIfPresent(file)) === undefined) await writeFileAtomic(file, '');
     }
     const present = (await Promise.all(paths.loaders.map(filesOf))).flat();
-    const text = renderConfig({ subnet, bridge, files, present });
+    const text = renderConfig({ subnet, bridge, files, present, alone });
     const dnsmasq = new Dnsmasq(programs, subnet, files);
     await programs.ensure({
       name: PROGRAM,

@@ -2,3 +2,4 @@
 
 export { Dnsmasq } from './dnsmasq.ts';
 export { type HostEntry, type Lease, ROUTER_ADDRESS } from './dnsmasq-config.ts';
+export { type ForeignServer, ForeignServers } from './foreign-servers.ts';

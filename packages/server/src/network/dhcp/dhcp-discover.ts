@@ -1,0 +1,99 @@
+/** The question whether there is a DHCP server, and its answers (RFC 2131 figure 1, RFC 2132). Pure. */
+import { isIPv4 } from 'node:net';
+
+const CLIENT_PORT = 68;
+const SERVER_PORT = 67;
+const COOKIE = Buffer.of(99, 130, 83, 99);
+/** Bytes before the options, with the cookie. */
+const FIXED = 240;
+/** RFC 951: what servers may take for granted. */
+const MIN_MESSAGE = 300;
+/** DHCPOFFER, DHCPACK, DHCPNAK: what only a server says. */
+const ANSWERS = [2, 5, 6];
+/** RFC 4578: servers that tell firmware only what to load answer to nothing else. */
+const PXE = 'PXEClient:Arch:00000:UNDI:002001';
+
+/**
+ * A DHCPDISCOVER as a whole Ethernet frame to all, from nowhere (0.0.0.0), as of a machine that has no address: a server that looks
+ * for its way back to a sender's address would drop another. The answer is to be sent to all, too.
+ */
+export function discoverFrame(question: { mac: string; xid: number; seconds: number; pxe: boolean }): Buffer {
+  const mac = Buffer.from(question.mac.replaceAll(':', ''), 'hex');
+  const datagram = udp(message({ ...question, mac }));
+  return Buffer.concat([Buffer.alloc(6, 0xff), mac, Buffer.of(0x08, 0x00), ipv4(datagram)]);
+}
+
+function message({ mac, xid, seconds, pxe }: { mac: Buffer; xid: number; seconds: number; pxe: boolean }) {
+  const fixed = Buffer.alloc(FIXED - COOKIE.length);
+  fixed.set([1, 1, 6, 0]); // BOOTREQUEST, Ethernet, six bytes of address
+  fixed.writeUInt32BE(xid, 4);
+  fixed.writeUInt16BE(seconds, 8);
+  fixed.writeUInt16BE(0x8000, 10); // answer to all
+  fixed.set(mac, 28); // chaddr
+  const type = [53, 1, 1];
+  const wanted = [55, 3, 1, 3, 54];
+  const vendor = pxe ? [60, PXE.length, ...Buffer.from(PXE)] : [];
+  const whole = Buffer.concat([fixed, COOKIE, Buffer.from([...type, ...wanted, ...vendor, 255])]);
+  return Buffer.concat([whole, Buffer.alloc(Math.max(0, MIN_MESSAGE - whole.length))]);
+}
+
+/** RFC 768; a checksum of 0 means none. */
+function udp(payload: Buffer): Buffer {
+  const head = Buffer.alloc(8);
+  head.writeUInt16BE(CLIENT_PORT, 0);
+  head.writeUInt16BE(SERVER_PORT, 2);
+  head.writeUInt16BE(head.length + payload.length, 4);
+  return Buffer.concat([head, payload]);
+}
+
+/** RFC 791: UDP from 0.0.0.0 to 255.255.255.255. */
+function ipv4(payload: Buffer): Buffer {
+  const head = Buffer.alloc(20);
+  head[0] = 0x45;
+  head.writeUInt16BE(head.length + payload.length, 2);
+  head.set([64, 17], 8);
+  head.fill(0xff, 16);
+  let sum = 0;
+  for (let at = 0; at < head.length; at += 2) sum += head.readUInt16BE(at);
+  head.writeUInt16BE(0xffff - ((sum & 0xffff) + (sum >> 16)), 10);
+  return Buffer.concat([head, payload]);
+}
+
+export interface DhcpAnswer {
+  xid: number;
+  /** What the server calls itself (option 54); undefined when it does not. */
+  server: string | undefined;
+}
+
+/** What a DHCP server said; undefined when it is no such thing. */
+export function readAnswer(bytes: Buffer): DhcpAnswer | undefined {
+  if (bytes.length < FIXED || bytes[0] !== 2) return undefined;
+  if (!bytes.subarray(FIXED - COOKIE.length, FIXED).equals(COOKIE)) return undefined;
+  const options = optionsIn(bytes.subarray(FIXED));
+  const type = options.get(53)?.[0];
+  if (type === undefined || !ANSWERS.includes(type)) return undefined;
+  const server = options.get(54)?.join('.');
+  return {
+    xid: bytes.readUInt32BE(4),
+    server: server !== undefined && isIPv4(server) ? server : undefined,
+  };
+}
+
+/** By number; of a number that comes twice, the first. What is cut off is left out. */
+function optionsIn(bytes: Buffer): Map<number, Buffer> {
+  const found = new Map<number, Buffer>();
+  let at = 0;
+  while (at < bytes.length) {
+    const code = bytes[at] ?? 255;
+    if (code === 255) break;
+    if (code === 0) {
+      at += 1;
+      continue;
+    }
+    const length = bytes[at + 1];
+    if (length === undefined || at + 2 + length > bytes.length) break;
+    if (!found.has(code)) found.set(code, bytes.subarray(at + 2, at + 2 + length));
+    at += 2 + length;
+  }
+  return found;
+}
