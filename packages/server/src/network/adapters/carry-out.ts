@@ -64,7 +64,10 @@ const executors: Executors = {
     await ipIn(inside, 'link', 'set', 'dev', link, 'master', bridge, 'up');
   },
 
-  'give-back': ({ taken }, sides) => giveBack(taken, sides),
+  'give-back': async ({ taken }, sides) => {
+    await giveBack(taken, sides);
+    log.info('adapter: given back to the host', { adapter: taken.name });
+  },
 };
 
 /** Throws ExternalError when the kernel refuses, UserError when somebody can act. */
@@ -98,7 +101,6 @@ export async function giveBack(
     await restore(taken, host, there !== undefined);
   }
   await record.remove(taken.name);
-  log.info('adapter is given back', { adapter: taken.name });
 }
 
 async function bringBack(ifname: string, inside: Where, host: Where): Promise<void> {
