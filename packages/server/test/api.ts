@@ -1,33 +1,21 @@
-/** A whole API on a temporary socket, for tests: real identity, database and SSH authority; what is behind is in memory. */
-
+/** The API of a whole server (server.ts) as several users of its machine meet it, for the tests of one file. */
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
-import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
+import { after, beforeEach } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createORPCClient, ORPCError } from '@orpc/client';
 import { RPCLink } from '@orpc/client/fetch';
 import { type Client, RPC_PREFIX } from '@walt/contract';
 import { WebSocket } from 'ws';
-import { accessTables, Identity, SshAuthority, StandingRights } from '../src/access/index.ts';
-import { type Api, listen, type Services } from '../src/api/index.ts';
-import { createImageCalls, type Images } from '../src/images/index.ts';
-import { NodeEntry } from '../src/nodes/index.ts';
-import { openDatabase } from '../src/platform/index.ts';
-import { MemoryImages, MemoryNodes } from './memory-services.ts';
-import { serverStatus } from './status.ts';
+import { loopbackNet, type ServerOptions, startServer, type TestServer } from './server.ts';
 
-export interface TestApi extends AsyncDisposable {
-  folder: string;
-  socket: string;
-  api: Api;
-  services: Services;
-  nodes: MemoryNodes;
-  images: MemoryImages;
+export interface TestApi extends Pick<TestServer, 'folder' | 'socket' | 'services'> {
+  server: TestServer;
   /** Lines of the journal. */
   journal: string[];
   /** Login names by user id; changes are believed after ten seconds. */
@@ -37,94 +25,101 @@ export interface TestApi extends AsyncDisposable {
   /** A client that calls as this user of the server; null: without a token. */
   client(user: string | null): Promise<Client>;
   token(user: string): Promise<string>;
-  /** A Unix socket (path) or TCP port of loopback (0: a free one, answered) whose far end the test plays. */
-  serve(where: number | string, onConnection: (socket: Socket) => void): Promise<number>;
+  /** A node that has booted that image, which comes to be if need be; answers its number, address and serial port. */
+  node(name: string, image?: `${string}/${string}`): Promise<TestNode>;
+  /** A Unix socket (path), or a port of an address, whose far end the test plays until its end. Answers the port. */
+  serve(where: string, onConnection: (socket: Socket) => void): Promise<number>;
+}
+
+export interface TestNode {
+  id: number;
+  ip: string;
+  console: { socket: string; log: string };
 }
 
 /** User names and ids of the tests' world. */
-const USERS = new Map([
+const USERS = [
   [0, 'root'],
   [1000, 'alice'],
   [1001, 'bob'],
-]);
+  [1002, 'carol'],
+] as const;
 
-export async function startApi(): Promise<TestApi> {
-  const folder = await mkdtemp(join(tmpdir(), 'walt-api-'));
-  const socket = join(folder, 'walt.sock');
-  const database = await openDatabase(':memory:', accessTables);
+/** Each test finds it without nodes, images and lines of the journal. It is gone after the last one of the file. */
+export async function openApi(options: ServerOptions = {}): Promise<TestApi> {
   const journal: string[] = [];
   const write = (message: string, fields = {}) => journal.push(`${message} ${JSON.stringify(fields)}`);
-  const users = new Map(USERS);
+  const users = new Map<number, string>();
   let passed = 0;
-  const nodes = new MemoryNodes();
-  const images = new MemoryImages();
-  const ssh = await SshAuthority.open({ keys: join(folder, 'keys') });
-  const rights = new StandingRights({ info: write, warn: write, error: write });
-  const entry = new NodeEntry({ lookup: nodes, rights, ssh });
-  const ofImages = createImageCalls({ images: images as unknown as Images, nodes });
-  const services: Services = {
-    identity: await Identity.open({
-      paths: { auth: join(folder, 'auth') },
-      database,
-      loginName: async (uid) => users.get(uid),
-      now: () => Date.now() + passed,
-    }),
-    rights,
-    entry,
-    images: ofImages.streams,
-    calls: {
-      ...ofImages.calls,
-      node: nodes,
-      access: entry,
-      device: { list: async () => [] },
-      server: { status: async ({ user }) => serverStatus(user, folder) },
-    },
-    log: { info: write, warn: write, error: write },
-  };
-  const api = await listen(services, { socket });
-  const servers: Server[] = [];
-  const serve = async (where: number | string, onConnection: (socket: Socket) => void) => {
-    const server = createServer({ allowHalfOpen: true }, onConnection);
-    servers.push(server);
-    if (typeof where === 'number') server.listen(where, '127.0.0.1');
-    else server.listen(where);
-    await once(server, 'listening');
-    const address = server.address();
+  const server = await startServer({
+    ...{ subnet: loopbackNet(), log: { info: write, warn: write, error: write }, ...options },
+    signIn: { loginName: async (uid) => users.get(uid), now: () => Date.now() + passed },
+  });
+  const { folder, socket, services, nodes } = server;
+  const servers = new Set<Server>();
+  beforeEach(async () => {
+    for (const [uid, name] of USERS) users.set(uid, name);
+    passed = 0;
+    for (const one of servers) one.close();
+    servers.clear();
+    await server.clear();
+    journal.length = 0;
+  });
+  after(async () => {
+    for (const one of servers) one.close();
+    await server[Symbol.asyncDispose]();
+  });
+
+  const serve = async (where: string, onConnection: (socket: Socket) => void) => {
+    const one = createServer({ allowHalfOpen: true }, onConnection);
+    servers.add(one);
+    if (where.startsWith('/')) {
+      await mkdir(dirname(where), { recursive: true });
+      await rm(where, { force: true });
+      one.listen(where);
+    } else one.listen(0, where);
+    await once(one, 'listening');
+    const address = one.address();
     return address !== null && typeof address === 'object' ? address.port : 0;
   };
 
   const token = async (user: string): Promise<string> => {
-    const [uid] = [...USERS].find(([, name]) => name === user) ?? [];
+    const [uid] = USERS.find(([, name]) => name === user) ?? [];
     if (uid === undefined) throw new Error(`no test user ${user}`);
     const { file: name, nonce } = await services.identity.challenge();
-    const file = join(folder, 'auth', name);
+    const file = join(server.platform.paths.auth, name);
     await writeFile(file, nonce, { mode: 0o600 });
     await chown(file, uid, uid);
     return (await services.identity.prove(nonce)).token;
   };
+  const node = async (name: string, image: `${string}/${string}` = 'alice/debian') => {
+    const [owner = '', imageName = ''] = image.split('/');
+    if (!(await server.platform.images.find(owner, imageName))) await server.addImage(image);
+    await server.addNode(name, image);
+    const { id, ip } = await nodes.lookup.find(name);
+    return { id, ip, console: await nodes.lookup.console(id) };
+  };
   return {
-    folder,
-    socket,
-    api,
-    services,
-    nodes,
-    images,
-    journal,
-    users,
+    ...{ server, folder, socket, services, journal, users, token, node, serve },
     passes: (time) => {
       passed += time;
     },
-    token,
-    serve,
     client: async (user) => makeClient(socket, user === null ? undefined : await token(user)),
-    [Symbol.asyncDispose]: async () => {
-      for (const server of servers) server.close();
-      await api.close();
-      services.rights.close();
-      await database.destroy();
-      await rm(folder, { recursive: true, force: true });
-    },
   };
+}
+
+/** Alice gives up her node, and bob takes it. */
+export async function handOver(api: TestApi, name: string): Promise<void> {
+  await api.server.addImage('waltplatform/pc-x86-64-default');
+  const [alice, bob] = [await api.client('alice'), await api.client('bob')];
+  await alice.node.release({ set: name, yes: true });
+  await bob.node.acquire({ set: name });
+}
+
+/** Waits until a node of bob's runs what he wants. */
+export async function booted(api: TestApi, name: string): Promise<void> {
+  const { node } = await api.client('bob');
+  for await (const _event of await node.wait({ set: name }));
 }
 
 function makeClient(socketPath: string, token: string | undefined): Client {
@@ -179,7 +174,7 @@ export interface TestStream {
   socket: WebSocket;
   /** Binary messages so far, as one text. */
   received(): string;
-  /** Resolves when `received()` contains the text; rejects when the WebSocket ends first. */
+  /** Resolves when `received()` contains the text, or it was printed; rejects when the WebSocket ends first. */
   until(text: string): Promise<void>;
   /** Resolves at the end with the last JSON frame. */
   ended: Promise<unknown>;
@@ -205,7 +200,7 @@ export async function openStream(
   const ended = new Promise<unknown>((resolve) => socket.once('close', () => resolve(last)));
   await once(socket, 'open');
   const until = async (wanted: string) => {
-    while (!text.includes(wanted)) {
+    while (!text.includes(wanted) && !withoutMarks(text).includes(wanted)) {
       if (socket.readyState === WebSocket.CLOSED)
         throw new Error(`ended with ${JSON.stringify(last)} after ${text}`);
       await Promise.race([once(arrivals, 'message'), ended]);
@@ -213,6 +208,11 @@ export async function openStream(
   };
   return { socket, received: () => text, until, ended };
 }
+
+/** What came on a job's stream as output: it may come in any pieces, of which each has a byte in front that tells what it is. */
+export const printed = ({ received }: Pick<TestStream, 'received'>) => withoutMarks(received());
+
+const withoutMarks = (text: string) => text.replaceAll('\x01', '');
 
 /** Expects an error of the contract: sentence and next step. */
 export function failure(code: string, message: RegExp, hint = /./) {

@@ -17,7 +17,13 @@ import { createImageCalls, type ImageRecord, unregisterEmulators } from '../src/
 import type { Network } from '../src/network/index.ts';
 import { lowestFree, parseSubnet } from '../src/network/subnet.ts';
 import { bootingNodes, createDirectory, createNodes } from '../src/nodes/index.ts';
-import { defaultLimits, type Programs, type RegistryConfig, UserError } from '../src/platform/index.ts';
+import {
+  defaultLimits,
+  type Log,
+  type Programs,
+  type RegistryConfig,
+  UserError,
+} from '../src/platform/index.ts';
 import { PlayedMachines } from './machines.ts';
 import {
   destroyPlatform,
@@ -68,12 +74,18 @@ export interface TestServer extends AsyncDisposable {
 export interface ServerOptions {
   /** Of walt-net. */
   subnet?: string;
+  /** Instead of one user, who is all that there are. */
+  signIn?: Pick<Parameters<typeof Identity.open>[0], 'loginName' | 'now'>;
+  /** Of the API and what it calls; default: nothing is written. */
+  log?: Log;
   registries?: (Partial<RegistryConfig> & { label: string })[];
 }
 
 export async function startServer({
   subnet = '10.73.0.0/16',
   registries = [],
+  signIn = { loginName: async () => USER },
+  log = quiet,
 }: ServerOptions = {}): Promise<TestServer> {
   const folder = await temporaryFolder();
   const platform = await openPlatform(folder, {
@@ -83,7 +95,7 @@ export async function startServer({
   });
   const { paths, database, images } = platform;
   const ssh = await SshAuthority.open(paths);
-  const rights = new StandingRights(quiet);
+  const rights = new StandingRights(log);
   const network = playNetwork(subnet);
   const machines = new PlayedMachines({
     directory: () => directory,
@@ -104,11 +116,7 @@ export async function startServer({
   const ofImages = createImageCalls({ images, nodes: nodes.lookup });
   const calls: TestServer['calls'] = [];
   const services: Services = {
-    identity: await Identity.open({
-      paths,
-      database,
-      loginName: async () => USER,
-    }),
+    identity: await Identity.open({ paths, database, ...signIn }),
     rights,
     entry: nodes.entry,
     images: ofImages.streams,
@@ -125,7 +133,7 @@ export async function startServer({
       },
       calls,
     ),
-    log: quiet,
+    log,
   };
   const api = await listen(services, paths);
   const catalogue = new Catalogue(database, bootingNodes);

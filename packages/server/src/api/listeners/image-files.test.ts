@@ -4,16 +4,14 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, test } from 'node:test';
-import { send, startApi, type TestApi } from '../../../test/api.ts';
+import { beforeEach, describe, test } from 'node:test';
+import { pack } from 'tar-stream';
+import { openApi, send } from '../../../test/api.ts';
+import { run, UserError } from '../../platform/index.ts';
 import { bodyOf } from './image-files.ts';
 
-let api: TestApi;
-
-beforeEach(async () => {
-  api = await startApi();
-});
-afterEach(() => api[Symbol.asyncDispose]());
+const api = await openApi();
+const { images } = api.server.platform;
 
 describe('files of an image', () => {
   const url = (path: string, image = 'exp') => `/image-files?${new URLSearchParams({ image, path })}`;
@@ -22,15 +20,17 @@ describe('files of an image', () => {
     const answer = await send(api.socket, path, { method, headers, ...(body && { body }) });
     return { status: answer.statusCode, text: await text(answer) };
   };
-  beforeEach(() => {
-    api.images.add('alice', 'exp');
+  beforeEach(async () => {
+    await api.server.addTree('alice/exp', { 'etc/motd': 'hello', 'root/': '' });
   });
 
   test('come out as a tar, for everybody', async () => {
-    assert.deepEqual(await call('GET', url('/etc', 'alice/exp'), 'bob'), {
-      status: 200,
-      text: 'tar of /etc',
-    });
+    const { status, text: tar } = await call('GET', url('/etc', 'alice/exp'), 'bob');
+    assert.equal(status, 200);
+    assert.equal(
+      await run(['tar', '--extract', '--to-stdout', 'etc/motd'], { input: Buffer.from(tar) }),
+      'hello',
+    );
   });
 
   test('are there or not', async () => {
@@ -41,19 +41,22 @@ describe('files of an image', () => {
   });
 
   test('go in as a tar, from the owner, and the answer tells the new digest', async () => {
-    api.nodes.booting = new Map([['alice/exp', ['vnode1']]]);
-    const tar = Buffer.alloc(3 * 1024 * 1024, 'tar');
-    const { status, text: answer } = await call('PUT', url('/root'), 'alice', Readable.from([tar, tar]));
+    await api.server.addNode('vnode1', 'alice/exp');
+    const before = await images.get('alice', 'exp');
+    const content = 'tar'.repeat(2 * 1024 * 1024);
+    const sent = pack();
+    sent.entry({ name: 'large' }, content);
+    sent.finalize();
+    const { status, text: answer } = await call('PUT', url('/root'), 'alice', Readable.from(sent));
     assert.equal(status, 200, answer);
-    assert.deepEqual(JSON.parse(answer), {
-      image: 'alice/exp',
-      digest: api.images.records[0]?.digest,
-      nodes: ['vnode1'],
-    });
-    assert.equal(api.images.written.get('alice/exp/root')?.length, 2 * tar.length);
+    const { digest } = await images.get('alice', 'exp');
+    assert.notEqual(digest, before.digest);
+    assert.deepEqual(JSON.parse(answer), { image: 'alice/exp', digest, nodes: ['vnode1'] });
+    const { text: tar } = await call('GET', url('/root/large'), 'alice');
+    assert.equal(await run(['tar', '--extract', '--to-stdout'], { input: Buffer.from(tar) }), content);
   });
 
-  test('refusals say why, in the form of all errors, even to who is still sending', async () => {
+  test('refusals say why, in the form of all errors, even to who is still sending', async (t) => {
     const endless = () => Readable.from(Array.from({ length: 256 }, () => Buffer.alloc(65_536)));
     const cases: [string, string, string, number, RegExp][] = [
       ['PUT', url('/root', 'alice/exp'), 'bob', 403, /"FORBIDDEN".*belongs to alice.*"hint"/],
@@ -70,23 +73,27 @@ describe('files of an image', () => {
       assert.equal(answer.status, status);
       assert.match(answer.text, pattern);
     }
-    api.images.failWrites = true;
+    t.mock.method(images, 'writeFiles', async (...[, , , tar]: Parameters<typeof images.writeFiles>) => {
+      tar.destroy();
+      throw new UserError('UNAVAILABLE', 'The disk is full.', 'Remove something.');
+    });
     const full = await call('PUT', url('/root'), 'alice', endless());
     assert.equal(full.status, 503);
     assert.match(full.text, /The disk is full/);
   });
 
-  test('a client that breaks off while sending fails the write', async () => {
+  test('a client that breaks off while sending fails the write', async (t) => {
     const { promise: outcome, resolve } = Promise.withResolvers<unknown>();
-    const write = api.images.writeFiles.bind(api.images);
-    api.images.writeFiles = async (...args) => {
+    const before = await images.get('alice', 'exp');
+    const write = images.writeFiles.bind(images);
+    t.mock.method(images, 'writeFiles', async (...args: Parameters<typeof write>) => {
       try {
         return await write(...args);
       } catch (error) {
         resolve(error);
         throw error;
       }
-    };
+    });
     const token = await api.token('alice');
     const outgoing = request({
       socketPath: api.socket,
@@ -97,7 +104,7 @@ describe('files of an image', () => {
     outgoing.on('error', () => {});
     outgoing.write(Buffer.alloc(65_536), () => outgoing.destroy());
     assert.ok((await outcome) instanceof Error);
-    assert.equal(api.images.written.size, 0);
+    assert.deepEqual(await images.get('alice', 'exp'), before);
   });
 });
 

@@ -1,20 +1,17 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { ORPCError } from '@orpc/client';
 import { RPC_PREFIX } from '@walt/contract';
-import { errorFrame, failure, openStream, send, startApi, type TestApi } from '../../../test/api.ts';
+import { errorFrame, failure, openApi, openStream, send } from '../../../test/api.ts';
 import { defaultLimits, ExternalError, isUserError, run } from '../../platform/index.ts';
 import { listen } from './listen.ts';
 
-let api: TestApi;
-beforeEach(async () => {
-  api = await startApi();
-});
-afterEach(() => api[Symbol.asyncDispose]());
+const api = await openApi();
+/** For tests that play what nodes answer. */
+const nodeCalls = api.services.calls.node;
 
 describe('the socket', () => {
   test('is open to everybody', async () => {
@@ -67,18 +64,18 @@ describe('a client that', () => {
     });
   }
 
-  test('has as much open as he may is told so, and others are served', async () => {
+  test('has as much open as he may is told so, and others are served', async (t) => {
     const { callsPerUser, streamsPerUser } = defaultLimits();
     const release = Promise.withResolvers<void>();
     const alice = await api.client('alice');
     let begun = 0;
     const all = Promise.withResolvers<void>();
-    api.nodes.list = async () => {
+    t.mock.method(nodeCalls, 'list', async () => {
       begun += 1;
       if (begun === callsPerUser) all.resolve();
       await release.promise;
       return [];
-    };
+    });
     const calls = Array.from({ length: callsPerUser }, () => alice.node.list({}));
     await all.promise;
     await assert.rejects(alice.server.status(), failure('BUSY', /have 128 calls open/, /calls-per-user/));
@@ -87,8 +84,8 @@ describe('a client that', () => {
     await Promise.all(calls);
     assert.equal((await alice.server.status()).user, 'alice');
 
-    api.nodes.add('vnode1');
-    api.nodes.console = async () => await new Promise(() => {});
+    const node = await api.node('vnode1');
+    await api.serve(node.console.socket, () => {});
     const token = await api.token('alice');
     const streams = await Promise.all(
       Array.from({ length: streamsPerUser }, () => openStream(api, '/stream/console?node=vnode1', token)),
@@ -124,7 +121,7 @@ describe('errors', () => {
     await assert.rejects(alice.image.get({ image: 'none' }), (error) => {
       assert.ok(error instanceof ORPCError);
       assert.equal(error.defined, true);
-      return failure('NOT_FOUND', /no image alice\/none/, /walt image show/)(error);
+      return failure('NOT_FOUND', /no image named "alice\/none"/, /walt image show/)(error);
     });
   });
 
@@ -141,10 +138,10 @@ describe('errors', () => {
     assert.deepEqual(api.journal, []);
   });
 
-  test('of outside programs go to the journal as a whole', async () => {
-    api.nodes.list = async () => {
+  test('of outside programs go to the journal as a whole', async (t) => {
+    t.mock.method(nodeCalls, 'list', async () => {
       throw new ExternalError(['ip', 'link'], 2, 'first\nRTNETLINK answers: no');
-    };
+    });
     const alice = await api.client('alice');
     await assert.rejects(
       alice.node.list({}),
@@ -153,10 +150,10 @@ describe('errors', () => {
     assert.match(api.journal.join(), /first/);
   });
 
-  test('of ours tell the client nothing but where to look', async () => {
-    api.nodes.list = async () => {
+  test('of ours tell the client nothing but where to look', async (t) => {
+    t.mock.method(nodeCalls, 'list', async () => {
       throw new Error('secret detail');
-    };
+    });
     const alice = await api.client('alice');
     await assert.rejects(
       alice.node.list({}),
@@ -165,12 +162,13 @@ describe('errors', () => {
     assert.match(api.journal.join(), /secret detail.*listen\.test\.ts/);
   });
 
-  test('inside a stream of events arrive, too', async () => {
-    api.nodes.wait = async () =>
+  test('inside a stream of events arrive, too', async (t) => {
+    t.mock.method(nodeCalls, 'wait', async () =>
       (async function* () {
         yield { type: 'progress' as const, step: 'waiting' };
         throw new ExternalError(['qemu'], 1, 'boom');
-      })();
+      })(),
+    );
     const seen: unknown[] = [];
     const alice = await api.client('alice');
     const watch = async () => {
@@ -180,9 +178,8 @@ describe('errors', () => {
     assert.deepEqual(seen, [{ type: 'progress', step: 'waiting' }]);
   });
 
-  test('answers that break the contract are a mistake of ours', async () => {
-    // @ts-expect-error on purpose
-    api.nodes.list = async () => [{ name: 'vnode1' }];
+  test('answers that break the contract are a mistake of ours', async (t) => {
+    t.mock.method(nodeCalls, 'list', async () => [{ name: 'vnode1' }]);
     await assert.rejects(
       (await api.client('alice')).node.list({}),
       failure('INTERNAL_SERVER_ERROR', /mistake/),
@@ -215,22 +212,23 @@ describe('errors', () => {
   }
 });
 
-test('a client that leaves aborts its call', async () => {
-  const aborted = Promise.withResolvers<void>();
-  const begun = Promise.withResolvers<void>();
-  api.nodes.wait = async (_caller, _input, signal) =>
-    (async function* () {
-      begun.resolve();
-      yield { type: 'progress' as const, step: 'waiting' };
-      await once(signal, 'abort');
-      aborted.resolve();
-    })();
+test('a client that leaves aborts its call', async (t) => {
+  const left = Promise.withResolvers<void>();
+  const { wait } = nodeCalls;
+  t.mock.method(nodeCalls, 'wait', (...[caller, input, signal]: Parameters<typeof wait>) => {
+    signal.addEventListener('abort', () => left.resolve());
+    return wait(caller, input, signal);
+  });
+  const boot = api.server.machines.hold();
+  await api.server.addImage('alice/debian');
+  await api.server.addNode('vnode1');
   const leave = new AbortController();
-  const events = await (await api.client('alice')).node.wait({ set: 'all-nodes' }, { signal: leave.signal });
+  const events = await (await api.client('alice')).node.wait({ set: 'vnode1' }, { signal: leave.signal });
   const first = await events.next();
   assert.equal(first.done, false);
-  await begun.promise;
   leave.abort();
-  await aborted.promise;
+  await left.promise;
   assert.deepEqual(api.journal, []);
+  await api.server.clear();
+  boot();
 });

@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { appendFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
-import { afterEach, beforeEach, describe, test } from 'node:test';
-import { errorFrame, openStream, startApi, type TestApi } from '../../../test/api.ts';
+import { dirname } from 'node:path';
+import { beforeEach, describe, test } from 'node:test';
+import { booted, errorFrame, handOver, openApi, openStream } from '../../../test/api.ts';
 
-let api: TestApi;
+const api = await openApi();
 let alice: string;
 
 beforeEach(async () => {
-  api = await startApi();
   alice = await api.token('alice');
 });
-afterEach(() => api[Symbol.asyncDispose]());
 
 describe('the console of a virtual node', () => {
   let socket: string;
@@ -21,10 +20,8 @@ describe('the console of a virtual node', () => {
 
   beforeEach(async () => {
     qemu = [];
-    const { id } = api.nodes.add('vnode1', { owner: 'alice' });
-    socket = `${api.folder}/console.sock`;
-    log = `${api.folder}/console.log`;
-    api.nodes.consoles.set(id, { socket, log });
+    ({ socket, log } = (await api.node('vnode1')).console);
+    await mkdir(dirname(log), { recursive: true });
     await writeFile(log, `${'x'.repeat(100_000)}the last words\n`);
   });
 
@@ -106,9 +103,8 @@ describe('the console of a virtual node', () => {
   });
 
   test('works before anything was printed', async () => {
-    const { id } = api.nodes.add('vnode2');
-    api.nodes.consoles.set(id, { socket, log: `${api.folder}/none.log` });
-    await api.serve(socket, (connection) => connection.write('first'));
+    const second = await api.node('vnode2');
+    await api.serve(second.console.socket, (connection) => connection.write('first'));
     await (await openStream(api, '/stream/console?node=vnode2', alice)).until('first');
   });
 
@@ -134,10 +130,10 @@ describe('the console of a virtual node', () => {
     await root.until('the last words');
     qemu[0]?.write('secret of alice');
     await Promise.all([first.until('secret of alice'), root.until('secret of alice')]);
-    Object.assign(await api.nodes.find('vnode1'), { owner: 'bob', bootOwner: 'bob' });
-    await api.services.rights.review();
+    await handOver(api, 'vnode1');
     first.socket.send(Buffer.from('rm -rf /'));
     errorFrame('FORBIDDEN', /vnode1 belongs to bob/)(await first.ended);
+    await booted(api, 'vnode1');
     const next = await openStream(api, '/stream/console?node=vnode1', await api.token('bob'));
     // What he types arrives once he sees what is printed.
     next.socket.send(Buffer.from('\r'));

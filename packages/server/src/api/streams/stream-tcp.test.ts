@@ -1,47 +1,52 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { afterEach, beforeEach, describe, test } from 'node:test';
-import { errorFrame, FLOOD, openStream, PIECE, settled, startApi, type TestApi } from '../../../test/api.ts';
+import { beforeEach, describe, test } from 'node:test';
+import {
+  booted,
+  errorFrame,
+  FLOOD,
+  handOver,
+  openApi,
+  openStream,
+  PIECE,
+  settled,
+} from '../../../test/api.ts';
 
-let api: TestApi;
+const api = await openApi();
 let alice: string;
 
 beforeEach(async () => {
-  api = await startApi();
   alice = await api.token('alice');
 });
-afterEach(() => api[Symbol.asyncDispose]());
 
 describe('who loses a node', () => {
-  const refusals: [what: string, lose: (id: number) => Promise<void>, code: string, words: RegExp][] = [
-    ['to another user', (id) => give(id, { owner: 'bob' }), 'FORBIDDEN', /vnode1 belongs to bob/],
-    ['because it was removed', remove, 'NOT_FOUND', /removed/],
-    ['as a user of this machine', leave, 'UNAUTHENTICATED', /no login name/],
+  const refusals: [what: string, user: string, lose: () => Promise<void>, code: string, words: RegExp][] = [
+    ['to another user', 'alice', give, 'FORBIDDEN', /vnode1 belongs to bob/],
+    ['because it was removed', 'alice', remove, 'NOT_FOUND', /removed/],
+    ['as a user of this machine', 'carol', leave, 'UNAUTHENTICATED', /no login name/],
   ];
 
-  async function give(id: number, change: { owner?: string; bootOwner?: string }): Promise<void> {
-    Object.assign(await api.nodes.tenants(id), change);
-    await api.services.rights.review();
+  async function give(): Promise<void> {
+    await handOver(api, 'vnode1');
   }
 
   async function remove(): Promise<void> {
-    api.nodes.endpoints.clear();
-    await api.services.rights.review();
+    await (await api.client('alice')).node.remove({ set: 'vnode1', yes: true });
   }
 
   async function leave(): Promise<void> {
-    api.users.delete(1000);
+    api.users.delete(1002);
     // For ten seconds, a user's existence is believed.
     api.passes(11_000);
     await api.services.rights.review();
   }
 
-  for (const [what, lose, code, words] of refusals) {
+  for (const [what, user, lose, code, words] of refusals) {
     test(`${what} is cut off from it at that moment, and told why`, async () => {
-      const { id } = api.nodes.add('vnode1', { owner: 'alice' });
+      const { ip } = await api.node('vnode1', `${user}/debian`);
       const { promise: cut, resolve } = Promise.withResolvers<string>();
-      const port = await api.serve(0, (socket) => {
+      const port = await api.serve(ip, (socket) => {
         let text = '';
         socket.on('data', (data) => {
           text += data;
@@ -52,10 +57,10 @@ describe('who loses a node', () => {
           socket.end();
         });
       });
-      const stream = await openStream(api, `/stream/tcp?node=vnode1&port=${port}`, alice);
+      const stream = await openStream(api, `/stream/tcp?node=vnode1&port=${port}`, await api.token(user));
       stream.socket.send(Buffer.from('before'));
       await stream.until('got before');
-      await lose(id);
+      await lose();
       // A client that does as if nothing had been.
       stream.socket.send(Buffer.from('after'));
       errorFrame(code, words)(await stream.ended);
@@ -65,9 +70,9 @@ describe('who loses a node', () => {
   }
 
   test('is cut off though he reads no answer and ends nothing', async () => {
-    const { id } = api.nodes.add('vnode1', { owner: 'alice' });
+    const { ip } = await api.node('vnode1');
     const { promise: cut, resolve } = Promise.withResolvers<void>();
-    const port = await api.serve(0, (socket) => {
+    const port = await api.serve(ip, (socket) => {
       socket.write('hello');
       socket.resume().once('end', () => {
         resolve();
@@ -77,26 +82,28 @@ describe('who loses a node', () => {
     const stream = await openStream(api, `/stream/tcp?node=vnode1&port=${port}`, alice);
     await stream.until('hello');
     stream.socket.pause();
-    await give(id, { owner: 'bob' });
+    await give();
     await cut;
     stream.socket.terminate();
   });
 
   test('root stays; the next owner comes in when the node has booted for him', async () => {
-    const { id } = api.nodes.add('vnode1', { owner: 'alice', bootOwner: 'alice' });
-    const port = await api.serve(0, (socket) => {
+    const { ip } = await api.node('vnode1');
+    const port = await api.serve(ip, (socket) => {
       socket.on('error', () => {});
       socket.on('data', (data) => socket.write(`got ${data}`));
     });
     const path = `/stream/tcp?node=vnode1&port=${port}`;
     const root = await openStream(api, path, await api.token('root'));
-    await give(id, { owner: 'bob' });
+    const boot = api.server.machines.hold();
+    await give();
     root.socket.send(Buffer.from('on'));
     await root.until('got on');
     const bob = await api.token('bob');
     const early = await openStream(api, path, bob);
     errorFrame('UNAVAILABLE', /vnode1 still runs what alice booted/)(await early.ended);
-    await give(id, { bootOwner: 'bob' });
+    boot();
+    await booted(api, 'vnode1');
     const late = await openStream(api, path, bob);
     late.socket.send(Buffer.from('in'));
     await late.until('got in');
@@ -107,8 +114,8 @@ describe('who loses a node', () => {
 
 describe('the relay to a node', () => {
   test('carries bytes both ways, and ends when the node ends it', async () => {
-    api.nodes.add('vnode1', { owner: 'alice' });
-    const port = await api.serve(0, (socket) => {
+    const { ip } = await api.node('vnode1');
+    const port = await api.serve(ip, (socket) => {
       socket.write('SSH-2.0-test\r\n');
       socket.once('data', (data) => socket.end(`got ${data}`));
     });
@@ -120,8 +127,8 @@ describe('the relay to a node', () => {
   });
 
   test('lets the client end its direction and still listen', async () => {
-    api.nodes.add('vnode1');
-    const port = await api.serve(0, (socket) => {
+    const { ip } = await api.node('vnode1');
+    const port = await api.serve(ip, (socket) => {
       let text = '';
       socket.on('data', (data) => {
         text += data;
@@ -136,9 +143,9 @@ describe('the relay to a node', () => {
   });
 
   test('delivers what a client sent before it left', async () => {
-    api.nodes.add('vnode1');
+    const { ip } = await api.node('vnode1');
     const { promise: received, resolve } = Promise.withResolvers<number>();
-    const port = await api.serve(0, (socket) => {
+    const port = await api.serve(ip, (socket) => {
       let bytes = 0;
       socket.on('data', (data) => {
         bytes += data.length;
@@ -155,9 +162,9 @@ describe('the relay to a node', () => {
   });
 
   test('holds the node back while the client does not read', async () => {
-    api.nodes.add('vnode1');
+    const { ip } = await api.node('vnode1');
     const { promise: connected, resolve } = Promise.withResolvers<Socket>();
-    const port = await api.serve(0, resolve);
+    const port = await api.serve(ip, resolve);
     const stream = await openStream(api, `/stream/tcp?node=vnode1&port=${port}`, alice);
     const far = await connected;
     stream.socket.pause();
@@ -171,9 +178,9 @@ describe('the relay to a node', () => {
   });
 
   test('holds the client back while the node does not read', async () => {
-    api.nodes.add('vnode1');
+    const { ip } = await api.node('vnode1');
     const { promise: connected, resolve } = Promise.withResolvers<Socket>();
-    const port = await api.serve(0, resolve);
+    const port = await api.serve(ip, resolve);
     const stream = await openStream(api, `/stream/tcp?node=vnode1&port=${port}`, alice);
     const far = await connected;
     far.pause();
@@ -204,7 +211,11 @@ describe('the relay to a node', () => {
       code: 'FORBIDDEN',
       message: /belongs to bob/,
     },
-    'to an unknown node': { query: 'node=nowhere&port=22', code: 'NOT_FOUND', message: /no node nowhere/ },
+    'to an unknown node': {
+      query: 'node=nowhere&port=22',
+      code: 'NOT_FOUND',
+      message: /no node named "nowhere"/,
+    },
     'to a node that is off': { query: 'node=vnode3&port=22', code: 'UNAVAILABLE', message: /vnode3 is off/ },
     'to a node that boots': { query: 'node=vnode4&port=22', code: 'UNAVAILABLE', message: /still booting/ },
     'to a port where nobody listens': {
@@ -225,18 +236,22 @@ describe('the relay to a node', () => {
   };
   for (const [name, refusal] of Object.entries(refusals)) {
     test(`is refused ${name}`, async () => {
-      api.nodes.add('vnode1', { owner: 'alice' });
-      api.nodes.add('vnode2', { owner: 'bob' });
-      api.nodes.add('vnode3', { state: 'off' });
-      api.nodes.add('vnode4', { state: 'booting' });
+      await api.node('vnode1');
+      await api.node('vnode2', 'bob/debian');
+      await api.server.addNode('vnode3', 'alice/debian', 'physical');
+      const boot = api.server.machines.hold();
+      await api.server.addNode('vnode4');
       const stream = await openStream(api, `/stream/tcp?${refusal.query}`, refusal.as ?? alice);
       errorFrame(refusal.code, refusal.message)(await stream.ended);
+      // It never came to boot.
+      await api.server.clear();
+      boot();
     });
   }
 
   test('is ended for a client that breaks the protocol', async () => {
-    api.nodes.add('vnode1');
-    const port = await api.serve(0, (socket) => socket.on('data', () => {}));
+    const { ip } = await api.node('vnode1');
+    const port = await api.serve(ip, (socket) => socket.on('data', () => {}));
     for (const text of ['{', '{"type":"format"}']) {
       const stream = await openStream(api, `/stream/tcp?node=vnode1&port=${port}`, alice);
       stream.socket.send(text);

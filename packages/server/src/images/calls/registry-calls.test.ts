@@ -1,7 +1,25 @@
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, describe, test } from 'node:test';
-import { failure, startApi, type TestApi } from '../../../test/api.ts';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, beforeEach, describe, test } from 'node:test';
+import { failure, openApi } from '../../../test/api.ts';
+import { startRegistry } from '../../../test/registry.ts';
 import { chooseRegistry, nameOf, publicName } from './registry-calls.ts';
+
+const folder = await mkdtemp(join(tmpdir(), 'walt-registry-calls-'));
+const lab = await startRegistry(folder);
+after(async () => {
+  await lab[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+const { server, client } = await openApi({
+  registries: [
+    { label: 'lab', host: lab.host, ca: lab.ca },
+    // Nobody listens on port 9.
+    { label: 'down', host: 'localhost:9' },
+  ],
+});
 
 const HEX = 'ab'.repeat(32);
 
@@ -50,22 +68,20 @@ describe('the registry to publish to', () => {
 });
 
 describe('calls', () => {
-  let api: TestApi;
   beforeEach(async () => {
-    api = await startApi();
-    api.images.add('alice', 'exp');
-    api.images.registries.add('lab');
+    await server.addTree('alice/exp');
+    await server.platform.images.registries.logout('alice', 'lab');
   });
-  afterEach(() => api[Symbol.asyncDispose]());
 
   async function last<T>(events: Promise<AsyncIterable<T>>): Promise<T | undefined> {
     let event: T | undefined;
     for await (event of await events);
     return event;
   }
+  const login = { registry: 'lab', username: lab.username, password: lab.password };
 
   test("another user's image is cloned into one's own set", async () => {
-    const bob = await api.client('bob');
+    const bob = await client('bob');
     const event = await last(bob.image.clone({ link: 'walt:alice/exp' }));
     assert.ok(event?.type === 'result');
     assert.equal(event.value.image, 'bob/exp');
@@ -78,36 +94,44 @@ describe('calls', () => {
     await assert.rejects(last(bob.image.clone({ link: 'exp' })), failure('INVALID', /must look like/));
   });
 
-  test('an image of a registry is cloned and published under the usual names', async () => {
-    const alice = await api.client('alice');
-    api.nodes.booting = new Map([['alice/debian:12', ['vnode1']]]);
-    const cloned = await last(alice.image.clone({ link: 'lab:library/debian:12' }));
-    assert.ok(cloned?.type === 'result');
-    assert.equal(cloned.value.image, 'alice/debian:12');
-    assert.deepEqual(cloned.value.nodes, ['vnode1']);
+  test('an image of a registry is published and cloned under the usual names', async () => {
+    const alice = await client('alice');
+    await alice.registry.login(login);
+    await alice.image.rename({ image: 'exp', newName: 'debian:12' });
     const published = await last(alice.image.publish({ image: 'debian:12' }));
     assert.ok(published?.type === 'result');
     assert.equal(published.value.link, 'lab:alice/debian:12');
     assert.match(published.value.source, /^lab:alice\/debian@sha256:[0-9a-f]{64}$/);
+    await server.clear();
+    await server.addNode('vnode1', 'alice/debian:12', 'physical');
+    const cloned = await last(alice.image.clone({ link: 'lab:alice/debian:12' }));
+    assert.ok(cloned?.type === 'result');
+    assert.equal(cloned.value.image, 'alice/debian:12');
+    assert.equal(cloned.value.source, published.value.source);
+    assert.deepEqual(cloned.value.nodes, ['vnode1']);
   });
 
   test('a search finds others’ images, and tells which registry did not answer', async () => {
-    api.images.add('bob', 'other');
-    const alice = await api.client('alice');
+    await server.addImage('bob/other');
+    const alice = await client('alice');
+    await alice.registry.login(login);
     const event = await last(alice.image.search({ keyword: 'oth' }));
     assert.ok(event?.type === 'result');
     assert.deepEqual(
       event.value.found.map(({ link }) => link),
       ['walt:bob/other'],
     );
-    assert.equal(event.value.failed[0]?.registry, 'lab');
+    assert.deepEqual(
+      event.value.failed.map(({ registry }) => registry),
+      ['down'],
+    );
   });
 
   test('a login is made, and a password that is refused is not repeated', async () => {
-    const alice = await api.client('alice');
-    await alice.registry.login({ registry: 'lab', username: 'ann', password: 'secret' });
+    const alice = await client('alice');
+    await alice.registry.login(login);
     assert.equal((await alice.registry.list())[0]?.username, 'ann');
-    const wrong = { registry: 'lab', username: 'ann', password: 'secret'.repeat(1000) };
+    const wrong = { ...login, password: 'secret'.repeat(1000) };
     await assert.rejects(alice.registry.login(wrong), (error: Error) => !error.message.includes('secret'));
     await assert.rejects(
       alice.registry.login({ ...wrong, username: '--x', password: 'y' }),
