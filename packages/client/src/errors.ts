@@ -1,6 +1,9 @@
 /** Failures as who calls meets them: a code, a sentence that names the thing, the next step. */
 
-/** What went wrong before the server was asked, or on the way to it and back. */
+/**
+ * What went wrong before the server was asked, or on the way to it and back. Not the server's UserError, though it looks like it: that
+ * one has the codes that the contract lets it answer, and no client loads a file of the server.
+ */
 export class AbortError extends Error {
   override readonly name = 'AbortError';
   readonly code: string;

@@ -28,7 +28,7 @@ const buildArguments = z
     }),
     z
       .string()
-      .max(32_768)
+      .max(32_768, { error: 'must have 32768 characters at most' })
       .regex(/^[^\0\r\n]*$/, { error: 'must be one line' }),
   )
   .refine((all) => Object.keys(all).length <= MAX_ARGUMENTS, {

@@ -52,6 +52,8 @@ export function asSentence(text: string): string {
 interface Issue {
   message: string;
   path?: ReadonlyArray<PropertyKey | { key: PropertyKey }> | undefined;
+  /** Of a name in a record (zod's `invalid_key`): what is wrong with the name itself. */
+  issues?: readonly Issue[] | undefined;
 }
 
 /** oRPC reports input that the contract's schema refuses as BAD_REQUEST, with the schema's issues and the input as cause. */
@@ -75,16 +77,22 @@ export function unreadableRequest(): UserError {
 export function invalidInput(issues: readonly Issue[], input: unknown): UserError {
   const [first] = issues;
   const path = (first?.path ?? []).map((part) => (typeof part === 'object' ? part.key : part));
-  let value: unknown = input;
-  for (const key of path) value = (value as Record<PropertyKey, unknown> | null | undefined)?.[key];
+  const [ofName] = first?.issues ?? [];
+  const value = ofName ? path.at(-1) : at(input, path);
   const field = fieldWords(path);
   const secret = path.at(-1) === 'password';
   const given = !secret && (typeof value === 'string' || typeof value === 'number') ? ` ${shown(value)}` : '';
-  const rule = first?.message ?? 'is not valid';
+  const rule = (ofName ?? first)?.message ?? 'is not valid';
   const message = rule.startsWith('must ')
     ? `${field}${given} ${rule}.`
     : `${field}${given} is not valid: ${rule}.`;
   return new UserError('INVALID', message, 'Mend it, then run the command again.');
+}
+
+function at(input: unknown, path: readonly PropertyKey[]): unknown {
+  let value = input;
+  for (const key of path) value = (value as Record<PropertyKey, unknown> | null | undefined)?.[key];
+  return value;
 }
 
 /** JSON quoting, so that control characters do not reach a terminal; cut where no name is that long. */

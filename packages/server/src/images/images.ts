@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
-import { type Architecture, type Progress, shortDigest } from '@walt/contract';
+import { type Architecture, type NamedImage, type Progress, shortDigest } from '@walt/contract';
 import type { Config, Database, Log, Paths } from '../platform/index.ts';
 import { hostNetwork } from '../platform/index.ts';
 import { serverArchitecture } from './architectures.ts';
 import { ImageBuilds } from './build/index.ts';
-import type { BootingNodes, Expected, ImageName, ImageTables } from './catalogue/index.ts';
+import type { BootingNodes, Expected, ImageTables } from './catalogue/index.ts';
 import { Catalogue } from './catalogue/index.ts';
 import { Containers } from './containers/index.ts';
 import { CrossBuilds } from './cross/index.ts';
@@ -146,7 +146,7 @@ export class Images {
   async duplicate(
     user: string,
     image: ImageRecord,
-    target: ImageName,
+    target: NamedImage,
     replace: boolean,
   ): Promise<ImageRecord> {
     const detail = `${image.owner}/${image.name}@${shortDigest(image.digest)}`;
@@ -188,7 +188,7 @@ export class Images {
   importTar(
     user: string,
     source: { tar: string; architecture: Architecture; changes?: readonly string[] },
-    target: ImageName,
+    target: NamedImage,
     replace: boolean,
   ): AsyncGenerator<Progress, ImageRecord> {
     const expected = replace ? 'any' : 'absent';
@@ -226,7 +226,7 @@ export class Images {
   squash(
     user: string,
     image: ImageRecord,
-    target: ImageName,
+    target: NamedImage,
     expected: Expected,
     signal: AbortSignal,
   ): AsyncGenerator<Progress, { image: ImageRecord; changed: boolean }> {

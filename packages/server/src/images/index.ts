@@ -4,7 +4,7 @@
  */
 export { defaultImageName } from './architectures.ts';
 export { createImageCalls, type ImageStreams } from './calls/index.ts';
-export type { BootingNodes, ImageName } from './catalogue/index.ts';
+export type { BootingNodes } from './catalogue/index.ts';
 export { type ImageTables, imagePointers, imageTables } from './catalogue/index.ts';
 export type { TerminalSize } from './containers/index.ts';
 export { unregisterEmulators } from './emulation.ts';

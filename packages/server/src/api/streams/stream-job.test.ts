@@ -266,10 +266,15 @@ describe('the opening of an image build', () => {
       { file: 'a\u001b[2J' },
       { dockerfile: 'FROM a\0' },
       { dockerfile: 'x'.repeat(262_145) },
-      { args: { '-x': '1' } },
-      { args: { A: 'one\nFROM two' } },
     ]) {
       await assert.rejects(client.image.build.open({ ...order, ...wrong }), { code: 'INVALID' });
+    }
+    for (const [name, value, message] of [
+      ['-x', '1', '--build-arg "-x" must be letters, digits and underscores, not beginning with a digit.'],
+      ['A', 'one\nFROM two', '--build-arg "one\\nFROM two" must be one line.'],
+    ] as const) {
+      const wrong = { ...order, args: { [name]: value } };
+      await assert.rejects(client.image.build.open(wrong), { code: 'INVALID', message });
     }
     assert.equal(orders.mock.callCount(), 0);
   });

@@ -1,9 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Architecture } from '@walt/contract';
+import type { Architecture, NamedImage } from '@walt/contract';
 import { type Log, namesIn } from '../../platform/index.ts';
 import { serverArchitecture } from '../architectures.ts';
-import type { ImageName } from '../catalogue/index.ts';
 import { runImageBuild } from './build.ts';
 import { groupName, removeContainers } from './buildah.ts';
 import { removeControlGroup } from './control-group.ts';
@@ -23,7 +22,7 @@ import { hasContainers, lacksLayers, storeSize } from './view.ts';
 /** What a user wants built, before it is looked at. */
 export interface ImageBuildOrder {
   user: string;
-  target: ImageName;
+  target: NamedImage;
   /** Text of the Dockerfile, and how messages call it. */
   dockerfile: { text: string; file: string };
   args: Readonly<Record<string, string>>;

@@ -1,10 +1,10 @@
 /** What a build is given, and where it has its files. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import type { Architecture } from '@walt/contract';
+import type { Architecture, NamedImage } from '@walt/contract';
 import { type Limits, type Paths, run } from '../../platform/index.ts';
 import { serverArchitecture } from '../architectures.ts';
-import type { Expected, ImageName } from '../catalogue/index.ts';
+import type { Expected } from '../catalogue/index.ts';
 import type { JobClient } from '../jobs/index.ts';
 import type { Skopeo, Store } from '../store/index.ts';
 import type { HostCommand, ImageRecord } from '../types.ts';
@@ -24,7 +24,7 @@ export interface ImageBuildDeps extends BaseDeps {
 
 export interface ImageBuildRequest {
   user: string;
-  target: ImageName;
+  target: NamedImage;
   /** What `target` points to when the build begins. */
   expected: Expected;
   plan: BuildPlan;

@@ -1,6 +1,5 @@
-import type { imageContract } from '@walt/contract';
+import type { imageContract, NamedImage } from '@walt/contract';
 import { type Caller, type CallsOf, demand } from '../../access/index.ts';
-import type { ImageName } from '../catalogue/index.ts';
 import type { Images } from '../images.ts';
 import { describeSaved, type JobDeps } from './deps.ts';
 import { findImage } from './find.ts';
@@ -49,14 +48,14 @@ export function crossCalls({ images, nodes, jobs }: JobDeps): CallsOf<(typeof im
 }
 
 /** True when it was a build that made the image what it is: the next one is what its user wants. */
-async function isBuilt(images: Images, target: ImageName): Promise<boolean> {
+async function isBuilt(images: Images, target: NamedImage): Promise<boolean> {
   const steps = await images.history.log(target);
   // A rename is no change of the image.
   return steps.find((step, at) => step.digest !== steps[at + 1]?.digest)?.action === 'build';
 }
 
 /** Throws FORBIDDEN for a name in another user's set. */
-function targetFor(caller: Caller, image: ImageName, name: string | undefined): ImageName {
+function targetFor(caller: Caller, image: NamedImage, name: string | undefined): NamedImage {
   if (name !== undefined) return { owner: caller.user, name };
   demand('image.change', caller, image);
   return { owner: image.owner, name: image.name };

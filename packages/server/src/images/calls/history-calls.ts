@@ -1,7 +1,12 @@
-import { fullName, type ImageStep, type imageHistoryCalls, parseImageReference } from '@walt/contract';
+import {
+  fullName,
+  type ImageStep,
+  type imageHistoryCalls,
+  type NamedImage,
+  parseImageReference,
+} from '@walt/contract';
 import { type CallsOf, demand } from '../../access/index.ts';
 import { UserError } from '../../platform/index.ts';
-import type { ImageName } from '../catalogue/index.ts';
 import { diskSize, type ImageHistory } from '../history/index.ts';
 import type { Images } from '../images.ts';
 import type { CallDeps } from './deps.ts';
@@ -85,7 +90,7 @@ export function historyCalls({ images, nodes }: CallDeps): CallsOf<typeof imageH
 }
 
 /** The history of a name that is or was. Throws UserError NOT_FOUND, with near names in the hint. */
-async function stepsOf(images: Images, image: ImageName): Promise<ImageStep[]> {
+async function stepsOf(images: Images, image: NamedImage): Promise<ImageStep[]> {
   const steps = await images.history.log(image);
   if (steps.length === 0) await images.get(image.owner, image.name);
   return steps;
@@ -94,7 +99,7 @@ async function stepsOf(images: Images, image: ImageName): Promise<ImageStep[]> {
 /** Versions that only the history of this image keeps, and their bytes on disk. */
 export async function keptByHistory(
   history: ImageHistory,
-  image: ImageName,
+  image: NamedImage,
 ): Promise<{ count: number; size: number }> {
   const [all, others] = await Promise.all([history.needless(image), history.needless()]);
   return { count: all.removed.length - others.removed.length, size: all.size - others.size };

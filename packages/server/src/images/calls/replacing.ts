@@ -1,6 +1,6 @@
-import { fullName } from '@walt/contract';
+import { fullName, type NamedImage } from '@walt/contract';
 import { refusal } from '../../access/index.ts';
-import type { Expected, ImageName } from '../catalogue/index.ts';
+import type { Expected } from '../catalogue/index.ts';
 import type { Images } from '../images.ts';
 import type { ImageRecord } from '../types.ts';
 
@@ -11,7 +11,7 @@ import type { ImageRecord } from '../types.ts';
 export async function agreedReplacement(
   images: Images,
   image: Pick<ImageRecord, 'owner' | 'name' | 'digest'>,
-  target: ImageName,
+  target: NamedImage,
   yes: boolean,
 ): Promise<Expected> {
   if (fullName(target) === fullName(image)) return { digest: image.digest };
@@ -19,7 +19,7 @@ export async function agreedReplacement(
 }
 
 /** Answers what the target points to now. Throws CONFIRM when it exists, unless `yes`. */
-export async function confirmReplacement(images: Images, target: ImageName, yes = false): Promise<Expected> {
+export async function confirmReplacement(images: Images, target: NamedImage, yes = false): Promise<Expected> {
   const current = await images.find(target.owner, target.name);
   if (!current) return 'absent';
   if (yes) return { digest: current.digest };

@@ -1,5 +1,5 @@
 /** Rows of the catalogue and what they mean; its errors. */
-import type { Architecture, Lend } from '@walt/contract';
+import type { Architecture, Lend, NamedImage } from '@walt/contract';
 import { UserError } from '../../platform/index.ts';
 import type { BootPlan, DigestRecord } from '../types.ts';
 import type { ImageDigestTable } from './tables.ts';
@@ -24,18 +24,13 @@ export interface Move {
   detail?: string;
 }
 
-export interface ImageName {
-  owner: string;
-  name: string;
-}
-
 /** What a name must point to before it moves: a digest, `absent` (it is free), or `any`, be it there or not. */
 export type Expected = { digest: string } | 'absent' | 'any';
 
 /** In the history: between a name that another image was renamed to and the time of that. No name has it. */
 export const DISPLACED = '@';
 
-export function checkExpected(image: ImageName, current: string | undefined, expected: Expected): void {
+export function checkExpected(image: NamedImage, current: string | undefined, expected: Expected): void {
   if (expected === 'any') return;
   if (expected === 'absent') {
     if (current !== undefined) throw taken(image);
@@ -45,7 +40,7 @@ export function checkExpected(image: ImageName, current: string | undefined, exp
   }
 }
 
-function changedMeanwhile({ owner, name }: ImageName, deed: string, hint: string): UserError {
+function changedMeanwhile({ owner, name }: NamedImage, deed: string, hint: string): UserError {
   return new UserError(
     'CONFLICT',
     `Image "${owner}/${name}" was ${deed} by somebody else in the meantime.`,
@@ -53,7 +48,7 @@ function changedMeanwhile({ owner, name }: ImageName, deed: string, hint: string
   );
 }
 
-export function movedMeanwhile(image: ImageName): UserError {
+export function movedMeanwhile(image: NamedImage): UserError {
   return changedMeanwhile(
     image,
     'changed',
@@ -61,7 +56,7 @@ export function movedMeanwhile(image: ImageName): UserError {
   );
 }
 
-export function taken({ owner, name }: ImageName): UserError {
+export function taken({ owner, name }: NamedImage): UserError {
   return new UserError(
     'CONFLICT',
     `There is an image named "${owner}/${name}" already.`,
@@ -69,7 +64,7 @@ export function taken({ owner, name }: ImageName): UserError {
   );
 }
 
-export function gone({ owner, name }: ImageName): UserError {
+export function gone({ owner, name }: NamedImage): UserError {
   return new UserError(
     'NOT_FOUND',
     `There is no image named "${owner}/${name}".`,
@@ -78,7 +73,7 @@ export function gone({ owner, name }: ImageName): UserError {
 }
 
 export function history(
-  image: ImageName,
+  image: NamedImage,
   digest: string | null,
   previous: string | null,
   move: Move,

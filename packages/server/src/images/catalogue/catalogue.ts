@@ -1,4 +1,4 @@
-import { PLATFORM_OWNER } from '@walt/contract';
+import { type NamedImage, PLATFORM_OWNER } from '@walt/contract';
 import type { Database } from '../../platform/index.ts';
 import { mayCollect, nearNames, UserError } from '../../platform/index.ts';
 import type { DigestRecord, ImageRecord } from '../types.ts';
@@ -9,7 +9,6 @@ import {
   fromRecord,
   gone,
   history,
-  type ImageName,
   type Move,
   movedMeanwhile,
   seconds,
@@ -47,7 +46,7 @@ export class Catalogue {
     return rows.map((row) => ({ owner: row.owner, name: row.name, ...toRecord(row) }));
   }
 
-  async find({ owner, name }: ImageName): Promise<ImageRecord | undefined> {
+  async find({ owner, name }: NamedImage): Promise<ImageRecord | undefined> {
     const row = await joined(this.#database)
       .where('image.owner', '=', owner)
       .where('image.name', '=', name)
@@ -56,7 +55,7 @@ export class Catalogue {
   }
 
   /** Throws UserError NOT_FOUND, with near names, or other owners' images of that name, in the hint. */
-  async get(image: ImageName): Promise<ImageRecord> {
+  async get(image: NamedImage): Promise<ImageRecord> {
     const record = await this.find(image);
     if (record) return record;
     const message = `There is no image named "${image.owner}/${image.name}".`;
@@ -73,7 +72,7 @@ export class Catalogue {
   }
 
   /** Throws UserError CONFLICT when a name does not point to what is expected. */
-  async check(image: ImageName, expected: Expected): Promise<void> {
+  async check(image: NamedImage, expected: Expected): Promise<void> {
     checkExpected(image, (await this.find(image))?.digest, expected);
   }
 
@@ -82,7 +81,7 @@ export class Catalogue {
    * Throws UserError CONFLICT when the name does not point to what is expected.
    */
   async point(
-    image: ImageName,
+    image: NamedImage,
     to: DigestRecord,
     expected: Expected,
     move: Move,
@@ -114,7 +113,7 @@ export class Catalogue {
    * Points a name, which may have been removed, to a version that it had. Throws UserError CONFLICT unless it points to
    * `current` (null: it is absent) until then.
    */
-  async back(image: ImageName, to: DigestRecord, current: string | null, move: Move): Promise<void> {
+  async back(image: NamedImage, to: DigestRecord, current: string | null, move: Move): Promise<void> {
     await this.#database.transaction().execute(async (t) => {
       const now = seconds();
       if (((await pointer(t, image)) ?? null) !== current) throw movedMeanwhile(image);
@@ -144,7 +143,7 @@ export class Catalogue {
   }
 
   /** Diff IDs of all layers that other names' images have. */
-  async layersOfOthers({ owner, name }: ImageName): Promise<Set<string>> {
+  async layersOfOthers({ owner, name }: NamedImage): Promise<Set<string>> {
     const rows = await this.#database
       .selectFrom('image_digest')
       .innerJoin('image', 'image.digest', 'image_digest.digest')
@@ -159,12 +158,12 @@ export class Catalogue {
    * Gives an image another name; the nodes that boot it and the sessions on it follow.
    * Throws UserError CONFLICT when that name is taken, NOT_FOUND when the image is gone.
    */
-  async rename(image: ImageName, newName: string, user: string): Promise<void> {
+  async rename(image: NamedImage, newName: string, user: string): Promise<void> {
     await this.#database.transaction().execute((t) => rename(t, this.#nodes, image, newName, user));
   }
 
   /** Drops a name. Throws UserError CONFLICT while a node boots it or a session is open on it. */
-  async remove(image: ImageName, user: string): Promise<void> {
+  async remove(image: NamedImage, user: string): Promise<void> {
     const { owner, name } = image;
     await this.#database.transaction().execute(async (t) => {
       const nodes = await this.#nodes.of(t, image);
@@ -205,7 +204,7 @@ export class Catalogue {
   }
 
   /** Digests that the name ever had and that are still there. */
-  async kept({ owner, name }: ImageName): Promise<Set<string>> {
+  async kept({ owner, name }: NamedImage): Promise<Set<string>> {
     const rows = await this.#database
       .selectFrom('image_history')
       .innerJoin('image_digest', 'image_digest.digest', 'image_history.digest')
@@ -261,7 +260,7 @@ export class Catalogue {
 }
 
 /** What somebody may have meant: a near name of the same owner, or the same name of another. */
-function hintFor({ owner, name }: ImageName, all: readonly ImageName[]): string {
+function hintFor({ owner, name }: NamedImage, all: readonly NamedImage[]): string {
   const own = all.filter((image) => image.owner === owner).map((image) => image.name);
   const near = nearNames(name, own);
   if (near.length > 0) return `Did you mean ${near.join(' or ')}?`;

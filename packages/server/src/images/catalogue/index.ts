@@ -2,15 +2,7 @@
 
 export type { BootingNodes } from './booting-nodes.ts';
 export { Catalogue } from './catalogue.ts';
-export {
-  DISPLACED,
-  type Expected,
-  gone,
-  type ImageName,
-  type Move,
-  movedMeanwhile,
-  taken,
-} from './catalogue-rows.ts';
+export { DISPLACED, type Expected, gone, type Move, movedMeanwhile, taken } from './catalogue-rows.ts';
 export type { LayerRecord } from './layer-rows.ts';
 export { lineage, numberVersions, versionsOf } from './lineage.ts';
 export type { Keeping } from './needless.ts';

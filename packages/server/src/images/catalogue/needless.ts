@@ -1,7 +1,8 @@
+import type { NamedImage } from '@walt/contract';
 import type { Database, Retention } from '../../platform/index.ts';
 import type { DigestRecord } from '../types.ts';
 import type { BootingNodes } from './booting-nodes.ts';
-import { type ImageName, seconds, toRecord } from './catalogue-rows.ts';
+import { seconds, toRecord } from './catalogue-rows.ts';
 import { retained } from './lineage.ts';
 import type { ImageTables } from './tables.ts';
 
@@ -10,7 +11,7 @@ export interface Keeping {
   grace: number;
   retention: Retention;
   /** An image whose history is to keep nothing any more, whatever the settings. */
-  giveUp?: ImageName | undefined;
+  giveUp?: NamedImage | undefined;
 }
 
 /**

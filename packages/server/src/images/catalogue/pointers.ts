@@ -1,13 +1,13 @@
 /** Where names point to. */
+import type { NamedImage } from '@walt/contract';
 import { type AliasedExpression, expressionBuilder } from 'kysely';
 import type { Database } from '../../platform/index.ts';
-import type { ImageName } from './catalogue-rows.ts';
 import type { ImageTables } from './tables.ts';
 
 /** The digest that a name points to. */
 export async function pointer(
   database: Database<ImageTables>,
-  { owner, name }: ImageName,
+  { owner, name }: NamedImage,
 ): Promise<string | undefined> {
   const row = await database
     .selectFrom('image')
@@ -20,7 +20,7 @@ export async function pointer(
 
 export async function setPointer(
   database: Database<ImageTables>,
-  { owner, name }: ImageName,
+  { owner, name }: NamedImage,
   digest: string,
   changed: number,
 ): Promise<void> {

@@ -1,6 +1,7 @@
+import type { NamedImage } from '@walt/contract';
 import type { Database } from '../../platform/index.ts';
 import type { BootingNodes } from './booting-nodes.ts';
-import { DISPLACED, gone, history, type ImageName, seconds, taken } from './catalogue-rows.ts';
+import { DISPLACED, gone, history, seconds, taken } from './catalogue-rows.ts';
 import { pointer } from './pointers.ts';
 import type { ImageTables } from './tables.ts';
 
@@ -8,7 +9,7 @@ import type { ImageTables } from './tables.ts';
 export async function rename(
   t: Database<ImageTables>,
   nodes: BootingNodes,
-  image: ImageName,
+  image: NamedImage,
   newName: string,
   user: string,
 ): Promise<void> {
@@ -42,7 +43,7 @@ export async function rename(
 
 async function renameHistory(
   t: Database<ImageTables>,
-  { owner, name }: ImageName,
+  { owner, name }: NamedImage,
   newName: string,
 ): Promise<void> {
   await t

@@ -1,7 +1,8 @@
 /** Rows of shell sessions. */
+import type { NamedImage } from '@walt/contract';
 import type { Selectable } from 'kysely';
 import { type Database, UserError } from '../../platform/index.ts';
-import { gone, type ImageName } from './catalogue-rows.ts';
+import { gone } from './catalogue-rows.ts';
 import { pointer } from './pointers.ts';
 import type { ImageTables, ShellSessionTable } from './tables.ts';
 
@@ -39,7 +40,7 @@ export async function removeSession(database: Database<ImageTables>, id: string)
 /** Throws UserError CONFLICT while somebody has a session on an image. */
 export async function requireNoSession(
   database: Database<ImageTables>,
-  { owner, name }: ImageName,
+  { owner, name }: NamedImage,
 ): Promise<void> {
   const session = await database
     .selectFrom('shell_session')

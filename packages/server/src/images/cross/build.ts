@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { NamedImage } from '@walt/contract';
 import type { ContainerLimits } from '../../platform/index.ts';
 import { type Tree, withTree } from '../../trees/index.ts';
 import { serverArchitecture } from '../architectures.ts';
-import type { Expected, ImageName } from '../catalogue/index.ts';
+import type { Expected } from '../catalogue/index.ts';
 import { printedIn } from '../containers/index.ts';
 import type { JobClient } from '../jobs/index.ts';
 import { type SaveParts, saveChange } from '../saves/index.ts';
@@ -28,7 +29,7 @@ export interface CrossRequest {
   folder: string;
   prefix: string;
   /** Name to save under, and what it points to until then; undefined: nothing is saved. */
-  save: { target: ImageName; expected: Expected } | undefined;
+  save: { target: NamedImage; expected: Expected } | undefined;
 }
 
 /** Who asked for the build; sends his folder as a tar. */
@@ -136,7 +137,7 @@ async function save(
   deps: BuildDeps,
   container: string,
   { user, image, command }: CrossRequest,
-  { target, expected }: { target: ImageName; expected: Expected },
+  { target, expected }: { target: NamedImage; expected: Expected },
   client: CrossClient,
 ): Promise<NonNullable<BuildEnd['saved']>> {
   const { record: saved } = await saveChange(deps, {

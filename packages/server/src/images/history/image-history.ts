@@ -1,11 +1,16 @@
 import { posix } from 'node:path';
-import { type ImageChange, type ImageStep, type Progress, shortDigest } from '@walt/contract';
+import {
+  type ImageChange,
+  type ImageStep,
+  type NamedImage,
+  type Progress,
+  shortDigest,
+} from '@walt/contract';
 import type { Database, Retention } from '../../platform/index.ts';
 import { UserError } from '../../platform/index.ts';
 import type { Catalogue, LayerRecord } from '../catalogue/index.ts';
 import {
   DISPLACED,
-  type ImageName,
   type ImageTables,
   type Keeping,
   lineage,
@@ -57,7 +62,7 @@ export class ImageHistory {
   }
 
   /** Newest first; empty when that name never was. */
-  async log(image: ImageName): Promise<ImageStep[]> {
+  async log(image: NamedImage): Promise<ImageStep[]> {
     const steps = await this.#steps(image);
     const kept = await this.#deps.catalogue.kept(image);
     return numberVersions(steps).map(({ step, version }) => ({
@@ -70,7 +75,7 @@ export class ImageHistory {
    * A version of an image, also of one whose name was removed. Throws UserError NOT_FOUND when there is none such, or it is no
    * longer kept.
    */
-  async version(image: ImageName, choice: VersionChoice): Promise<ImageRecord> {
+  async version(image: NamedImage, choice: VersionChoice): Promise<ImageRecord> {
     const versions = versionsOf(await this.#steps(image));
     const digest = chooseVersion(image, versions, choice);
     const record = await this.#deps.catalogue.digest(digest);
@@ -123,7 +128,7 @@ export class ImageHistory {
   /** Moves a name to the version before the one that it points to, or was removed from. */
   async undo(
     user: string,
-    image: ImageName,
+    image: NamedImage,
   ): Promise<{ image: ImageRecord; previous: string | null; undone: ImageStep }> {
     const { catalogue } = this.#deps;
     const current = (await catalogue.find(image))?.digest ?? null;
@@ -141,7 +146,7 @@ export class ImageHistory {
   }
 
   /** What `prune` would remove now. */
-  async needless(giveUp?: ImageName, grace = GRACE_SECONDS): Promise<Collected> {
+  async needless(giveUp?: NamedImage, grace = GRACE_SECONDS): Promise<Collected> {
     const { needless, needed } = await this.#sort({ giveUp, grace });
     return (await this.#weigh(needed))(needless);
   }
@@ -150,7 +155,7 @@ export class ImageHistory {
    * Removes what history does not keep, and what else nobody needs; with `giveUp`, also all versions of that image that history
    * alone keeps. Answers what was removed.
    */
-  prune(giveUp?: ImageName, grace = GRACE_SECONDS): AsyncGenerator<Progress, Collected> {
+  prune(giveUp?: NamedImage, grace = GRACE_SECONDS): AsyncGenerator<Progress, Collected> {
     return withReports(async (report) => {
       report('Removing versions that are not kept');
       const weigh = await this.#weigh((await this.#sort({ giveUp, grace })).needed);
@@ -180,7 +185,7 @@ export class ImageHistory {
     }));
   }
 
-  async #steps({ owner, name }: ImageName) {
+  async #steps({ owner, name }: NamedImage) {
     const rows = await this.#deps.database
       .selectFrom('image_history')
       .selectAll()
@@ -250,7 +255,7 @@ export function differingLayers(a: readonly string[], b: readonly string[]): str
   return [...new Set([...a.slice(common), ...b.slice(common)])];
 }
 
-function chooseVersion(image: ImageName, versions: readonly string[], choice: VersionChoice): string {
+function chooseVersion(image: NamedImage, versions: readonly string[], choice: VersionChoice): string {
   if (versions.length === 0) throw noVersion(image, 'There never was an image of that name.');
   if ('back' in choice) {
     const digest = versions[choice.back];
@@ -268,7 +273,7 @@ function chooseVersion(image: ImageName, versions: readonly string[], choice: Ve
   return only;
 }
 
-function noVersion({ owner, name }: ImageName, reason: string): UserError {
+function noVersion({ owner, name }: NamedImage, reason: string): UserError {
   return new UserError(
     'NOT_FOUND',
     `There is no such version of image "${owner}/${name}". ${reason}`,
@@ -276,7 +281,7 @@ function noVersion({ owner, name }: ImageName, reason: string): UserError {
   );
 }
 
-function notKept({ owner, name }: ImageName, digest: string): UserError {
+function notKept({ owner, name }: NamedImage, digest: string): UserError {
   return new UserError(
     'NOT_FOUND',
     `Version ${shortDigest(digest)} of image "${owner}/${name}" is no longer kept.`,

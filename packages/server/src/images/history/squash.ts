@@ -1,4 +1,5 @@
-import type { Catalogue, Expected, ImageName } from '../catalogue/index.ts';
+import type { NamedImage } from '@walt/contract';
+import type { Catalogue, Expected } from '../catalogue/index.ts';
 import { addLayer, archive, deletions, type LayerParts, layerOf, withoutPhantoms } from '../layers/index.ts';
 import type { Report } from '../progress.ts';
 import type { DigestRecord, ImageRecord } from '../types.ts';
@@ -12,7 +13,7 @@ interface Deps extends LayerParts {
 export interface SquashTask {
   user: string;
   image: ImageRecord;
-  target: ImageName;
+  target: NamedImage;
   /** What `target` must point to until then. */
   expected: Expected;
   report: Report;

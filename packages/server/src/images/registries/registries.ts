@@ -3,6 +3,7 @@ import {
   type FoundImage,
   formatImageLink,
   imageName,
+  type NamedImage,
   type Progress,
   type Registry,
   type RegistryLink,
@@ -11,7 +12,7 @@ import { preferredName, requireServerVersion } from '../../boot/index.ts';
 import { isExternalError, isUserError, UserError } from '../../platform/index.ts';
 import { serverArchitecture } from '../architectures.ts';
 import type { Catalogue } from '../catalogue/index.ts';
-import { type Expected, type ImageName, taken } from '../catalogue/index.ts';
+import { type Expected, taken } from '../catalogue/index.ts';
 import type { ImageHistory } from '../history/index.ts';
 import { type Report, withReports } from '../progress.ts';
 import type { DigestRecord, ImageRecord } from '../types.ts';
@@ -39,7 +40,7 @@ export interface SearchFailure {
 }
 
 /** How a clone is called: as the user says, else as the image says, else as `fallback` says. */
-export type CloneTarget = ImageName | { owner: string; fallback: () => string };
+export type CloneTarget = NamedImage | { owner: string; fallback: () => string };
 
 /** Registries and the images that come from there and go there. `user` is the one who calls: it is his login that counts. */
 export class Registries {
@@ -113,7 +114,7 @@ export class Registries {
   ): AsyncGenerator<Progress, { image: ImageRecord; source: string }> {
     const { accounts, catalogue } = this.#deps;
     return withReports(async (report) => {
-      const place = async (image: ImageName) => ({
+      const place = async (image: NamedImage) => ({
         image,
         expected: await this.#expected(image, options.force),
       });
@@ -170,7 +171,7 @@ export class Registries {
   }
 
   /** Points `target` to another user's image. Throws UserError CONFLICT as `clone`, NOT_FOUND when it was removed meanwhile. */
-  async take(user: string, image: ImageRecord, target: ImageName, force: boolean): Promise<ImageRecord> {
+  async take(user: string, image: ImageRecord, target: NamedImage, force: boolean): Promise<ImageRecord> {
     const { catalogue, history } = this.#deps;
     const expected = await this.#expected(target, force);
     const detail = formatImageLink({ kind: 'platform', owner: image.owner, name: image.name });
@@ -195,7 +196,7 @@ export class Registries {
     });
   }
 
-  async #expected(target: ImageName, force: boolean): Promise<Expected> {
+  async #expected(target: NamedImage, force: boolean): Promise<Expected> {
     const current = await this.#deps.catalogue.find(target);
     if (!current) return 'absent';
     if (force) return { digest: current.digest };
@@ -204,7 +205,7 @@ export class Registries {
   }
 }
 
-function changedMeanwhile({ owner, name }: ImageName, link: RegistryLink): UserError {
+function changedMeanwhile({ owner, name }: NamedImage, link: RegistryLink): UserError {
   return new UserError(
     'CONFLICT',
     `Image "${owner}/${name}" was changed by somebody else while the clone arrived.`,

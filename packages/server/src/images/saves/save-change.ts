@@ -1,7 +1,7 @@
 /** Saves what a container changed, also when somebody moved the name meanwhile. */
-import { digestHex, type LostChange, withoutTag } from '@walt/contract';
+import { digestHex, type LostChange, type NamedImage, withoutTag } from '@walt/contract';
 import { isUserError, type Paths, UserError } from '../../platform/index.ts';
-import type { Catalogue, Expected, ImageName, Move } from '../catalogue/index.ts';
+import type { Catalogue, Expected, Move } from '../catalogue/index.ts';
 import type { ContainerState, Containers } from '../containers/index.ts';
 import { INIT_START } from '../containers/index.ts';
 import { explainDiskFull } from '../disk-full.ts';
@@ -23,7 +23,7 @@ export interface SaveTask {
   container: string;
   /** Digest of the image that the container was made of. */
   base: string;
-  target: ImageName;
+  target: NamedImage;
   expected: Expected;
   move: Move;
   report: Report;
@@ -121,7 +121,7 @@ export async function saveChange(
  */
 export async function pointOrKeep(
   catalogue: Catalogue,
-  target: ImageName,
+  target: NamedImage,
   record: DigestRecord,
   expected: Expected,
   move: Move,
@@ -137,7 +137,7 @@ export async function pointOrKeep(
   }
 }
 
-function keptElsewhere({ message }: UserError, { owner, name }: ImageName, user: string): UserError {
+function keptElsewhere({ message }: UserError, { owner, name }: NamedImage, user: string): UserError {
   const called = owner === user ? name : `${owner}/${name}`;
   return new UserError(
     'CONFLICT',
@@ -147,7 +147,7 @@ function keptElsewhere({ message }: UserError, { owner, name }: ImageName, user:
 }
 
 /** The name without its tag, cut so that it stays a name, and the beginning of the digest. */
-function nameOfItsOwn({ owner, name }: ImageName, digest: string): ImageName {
+function nameOfItsOwn({ owner, name }: NamedImage, digest: string): NamedImage {
   const base = withoutTag(name).slice(0, 50);
   return { owner, name: `${base}-${digestHex(digest).slice(0, DIGITS)}` };
 }

@@ -2,10 +2,10 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
-import type { LostChange } from '@walt/contract';
+import type { LostChange, NamedImage } from '@walt/contract';
 import { type ContainerLimits, UserError } from '../../platform/index.ts';
 import { runsNatively, serverArchitecture } from '../architectures.ts';
-import { type Expected, gone, type ImageName } from '../catalogue/index.ts';
+import { type Expected, gone } from '../catalogue/index.ts';
 import type { Containers } from '../containers/index.ts';
 import { commandSpec, requireAccountFiles } from '../containers/index.ts';
 import type { RoomGuard } from '../room-guard.ts';
@@ -40,7 +40,7 @@ export interface CommandRun {
    * under another name, since `target` was moved (`saveChange`).
    */
   save(
-    target: ImageName,
+    target: NamedImage,
     expected: Expected,
   ): Promise<{ image: ImageRecord; changed: boolean; lost: LostChange[] }>;
   /** Kills what still runs and removes the container. Safe to repeat. */

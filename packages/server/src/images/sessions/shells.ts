@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { fullName, type Progress } from '@walt/contract';
+import { fullName, type NamedImage, type Progress } from '@walt/contract';
 import { type ContainerLimits, UserError } from '../../platform/index.ts';
 import { textOf } from '../../trees/index.ts';
 import { runsNatively, serverArchitecture } from '../architectures.ts';
-import type { Expected, ImageName, SessionRow } from '../catalogue/index.ts';
+import type { Expected, SessionRow } from '../catalogue/index.ts';
 import type { ContainerState, TerminalSize } from '../containers/index.ts';
 import {
   INIT_START,
@@ -132,7 +132,7 @@ export class ShellSessions {
   save(
     user: string,
     id: string,
-    target: ImageName,
+    target: NamedImage,
     replaced: Expected = 'any',
   ): AsyncGenerator<Progress, { image: ImageRecord; changed: boolean }> {
     return withReports((report) =>

@@ -1,10 +1,12 @@
 import { mkdir, mkdtemp, readFile, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isExternalError, run, unmountIn } from '../../platform/index.ts';
+import { createLog, isExternalError, run, unmountIn } from '../../platform/index.ts';
 
 /** mount(8): what the kernel refused. */
 const MOUNT_FAILURE = 32;
 const MOUNT_TRIES = 3;
+
+const log = createLog('images');
 
 /**
  * Trees of images, mounted read-only while somebody reads them. We mount them ourselves: podman takes a tenth of a second to mount,
@@ -66,6 +68,7 @@ export class MountedTrees {
         return;
       } catch (error) {
         if (!isExternalError(error) || error.status !== MOUNT_FAILURE || tries === MOUNT_TRIES) throw error;
+        log.warn('an image cannot be mounted, again', { tries, reason: error.message });
       }
     }
   }
