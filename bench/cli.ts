@@ -27,7 +27,7 @@ if (node === undefined) throw new Error('the sample node is missing');
 const { calls } = server.services;
 const many = Array.from({ length: NODES }, (_, index) => ({ ...node, name: `vnode${index}` }));
 calls.node.list = async () => many;
-calls.node.reboot = async () => ({ nodes: ['vnode1'] });
+calls.node.reboot = async () => ({ nodes: ['vnode1'], unheard: [] });
 
 const subjects = [
   { what: 'node -e 0', argv: [process.execPath, '-e', '0'] },

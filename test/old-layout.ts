@@ -34,10 +34,12 @@ function forgetMigrations(file: string): void {
   try {
     // 0049-served-cycle; 0047-own-file-systems made nothing but an order to boot.
     database.exec('ALTER TABLE node DROP COLUMN served_cycle');
+    // 0058-node-settings, 0059-ordered-at.
+    database.exec('ALTER TABLE node DROP COLUMN settings; ALTER TABLE node DROP COLUMN ordered_at');
     const gone = database
       .prepare('DELETE FROM kysely_migration WHERE name >= ?')
       .run('0047-own-file-systems');
-    if (gone.changes !== 2) throw new Error('there are newer migrations: take back what they made here, too');
+    if (gone.changes !== 4) throw new Error('there are newer migrations: take back what they made here, too');
   } finally {
     database.close();
   }

@@ -11,6 +11,7 @@ await build({
     main: 'src/main.ts',
     admin: 'src/admin.ts',
     'registry-gate': 'src/images/registry-gate/main.ts',
+    redfish: 'src/nodes/power/redfish/main.ts',
   },
   outdir: join(import.meta.dirname, '../../dist/server'),
   bundle: true,

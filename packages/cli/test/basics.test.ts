@@ -109,11 +109,6 @@ describe('changes', () => {
       /^vnode1 reboots\.\n$/,
     ],
     [
-      ['node', 'acquire', 'free1'],
-      ['node.acquire', { set: 'free1' }],
-      /^free1 is yours now and reboots\.\n$/,
-    ],
-    [
       ['node', 'release', 'my-nodes'],
       ['node.release', { set: 'my-nodes', yes: false }],
       /^vnode1 and vnode2 are free now and reboot\.\n$/,
@@ -153,6 +148,16 @@ describe('changes', () => {
       assert.deepEqual(server.calls, [call]);
     });
   }
+
+  test('walt node acquire free1, which is off', async () => {
+    assert.deepEqual(await checkout.run(['node', 'acquire', 'free1']), {
+      status: 0,
+      stdout: 'free1 is yours now.\n',
+      stderr:
+        'free1 does not answer, and nobody has the power of it: it boots when somebody switches it off and on. See `walt help show power`.\n',
+    });
+    assert.deepEqual(server.calls, [['node.acquire', { set: 'free1' }]]);
+  });
 
   test('node wait tells its progress on standard error, its result on standard output', async () => {
     const release = server.machines.hold();

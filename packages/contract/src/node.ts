@@ -22,6 +22,17 @@ const base = oc.errors(errors);
 export const nodeState = z.enum(['off', 'booting', 'booted', 'unreachable']);
 export type NodeState = z.infer<typeof nodeState>;
 
+/** Who has a node's power, and what is known of it. */
+export const nodePower = z.object({
+  /** `virtual machine`, `wake-on-lan`, `ipmi`…; `none`: nobody has it. */
+  kind: z.string(),
+  /** The value of its setting `power`, as `bmc-1` or `switch-2:7`; null for a virtual node. */
+  source: z.string().nullable(),
+  /** Null: it cannot be told, or was not asked for. */
+  state: z.enum(['on', 'off']).nullable(),
+});
+export type NodePower = z.infer<typeof nodePower>;
+
 export const node = z.object({
   name: nodeName,
   mac: macAddress,
@@ -44,16 +55,31 @@ export const node = z.object({
   since: z.number().nullable(),
   cpuCores: z.number().nullable(),
   ramMiB: z.number().nullable(),
+  power: nodePower,
+  /** Why it does not become what it should be, and what to do; null: it does, as far as is known. */
+  trouble: z.object({ message: z.string(), hint: z.string() }).nullable(),
 });
 export type Node = z.infer<typeof node>;
 
 const affected = z.object({ nodes: z.array(nodeName) });
+/** `unheard`: those of them that do not listen, and whose power nobody has. They boot when somebody switches them on. */
+const ordered = affected.extend({ unheard: z.array(nodeName) });
+const setting = z.object({ name: z.string(), value: z.string(), isSet: z.boolean() });
+export type NodeSettingValue = z.infer<typeof setting>;
 /** Answer `yes` in advance to the question that the error CONFIRM would ask. */
 const yes = z.boolean().default(false);
 
 export const nodeContract = {
   /** Nodes of a set, sorted by name. */
-  list: base.input(z.object({ set: nodeSet.default('all-nodes') })).output(z.array(node)),
+  list: base
+    .input(
+      z.object({
+        set: nodeSet.default('all-nodes'),
+        /** Asks who has their power for its state; what takes longer than two seconds is not waited for. */
+        power: z.boolean().optional(),
+      }),
+    )
+    .output(z.array(node)),
   /**
    * Defines a virtual node and starts it. Ends when it is defined; `wait` tells when it has booted. Without `model`, the
    * first one that the image is for.
@@ -74,14 +100,40 @@ export const nodeContract = {
   /** Makes the nodes boot `image` (`default` for the free default image of their model), and reboots them. */
   boot: base
     .input(z.object({ set: nodeSet, image: z.union([imageReference, z.literal(DEFAULT_IMAGE)]), yes }))
-    .output(affected.extend({ image: z.string(), digest })),
-  /** Orders a reboot; ends when the order is out. `hard`: power cycle without asking the node. */
-  reboot: base.input(z.object({ set: nodeSet, hard: z.boolean().default(false), yes })).output(affected),
+    .output(ordered.extend({ image: z.string(), digest })),
+  /**
+   * Orders a reboot; ends when the order is out. `hard`: the power is cut and given back, without asking the node; refused where
+   * nobody can.
+   */
+  reboot: base.input(z.object({ set: nodeSet, hard: z.boolean().default(false), yes })).output(ordered),
   /** Copies the nodes' default image into the caller's set where he has none, and boots it. */
-  acquire: base.input(z.object({ set: nodeSet })).output(affected),
+  acquire: base.input(z.object({ set: nodeSet })).output(ordered),
   /** Gives nodes back: they boot their default image. */
-  release: base.input(z.object({ set: nodeSet, yes })).output(affected),
+  release: base.input(z.object({ set: nodeSet, yes })).output(ordered),
   rename: base.input(z.object({ name: nodeName, newName: newNodeName, yes })).output(node),
+  /** What is set (NODE_SETTINGS), for the nodes of a set that are sorted by name. */
+  settings: base.input(z.object({ set: nodeSet })).output(
+    z.object({
+      /** Only the settings that a node has, each with its value, be it set or not. */
+      nodes: z.array(z.object({ name: nodeName, settings: z.array(setting) })),
+      /** Values that only the server knows, by the name of the setting. */
+      choices: z.record(z.string(), z.array(z.string())),
+    }),
+  ),
+  /** Changes settings of all nodes of the set, or of none. `default` as value: as if it had never been set. */
+  config: base
+    .input(
+      z.object({
+        set: nodeSet,
+        settings: z
+          .array(z.object({ name: z.string().max(64), value: z.string().max(256) }))
+          .min(1)
+          .max(64),
+        yes,
+      }),
+    )
+    // `reboot`: nodes that see the change with their next boot.
+    .output(affected.extend({ reboot: z.array(nodeName) })),
   /** Ends when all nodes of the set have booted; TIMEOUT after `timeout` seconds. Progress counts nodes. */
   wait: base
     .input(z.object({ set: nodeSet, timeout: z.number().positive().max(86_400).optional() }))

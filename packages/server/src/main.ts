@@ -23,6 +23,7 @@ import {
   closeFolders,
   createLog,
   hasErrno,
+  hostNetwork,
   isSupervised,
   isUserError,
   LogRotation,
@@ -97,6 +98,8 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     trees,
     images,
     accelerator,
+    powerConfigs: config.power,
+    onHost: (argv) => hostNetwork(config, argv),
     log: createLog('nodes'),
   });
 

@@ -62,6 +62,7 @@ export async function openPlatform(folder: string, options: PlatformOptions = {}
     },
     registries: options.registries ?? [],
     images: options.retention ?? { versions: 0, days: 0 },
+    power: {},
     limits: defaultLimits(),
   };
   const paths = platformPaths(config);

@@ -20,6 +20,7 @@ import { bootingNodes, createDirectory, createNodes } from '../src/nodes/index.t
 import {
   defaultLimits,
   type Log,
+  type PowerConfigs,
   type Programs,
   type RegistryConfig,
   UserError,
@@ -79,6 +80,7 @@ export interface ServerOptions {
   /** Of the API and what it calls; default: nothing is written. */
   log?: Log;
   registries?: (Partial<RegistryConfig> & { label: string })[];
+  power?: PowerConfigs;
 }
 
 export async function startServer({
@@ -86,6 +88,7 @@ export async function startServer({
   registries = [],
   signIn = { loginName: async () => USER },
   log = quiet,
+  power = {},
 }: ServerOptions = {}): Promise<TestServer> {
   const folder = await temporaryFolder();
   const platform = await openPlatform(folder, {
@@ -108,6 +111,7 @@ export async function startServer({
   });
   const nodes = await createNodes({
     ...{ database, network, paths, ssh, rights, trees, images, accelerator: 'tcg', log: quiet },
+    ...{ powerConfigs: power, onHost: (argv) => [...argv] },
     programs: machines as unknown as Programs,
   });
   const directory = createDirectory({
@@ -257,9 +261,9 @@ function playNetwork(text: string): Network {
   const nothing = async () => {};
   const played: Pick<
     Network,
-    'server' | 'prefix' | 'freeAddress' | 'setHosts' | 'setExports' | 'ensureTap' | 'removeTap'
+    'server' | 'broadcast' | 'prefix' | 'freeAddress' | 'setHosts' | 'setExports' | 'ensureTap' | 'removeTap'
   > = {
-    ...{ server: subnet.server, prefix: subnet.prefix },
+    ...{ server: subnet.server, broadcast: subnet.broadcast, prefix: subnet.prefix },
     freeAddress: async (taken) => lowestFree(subnet, (address) => taken.has(address)),
     ...{ setHosts: nothing, setExports: nothing, ensureTap: nothing, removeTap: nothing },
   };

@@ -19,7 +19,7 @@ export function renderNodes(nodes: readonly Node[], { user, all, paint }: View):
   const own = nodes.filter((node) => node.owner === user);
   const free = nodes.filter((node) => node.owner === null);
   const others = nodes.filter((node) => node.owner !== null && node.owner !== user);
-  const columns = columnsFor(paint);
+  const columns = columnsFor(nodes, paint);
   const parts = [ownPart(own, columns, paint)];
   if (free.length > 0) parts.push(part('Free nodes', free, columns, paint));
   if (others.length > 0) {
@@ -39,7 +39,9 @@ function part(title: string, nodes: readonly Node[], columns: readonly Column<No
   return `${paint(title, 'bold', 'cyan')}\n\n${renderTable(nodes, columns, paint)}`;
 }
 
-function columnsFor(paint: Paint): Column<Node>[] {
+/** Who has only virtual nodes is not told of their power. */
+function columnsFor(nodes: readonly Node[], paint: Paint): Column<Node>[] {
+  const power: Column<Node> = { header: 'POWER', value: (node) => renderPower(node) };
   return [
     { header: 'NAME', value: (node) => node.name },
     { header: 'STATE', value: (node) => renderState(node, paint) },
@@ -48,7 +50,12 @@ function columnsFor(paint: Paint): Column<Node>[] {
     { header: 'ARCH', value: (node) => node.architecture },
     { header: 'MODEL', value: (node) => node.model },
     { header: 'TYPE', value: (node) => node.type },
+    ...(nodes.some(({ type }) => type === 'physical') ? [power] : []),
   ];
+}
+
+function renderPower({ power: { source, state } }: Node): string {
+  return state === null || source === null ? (source ?? '') : `${source} (${state})`;
 }
 
 const STATE_COLOURS = { booted: 'green', booting: 'yellow', unreachable: 'red', off: 'dim' } as const;
@@ -61,8 +68,14 @@ function isOutdated(node: Node): boolean {
   return node.state === 'booted' && !node.current;
 }
 
+function about(name: string, message: string): string {
+  return message.startsWith(`${name} `) ? message : `${name}: ${message}`;
+}
+
 function footnotes(nodes: readonly Node[], { all, user }: { all: boolean; user: string }): string[] {
-  const notes: string[] = [];
+  const notes = nodes.flatMap(({ name, trouble }) =>
+    trouble === null ? [] : [`${about(name, trouble.message)}\n  → ${trouble.hint}\n`],
+  );
   if (nodes.some(isOutdated)) {
     notes.push('* Its image changed since it booted: `walt node reboot NODE` brings the change.\n');
   }

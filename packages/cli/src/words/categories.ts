@@ -37,6 +37,10 @@ export const categories: Readonly<Record<string, Category>> = {
       acquire: { summary: 'take free nodes for you', load: () => import('../commands/node/acquire.ts') },
       release: { summary: 'give nodes back', load: () => import('../commands/node/release.ts') },
       rename: { summary: 'rename a node', load: () => import('../commands/node/rename.ts') },
+      config: {
+        summary: 'show or change settings of nodes',
+        load: () => import('../commands/node/config.ts'),
+      },
     },
   },
   image: {

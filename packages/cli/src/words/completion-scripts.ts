@@ -2,7 +2,7 @@
 
 /**
  * A colon, an at sign or an equals sign breaks words in bash's readline (COMP_WORDBREAKS), so words are put together again from
- * the line, and what stands before the last colon or at sign is cut from the candidates.
+ * the line, and what stands before the last of them is cut from the candidates.
  */
 export function bashCompletion(): string {
   return `# WalT completion for bash
@@ -14,13 +14,13 @@ _walt_complete() {
   local IFS=$'\\n'
   COMPREPLY=($("\${words[0]}" complete -- "\${words[@]:1}" 2>/dev/null))
   local index sign before=
-  for sign in : @; do
+  for sign in : @ =; do
     [[ $current == *"$sign"* && $COMP_WORDBREAKS == *"$sign"* ]] || continue
     index=\${current%"$sign"*}
     (( \${#index} >= \${#before} )) && before=$index$sign
   done
   for index in "\${!COMPREPLY[@]}"; do COMPREPLY[index]=\${COMPREPLY[index]#"$before"}; done
-  [[ \${#COMPREPLY[@]} == 1 && \${COMPREPLY[0]} == */ ]] && compopt -o nospace
+  [[ \${#COMPREPLY[@]} == 1 && \${COMPREPLY[0]} == *[/=] ]] && compopt -o nospace
 }
 complete -o default -F _walt_complete walt
 `;

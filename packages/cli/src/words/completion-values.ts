@@ -2,6 +2,7 @@
 import { connect } from '@walt/client/connection';
 import { shortDigest } from '@walt/contract/values/digests';
 import { DEFAULT_IMAGE, NODE_SETS, PLATFORM_LABEL } from '@walt/contract/values/names';
+import { isSettingName, NODE_SETTINGS, SETTING_NAMES, UNSET } from '@walt/contract/values/node-settings';
 import { listTopics } from './help/topics.ts';
 
 export type ArgumentKind =
@@ -15,6 +16,7 @@ export type ArgumentKind =
   | 'image-link'
   | 'registry'
   | 'topic'
+  | 'setting'
   | 'none';
 
 export async function candidatesFor(kind: ArgumentKind, current: string): Promise<string[]> {
@@ -42,6 +44,8 @@ async function all(kind: ArgumentKind, current: string): Promise<string[]> {
       return imageLinks();
     case 'registry':
       return registryLabels();
+    case 'setting':
+      return settings(current);
     case 'topic':
       return (await listTopics()).map(({ name }) => name);
     case 'none':
@@ -59,6 +63,18 @@ export function nodeSets(current: string, names: readonly string[]): string[] {
 async function nodeNames(): Promise<string[]> {
   const nodes = await connect().client.node.list({ set: 'all-nodes' });
   return nodes.map(({ name }) => name);
+}
+
+/** Names with their sign; behind it, the values that can be told. */
+async function settings(current: string): Promise<string[]> {
+  const name = current.slice(0, Math.max(0, current.indexOf('=')));
+  if (name === '') return SETTING_NAMES.map((setting) => `${setting}=`);
+  if (!isSettingName(name)) return [];
+  const { fallback, offers } = NODE_SETTINGS[name];
+  const { choices } = await connect().client.node.settings({ set: 'all-nodes' });
+  const known = choices[name] ?? [];
+  const values = [...offers, ...known, ...(fallback === null ? [] : [UNSET])];
+  return [...new Set(values)].map((value) => `${name}=${value}`);
 }
 
 /** One's own by name; others' by `owner/name`, once a slash is typed or nothing of one's own fits. */

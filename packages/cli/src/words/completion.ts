@@ -28,14 +28,15 @@ async function completeArguments(
   const current = words.at(-1) ?? '';
   const before = words.slice(0, -1);
   if (current.startsWith('-') && !before.includes('--')) return matching(optionNames(command), current);
-  const last = before.at(-1) ?? '';
-  const option = command.options.find(({ long, short }) => [long, short].includes(last));
+  const wordBefore = before.at(-1) ?? '';
+  const option = command.options.find(({ long, short }) => [long, short].includes(wordBefore));
   if (option && (option.required || option.optional)) {
     if (option.argChoices) return matching(option.argChoices, current);
     if (option.required) return candidatesFor(kindOf(option.attributeName(), category), current);
   }
   const position = countArguments(command, before);
-  const argument = command.registeredArguments[position];
+  const last = command.registeredArguments.at(-1);
+  const argument = command.registeredArguments[position] ?? (last?.variadic ? last : undefined);
   return argument ? candidatesFor(kindOf(argument.name(), category), current) : [];
 }
 
@@ -76,6 +77,8 @@ function kindOf(name: string, category: string): ArgumentKind {
       return 'image-link';
     case 'registry':
       return 'registry';
+    case 'settings':
+      return 'setting';
     case 'topic':
       return 'topic';
     case 'source':

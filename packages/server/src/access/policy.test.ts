@@ -84,6 +84,12 @@ const table: { [A in Action]: Row<A> } = {
   'node.reboot': act('reboot'),
   'node.release': act('release'),
   'node.rename': act('rename'),
+  'node.config': act('change the settings of'),
+  'node.power': [
+    ...([lab, 'root', 'FORBIDDEN'] as const),
+    'Only root says who has the power of a node.',
+    'Ask the administrator for: sudo walt node config lab power=…',
+  ],
   'node.remove': act('remove'),
   'node.forget': [
     ...([lab, '', 'CONFIRM'] as const),

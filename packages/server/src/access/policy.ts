@@ -134,6 +134,16 @@ export const policy = {
   'node.reboot': actOnNodes('reboot'),
   'node.release': actOnNodes('release'),
   'node.rename': actOnNodes('rename'),
+  'node.config': actOnNodes('change the settings of'),
+  /** Who says which plug a node hangs on can have any plug pulled that server.conf names. */
+  'node.power': rule<{ name: string }>({
+    who: (caller) => caller.admin,
+    code: 'FORBIDDEN',
+    told: ([{ name }]) => [
+      'Only root says who has the power of a node.',
+      `Ask the administrator for: sudo walt node config ${name} power=…`,
+    ],
+  }),
   'node.remove': actOnNodes('remove'),
   /** After `node.remove`: of one's own nodes, too. */
   'node.forget': rule<{ name: string }>({

@@ -23,6 +23,8 @@ const MEND_INTERVAL = 5_000;
 export class Network {
   /** The first address of the subnet. */
   readonly server: string;
+  /** Address of all machines there. */
+  readonly broadcast: string;
   /** Bits of the subnet's prefix. */
   readonly prefix: number;
   readonly bridge = BRIDGE;
@@ -42,6 +44,7 @@ export class Network {
   ) {
     this.server = subnet.server;
     this.prefix = subnet.prefix;
+    this.broadcast = subnet.broadcast;
     this.#subnet = subnet;
     this.#bridge = bridge;
     this.#dnsmasq = parts.dnsmasq;

@@ -11,8 +11,8 @@ import { bootingNodes } from './booting-nodes.ts';
 import { createNodeCalls } from './calls.ts';
 import { ImageChoice } from './image-choice.ts';
 import { NodeLookup } from './lookup.ts';
-import { desiredState, type Failure, plan, type Step } from './plan/index.ts';
-import { Power, qemuPower } from './power/index.ts';
+import { type BootTrouble, desiredState, type Failure, plan, type Step, troubles } from './plan/index.ts';
+import { Power, PowerErrands, type PowerSource, qemuPower } from './power/index.ts';
 import { NodeStore } from './store.ts';
 import { NodeViews } from './views.ts';
 
@@ -22,7 +22,7 @@ const never = new AbortController().signal;
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 
 /** A platform whose database and rules are real, whose machines only exist as a set of numbers. */
-async function smallPlatform() {
+async function smallPlatform(sources: readonly PowerSource[] = []) {
   const database = await openDatabase(':memory:', serverTables);
   const images = await smallCatalogue(database);
   const store = new NodeStore(database);
@@ -32,7 +32,13 @@ async function smallPlatform() {
   const forgotten: number[] = [];
   /** What the next passes of the reconciler answer. */
   const failures: Failure[] = [];
-  const power = new Power([qemuPower({ powerCycle: async () => undefined, reset: async () => {} })]);
+  const power = new Power([
+    qemuPower({ powerCycle: async () => undefined, reset: async () => {} }),
+    ...sources,
+  ]);
+  const log = { info() {}, warn() {}, error() {} };
+  const errands = new PowerErrands({ power, log });
+  let found: ReadonlyMap<number, BootTrouble> = new Map();
   const reconcile = async () => {
     const observed = {
       machines: running,
@@ -45,11 +51,10 @@ async function smallPlatform() {
       since: 0,
       attempts: new Map(),
     };
-    for (const step of plan(
-      await desiredState({ store, images, paths: { persist: '/persist' }, power }),
-      observed,
-      Date.now() / 1000,
-    )) {
+    const desired = await desiredState({ store, images, paths: { persist: '/persist' }, power });
+    const now = Date.now() / 1000;
+    found = troubles(desired, observed, now);
+    for (const step of plan(desired, observed, now)) {
       steps.push(step);
       if (step.kind === 'startMachine') running.add(step.machine.id);
       if (step.kind === 'removeMachine') running.delete(step.id);
@@ -61,17 +66,17 @@ async function smallPlatform() {
     }
     return failures;
   };
-  const rights = new StandingRights({ info() {}, warn() {}, error() {} });
+  const rights = new StandingRights(log);
   const machines = {
     require: async () => {},
     running: async () => [...running],
     consolePath: (id: number) => `/run/${id}.sock`,
     consoleLog: (id: number) => `/run/${id}.log`,
   };
-  const views = new NodeViews(agents, machines);
+  const views = new NodeViews({ agents, machines, power, errands, troubles: () => found });
   const lookup = new NodeLookup({ store, views, machines });
   const calls = createNodeCalls({
-    ...{ store, agents, machines, views, lookup },
+    ...{ store, agents, machines, views, lookup, power, errands, troubles: () => found },
     network: { freeAddress: async (taken) => `10.73.0.${taken.size + 2}` },
     choice: new ImageChoice(images),
     rights,
@@ -210,7 +215,7 @@ describe('nodes', () => {
   test("others' nodes are touched only after a yes", async () => {
     const reboot = (yes: boolean) => platform.calls.reboot(bob, { set: 'vnode1', hard: false, yes }, never);
     await assert.rejects(reboot(false), failsWith('CONFIRM', /vnode1 is in use by alice/));
-    assert.deepEqual(await reboot(true), { nodes: ['vnode1'] });
+    assert.deepEqual(await reboot(true), { nodes: ['vnode1'], unheard: [] });
     await assert.rejects(
       platform.calls.acquire(bob, { set: 'vnode1' }, never),
       failsWith('CONFLICT', /in use by alice/),

@@ -18,8 +18,10 @@ import type { Hardware, ImageChoice } from './image-choice.ts';
 import type { NodeLookup } from './lookup.ts';
 import { owned } from './owners.ts';
 import { ping } from './ping.ts';
-import { type Failure, nodeOf } from './plan/index.ts';
+import { type BootTrouble, type Failure, nodeOf } from './plan/index.ts';
+import type { Power, PowerErrands } from './power/index.ts';
 import { expandSet, selectSet } from './sets.ts';
+import { createSettingCalls } from './settings/index.ts';
 import type { BootOrder, NodeRow, NodeStore } from './store.ts';
 import type { NodeViews } from './views.ts';
 import type { VirtualMachines } from './virtual/index.ts';
@@ -33,13 +35,17 @@ interface Deps {
   lookup: NodeLookup;
   network: Pick<Network, 'freeAddress'>;
   choice: ImageChoice;
+  power: Power;
+  errands: Pick<PowerErrands, 'done' | 'forget'>;
   rights: Pick<StandingRights, 'review'>;
   reconcile(): Promise<Failure[]>;
+  /** Nodes that the last pass could bring no further, by id. */
+  troubles(): ReadonlyMap<number, BootTrouble>;
 }
 
 /** The contract's calls about nodes. */
 export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
-  const { store, agents, machines, choice, views, lookup } = deps;
+  const { store, agents, machines, choice, views, lookup, power } = deps;
   const changes = new EventEmitter<{ change: [] }>().setMaxListeners(0);
   agents.on('change', () => changes.emit('change'));
 
@@ -47,24 +53,33 @@ export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
     return expandSet(set, await store.all(), caller.user);
   }
 
-  /** Writes the orders, all or none, makes them happen, and throws if that failed for one of these nodes. */
-  async function order(orders: readonly BootOrder[]): Promise<void> {
+  /**
+   * Writes the orders, all or none, makes them happen, and throws if that failed for one of these nodes. Answers those of the rows
+   * that do not listen, and whose power nobody has.
+   */
+  async function order(
+    orders: readonly BootOrder[],
+    rows: readonly NodeRow[],
+  ): Promise<{ unheard: string[] }> {
     await store.orderBoots(orders);
     // Who lost a node is cut off now, not when it has rebooted.
     await deps.rights.review();
-    await settle(orders.flatMap(({ ids }) => ids));
+    const ids = orders.flatMap(({ ids }) => ids);
+    await settle(ids);
+    await deps.errands.done(ids);
+    return { unheard: names(rows.filter(({ id }) => deps.troubles().get(id) === 'deaf')) };
   }
 
   /** Each kind of hardware has an image of its own: all are found before the first node is told. */
   async function orderDefaults(
     rows: readonly NodeRow[],
     find: (hardware: Hardware) => Promise<ImageRecord>,
-  ): Promise<void> {
+  ): Promise<{ unheard: string[] }> {
     const orders: BootOrder[] = [];
     for (const [hardware, nodes] of byHardware(rows)) {
       orders.push({ ids: nodes.map(({ id }) => id), image: await find(hardware), hard: false });
     }
-    await order(orders);
+    return await order(orders, rows);
   }
 
   /** Image and hardware of a new virtual node. The image decides, where no model is asked for. */
@@ -105,8 +120,11 @@ export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
   }
 
   return {
-    async list(caller, { set }) {
-      return views.of(selectSet(set, await store.all(), caller.user));
+    ...createSettingCalls({ ...deps, chosen, settle }),
+
+    async list(caller, { set, power }) {
+      const rows = selectSet(set, await store.all(), caller.user);
+      return power ? views.withPower(rows) : views.of(rows);
     },
 
     async create(caller, { name, image: reference, model: wanted, cpuCores, ramMiB }) {
@@ -161,16 +179,19 @@ export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
           ? await choice.platformDefault(hardware)
           : await choice.bootable(reference, caller, models);
       demandAll('node.boot', caller, owned(rows), yes);
-      if (reference === DEFAULT_IMAGE) await orderDefaults(rows, (kind) => choice.platformDefault(kind));
-      else await order([{ ids: rows.map(({ id }) => id), image, hard: false }]);
-      return { nodes: names(rows), image: fullName(image), digest: image.digest };
+      const ordered =
+        reference === DEFAULT_IMAGE
+          ? await orderDefaults(rows, (kind) => choice.platformDefault(kind))
+          : await order([{ ids: rows.map(({ id }) => id), image, hard: false }], rows);
+      return { nodes: names(rows), ...ordered, image: fullName(image), digest: image.digest };
     },
 
     async reboot(caller, { set, hard, yes }) {
       const rows = await chosen(set, caller);
+      if (hard) requirePower(rows, power);
       demandAll('node.reboot', caller, owned(rows), yes);
-      await order([{ ids: rows.map(({ id }) => id), hard }]);
-      return { nodes: names(rows) };
+      const ordered = await order([{ ids: rows.map(({ id }) => id), hard }], rows);
+      return { nodes: names(rows), ...ordered };
     },
 
     async acquire(caller, { set }) {
@@ -179,15 +200,15 @@ export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
       const free = rows.filter((row) => row.image_owner === PLATFORM_OWNER);
       // Copies are made only once it is sure that there is an image for each.
       for (const hardware of byHardware(free).keys()) await choice.default(hardware, caller);
-      await orderDefaults(free, (hardware) => choice.ownDefault(hardware, caller));
-      return { nodes: names(free) };
+      const ordered = await orderDefaults(free, (hardware) => choice.ownDefault(hardware, caller));
+      return { nodes: names(free), ...ordered };
     },
 
     async release(caller, { set, yes }) {
       const rows = (await chosen(set, caller)).filter((row) => row.image_owner !== PLATFORM_OWNER);
       demandAll('node.release', caller, owned(rows), yes);
-      await orderDefaults(rows, (hardware) => choice.platformDefault(hardware));
-      return { nodes: names(rows) };
+      const ordered = await orderDefaults(rows, (hardware) => choice.platformDefault(hardware));
+      return { nodes: names(rows), ...ordered };
     },
 
     async rename(caller, { name, newName, yes }) {
@@ -238,6 +259,21 @@ function checkNewName(name: string, nodes: readonly { name: string }[]): void {
   if (nodes.some((node) => node.name === name)) {
     throw new UserError('CONFLICT', `There is a node named "${name}" already.`, 'Choose another name.');
   }
+}
+
+/** Throws UserError unless somebody can cut the power of each, and give it back. */
+function requirePower(rows: readonly NodeRow[], power: Pick<Power, 'acts'>): void {
+  const [first, ...others] = rows.filter((row) => !power.acts(row).reset);
+  if (!first) return;
+  const hint =
+    others.length + 1 < rows.length
+      ? 'Leave out what has no source of power, or reboot without --hard. Nothing was done.'
+      : 'Without --hard, the node itself is asked.';
+  throw new UserError(
+    'UNAVAILABLE',
+    `Nobody can cut the power of ${[first, ...others].map(({ name }) => name).join(', ')}.`,
+    `${hint} Who can: walt help show power`,
+  );
 }
 
 function names(rows: readonly { name: string }[]): string[] {

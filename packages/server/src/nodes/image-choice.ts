@@ -49,6 +49,24 @@ export class ImageChoice {
     return (await this.#find(PLATFORM_OWNER, own)) ? own : defaultImageName(architecture);
   }
 
+  /**
+   * What a node boots if it is that hardware: of a free one, the default image's name; undefined: the image that its owner chose, since
+   * it fits. Throws UserError INVALID when it does not.
+   */
+  async nameFor(
+    node: { name: string; image_owner: string; image_name: string },
+    hardware: Hardware,
+  ): Promise<string | undefined> {
+    if (node.image_owner === PLATFORM_OWNER) return await this.defaultName(hardware);
+    const image = await this.#images.get(node.image_owner, node.image_name);
+    if (image.models.includes(hardware.model)) return undefined;
+    throw new UserError(
+      'INVALID',
+      `${node.name} boots ${image.owner}/${image.name}, which is an image for ${image.models.join(', ')}, not for ${hardware.model}.`,
+      `Release the node first: walt node release ${node.name}`,
+    );
+  }
+
   /** The image that a caller means, if he may boot it (his own or the platform's) and all the models can. */
   async bootable(reference: string, caller: Caller, models: readonly string[]): Promise<ImageRecord> {
     const { owner, name } = parseImageReference(reference, caller.user);

@@ -4,14 +4,14 @@ import type { SshAuthority, StandingRights } from '../access/index.ts';
 import type { Trees } from '../boot/index.ts';
 import type { Images } from '../images/index.ts';
 import type { Network } from '../network/index.ts';
-import type { Database, Log, Paths, Programs } from '../platform/index.ts';
+import type { Database, Log, Paths, PowerConfigs, Programs } from '../platform/index.ts';
 import { Agents } from './agents.ts';
 import { createNodeCalls } from './calls.ts';
 import { NodeEntry } from './entry.ts';
 import { ImageChoice } from './image-choice.ts';
 import { NodeLookup } from './lookup.ts';
 import { createWorld, desiredState, Reconciler } from './plan/index.ts';
-import { Power, qemuPower } from './power/index.ts';
+import { Power, PowerErrands, powerSources, qemuPower } from './power/index.ts';
 import { NodeStore } from './store.ts';
 import type { NodeTables } from './tables.ts';
 import { NodeViews } from './views.ts';
@@ -34,6 +34,10 @@ interface Deps {
   trees: Trees;
   images: Pick<Images, 'get' | 'duplicate' | 'treeImages'>;
   accelerator: Accelerator;
+  /** Sources of power in server.conf. */
+  powerConfigs: PowerConfigs;
+  /** A command line that runs with the host's network instead of walt-net's. */
+  onHost(argv: readonly string[]): string[];
   log: Log;
 }
 
@@ -48,8 +52,11 @@ export async function createNodes(deps: Deps) {
   }
   const agents = new Agents();
   const machines = await VirtualMachines.open({ programs, paths, accelerator, log });
-  const power = new Power([qemuPower(machines)]);
-  const world = createWorld({ network, machines, agents, power, paths, ssh, trees, store });
+  const { server, broadcast } = network;
+  const sources = powerSources(deps.powerConfigs, { server, broadcast, onHost: deps.onHost });
+  const power = new Power([qemuPower(machines), ...sources]);
+  const errands = new PowerErrands({ power, log });
+  const world = createWorld({ network, machines, agents, errands, paths, ssh, trees, store });
   const reconciler = new Reconciler({
     desired: () => desiredState({ store, images, paths, power }),
     observe: () => world.observe(),
@@ -58,11 +65,12 @@ export async function createNodes(deps: Deps) {
   });
   const changed = () => reconciler.reconcile();
   const choice = new ImageChoice(images);
-  const views = new NodeViews(agents, machines);
+  const troubles = () => reconciler.troubles;
+  const views = new NodeViews({ agents, machines, power, errands, troubles });
   const lookup = new NodeLookup({ store, views, machines });
   const entry = new NodeEntry({ lookup, rights, ssh });
   const calls = createNodeCalls({
-    ...{ store, agents, machines, network, choice, rights, views, lookup },
+    ...{ store, agents, machines, network, choice, rights, views, lookup, power, errands, troubles },
     reconcile: changed,
   });
   return { store, agents, machines, power, choice, reconciler, calls, lookup, entry, changed };

@@ -1,19 +1,27 @@
 import { randomBytes } from 'node:crypto';
 import type { Architecture } from '@walt/contract';
-import { architecture } from '@walt/contract';
+import { architecture, isSettingName, PLATFORM_OWNER, type SettingName } from '@walt/contract';
+import { sql } from 'kysely';
 import { imagePointers } from '../images/index.ts';
 import type { Database } from '../platform/index.ts';
 import type { NodeTable, NodeTables } from './tables.ts';
 
 /** A node with what its image's name points to now; digest and plan are null when the image is gone or cannot boot. */
-export type NodeRow = Omit<NodeTable, 'id' | 'architecture'> & {
+export type NodeRow = Omit<NodeTable, 'id' | 'architecture' | 'settings'> & {
   id: number;
   architecture: Architecture;
+  settings: NodeSettings;
   digest: string | null;
   boot_plan: string | null;
   /** Owner of the boot that was served last; null before the first one. */
   boot_owner: string | null;
 };
+
+/** What is set; the rest is as NODE_SETTINGS says. */
+export type NodeSettings = Readonly<Partial<Record<SettingName, string>>>;
+
+/** Null: no longer set. */
+export type SettingChanges = Readonly<Partial<Record<SettingName, string | null>>>;
 
 export type NewNode = Pick<
   NodeTable,
@@ -102,6 +110,31 @@ export class NodeStore {
     await this.#database.updateTable('node').set({ name }).where('id', '=', id).execute();
   }
 
+  /** In one transaction. `hardware`: what they are from now on, and what those boot then that nobody owns. */
+  async configure(
+    ids: readonly number[],
+    changes: SettingChanges,
+    hardware?: Pick<NodeRow, 'model' | 'architecture'> & { image: string | undefined },
+  ): Promise<void> {
+    // RFC 7396: null takes a member away.
+    const settings = sql<string>`json_patch(settings, ${JSON.stringify(changes)})`;
+    const { image, ...kind } = hardware ?? { image: undefined };
+    await this.#database.transaction().execute(async (transaction) => {
+      await transaction
+        .updateTable('node')
+        .set({ settings, ...kind })
+        .where('id', 'in', ids)
+        .execute();
+      if (image === undefined) return;
+      await transaction
+        .updateTable('node')
+        .set({ image_name: image })
+        .where('id', 'in', ids)
+        .where('image_owner', '=', PLATFORM_OWNER)
+        .execute();
+    });
+  }
+
   /** In one transaction: what the nodes boot from now on (if given), and the orders to reboot. */
   async orderBoots(orders: readonly BootOrder[]): Promise<void> {
     await this.#database.transaction().execute(async (transaction) => {
@@ -111,6 +144,7 @@ export class NodeStore {
           .set((eb) => ({
             generation: eb('generation', '+', 1),
             hard: hard ? 1 : 0,
+            ordered_at: Date.now() / 1000,
             ...(image && { image_owner: image.owner, image_name: image.name }),
           }))
           .where('id', 'in', ids)
@@ -183,8 +217,14 @@ export function freshToken(): string {
   return randomBytes(24).toString('hex');
 }
 
-function typed<T extends { architecture: string }>(row: T) {
-  return { ...row, architecture: architecture.parse(row.architecture) };
+function typed<T extends { architecture: string; settings: string }>(row: T) {
+  const set = Object.entries<string>(JSON.parse(row.settings));
+  return {
+    ...row,
+    architecture: architecture.parse(row.architecture),
+    // One that a newer server knows stays in the database.
+    settings: Object.fromEntries(set.filter(([name]) => isSettingName(name))) as NodeSettings,
+  };
 }
 
 /** Unix time in whole seconds. */

@@ -33,6 +33,10 @@ export interface NodeTable {
   served_at: number | null;
   /** Unix time in seconds when that boot reported to be up; null while it has not. */
   booted_at: number | null;
+  /** What is set of NODE_SETTINGS, as a JSON object; what is not set is absent. */
+  settings: Generated<string>;
+  /** Unix time in seconds, with fractions, when the last reboot was ordered; null: before that was noted, or never. */
+  ordered_at: number | null;
 }
 
 /** What a node of one owner sees as /persist. Its id names the NFS export. */
@@ -109,12 +113,25 @@ async function servedCycle(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('node').addColumn('served_cycle', 'text').execute();
 }
 
+async function settings(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .alterTable('node')
+    .addColumn('settings', 'text', (c) => c.notNull().defaultTo('{}'))
+    .execute();
+}
+
+async function orderedAt(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('node').addColumn('ordered_at', 'real').execute();
+}
+
 export const nodeTables: TableSet<NodeTables> = {
   migrations: {
     '0001-first': first,
     '0020-removed-nodes': removedNodes,
     '0047-own-file-systems': ownFileSystems,
     '0049-served-cycle': servedCycle,
+    '0058-node-settings': settings,
+    '0059-ordered-at': orderedAt,
   },
   counted: { nodes: 'node' },
   // Folders, keys, exports.

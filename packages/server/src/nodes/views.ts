@@ -1,29 +1,50 @@
 import type { Node } from '@walt/contract';
 import type { Agents } from './agents.ts';
 import { ownerOf } from './owners.ts';
+import type { BootTrouble } from './plan/index.ts';
+import type { Power, PowerErrands } from './power/index.ts';
 import { nodeState } from './state.ts';
 import { type NodeRow, now } from './store.ts';
+import { troubleWords } from './troubles.ts';
 import type { VirtualMachines } from './virtual/index.ts';
+
+interface Deps {
+  agents: Agents;
+  machines: Pick<VirtualMachines, 'running'>;
+  power: Pick<Power, 'view' | 'acts'>;
+  errands: Pick<PowerErrands, 'look' | 'state' | 'failure'>;
+  /** Nodes that nothing brings further, by id. */
+  troubles(): ReadonlyMap<number, BootTrouble>;
+}
+
+/** Milliseconds that a listing waits for sources of power, at most. */
+const PATIENCE = 2_000;
 
 /** Rows as users see them: with what is observed now. */
 export class NodeViews {
-  readonly #agents: Agents;
-  readonly #machines: Pick<VirtualMachines, 'running'>;
+  readonly #deps: Deps;
   readonly #startedAt = now();
 
-  constructor(agents: Agents, machines: Pick<VirtualMachines, 'running'>) {
-    this.#agents = agents;
-    this.#machines = machines;
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  /** As `of`, with the states of their power, as far as they can be had in two seconds. */
+  async withPower(rows: readonly NodeRow[]): Promise<Node[]> {
+    const physical = rows.filter(({ type }) => type === 'physical');
+    await this.#deps.errands.look(physical, PATIENCE);
+    return this.of(rows);
   }
 
   async of(rows: readonly NodeRow[]): Promise<Node[]> {
-    const machines = new Set(await this.#machines.running());
+    const machines = new Set(await this.#deps.machines.running());
     return rows.map((row) =>
       this.#view(row, row.type === 'virtual' ? machines.has(row.id) : row.served_at !== null),
     );
   }
 
   #view(row: NodeRow, powered: boolean): Node {
+    const { agents, power, errands, troubles } = this.#deps;
     const { state, since } = nodeState(
       {
         generation: row.generation,
@@ -31,8 +52,8 @@ export class NodeViews {
         servedAt: row.served_at,
         bootedAt: row.booted_at,
         created: row.created,
-        connected: this.#agents.isConnected(row.id),
-        lastHeard: this.#agents.lastHeard(row.id) ?? this.#startedAt,
+        connected: agents.isConnected(row.id),
+        lastHeard: agents.lastHeard(row.id) ?? this.#startedAt,
         powered,
       },
       now(),
@@ -54,6 +75,16 @@ export class NodeViews {
       since,
       cpuCores: row.cpu_cores,
       ramMiB: row.ram_mib,
+      power: { ...power.view(row), state: row.type === 'virtual' ? isOn(powered) : errands.state(row) },
+      trouble: troubleWords(row, {
+        boot: troubles().get(row.id),
+        power: errands.failure(row),
+        canSwitch: power.acts(row).reset,
+      }),
     };
   }
+}
+
+function isOn(powered: boolean): 'on' | 'off' {
+  return powered ? 'on' : 'off';
 }

@@ -51,6 +51,8 @@ const refused: [text: string, message: RegExp][] = [
   ],
   [`registries: [{ ${lab}, host: lab, password: x }]`, /registries\.0: .*password/],
   ['registries: [{ label: walt, kind: docker-hub }]', /registries\.0\.label: must not be "walt"/],
+  ['power: { A: { kind: ipmi } }', /power\.A: must be 1 to 32 lower-case letters/],
+  ['power: { a: { kind: ipmi, host: "-x" } }', /power\.a\.host: must be a host name/],
   [
     `registries: [{ ${lab}, host: a }, { ${lab}, host: b }]`,
     /registries: two registries have the same label/,

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { hasErrno, UserError } from './errors.ts';
 import { interfaces } from './interfaces.ts';
+import { powerConfig } from './power-config.ts';
 import type { HttpLimits } from './sockets/index.ts';
 
 export const DEFAULT_CONFIG_FILE = '/etc/walt/server.conf';
@@ -195,6 +196,8 @@ const schema = z.strictObject({
   /** Where images come from and go to, besides the platform itself. */
   registries: registries.prefault([{ label: 'hub', kind: 'docker-hub', description: 'Docker Hub' }]),
   images: retention,
+  /** Who can switch nodes on and off, by the names that `walt node config` knows them by. */
+  power: powerConfig,
   limits,
 });
 
@@ -236,7 +239,9 @@ export async function loadConfig(file = process.env.WALT_CONFIG): Promise<Config
   if (!result.success) {
     const issue = result.error.issues[0];
     const key = issue?.path.join('.') || '(top)';
-    throw new UserError('INVALID', `${path}: ${key}: ${issue?.message}`, 'Mend that key, then start again.');
+    // What is wrong with a name that users give stands one level below.
+    const reason = (issue?.code === 'invalid_key' ? issue.issues[0] : issue)?.message;
+    throw new UserError('INVALID', `${path}: ${key}: ${reason}`, 'Mend that key, then start again.');
   }
   return { ...result.data, file: path };
 }

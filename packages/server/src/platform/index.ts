@@ -56,6 +56,7 @@ export { createLog, followLog, type Log, LogRotation, lastLines, rarely, rotateL
 export { nameList } from './name-list.ts';
 export { nearNames } from './near-names.ts';
 export { type Paths, platformPaths } from './paths.ts';
+export type { PowerConfig, PowerConfigOf, PowerConfigs } from './power-config.ts';
 export type { ProgramSpec } from './programs/index.ts';
 export {
   attempt,

@@ -1,5 +1,6 @@
 import { connect } from '@walt/client/connection';
 import { Command } from 'commander';
+import { tellUnheard } from '../../nodes/unheard.ts';
 import { jsonOption, SET } from '../../options.ts';
 import { conjugate, nameList } from '../../terminal/human.ts';
 import { print, printJson } from '../../terminal/output.ts';
@@ -10,10 +11,10 @@ export function command(): Command {
     .description('Take free nodes: they boot a default image of your own set, which makes them yours.')
     .addOption(jsonOption())
     .action(async (set: string, options: { json?: true }) => {
-      const { nodes } = await connect().client.node.acquire({ set });
-      if (options.json) return printJson({ nodes });
-      print(
-        `${nameList(nodes)} ${conjugate(nodes, 'is', 'are')} yours now and ${conjugate(nodes, 'reboots', 'reboot')}.`,
-      );
+      const { nodes, unheard } = await connect().client.node.acquire({ set });
+      if (options.json) return printJson({ nodes, unheard });
+      const act = unheard.length === 0 ? ` and ${conjugate(nodes, 'reboots', 'reboot')}` : '';
+      print(`${nameList(nodes)} ${conjugate(nodes, 'is', 'are')} yours now${act}.`);
+      tellUnheard(unheard);
     });
 }

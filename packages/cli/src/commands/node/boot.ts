@@ -1,6 +1,7 @@
 import { connect } from '@walt/client/connection';
 import { shortDigest } from '@walt/contract/values/digests';
 import { Command } from 'commander';
+import { tellUnheard } from '../../nodes/unheard.ts';
 import { jsonOption, SET, yesOption } from '../../options.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
 import { conjugate, nameList } from '../../terminal/human.ts';
@@ -17,9 +18,10 @@ export function command(): Command {
       const { client } = connect();
       const result = await confirming(options, (yes) => client.node.boot({ set, image, yes }));
       if (options.json) return printJson(result);
-      const { nodes, digest } = result;
-      print(
-        `${nameList(nodes)} ${conjugate(nodes, 'reboots', 'reboot')} into ${result.image} (${shortDigest(digest)}).`,
-      );
+      const { nodes, digest, unheard } = result;
+      const act =
+        unheard.length === 0 ? conjugate(nodes, 'reboots', 'reboot') : conjugate(nodes, 'boots', 'boot');
+      print(`${nameList(nodes)} ${act} into ${result.image} (${shortDigest(digest)}).`);
+      tellUnheard(unheard);
     });
 }

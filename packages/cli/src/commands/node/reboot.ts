@@ -1,5 +1,6 @@
 import { connect } from '@walt/client/connection';
 import { Command } from 'commander';
+import { heard, tellUnheard } from '../../nodes/unheard.ts';
 import { jsonOption, SET, yesOption } from '../../options.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
 import { conjugate, nameList } from '../../terminal/human.ts';
@@ -13,14 +14,16 @@ interface Options extends YesOption {
 export function command(): Command {
   return new Command()
     .argument('<set>', SET)
-    .option('--hard', 'cut the power, do not ask the node')
+    .option('--hard', 'cut the power and give it back, do not ask the node')
     .addOption(yesOption())
     .addOption(jsonOption())
     .action(async (set: string, options: Options) => {
       const { client } = connect();
       const hard = options.hard === true;
-      const { nodes } = await confirming(options, (yes) => client.node.reboot({ set, hard, yes }));
-      if (options.json) return printJson({ nodes });
-      print(`${nameList(nodes)} ${conjugate(nodes, 'reboots', 'reboot')}.`);
+      const result = await confirming(options, (yes) => client.node.reboot({ set, hard, yes }));
+      if (options.json) return printJson(result);
+      const nodes = heard(result.nodes, result.unheard);
+      if (nodes.length > 0) print(`${nameList(nodes)} ${conjugate(nodes, 'reboots', 'reboot')}.`);
+      tellUnheard(result.unheard);
     });
 }

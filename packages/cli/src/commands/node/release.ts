@@ -1,5 +1,6 @@
 import { connect } from '@walt/client/connection';
 import { Command } from 'commander';
+import { tellUnheard } from '../../nodes/unheard.ts';
 import { jsonOption, SET, yesOption } from '../../options.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
 import { conjugate, nameList } from '../../terminal/human.ts';
@@ -13,10 +14,10 @@ export function command(): Command {
     .addOption(jsonOption())
     .action(async (set: string, options: YesOption & { json?: true }) => {
       const { client } = connect();
-      const { nodes } = await confirming(options, (yes) => client.node.release({ set, yes }));
-      if (options.json) return printJson({ nodes });
-      print(
-        `${nameList(nodes)} ${conjugate(nodes, 'is', 'are')} free now and ${conjugate(nodes, 'reboots', 'reboot')}.`,
-      );
+      const { nodes, unheard } = await confirming(options, (yes) => client.node.release({ set, yes }));
+      if (options.json) return printJson({ nodes, unheard });
+      const act = unheard.length === 0 ? ` and ${conjugate(nodes, 'reboots', 'reboot')}` : '';
+      print(`${nameList(nodes)} ${conjugate(nodes, 'is', 'are')} free now${act}.`);
+      tellUnheard(unheard);
     });
 }

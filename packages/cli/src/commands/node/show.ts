@@ -17,7 +17,10 @@ export function command(): Command {
     .addOption(jsonOption())
     .action(async (options: Options) => {
       const { client, credentials } = connect();
-      const nodes = await client.node.list({ set: options.all ? 'all-nodes' : 'my-nodes' });
+      const nodes = await client.node.list({
+        set: options.all ? 'all-nodes' : 'my-nodes',
+        power: options.namesOnly === undefined,
+      });
       if (options.json) return printJson(nodes);
       if (options.namesOnly) return printLines(nodes.map(({ name }) => name));
       const user = await credentials.user();

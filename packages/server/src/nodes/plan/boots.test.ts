@@ -2,28 +2,34 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   AGENT_SILENCE,
-  BOOT_RETRIES,
-  BOOT_TIMEOUT,
+  type Attempt,
+  type BootTrouble,
   type BootWish,
   ORDER_PAUSE,
   ORDER_TIMEOUT,
   planBoot,
+  troubleOf,
 } from './boots.ts';
 import { NOW, node, settled } from './plan.fixture.ts';
 import type { Observed, Step } from './plan.ts';
 
+const { timeout: BOOT_TIMEOUT, retries: BOOT_RETRIES } = node;
 const resetStep = (generation: number): Step => ({ kind: 'resetPower', id: 1, generation });
+const onStep: Step = { kind: 'powerOn', id: 1, generation: 2 };
 const orderStep: Step = { kind: 'orderReboot', id: 1, generation: 2 };
 const due = { ...node, generation: 2 };
-const attempt = (how: 'order' | 'reset', age: number, resets = 0, generation = 2, since = age) =>
-  new Map([[1, { generation, how, at: NOW - age, since: NOW - since, resets }]]);
+const attempt = (how: Attempt['how'], age: number, switched = 0, generation = 2, since = age) =>
+  new Map<number, Attempt>([[1, { generation, how, at: NOW - age, since: NOW - since, switched }]]);
 /** No agent waits; the last one was heard so many seconds ago. */
 const silentFor = (seconds: number) => ({ agents: new Map(), heard: new Map([[1, NOW - seconds]]) });
 const { agents: silent } = silentFor(0);
 const asksAgain = new Map([[1, NOW - 1]]);
-const physical = { ...due, machine: null, power: { reset: false } };
+const physical = { ...due, machine: null, power: { reset: false, on: false } };
 /** A physical node whose power somebody has. */
-const powered = { ...physical, power: { reset: true } };
+const powered = { ...physical, power: { reset: true, on: true } };
+const wakeable = { ...physical, power: { reset: false, on: true } };
+/** Ordered before this server began to watch. */
+const older = { orderedAt: NOW - 2000 };
 const none = new Set<number>();
 
 const reboots: [string, BootWish, Partial<Observed>, Step[]][] = [
@@ -76,7 +82,7 @@ const reboots: [string, BootWish, Partial<Observed>, Step[]][] = [
     { attempts: attempt('order', ORDER_TIMEOUT + 1) },
     [resetStep(2)],
   ],
-  ['that an older attempt was for starts anew', due, { attempts: attempt('reset', 1, 3, 1) }, [orderStep]],
+  ['that an older attempt was for starts anew', due, { attempts: attempt('power', 1, 3, 1) }, [orderStep]],
   [
     'of a silent node whose power somebody has is a reset',
     powered,
@@ -90,6 +96,55 @@ const reboots: [string, BootWish, Partial<Observed>, Step[]][] = [
     [resetStep(2)],
   ],
   ['of a machine that does not run is its start', due, { machines: none }, []],
+  [
+    'of a silent node that can only be switched on is that',
+    wakeable,
+    { ...silentFor(600), machines: none },
+    [onStep],
+  ],
+  ['of such a node is an order while it listens', { ...wakeable, hard: true }, {}, [orderStep]],
+  [
+    'that a board was told leaves it the time that its firmware takes',
+    powered,
+    { ...silentFor(ORDER_TIMEOUT + 1), attempts: attempt('order', ORDER_TIMEOUT + 1), machines: none },
+    [],
+  ],
+  [
+    'that a board was told, and that came to nothing, becomes a reset',
+    powered,
+    { ...silentFor(600), attempts: attempt('order', BOOT_TIMEOUT + 1), machines: none },
+    [resetStep(2)],
+  ],
+  [
+    'that a board hears without effect becomes a reset',
+    powered,
+    { agents: asksAgain, attempts: attempt('order', ORDER_PAUSE, 0, 2, ORDER_TIMEOUT + 1), machines: none },
+    [resetStep(2)],
+  ],
+  [
+    'that an earlier server may have told a board has its time',
+    { ...powered, ...older },
+    { agents: silent, heard: new Map(), since: NOW - BOOT_TIMEOUT, machines: none },
+    [],
+  ],
+  [
+    'that an earlier server may have begun by the power has its time',
+    { ...powered, ...older, hard: true },
+    { agents: silent, heard: new Map(), since: NOW - BOOT_TIMEOUT, machines: none },
+    [],
+  ],
+  [
+    'that an earlier server left undone is a reset when that time is over',
+    { ...powered, ...older },
+    { agents: silent, heard: new Map(), since: NOW - BOOT_TIMEOUT - 1, machines: none },
+    [resetStep(2)],
+  ],
+  [
+    'that an earlier server left undone is an order as soon as the agent asks',
+    { ...powered, ...older },
+    { since: NOW - 2, machines: none },
+    [orderStep],
+  ],
 ];
 for (const [name, desired, observed, expected] of reboots) {
   test(`a reboot ${name}`, () => {
@@ -98,19 +153,84 @@ for (const [name, desired, observed, expected] of reboots) {
 }
 
 const unseen = { ...node, served: null, servedAt: null, bootedAt: null };
+const newcomer = { ...unseen, machine: null, power: powered.power };
 const stuck = { ...node, bootedAt: null, servedAt: NOW - BOOT_TIMEOUT - 1 };
 const boots: [string, BootWish, Partial<Observed>, Step[]][] = [
   ['is reset when its time is over', stuck, {}, [resetStep(1)]],
   ['has time while it is young', { ...stuck, servedAt: NOW - 10 }, {}, []],
-  ['has its time again after a reset', stuck, { attempts: attempt('reset', 10, 1, 1) }, []],
-  ['is reset again', stuck, { attempts: attempt('reset', BOOT_TIMEOUT + 1, 1, 1) }, [resetStep(1)]],
-  ['is given up', stuck, { attempts: attempt('reset', BOOT_TIMEOUT + 1, BOOT_RETRIES, 1) }, []],
+  ['has its time again after a reset', stuck, { attempts: attempt('power', 10, 1, 1) }, []],
+  ['is reset again', stuck, { attempts: attempt('power', BOOT_TIMEOUT + 1, 1, 1) }, [resetStep(1)]],
+  ['is given up', stuck, { attempts: attempt('power', BOOT_TIMEOUT + 1, BOOT_RETRIES, 1) }, []],
+  ['is given up as the node’s settings say', { ...stuck, retries: 0 }, {}, []],
+  ['has the time that the node’s settings say', { ...stuck, timeout: 600 }, {}, []],
+  ['has all time where the node’s settings say so', { ...stuck, timeout: Infinity, servedAt: 1 }, {}, []],
   ['and was never served is reset', unseen, { agents: silent }, [resetStep(1)]],
   ['and was never served has time after a restart', unseen, { agents: silent, since: NOW - 1 }, []],
   ['has its time again after a restart of the server', stuck, { since: NOW - 1 }, []],
+  [
+    'of a board that never booted from here only switches it on',
+    newcomer,
+    { agents: silent, machines: none },
+    [{ kind: 'powerOn', id: 1, generation: 1 }],
+  ],
+  [
+    'of a board that never booted from here is a reset when that was asked for',
+    { ...newcomer, hard: true },
+    { agents: silent, machines: none },
+    [resetStep(1)],
+  ],
 ];
 for (const [name, desired, observed, expected] of boots) {
   test(`a boot that does not come up ${name}`, () => {
     assert.deepEqual(planBoot(desired, { ...settled, ...observed }, NOW), expected);
+  });
+}
+
+const deaf = { ...silentFor(600), machines: none };
+const troubled: [string, BootWish, Partial<Observed>, BootTrouble | undefined][] = [
+  ['that runs what it should has none', node, {}, undefined],
+  ['that neither listens nor has a source of power is deaf', physical, deaf, 'deaf'],
+  ['that never booted, and whose power nobody has, is deaf', { ...physical, served: null }, deaf, 'deaf'],
+  ['whose power somebody has is not', powered, deaf, undefined],
+  ['that can be switched on is not', wakeable, deaf, undefined],
+  ['that listens is not', physical, { machines: none }, undefined],
+  ['that was told just now is on its way', physical, { ...deaf, attempts: attempt('order', 60) }, undefined],
+  ['that was told long ago is deaf', physical, { ...deaf, attempts: attempt('order', 600) }, 'deaf'],
+  [
+    'that an earlier server may have told is on its way',
+    { ...physical, ...older },
+    { ...deaf, since: NOW - 60 },
+    undefined,
+  ],
+  [
+    'that boots what was ordered before is on its way',
+    { ...physical, bootedAt: null, servedAt: NOW - 60 },
+    deaf,
+    undefined,
+  ],
+  ['that boots has none', { ...stuck, servedAt: NOW - 60 }, {}, undefined],
+  ['that will be reset has none', stuck, {}, undefined],
+  [
+    'that was reset often enough is stuck',
+    stuck,
+    { attempts: attempt('power', BOOT_TIMEOUT + 1, BOOT_RETRIES, 1) },
+    'stuck',
+  ],
+  [
+    'that never asked for its boot, however often it was reset, is stuck',
+    powered,
+    { ...deaf, attempts: attempt('power', BOOT_TIMEOUT + 1, BOOT_RETRIES) },
+    'stuck',
+  ],
+  [
+    'that does not come up, and whose power nobody has, is stuck',
+    { ...stuck, power: physical.power },
+    {},
+    'stuck',
+  ],
+];
+for (const [name, desired, observed, expected] of troubled) {
+  test(`a node ${name}`, () => {
+    assert.equal(troubleOf(desired, { ...settled, ...observed }, NOW), expected);
   });
 }

@@ -1,11 +1,8 @@
 /** Boots: each node is brought to the generation that it should run. All times in seconds of Unix time. */
 import { awaitsStart, type MachinesSeen, type MachineWish } from './machines.ts';
-import { type PowerSteps, type PowerWish, planReset } from './power.ts';
+import { type PowerSteps, type PowerWish, planPower, planPowerOn } from './power.ts';
 import type { StepOf } from './steps.ts';
 
-/** A node with a boot that has not come up is reset after this time, that many times. */
-export const BOOT_TIMEOUT = 180;
-export const BOOT_RETRIES = 9;
 /** A node that was told to reboot and goes on talking after this time is reset. */
 export const ORDER_TIMEOUT = 45;
 /** One that asks again after this time did not hear the order: it gets it once more. */
@@ -22,6 +19,11 @@ export interface BootWish extends MachineWish, PowerWish {
   served: number | null;
   servedAt: number | null;
   bootedAt: number | null;
+  /** When the boot that should run was ordered; null: not known. */
+  orderedAt: number | null;
+  /** A boot that has not come up is retried after this time, that many times. Infinity: never. */
+  timeout: number;
+  retries: number;
 }
 
 export interface BootsSeen extends Pick<MachinesSeen, 'machines'> {
@@ -38,55 +40,104 @@ export interface BootsSeen extends Pick<MachinesSeen, 'machines'> {
 /** The last thing that was done to bring a node to a generation. */
 export interface Attempt {
   generation: number;
-  how: 'start' | 'order' | 'reset';
+  how: 'start' | 'order' | 'power';
   at: number;
   /** When the first of its kind was done: orders are repeated, but not for ever. */
   since: number;
-  /** Resets for this generation so far. */
-  resets: number;
+  /** How often its power was switched for this generation. */
+  switched: number;
 }
+
+/** `deaf`: it does not hear its order, and nobody has its power. `stuck`: its boot does not come up, and nothing more is tried. */
+export type BootTrouble = 'deaf' | 'stuck';
 
 type Step = StepOf<BootSteps & PowerSteps>;
 
-/** At most one step: an order where the agent listens, a reset where that is possible and there is no better way. */
+/** At most one step: an order where the agent listens, its power where somebody has it and there is no better way. */
 export function planBoot(node: BootWish, seen: BootsSeen, now: number): Step[] {
-  if (awaitsStart(node, seen)) return [];
-  const last = seen.attempts.get(node.id);
-  const attempt = last?.generation === node.generation ? last : undefined;
-  const isReached = node.served === node.generation;
-  if (!isReached) return attempt ? goOn(node, attempt, seen, now) : begin(node, seen, now);
-  if (node.bootedAt !== null || node.servedAt === null) return [];
-  return now - Math.max(node.servedAt, attempt?.at ?? 0, seen.since) > BOOT_TIMEOUT
-    ? retry(node, attempt)
-    : [];
+  if (awaitsStart(node, seen) || isUp(node)) return [];
+  const attempt = attemptOf(node, seen);
+  if (isServed(node)) return isOverdue(node, seen, now) ? retry(node, attempt) : [];
+  return attempt ? goOn(node, attempt, seen, now) : begin(node, seen, now);
+}
+
+/** What somebody must be told, since no step leads on. */
+export function troubleOf(node: BootWish, seen: BootsSeen, now: number): BootTrouble | undefined {
+  if (awaitsStart(node, seen) || isUp(node)) return undefined;
+  const attempt = attemptOf(node, seen);
+  const wasSwitched = attempt !== undefined && attempt.how !== 'order';
+  if (isServed(node) || wasSwitched)
+    return isOverdue(node, seen, now) && retry(node, attempt).length === 0 ? 'stuck' : undefined;
+  if (node.power.reset || node.power.on) return undefined;
+  // It never had an agent that could hear.
+  if (node.served === null) return 'deaf';
+  if (listens(node, seen, now)) return undefined;
+  const onItsWay = Math.max(attempt?.at ?? 0, node.bootedAt === null ? (node.servedAt ?? 0) : 0);
+  if (onItsWay > 0 && now - onItsWay <= node.timeout) return undefined;
+  return mayHaveBegun(node, seen, now) ? undefined : 'deaf';
 }
 
 /** Nothing was done yet for what the node should run. */
 function begin(node: BootWish, seen: BootsSeen, now: number): Step[] {
-  const reset = planReset(node);
-  if (!node.hard || reset.length === 0) {
+  if (!node.hard || !node.power.reset) {
     if (seen.agents.has(node.id)) return order(node);
-    // It is between two questions: its power is not cut while it may be writing.
-    if (now - (seen.heard.get(node.id) ?? 0) <= AGENT_SILENCE) return [];
+    // It is between two questions, or had no time yet to ask this server: its power is not cut while it may be writing.
+    if (node.served !== null && listens(node, seen, now)) return [];
   }
-  // A first boot that an earlier server started has its time before it counts as stuck, and agents have time to ask.
-  const patience = node.served === null ? BOOT_TIMEOUT : node.hard ? 0 : AGENT_SILENCE;
-  return patience > 0 && now - seen.since <= patience ? [] : reset;
+  if (mayHaveBegun(node, seen, now)) return [];
+  // A machine that never booted from here may be at work for somebody else.
+  return node.machine === null && node.served === null && !node.hard ? planPowerOn(node) : planPower(node);
 }
 
 /** Something was done, and the node has not asked for its boot since. */
 function goOn(node: BootWish, attempt: Attempt, seen: BootsSeen, now: number): Step[] {
-  if (attempt.how !== 'order') return now - attempt.at > BOOT_TIMEOUT ? retry(node, attempt) : [];
-  if (node.power.reset && now - attempt.since > ORDER_TIMEOUT) return retry(node, attempt);
+  if (attempt.how !== 'order') return isOverdue(node, seen, now) ? retry(node, attempt) : [];
   const listensSince = seen.agents.get(node.id);
   const unheard = listensSince !== undefined && listensSince > attempt.at;
+  // Real firmware takes minutes until it asks: a silent board is on its way, a machine of ours is not.
+  const isOver =
+    node.machine === null && !unheard
+      ? now - attempt.at > node.timeout
+      : now - attempt.since > ORDER_TIMEOUT && node.power.reset;
+  const steps = isOver ? retry(node, attempt) : [];
+  if (steps.length > 0) return steps;
   return unheard && now - attempt.at >= ORDER_PAUSE ? order(node) : [];
+}
+
+function retry(node: BootWish, attempt: Attempt | undefined): Step[] {
+  return (attempt?.switched ?? 0) < node.retries ? planPower(node) : [];
 }
 
 function order({ id, generation }: BootWish): Step[] {
   return [{ kind: 'orderReboot', id, generation }];
 }
 
-function retry(node: BootWish, attempt: Attempt | undefined): Step[] {
-  return (attempt?.resets ?? 0) < BOOT_RETRIES ? planReset(node) : [];
+function attemptOf({ id, generation }: BootWish, { attempts }: BootsSeen): Attempt | undefined {
+  const last = attempts.get(id);
+  return last?.generation === generation ? last : undefined;
+}
+
+function isServed({ served, generation }: BootWish): boolean {
+  return served === generation;
+}
+
+function isUp(node: BootWish): boolean {
+  return isServed(node) && (node.bootedAt !== null || node.servedAt === null);
+}
+
+/** The boot has had its time since it was served, since its power was switched, and since this server listens. */
+function isOverdue(node: BootWish, seen: BootsSeen, now: number): boolean {
+  const servedAt = isServed(node) ? (node.servedAt ?? 0) : 0;
+  return now - Math.max(servedAt, attemptOf(node, seen)?.at ?? 0, seen.since) > node.timeout;
+}
+
+/** An agent waits, or is between two questions, or had no time yet to ask this server. */
+function listens({ id }: BootWish, seen: BootsSeen, now: number): boolean {
+  return seen.agents.has(id) || now - Math.max(seen.heard.get(id) ?? 0, seen.since) <= AGENT_SILENCE;
+}
+
+/** What an earlier server did for this boot, nobody remembers: the node has its time before it counts as silent. */
+function mayHaveBegun(node: BootWish, { since }: BootsSeen, now: number): boolean {
+  const isOlder = node.machine === null ? (node.orderedAt ?? 0) < since : node.served === null;
+  return isOlder && now - since <= node.timeout;
 }

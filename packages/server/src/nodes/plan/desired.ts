@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Images } from '../../images/index.ts';
 import type { Paths } from '../../platform/index.ts';
 import type { Power } from '../power/index.ts';
+import { bootRetries, bootTimeout } from '../settings/index.ts';
 import type { NodeStore } from '../store.ts';
 import { machineOf } from '../virtual/index.ts';
 import type { TreeImage } from './exports.ts';
@@ -43,6 +44,9 @@ export async function desiredState({ store, images, paths, power }: Deps): Promi
     served: row.served_generation,
     servedAt: row.served_at,
     bootedAt: row.booted_at,
+    orderedAt: row.ordered_at,
+    timeout: bootTimeout(row),
+    retries: bootRetries(row),
     // Of the boot that runs, not of the owner that the node has by now: his is not to be seen before his boot begins.
     persist: (byNode.get(row.id) ?? [])
       .filter((folder) => folder.id === row.served_persist)

@@ -9,7 +9,7 @@ const kinds = (steps: Step[]) => steps.map((step) => step.kind);
 
 test('a world that is as it should be needs no step', () => {
   assert.deepEqual(steps([node], settled), []);
-  const physical = { ...node, machine: null, power: { reset: false } };
+  const physical = { ...node, machine: null, power: { reset: false, on: false } };
   assert.deepEqual(steps([physical], { ...settled, machines: new Set() }), []);
 });
 

@@ -2,7 +2,14 @@
  * From what should be and what is, the steps that lead from one to the other. Pure: the same code serves start-up,
  * crash recovery and normal operation. Each concern has a planner of its own; this file puts them together.
  */
-import { type BootSteps, type BootsSeen, type BootWish, planBoot } from './boots.ts';
+import {
+  type BootSteps,
+  type BootsSeen,
+  type BootTrouble,
+  type BootWish,
+  planBoot,
+  troubleOf,
+} from './boots.ts';
 import { type ExportSteps, type ExportsSeen, type ExportWish, planExports } from './exports.ts';
 import { type HostSteps, type HostsSeen, planHosts } from './hosts.ts';
 import { type MachineSteps, type MachinesSeen, planMachines } from './machines.ts';
@@ -46,6 +53,16 @@ export function plan({ nodes, removed }: Desired, observed: Observed, now: numbe
   ];
 }
 
+/** Nodes that no step brings further, by id. */
+export function troubles({ nodes }: Desired, observed: Observed, now: number): Map<number, BootTrouble> {
+  return new Map(
+    nodes.flatMap((node): [number, BootTrouble][] => {
+      const trouble = troubleOf(node, observed, now);
+      return trouble ? [[node.id, trouble]] : [];
+    }),
+  );
+}
+
 /** Node that a step is about, if it is about one. */
 export function nodeOf(step: Step): number | undefined {
   switch (step.kind) {
@@ -57,6 +74,7 @@ export function nodeOf(step: Step): number | undefined {
     case 'removeMachine':
     case 'orderReboot':
     case 'resetPower':
+    case 'powerOn':
     case 'forgetNode':
       return step.id;
   }

@@ -1,5 +1,6 @@
 import type { Log } from '../../platform/index.ts';
-import { type Desired, nodeOf, type Observed, plan, type Step } from './plan.ts';
+import type { BootTrouble } from './boots.ts';
+import { type Desired, nodeOf, type Observed, plan, type Step, troubles } from './plan.ts';
 
 /** Steps that are taken at the same time, at most: a start of a hundred machines must not smother the server. */
 const PARALLEL = 8;
@@ -11,6 +12,12 @@ export interface Failure {
   step: Step | undefined;
   error: unknown;
 }
+
+/** For the journal. */
+const TROUBLES: Record<BootTrouble, string> = {
+  deaf: 'node does not hear its order to boot, and nobody has its power',
+  stuck: 'node has not come up, and nothing more is tried',
+};
 
 interface Deps {
   desired(): Promise<Desired>;
@@ -25,9 +32,15 @@ export class Reconciler {
   #running: Promise<Failure[]> | undefined;
   #next: Promise<Failure[]> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #troubles: ReadonlyMap<number, BootTrouble> = new Map();
 
   constructor(deps: Deps) {
     this.#deps = deps;
+  }
+
+  /** Nodes that the last pass could bring no further, by id. */
+  get troubles(): ReadonlyMap<number, BootTrouble> {
+    return this.#troubles;
   }
 
   start(): void {
@@ -57,7 +70,9 @@ export class Reconciler {
   async #pass(): Promise<Failure[]> {
     const { desired, observe, log } = this.#deps;
     try {
-      const steps = plan(await desired(), await observe(), Date.now() / 1000);
+      const [wanted, seen, now] = [await desired(), await observe(), Date.now() / 1000];
+      const steps = plan(wanted, seen, now);
+      this.#note(troubles(wanted, seen, now));
       const ordered = steps.filter((step) => step.kind === 'setHosts' || step.kind === 'setExports');
       const free = steps.filter((step) => !ordered.some((other) => other === step));
       const failures: Failure[] = [];
@@ -72,6 +87,13 @@ export class Reconciler {
       log.error('cannot compare the world with what it should be', { error: String(error) });
       return [{ step: undefined, error }];
     }
+  }
+
+  #note(found: ReadonlyMap<number, BootTrouble>): void {
+    for (const [node, trouble] of found) {
+      if (this.#troubles.get(node) !== trouble) this.#deps.log.warn(TROUBLES[trouble], { node });
+    }
+    this.#troubles = found;
   }
 
   async #take(step: Step, failures: Failure[]): Promise<void> {

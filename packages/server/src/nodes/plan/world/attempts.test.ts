@@ -9,11 +9,11 @@ test('what was done for a generation adds up, and begins anew for the next one',
   const first = last()?.since;
   attempts.note(1, 1, 'order');
   assert.equal(last()?.since, first, 'it is the same kind since the first of them');
-  attempts.note(1, 1, 'reset');
-  attempts.note(1, 1, 'reset');
-  assert.deepEqual([last()?.how, last()?.resets], ['reset', 2]);
-  attempts.note(1, 2, 'reset');
-  assert.equal(last()?.resets, 1);
+  attempts.note(1, 1, 'power');
+  attempts.note(1, 1, 'power');
+  assert.deepEqual([last()?.how, last()?.switched], ['power', 2]);
+  attempts.note(1, 2, 'power');
+  assert.equal(last()?.switched, 1);
   attempts.forget(1);
   assert.equal(last(), undefined);
 });

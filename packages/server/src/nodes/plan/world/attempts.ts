@@ -15,7 +15,7 @@ export class Attempts {
     this.#last.set(id, {
       ...{ generation, how, at },
       since: before?.how === how ? before.since : at,
-      resets: (before?.resets ?? 0) + (how === 'reset' ? 1 : 0),
+      switched: (before?.switched ?? 0) + (how === 'power' ? 1 : 0),
     });
   }
 

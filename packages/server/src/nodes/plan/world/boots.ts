@@ -1,5 +1,5 @@
 import type { Agents } from '../../agents.ts';
-import type { Power } from '../../power/index.ts';
+import type { PowerErrands } from '../../power/index.ts';
 import type { NodeStore } from '../../store.ts';
 import type { BootSteps, BootsSeen } from '../boots.ts';
 import type { PowerSteps } from '../power.ts';
@@ -8,15 +8,23 @@ import type { Attempts } from './attempts.ts';
 
 interface Deps {
   agents: Pick<Agents, 'orderReboot' | 'connected' | 'heard'>;
-  power: Pick<Power, 'reset'>;
+  errands: Pick<PowerErrands, 'carryOut'>;
   store: Pick<NodeStore, 'byId'>;
   attempts: Attempts;
 }
 
 type Seen = Omit<BootsSeen, 'machines'>;
 
-export function bootsPart({ agents, power, store, attempts }: Deps): Part<Seen, BootSteps & PowerSteps> {
+export function bootsPart({ agents, errands, store, attempts }: Deps): Part<Seen, BootSteps & PowerSteps> {
   const since = Date.now() / 1000;
+
+  async function switchPower({ id, generation }: PowerSteps['powerOn'], act: 'reset' | 'on'): Promise<void> {
+    const node = await store.byId(id);
+    // It was removed just now.
+    if (!node) return;
+    attempts.note(id, generation, 'power');
+    await errands.carryOut(node, act);
+  }
   return {
     observe: async () => ({
       agents: agents.connected(),
@@ -28,13 +36,8 @@ export function bootsPart({ agents, power, store, attempts }: Deps): Part<Seen, 
       orderReboot: async ({ id, generation }) => {
         if (agents.orderReboot(id)) attempts.note(id, generation, 'order');
       },
-      resetPower: async ({ id, generation }) => {
-        const node = await store.byId(id);
-        // It was removed just now.
-        if (!node) return;
-        attempts.note(id, generation, 'reset');
-        await power.reset(node);
-      },
+      resetPower: (input) => switchPower(input, 'reset'),
+      powerOn: (input) => switchPower(input, 'on'),
     },
   };
 }

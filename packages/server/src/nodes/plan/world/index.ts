@@ -4,7 +4,7 @@ import type { Trees } from '../../../boot/index.ts';
 import type { Network } from '../../../network/index.ts';
 import type { Paths } from '../../../platform/index.ts';
 import type { Agents } from '../../agents.ts';
-import type { Power } from '../../power/index.ts';
+import type { PowerErrands } from '../../power/index.ts';
 import type { NodeStore } from '../../store.ts';
 import type { VirtualMachines } from '../../virtual/index.ts';
 import type { Observed, StepInputs } from '../plan.ts';
@@ -20,7 +20,7 @@ interface Deps {
   network: Pick<Network, 'setHosts' | 'setExports' | 'ensureTap' | 'removeTap'>;
   machines: VirtualMachines;
   agents: Agents;
-  power: Power;
+  errands: PowerErrands;
   paths: Pick<Paths, 'persist'>;
   ssh: Pick<SshAuthority, 'removeNode'>;
   trees: Pick<Trees, 'of'>;

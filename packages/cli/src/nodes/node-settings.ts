@@ -1,0 +1,56 @@
+/** `walt node config`: what a user types as NAME=VALUE, and settings as he reads them. */
+import type { NodeSettingValue } from '@walt/contract';
+import { NODE_SETTINGS, SETTING_NAMES, UNSET } from '@walt/contract/values/node-settings';
+import { UsageError } from '../errors.ts';
+import { nameList } from '../terminal/human.ts';
+import type { Paint } from '../terminal/style.ts';
+import { visibleName } from '../terminal/visible.ts';
+
+export interface NodeSettings {
+  name: string;
+  settings: readonly NodeSettingValue[];
+}
+
+/** Throws UsageError for a word that is none; which settings there are, the server knows. */
+export function parseSettings(words: readonly string[]): { name: string; value: string }[] {
+  return words.map((word) => {
+    const end = word.indexOf('=');
+    if (end > 0) return { name: word.slice(0, end), value: word.slice(end + 1) };
+    throw new UsageError(
+      `"${word}" does not look like NAME=VALUE.`,
+      'As in: walt node config NODE boot.timeout=300',
+    );
+  });
+}
+
+/** Nodes with equal settings together. */
+export function renderSettings(nodes: readonly NodeSettings[], paint: Paint): string {
+  const groups = Map.groupBy(nodes, ({ settings }) => JSON.stringify(settings));
+  return [...groups.values()]
+    .map((group) => {
+      const names = nameList(group.map(({ name }) => name));
+      const lines = (group[0]?.settings ?? []).map((setting) => `  ${renderSetting(setting, paint)}\n`);
+      return `${paint(names, 'bold', 'cyan')}\n${lines.join('')}`;
+    })
+    .join('\n');
+}
+
+/** What is shown is what can be typed; what was set says so. */
+function renderSetting({ name, value, isSet }: NodeSettingValue, paint: Paint): string {
+  const text = visibleName(`${name}=${value}`);
+  return isSet ? `${text}  ${paint('(set)', 'dim')}` : text;
+}
+
+/** All settings, for `--help`. */
+export function settingsHelp(): string {
+  const rows = SETTING_NAMES.map((name) => {
+    const { summary, takes, fallback, of, applies } = NODE_SETTINGS[name];
+    const remarks = [
+      of === 'all nodes' ? '' : ` Only ${of}.`,
+      applies === 'at once' ? '' : ` Applies ${applies}.`,
+    ].join('');
+    const otherwise = fallback === null ? '' : ` Default: ${fallback}.`;
+    return `  ${name}\n      ${summary}: ${takes}.${otherwise}${remarks}\n`;
+  });
+  return `\nSettings:\n${rows.join('')}\nThe value ${UNSET} takes back what was set.`;
+}

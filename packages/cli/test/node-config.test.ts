@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, test } from 'node:test';
+import { openClient } from './client.ts';
+
+const { server, checkout } = await openClient();
+
+beforeEach(async () => {
+  await server.clear();
+  await server.addImage('waltplatform/pc-x86-64-default');
+  await server.addImage('alice/debian');
+  await server.addNode('vnode1');
+  await server.addNode('pc1', 'waltplatform/pc-x86-64-default', 'physical');
+  await server.addNode('pc2', 'alice/debian', 'physical');
+});
+
+const shown = async (set: string) => (await checkout.run(['node', 'config', set])).stdout;
+
+describe('walt node config', () => {
+  test('shows nodes with equal settings together, each with those that it has', async () => {
+    assert.equal(
+      await shown('all-nodes'),
+      `pc1 and pc2
+  model=pc-x86-64
+  power=none
+  boot.timeout=180
+  boot.retries=9
+
+vnode1
+  boot.timeout=180
+  boot.retries=9
+`,
+    );
+  });
+
+  test('sets all that is given on all nodes, and takes it back', async () => {
+    assert.deepEqual(
+      await checkout.run(['node', 'config', 'pc1,vnode1', 'boot.timeout=300', 'boot.retries=0']),
+      { status: 0, stdout: 'pc1 and vnode1 have boot.timeout=300, boot.retries=0 now.\n', stderr: '' },
+    );
+    assert.match(
+      await shown('vnode1'),
+      /^ {2}boot\.timeout=300 {2}\(set\)\n {2}boot\.retries=0 {2}\(set\)$/m,
+    );
+    await checkout.run(['node', 'config', 'vnode1', 'boot.timeout=none', 'boot.retries=default']);
+    assert.match(await shown('vnode1'), /^ {2}boot\.timeout=none {2}\(set\)\n {2}boot\.retries=9$/m);
+    assert.match(await shown('pc1'), /boot\.timeout=300/, 'others keep theirs');
+  });
+
+  test('--json is for programs', async () => {
+    const set = await checkout.run(['node', 'config', 'vnode1', 'boot.retries=3', '--json']);
+    assert.deepEqual(JSON.parse(set.stdout), { nodes: ['vnode1'], reboot: [] });
+    const all = await checkout.run(['node', 'config', 'vnode1', '--json']);
+    assert.deepEqual(JSON.parse(all.stdout), [
+      {
+        name: 'vnode1',
+        settings: [
+          { name: 'boot.timeout', value: '180', isSet: false },
+          { name: 'boot.retries', value: '3', isSet: true },
+        ],
+      },
+    ]);
+  });
+
+  test('another model needs a reboot, and gives a free node the default image for it', async () => {
+    const { stdout } = await checkout.run(['node', 'config', 'pc1', 'model=qemu-arm64']);
+    assert.equal(stdout, 'pc1 has model=qemu-arm64 now.\nReboot to apply it: `walt node reboot pc1`.\n');
+    const [pc1] = await server.nodes.store.all().then((all) => all.filter(({ name }) => name === 'pc1'));
+    assert.deepEqual(
+      [pc1?.model, pc1?.architecture, pc1?.image_owner, pc1?.image_name],
+      ['qemu-arm64', 'arm64', 'waltplatform', 'arm64-default'],
+    );
+  });
+
+  test('power is told by node show, and what is wrong with it, too', async () => {
+    await checkout.run(['node', 'config', 'pc1', 'power=wake-on-lan']);
+    const { stdout } = await checkout.run(['node', 'show', '--all']);
+    assert.match(stdout, /^pc1 .* physical +wake-on-lan$/m);
+    assert.match(stdout, /^pc2 .* physical +none$/m);
+    assert.match(
+      stdout,
+      /^pc2 does not answer, and nobody has its power\.\n {2}→ Switch it off and on by hand/m,
+    );
+    const { stdout: json } = await checkout.run(['node', 'show', '--all', '--json']);
+    const [pc1] = JSON.parse(json).filter(({ name }: { name: string }) => name === 'pc1');
+    assert.deepEqual(pc1.power, { kind: 'wake-on-lan', source: 'wake-on-lan', state: null });
+  });
+
+  test('a hard reboot where nobody can cut the power is refused before anything is done', async () => {
+    await checkout.run(['node', 'config', 'pc1', 'power=wake-on-lan']);
+    const { status, stderr } = await checkout.run(['node', 'reboot', '--hard', 'vnode1,pc1,pc2', '--yes']);
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /^walt: Nobody can cut the power of pc1, pc2\.\n {2}→ Leave out .*Nothing was done\./,
+    );
+    assert.deepEqual(
+      (await server.nodes.store.all()).map(({ generation }) => generation),
+      [1, 1, 1],
+    );
+  });
+});
+
+describe('walt node config refuses, and changes nothing', () => {
+  const cases: [args: string[], stderr: RegExp][] = [
+    [
+      ['vnode1', 'boot.timout=300'],
+      /There is no setting "boot\.timout"\.\n {2}→ Did you mean boot\.timeout\?/,
+    ],
+    [['vnode1', '__proto__=1'], /There is no setting "__proto__"\.\n {2}→ Settings are model, power/],
+    [['vnode1', 'boot.timeout'], /"boot\.timeout" does not look like NAME=VALUE/],
+    [['vnode1', 'boot.timeout=59'], /boot\.timeout cannot be "59"\.\n.*from 60 to 86400; default means 180/],
+    [['vnode1', 'boot.timeout=1e9'], /cannot be "1e9"/],
+    [['vnode1', 'boot.timeout=99999999999999999999'], /cannot be "9+"/],
+    [['vnode1', 'boot.retries=-1'], /cannot be "-1"/],
+    [['vnode1', 'boot.retries=0009'], /cannot be "0009"/],
+    [['vnode1', 'boot.retries='], /cannot be ""/],
+    [['vnode1', 'boot.retries=1', 'boot.retries=2'], /boot\.retries is given twice/],
+    [['vnode1', 'boot.retries=1\u001b[31m'], /boot\.retries cannot be "1.*31m"/],
+    [['pc1,vnode1', 'power=wake-on-lan'], /Only physical nodes have the setting power: vnode1 is not/],
+    [
+      ['pc1', 'boot.retries=1', 'power=nowhere'],
+      /There is no source of power "nowhere"\.\n {2}→ There are wake-on-lan/,
+    ],
+    [['pc1', 'power=wake-on-lan:3'], /wake-on-lan has no ports/],
+    [['pc1', 'power=-x'], /power cannot be "-x"/],
+    [['pc1', 'power=wake-on-lan:../x'], /power cannot be/],
+    [['pc1', 'model=abacus'], /This platform knows no model "abacus"\.\n {2}→ It knows /],
+    [['pc1', 'model=default'], /This platform knows no model "default"/],
+    [
+      ['pc1,pc2', 'model=qemu-arm64'],
+      /pc2 boots alice\/debian, which is an image for pc-x86-64, not for qemu-arm64/,
+    ],
+  ];
+  for (const [args, expected] of cases) {
+    test(JSON.stringify(args), async () => {
+      const { status, stdout, stderr } = await checkout.run(['node', 'config', ...args]);
+      assert.match(stderr, expected);
+      assert.ok(!stderr.includes('\u001b'));
+      assert.deepEqual([status === 0, stdout], [false, '']);
+      const all = await server.nodes.store.all();
+      assert.deepEqual(
+        all.map(({ settings, model }) => [settings, model]),
+        all.map(() => [{}, 'pc-x86-64']),
+      );
+    });
+  }
+});

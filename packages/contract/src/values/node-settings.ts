@@ -1,0 +1,92 @@
+/** Settings of nodes: one row for each, from which the server's checks, help, completion and listings follow. */
+
+/** What server.conf calls a source of power. */
+export const POWER_SOURCE = /^[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
+/** What a source calls one of those that it has in hand. It may become a word of a command line, so no dash is first. */
+export const POWER_PORT = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** Sources that need no entry in server.conf. */
+export const WAKE_ON_LAN = 'wake-on-lan';
+
+/** What images and boards call a kind of hardware. */
+const MODEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** In place of a value: the setting is what it is when nobody has set it. */
+export const UNSET = 'default';
+/** In place of a value: there is none of it. */
+export const NO_VALUE = 'none';
+
+export interface NodeSetting {
+  /** What it is, in a few words. */
+  summary: string;
+  /** What it takes: goes on after "must be". */
+  takes: string;
+  /** Its value while nobody has set it; null: what the node told when it registered. */
+  fallback: string | null;
+  /** Nodes that have it. */
+  of: 'all nodes' | 'physical nodes';
+  /** When a change takes effect. */
+  applies: 'at once' | 'with a reboot';
+  /** Values that completion offers, besides those that only the server knows. */
+  offers: readonly string[];
+  /** True for what is well-formed; whether it fits a node, the server knows. */
+  accepts(value: string): boolean;
+}
+
+const number = (least: number, most: number) => (value: string) =>
+  /^(?:0|[1-9]\d{0,8})$/.test(value) && Number(value) >= least && Number(value) <= most;
+const anyTimeout = number(60, 86_400);
+
+const rows = {
+  model: {
+    summary: 'the hardware that it is',
+    takes: 'a model that this platform knows',
+    fallback: null,
+    of: 'physical nodes',
+    applies: 'with a reboot',
+    offers: [],
+    accepts: (value) => MODEL.test(value),
+  },
+  power: {
+    summary: 'who can switch it on and off',
+    takes: `${NO_VALUE}, ${WAKE_ON_LAN}, or a source of server.conf as NAME or NAME:PORT`,
+    fallback: NO_VALUE,
+    of: 'physical nodes',
+    applies: 'at once',
+    offers: [NO_VALUE, WAKE_ON_LAN],
+    accepts: (value) => parsePower(value) !== undefined,
+  },
+  'boot.timeout': {
+    summary: 'seconds for a boot to come up, before its power is cut and given back',
+    takes: `${NO_VALUE}, or a whole number from 60 to 86400`,
+    fallback: '180',
+    of: 'all nodes',
+    applies: 'at once',
+    offers: [NO_VALUE],
+    accepts: (value) => value === NO_VALUE || anyTimeout(value),
+  },
+  'boot.retries': {
+    summary: 'how often that is done',
+    takes: 'a whole number from 0 to 1000',
+    fallback: '9',
+    of: 'all nodes',
+    applies: 'at once',
+    offers: [],
+    accepts: number(0, 1000),
+  },
+} satisfies Record<string, NodeSetting>;
+
+export type SettingName = keyof typeof rows;
+export const NODE_SETTINGS: Readonly<Record<SettingName, NodeSetting>> = rows;
+export const SETTING_NAMES = Object.keys(rows) as SettingName[];
+
+export function isSettingName(name: string): name is SettingName {
+  return Object.hasOwn(rows, name);
+}
+
+/** The source that a value of `power` names, and which of those that it has in hand. Undefined: it is no such value. */
+export function parsePower(value: string): { source: string; port: string | undefined } | undefined {
+  const [source = '', ...rest] = value.split(':');
+  const port = rest.length === 0 ? undefined : rest.join(':');
+  if (!POWER_SOURCE.test(source) || (port !== undefined && !POWER_PORT.test(port))) return undefined;
+  return { source, port };
+}

@@ -1,0 +1,70 @@
+import { NODE_SETTINGS, type nodeContract, type SettingName } from '@walt/contract';
+import { type Caller, type CallsOf, demandAll } from '../../access/index.ts';
+import { findModel } from '../../models/index.ts';
+import type { ImageChoice } from '../image-choice.ts';
+import { owned } from '../owners.ts';
+import type { Power, PowerErrands } from '../power/index.ts';
+import type { NodeRow, NodeStore } from '../store.ts';
+import { checks, choicesOf } from './checks.ts';
+import { readChanges, settingOf, settingsOf } from './settings.ts';
+
+interface Deps {
+  store: Pick<NodeStore, 'all' | 'configure'>;
+  choice: Pick<ImageChoice, 'nameFor'>;
+  power: Power;
+  errands: Pick<PowerErrands, 'forget'>;
+  /** The nodes that a caller means. */
+  chosen(set: string, caller: Caller): Promise<NodeRow[]>;
+  /** Makes the world follow, as far as these nodes go. */
+  settle(ids: readonly number[]): Promise<void>;
+}
+
+/** The contract's calls about settings of nodes. */
+export function createSettingCalls(deps: Deps): Pick<CallsOf<typeof nodeContract>, 'settings' | 'config'> {
+  const { store, choice, power } = deps;
+
+  /** What nodes are with another model, and what free ones boot then. */
+  async function hardwareOf(model: string | null | undefined, rows: readonly NodeRow[]) {
+    const known = findModel(model ?? '');
+    if (!known) return undefined;
+    const hardware = { model: known.name, architecture: known.architecture };
+    const images = await Promise.all(rows.map((row) => choice.nameFor(row, hardware)));
+    return { ...hardware, image: images.find((name) => name !== undefined) };
+  }
+
+  return {
+    async settings(caller, { set }) {
+      const rows = await deps.chosen(set, caller);
+      return {
+        nodes: rows.map((row) => ({ name: row.name, settings: settingsOf(row) })),
+        choices: choicesOf(power),
+      };
+    },
+
+    async config(caller, { set, settings, yes }) {
+      const rows = await deps.chosen(set, caller);
+      const { model, ...changes } = readChanges(settings, rows);
+      const known = { power, nodes: await store.all() };
+      for (const [name, value] of Object.entries({ ...changes, ...(model && { model }) }))
+        if (value !== null) checks[name as SettingName]?.(value, rows, known);
+      const hardware = await hardwareOf(model, rows);
+      if ('power' in changes) demandAll('node.power', caller, rows);
+      demandAll('node.config', caller, owned(rows), yes);
+      const reboot = rows.filter((row) =>
+        settings.some(({ name, value }) => {
+          const setting = name as SettingName;
+          return NODE_SETTINGS[setting].applies === 'with a reboot' && settingOf(row, setting) !== value;
+        }),
+      );
+      const ids = rows.map(({ id }) => id);
+      await store.configure(ids, changes, hardware);
+      deps.errands.forget(ids);
+      await deps.settle(ids);
+      return { nodes: names(rows), reboot: names(reboot) };
+    },
+  };
+}
+
+function names(rows: readonly { name: string }[]): string[] {
+  return rows.map(({ name }) => name);
+}
