@@ -4,6 +4,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { describe, it } from 'node:test';
 import { categories, plumbing, singles as publicSingles } from '../packages/cli/src/words/categories.ts';
+import { settingNames } from '../packages/server/src/platform/index.ts';
 
 const checkout = resolve(import.meta.dirname, '..');
 /** Not a topic of `walt help`: written for those who work on WalT. */
@@ -145,6 +146,15 @@ describe('the documents', () => {
       );
     });
   }
+});
+
+it('the manual has a row for each setting of server.conf', () => {
+  const page = readFileSync(join(checkout, 'docs/configuration.md'), 'utf8');
+  const told = new Set([...page.matchAll(/^\| `([^`]+)` \|/gm)].map((row) => row[1]));
+  assert.deepEqual(
+    settingNames().filter((name) => !told.has(name)),
+    [],
+  );
 });
 
 describe('the topics', () => {

@@ -203,6 +203,15 @@ const schema = z.strictObject({
 
 type FileConfig = z.infer<typeof schema>;
 
+/** Names of all keys, as `limits.persist`. */
+export function settingNames(): string[] {
+  const namesOf = ({ properties = {} }: z.core.JSONSchema.JSONSchema, prefix = ''): string[] =>
+    Object.entries(properties).flatMap(([key, inner]) =>
+      typeof inner === 'object' && inner.properties ? namesOf(inner, `${prefix}${key}.`) : [prefix + key],
+    );
+  return namesOf(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }));
+}
+
 export interface Config extends FileConfig {
   /** File that it was read from; null when there is none and all is default. */
   file: string | null;

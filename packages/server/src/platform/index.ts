@@ -8,6 +8,7 @@ export {
   loadConfig,
   type RegistryConfig,
   type Retention,
+  settingNames,
 } from './config.ts';
 export {
   type AnyDatabase,
