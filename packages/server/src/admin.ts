@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { unmountSignInFolder } from './access/index.ts';
+import { writeUsbImage } from './boot/index.ts';
 import { haltImages, unregisterEmulators } from './images/index.ts';
 import {
   answers,
@@ -228,6 +229,12 @@ async function cleanup(config: Config, options: { deleteData?: boolean }): Promi
   say(`The platform is stopped; ${config.state} is ${options.deleteData ? 'deleted' : 'kept'}.`);
 }
 
+async function usbImage(config: Config, _options: object, file = ''): Promise<void> {
+  await writeUsbImage(file, platformPaths(config));
+  say(`${file} is written: an image for a USB stick, from which PCs boot that cannot boot from the network.`);
+  say(`Write it onto a stick, whose content is lost: dd if=FILE of=/dev/DEVICE bs=1M conv=fsync`);
+}
+
 function exitStatus(file: string, argv: string[], env: Record<string, string>): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, argv, { stdio: 'inherit', env: { ...process.env, ...env } });
@@ -283,6 +290,11 @@ command('restore', 'put a copy of the database in its place; the newest sound on
 command('enable', 'make the platform a service of systemd, which starts with this machine', enable);
 command('disable', 'undo that', disable);
 command('run', 'become the process that keeps the server running (for systemd)', runHere, true);
+command(
+  'usb-image',
+  'make an image for a USB stick, for PCs that cannot boot from the network',
+  usbImage,
+).argument('<file>', 'where it is written; must not exist yet');
 command('cleanup', 'stop, and undo all changes to this machine outside the state folder', cleanup).option(
   '--delete-data',
   'delete the state folder too: images, nodes, /persist',

@@ -46,6 +46,8 @@ const bootRecord = z.object({
   bootPlan: z.enum(['volumes', 'nfs-root']).nullable(),
   /** Tells which files of the image the kernel's were made of. */
   sources: z.string().optional(),
+  /** Firmware files that its modules name, and what tells them from others. */
+  firmware: z.record(z.string(), z.string().nullable()).optional(),
   models: z.array(z.string()),
   lends: z.array(lend).default([]),
   loan: loan.optional(),

@@ -25,6 +25,9 @@ export const MODULE_LIMIT = 64 * MiB;
 export const MODULES_LIMIT = 128 * MiB;
 /** Modules of an initramfs: some hundred, in truth. */
 export const MAX_MODULES = 2000;
+/** Firmware files of an initramfs, unpacked, and how many their modules may name. */
+export const FIRMWARE_LIMIT = 128 * MiB;
+export const MAX_FIRMWARE = 10_000;
 /** A program or library that is lent, and a lent kernel's modules. */
 export const PROGRAM_LIMIT = 64 * MiB;
 export const MODULE_TREE_LIMIT = 2048 * MiB;

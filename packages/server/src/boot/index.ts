@@ -13,4 +13,5 @@ export {
   sweepBootFiles,
 } from './prepare.ts';
 export { NodeFiles, NodeHttp, NodeTftp } from './serve/index.ts';
+export { writeUsbImage } from './usb-image.ts';
 export { preferredName, requireServerVersion } from './walt-images/index.ts';

@@ -182,7 +182,7 @@ async function borrow(
   folder: string,
   paths: PreparePaths,
   limits: BootLimits,
-): Promise<Pick<BootRecord, 'kernel' | 'bootPlan' | 'sources' | 'loan'> | undefined> {
+): Promise<Pick<BootRecord, 'kernel' | 'bootPlan' | 'sources' | 'firmware' | 'loan'> | undefined> {
   return image.withLender(({ digest, root }) =>
     withTree(root, async (tree) => {
       const kernel = await findKernel(tree);

@@ -1,4 +1,4 @@
-/** Kernel modules of wired network adapters that work without firmware files. */
+/** Kernel modules of wired network adapters. */
 
 /** Each set is an archive of its own, made of every image's kernel when the image arrives. */
 export interface AdapterSet {
@@ -8,6 +8,11 @@ export interface AdapterSet {
   always: readonly string[];
   /** Modules that are loaded where their device is, which modaliases tell. */
   matching: readonly string[];
+  /**
+   * Folders of the kernel's own tree (`kernel/drivers/…`), all of whose modules are loaded where their device is. They are hundreds,
+   * most of them for other machines: nodes get them packed one by one, and what firmware they name.
+   */
+  folders?: readonly string[];
 }
 
 const virtio = ['virtio_pci', 'virtio_mmio', 'virtio_net'];
@@ -19,15 +24,18 @@ export const virtualAdapters: AdapterSet = {
   matching: ['e1000', 'e1000e'],
 };
 
-/** What PCs carry: for all that comes by itself, unless its model has a set of its own. */
+/** Whatever a PC may carry: for all that comes by itself, unless its model has a set of its own. */
 export const pcAdapters: AdapterSet = {
   name: 'pc',
   always: ['af_packet'],
-  matching: [
-    ...virtio,
-    ...['e1000', 'e1000e', 'igb', 'igc', 'ixgbe', 'i40e', 'ice'],
-    ...['r8169', '8139too', '8139cp', 'tg3', 'bnxt_en', 'b44', 'sky2', 'skge', 'forcedeth'],
-    ...['atlantic', 'alx', 'atl1', 'atl1c', 'atl1e', 'atl2', 'jme', 'sis900', 'via_rhine', 'via_velocity'],
-    ...['pcnet32', 'ne2k_pci', 'vmxnet3', 'hv_netvsc', 'ena', 'be2net', 'mlx4_en', 'mlx5_core'],
+  // What hypervisors give, and what is not in the folders below.
+  matching: [...virtio, 'vmxnet3', 'hv_vmbus', 'hv_netvsc', 'xen_netfront'],
+  folders: [
+    'drivers/net/ethernet',
+    'drivers/net/usb',
+    // What a driver asks for once it has found its PHY.
+    ...['drivers/net/phy', 'drivers/net/mdio', 'drivers/net/pcs'],
+    // Adapters on USB appear once the controller works.
+    'drivers/usb/host',
   ],
 };

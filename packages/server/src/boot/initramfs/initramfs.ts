@@ -47,6 +47,7 @@ export async function initArchive(busybox: Uint8Array): Promise<Buffer> {
       { path: 'bin/sh', type: 'link', target: 'busybox' },
       await script('init', 0o755),
       await script('walt-agent', 0o755),
+      await script('modprobe', 0o755),
     ]),
   );
 }
@@ -83,12 +84,16 @@ export interface PackedModule {
 export interface ModuleSet {
   release: string;
   modules: readonly PackedModule[];
+  /** Their content is packed by xz: each is unpacked on the node, if at all. */
+  isPacked?: boolean;
   /** Names to load before anything else, in this order: for network and volumes. */
   quick: readonly string[];
   /** Names to load meanwhile, in this order: for NFS. */
   slow: readonly string[];
   /** Device patterns of the modules that are loaded only where their device is. */
   aliases: readonly { pattern: string; name: string }[];
+  /** Files below `/lib/firmware`. */
+  firmware?: readonly { name: string; content: Uint8Array }[];
 }
 
 /**
@@ -109,7 +114,7 @@ export async function moduleArchive(set: ModuleSet): Promise<Buffer> {
       { path: folder, type: 'folder', mode: 0o755 },
       ...set.modules.map(
         ({ name, content }): CpioEntry => ({
-          path: `${folder}/${name}.ko`,
+          path: `${folder}/${name}.ko${set.isPacked ? '.xz' : ''}`,
           type: 'file',
           mode: 0o644,
           content,
@@ -125,6 +130,28 @@ export async function moduleArchive(set: ModuleSet): Promise<Buffer> {
       ),
       text('etc/quick-modules', [set.quick.join(' ')]),
       text('etc/slow-modules', [set.slow.join(' ')]),
+      ...(set.isPacked ? [text('etc/packed-modules', [])] : []),
+      ...firmwareEntries(set.firmware ?? []),
     ]),
   );
+}
+
+function firmwareEntries(files: NonNullable<ModuleSet['firmware']>): CpioEntry[] {
+  const folders = new Set(
+    files.flatMap(({ name }) => {
+      const parts = `lib/firmware/${name}`.split('/');
+      return parts.slice(2).map((_, index) => parts.slice(0, index + 2).join('/'));
+    }),
+  );
+  return [
+    ...[...folders].sort().map((path): CpioEntry => ({ path, type: 'folder', mode: 0o755 })),
+    ...files.map(
+      ({ name, content }): CpioEntry => ({
+        path: `lib/firmware/${name}`,
+        type: 'file',
+        mode: 0o644,
+        content,
+      }),
+    ),
+  ];
 }

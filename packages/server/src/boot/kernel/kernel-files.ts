@@ -3,26 +3,20 @@ import { createHash } from 'node:crypto';
 import { link, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { createGunzip } from 'node:zlib';
-import { type AdapterSet, adapterSets } from '../../models/index.ts';
+import { adapterSets } from '../../models/index.ts';
 import { hasErrno, isUserError, type Paths, UserError } from '../../platform/index.ts';
-import {
-  copyFile,
-  rawOf,
-  type Tree,
-  type TreePlace,
-  textOf,
-  tooLarge,
-  writeSparse,
-} from '../../trees/index.ts';
+import { copyFile, rawOf, type Tree, writeSparse } from '../../trees/index.ts';
 import { type BootRecord, imageBootFolder, LAYOUT, readBootRecord } from '../boot-files.ts';
-import { type BootLimits, INDEX_LIMIT, MAX_MODULES, MODULE_LIMIT, MODULES_LIMIT } from '../bounds.ts';
+import { type BootLimits, INDEX_LIMIT, MAX_MODULES } from '../bounds.ts';
 import type { BootPlan } from '../directory.ts';
-import { archiveName, moduleArchive, type PackedModule } from '../initramfs/index.ts';
-import { unpackModule } from './compressed.ts';
+import { archiveName } from '../initramfs/index.ts';
+import { type FirmwareFiles, firmwareFiles } from './firmware.ts';
 import type { Kernel } from './kernel.ts';
-import { loadOrder, type ModuleIndex, offers, parseModuleIndex } from './modules.ts';
-import { neededForVolumes, nfsModules, volumeModules } from './volume-modules.ts';
+import { type Module, packModules, wantedModules } from './module-archive.ts';
+import { type ModuleIndex, offers, parseModuleIndex } from './modules.ts';
+import { neededForVolumes } from './volume-modules.ts';
 
 /**
  * Makes the files of a kernel in `folder`, as links to those of the image `like` where they would be the same. Throws UserError
@@ -33,20 +27,24 @@ export async function writeKernelFiles(
   kernel: Kernel,
   folder: string,
   { like, paths, limits }: { like: string | undefined; paths: Pick<Paths, 'bootFiles'>; limits: BootLimits },
-): Promise<Pick<BootRecord, 'bootPlan' | 'sources'>> {
+): Promise<Pick<BootRecord, 'bootPlan' | 'sources' | 'firmware'>> {
   const index = await readModuleIndex(tree, kernel);
   const bootPlan = bootPlanOf(index, kernel.config);
   const sets = bootPlan === 'volumes' ? adapterSets : [];
   const modules = await findModules(tree, kernel, index);
   const sources = await describeSources(tree, kernel, modules);
   const names = [KERNEL, ...sets.map(archiveName)];
-  if (like !== undefined && (await linkFrom(like, { names, sources }, folder, paths)))
-    return { bootPlan, sources };
+  const linked =
+    like === undefined ? undefined : await linkFrom(like, { tree, names, sources }, folder, paths);
+  if (linked) return { bootPlan, sources, firmware: linked };
   await copyKernel(tree, kernel, join(folder, KERNEL), limits.bootFile);
+  const firmware: FirmwareFiles = {};
   for (const set of sets) {
-    await writeFile(join(folder, archiveName(set)), await packModules(tree, kernel, index, modules, set));
+    const packed = await packModules(tree, kernel, index, modules, set);
+    await writeFile(join(folder, archiveName(set)), packed.archive);
+    Object.assign(firmware, packed.firmware);
   }
-  return { bootPlan, sources };
+  return { bootPlan, sources, firmware };
 }
 
 const KERNEL = 'vmlinuz';
@@ -67,24 +65,29 @@ async function describeSources(tree: Tree, kernel: Kernel, modules: readonly Mod
 
 const ABSENT = { ino: 0n, size: 0n, ctimeNs: 0n };
 
-/** True when the boot files of the image `digest` were made of the same sources, and `folder` has them now, too. */
+/**
+ * Where the boot files of the image `digest` were made of the same sources, puts them into `folder`, too, and answers which firmware
+ * is in them. Modules that are the same name the same firmware.
+ */
 async function linkFrom(
   digest: string,
-  wanted: { names: readonly string[]; sources: string },
+  wanted: { tree: Tree; names: readonly string[]; sources: string },
   folder: string,
   paths: Pick<Paths, 'bootFiles'>,
-): Promise<boolean> {
+): Promise<FirmwareFiles | undefined> {
   const record = await readBootRecord(paths, digest);
-  if (record?.layout !== LAYOUT || record.sources !== wanted.sources) return false;
+  if (record?.layout !== LAYOUT || record.sources !== wanted.sources) return undefined;
+  const { firmware = {} } = record;
+  if (!isDeepStrictEqual(await firmwareFiles(wanted.tree, Object.keys(firmware)), firmware)) return undefined;
   try {
     for (const name of wanted.names)
       await link(join(imageBootFolder(paths, digest), name), join(folder, name));
-    return true;
+    return firmware;
   } catch (error) {
     // It was removed just now, or the file has as many links as it can have.
     if (!hasErrno(error, 'ENOENT', 'EMLINK')) throw error;
     for (const name of wanted.names) await rm(join(folder, name), { force: true });
-    return false;
+    return undefined;
   }
 }
 
@@ -128,18 +131,6 @@ function bootPlanOf(index: ModuleIndex, config: string | undefined): BootPlan {
   return complete && compressed ? 'volumes' : 'nfs-root';
 }
 
-/** Names of the modules that go into an archive. */
-function wantedModules(index: ModuleIndex, { always, matching }: AdapterSet): string[] {
-  return loadOrder(index, [...always, ...matching, ...volumeModules, ...nfsModules]);
-}
-
-interface Module {
-  name: string;
-  needs: readonly string[];
-  /** In the image. */
-  file: TreePlace;
-}
-
 /** The modules of all archives. */
 async function findModules(tree: Tree, kernel: Kernel, index: ModuleIndex): Promise<Module[]> {
   const names = new Set(adapterSets.flatMap((set) => wantedModules(index, set)));
@@ -159,49 +150,4 @@ async function findModules(tree: Tree, kernel: Kernel, index: ModuleIndex): Prom
     if (module && file) found.push({ name, needs: module.needs, file });
   }
   return found;
-}
-
-async function packModules(
-  tree: Tree,
-  kernel: Kernel,
-  index: ModuleIndex,
-  modules: readonly Module[],
-  set: AdapterSet,
-): Promise<Buffer> {
-  const { always, matching } = set;
-  const found = new Map(modules.map((module) => [module.name, module]));
-  const packed = wantedModules(index, set).flatMap((name) => found.get(name) ?? []);
-  return await moduleArchive({
-    release: kernel.release,
-    modules: await readModules(tree, packed),
-    quick: loadOrder(index, [...always, ...volumeModules]),
-    slow: loadOrder(index, nfsModules),
-    aliases: index.aliases.filter(({ name }) => matching.includes(name)),
-  });
-}
-
-/** Modules that are read and unpacked at a time: xz is a program of its own each. */
-const READERS = 4;
-
-/** With their content, unpacked. Throws UserError INVALID when that is too much, or cannot be unpacked. */
-async function readModules(tree: Tree, modules: readonly Module[]): Promise<PackedModule[]> {
-  const read = new Map<string, PackedModule>();
-  const waiting = [...modules];
-  let left = MODULES_LIMIT;
-  const work = async () => {
-    for (let module = waiting.shift(); module; module = waiting.shift()) {
-      const { name, needs, file } = module;
-      const limit = Math.min(MODULE_LIMIT, left);
-      const bytes = await tree.read(file.path, limit);
-      if (!bytes) continue;
-      const content = await unpackModule(bytes, `/${textOf(file.path)}`, limit);
-      left -= content.length;
-      if (left < 0) {
-        throw tooLarge('What nodes load of /lib/modules', MODULES_LIMIT - left, MODULES_LIMIT);
-      }
-      read.set(name, { name, needs, content });
-    }
-  };
-  await Promise.all(Array.from({ length: READERS }, work));
-  return modules.flatMap(({ name }) => read.get(name) ?? []);
 }

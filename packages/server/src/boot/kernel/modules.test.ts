@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { loadOrder, moduleName, offers, parseModuleIndex } from './modules.ts';
+import { loadOrder, moduleName, modulesIn, offers, parseModuleIndex } from './modules.ts';
 
 /** As depmod of kmod 30 writes them for Debian's 6.1 cloud kernel, shortened. */
 const index = parseModuleIndex({
@@ -47,6 +47,11 @@ describe('the order in which modules are loaded', () => {
   for (const [wanted, order] of rows) {
     test(wanted.join(', '), () => assert.deepEqual(loadOrder(index, wanted), order));
   }
+});
+
+test('modules are found by their folders in the kernel', () => {
+  assert.deepEqual(modulesIn(index, ['drivers/net', 'fs/erofs', 'fs/er']), ['erofs', 'realtek', 'r8169']);
+  assert.deepEqual(modulesIn(index, []), []);
 });
 
 test('a kernel offers what is a module or built in', () => {

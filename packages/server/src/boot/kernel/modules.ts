@@ -109,6 +109,14 @@ export function loadOrder(index: ModuleIndex, wanted: readonly string[]): string
   return [...order];
 }
 
+/** Names of the modules in these folders of the kernel's own tree, which distributions may extend. */
+export function modulesIn(index: ModuleIndex, folders: readonly string[]): string[] {
+  const beginnings = folders.map((folder) => `kernel/${folder}/`);
+  return [...index.files]
+    .filter(([, { path }]) => beginnings.some((beginning) => path.startsWith(beginning)))
+    .map(([name]) => name);
+}
+
 /** True when the kernel has that function at all, built in or as a module. */
 export function offers(index: ModuleIndex, name: string): boolean {
   return index.builtin.has(name) || index.files.has(name);

@@ -1,0 +1,93 @@
+/** The archive of a kernel's modules for machines with certain adapters. */
+import type { AdapterSet } from '../../models/index.ts';
+import { type Tree, type TreePlace, textOf, tooLarge } from '../../trees/index.ts';
+import { MODULE_LIMIT, MODULES_LIMIT } from '../bounds.ts';
+import { moduleArchive, type PackedModule } from '../initramfs/index.ts';
+import { packModule, unpackModule } from './compressed.ts';
+import { type FirmwareFiles, firmwareFiles, firmwareNames, readFirmware } from './firmware.ts';
+import type { Kernel } from './kernel.ts';
+import { loadOrder, type ModuleIndex, modulesIn } from './modules.ts';
+import { nfsModules, volumeModules } from './volume-modules.ts';
+
+/** A module that is there. */
+export interface Module {
+  name: string;
+  needs: readonly string[];
+  /** In the image. */
+  file: TreePlace;
+}
+
+/** Names of the modules that go into the archive. */
+export function wantedModules(index: ModuleIndex, set: AdapterSet): string[] {
+  return loadOrder(index, [...set.always, ...matchingModules(index, set), ...volumeModules, ...nfsModules]);
+}
+
+function matchingModules(index: ModuleIndex, { matching, folders = [] }: AdapterSet): string[] {
+  return [...matching, ...modulesIn(index, folders)];
+}
+
+/**
+ * Makes it of those of `modules` that the set wants; answers the firmware that they name, too. Throws UserError INVALID when that is
+ * too much, or cannot be unpacked.
+ */
+export async function packModules(
+  tree: Tree,
+  kernel: Kernel,
+  index: ModuleIndex,
+  modules: readonly Module[],
+  set: AdapterSet,
+): Promise<{ archive: Buffer; firmware: FirmwareFiles }> {
+  const found = new Map(modules.map((module) => [module.name, module]));
+  const wanted = wantedModules(index, set).flatMap((name) => found.get(name) ?? []);
+  const read = await readModules(tree, wanted, set.folders !== undefined);
+  const firmware = await firmwareFiles(tree, read.firmware);
+  const matching = new Set(matchingModules(index, set));
+  const archive = await moduleArchive({
+    release: kernel.release,
+    modules: read.modules,
+    isPacked: set.folders !== undefined,
+    quick: loadOrder(index, [...set.always, ...volumeModules]),
+    slow: loadOrder(index, nfsModules),
+    aliases: index.aliases.filter(({ name }) => matching.has(name)),
+    firmware: await readFirmware(tree, firmware),
+  });
+  return { archive, firmware };
+}
+
+/** As the image has it, where that is by xz. */
+async function packed(content: Uint8Array, bytes: Buffer, path: string): Promise<Uint8Array> {
+  return path.endsWith('.xz') ? bytes : await packModule(content);
+}
+
+/** Modules that are read and unpacked at a time: xz is a program of its own each. */
+const READERS = 4;
+
+/** With their content; packed: by xz, and with what firmware they name. */
+async function readModules(
+  tree: Tree,
+  modules: readonly Module[],
+  isPacked: boolean,
+): Promise<{ modules: PackedModule[]; firmware: string[] }> {
+  const read = new Map<string, PackedModule>();
+  const firmware = new Set<string>();
+  const waiting = [...modules];
+  let left = MODULES_LIMIT;
+  const work = async () => {
+    for (let module = waiting.shift(); module; module = waiting.shift()) {
+      const { name, needs, file } = module;
+      const limit = Math.min(MODULE_LIMIT, left);
+      const bytes = await tree.read(file.path, limit);
+      if (!bytes) continue;
+      const path = `/${textOf(file.path)}`;
+      const content = await unpackModule(bytes, path, limit);
+      left -= content.length;
+      if (left < 0) {
+        throw tooLarge('What nodes load of /lib/modules', MODULES_LIMIT - left, MODULES_LIMIT);
+      }
+      if (isPacked) for (const one of firmwareNames(content)) firmware.add(one);
+      read.set(name, { name, needs, content: isPacked ? await packed(content, bytes, path) : content });
+    }
+  };
+  await Promise.all(Array.from({ length: READERS }, work));
+  return { modules: modules.flatMap(({ name }) => read.get(name) ?? []), firmware: [...firmware].sort() };
+}
