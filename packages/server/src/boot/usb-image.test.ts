@@ -66,10 +66,10 @@ describe('refused, and nothing is changed or left:', () => {
 
   test('a file that somebody makes meanwhile', async () => {
     const path = join(folder, 'stick.img');
-    const written = writeUsbImage(path, { loaders: [DEBIANS] });
+    const refused = assert.rejects(writeUsbImage(path, { loaders: [DEBIANS] }), { code: 'CONFLICT' });
     await using file = await open(path, 'wx');
     await file.writeFile('mine');
-    await assert.rejects(written, { code: 'CONFLICT' });
+    await refused;
     assert.equal(await readFile(path, 'utf8'), 'mine');
   });
 });
