@@ -90,10 +90,32 @@ export const imageContract = {
     .output(withProgress(savedImage)),
   ...imageRegistryCalls,
   ...imageHistoryCalls,
-  /** Makes the platform's default image for one architecture, from Debian packages, if it is missing or `renew`. */
+  /**
+   * Makes the platform's default image for one architecture, from Debian packages, if it is missing or `renew`. With `model`, that
+   * of its architecture, and the firmware that it loads, where the configuration allows that. UNAVAILABLE when that image is not
+   * for `model`.
+   */
   makeDefault: base
-    .input(z.object({ architecture: architecture.optional(), renew: z.boolean().default(false) }))
-    .output(withProgress(z.object({ image: z.string(), digest, made: z.boolean() }))),
+    .input(
+      z.object({
+        architecture: architecture.optional(),
+        model: z.string().max(63).optional(),
+        renew: z.boolean().default(false),
+      }),
+    )
+    .output(
+      withProgress(
+        z.object({
+          image: z.string(),
+          digest,
+          made: z.boolean(),
+          /** Models that it is for. */
+          models: z.array(z.string()),
+          /** Why nodes of `model` cannot load their firmware, and what to do; null: they can, or need none. */
+          lack: z.string().nullable(),
+        }),
+      ),
+    ),
   build: buildContract,
   cross: crossContract,
   run: runContract,

@@ -15,7 +15,7 @@ import {
   sweepBootFiles,
   Trees,
 } from './boot/index.ts';
-import { createImageCalls, Images } from './images/index.ts';
+import { createImageCalls, Images, RaspiFirmware } from './images/index.ts';
 import { Network } from './network/index.ts';
 import { bootingNodes, createDirectory, createNodes, findAccelerator } from './nodes/index.ts';
 import {
@@ -118,13 +118,18 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     ...{ directory, paths, archives, reads, files },
     limits: config.limits.machines,
   });
-  const nodeTftp = new NodeTftp({ directory, paths, archives, files });
+  const firmware = new RaspiFirmware({
+    ...{ cache: config.cache, allowed: config.firmware.nonFree, log: createLog('firmware') },
+    host: (argv) => hostNetwork(config, argv),
+  });
+  firmware.begin();
+  const nodeTftp = new NodeTftp({ directory, paths, archives, files, firmware });
   await Promise.all([nodeHttp.listen(network.server, 80), nodeTftp.listen(network.server, 69)]);
   await nodes.reconciler.reconcile();
   nodes.reconciler.start();
 
   await mountSignInFolder(paths.auth, config.limits.signInFiles);
-  const ofImages = createImageCalls({ images, nodes: nodes.lookup });
+  const ofImages = createImageCalls({ images, nodes: nodes.lookup, firmware });
   const services: Services = {
     identity: await Identity.open({ paths, database }),
     rights,
@@ -176,7 +181,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     await nodes.reconciler.stop();
     nodes.agents.close();
     nodes.machines.close();
-    await Promise.all([nodeHttp.close(), nodeTftp.close()]);
+    await Promise.all([nodeHttp.close(), nodeTftp.close(), firmware.close()]);
     await network.close();
     await images.close();
     programs.close();

@@ -63,6 +63,7 @@ export async function openPlatform(folder: string, options: PlatformOptions = {}
     registries: options.registries ?? [],
     images: options.retention ?? { versions: 0, days: 0 },
     power: {},
+    firmware: { nonFree: false },
     limits: defaultLimits(),
   };
   const paths = platformPaths(config);

@@ -117,7 +117,8 @@ export async function startServer({
   const directory = createDirectory({
     ...{ ...nodes, images, ssh, network, platformVolume: 'none', limits: defaultLimits(), log: quiet },
   });
-  const ofImages = createImageCalls({ images, nodes: nodes.lookup });
+  const firmware = { ensure: async () => {} };
+  const ofImages = createImageCalls({ images, nodes: nodes.lookup, firmware });
   const calls: TestServer['calls'] = [];
   const services: Services = {
     identity: await Identity.open({ paths, database, ...signIn }),

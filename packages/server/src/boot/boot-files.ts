@@ -9,14 +9,17 @@ import { hasErrno, type Paths, readIfPresent } from '../platform/index.ts';
 import { insidePath, waltImage } from './walt-images/index.ts';
 
 /** Raise it when the files of an image become others for another reason than its boards. */
-const FORM = 3;
+const FORM = 4;
 
 /** Names what boot files are: which boards images are for, and which adapters' modules are packed, goes into it by itself. */
 export function layoutOf(
-  boards: readonly Pick<Model, 'name' | 'images'>[],
+  boards: readonly Pick<Model, 'name' | 'images' | 'deviceTrees'>[],
   sets: readonly AdapterSet[],
 ): number {
-  const text = JSON.stringify([boards.map(({ name, images }) => [name, images]), sets]);
+  const text = JSON.stringify([
+    boards.map(({ name, images, deviceTrees }) => [name, images, deviceTrees]),
+    sets,
+  ]);
   return FORM * 2 ** 32 + crc32(text);
 }
 
@@ -75,6 +78,8 @@ export interface Download {
   size: number;
   /** To be read to its end, or destroyed. */
   content: Readable;
+  /** Over TFTP, no part of it is sent again, however long it is not acknowledged. */
+  isSentOnce?: boolean;
 }
 
 /** Opens one file of an image, to be sent between two others; undefined when there is no such file. */

@@ -28,6 +28,11 @@ export const MAX_MODULES = 2000;
 /** Firmware files of an initramfs, unpacked, and how many their modules may name. */
 export const FIRMWARE_LIMIT = 128 * MiB;
 export const MAX_FIRMWARE = 10_000;
+/** A kernel's device tree, and all of them. */
+export const DEVICE_TREE_LIMIT = MiB;
+export const DEVICE_TREES_LIMIT = 128 * MiB;
+/** Device trees of a kernel: some hundred, in truth. */
+export const MAX_DEVICE_TREES = 5000;
 /** A program or library that is lent, and a lent kernel's modules. */
 export const PROGRAM_LIMIT = 64 * MiB;
 export const MODULE_TREE_LIMIT = 2048 * MiB;

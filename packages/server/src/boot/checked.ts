@@ -32,3 +32,12 @@ export function checkTarget(target: BootTarget): BootTarget {
   bootTarget.parse(target);
   return target;
 }
+
+const deviceTreeName = z
+  .string()
+  .regex(/^(?:[A-Za-z0-9][A-Za-z0-9_+.-]{0,99}\/)?[A-Za-z0-9][A-Za-z0-9_+.-]{0,99}\.dtb$/);
+
+/** Of a device tree's file, as words of a script and a path. Throws ZodError for one that climbs. */
+export function checkDeviceTree(name: string): string {
+  return deviceTreeName.parse(name);
+}

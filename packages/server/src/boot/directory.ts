@@ -52,6 +52,17 @@ export interface Sighting {
   architecture: Architecture;
 }
 
+/** A node as its firmware finds it. */
+export interface Glance {
+  name: string;
+  mac: string;
+  model: string;
+  /** What it would be given now; null: nothing. */
+  digest: string | null;
+  /** The boot that was noted last is still under way: firmware asks for its files one by one. */
+  isBooting: boolean;
+}
+
 /** The part of nodes/ that booting nodes talk to. */
 export interface NodeDirectory {
   /** Registers a machine that is new; gives it a permanent address. Answers why it does not, if so. */
@@ -61,6 +72,8 @@ export interface NodeDirectory {
    * Undefined: nobody has that address, or its image cannot boot.
    */
   beginBoot(ip: string): Promise<BootTarget | undefined>;
+  /** Notes nothing. Undefined: nobody has that address. */
+  glance(ip: string): Promise<Glance | undefined>;
   /** For what follows the script: what `beginBoot` noted, though the image's name may have moved since. */
   currentBoot(ip: string): Promise<BootTarget | undefined>;
   /** Answers when there is an order for the node, and within 20 s anyway. Undefined: the token is not the node's. */

@@ -35,6 +35,9 @@ export function exampleDirectory(target: BootTarget): NodeDirectory {
     async beginBoot() {
       return undefined;
     },
+    async glance() {
+      return undefined;
+    },
     async currentBoot(ip) {
       return ip === '127.0.0.1' ? target : undefined;
     },

@@ -92,7 +92,7 @@ const rows: [name: string, parse: (text: string) => unknown, texts: string[]][] 
   ],
   [
     'a label of models',
-    (text) => imageModels('amd64', { 'walt.node.models': text }),
+    (text) => imageModels('amd64', { 'walt.node.models': text }, []),
     [much('a,'), much('a-'), much(' ')],
   ],
   [

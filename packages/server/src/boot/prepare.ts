@@ -7,7 +7,7 @@ import { type Tree, textOf, withTree } from '../trees/index.ts';
 import { type BootRecord, imageBootFolder, LAYOUT, readBootRecord } from './boot-files.ts';
 import type { BootLimits } from './bounds.ts';
 import type { BootPlan } from './directory.ts';
-import { findKernel, type Kernel, writeKernelFiles } from './kernel/index.ts';
+import { findKernel, type Kernel, type KernelFiles, writeKernelFiles } from './kernel/index.ts';
 import type { ImageConfig } from './lending/index.ts';
 import {
   ensureModules,
@@ -115,17 +115,20 @@ async function makeBootFiles(
   const kernel = await findKernel(tree);
   const walt = await prepareWaltImage(image, tree, folder, limits);
   const lends = walt ? [] : planLends(await readFacts(tree, kernel !== undefined));
-  const how = { like: image.base, paths, limits };
+  const how = { like: image.base, architecture: image.architecture, paths, limits };
   const parts = walt
-    ? { kernel: kernel?.release ?? OWN_KERNEL, bootPlan: 'nfs-root' as const, walt }
+    ? { kernel: kernel?.release ?? OWN_KERNEL, bootPlan: 'nfs-root' as const, walt, deviceTrees: [] }
     : lends.length === 0 && kernel
       ? { kernel: kernel.release, ...(await writeKernelFiles(tree, kernel, folder, how)) }
       : await borrow(image, { tree, kernel, lends }, folder, paths, limits);
+  const { deviceTrees, ...files } = parts ?? { kernel: null, bootPlan: null, deviceTrees: [] };
   return {
     layout: LAYOUT,
     architecture: image.architecture,
-    ...(parts ?? { kernel: null, bootPlan: null }),
-    models: walt ? Object.keys(walt.scripts) : imageModels(image.architecture, image.config.labels),
+    ...files,
+    models: walt
+      ? Object.keys(walt.scripts)
+      : imageModels(image.architecture, image.config.labels, deviceTrees),
     lends,
   };
 }
@@ -182,7 +185,7 @@ async function borrow(
   folder: string,
   paths: PreparePaths,
   limits: BootLimits,
-): Promise<Pick<BootRecord, 'kernel' | 'bootPlan' | 'sources' | 'firmware' | 'loan'> | undefined> {
+): Promise<(Pick<BootRecord, 'kernel' | 'loan'> & KernelFiles) | undefined> {
   return image.withLender(({ digest, root }) =>
     withTree(root, async (tree) => {
       const kernel = await findKernel(tree);
@@ -197,9 +200,10 @@ async function borrow(
         const modules = (await own.tree.placeFor('/lib/modules')) ?? 'lib/modules';
         volumes.push(await ensureModules(lender, dirname(textOf(modules)), paths));
       }
+      const { architecture } = image;
       const made = own.kernel
-        ? await writeKernelFiles(own.tree, own.kernel, folder, { like: image.base, paths, limits })
-        : await writeKernelFiles(tree, kernel, folder, { like: digest, paths, limits });
+        ? await writeKernelFiles(own.tree, own.kernel, folder, { like: image.base, architecture, paths, limits })
+        : await writeKernelFiles(tree, kernel, folder, { like: digest, architecture, paths, limits });
       return { kernel: (own.kernel ?? kernel).release, ...made, loan: { volumes, files } };
     }),
   );

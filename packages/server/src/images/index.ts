@@ -12,5 +12,6 @@ export { haltImages } from './halt.ts';
 export { Images } from './images.ts';
 export type { JobClient } from './jobs/index.ts';
 export { volumeName } from './layers/index.ts';
+export { RaspiFirmware } from './recipes/index.ts';
 export type { SessionRecord, Terminal } from './sessions/index.ts';
 export type { DigestRecord, ImageRecord } from './types.ts';

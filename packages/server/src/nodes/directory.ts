@@ -8,11 +8,14 @@ import type { Agents } from './agents.ts';
 import type { ImageChoice } from './image-choice.ts';
 import type { Failure } from './plan/index.ts';
 import type { Power } from './power/index.ts';
-import { freshToken, type NodeRow, type NodeStore } from './store.ts';
+import { freshToken, type NodeRow, type NodeStore, now } from './store.ts';
 import type { VirtualMachines } from './virtual/index.ts';
 
 /** Milliseconds without a refusal after which the next one is told in the journal. */
 const REFUSAL_PAUSE = 60_000;
+
+/** Seconds that firmware may take to load what a boot consists of, file by file. */
+const FIRMWARE_TIME = 120;
 
 interface Deps {
   store: NodeStore;
@@ -120,6 +123,14 @@ export function createDirectory(deps: Deps): NodeDirectory {
     },
 
     beginBoot,
+
+    async glance(ip) {
+      const node = await store.byIp(ip);
+      if (!node) return undefined;
+      const { name, mac, model, digest, served_at: servedAt, booted_at: bootedAt } = node;
+      const isBooting = servedAt !== null && bootedAt === null && now() - servedAt < FIRMWARE_TIME;
+      return { name, mac, model, digest, isBooting };
+    },
 
     async currentBoot(ip) {
       const node = await store.byIp(ip);

@@ -198,6 +198,13 @@ const schema = z.strictObject({
   images: retention,
   /** Who can switch nodes on and off, by the names that `walt node config` knows them by. */
   power: powerConfig,
+  firmware: z
+    .strictObject({
+      /** Whether the server may fetch Debian's firmware packages that are not free software, for boards that start with such files. */
+      'non-free': z.boolean().default(false),
+    })
+    .prefault({})
+    .transform((keys) => ({ nonFree: keys['non-free'] })),
   limits,
 });
 

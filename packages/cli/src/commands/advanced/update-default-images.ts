@@ -9,6 +9,7 @@ import { follow } from '../../terminal/progress.ts';
 
 interface Options {
   arch?: Architecture;
+  model?: string;
   ifMissing?: true;
   json?: true;
 }
@@ -18,18 +19,22 @@ export function command(): Command {
     .addOption(
       new Option('--arch <architecture>', "CPU of the image (default: the server's)").choices(ARCHITECTURES),
     )
+    .option('--model <model>', 'of the CPU of such boards, as rpi-4-b, with the firmware that they load')
     .option('--if-missing', 'only when there is none yet')
     .addOption(jsonOption())
     .description('Make the default image anew from current Debian packages. Takes some minutes.')
-    .action(async ({ arch, ifMissing, json }: Options) => {
+    .action(async ({ arch, model, ifMissing, json }: Options) => {
       const events = connect().client.image.makeDefault({
         renew: ifMissing !== true,
         ...(arch !== undefined && { architecture: arch }),
+        ...(model !== undefined && { model }),
       });
       const result = await follow(events);
       if (json) return printJson(result);
       print(
         `${result.image} ${result.made ? 'is made' : 'is there already'} (${shortDigest(result.digest)}).`,
       );
+      print(`It is for ${result.models.join(', ')}.`);
+      if (result.lack !== null) print(result.lack);
     });
 }

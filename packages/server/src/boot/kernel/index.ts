@@ -1,4 +1,5 @@
 /** An image's kernel: where it is, and the modules that nodes need of it. */
 
+export { DeviceTrees } from './device-trees.ts';
 export { findKernel, type Kernel } from './kernel.ts';
-export { writeKernelFiles } from './kernel-files.ts';
+export { type KernelFiles, writeKernelFiles } from './kernel-files.ts';

@@ -5,13 +5,15 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { createGunzip } from 'node:zlib';
-import { adapterSets } from '../../models/index.ts';
+import type { Architecture } from '@walt/contract';
+import { type AdapterSet, adapterSetsOf } from '../../models/index.ts';
 import { hasErrno, isUserError, type Paths, UserError } from '../../platform/index.ts';
 import { copyFile, rawOf, type Tree, writeSparse } from '../../trees/index.ts';
 import { type BootRecord, imageBootFolder, LAYOUT, readBootRecord } from '../boot-files.ts';
 import { type BootLimits, INDEX_LIMIT, MAX_MODULES } from '../bounds.ts';
 import type { BootPlan } from '../directory.ts';
 import { archiveName } from '../initramfs/index.ts';
+import { DEVICE_TREES, type DeviceTreePlace, findDeviceTrees, packDeviceTrees } from './device-trees.ts';
 import { type FirmwareFiles, firmwareFiles } from './firmware.ts';
 import type { Kernel } from './kernel.ts';
 import { type Module, packModules, wantedModules } from './module-archive.ts';
@@ -26,25 +28,41 @@ export async function writeKernelFiles(
   tree: Tree,
   kernel: Kernel,
   folder: string,
-  { like, paths, limits }: { like: string | undefined; paths: Pick<Paths, 'bootFiles'>; limits: BootLimits },
-): Promise<Pick<BootRecord, 'bootPlan' | 'sources' | 'firmware'>> {
+  { like, architecture, paths, limits }: KernelFilesOptions,
+): Promise<KernelFiles> {
   const index = await readModuleIndex(tree, kernel);
   const bootPlan = bootPlanOf(index, kernel.config);
-  const sets = bootPlan === 'volumes' ? adapterSets : [];
-  const modules = await findModules(tree, kernel, index);
-  const sources = await describeSources(tree, kernel, modules);
-  const names = [KERNEL, ...sets.map(archiveName)];
+  const sets = bootPlan === 'volumes' ? adapterSetsOf(architecture) : [];
+  const modules = await findModules(tree, kernel, index, sets);
+  const trees = await findDeviceTrees(tree, kernel);
+  const sources = await describeSources(tree, kernel, modules, trees);
+  const made = { bootPlan, sources, deviceTrees: trees.map(({ name }) => name) };
+  const names = [KERNEL, ...(trees.length > 0 ? [DEVICE_TREES] : []), ...sets.map(archiveName)];
   const linked =
     like === undefined ? undefined : await linkFrom(like, { tree, names, sources }, folder, paths);
-  if (linked) return { bootPlan, sources, firmware: linked };
+  if (linked) return { ...made, firmware: linked };
   await copyKernel(tree, kernel, join(folder, KERNEL), limits.bootFile);
+  if (trees.length > 0) await writeFile(join(folder, DEVICE_TREES), await packDeviceTrees(tree, trees));
   const firmware: FirmwareFiles = {};
   for (const set of sets) {
     const packed = await packModules(tree, kernel, index, modules, set);
     await writeFile(join(folder, archiveName(set)), packed.archive);
     Object.assign(firmware, packed.firmware);
   }
-  return { bootPlan, sources, firmware };
+  return { ...made, firmware };
+}
+
+export interface KernelFilesOptions {
+  like: string | undefined;
+  /** Of the boards that boot it. */
+  architecture: Architecture;
+  paths: Pick<Paths, 'bootFiles'>;
+  limits: BootLimits;
+}
+
+export interface KernelFiles extends Pick<BootRecord, 'bootPlan' | 'sources' | 'firmware'> {
+  /** Names of the device trees that the kernel brings. */
+  deviceTrees: readonly string[];
 }
 
 const KERNEL = 'vmlinuz';
@@ -53,10 +71,15 @@ const KERNEL = 'vmlinuz';
  * Tells the files apart of which a kernel's boot files are made. Images that share a layer share its inodes, overlaid or not
  * (overlayfs, "Inode properties"), and nobody can set the time of an inode's last change.
  */
-async function describeSources(tree: Tree, kernel: Kernel, modules: readonly Module[]): Promise<string> {
+async function describeSources(
+  tree: Tree,
+  kernel: Kernel,
+  modules: readonly Module[],
+  trees: readonly DeviceTreePlace[],
+): Promise<string> {
   const lists = await Promise.all(INDEXES.map((name) => tree.findFile(`${kernel.modules}/modules.${name}`)));
   const hash = createHash('sha256').update(`${kernel.release}\0${kernel.config ?? ''}`);
-  for (const file of [kernel.file, ...lists, ...modules.map(({ file }) => file)]) {
+  for (const file of [kernel.file, ...lists, ...[...modules, ...trees].map(({ file }) => file)]) {
     const { ino, size, ctimeNs } = file?.stats ?? ABSENT;
     hash.update(`\0${ino} ${size} ${ctimeNs}`);
   }
@@ -132,8 +155,13 @@ function bootPlanOf(index: ModuleIndex, config: string | undefined): BootPlan {
 }
 
 /** The modules of all archives. */
-async function findModules(tree: Tree, kernel: Kernel, index: ModuleIndex): Promise<Module[]> {
-  const names = new Set(adapterSets.flatMap((set) => wantedModules(index, set)));
+async function findModules(
+  tree: Tree,
+  kernel: Kernel,
+  index: ModuleIndex,
+  sets: readonly AdapterSet[],
+): Promise<Module[]> {
+  const names = new Set(sets.flatMap((set) => wantedModules(index, set)));
   if (names.size > MAX_MODULES) {
     throw new UserError(
       'INVALID',

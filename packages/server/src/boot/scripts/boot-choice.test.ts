@@ -30,6 +30,9 @@ function directory(target: BootTarget | undefined, known: boolean) {
     async beginBoot(ip) {
       return known || sightings.length > 0 ? (target?.ip === ip ? target : undefined) : undefined;
     },
+    async glance() {
+      return undefined;
+    },
     async currentBoot() {
       return undefined;
     },

@@ -1,7 +1,9 @@
+import { findModel } from '../../models/index.ts';
 import { createLog, isUserError, type Paths, rarely } from '../../platform/index.ts';
-import { type BootRecord, LAYOUT, readBootRecord } from '../boot-files.ts';
+import { type BootRecord, imageBootFolder, LAYOUT, readBootRecord } from '../boot-files.ts';
 import type { BootTarget, NodeDirectory } from '../directory.ts';
 import type { InitArchives } from '../initramfs/index.ts';
+import { DeviceTrees } from '../kernel/index.ts';
 import type { BootScript } from '../walt-images/index.ts';
 import type { Hardware } from './hardware.ts';
 
@@ -18,8 +20,8 @@ export interface BootRequest {
   claimed?: string | undefined;
   /** What it says of its hardware, once it was asked. */
   hardware?: Hardware | undefined;
-  /** The kind of script that its loader runs. */
-  loader: BootScript;
+  /** The kind of script that its loader runs; `firmware` runs none, and loads all by itself. */
+  loader: BootScript | 'firmware';
 }
 
 /** What its loader is to do; iPXE and U-Boot have a script for each. */
@@ -28,8 +30,8 @@ export type BootChoice =
   | { kind: 'probe' }
   /** Ask again later. */
   | { kind: 'wait'; reason: string }
-  /** Load the image's kernel and our initramfs. */
-  | { kind: 'kernel'; target: BootTarget }
+  /** Load the image's kernel and our initramfs; and of the image's device trees the one of that name, where the board has none. */
+  | { kind: 'kernel'; target: BootTarget; deviceTree?: string | undefined }
   /** Run the boot script that the image brings. */
   | { kind: 'script'; target: BootTarget };
 
@@ -41,7 +43,14 @@ interface Deps {
 
 /** Decides how a machine boots, and notes it. A machine that is new becomes a node as soon as its hardware is known. */
 export async function chooseBoot(request: BootRequest, deps: Deps): Promise<BootChoice> {
-  const { ip, mac, claimed, hardware, loader } = request;
+  const choice = await decide(request, deps);
+  const { ip, mac } = request;
+  if (choice.kind === 'wait') warn('a machine must wait', { ip, mac, reason: choice.reason }, ip);
+  return choice;
+}
+
+async function decide(request: BootRequest, deps: Deps): Promise<BootChoice> {
+  const { ip, mac, claimed, hardware } = request;
   if (mac === undefined || (claimed !== undefined && claimed !== mac)) {
     warn('boot request of another machine', { ip, mac, claimed }, ip);
     return wait(`this request came from ${mac ?? 'nowhere'}, not from ${claimed ?? 'a node'}`);
@@ -56,12 +65,11 @@ export async function chooseBoot(request: BootRequest, deps: Deps): Promise<Boot
     target = await begin(ip, mac, deps);
     if (!target) return wait(`there is no image yet that this ${model} can boot`);
   }
-  const record = await readBootRecord(deps.paths, target.digest);
-  const obstacle = await obstacleOf(target, record, loader, deps);
-  if (obstacle) return wait(obstacle);
+  const { obstacle, record, deviceTree } = await judgeBoot(target, request, deps);
+  if (obstacle !== undefined) return wait(obstacle);
   const { name, digest, generation } = target;
   info('node boots', { node: name, digest, generation }, name);
-  return { kind: record?.walt ? 'script' : 'kernel', target };
+  return record.walt ? { kind: 'script', target } : { kind: 'kernel', target, deviceTree };
 }
 
 function wait(reason: string): BootChoice {
@@ -74,33 +82,85 @@ async function begin(ip: string, mac: string, { directory }: Deps): Promise<Boot
   return target?.mac === mac ? target : undefined;
 }
 
-const LOADER_NAMES: Record<BootScript, string> = { 'start.ipxe': 'iPXE', 'start.uboot': 'U-Boot' };
+const SCRIPT_LOADERS: Record<BootScript, string> = { 'start.ipxe': 'iPXE', 'start.uboot': 'U-Boot' };
 
-/** Why the node cannot boot its image now; undefined when it can. */
-async function obstacleOf(
-  { name, model }: BootTarget,
-  record: BootRecord | undefined,
-  loader: BootScript,
-  { archives }: Pick<Deps, 'archives'>,
-): Promise<string | undefined> {
-  if (record?.layout !== LAYOUT) return `the boot files of ${name} are missing on the server`;
-  if (record.kernel === null) return `the image of ${name} has no kernel`;
-  if (!record.models.includes(model)) {
-    return `the image of ${name} is for ${record.models.join(', ')}, not for ${model}`;
-  }
-  if (record.walt) {
-    const script = record.walt.scripts[model];
-    if (script && script !== loader)
-      return `the image of ${name} boots ${model} by ${LOADER_NAMES[script]} only`;
-  } else if (record.bootPlan !== 'volumes') {
-    return `the kernel ${record.kernel} of the image of ${name} cannot mount volumes (EROFS, overlay, NFSv4)`;
-  }
+/** `obstacle`: why a node cannot boot now. */
+type Judgement =
+  | { obstacle: string; record?: undefined; deviceTree?: undefined }
+  | { obstacle?: undefined; record: BootRecord; deviceTree?: string | undefined };
+
+/** Whether a node can boot an image, and by which of its device trees. Notes nothing. */
+export async function judgeBoot(
+  node: Pick<BootTarget, 'name' | 'model' | 'digest'>,
+  { loader, hardware }: Pick<BootRequest, 'loader' | 'hardware'>,
+  deps: Pick<Deps, 'paths' | 'archives'>,
+): Promise<Judgement> {
+  const { name, digest } = node;
+  const record = await readBootRecord(deps.paths, digest);
+  if (record?.layout !== LAYOUT) return { obstacle: `the boot files of ${name} are missing on the server` };
+  if (record.kernel === null) return { obstacle: `the image of ${name} has no kernel` };
+  const judgement = record.walt
+    ? judgeScript(node, record, record.walt.scripts, loader)
+    : await judgeKernel(node, record, hardware, deps);
+  if (judgement.obstacle !== undefined) return judgement;
   try {
-    await archives.get(record.architecture);
+    await deps.archives.get(record.architecture);
   } catch (error) {
     if (!isUserError(error)) throw error;
     log.error(error.message, { node: name, hint: error.hint });
-    return error.message;
+    return { obstacle: error.message };
   }
-  return undefined;
+  return judgement;
+}
+
+/** An image that brings its own boot scripts. */
+function judgeScript(
+  { name, model }: Pick<BootTarget, 'name' | 'model'>,
+  record: BootRecord,
+  scripts: Readonly<Record<string, BootScript>>,
+  loader: BootRequest['loader'],
+): Judgement {
+  if (!record.models.includes(model)) return { obstacle: otherModels(name, model, record) };
+  const script = scripts[model];
+  if (script === undefined || script === loader) return { record };
+  return { obstacle: `the image of ${name} boots ${model} by ${SCRIPT_LOADERS[script]} only` };
+}
+
+async function judgeKernel(
+  { name, model, digest }: Pick<BootTarget, 'name' | 'model' | 'digest'>,
+  record: BootRecord,
+  hardware: BootRequest['hardware'],
+  { paths }: Pick<Deps, 'paths'>,
+): Promise<Judgement> {
+  const { kernel, architecture } = record;
+  if (record.bootPlan !== 'volumes') {
+    return {
+      obstacle: `the kernel ${kernel} of the image of ${name} cannot mount volumes (EROFS, overlay, NFSv4)`,
+    };
+  }
+  const known = findModel(model);
+  const folder = imageBootFolder(paths, digest);
+  // Of a board that has no file here, its loader tells CPU and device tree, and that is enough.
+  const fits = known?.images.includes(architecture) ?? hardware?.architecture === architecture;
+  const wanted = known
+    ? known.deviceTrees
+    : hardware?.deviceTree === undefined
+      ? undefined
+      : [hardware.deviceTree];
+  if (!fits || !wanted) {
+    return record.models.includes(model) ? { record } : { obstacle: otherModels(name, model, record) };
+  }
+  const deviceTree = (await DeviceTrees.open(folder)).find(wanted);
+  if (deviceTree === undefined) {
+    const tree = wanted.map((one) => one.split('/').at(-1)).join(' or ');
+    return {
+      obstacle: `the kernel ${kernel} of the image of ${name} has no device tree for ${model} (${tree})`,
+    };
+  }
+  if (known && !record.models.includes(model)) return { obstacle: otherModels(name, model, record) };
+  return { record, deviceTree };
+}
+
+function otherModels(name: string, model: string, { models, architecture }: BootRecord): string {
+  return `the image of ${name} is for ${models.join(', ') || architecture}, not for ${model}`;
 }

@@ -14,8 +14,10 @@ const EMULATOR_NEEDS = ['cgroup.memory=nosocket'];
 /** Kernel arguments of a node. */
 export function kernelArguments(target: BootTarget): string {
   const { mac, ip, prefix, server, isVirtual } = checkTarget(target);
+  const { console, otherConsoles = [] } = fittingsOf(target);
   return [
-    `console=${fittingsOf(target).console}`,
+    // The last one is where init prints.
+    ...[...otherConsoles, console].map((one) => `console=${one}`),
     ...(isVirtual ? EMULATOR_NEEDS : []),
     // Each line costs time on a serial line or an emulated one: only warnings, and what our init says.
     'quiet',

@@ -23,7 +23,7 @@ test('scripts are what mkimage makes and checks', async () => {
 test('a board says what it is, in a name that U-Boot can ask for', () => {
   const [, name = ''] = /tftpboot \$\{scriptaddr\} "([^"]+)"/.exec(questionScript().toString('latin1')) ?? [];
   // biome-ignore lint/suspicious/noTemplateCurlyInString: U-Boot fills these in
-  assert.equal(name, 'u-boot?cpu=${cpu}&vendor=${vendor}&fdt=${fdtfile}');
+  assert.equal(name, 'u-boot?cpu=${cpu}&vendor=${vendor}&fdt=${fdtfile}&type=${board_rev}');
   assert.ok(!name.includes(':'));
 });
 

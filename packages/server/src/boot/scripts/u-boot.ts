@@ -3,7 +3,7 @@
  * everything by TFTP, from the server that DHCP named.
  */
 import { crc32 } from 'node:zlib';
-import { checkTarget } from '../checked.ts';
+import { checkDeviceTree, checkTarget } from '../checked.ts';
 import type { BootTarget } from '../directory.ts';
 import type { BootChoice } from './boot-choice.ts';
 import { bootFilePath, imageVariables, kernelArguments, RETRY_PAUSE, shown } from './script-parts.ts';
@@ -23,7 +23,13 @@ export const UBOOT_QUESTION = 'u-boot';
  * among that: a colon would end a server's name.
  */
 export function questionScript(): Buffer {
-  const fields = { cpu: field('cpu'), vendor: field('vendor'), fdt: field('fdtfile') };
+  const fields = {
+    cpu: field('cpu'),
+    vendor: field('vendor'),
+    fdt: field('fdtfile'),
+    // Of a Raspberry Pi, whose U-Boot may know no file for it.
+    type: field('board_rev'),
+  };
   const query = Object.entries(fields).map(([name, value]) => `${name}=${value}`);
   return script([
     `setenv tftpwindowsize ${WINDOW}`,
@@ -37,22 +43,29 @@ export function questionScript(): Buffer {
 export function uBootScript(choice: BootChoice): Buffer {
   if (choice.kind === 'probe') return questionScript();
   if (choice.kind === 'wait') return script([`echo "WalT: ${shown(choice.reason)}"`, ...retry()]);
-  return choice.kind === 'kernel' ? kernelScript(choice.target) : imageScript(choice.target);
+  return choice.kind === 'kernel'
+    ? kernelScript(choice.target, choice.deviceTree)
+    : imageScript(choice.target);
 }
 
-/** Loads and starts the kernel of the node's image. Each kind of ARM CPU has a command for its kernels. */
-function kernelScript(target: BootTarget): Buffer {
+/**
+ * Loads and starts the kernel of the node's image. Each kind of ARM CPU has a command for its kernels. Without `deviceTree`, one of
+ * the image's, the kernel gets the one that the board's firmware has left in memory.
+ */
+function kernelScript(target: BootTarget, deviceTree: string | undefined): Buffer {
   const { name, digest } = checkTarget(target);
-  const files = `${field('kernel_addr_r')} ${field('ramdisk_addr_r')}:${field('filesize')} ${field('fdt_addr')}`;
+  const tree = deviceTree === undefined ? 'fdt_addr' : 'fdt_addr_r';
+  const files = `${field('kernel_addr_r')} ${field('ramdisk_addr_r')}:${field('filesize')} ${field(tree)}`;
   const boot = `if test ${field('cpu')} = armv8; then booti ${files}; else bootz ${files}; fi`;
+  const path = (file: string) => bootFilePath(digest, file).slice(1);
+  // The initramfs comes last, since its length is what `filesize` then is.
+  const system = load('kernel_addr_r', path('vmlinuz'), load('ramdisk_addr_r', 'node/initramfs', boot));
   return script([
     `echo WalT: ${name} loads its image`,
     `setenv bootargs '${kernelArguments(target)}'`,
-    load(
-      'kernel_addr_r',
-      bootFilePath(digest, 'vmlinuz').slice(1),
-      load('ramdisk_addr_r', 'node/initramfs', boot),
-    ),
+    deviceTree === undefined
+      ? system
+      : load('fdt_addr_r', path(`device-trees/${checkDeviceTree(deviceTree)}`), system),
     'echo WalT: the kernel could not be loaded or started',
     ...retry(),
   ]);

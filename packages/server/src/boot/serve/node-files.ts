@@ -5,11 +5,12 @@ import { type Download, downloadOf, imageBootFolder, openDownload, readBootRecor
 import type { NodeDirectory } from '../directory.ts';
 import type { InitArchives, Reads } from '../initramfs/index.ts';
 import { archiveName, bootstrapDocument, identityTree, nodeArchive, volumesOf } from '../initramfs/index.ts';
+import { DeviceTrees } from '../kernel/index.ts';
 import { type ServerAddress, templateValues } from '../lending/index.ts';
 import { renderTemplate, servedFolder } from '../walt-images/index.ts';
 
 /** `boot/files/HEX/NAME`. */
-const BOOT_FILE = /^boot\/files\/([0-9a-f]{64})\/(vmlinuz)$/;
+const BOOT_FILE = /^boot\/files\/([0-9a-f]{64})\/(?:vmlinuz|device-trees\/(.+))$/s;
 
 /** What boot scripts write in front of a path, to load by HTTP. */
 const IMAGE_FOLDER = 'boot/';
@@ -44,8 +45,13 @@ export class NodeFiles {
   async open(ip: string, path: string): Promise<Download | undefined> {
     const make = NodeFiles.made.get(path);
     if (make) return make(this, ip);
-    const [, hex, name = ''] = BOOT_FILE.exec(path) ?? [];
-    if (hex) return openDownload(join(imageBootFolder(this.#deps.paths, `sha256:${hex}`), name));
+    const [, hex, deviceTree] = BOOT_FILE.exec(path) ?? [];
+    if (hex) {
+      const folder = imageBootFolder(this.#deps.paths, `sha256:${hex}`);
+      if (deviceTree === undefined) return openDownload(join(folder, 'vmlinuz'));
+      const bytes = await (await DeviceTrees.open(folder)).read(deviceTree);
+      return bytes && downloadOf(bytes);
+    }
     return this.#imageFile(ip, path.startsWith(IMAGE_FOLDER) ? path.slice(IMAGE_FOLDER.length) : path);
   }
 

@@ -47,7 +47,8 @@ before(async () => {
   };
   const address = { server: '10.73.0.1', mac: '02:00:00:00:00:01' };
   const parts = { directory, paths, archives: new InitArchives(paths), reads: new Reads(paths) };
-  tftp = new NodeTftp({ ...parts, files: new NodeFiles({ ...parts, address }) });
+  const firmware = { file: async () => undefined };
+  tftp = new NodeTftp({ ...parts, files: new NodeFiles({ ...parts, address }), firmware });
   port = await tftp.listen('127.0.0.1', 0);
 });
 after(async () => {

@@ -14,6 +14,7 @@ import {
 } from '../scripts/index.ts';
 import { neighbour } from './neighbours.ts';
 import type { NodeFiles } from './node-files.ts';
+import { RaspberryFiles, type StartFiles } from './raspberry-files.ts';
 import { type TftpQuestion, TftpServer } from './tftp.ts';
 
 interface Deps {
@@ -21,16 +22,19 @@ interface Deps {
   paths: Pick<Paths, 'bootFiles'>;
   archives: InitArchives;
   files: NodeFiles;
+  firmware: StartFiles;
 }
 
 type Answer = (tftp: NodeTftp, ip: string, query: URLSearchParams) => Promise<Download | undefined>;
 
 export class NodeTftp {
   readonly #deps: Deps;
+  readonly #raspberry: RaspberryFiles;
   readonly #server = new TftpServer((question) => this.#answer(question));
 
   constructor(deps: Deps) {
     this.#deps = deps;
+    this.#raspberry = new RaspberryFiles(deps);
   }
 
   listen(address: string, port: number): Promise<number> {
@@ -55,7 +59,8 @@ export class NodeTftp {
     const name = path.replace(/^(?:\.?\/)+/, '');
     const [, word = '', query] = /^([^?]*\??)(.*)$/s.exec(name) ?? [];
     const answer = NodeTftp.routes.get(word);
-    return answer ? answer(this, ip, new URLSearchParams(query)) : this.#deps.files.open(ip, name);
+    if (answer) return answer(this, ip, new URLSearchParams(query));
+    return (await this.#deps.files.open(ip, name)) ?? this.#raspberry.open(ip, await neighbour(ip), name);
   }
 
   async #uBoot(ip: string, query: URLSearchParams): Promise<Download> {

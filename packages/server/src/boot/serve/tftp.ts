@@ -103,6 +103,11 @@ export class TftpServer {
   }
 }
 
+/** Milliseconds that all tries take together. */
+function patience({ wait, tries }: Retry): number {
+  return wait * (2 ** tries - 1);
+}
+
 /** One file on its way to one client, from a port of its own. */
 class Transfer {
   readonly asked: Asked;
@@ -110,7 +115,7 @@ class Transfer {
   heard = false;
   readonly #question: TftpQuestion;
   readonly #address: string;
-  readonly #retry: Retry;
+  #retry: Retry;
   #port: UdpPort | undefined;
   /** Packets that are not acknowledged yet, oldest first. */
   readonly #window: Buffer[] = [];
@@ -169,6 +174,7 @@ class Transfer {
 
   async #deliver(file: Download): Promise<void> {
     const granted = grantOptions(this.asked.request.options, file.size);
+    if (file.isSentOnce) this.#retry = { wait: patience(this.#retry), tries: 1 };
     try {
       if (granted.size > 0) {
         // RFC 2347: it is acknowledged like a block 0.
@@ -204,7 +210,7 @@ class Transfer {
     const agreed = granted.get('timeout');
     for (let attempt = 0; attempt < tries && !this.#ended; attempt++) {
       for (const packet of this.#window) this.#send(packet);
-      if (await this.#acknowledged(agreed ? agreed * 1000 : wait * 2 ** attempt)) return;
+      if (await this.#acknowledged(agreed && tries > 1 ? agreed * 1000 : wait * 2 ** attempt)) return;
     }
     if (this.#ended) return;
     warn('client takes no more of a file', { ...this.#question }, this.#question.ip);

@@ -1,12 +1,14 @@
 import { fullName, type SavedImage } from '@walt/contract';
 import type { Images } from '../images.ts';
 import type { OpenJobs } from '../jobs/index.ts';
+import type { RaspiFirmware } from '../recipes/index.ts';
 import type { ImageRecord } from '../types.ts';
 
 /** What users' calls about images stand on. */
 export interface CallDeps {
   images: Images;
   nodes: BootedImages;
+  firmware: Pick<RaspiFirmware, 'ensure'>;
 }
 
 /** What the calls stand on that open jobs, and the stream that attaches to them. */

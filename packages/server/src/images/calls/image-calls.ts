@@ -8,6 +8,7 @@ import {
 import { type CallsOf, demand } from '../../access/index.ts';
 import { UserError } from '../../platform/index.ts';
 import type { ImageRecord } from '../types.ts';
+import { boardFor, lackOf, notFor } from './boards.ts';
 import { type CallDeps, describeSaved } from './deps.ts';
 import { findImage, findVersion } from './find.ts';
 import { keptByHistory } from './history-calls.ts';
@@ -19,6 +20,7 @@ type Elsewhere = keyof typeof imageRegistryCalls | keyof typeof imageHistoryCall
 export function imageCalls({
   images,
   nodes,
+  firmware,
 }: CallDeps): Omit<CallsOf<typeof imageContract>, Elsewhere | 'shell' | 'cross' | 'build' | 'run'> {
   const present = async (records: readonly ImageRecord[]): Promise<Image[]> => {
     const [users, open] = await Promise.all([nodes.nodesByImage(), images.shells.images()]);
@@ -69,11 +71,15 @@ export function imageCalls({
       })();
     },
 
-    makeDefault: async (caller, { architecture, renew }, signal) => {
-      const making = images.makeDefault(caller.user, architecture, renew, signal);
+    makeDefault: async (caller, { architecture, model, renew }, signal) => {
+      const board = model === undefined ? undefined : boardFor(model, architecture);
+      const making = images.makeDefault(caller.user, architecture ?? board?.architecture, renew, signal);
       return (async function* () {
         const { image, made } = yield* making;
-        yield { type: 'result' as const, value: { image: fullName(image), digest: image.digest, made } };
+        if (board && !image.models.includes(board.name)) throw notFor(image, board.name);
+        const lack = board?.firmware?.start.length ? await lackOf(firmware, { renew, signal }) : null;
+        const value = { image: fullName(image), digest: image.digest, made, models: [...image.models], lack };
+        yield { type: 'result' as const, value };
       })();
     },
   };

@@ -77,6 +77,18 @@ export function debianSources(indexes: readonly PackageIndex[], release: string)
   return [...new Set(own.map(({ uri, suite, component }) => `deb ${uri} ${suite} ${component}`))];
 }
 
+/**
+ * The same repositories' lines for Debian's firmware that is not free. `keyring`: file of the keys that sign them, where apt does not
+ * take them for good by itself.
+ */
+export function nonFreeSources(sources: readonly string[], keyring: string | undefined): string[] {
+  const options = keyring === undefined ? '' : `[signed-by=${keyring}] `;
+  const lines = sources.map((line) =>
+    line.replace(/^deb /, `deb ${options}`).replace(/ \S+$/, ' non-free-firmware'),
+  );
+  return [...new Set(lines)];
+}
+
 /** The settings of `apt-config dump` that tell how to reach repositories. */
 export function accessOptions(dump: string): string[] {
   return dump

@@ -39,6 +39,7 @@ describe('renderConfig', () => {
         // biome-ignore lint/suspicious/noTemplateCurlyInString: iPXE fills these in
         'dhcp-boot=tag:ipxe,"http://10.0.0.1/boot/ipxe?mac=${netX/mac}&arch=${buildarch}&product=${product:uristring}&manufacturer=${manufacturer:uristring}"',
         'dhcp-boot=tag:uboot,boot.scr.uimg',
+        'dhcp-boot=tag:raspberry-mac,tag:raspberry-class,bootcode.bin,,10.0.0.1',
       ],
     );
   });

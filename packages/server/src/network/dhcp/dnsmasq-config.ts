@@ -1,7 +1,7 @@
 /** What dnsmasq reads and writes (dnsmasq(8)). Pure. */
 import { ipv4, macAddress, nodeName } from '@walt/contract';
 import { z } from 'zod';
-import { type Loader, loaders } from '../../models/index.ts';
+import { firmwarePrefixes, type Loader, loaders, RASPBERRY_CLASS } from '../../models/index.ts';
 import type { Subnet } from '../subnet.ts';
 
 /** The permanent address and name of a node. */
@@ -103,6 +103,7 @@ export function renderConfig(options: {
     ...loaders
       .filter(({ file, isMade }) => isMade || present.includes(file))
       .flatMap((loader) => loaderLines(loader, subnet.server)),
+    ...raspberryLines(subnet.server),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -123,6 +124,30 @@ function loaderLines(loader: Loader, server: string): string[] {
           `dhcp-option-force=tag:${http},tag:!ipxe,option:vendor-class,HTTPClient`,
           `dhcp-boot=tag:${http},tag:!ipxe,http://${server}/${file}`,
         ]),
+  ];
+}
+
+/**
+ * The firmware of a Raspberry Pi takes an offer only if its option 43 has the text "Raspberry Pi Boot": as PXE's boot menu (option 9),
+ * with discovery off (6) and a prompt that waits for nobody (10), as Debian's own `pxe-service` has it, which however would put that
+ * menu in front of every PC with BIOS PXE. PCs say the same of themselves, so the boards' addresses tell them apart; and those of boards
+ * with U-Boot on a card are theirs, too, but U-Boot says something else.
+ */
+function raspberryLines(server: string): string[] {
+  const both = 'tag:raspberry-mac,tag:raspberry-class';
+  const menu = Buffer.from('Raspberry Pi Boot');
+  const option43 = Buffer.concat([
+    Buffer.from([6, 1, 3, 10, 4, 0, ...Buffer.from('PXE'), 9, 3 + menu.length, 0, 0, menu.length]),
+    menu,
+    Buffer.from([255]),
+  ]);
+  return [
+    ...firmwarePrefixes.map((prefix) => `dhcp-mac=set:raspberry-mac,${prefix}:*:*:*`),
+    `dhcp-vendorclass=set:raspberry-class,${RASPBERRY_CLASS}`,
+    `dhcp-option-force=${both},60,PXEClient`,
+    `dhcp-option-force=${both},43,${option43.toString('hex').replace(/..(?=.)/g, '$&:')}`,
+    `dhcp-option-force=${both},66,${server}`,
+    `dhcp-boot=${both},bootcode.bin,,${server}`,
   ];
 }
 
