@@ -4,7 +4,7 @@ import { once } from 'node:events';
 
 export interface Offer {
   ip: string;
-  /** The server that its files come from. */
+  /** The server that its files come from: who made the offer, if that has the right option 43. */
   server: string;
   mask: string;
   /** By number. */
@@ -91,10 +91,9 @@ function parse(bytes: Buffer): Offer | undefined {
   if (bytes.length < 241 || bytes[0] !== 2 || !bytes.subarray(236, 240).equals(COOKIE)) return undefined;
   const options = optionsOf(bytes.subarray(240), 255);
   const address = (at: number) => [...bytes.subarray(at, at + 4)].join('.');
-  const named = options.get(66)?.toString('latin1');
   return {
     ip: address(16),
-    server: named ?? address(20),
+    server: [...(options.get(54) ?? [])].join('.'),
     mask: [...(options.get(1) ?? [])].join('.'),
     options,
   };

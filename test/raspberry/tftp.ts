@@ -43,7 +43,8 @@ export async function fetchFile(
         { port: number },
       ];
       answered ||= performance.now() - began;
-      const reply = (bytes: Buffer) => socket.send(bytes, from.port, server);
+      // It has left before the socket is closed.
+      const reply = (bytes: Buffer) => new Promise((sent) => socket.send(bytes, from.port, server, sent));
       const opcode = packet.readUInt16BE(0);
       if (opcode === 5) {
         if (packet.readUInt16BE(2) !== 1) throw new Error(`${path}: ${packet.toString('latin1', 4)}`);
@@ -54,17 +55,17 @@ export async function fetchFile(
         size = Number(granted[granted.indexOf('tsize') + 1]);
         blockSize = Number(granted[granted.indexOf('blksize') + 1]);
         if (probe) {
-          reply(Buffer.concat([number(5), number(0), Buffer.from('Early terminate\0')]));
+          await reply(Buffer.concat([number(5), number(0), Buffer.from('Early terminate\0')]));
           return { path, content: undefined, size, answered };
         }
-        reply(Buffer.concat([number(4), number(0)]));
+        await reply(Buffer.concat([number(4), number(0)]));
         continue;
       }
       block += 1;
       if (packet.readUInt16BE(2) !== block)
         throw new Error(`${path}: hangs at block ${packet.readUInt16BE(2)}`);
       parts.push(packet.subarray(4));
-      reply(Buffer.concat([number(4), number(block)]));
+      await reply(Buffer.concat([number(4), number(block)]));
       if (packet.length < blockSize + 4) return { path, content: Buffer.concat(parts), size, answered };
     }
   } finally {

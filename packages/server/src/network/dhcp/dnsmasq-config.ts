@@ -146,7 +146,6 @@ function raspberryLines(server: string): string[] {
     `dhcp-vendorclass=set:raspberry-class,${RASPBERRY_CLASS}`,
     `dhcp-option-force=${both},60,PXEClient`,
     `dhcp-option-force=${both},43,${option43.toString('hex').replace(/..(?=.)/g, '$&:')}`,
-    `dhcp-option-force=${both},66,${server}`,
     `dhcp-boot=${both},bootcode.bin,,${server}`,
   ];
 }
