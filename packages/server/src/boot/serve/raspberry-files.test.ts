@@ -87,7 +87,7 @@ class Nodes implements NodeDirectory {
 function filesFor(directory: Nodes): (path: string, mac?: string) => Promise<string | undefined> {
   const paths = {
     ...{ bootFiles: join(folder, 'boot'), busybox: join(folder, 'busybox') },
-    ...{ reads: join(folder, 'reads'), volumes: join(folder, 'volumes') },
+    ...{ reads: join(folder, 'reads'), volumes: join(folder, 'volumes'), loaders: [] },
   };
   const parts = { directory, paths, archives: new InitArchives(paths), reads: new Reads(paths) };
   const files = new NodeFiles({ ...parts, address: { server: '10.73.0.1', mac: '02:00:00:00:00:01' } });
