@@ -202,7 +202,12 @@ async function borrow(
       }
       const { architecture } = image;
       const made = own.kernel
-        ? await writeKernelFiles(own.tree, own.kernel, folder, { like: image.base, architecture, paths, limits })
+        ? await writeKernelFiles(own.tree, own.kernel, folder, {
+            like: image.base,
+            architecture,
+            paths,
+            limits,
+          })
         : await writeKernelFiles(tree, kernel, folder, { like: digest, architecture, paths, limits });
       return { kernel: (own.kernel ?? kernel).release, ...made, loan: { volumes, files } };
     }),
