@@ -69,8 +69,8 @@ async function pack(files: Record<string, string | Uint8Array> = {}): Promise<Ma
   await withTree(join(folder, 'image'), async (tree) => {
     const kernel = await findKernel(tree);
     assert.ok(kernel);
-    const options = { like: undefined, paths: { bootFiles: folder }, limits: defaultLimits() };
-    await writeKernelFiles(tree, kernel, made, options);
+    const options = { like: undefined, architecture: 'amd64' as const, paths: { bootFiles: folder } };
+    await writeKernelFiles(tree, kernel, made, { ...options, limits: defaultLimits() });
   });
   const target = join(folder, 'unpacked');
   await mkdir(target);
