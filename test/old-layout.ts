@@ -32,14 +32,15 @@ export async function toOldLayout(paths: Paths): Promise<void> {
 function forgetMigrations(file: string): void {
   const database = new DatabaseSync(file);
   try {
-    // 0049-served-cycle; 0047-own-file-systems made nothing but an order to boot.
+    // 0049-served-cycle; 0047-own-file-systems made nothing but an order to boot; 0056-devices.
     database.exec('ALTER TABLE node DROP COLUMN served_cycle');
     // 0058-node-settings, 0059-ordered-at.
     database.exec('ALTER TABLE node DROP COLUMN settings; ALTER TABLE node DROP COLUMN ordered_at');
+    database.exec('DROP TABLE device');
     const gone = database
       .prepare('DELETE FROM kysely_migration WHERE name >= ?')
       .run('0047-own-file-systems');
-    if (gone.changes !== 4) throw new Error('there are newer migrations: take back what they made here, too');
+    if (gone.changes !== 5) throw new Error('there are newer migrations: take back what they made here, too');
   } finally {
     database.close();
   }

@@ -2,11 +2,12 @@
 import type { ContractRouterClient } from '@orpc/contract';
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
+import { deviceContract } from './device.ts';
 import { errors } from './errors.ts';
 import { imageContract } from './image.ts';
 import { nodeContract } from './node.ts';
 import { registryContract } from './registry.ts';
-import { ipv4, macAddress, nodeName, userName } from './schemas.ts';
+import { ipv4, nodeName, userName } from './schemas.ts';
 import {
   HOST_KEY_ALIAS,
   KNOWN_HOSTS,
@@ -18,11 +19,13 @@ import {
 
 export * from './build.ts';
 export * from './cross.ts';
+export * from './device.ts';
 export * from './errors.ts';
 export * from './image.ts';
 export * from './image-history.ts';
 export * from './jobs.ts';
 export * from './node.ts';
+export * from './notes.ts';
 export * from './progress.ts';
 export * from './registry.ts';
 export * from './run.ts';
@@ -92,14 +95,6 @@ export const serverStatus = z.object({
 });
 export type ServerStatus = z.infer<typeof serverStatus>;
 
-export const device = z.object({
-  name: z.string(),
-  ip: ipv4,
-  mac: macAddress.nullable(),
-  type: z.string(),
-});
-export type Device = z.infer<typeof device>;
-
 export const contract = {
   /**
    * Who the caller is, proven by the operating system: `challenge` names a file; the caller creates it (mode 600) with `nonce` as
@@ -118,7 +113,7 @@ export const contract = {
   node: nodeContract,
   image: imageContract,
   registry: registryContract,
-  device: { list: base.output(z.array(device)) },
+  device: deviceContract,
   access: {
     /** Signs an OpenSSH public key for some nodes, as root, for minutes. */
     certify: base

@@ -1,6 +1,7 @@
 import { eventIterator, oc } from '@orpc/contract';
 import { z } from 'zod';
 import { errors } from './errors.ts';
+import { deviceNote } from './notes.ts';
 import { withProgress } from './progress.ts';
 import {
   architecture,
@@ -58,14 +59,19 @@ export const node = z.object({
   power: nodePower,
   /** Why it does not become what it should be, and what to do; null: it does, as far as is known. */
   trouble: z.object({ message: z.string(), hint: z.string() }).nullable(),
+  /** What somebody should know of its machine. */
+  notes: z.array(deviceNote),
 });
 export type Node = z.infer<typeof node>;
 
 const affected = z.object({ nodes: z.array(nodeName) });
 /** `unheard`: those of them that do not listen, and whose power nobody has. They boot when somebody switches them on. */
 const ordered = affected.extend({ unheard: z.array(nodeName) });
-const setting = z.object({ name: z.string(), value: z.string(), isSet: z.boolean() });
-export type NodeSettingValue = z.infer<typeof setting>;
+/** A setting as it holds, be it set or not. */
+export const settingValue = z.object({ name: z.string(), value: z.string(), isSet: z.boolean() });
+export type NodeSettingValue = z.infer<typeof settingValue>;
+/** A setting as a user typed it. */
+export const typedSetting = z.object({ name: z.string().max(64), value: z.string().max(256) });
 /** Answer `yes` in advance to the question that the error CONFIRM would ask. */
 const yes = z.boolean().default(false);
 
@@ -115,7 +121,7 @@ export const nodeContract = {
   settings: base.input(z.object({ set: nodeSet })).output(
     z.object({
       /** Only the settings that a node has, each with its value, be it set or not. */
-      nodes: z.array(z.object({ name: nodeName, settings: z.array(setting) })),
+      nodes: z.array(z.object({ name: nodeName, settings: z.array(settingValue) })),
       /** Values that only the server knows, by the name of the setting. */
       choices: z.record(z.string(), z.array(z.string())),
     }),
@@ -125,10 +131,7 @@ export const nodeContract = {
     .input(
       z.object({
         set: nodeSet,
-        settings: z
-          .array(z.object({ name: z.string().max(64), value: z.string().max(256) }))
-          .min(1)
-          .max(64),
+        settings: z.array(typedSetting).min(1).max(64),
         yes,
       }),
     )

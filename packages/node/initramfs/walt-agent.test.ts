@@ -26,7 +26,10 @@ const onNode = (...argv: string[]) => [
 ];
 
 interface Poll {
+  /** Without the clock. */
   query: string;
+  /** Unix time in seconds. */
+  clock: number;
   token: string | undefined;
   answer(order: string): void;
 }
@@ -35,7 +38,8 @@ const polls = new EventEmitter<{ poll: [Poll] }>();
 const server = createServer((request: IncomingMessage, response: ServerResponse) => {
   const token = request.headers['x-walt-token'];
   polls.emit('poll', {
-    query: request.url ?? '',
+    query: (request.url ?? '').replace(/&clock=\d+$/, ''),
+    clock: Number(/&clock=(\d+)$/.exec(request.url ?? '')?.[1]),
     token: typeof token === 'string' ? token : undefined,
     answer: (order) => response.end(order),
   });
@@ -86,6 +90,7 @@ test('a node is booting until its SSH port listens', limit, async () => {
   start(onNode('--kill-child', AGENT));
   const first = await nextPoll();
   assert.deepEqual([first.query, first.token], ['/node/poll?generation=3&booted=0', 'secret']);
+  assert.ok(Math.abs(first.clock - Date.now() / 1000) < 100, `${first.clock} is the clock of this machine`);
   first.answer('stay');
   assert.equal((await nextPoll()).query, '/node/poll?generation=3&booted=0');
   start(onNode('--kill-child', 'socat', 'TCP6-LISTEN:22,fork', 'EXEC:true'));

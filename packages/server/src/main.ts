@@ -15,6 +15,7 @@ import {
   sweepBootFiles,
   Trees,
 } from './boot/index.ts';
+import { createDeviceCalls, DeviceEntry, Devices } from './devices/index.ts';
 import { createImageCalls, Images, RaspiFirmware } from './images/index.ts';
 import { Network } from './network/index.ts';
 import { bootingNodes, createDirectory, createNodes, findAccelerator } from './nodes/index.ts';
@@ -88,6 +89,10 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   const rights = new StandingRights(createLog('access'));
   const address = { server: network.server, mac: await network.mac() };
   const trees = new Trees({ paths, address, treeVolumes: (diffIds) => images.treeVolumes(diffIds) });
+  const devices = await Devices.open({
+    ...{ database, network, limits: config.limits, log: createLog('devices') },
+    nodes: { all: async () => nodes.store.all() },
+  });
   const nodes = await createNodes({
     database,
     network,
@@ -100,6 +105,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     accelerator,
     powerConfigs: config.power,
     onHost: (argv) => hostNetwork(config, argv),
+    devices,
     log: createLog('nodes'),
   });
 
@@ -108,6 +114,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     images,
     ssh,
     network,
+    devices,
     platformVolume,
     limits: config.limits,
     log: createLog('boot'),
@@ -127,6 +134,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   await Promise.all([nodeHttp.listen(network.server, 80), nodeTftp.listen(network.server, 69)]);
   await nodes.reconciler.reconcile();
   nodes.reconciler.start();
+  await devices.start();
 
   await mountSignInFolder(paths.auth, config.limits.signInFiles);
   const ofImages = createImageCalls({ images, nodes: nodes.lookup, firmware });
@@ -134,20 +142,13 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     identity: await Identity.open({ paths, database }),
     rights,
     entry: nodes.entry,
+    devices: new DeviceEntry({ devices, rights, nodes: nodes.store }),
     images: ofImages.streams,
     calls: {
       ...ofImages.calls,
       node: nodes.calls,
       access: nodes.entry,
-      device: {
-        list: async () => {
-          const all = await nodes.store.all();
-          return [
-            { name: 'walt-server', ip: network.server, mac: null, type: 'server' },
-            ...all.map(({ name, ip, mac, type }) => ({ name, ip, mac, type: `node (${type})` })),
-          ];
-        },
-      },
+      device: createDeviceCalls({ devices, directory, network, nodes: nodes.calls }),
       server: {
         status: async ({ user }) => ({
           user,
@@ -182,6 +183,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     nodes.agents.close();
     nodes.machines.close();
     await Promise.all([nodeHttp.close(), nodeTftp.close(), firmware.close()]);
+    await devices.close();
     await network.close();
     await images.close();
     programs.close();

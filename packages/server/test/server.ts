@@ -12,6 +12,7 @@ import { pack } from 'tar-stream';
 import { Identity, SshAuthority, StandingRights } from '../src/access/index.ts';
 import { listen, type Services } from '../src/api/index.ts';
 import { Trees } from '../src/boot/index.ts';
+import { createDeviceCalls, DeviceEntry, type Devices } from '../src/devices/index.ts';
 import { Catalogue } from '../src/images/catalogue/index.ts';
 import { createImageCalls, type ImageRecord, unregisterEmulators } from '../src/images/index.ts';
 import type { Network } from '../src/network/index.ts';
@@ -25,6 +26,7 @@ import {
   type RegistryConfig,
   UserError,
 } from '../src/platform/index.ts';
+import { openDevices, PlayedNeighbours } from './devices.ts';
 import { PlayedMachines } from './machines.ts';
 import {
   destroyPlatform,
@@ -48,6 +50,9 @@ export interface TestServer extends AsyncDisposable {
   services: Services;
   nodes: Awaited<ReturnType<typeof createNodes>>;
   machines: PlayedMachines;
+  /** Machines on walt-net that are heard. */
+  neighbours: PlayedNeighbours;
+  devices: Devices;
   ssh: SshAuthority;
   catalogue: Catalogue;
   /** Calls that were let in, in their order: name and input. */
@@ -99,7 +104,8 @@ export async function startServer({
   const { paths, database, images } = platform;
   const ssh = await SshAuthority.open(paths);
   const rights = new StandingRights(log);
-  const network = playNetwork(subnet);
+  const neighbours = new PlayedNeighbours(parseSubnet(subnet));
+  const network = playNetwork(subnet, neighbours);
   const machines = new PlayedMachines({
     directory: () => directory,
     address: async (id) => (await nodes.store.byId(id))?.ip,
@@ -109,13 +115,23 @@ export async function startServer({
     address: { server: network.server, mac: '52:54:00:00:00:01' },
     treeVolumes: (diffIds) => images.treeVolumes(diffIds),
   });
+  const devices = await openDevices(database, neighbours, { all: async () => nodes.store.all() });
   const nodes = await createNodes({
-    ...{ database, network, paths, ssh, rights, trees, images, accelerator: 'tcg', log: quiet },
+    ...{ database, network, paths, ssh, rights, trees, images, devices, accelerator: 'tcg', log: quiet },
     ...{ powerConfigs: power, onHost: (argv) => [...argv] },
     programs: machines as unknown as Programs,
   });
   const directory = createDirectory({
-    ...{ ...nodes, images, ssh, network, platformVolume: 'none', limits: defaultLimits(), log: quiet },
+    ...{
+      ...nodes,
+      images,
+      ssh,
+      network,
+      devices,
+      platformVolume: 'none',
+      limits: defaultLimits(),
+      log: quiet,
+    },
   });
   const firmware = { ensure: async () => {} };
   const ofImages = createImageCalls({ images, nodes: nodes.lookup, firmware });
@@ -124,22 +140,21 @@ export async function startServer({
     identity: await Identity.open({ paths, database, ...signIn }),
     rights,
     entry: nodes.entry,
+    devices: new DeviceEntry({ devices, rights, nodes: nodes.store }),
     images: ofImages.streams,
     calls: noted(
       {
         ...ofImages.calls,
         node: nodes.calls,
         access: nodes.entry,
-        device: {
-          list: async () =>
-            (await nodes.store.all()).map(({ name, ip, mac }) => ({ name, ip, mac, type: 'node' })),
-        },
+        device: createDeviceCalls({ devices, directory, network, nodes: nodes.calls }),
         server: { status: async ({ user }) => serverStatus(user, paths.state) },
       },
       calls,
     ),
     log,
   };
+  await devices.start();
   const api = await listen(services, paths);
   const catalogue = new Catalogue(database, bootingNodes);
 
@@ -151,6 +166,8 @@ export async function startServer({
       services,
       nodes,
       machines,
+      neighbours,
+      devices,
       ssh,
       catalogue,
       calls,
@@ -226,6 +243,7 @@ export async function startServer({
       rights.close();
       machines.close();
       await nodes.reconciler.stop();
+      await devices.close();
       nodes.agents.close();
       nodes.machines.close();
       await unregisterEmulators(paths);
@@ -257,13 +275,24 @@ export function loopbackNet(): string {
 }
 
 /** walt-net without bridge, DHCP and exports: addresses are all that it has. */
-function playNetwork(text: string): Network {
+function playNetwork(text: string, neighbours: PlayedNeighbours): Network {
   const subnet = parseSubnet(text);
   const nothing = async () => {};
   const played: Pick<
     Network,
-    'server' | 'broadcast' | 'prefix' | 'freeAddress' | 'setHosts' | 'setExports' | 'ensureTap' | 'removeTap'
+    | 'server'
+    | 'broadcast'
+    | 'prefix'
+    | 'freeAddress'
+    | 'setHosts'
+    | 'setExports'
+    | 'ensureTap'
+    | 'removeTap'
+    | 'mac'
+    | 'forgetLeases'
   > = {
+    mac: () => neighbours.mac(),
+    forgetLeases: (mac) => neighbours.forgetLeases(mac),
     ...{ server: subnet.server, broadcast: subnet.broadcast, prefix: subnet.prefix },
     freeAddress: async (taken) => lowestFree(subnet, (address) => taken.has(address)),
     ...{ setHosts: nothing, setExports: nothing, ensureTap: nothing, removeTap: nothing },

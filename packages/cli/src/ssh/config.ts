@@ -44,7 +44,7 @@ Match originalhost ${hosts.join(',')} exec "${inQuotes(waltCommand(walt))} ssh-c
 function renderOptions(files: SshFiles, walt: Walt): string {
   const options = [
     'User root',
-    `ProxyCommand ${waltCommand(walt)} ssh-proxy '%n'`,
+    `ProxyCommand ${proxyCommand(walt)}`,
     `IdentityFile ${quoted(files.privateKey)}`,
     'IdentitiesOnly yes',
     `UserKnownHostsFile ${quoted(files.knownHosts)}`,
@@ -60,6 +60,11 @@ function renderOptions(files: SshFiles, walt: Walt): string {
   return options.map((option) => `  ${option}\n`).join('');
 }
 
+/** What ssh runs in place of a connection of its own. */
+export function proxyCommand(walt: Walt): string {
+  return `${waltCommand(walt)} ssh-proxy '%n'`;
+}
+
 /** Shell words that start walt; ssh hands them to the user's shell after it has replaced `%` tokens. */
 function waltCommand({ launcher, socket }: Walt): string {
   const words = socket === undefined ? [launcher] : ['env', `WALT_SOCKET=${socket}`, launcher];
@@ -72,7 +77,7 @@ export function shellWord(text: string): string {
 }
 
 /** A path as one argument of ssh_config(5), its `%` not taken for tokens. */
-function quoted(path: string): string {
+export function quoted(path: string): string {
   return `"${inQuotes(path.replaceAll('%', '%%'))}"`;
 }
 

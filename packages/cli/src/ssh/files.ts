@@ -12,6 +12,8 @@ export interface SshFiles {
   knownHosts: string;
   /** Per node: `NAME-cert.pub` and `NAME.conf`. */
   nodes: string;
+  /** Host keys of devices that are no nodes: a file for each, named by its hardware address. */
+  devices: string;
 }
 
 export function sshFiles(): SshFiles {
@@ -22,6 +24,7 @@ export function sshFiles(): SshFiles {
     config: join(server, 'config'),
     knownHosts: join(server, 'known_hosts'),
     nodes: join(server, 'nodes'),
+    devices: join(server, 'devices'),
   };
 }
 

@@ -18,6 +18,7 @@ const files: SshFiles = {
   config: '/c',
   knownHosts: '/k',
   nodes: '/n',
+  devices: '/d',
 };
 
 test('shellWord gives any text as one word', () => {

@@ -108,6 +108,20 @@ export const categories: Readonly<Record<string, Category>> = {
     summary: 'everything that is on the WalT network',
     commands: {
       show: { summary: 'list devices', load: () => import('../commands/device/show.ts') },
+      config: {
+        summary: 'make an unknown device a node',
+        load: () => import('../commands/device/config.ts'),
+      },
+      rename: { summary: 'rename a device', load: () => import('../commands/device/rename.ts') },
+      ping: { summary: 'check that a device answers', load: () => import('../commands/device/ping.ts') },
+      shell: {
+        summary: 'open a shell on a device that is no node',
+        load: () => import('../commands/device/shell.ts'),
+      },
+      forget: {
+        summary: 'delete what is known of a device',
+        load: () => import('../commands/device/forget.ts'),
+      },
     },
   },
   help: {

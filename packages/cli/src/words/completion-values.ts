@@ -8,6 +8,8 @@ import { listTopics } from './help/topics.ts';
 export type ArgumentKind =
   | 'node'
   | 'node-set'
+  | 'device'
+  | 'device-setting'
   | 'image'
   | 'bootable-image'
   | 'image-version'
@@ -30,6 +32,10 @@ async function all(kind: ArgumentKind, current: string): Promise<string[]> {
       return nodeNames();
     case 'node-set':
       return nodeSets(current, await nodeNames());
+    case 'device':
+      return (await connect().client.device.list()).map(({ name }) => name);
+    case 'device-setting':
+      return ['type=node', ...(await settings(current))];
     case 'image':
       return imageNames(current);
     case 'bootable-image':

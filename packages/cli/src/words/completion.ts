@@ -68,6 +68,8 @@ function kindOf(name: string, category: string): ArgumentKind {
     case 'node':
     case 'host':
       return 'node';
+    case 'device':
+      return 'device';
     case 'image':
       return category === 'node' ? 'bootable-image' : 'image';
     case 'version':
@@ -78,7 +80,7 @@ function kindOf(name: string, category: string): ArgumentKind {
     case 'registry':
       return 'registry';
     case 'settings':
-      return 'setting';
+      return category === 'device' ? 'device-setting' : 'setting';
     case 'topic':
       return 'topic';
     case 'source':

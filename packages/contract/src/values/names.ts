@@ -34,8 +34,8 @@ const TAKEN: ReadonlySet<string> = new Set([
   ...['server', PLATFORM_LABEL, DEFAULT_IMAGE, BOOTED_IMAGE],
   ...['localhost', 'localdomain', 'broadcasthost', 'wpad', 'isatap'],
 ]);
-/** `walt-server`, the names of host keys (`walt-node-…`) and what may come; `ip6-localhost` and the like. */
-const TAKEN_BEGINNINGS = ['walt-', 'ip6-', 'localhost-'];
+/** `walt-server`, the names of host keys (`walt-node-…`) and what may come; devices without a name; `ip6-localhost` and the like. */
+const TAKEN_BEGINNINGS = ['walt-', 'unknown-', 'ip6-', 'localhost-'];
 /** A hardware address without colons: files of nodes are named so, too. */
 const MAC_LIKE = /^[0-9a-f]{2}(?:-?[0-9a-f]{2}){5}$/;
 

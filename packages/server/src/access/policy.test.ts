@@ -50,6 +50,15 @@ const table: { [A in Action]: Row<A> } = {
     "alice/exp:2 is alice's image: a node that boots it would be alice's.",
     'Make your own copy first: walt image duplicate alice/exp:2 exp:2',
   ],
+  'device.use': [
+    ...([lab, 'alice root', 'FORBIDDEN'] as const),
+    ...(['lab belongs to alice.', 'Ask alice.'] as const),
+  ],
+  'device.forget': [
+    ...([lab, '', 'CONFLICT'] as const),
+    'lab is in use by alice.',
+    'It must be free first: walt node release lab',
+  ],
   'registry.publish': [
     ...([{ label: 'hub', login: null }, '', 'FORBIDDEN'] as const),
     'You are not logged in to registry "hub".',

@@ -105,6 +105,22 @@ export const policy = {
     ],
   }),
 
+  /** What is no node belongs to nobody: everybody may name it, make it a node, reach its SSH server. */
+  'device.use': rule<OwnedNode>({
+    who: (caller, { owner }) => isOpenTo(caller, owner),
+    code: 'FORBIDDEN',
+    told: ([{ name, owner }]) => [`${name} belongs to ${owner}.`, `Ask ${owner}.`],
+  }),
+  /** About a node: all that is kept of it goes. */
+  'device.forget': rule<OwnedNode>({
+    who: (_caller, { owner }) => owner === null,
+    code: 'CONFLICT',
+    told: (nodes) => [
+      `${nameList(nodes)} in use by ${ownersOf(nodes)}.`,
+      `It must be free first: walt node release ${nodes.map(({ name }) => name).join(',')}`,
+    ],
+  }),
+
   'node.use': rule<OwnedNode>({
     who: (caller, { owner }) => isOpenTo(caller, owner),
     code: 'FORBIDDEN',

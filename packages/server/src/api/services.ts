@@ -1,5 +1,6 @@
 import type { contract } from '@walt/contract';
 import type { CallsOf, Identity, StandingRights } from '../access/index.ts';
+import type { DeviceEntry } from '../devices/index.ts';
 import type { ImageStreams } from '../images/index.ts';
 import type { NodeEntry } from '../nodes/index.ts';
 import type { Log } from '../platform/index.ts';
@@ -11,6 +12,8 @@ export interface Services {
   rights: StandingRights;
   calls: CallsOf<Omit<typeof contract, 'auth'>>;
   entry: NodeEntry;
+  /** Into what is no node. */
+  devices: DeviceEntry;
   images: ImageStreams;
   log: Log;
 }

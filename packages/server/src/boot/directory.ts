@@ -74,13 +74,15 @@ export interface NodeDirectory {
   beginBoot(ip: string): Promise<BootTarget | undefined>;
   /** Notes nothing. Undefined: nobody has that address. */
   glance(ip: string): Promise<Glance | undefined>;
+  /** Tells of a boot file that somebody asked for, whatever he gets. */
+  asked(ip: string, protocol: 'tftp' | 'http', path: string): void;
   /** For what follows the script: what `beginBoot` noted, though the image's name may have moved since. */
   currentBoot(ip: string): Promise<BootTarget | undefined>;
-  /** Answers when there is an order for the node, and within 20 s anyway. Undefined: the token is not the node's. */
+  /** `clock`: Unix time in seconds on the node. Answers when there is an order for the node, and within 20 s anyway. Undefined: the token is not the node's. */
   poll(
     ip: string,
     token: string,
-    report: { generation: number; booted: boolean },
+    report: { generation: number; booted: boolean; clock?: number | undefined },
     signal: AbortSignal,
   ): Promise<'reboot' | 'stay' | undefined>;
 }

@@ -44,5 +44,6 @@ export function exampleDirectory(target: BootTarget): NodeDirectory {
     async poll() {
       return 'stay';
     },
+    asked() {},
   };
 }

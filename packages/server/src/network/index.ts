@@ -1,17 +1,25 @@
 /** walt-net: the platform's namespace, its bridge, DHCP, DNS and NFS. Alone knows ip, dnsmasq and nfs-ganesha. */
-import type { Config, Limits, Log, Paths, Programs } from '../platform/index.ts';
+import {
+  type Config,
+  isExternalError,
+  type Limits,
+  type Log,
+  type Paths,
+  type Programs,
+} from '../platform/index.ts';
 import type { AdapterStatus } from './adapters/index.ts';
 import { Bridge } from './bridge.ts';
-import type { ForeignServer, HostEntry, Lease } from './dhcp/index.ts';
-import { Dnsmasq } from './dhcp/index.ts';
+import type { DhcpRequest, ForeignServer, HostEntry, Lease } from './dhcp/index.ts';
+import { boundUnknown, Dnsmasq, hearDhcp } from './dhcp/index.ts';
+import { learnedPorts } from './ip.ts';
 import type { PersistExport, TreeExport } from './nfs/index.ts';
 import { NfsServer, openPortmapper, type Portmapper } from './nfs/index.ts';
 import { Segments } from './segments.ts';
-import { lowestFree, parseSubnet, type Subnet } from './subnet.ts';
+import { isIn, lowestFree, parseSubnet, type Subnet } from './subnet.ts';
 import type { Station } from './tap-frames.ts';
 
 export { look, reasonAgainst, releaseAdapters } from './adapters/index.ts';
-export type { HostEntry } from './dhcp/index.ts';
+export { type DhcpRequest, type HostEntry, type Lease, textOf, UNKNOWN_LEASE_SECONDS } from './dhcp/index.ts';
 export { ensureNamespace, removeNamespace } from './namespace.ts';
 export type { PersistExport, TreeExport } from './nfs/index.ts';
 export { PORTMAP_PORT, PROCEDURES } from './nfs/index.ts';
@@ -35,6 +43,8 @@ export class Network {
   readonly #portmapper: Portmapper;
   readonly #segments: Segments;
   readonly #mending: NodeJS.Timeout;
+  readonly #log: Log;
+  #floodable = false;
 
   private constructor(
     subnet: Subnet,
@@ -51,6 +61,7 @@ export class Network {
     this.#nfs = parts.nfs;
     this.#portmapper = parts.portmapper;
     this.#segments = parts.segments;
+    this.#log = log;
     const mend = () => {
       this.#nfs
         .mend()
@@ -88,8 +99,45 @@ export class Network {
   }
 
   /** Replaces all permanent DHCP addresses and DNS names (NAME and NAME.walt); resolves when they hold. */
-  setHosts(hosts: readonly HostEntry[]): Promise<void> {
-    return this.#dnsmasq.setHosts(hosts);
+  async setHosts(hosts: readonly HostEntry[]): Promise<void> {
+    await this.#boundUnknown(hosts);
+    await this.#dnsmasq.setHosts(hosts);
+  }
+
+  /** A machine without nftables serves all the same; the journal says so once. */
+  async #boundUnknown(hosts: readonly HostEntry[]): Promise<void> {
+    try {
+      await boundUnknown(
+        BRIDGE,
+        hosts.map(({ mac }) => mac),
+      );
+      this.#floodable = false;
+    } catch (error) {
+      if (!isExternalError(error)) throw error;
+      if (!this.#floodable)
+        this.#log.error('many unknown machines could keep nodes from DHCP', { reason: error.message });
+      this.#floodable = true;
+    }
+  }
+
+  /** Tells of each request that a machine broadcasts to DHCP servers, answered or not. Ends by `close`. */
+  hearDhcp(receive: (request: DhcpRequest) => void): Promise<{ close(): Promise<void> }> {
+    return hearDhcp(receive);
+  }
+
+  /** Whether DHCP lends this address to machines that it does not know. */
+  isLent(ip: string): boolean {
+    return isIn(this.#subnet.dynamic, ip);
+  }
+
+  /** Port of the bridge on which each hardware address was last heard: an adapter of the server, or a virtual node's tap. */
+  ports(): Promise<Map<string, string>> {
+    return learnedPorts(BRIDGE);
+  }
+
+  /** Ends what DHCP lent to that hardware address. */
+  forgetLeases(mac: string): Promise<void> {
+    return this.#dnsmasq.forget(mac);
   }
 
   /** Hardware address of the server on walt-net. */

@@ -46,6 +46,18 @@ export async function addresses(name: string): Promise<string[]> {
   return shown.flatMap(({ addr_info }) => addr_info.map(({ local, prefixlen }) => `${local}/${prefixlen}`));
 }
 
+const fdb = z.array(z.object({ mac: z.string(), ifname: z.string(), state: z.string().optional() }));
+/** Bytes of a bridge's table: some ten thousand machines. */
+const MAX_FDB = 4 * 1024 * 1024;
+
+/** Which port of the bridge each hardware address was last heard on, by what the bridge has learned (bridge(8)). */
+export async function learnedPorts(bridge: string): Promise<Map<string, string>> {
+  const argv = ['bridge', '-json', 'fdb', 'show', 'br', bridge];
+  const entries = fdb.parse(JSON.parse(await run(argv, { maxOutput: MAX_FDB })));
+  const learned = entries.filter(({ state, ifname }) => state !== 'permanent' && ifname !== bridge);
+  return new Map(learned.map(({ mac, ifname }) => [mac, ifname]));
+}
+
 /** Throws UserError UNAVAILABLE when iproute2 is not installed. */
 export async function requireIp(): Promise<void> {
   try {

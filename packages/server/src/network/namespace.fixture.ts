@@ -1,8 +1,10 @@
 /** Tests that need walt-net: each test file runs its tests in a network namespace and a state folder of its own. */
 import assert from 'node:assert/strict';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { it } from 'node:test';
 import { attempt, closeDisks, namespaceFile, Programs, platformPaths, run } from '../platform/index.ts';
 import { ensureNamespace, removeNamespace } from './namespace.ts';
@@ -96,6 +98,13 @@ export class Machine {
     const inside = ['ip', 'netns', 'exec', this.#namespace, ...argv];
     const { status, stdout, stderr } = await attempt(inside, { timeout: 120_000 });
     return { status, output: stdout + stderr };
+  }
+
+  /** A program that runs on it beside others, until it ends or is killed. */
+  start(...argv: string[]): ChildProcessByStdio<null, Readable, null> {
+    return spawn('ip', ['netns', 'exec', this.#namespace, ...argv], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
   }
 
   async unplug(): Promise<void> {

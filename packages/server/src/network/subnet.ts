@@ -59,6 +59,12 @@ export function lowestFree(subnet: Subnet, isTaken: (address: string) => boolean
   );
 }
 
+/** The first addresses of a range, so many at most. */
+export function firstOf(range: AddressRange, most: number): AddressRange {
+  const last = Math.min(toNumber(range.last), toNumber(range.first) + most - 1);
+  return { first: range.first, last: toAddress(last) };
+}
+
 export function isIn(range: AddressRange, address: string): boolean {
   const value = toNumber(address);
   return toNumber(range.first) <= value && value <= toNumber(range.last);

@@ -73,10 +73,11 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
     consolePath: (id: number) => `/run/${id}.sock`,
     consoleLog: (id: number) => `/run/${id}.log`,
   };
-  const views = new NodeViews({ agents, machines, power, errands, troubles: () => found });
+  const devices = { notesOf: () => [], isTaken: (name: string) => name === 'printer' };
+  const views = new NodeViews({ agents, machines, power, errands, devices, troubles: () => found });
   const lookup = new NodeLookup({ store, views, machines });
   const calls = createNodeCalls({
-    ...{ store, agents, machines, views, lookup, power, errands, troubles: () => found },
+    ...{ store, agents, machines, views, lookup, power, errands, devices, troubles: () => found },
     network: { freeAddress: async (taken) => `10.73.0.${taken.size + 2}` },
     choice: new ImageChoice(images),
     rights,

@@ -23,7 +23,7 @@ import type { Power, PowerErrands } from './power/index.ts';
 import { expandSet, selectSet } from './sets.ts';
 import { createSettingCalls } from './settings/index.ts';
 import type { BootOrder, NodeRow, NodeStore } from './store.ts';
-import type { NodeViews } from './views.ts';
+import type { DevicesOfNodes, NodeViews } from './views.ts';
 import type { VirtualMachines } from './virtual/index.ts';
 import { waitBooted } from './wait.ts';
 
@@ -38,6 +38,7 @@ interface Deps {
   power: Power;
   errands: Pick<PowerErrands, 'done' | 'forget'>;
   rights: Pick<StandingRights, 'review'>;
+  devices: Pick<DevicesOfNodes, 'isTaken'>;
   reconcile(): Promise<Failure[]>;
   /** Nodes that the last pass could bring no further, by id. */
   troubles(): ReadonlyMap<number, BootTrouble>;
@@ -99,6 +100,16 @@ export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
       'INVALID',
       `${reference} is an image for ${image.models.join(', ')}: no virtual node can be that.`,
       `Virtual nodes are ${virtualModel.options.join(', ')}.`,
+    );
+  }
+
+  /** Throws UserError when another node or device is called so; the contract has refused names that no node may have. */
+  function checkNewName(name: string, nodes: readonly { name: string }[]): void {
+    if (!nodes.some((node) => node.name === name) && !deps.devices.isTaken(name)) return;
+    throw new UserError(
+      'CONFLICT',
+      `There is a node or device named "${name}" already.`,
+      'Choose another name.',
     );
   }
 
@@ -252,13 +263,6 @@ function byHardware(rows: readonly NodeRow[]): Map<Hardware, NodeRow[]> {
   return new Map(
     [...Map.groupBy(rows, (row) => row.model).values()].map((nodes) => [nodes[0] as NodeRow, nodes]),
   );
-}
-
-/** Throws UserError when another node is called so; the contract has refused names that no node may have. */
-function checkNewName(name: string, nodes: readonly { name: string }[]): void {
-  if (nodes.some((node) => node.name === name)) {
-    throw new UserError('CONFLICT', `There is a node named "${name}" already.`, 'Choose another name.');
-  }
 }
 
 /** Throws UserError unless somebody can cut the power of each, and give it back. */

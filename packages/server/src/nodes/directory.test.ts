@@ -29,6 +29,7 @@ async function smallDirectory(freeNodes: number, ssh: SshAuthority = Object.crea
   const catalogue = new Catalogue(database, bootingNodes);
   const machine = { cycle: 'first', forgotten: 0 };
   const told: string[] = [];
+  const named = new Map<string, string>();
   const log = { info() {}, warn: (message: string) => void told.push(message), error() {} };
   const failures: Failure[] = [];
   const power = new Power([qemuPower({ powerCycle: async () => machine.cycle, reset: async () => {} })]);
@@ -46,12 +47,13 @@ async function smallDirectory(freeNodes: number, ssh: SshAuthority = Object.crea
       },
     },
     network: { server: '10.73.0.1', prefix: 16 },
+    devices: { nameOf: (mac) => named.get(mac) ?? null, note: async () => {}, asked: () => {} },
     platformVolume: 'platform.erofs',
     limits: { freeNodes },
     changed: async () => failures,
     log,
   });
-  return { directory, store, catalogue, told, machine, power };
+  return { directory, store, catalogue, told, machine, power, named };
 }
 
 test('machines that come by themselves become nodes, up to a limit that they are told', async () => {

@@ -17,6 +17,9 @@ const REFUSAL_PAUSE = 60_000;
 /** Seconds that firmware may take to load what a boot consists of, file by file. */
 const FIRMWARE_TIME = 120;
 
+/** Seconds by which a node's clock may be off: certificates and builds begin to fail beyond it. */
+const CLOCK_TOLERANCE = 300;
+
 interface Deps {
   store: NodeStore;
   images: Pick<Images, 'byDigest'>;
@@ -26,6 +29,12 @@ interface Deps {
   machines: Pick<VirtualMachines, 'forgetConsole'>;
   power: Pick<Power, 'cycle'>;
   network: { server: string; prefix: number };
+  devices: {
+    /** What a user called a machine before it was a node. */
+    nameOf(mac: string): string | null;
+    note(mac: string, kind: 'clock', text: string | undefined): Promise<void>;
+    asked(ip: string, protocol: 'tftp' | 'http', path: string): void;
+  };
   platformVolume: string;
   limits: Pick<Limits, 'freeNodes'>;
   /** Called when a row changed: addresses, exports or boots may have to follow. */
@@ -105,7 +114,14 @@ export function createDirectory(deps: Deps): NodeDirectory {
         nodes.filter(isFree).length >= deps.limits.freeNodes
           ? undefined
           : {
-              ...{ mac, ip, name: freshName(mac, nodes), type: 'physical', model, architecture },
+              ...{
+                mac,
+                ip,
+                name: deps.devices.nameOf(mac) ?? freshName(mac, nodes),
+                type: 'physical',
+                model,
+                architecture,
+              },
               ...{ image_owner: PLATFORM_OWNER, image_name: image, cpu_cores: null, ram_mib: null },
             },
       );
@@ -132,6 +148,8 @@ export function createDirectory(deps: Deps): NodeDirectory {
       return { name, mac, model, digest, isBooting };
     },
 
+    asked: (ip, protocol, path) => deps.devices.asked(ip, protocol, path),
+
     async currentBoot(ip) {
       const node = await store.byIp(ip);
       const { served_digest: digest, served_persist: persist, boot_owner: owner } = node ?? {};
@@ -147,6 +165,8 @@ export function createDirectory(deps: Deps): NodeDirectory {
         await store.noteBooted(node.id);
         log.info('node booted', { node: node.id, generation: report.generation });
       }
+      if (report.clock !== undefined)
+        await deps.devices.note(node.mac, 'clock', clockTrouble(report.clock, now()));
       const answer = agents.poll(node.id, signal);
       // An order that was given while nobody listened is delivered now.
       if (report.generation < node.generation) void deps.changed();
@@ -167,6 +187,26 @@ function freshName(mac: string, nodes: readonly { name: string }[]): string {
     const name = suffix === 1 ? base : `${base}-${suffix}`;
     if (!taken.has(name)) return name;
   }
+}
+
+/** What is wrong with a node's clock, both in Unix seconds; undefined: nothing that matters. */
+export function clockTrouble(clock: number, server: number): string | undefined {
+  const off = clock - server;
+  if (Math.abs(off) < CLOCK_TOLERANCE) return undefined;
+  const date = new Date(clock * 1000).toISOString().slice(0, 10);
+  return `Its clock is ${humanSpan(Math.abs(off))} ${off < 0 ? 'behind' : 'ahead of'} the server's: it says ${date}.`;
+}
+
+function humanSpan(seconds: number): string {
+  const [count, unit] = [
+    [365.25 * 86_400, 'year'],
+    [86_400, 'day'],
+    [3600, 'hour'],
+    [60, 'minute'],
+  ]
+    .map(([length, unit]): [number, string] => [Math.floor(seconds / Number(length)), String(unit)])
+    .find(([count]) => count > 0) ?? [seconds, 'second'];
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }
 
 function sameSecret(a: string, b: string): boolean {

@@ -14,13 +14,15 @@ import { createWorld, desiredState, Reconciler } from './plan/index.ts';
 import { Power, PowerErrands, powerSources, qemuPower } from './power/index.ts';
 import { NodeStore } from './store.ts';
 import type { NodeTables } from './tables.ts';
-import { NodeViews } from './views.ts';
+import { type DevicesOfNodes, NodeViews } from './views.ts';
 import { type Accelerator, VirtualMachines } from './virtual/index.ts';
 
 export { bootingNodes } from './booting-nodes.ts';
 export { createDirectory } from './directory.ts';
 export { NodeEntry } from './entry.ts';
 export type { NodeEndpoint, NodeLookup } from './lookup.ts';
+export { ping } from './ping.ts';
+export type { NodeRow } from './store.ts';
 export { type NodeTables, nodeTables } from './tables.ts';
 export { findAccelerator } from './virtual/index.ts';
 
@@ -38,12 +40,14 @@ interface Deps {
   powerConfigs: PowerConfigs;
   /** A command line that runs with the host's network instead of walt-net's. */
   onHost(argv: readonly string[]): string[];
+  /** What is known of machines by their hardware address; nodes have no names that devices have. */
+  devices: DevicesOfNodes;
   log: Log;
 }
 
 /** Puts the parts of this folder together. Nothing runs until the reconciler is asked. */
 export async function createNodes(deps: Deps) {
-  const { database, network, programs, paths, ssh, rights, trees, images, accelerator, log } = deps;
+  const { database, network, programs, paths, ssh, rights, trees, images, accelerator, devices, log } = deps;
   const store = new NodeStore(database);
   for (const { id, name } of await store.all()) {
     // An older server allowed it. It means nothing where it could mean something else, but may confuse.
@@ -66,11 +70,11 @@ export async function createNodes(deps: Deps) {
   const changed = () => reconciler.reconcile();
   const choice = new ImageChoice(images);
   const troubles = () => reconciler.troubles;
-  const views = new NodeViews({ agents, machines, power, errands, troubles });
+  const views = new NodeViews({ agents, machines, power, errands, devices, troubles });
   const lookup = new NodeLookup({ store, views, machines });
   const entry = new NodeEntry({ lookup, rights, ssh });
   const calls = createNodeCalls({
-    ...{ store, agents, machines, network, choice, rights, views, lookup, power, errands, troubles },
+    ...{ store, agents, machines, network, choice, rights, views, lookup, power, errands, devices, troubles },
     reconcile: changed,
   });
   return { store, agents, machines, power, choice, reconciler, calls, lookup, entry, changed };

@@ -1,4 +1,4 @@
-import type { Node } from '@walt/contract';
+import type { DeviceNote, Node } from '@walt/contract';
 import type { Agents } from './agents.ts';
 import { ownerOf } from './owners.ts';
 import type { BootTrouble } from './plan/index.ts';
@@ -8,11 +8,19 @@ import { type NodeRow, now } from './store.ts';
 import { troubleWords } from './troubles.ts';
 import type { VirtualMachines } from './virtual/index.ts';
 
+/** What nodes ask of devices/: what is heard of a machine, whatever it is. */
+export interface DevicesOfNodes {
+  notesOf(mac: string): readonly DeviceNote[];
+  /** Whether a device that is no node is called so. */
+  isTaken(name: string): boolean;
+}
+
 interface Deps {
   agents: Agents;
   machines: Pick<VirtualMachines, 'running'>;
   power: Pick<Power, 'view' | 'acts'>;
   errands: Pick<PowerErrands, 'look' | 'state' | 'failure'>;
+  devices: Pick<DevicesOfNodes, 'notesOf'>;
   /** Nodes that nothing brings further, by id. */
   troubles(): ReadonlyMap<number, BootTrouble>;
 }
@@ -81,6 +89,7 @@ export class NodeViews {
         power: errands.failure(row),
         canSwitch: power.acts(row).reset,
       }),
+      notes: [...this.#deps.devices.notesOf(row.mac)],
     };
   }
 }

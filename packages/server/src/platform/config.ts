@@ -89,6 +89,8 @@ const limits = z
   .strictObject({
     /** Physical nodes that came by themselves and that nobody uses. */
     'free-nodes': z.int().min(0).max(65_000).default(1000),
+    /** Machines that asked for an address, are no nodes, and have no name of a user's choice: the oldest are forgotten. */
+    'unknown-devices': z.int().min(0).max(10_000).default(1000),
     /** Largest kernel, initrd or other file that nodes load of an image, in MiB. */
     'boot-file': z.int().min(16).max(16_384).default(512),
     /** Processes, and memory in MiB, of one image shell, command or build; by default three quarters of the server's memory. */
@@ -122,6 +124,7 @@ const limits = z
   .transform(
     (keys): Limits => ({
       freeNodes: keys['free-nodes'],
+      unknownDevices: keys['unknown-devices'],
       bootFile: keys['boot-file'] * MIB,
       container: {
         processes: keys['container-processes'],
@@ -146,6 +149,7 @@ export interface ContainerLimits {
 
 export interface Limits {
   freeNodes: number;
+  unknownDevices: number;
   /** Bytes. */
   bootFile: number;
   /** Of one image shell, command or build. */

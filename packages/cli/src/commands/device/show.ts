@@ -1,8 +1,8 @@
 import { connect } from '@walt/client/connection';
 import { Command } from 'commander';
+import { renderDevices } from '../../devices/device-table.ts';
 import { jsonOption } from '../../options.ts';
 import { paintOutput, print, printJson } from '../../terminal/output.ts';
-import { renderTable } from '../../terminal/table.ts';
 
 export function command(): Command {
   return new Command()
@@ -13,17 +13,6 @@ export function command(): Command {
     .action(async (options: { json?: true }) => {
       const devices = await connect().client.device.list();
       if (options.json) return printJson(devices);
-      if (devices.length === 0) return print('No device is known yet.');
-      const table = renderTable(
-        devices,
-        [
-          { header: 'NAME', value: (device) => device.name },
-          { header: 'ADDRESS', value: (device) => device.ip },
-          { header: 'MAC', value: (device) => device.mac ?? '' },
-          { header: 'TYPE', value: (device) => device.type },
-        ],
-        paintOutput(),
-      );
-      print(table);
+      print(renderDevices(devices, paintOutput()));
     });
 }

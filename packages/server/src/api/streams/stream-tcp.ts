@@ -1,8 +1,14 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
-import type { NodeEndpoint } from '../../nodes/index.ts';
 import { dial, hasErrno, UserError } from '../../platform/index.ts';
 import { receiveAll, sendAll } from './pump.ts';
+
+/** A node, or a device that is none. */
+interface Reached {
+  name: string;
+  ip: string;
+  type: 'virtual' | 'physical' | 'device';
+}
 
 /** Milliseconds; a node on walt-net answers within one, or after some retransmissions while it boots. */
 const CONNECT_LIMIT = 10_000;
@@ -13,7 +19,7 @@ const FLUSH_LIMIT = 10_000;
  * Relays a WebSocket to a TCP port of a node, at that node's own address only. A client may end its direction by the frame
  * `end` (what it asked for still comes); the node's end ends the relay. Throws UNAVAILABLE when the node does not answer.
  */
-export async function serveTcp(client: WebSocket, node: NodeEndpoint, port: number): Promise<void> {
+export async function serveTcp(client: WebSocket, node: Reached, port: number): Promise<void> {
   const tcp = await open(node, port, client);
   client.once('close', () => {
     // What the client sent before it left still goes out, unless the node does not take it.
@@ -31,15 +37,15 @@ export async function serveTcp(client: WebSocket, node: NodeEndpoint, port: numb
     if (!hasErrno(error, 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH')) throw error;
     throw new UserError(
       'UNAVAILABLE',
-      `The connection to port ${port} of node ${node.name} broke.`,
-      `See whether it still runs: walt node ping ${node.name}`,
+      `The connection to port ${port} of ${nameOf(node)} broke.`,
+      `See whether it still runs: walt device ping ${node.name}`,
     );
   } finally {
     tcp.destroy();
   }
 }
 
-async function open(node: NodeEndpoint, port: number, client: WebSocket): Promise<Socket> {
+async function open(node: Reached, port: number, client: WebSocket): Promise<Socket> {
   const left = new AbortController();
   const abandon = () => left.abort();
   client.once('close', abandon);
@@ -55,10 +61,16 @@ async function open(node: NodeEndpoint, port: number, client: WebSocket): Promis
   }
 }
 
-function unanswered(node: NodeEndpoint, port: number, what: string): UserError {
+function unanswered(node: Reached, port: number, what: string): UserError {
   return new UserError(
     'UNAVAILABLE',
-    `Port ${port} of node ${node.name} ${what}.`,
-    `See what the node does: walt node console ${node.name}`,
+    `Port ${port} of ${nameOf(node)} ${what}.`,
+    node.type === 'device'
+      ? `See whether it is there: walt device ping ${node.name}`
+      : `See what the node does: walt node console ${node.name}`,
   );
+}
+
+function nameOf({ name, type }: Reached): string {
+  return type === 'device' ? name : `node ${name}`;
 }

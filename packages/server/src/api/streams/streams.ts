@@ -117,7 +117,10 @@ export class Streams {
 
   async #tcp(socket: WebSocket, caller: Caller, url: URL): Promise<undefined> {
     const { node: name, port } = parseQuery(streams.tcp.query, url);
-    await this.#services.entry.onNetwork(caller, name, (node) => serveTcp(socket, node, port));
+    const { entry, devices } = this.#services;
+    if (await devices.has(name))
+      await devices.onNetwork(caller, { name, port }, (device) => serveTcp(socket, device, port));
+    else await entry.onNetwork(caller, name, (node) => serveTcp(socket, node, port));
   }
 
   async #console(socket: WebSocket, caller: Caller, url: URL): Promise<undefined> {

@@ -39,6 +39,7 @@ function directory(target: BootTarget | undefined, known: boolean) {
     async poll() {
       return 'stay';
     },
+    asked() {},
   };
   return { nodes, sightings };
 }

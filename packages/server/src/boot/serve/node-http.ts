@@ -107,6 +107,7 @@ export class NodeHttp {
     if (method !== 'GET') return sendText(response, 404, 'no such file');
     const path = decode(url.pathname.slice(1));
     if (path === undefined) return sendText(response, 400, 'bad request');
+    this.#deps.directory.asked(ip, 'http', path);
     const file = await this.#deps.files.open(ip, path);
     if (!file) return sendText(response, 404, 'no such file');
     await sendFile(question, file);
@@ -116,6 +117,7 @@ export class NodeHttp {
     const server = socket.localAddress;
     // Hung up already: nobody is there to read a script.
     if (server === undefined) return;
+    this.#deps.directory.asked(ip, 'http', url.pathname.slice(1));
     const cpu = url.searchParams.get('cpu');
     const request = {
       ip,
@@ -131,12 +133,13 @@ export class NodeHttp {
     const token = request.headers['x-walt-token'];
     const generation = Number(url.searchParams.get('generation') ?? Number.NaN);
     const booted = url.searchParams.get('booted') === '1';
+    const clock = clockOf(url.searchParams.get('clock'));
     if (typeof token !== 'string' || !Number.isSafeInteger(generation)) {
       return sendText(response, 400, 'generation and x-walt-token are needed');
     }
     const hangUp = new AbortController();
     response.on('close', () => hangUp.abort());
-    const order = await this.#deps.directory.poll(ip, token, { generation, booted }, hangUp.signal);
+    const order = await this.#deps.directory.poll(ip, token, { generation, booted, clock }, hangUp.signal);
     if (response.destroyed) return;
     if (order === undefined) return sendText(response, 403, 'wrong token');
     sendText(response, 200, order);
@@ -162,6 +165,11 @@ export class NodeHttp {
     await reads.learn(volumesOf(target, record), report);
     sendText(response, 200, 'noted');
   }
+}
+
+/** Unix time in seconds; undefined when it is none that a clock can have. */
+function clockOf(text: string | null): number | undefined {
+  return text !== null && /^\d{1,11}$/.test(text) ? Number(text) : undefined;
 }
 
 /** A path of a URL; undefined when it is no text. */

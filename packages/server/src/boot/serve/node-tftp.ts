@@ -56,6 +56,7 @@ export class NodeTftp {
   ]);
 
   async #answer({ ip, path }: TftpQuestion): Promise<Download | undefined> {
+    this.#deps.directory.asked(ip, 'tftp', path);
     const name = path.replace(/^(?:\.?\/)+/, '');
     const [, word = '', query] = /^([^?]*\??)(.*)$/s.exec(name) ?? [];
     const answer = NodeTftp.routes.get(word);

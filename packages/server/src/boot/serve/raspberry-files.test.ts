@@ -46,6 +46,7 @@ async function addImage(digit: string, record: object, trees: Record<string, str
 
 /** A directory with one node, or none yet, and what it was told. */
 class Nodes implements NodeDirectory {
+  asked() {}
   readonly sightings: Sighting[] = [];
   begun = 0;
   isBooting = false;

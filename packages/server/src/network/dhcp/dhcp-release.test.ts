@@ -23,7 +23,7 @@ describe('staleLeases', () => {
   ];
   for (const [what, [mac, ip], hosts, stale] of table) {
     it(`${what}: ${stale ? 'ends' : 'stays'}`, () => {
-      const leases = [{ mac, ip, hostname: null }];
+      const leases = [{ mac, ip, expires: 0, hostname: null }];
       assert.deepEqual(
         staleLeases(
           subnet,

@@ -60,7 +60,7 @@ it('parseLeases reads what dnsmasq writes', () => {
 duid 00:01:00
 `;
   assert.deepEqual(parseLeases(text), [
-    { mac: '52:54:00:00:00:01', ip: '10.0.0.2', hostname: null },
-    { mac: '52:54:00:00:00:02', ip: '10.0.128.9', hostname: 'pi' },
+    { mac: '52:54:00:00:00:01', ip: '10.0.0.2', expires: 1795456335, hostname: null },
+    { mac: '52:54:00:00:00:02', ip: '10.0.128.9', expires: 0, hostname: 'pi' },
   ]);
 });

@@ -2,7 +2,7 @@
 import { ipv4, macAddress, nodeName } from '@walt/contract';
 import { z } from 'zod';
 import { firmwarePrefixes, type Loader, loaders, RASPBERRY_CLASS } from '../../models/index.ts';
-import type { Subnet } from '../subnet.ts';
+import { firstOf, type Subnet } from '../subnet.ts';
 
 /** The permanent address and name of a node. */
 export interface HostEntry {
@@ -14,6 +14,8 @@ export interface HostEntry {
 export interface Lease {
   mac: string;
   ip: string;
+  /** Unix time in seconds when it ends; 0: never. */
+  expires: number;
   hostname: string | null;
 }
 
@@ -29,6 +31,13 @@ export const DOMAIN = 'walt';
 export const ROUTER_ADDRESS = 'fd57:616c:7400::1';
 const KNOWN_LEASE = '1d';
 const UNKNOWN_LEASE = '1h';
+/** Seconds of it. */
+export const UNKNOWN_LEASE_SECONDS = 3600;
+/**
+ * Addresses for machines that nobody knows. Who asks for one when all are taken makes dnsmasq look at each, and for each at all
+ * leases: 30 000 of them would stop it for more than a second.
+ */
+const MOST_UNKNOWN = 2048;
 
 /**
  * What iPXE fetches once it has an address. iPXE itself fills in the fields; `uristring` escapes blanks and the
@@ -54,7 +63,7 @@ export function renderConfig(options: {
   alone: boolean;
 }): string {
   const { subnet, bridge, files, present, alone } = options;
-  const { first, last } = subnet.dynamic;
+  const { first, last } = firstOf(subnet.dynamic, MOST_UNKNOWN);
   const lines = [
     'keep-in-foreground',
     'log-facility=-',
@@ -80,7 +89,8 @@ export function renderConfig(options: {
     // It then denies addresses that it does not know, also those that another server gave.
     ...(alone ? ['dhcp-authoritative'] : []),
     'dhcp-ignore-names',
-    'dhcp-lease-max=65536',
+    // More than all permanent addresses of the largest subnet: it must never be what refuses a node.
+    'dhcp-lease-max=16777216',
     `dhcp-leasefile=${files.leases}`,
     `dhcp-hostsfile=${files.dhcpHosts}`,
     // We alone give out addresses here: a ping before each new one would only cost boot time.
@@ -166,8 +176,15 @@ export function renderDnsHosts(hosts: readonly HostEntry[], marker: string): str
 /** Leases of the lease file: `EXPIRY MAC IP HOSTNAME CLIENT-ID`, `*` for what is unknown. */
 export function parseLeases(text: string): Lease[] {
   return text.split('\n').flatMap((line) => {
-    const [, mac, ip, hostname] = line.split(' ');
+    const [expires, mac, ip, hostname] = line.split(' ');
     if (mac === undefined || ip === undefined || !macAddress.safeParse(mac).success) return [];
-    return [{ mac, ip, hostname: hostname === undefined || hostname === '*' ? null : hostname }];
+    return [
+      {
+        mac,
+        ip,
+        expires: Number(expires) || 0,
+        hostname: hostname === undefined || hostname === '*' ? null : hostname,
+      },
+    ];
   });
 }

@@ -83,6 +83,12 @@ export class Dnsmasq {
     return result;
   }
 
+  /** Ends the leases of that hardware address. */
+  async forget(mac: string): Promise<void> {
+    const leases = await this.leases();
+    await Promise.all(leases.filter((lease) => lease.mac === mac).map((lease) => this.#release(lease)));
+  }
+
   async leases(): Promise<Lease[]> {
     return parseLeases((await readIfPresent(this.#files.leases)) ?? '');
   }

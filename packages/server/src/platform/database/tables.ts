@@ -44,14 +44,19 @@ export interface TableSet<Tables> {
 type Migrate = (db: Kysely<unknown>) => Promise<void>;
 
 /** The tables of several domains as one set. */
-export function together<A, B, C>(
-  ...sets: readonly [TableSet<A>, TableSet<B>, TableSet<C>]
-): TableSet<A & B & C> {
-  const [a, b, c] = sets;
+export function together<A, B, C, D>(
+  ...sets: readonly [TableSet<A>, TableSet<B>, TableSet<C>, TableSet<D>]
+): TableSet<A & B & C & D> {
+  const [a, b, c, d] = sets;
   return {
     migrations: inTurn(sets),
-    counted: { ...a.counted, ...b.counted, ...c.counted },
-    numbering: [...(a.numbering ?? []), ...(b.numbering ?? []), ...(c.numbering ?? [])],
+    counted: { ...a.counted, ...b.counted, ...c.counted, ...d.counted },
+    numbering: [
+      ...(a.numbering ?? []),
+      ...(b.numbering ?? []),
+      ...(c.numbering ?? []),
+      ...(d.numbering ?? []),
+    ],
   };
 }
 

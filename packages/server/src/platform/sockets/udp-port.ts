@@ -16,6 +16,8 @@ interface UdpOptions {
   family?: 'udp4' | 'udp6';
   /** Sends to all of a subnet, too. */
   broadcast?: boolean;
+  /** Beside another program's socket on the same port, which agrees (socket(7), SO_REUSEPORT). */
+  shared?: boolean;
   /** What it throws goes to the journal, and the datagram is dropped. Default: nothing is read. */
   receive?: (bytes: Buffer, from: Peer) => void;
 }
@@ -30,9 +32,9 @@ export class UdpPort {
 
   /** Throws when the port is taken. */
   static async open(options: UdpOptions): Promise<UdpPort> {
-    const { name, log, address, port, family = 'udp4', broadcast = false, receive } = options;
+    const { name, log, address, port, family = 'udp4', broadcast = false, shared = false, receive } = options;
     const warn = rarely(log.error);
-    const socket = createSocket(family);
+    const socket = createSocket({ type: family, reusePort: shared });
     const listening = once(socket, 'listening');
     try {
       socket.bind(port, address);

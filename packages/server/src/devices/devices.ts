@@ -1,0 +1,344 @@
+import type { DeviceNote } from '@walt/contract';
+import { type DhcpRequest, type Lease, textOf, UNKNOWN_LEASE_SECONDS } from '../network/index.ts';
+import { type Database, type Log, rarely } from '../platform/index.ts';
+import {
+  afterFile,
+  afterPort,
+  afterRequest,
+  type Facts,
+  nothingKnown,
+  withNote,
+  withoutNote,
+} from './facts.ts';
+import type { DeviceTables } from './tables.ts';
+
+/** Milliseconds until what was heard is noted: many requests at once are one write. */
+const NOTE_DELAY = 1_000;
+/** Milliseconds between two looks at leases and ports. */
+const LOOK_INTERVAL = 15_000;
+/** Seconds by which the time when a device was last heard may be behind in the database. */
+const LAST_PRECISION = 60;
+/** Addresses of which something is kept until it is noted, and how much of each. */
+const MAX_HEARD = 4096;
+const MAX_HEARD_EACH = 16;
+/** Seconds after which an unknown device that nobody has named, and that is silent, is forgotten. */
+const MEMORY = 30 * 86_400;
+/** Milliseconds between two lines of the journal on the same thing of the same device. */
+const TELL_PERIOD = 600_000;
+
+/** What the journal calls them. */
+const EVENTS: Record<DeviceNote['kind'], string> = {
+  'two-machines': 'two machines with one hardware address',
+  'other-machine': 'an adapter in another machine',
+  moved: 'a device on another port',
+  clock: 'a clock is off',
+};
+
+export interface Device {
+  mac: string;
+  name: string | null;
+  ip: string | null;
+  facts: Facts;
+  first: number;
+  last: number;
+}
+
+/** What devices ask of walt-net. */
+export interface DeviceNetwork {
+  leases(): Promise<Lease[]>;
+  /** Whether DHCP lends this address to machines that nobody knows. */
+  isLent(ip: string): boolean;
+  /** By hardware address. */
+  ports(): Promise<Map<string, string>>;
+  hearDhcp(receive: (request: DhcpRequest) => void): Promise<{ close(): Promise<void> }>;
+}
+
+/** A node, as far as devices must know of it. */
+interface NodeAddress {
+  mac: string;
+  ip: string;
+  name: string;
+}
+
+interface Deps {
+  database: Database<DeviceTables>;
+  network: DeviceNetwork;
+  nodes: { all(): Promise<readonly NodeAddress[]> };
+  limits: { unknownDevices: number };
+  log: Log;
+}
+
+/**
+ * Whatever was heard on walt-net, by hardware address. Requests to DHCP tell what a machine says of itself. Leases tell its address,
+ * and of machines that came while the server was away: dnsmasq keeps them. All is in memory, and in the database when it has changed.
+ */
+export class Devices {
+  readonly #deps: Deps;
+  readonly #warn: ReturnType<typeof rarely>;
+  readonly #known = new Map<string, Device>();
+  /** What is in the database: those that are missing here are new, or have changed. */
+  readonly #written = new Map<string, Device>();
+  readonly #requests = new Map<string, DhcpRequest[]>();
+  /** Boot files by the address that asked. */
+  readonly #files = new Map<string, string[]>();
+  /** Hardware addresses of the nodes at the last look. */
+  #nodes = new Set<string>();
+  #ears: { close(): Promise<void> } | undefined;
+  #soon: NodeJS.Timeout | undefined;
+  #looking: NodeJS.Timeout | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(deps: Deps) {
+    this.#deps = deps;
+    this.#warn = rarely(deps.log.warn, TELL_PERIOD);
+  }
+
+  static async open(deps: Deps): Promise<Devices> {
+    const devices = new Devices(deps);
+    for (const row of await deps.database.selectFrom('device').selectAll().execute()) {
+      const device = { ...row, facts: { ...nothingKnown, ...(JSON.parse(row.facts) as Partial<Facts>) } };
+      devices.#known.set(row.mac, device);
+      devices.#written.set(row.mac, device);
+    }
+    return devices;
+  }
+
+  /** Hears from now on. */
+  async start(): Promise<void> {
+    this.#ears = await this.#deps.network.hearDhcp((request) => this.#hear(request));
+    this.#looking = setInterval(() => this.#lookSoon(), LOOK_INTERVAL).unref();
+    await this.look();
+  }
+
+  /** What was heard until now is noted. */
+  async close(): Promise<void> {
+    clearInterval(this.#looking);
+    await this.#ears?.close();
+    await this.look();
+    clearTimeout(this.#soon);
+  }
+
+  /** All of them, nodes too, with what was heard until now. */
+  async all(): Promise<Device[]> {
+    await this.look();
+    return [...this.#known.values()];
+  }
+
+  get(mac: string): Device | undefined {
+    return this.#known.get(mac);
+  }
+
+  notesOf(mac: string): readonly DeviceNote[] {
+    return this.#known.get(mac)?.facts.notes ?? [];
+  }
+
+  /** What a user called it; null: nobody did. */
+  nameOf(mac: string): string | null {
+    return this.#known.get(mac)?.name ?? null;
+  }
+
+  /** Whether a device that is no node is called so. */
+  isTaken(name: string): boolean {
+    return this.#known.values().some((device) => device.name === name);
+  }
+
+  async rename(mac: string, name: string): Promise<void> {
+    await this.#inTurn(async () => {
+      const device = this.#known.get(mac);
+      if (!device) return;
+      this.#known.set(mac, { ...device, name });
+      await this.#write();
+    });
+  }
+
+  /** Until it is heard again. */
+  async forget(mac: string): Promise<void> {
+    await this.#inTurn(async () => {
+      this.#requests.delete(mac);
+      this.#known.delete(mac);
+      await this.#write();
+    });
+  }
+
+  /** A node, or a machine before it is one, asked for a boot file, by its path or URL. */
+  asked(ip: string, protocol: 'tftp' | 'http', path: string): void {
+    const file = `${protocol}:${textOf(Buffer.from(path)) ?? ''}`;
+    keep(this.#files, ip, file);
+    this.#lookSoon();
+  }
+
+  /** Something of a machine that should be told as long as it is so; `text` undefined: it is not. */
+  async note(mac: string, kind: DeviceNote['kind'], text: string | undefined): Promise<void> {
+    const device = this.#known.get(mac);
+    if (!device || (text === undefined && !device.facts.notes.some((note) => note.kind === kind))) return;
+    await this.#inTurn(async () => {
+      const now = unixTime();
+      const note = text === undefined ? undefined : { kind, at: now, text };
+      if (note) this.#tell(mac, [note]);
+      const facts = note ? withNote(device.facts, note, now) : withoutNote(device.facts, kind);
+      this.#known.set(mac, { ...device, facts });
+      await this.#write();
+    });
+  }
+
+  /** Notes what was heard, and looks at leases and ports. */
+  async look(): Promise<void> {
+    await this.#inTurn(() => this.#look());
+  }
+
+  #hear(request: DhcpRequest): void {
+    keep(this.#requests, request.mac, request);
+    this.#lookSoon();
+  }
+
+  #lookSoon(): void {
+    if (this.#soon) return;
+    this.#soon = setTimeout(() => {
+      this.#soon = undefined;
+      this.look().catch((error) => this.#warn('cannot note devices', { error: String(error) }));
+    }, NOTE_DELAY).unref();
+  }
+
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => {}); // the caller gets the error
+    await result;
+  }
+
+  async #look(): Promise<void> {
+    const { network, nodes } = this.#deps;
+    const [addresses, leases, ports] = await Promise.all([nodes.all(), network.leases(), network.ports()]);
+    const now = unixTime();
+    const known = new Map(addresses.map(({ mac, ip }) => [mac, ip]));
+    this.#dropFormerNodes(known);
+    this.#takeRequests(now);
+    this.#takeLeases(leases, known, now);
+    this.#takeFiles(addresses, now);
+    for (const device of this.#known.values()) {
+      const port = ports.get(device.mac);
+      if (port !== undefined) this.#change(device, afterPort(device.facts, port, now));
+    }
+    this.#forgetNeedless(known, now);
+    await this.#write();
+  }
+
+  /** What was a node a moment ago, and is none: its owner has removed it, with what it said just before its end. */
+  #dropFormerNodes(nodes: ReadonlyMap<string, string>): void {
+    for (const mac of this.#nodes) {
+      if (nodes.has(mac)) continue;
+      this.#known.delete(mac);
+      this.#requests.delete(mac);
+    }
+    this.#nodes = new Set(nodes.keys());
+  }
+
+  #takeLeases(leases: readonly Lease[], nodes: ReadonlyMap<string, string>, now: number): void {
+    // A permanent address is a node's, or was: its lease is ended as soon as the node is removed.
+    const lent = new Map(
+      leases.filter(({ ip }) => this.#deps.network.isLent(ip)).map((lease) => [lease.mac, lease]),
+    );
+    for (const { mac, expires } of lent.values()) {
+      if (nodes.has(mac)) continue;
+      // It was renewed so long before its end, unless it is the longer one of a node that is none any more.
+      const renewed = expires - UNKNOWN_LEASE_SECONDS;
+      const device = this.#known.get(mac) ?? newDevice(mac, Math.min(now, renewed));
+      const last = renewed > now ? device.last : Math.max(device.last, renewed);
+      if (last !== device.last || !this.#known.has(mac)) this.#known.set(mac, { ...device, last });
+    }
+    for (const device of this.#known.values()) {
+      const ip = nodes.get(device.mac) ?? lent.get(device.mac)?.ip ?? null;
+      // A node has its name there.
+      const name = nodes.has(device.mac) ? null : device.name;
+      if (ip !== device.ip || name !== device.name) this.#known.set(device.mac, { ...device, ip, name });
+    }
+  }
+
+  #takeRequests(now: number): void {
+    for (const [mac, requests] of this.#requests) {
+      let device = this.#known.get(mac) ?? newDevice(mac, now);
+      for (const request of requests) {
+        const { facts, told } = afterRequest(device.facts, request, now);
+        device = { ...device, facts, last: now };
+        this.#tell(mac, told);
+      }
+      this.#known.set(mac, device);
+    }
+    this.#requests.clear();
+  }
+
+  #takeFiles(nodes: readonly NodeAddress[], now: number): void {
+    const macs = new Map<string, string>();
+    for (const { mac, ip } of [...this.#known.values(), ...nodes]) if (ip !== null) macs.set(ip, mac);
+    for (const [ip, files] of this.#files) {
+      const mac = macs.get(ip);
+      const device = mac === undefined ? undefined : this.#known.get(mac);
+      if (!device) continue;
+      this.#known.set(device.mac, { ...device, facts: files.reduce(afterFile, device.facts), last: now });
+    }
+    this.#files.clear();
+  }
+
+  #change(device: Device, { facts, told }: { facts: Facts; told: DeviceNote[] }): void {
+    if (facts !== device.facts) this.#known.set(device.mac, { ...device, facts });
+    this.#tell(device.mac, told);
+  }
+
+  #tell(mac: string, notes: readonly DeviceNote[]): void {
+    const ip = this.#known.get(mac)?.ip;
+    for (const { kind, text } of notes) this.#warn(EVENTS[kind], { mac, ip, told: text }, mac);
+  }
+
+  /** Anybody on walt-net can make machines up: those that nobody has named are so many at most. */
+  #forgetNeedless(nodes: ReadonlyMap<string, string>, now: number): void {
+    const unknown = [...this.#known.values()]
+      .filter(({ mac, name }) => name === null && !nodes.has(mac))
+      .sort((one, other) => other.last - one.last);
+    for (const [index, { mac, last }] of unknown.entries()) {
+      if (index >= this.#deps.limits.unknownDevices || now - last > MEMORY) this.#known.delete(mac);
+    }
+  }
+
+  /** The database as the memory is, in one transaction. */
+  async #write(): Promise<void> {
+    const gone = [...this.#written.keys()].filter((mac) => !this.#known.has(mac));
+    const changed = [...this.#known.values()].filter((device) =>
+      isNews(device, this.#written.get(device.mac)),
+    );
+    if (gone.length + changed.length === 0) return;
+    await this.#deps.database.transaction().execute(async (transaction) => {
+      for (const mac of gone) await transaction.deleteFrom('device').where('mac', '=', mac).execute();
+      for (const { facts, ...device } of changed) {
+        const row = { ...device, facts: JSON.stringify(facts) };
+        await transaction
+          .insertInto('device')
+          .values(row)
+          .onConflict((conflict) => conflict.column('mac').doUpdateSet(row))
+          .execute();
+      }
+    });
+    for (const mac of gone) this.#written.delete(mac);
+    for (const device of changed) this.#written.set(device.mac, device);
+  }
+}
+
+function isNews(device: Device, written: Device | undefined): boolean {
+  if (device === written) return false;
+  if (!written || device.last - written.last >= LAST_PRECISION) return true;
+  return JSON.stringify({ ...device, last: 0 }) !== JSON.stringify({ ...written, last: 0 });
+}
+
+function newDevice(mac: string, now: number): Device {
+  return { mac, name: null, ip: null, facts: nothingKnown, first: now, last: now };
+}
+
+/** Of many, none is kept; of one, the first ones: what follows says the same. */
+function keep<Thing>(map: Map<string, Thing[]>, key: string, thing: Thing): void {
+  const things = map.get(key);
+  if (!things && map.size >= MAX_HEARD) return;
+  if (!things) map.set(key, [thing]);
+  else if (things.length < MAX_HEARD_EACH) things.push(thing);
+}
+
+function unixTime(): number {
+  return Math.floor(Date.now() / 1000);
+}

@@ -1,0 +1,35 @@
+/**
+ * Machines that nobody knows may ask DHCP so often, all together, and no more: whoever makes up thousands of them would keep dnsmasq
+ * from those that are known, since each new lease costs it a file, and each search in a full range a walk over all leases.
+ */
+import { attempt, ExternalError } from '../../platform/index.ts';
+
+/** Requests in a second; a machine's firmware, its loader and its system ask with two each. */
+export const RATE = 50;
+/** Requests at once: a rack of new machines that gets its power. */
+export const BURST = 500;
+
+/** Lets requests of these addresses pass whatever comes. Replaces what was there in one step. Throws ExternalError without nft. */
+export async function boundUnknown(bridge: string, known: readonly string[]): Promise<void> {
+  const argv = ['nft', '-f', '-'];
+  const { status, stderr } = await attempt(argv, { input: floodRules(bridge, known) });
+  if (status !== 0) throw new ExternalError(argv, status, stderr);
+}
+
+/** In the language of nft(8). The server's leg of the bridge sees a frame before dnsmasq, and who else listens. */
+export function floodRules(bridge: string, known: readonly string[]): string {
+  const table = `walt-dhcp-${bridge}`;
+  const elements = known.length === 0 ? '' : `\n    elements = { ${known.join(', ')} }`;
+  return `add table netdev ${table}
+delete table netdev ${table}
+table netdev ${table} {
+  set known {
+    type ether_addr${elements}
+  }
+  chain requests {
+    type filter hook ingress device "${bridge}" priority 0; policy accept;
+    ether saddr != @known udp dport 67 limit rate over ${RATE}/second burst ${BURST} packets drop
+  }
+}
+`;
+}
