@@ -77,7 +77,7 @@ vnode2  booted    alice/debian  10.73.0.3  amd64  pc-x86-64  virtual
   test('device show and server-status print tables', async () => {
     assert.match(
       (await checkout.run(['device', 'show'])).stdout,
-      /^NAME +ADDRESS +MAC +TYPE\nwalt-server .*\nvnode1 /,
+      /^NAME +ADDRESS +MAC +TYPE\nwalt-server .*\n(?:.*\n)+vnode1 /,
     );
     const { stdout } = await checkout.run(['advanced', 'server-status']);
     assert.match(stdout, /^Memory +90 MB$/m);

@@ -286,6 +286,7 @@ describe('device shell', () => {
 });
 
 test('completion knows devices and what can be set', async () => {
+  await server.addNode('vnode1');
   const complete = async (...words: string[]) =>
     (await checkout.run(['complete', '--', ...words])).stdout.trim().split('\n');
   assert.deepEqual(await complete('device', 'ping', 'unknown-'), ['unknown-b827eb123456']);

@@ -40,6 +40,7 @@ const WORDS: Readonly<Record<string, string>> = {
   save: '--save-as',
   saveAs: '--save-as',
   session: 'The session',
+  settings: 'The settings',
   set: 'The set of nodes',
   source: 'The source',
   target: '--target',

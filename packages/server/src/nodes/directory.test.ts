@@ -11,7 +11,7 @@ import { openDatabase } from '../platform/index.ts';
 import { serverTables } from '../tables.ts';
 import { Agents } from './agents.ts';
 import { bootingNodes } from './booting-nodes.ts';
-import { createDirectory } from './directory.ts';
+import { clockTrouble, createDirectory } from './directory.ts';
 import { desiredState, type Failure } from './plan/index.ts';
 import { Power, qemuPower } from './power/index.ts';
 import { NodeStore } from './store.ts';
@@ -153,4 +153,29 @@ describe('a virtual node that goes from one user to the next', () => {
     assert.deepEqual([second?.identity, second?.token], [first?.identity, first?.token]);
     assert.equal(machine.forgotten, 0, 'what the console printed stays, from the first boot on');
   });
+});
+
+describe("a node's clock", () => {
+  const now = Date.UTC(2026, 10, 29) / 1000;
+  const table: [off: number, told: string | undefined][] = [
+    [0, undefined],
+    [-200, undefined],
+    [400, "Its clock is 6 minutes ahead of the server's: it says 2026-11-29."],
+    [-3 * 86_400, "Its clock is 3 days behind the server's: it says 2026-11-26."],
+    [-now, "Its clock is 56 years behind the server's: it says 1970-01-01."],
+  ];
+  for (const [off, told] of table) {
+    test(`that is off by ${off} s: ${told ?? 'nothing to tell'}`, () =>
+      assert.equal(clockTrouble(now + off, now), told));
+  }
+});
+
+test('a machine that a user has named keeps its name when it becomes a node', async () => {
+  const { directory, store, named } = await smallDirectory(2);
+  named.set(machine(1).mac, 'pi-of-the-roof');
+  await directory.seen(machine(1));
+  assert.deepEqual(
+    (await store.all()).map(({ name }) => name),
+    ['pi-of-the-roof'],
+  );
 });

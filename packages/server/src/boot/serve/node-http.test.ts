@@ -255,9 +255,16 @@ describe('a poll', () => {
       questions.push({ ip, token, ...report });
       return 'reboot';
     };
-    const answer = await ask('/node/poll?generation=3&booted=1', { headers });
+    const answer = await ask('/node/poll?generation=3&booted=1&clock=1790000000', { headers });
     assert.equal(await answer.text(), 'reboot');
-    assert.deepEqual(questions, [{ ip: '127.0.0.1', token: 'secret', generation: 3, booted: true }]);
+    // Of an older agent, or one that lies: a clock that is none is no reason to keep a node waiting.
+    for (const clock of ['', '&clock=', '&clock=-1', '&clock=1e3', `&clock=${'9'.repeat(12)}`])
+      await ask(`/node/poll?generation=3&booted=1${clock}`, { headers });
+    const question = { ip: '127.0.0.1', token: 'secret', generation: 3, booted: true };
+    assert.deepEqual(questions, [
+      { ...question, clock: 1_790_000_000 },
+      ...Array.from({ length: 5 }, () => ({ ...question, clock: undefined })),
+    ]);
   });
 
   test('with a wrong token gets no order', async () => {
