@@ -46,7 +46,6 @@ async function addImage(digit: string, record: object, trees: Record<string, str
 
 /** A directory with one node, or none yet, and what it was told. */
 class Nodes implements NodeDirectory {
-  asked() {}
   readonly sightings: Sighting[] = [];
   begun = 0;
   isBooting = false;
@@ -57,6 +56,8 @@ class Nodes implements NodeDirectory {
     this.#known = known;
     this.target = { ...exampleTarget, ip: IP, mac: MAC, model: 'rpi-3-b', isVirtual: false, ...target };
   }
+
+  asked(): void {}
 
   async glance(): Promise<Glance | undefined> {
     const { name, mac, model, digest } = this.target;
