@@ -10,6 +10,7 @@ import {
   type Config,
   type ExecResult,
   loadConfig,
+  namespaceFile,
   type Paths,
   platformPaths,
   run,
@@ -28,6 +29,10 @@ export interface PlatformOptions {
   start?: boolean;
   /** True: it does not share the machine's cache of default images. */
   ownCache?: boolean;
+  /** Further keys of `network` in its server.conf. */
+  network?: object;
+  /** Name of a network namespace that plays the machine's own network; default: that one itself. */
+  host?: string;
   /** Registries of its server.conf; default: none, so that no test asks Docker Hub. */
   registries?: readonly object[];
 }
@@ -48,8 +53,11 @@ export class Platform implements AsyncDisposable {
   readonly root: Client;
   #namespaceId: string | undefined;
   #closing: Promise<void> | undefined;
+  /** What `walt-server` is run by. */
+  readonly #prefix: readonly string[];
 
-  private constructor(folder: string, config: Config, root: Client) {
+  private constructor(folder: string, config: Config, root: Client, host?: string) {
+    this.#prefix = host === undefined ? [] : ['nsenter', `--net=${namespaceFile(host)}`, '--'];
     this.folder = folder;
     this.configFile = join(folder, 'server.conf');
     this.config = config;
@@ -73,7 +81,8 @@ export class Platform implements AsyncDisposable {
     }
   }
 
-  static async #make({ ownCache = false, stateSize, registries = [] }: PlatformOptions): Promise<Platform> {
+  static async #make(options: PlatformOptions): Promise<Platform> {
+    const { ownCache = false, stateSize, registries = [], network = {}, host } = options;
     made += 1;
     const folder = await mkdtemp(join(process.env.TMPDIR ?? '/var/tmp', 'walt-test-'));
     await chmod(folder, 0o755); // other users' homes are in it
@@ -88,12 +97,12 @@ export class Platform implements AsyncDisposable {
       `runtime: ${folder}/run`,
       // Otherwise the cache is the machine's: the default image is made once, not by each test.
       ...(ownCache ? [`cache: ${folder}/cache`] : []),
-      `network: { namespace: wt${process.pid}-${made} }`,
+      `network: ${JSON.stringify({ namespace: `wt${process.pid}-${made}`, ...network })}`,
       `registries: ${JSON.stringify(registries)}`,
     ];
     await writeFile(configFile, `${settings.join('\n')}\n`);
     const root = await Client.make(userInfo().username, folder, join(folder, 'run', 'walt.sock'));
-    return new Platform(folder, await loadConfig(configFile), root);
+    return new Platform(folder, await loadConfig(configFile), root, host);
   }
 
   get namespace(): string {
@@ -107,7 +116,7 @@ export class Platform implements AsyncDisposable {
 
   /** Runs `walt-server` on this platform, whatever its exit status. */
   server(...words: string[]): Promise<ExecResult> {
-    return attempt([join(checkout, 'walt-server'), ...words], {
+    return attempt([...this.#prefix, join(checkout, 'walt-server'), ...words], {
       timeout: 120_000,
       env: { WALT_CONFIG: this.configFile },
     });

@@ -21,6 +21,7 @@ import {
   type Config,
   type Crash,
   closeDisks,
+  configFile,
   type DescribedCopy,
   describeCopies,
   followLog,
@@ -39,6 +40,7 @@ import {
   UserError,
 } from './platform/index.ts';
 import { disableService, enableService, isService, startService, stopService } from './service-unit.ts';
+import { setupCommand } from './setup.ts';
 import { serverTables } from './tables.ts';
 
 async function start(config: Config): Promise<void> {
@@ -274,6 +276,12 @@ function command<Options>(
     });
 }
 
+program.addCommand(
+  setupCommand(say, () => {
+    requireRoot();
+    return configFile(program.opts<{ config?: string }>().config);
+  }),
+);
 command('start', 'start the platform', start);
 command('stop', 'stop it: nodes are switched off, nothing stored is lost', stop).addOption(
   new Option('--service', 'called by systemd').hideHelp(),

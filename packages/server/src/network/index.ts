@@ -18,11 +18,14 @@ import { Segments } from './segments.ts';
 import { isIn, lowestFree, parseSubnet, type Subnet } from './subnet.ts';
 import type { Station } from './tap-frames.ts';
 
-export { look, reasonAgainst, releaseAdapters } from './adapters/index.ts';
+export { type HostLink, isNamed, look, reasonAgainst, releaseAdapters, whyAbsent } from './adapters/index.ts';
 export { type DhcpRequest, type HostEntry, type Lease, textOf, UNKNOWN_LEASE_SECONDS } from './dhcp/index.ts';
+
 export { ensureNamespace, removeNamespace } from './namespace.ts';
 export type { PersistExport, TreeExport } from './nfs/index.ts';
 export { PORTMAP_PORT, PROCEDURES } from './nfs/index.ts';
+
+export { parseSubnet } from './subnet.ts';
 
 const BRIDGE = 'walt0';
 /** Milliseconds. */

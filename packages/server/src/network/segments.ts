@@ -1,7 +1,7 @@
 import { type Config, createLog, hostNamespace, type Paths, UserError } from '../platform/index.ts';
 import { type AdapterStatus, Adapters } from './adapters/index.ts';
 import type { Bridge } from './bridge.ts';
-import { type ForeignServer, ForeignServers } from './dhcp/index.ts';
+import { type Answers, type ForeignServer, ForeignServers } from './dhcp/index.ts';
 
 const log = createLog('network');
 /** Milliseconds between two questions whether somebody else answers DHCP. */
@@ -36,13 +36,16 @@ export class Segments {
     const { interfaces: wanted, acceptDhcpServers, namespace } = network;
     const servers = wanted.length > 0 ? await ForeignServers.open(server, acceptDhcpServers) : undefined;
     const mac = await bridge.mac();
-    const ask = async (links: readonly string[]) => (await servers?.ask(mac, links)) ?? [];
+    const ask = async (links: readonly string[]) => servers?.ask(mac, links, wanted.length > 1);
     const askLater = (links: readonly string[]) =>
       void ask(links).catch((error) => log.error('cannot ask for DHCP servers', { error: String(error) }));
     try {
       const adapters = await Adapters.open({
         ...{ wanted, namespace, host, bridge: bridge.name, file: paths.adapters },
-        mayJoin: async (links) => refuse(await ask(links)),
+        mayJoin: async (links) => {
+          const answers = await ask(links);
+          if (answers) refuse(answers);
+        },
         linked: askLater,
       });
       return new Segments(adapters, servers, () => askLater(adapters.links));
@@ -74,9 +77,16 @@ export class Segments {
   }
 }
 
-function refuse([found]: readonly ForeignServer[]): void {
-  if (!found) return;
-  const { address, link } = found;
+function refuse({ server, circle }: Answers): void {
+  if (circle !== undefined) {
+    throw new UserError(
+      'CONFLICT',
+      `What is sent through ${circle} comes back by another adapter: two of them lead to the same network, and frames would go round for ever.`,
+      'Name only one of them in network.interfaces, or pull the cable of the other one.',
+    );
+  }
+  if (!server) return;
+  const { address, link } = server;
   throw new UserError(
     'CONFLICT',
     `Another DHCP server answers behind ${link}: ${address}. Machines there would boot by chance from one or the other.`,

@@ -8,7 +8,7 @@ import { interfaces } from './interfaces.ts';
 import { powerConfig } from './power-config.ts';
 import type { HttpLimits } from './sockets/index.ts';
 
-export const DEFAULT_CONFIG_FILE = '/etc/walt/server.conf';
+const DEFAULT_CONFIG_FILE = '/etc/walt/server.conf';
 
 const absolute = z.string().startsWith('/', { error: 'must be an absolute path' });
 
@@ -233,7 +233,7 @@ export interface Config extends FileConfig {
  * Throws UserError INVALID that names the file and the key.
  */
 export async function loadConfig(file = process.env.WALT_CONFIG): Promise<Config> {
-  const path = file ?? DEFAULT_CONFIG_FILE;
+  const path = configFile(file);
   let text: string;
   try {
     text = await readFile(path, 'utf8');
@@ -245,6 +245,16 @@ export async function loadConfig(file = process.env.WALT_CONFIG): Promise<Config
       'Check its path and its mode.',
     );
   }
+  return readConfig(text, path);
+}
+
+/** Where the configuration is: `file`, else $WALT_CONFIG, else /etc/walt/server.conf. */
+export function configFile(file = process.env.WALT_CONFIG): string {
+  return file ?? DEFAULT_CONFIG_FILE;
+}
+
+/** What the text of a configuration says. Throws UserError INVALID that names the file `path` and the key. */
+export function readConfig(text: string, path: string): Config {
   let data: unknown;
   try {
     data = parse(text) ?? {};

@@ -3,11 +3,13 @@ export { projectFile } from './checkout.ts';
 export {
   type Config,
   type ContainerLimits,
+  configFile,
   defaultLimits,
   type Limits,
   loadConfig,
   type RegistryConfig,
   type Retention,
+  readConfig,
   settingNames,
 } from './config.ts';
 export {

@@ -2,19 +2,18 @@ import { uptime } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   createLog,
-  fileExists,
   isExternalError,
   isUserError,
-  namespaceFile,
   UserError,
   type WantedAdapter,
 } from '../../platform/index.ts';
-import { links, type Where } from '../ip.ts';
+import { links } from '../ip.ts';
+import { whyAbsent } from './absent.ts';
 import { carryOut, giveBack, type Sides } from './carry-out.ts';
 import { LinkWatch } from './link-watch.ts';
-import { type Finding, type Plan, plan, reasonAgainst, type Step } from './plan.ts';
+import { type Finding, type Plan, plan, type Step } from './plan.ts';
 import { AdapterRecord } from './record.ts';
-import { holderOf, look } from './world.ts';
+import { look } from './world.ts';
 
 const log = createLog('network');
 
@@ -213,6 +212,12 @@ export class Adapters {
     }
   }
 
+  #whyNot(finding: Exclude<Finding, { state: 'joined' }>): Promise<UserError> | UserError {
+    if (finding.state === 'refused') return finding.why;
+    const { namespace, host } = this.#options;
+    return whyAbsent(finding.what, host, [namespace, host]);
+  }
+
   /** What is planned once all new adapters are there. Adapters on USB are found late: while the machine boots, they are waited for. */
   async #appeared(isNew: (name: string) => boolean): Promise<Plan> {
     const limit = Date.now() + (uptime() < BOOTING ? APPEARANCE_LIMIT : 0);
@@ -245,29 +250,6 @@ export class Adapters {
     ]);
     timer.abort();
   }
-
-  async #whyNot(finding: Exclude<Finding, { state: 'joined' }>): Promise<UserError> {
-    if (finding.state === 'refused') return finding.why;
-    const { namespace, host } = this.#options;
-    const { name, what } = finding;
-    const holder = await holderOf(what, [namespace, host]);
-    if (holder !== undefined) {
-      return new UserError(
-        'CONFLICT',
-        `The adapter ${what} is a part of the platform in ${holder} now.`,
-        'Take it out of network.interfaces of one of the two, and start that one again.',
-      );
-    }
-    const there = (await look(host)).host.filter(
-      (link) => !reasonAgainst({ name, acceptInUse: true }, link, { host: [] }),
-    );
-    const names = there.map(({ ifname }) => ifname).sort();
-    return new UserError(
-      'NOT_FOUND',
-      `There is no adapter ${what} on this machine.`,
-      `${names.length > 0 ? `It has ${names.join(', ')}. ` : ''}Mend network.interfaces in server.conf, or plug it in; then start again.`,
-    );
-  }
 }
 
 const WORDS = {
@@ -286,23 +268,4 @@ function told(finding: Finding, failure: string | undefined): Pick<AdapterStatus
 
 function nameOf(step: Step): string {
   return step.kind === 'give-back' ? step.taken.name : step.name;
-}
-
-/**
- * From the host's side, before the namespace `inside` goes: what it has, the host gets back as it was. Answers what could not be given
- * back, and why.
- */
-export async function releaseAdapters(inside: string, file: string, host?: Where): Promise<string[]> {
-  const record = await AdapterRecord.open(file);
-  const gone = !(await fileExists(namespaceFile(inside)));
-  const failures: string[] = [];
-  for (const taken of record.taken) {
-    try {
-      await giveBack(taken, { host, inside: gone ? null : inside, record });
-    } catch (error) {
-      if (!isExternalError(error)) throw error;
-      failures.push(`${taken.name}: ${error.message}`);
-    }
-  }
-  return failures;
 }

@@ -1,4 +1,6 @@
 /** Adapters of this machine that join walt-net, and go back to the host as they were. */
-export { type AdapterStatus, Adapters, releaseAdapters } from './adapters.ts';
+export { whyAbsent } from './absent.ts';
+export { type AdapterStatus, Adapters } from './adapters.ts';
 export { reasonAgainst } from './plan.ts';
-export { look } from './world.ts';
+export { releaseAdapters } from './release.ts';
+export { type HostLink, isNamed, look } from './world.ts';

@@ -1,4 +1,3 @@
-import { readdir } from 'node:fs/promises';
 import { z } from 'zod';
 import { fileExists, isExternalError } from '../../platform/index.ts';
 import { ipIn, type Link, links, type Where } from '../ip.ts';
@@ -103,22 +102,6 @@ async function allRoutes(where: Where): Promise<Route[]> {
     .parse([...v4, ...v6])
     .filter(({ protocol }) => protocol !== 'kernel');
 }
-
-/** State folder of the platform, or name of the namespace, that has a link of that name; undefined: nobody. */
-export async function holderOf(name: string, except: readonly string[]): Promise<string | undefined> {
-  const namespaces = (await readdir('/run/netns').catch(() => [])).filter((one) => !except.includes(one));
-  for (const namespace of namespaces) {
-    // One that is just being removed cannot be looked into.
-    const found = await links(namespace).catch(() => []);
-    const alias = found.find(({ ifname }) => ifname === 'lo')?.ifalias;
-    if (!alias?.startsWith(MARK)) continue;
-    if (found.some((link) => isNamed(link, name))) return alias.slice(MARK.length);
-  }
-  return undefined;
-}
-
-/** As namespace.ts marks the namespaces of platforms. */
-const MARK = 'walt:';
 
 export function isNamed(link: Link, name: string): boolean {
   return link.ifname === name || link.altnames.includes(name);

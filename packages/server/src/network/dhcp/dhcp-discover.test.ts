@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { discoverFrame, readAnswer } from './dhcp-discover.ts';
+import { discoverFrame, echoFrame, readAnswer, readEcho } from './dhcp-discover.ts';
 
 it('discoverFrame writes what RFC 2131 wants of a machine without an address', () => {
   const frame = discoverFrame({ mac: '02:00:00:00:00:07', xid: 0x01020304, seconds: 2, pxe: false });
@@ -28,6 +28,16 @@ it('discoverFrame writes what RFC 2131 wants of a machine without an address', (
   );
 });
 
+it('an echo is known by its number, and is no answer of a server', () => {
+  const frame = echoFrame('02:00:00:00:00:07', 0x01020304);
+  assert.equal(frame.subarray(34, 38).toString('hex'), '0044' + '0044');
+  const payload = frame.subarray(42);
+  assert.equal(readEcho(payload), 0x01020304);
+  assert.equal(readAnswer(payload), undefined);
+  assert.equal(readEcho(payload.subarray(0, 200)), undefined);
+  assert.equal(readEcho(Buffer.alloc(0)), undefined);
+});
+
 describe('readAnswer', () => {
   /** An answer with these options after its type. */
   const answer = (type: number, ...options: number[]) => {
@@ -52,5 +62,9 @@ describe('readAnswer', () => {
     ['a request', answer(2).fill(1, 0, 1), undefined],
     ['nothing', Buffer.alloc(0), undefined],
   ];
-  for (const [what, bytes, expected] of cases) it(what, () => assert.deepEqual(readAnswer(bytes), expected));
+  for (const [what, bytes, expected] of cases)
+    it(what, () => {
+      assert.deepEqual(readAnswer(bytes), expected);
+      if (expected) assert.equal(readEcho(bytes), undefined);
+    });
 });

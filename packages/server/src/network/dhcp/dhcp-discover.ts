@@ -18,30 +18,60 @@ const PXE = 'PXEClient:Arch:00000:UNDI:002001';
  * for its way back to a sender's address would drop another. The answer is to be sent to all, too.
  */
 export function discoverFrame(question: { mac: string; xid: number; seconds: number; pxe: boolean }): Buffer {
-  const mac = Buffer.from(question.mac.replaceAll(':', ''), 'hex');
-  const datagram = udp(message({ ...question, mac }));
-  return Buffer.concat([Buffer.alloc(6, 0xff), mac, Buffer.of(0x08, 0x00), ipv4(datagram)]);
-}
-
-function message({ mac, xid, seconds, pxe }: { mac: Buffer; xid: number; seconds: number; pxe: boolean }) {
-  const fixed = Buffer.alloc(FIXED - COOKIE.length);
-  fixed.set([1, 1, 6, 0]); // BOOTREQUEST, Ethernet, six bytes of address
-  fixed.writeUInt32BE(xid, 4);
-  fixed.writeUInt16BE(seconds, 8);
-  fixed.writeUInt16BE(0x8000, 10); // answer to all
-  fixed.set(mac, 28); // chaddr
+  const { mac, xid, seconds, pxe } = question;
   const type = [53, 1, 1];
   const wanted = [55, 3, 1, 3, 54];
   const vendor = pxe ? [60, PXE.length, ...Buffer.from(PXE)] : [];
-  const whole = Buffer.concat([fixed, COOKIE, Buffer.from([...type, ...wanted, ...vendor, 255])]);
+  const head = Buffer.from([1, 1, 6, 0, ...numbers(xid, seconds)]); // BOOTREQUEST, Ethernet, six bytes of address
+  return frame(mac, SERVER_PORT, message(mac, head, [...type, ...wanted, ...vendor]));
+}
+
+/** What only we understand: an answer (BOOTREPLY) without a type, which clients of DHCP pass over. */
+export function echoFrame(mac: string, xid: number): Buffer {
+  return frame(mac, CLIENT_PORT, message(mac, Buffer.from([2, 1, 6, 0, ...numbers(xid, 0)]), []));
+}
+
+/** Its number; undefined when it is no echo. */
+export function readEcho(bytes: Buffer): number | undefined {
+  if (!isAnswer(bytes) || bytes[FIXED] !== 255) return undefined;
+  return bytes.readUInt32BE(4);
+}
+
+function frame(mac: string, port: number, payload: Buffer): Buffer {
+  return Buffer.concat([
+    Buffer.alloc(6, 0xff),
+    bytesOf(mac),
+    Buffer.of(0x08, 0x00),
+    ipv4(udp(port, payload)),
+  ]);
+}
+
+function bytesOf(mac: string): Buffer {
+  return Buffer.from(mac.replaceAll(':', ''), 'hex');
+}
+
+/** xid, seconds, and the wish to be answered to all. */
+function numbers(xid: number, seconds: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeUInt32BE(xid, 0);
+  bytes.writeUInt16BE(seconds, 4);
+  bytes.writeUInt16BE(0x8000, 6);
+  return bytes;
+}
+
+function message(mac: string, head: Buffer, options: number[]): Buffer {
+  const fixed = Buffer.alloc(FIXED - COOKIE.length);
+  fixed.set(head, 0);
+  fixed.set(bytesOf(mac), 28); // chaddr
+  const whole = Buffer.concat([fixed, COOKIE, Buffer.from([...options, 255])]);
   return Buffer.concat([whole, Buffer.alloc(Math.max(0, MIN_MESSAGE - whole.length))]);
 }
 
 /** RFC 768; a checksum of 0 means none. */
-function udp(payload: Buffer): Buffer {
+function udp(port: number, payload: Buffer): Buffer {
   const head = Buffer.alloc(8);
   head.writeUInt16BE(CLIENT_PORT, 0);
-  head.writeUInt16BE(SERVER_PORT, 2);
+  head.writeUInt16BE(port, 2);
   head.writeUInt16BE(head.length + payload.length, 4);
   return Buffer.concat([head, payload]);
 }
@@ -67,8 +97,7 @@ export interface DhcpAnswer {
 
 /** What a DHCP server said; undefined when it is no such thing. */
 export function readAnswer(bytes: Buffer): DhcpAnswer | undefined {
-  if (bytes.length < FIXED || bytes[0] !== 2) return undefined;
-  if (!bytes.subarray(FIXED - COOKIE.length, FIXED).equals(COOKIE)) return undefined;
+  if (!isAnswer(bytes)) return undefined;
   const options = optionsIn(bytes.subarray(FIXED));
   const type = options.get(53)?.[0];
   if (type === undefined || !ANSWERS.includes(type)) return undefined;
@@ -77,6 +106,11 @@ export function readAnswer(bytes: Buffer): DhcpAnswer | undefined {
     xid: bytes.readUInt32BE(4),
     server: server !== undefined && isIPv4(server) ? server : undefined,
   };
+}
+
+function isAnswer(bytes: Buffer): boolean {
+  const cookie = bytes.subarray(FIXED - COOKIE.length, FIXED);
+  return bytes.length >= FIXED && bytes[0] === 2 && cookie.equals(COOKIE);
 }
 
 /** By number; of a number that comes twice, the first. What is cut off is left out. */

@@ -110,6 +110,8 @@ export function renderConfig(options: {
     'enable-ra',
     `ra-param=${bridge},0,0`,
     'dhcp-range=fd57:616c:7400::,ra-only,deprecated',
+    // Without this, each machine on a real segment would take us for its DNS server, and for ever.
+    'dhcp-option=option6:dns-server',
     ...loaders
       .filter(({ file, isMade }) => isMade || present.includes(file))
       .flatMap((loader) => loaderLines(loader, subnet.server)),

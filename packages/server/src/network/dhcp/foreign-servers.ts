@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { attempt, createLog, isExternalError, type Peer, rarely, UdpPort } from '../../platform/index.ts';
-import { discoverFrame, readAnswer } from './dhcp-discover.ts';
+import { discoverFrame, echoFrame, readAnswer, readEcho } from './dhcp-discover.ts';
 
 const log = createLog('network');
 const CLIENT_PORT = 68;
@@ -26,6 +26,13 @@ export interface ForeignServer {
   lastSeen: number;
 }
 
+export interface Answers {
+  /** One that the configuration does not accept. */
+  server: ForeignServer | undefined;
+  /** A link whose frames come back by another one. */
+  circle: string | undefined;
+}
+
 /**
  * DHCP servers on the bridge that are not ours. Hears all that they say to all, and asks for them through single adapters: these
  * frames are no part of the bridge's traffic, so neither our own server nor a virtual node gets them.
@@ -37,6 +44,8 @@ export class ForeignServers {
   readonly #known = new Map<string, ForeignServer>();
   /** Links by the numbers of what is asked now. */
   readonly #asked = new Map<number, string>();
+  /** Of these, those whose own question came back by another adapter. */
+  readonly #circles = new Set<string>();
   readonly #warn = rarely(log.warn, WARNING_PERIOD);
   /** Called for each answer. */
   readonly #listeners = new Set<() => void>();
@@ -56,32 +65,45 @@ export class ForeignServers {
     return servers;
   }
 
-  /** Asks behind these links in the name of `mac`; resolves with what is not accepted, as soon as there is one, else after some seconds. */
-  async ask(mac: string, links: readonly string[]): Promise<ForeignServer[]> {
+  /**
+   * Asks behind these links in the name of `mac`. Resolves as soon as there is an answer that is not accepted, or a circle; else
+   * after some seconds. `manyLinks`: walt-net has several, two of which may lead to one segment.
+   */
+  async ask(mac: string, links: readonly string[], manyLinks: boolean): Promise<Answers> {
     const asked = new Map(links.map((link) => [randomInt(2 ** 32), link]));
     for (const [xid, link] of asked) this.#asked.set(xid, link);
     const over = new AbortController();
     const signal = AbortSignal.any([over.signal, this.#closed.signal]);
-    const found = () =>
-      [...this.#known.values()].filter(({ link, accepted }) => !accepted && link && links.includes(link));
-    const listener = () => found().length > 0 && over.abort();
+    const isHere = (link: string | null) => link !== null && links.includes(link);
+    const answers = (): Answers => ({
+      server: [...this.#known.values()].find(({ link, accepted }) => !accepted && isHere(link)),
+      circle: [...this.#circles].find(isHere),
+    });
+    const listener = () => {
+      const { server, circle } = answers();
+      if (server !== undefined || circle !== undefined) over.abort();
+    };
     this.#listeners.add(listener);
     try {
       const began = Date.now();
       for (const [attempt, at] of QUESTIONS.entries()) {
         await until(began + at, signal);
         if (signal.aborted) break;
+        const seconds = Math.floor(at / 1000);
         for (const [xid, link] of asked) {
-          const seconds = Math.floor(at / 1000);
           await send(link, discoverFrame({ mac, xid, seconds, pxe: attempt % 2 === 1 }));
+          if (manyLinks) await send(link, echoFrame(mac, xid));
         }
       }
       await until(began + ANSWER_LIMIT, signal);
+      return answers();
     } finally {
       this.#listeners.delete(listener);
-      for (const xid of asked.keys()) this.#asked.delete(xid);
+      for (const [xid, link] of asked) {
+        this.#asked.delete(xid);
+        this.#circles.delete(link);
+      }
     }
-    return found();
   }
 
   /** Those that answered within the last hour, by their addresses. */
@@ -98,6 +120,9 @@ export class ForeignServers {
   }
 
   #receive(bytes: Buffer, from: Peer): void {
+    const echoed = readEcho(bytes);
+    const circle = echoed === undefined ? undefined : this.#asked.get(echoed);
+    if (circle !== undefined) this.#noteCircle(circle);
     const answer = readAnswer(bytes);
     if (!answer) return;
     const address = answer.server ?? from.address;
@@ -112,6 +137,12 @@ export class ForeignServers {
         { server: address, adapter: link ?? 'unknown' },
         address,
       );
+    for (const listener of this.#listeners) listener();
+  }
+
+  #noteCircle(link: string): void {
+    this.#circles.add(link);
+    this.#warn('two adapters lead to the same segment: frames go in a circle', { adapter: link }, link);
     for (const listener of this.#listeners) listener();
   }
 }

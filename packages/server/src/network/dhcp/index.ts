@@ -5,4 +5,4 @@ export { hearDhcp } from './dhcp-listener.ts';
 export { type DhcpRequest, textOf } from './dhcp-request.ts';
 export { Dnsmasq } from './dnsmasq.ts';
 export { type HostEntry, type Lease, ROUTER_ADDRESS, UNKNOWN_LEASE_SECONDS } from './dnsmasq-config.ts';
-export { type ForeignServer, ForeignServers } from './foreign-servers.ts';
+export { type Answers, type ForeignServer, ForeignServers } from './foreign-servers.ts';
