@@ -10,7 +10,10 @@ import { until } from '../test/until.ts';
 export const NFS_ADDRESS = '10.73.255.250';
 
 /** Exports `tree` as `/tree`, read-only, by NFSv4, until disposed of. */
-export async function exportTree(platform: Platform, tree: string): Promise<AsyncDisposable> {
+export async function exportTree(
+  platform: Platform,
+  tree: string,
+): Promise<{ pid: number } & AsyncDisposable> {
   const folder = join(platform.folder, 'reference-nfs');
   await mkdir(join(folder, 'recovery'), { recursive: true });
   const config = join(folder, 'ganesha.conf');
@@ -53,7 +56,8 @@ EXPORT { Export_Id = 1; Path = "${tree}"; Pseudo = /tree; Access_Type = RO; Squa
     await end(server);
     throw error;
   }
-  return { [Symbol.asyncDispose]: () => end(server) };
+  // `ip netns exec` becomes the program itself.
+  return { pid: server.pid ?? 0, [Symbol.asyncDispose]: () => end(server) };
 }
 
 async function end(server: ChildProcess): Promise<void> {

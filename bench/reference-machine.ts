@@ -7,6 +7,7 @@ import { writeSharedFiles } from '../packages/server/src/nodes/virtual/shared-fi
 import { run } from '../packages/server/src/platform/index.ts';
 import type { Platform } from '../test/platform.ts';
 import type { Subject } from './boot-times.ts';
+import { delayArguments, type Link, limitRate } from './link.ts';
 
 const MAC = '52:54:00:be:ac:11';
 const IP = '10.73.255.11';
@@ -19,6 +20,8 @@ export interface ReferenceBoot {
   server: string;
   /** File of its disk, if it has one. What it writes there is forgotten. */
   disk?: string;
+  /** Between it and the bridge; its rate is that of the tap. */
+  link?: Link | undefined;
 }
 
 /** A machine like the product's virtual nodes, but for where its kernel and its root come from. Off until `powerOn`. */
@@ -56,15 +59,17 @@ export class ReferenceMachine implements Subject {
       // The kernel is given, so it must come before the network card.
       ...qemuArguments(machine, host, paths).map((word) => word.replace(',bootindex=0', '')),
       ...['-kernel', boot.kernel, '-initrd', boot.initramfs, '-append', append.join(' ')],
+      ...(boot.link ? delayArguments(boot.link) : []),
       ...(boot.disk ? ['-drive', `file=${boot.disk},format=raw,if=virtio,snapshot=on`] : []),
     ];
     return new ReferenceMachine(platform, await platform.pid('dnsmasq'), argv, files.consoleLog);
   }
 
   /** Makes the interface that all reference machines share, one at a time. */
-  static async makeTap({ namespace }: Platform): Promise<void> {
+  static async makeTap({ namespace }: Platform, link?: Link): Promise<void> {
     await run(['ip', '-n', namespace, 'tuntap', 'add', 'dev', TAP, 'mode', 'tap']);
     await run(['ip', '-n', namespace, 'link', 'set', TAP, 'master', 'walt0', 'up']);
+    if (link) await limitRate(namespace, TAP, link);
   }
 
   async powerOn(): Promise<void> {
