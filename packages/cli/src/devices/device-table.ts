@@ -21,11 +21,15 @@ export function renderDevices(devices: readonly Device[], paint: Paint): string 
       '`walt device config NAME type=node model=MODEL` makes one a node; see `walt help show unknown-devices`.\n',
     );
   }
+  return [...parts, ...noteLines(devices, paint)].join('\n');
+}
+
+/** What somebody should know of machines: one text of several lines, or none. */
+export function noteLines(devices: readonly Pick<Device, 'name' | 'notes'>[], paint: Paint): string[] {
   const notes = devices.flatMap(({ name, notes }) =>
     notes.map(({ at, text }) => `${paint('!', 'bold', 'red')} ${name}, ${humanDate(at)}: ${text}\n`),
   );
-  if (notes.length > 0) parts.push(notes.join(''));
-  return parts.join('\n');
+  return notes.length > 0 ? [notes.join('')] : [];
 }
 
 const names: readonly Column<Device>[] = [

@@ -4,6 +4,7 @@
  * This file: `walt node show`, one table per kind of owner, and what the user may want to know next.
  */
 import type { Node } from '@walt/contract';
+import { noteLines } from '../devices/device-table.ts';
 import type { Paint } from '../terminal/style.ts';
 import { type Column, renderTable } from '../terminal/table.ts';
 
@@ -26,7 +27,7 @@ export function renderNodes(nodes: readonly Node[], { user, all, paint }: View):
     const owner: Column<Node> = { header: 'OWNER', value: (node) => node.owner ?? '' };
     parts.push(part('Nodes of others', others, [...columns.slice(0, 1), owner, ...columns.slice(1)], paint));
   }
-  parts.push(...footnotes(nodes, { all, user }));
+  parts.push(...noteLines(nodes, paint), ...footnotes(nodes, { all, user }));
   return parts.join('\n');
 }
 

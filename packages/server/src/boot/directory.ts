@@ -74,6 +74,8 @@ export interface NodeDirectory {
   beginBoot(ip: string): Promise<BootTarget | undefined>;
   /** Notes nothing. Undefined: nobody has that address. */
   glance(ip: string): Promise<Glance | undefined>;
+  /** Tells what a node's firmware or loader says that it is. */
+  recognize(node: Pick<BootTarget, 'mac' | 'model'>, told: string): Promise<void>;
   /** Tells of a boot file that somebody asked for, whatever he gets. */
   asked(ip: string, protocol: 'tftp' | 'http', path: string): void;
   /** For what follows the script: what `beginBoot` noted, though the image's name may have moved since. */

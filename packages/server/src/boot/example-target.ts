@@ -45,5 +45,6 @@ export function exampleDirectory(target: BootTarget): NodeDirectory {
       return 'stay';
     },
     asked() {},
+    async recognize() {},
   };
 }

@@ -1,6 +1,6 @@
 import type { DeviceNote } from '@walt/contract';
 import { type DhcpRequest, type Lease, textOf, UNKNOWN_LEASE_SECONDS } from '../network/index.ts';
-import { type Database, type Log, rarely } from '../platform/index.ts';
+import { type Database, isExternalError, type Log, rarely } from '../platform/index.ts';
 import {
   afterFile,
   afterPort,
@@ -13,7 +13,7 @@ import {
 import type { DeviceTables } from './tables.ts';
 
 /** Milliseconds until what was heard is noted: many requests at once are one write. */
-const NOTE_DELAY = 1_000;
+const NOTE_DELAY = 2_000;
 /** Milliseconds between two looks at leases and ports. */
 const LOOK_INTERVAL = 15_000;
 /** Seconds by which the time when a device was last heard may be behind in the database. */
@@ -30,6 +30,7 @@ const TELL_PERIOD = 600_000;
 const EVENTS: Record<DeviceNote['kind'], string> = {
   'two-machines': 'two machines with one hardware address',
   'other-machine': 'an adapter in another machine',
+  'other-model': 'a node of another model',
   moved: 'a device on another port',
   clock: 'a clock is off',
 };
@@ -121,11 +122,12 @@ export class Devices {
   /** All of them, nodes too, with what was heard until now. */
   async all(): Promise<Device[]> {
     await this.look();
-    return [...this.#known.values()];
+    return this.noted();
   }
 
-  get(mac: string): Device | undefined {
-    return this.#known.get(mac);
+  /** As far as it is noted; what was heard in the last seconds may be missing. */
+  noted(): Device[] {
+    return [...this.#known.values()];
   }
 
   notesOf(mac: string): readonly DeviceNote[] {
@@ -207,7 +209,7 @@ export class Devices {
 
   async #look(): Promise<void> {
     const { network, nodes } = this.#deps;
-    const [addresses, leases, ports] = await Promise.all([nodes.all(), network.leases(), network.ports()]);
+    const [addresses, leases, ports] = await Promise.all([nodes.all(), network.leases(), this.#ports()]);
     const now = unixTime();
     const known = new Map(addresses.map(({ mac, ip }) => [mac, ip]));
     this.#dropFormerNodes(known);
@@ -220,6 +222,17 @@ export class Devices {
     }
     this.#forgetNeedless(known, now);
     await this.#write();
+  }
+
+  /** A table that somebody has filled with made-up addresses is too large: ports are not what matters then. */
+  async #ports(): Promise<Map<string, string>> {
+    try {
+      return await this.#deps.network.ports();
+    } catch (error) {
+      if (!isExternalError(error)) throw error;
+      this.#warn('cannot tell the ports of devices', { reason: error.message });
+      return new Map();
+    }
   }
 
   /** What was a node a moment ago, and is none: its owner has removed it, with what it said just before its end. */

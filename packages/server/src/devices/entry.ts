@@ -65,8 +65,6 @@ export class DeviceEntry {
   async #unknown(): Promise<Device[]> {
     const nodes = await this.#deps.nodes.all();
     const [macs, addresses] = [new Set(nodes.map(({ mac }) => mac)), new Set(nodes.map(({ ip }) => ip))];
-    return (await this.#deps.devices.all()).filter(
-      ({ mac, ip }) => !macs.has(mac) && !addresses.has(ip ?? ''),
-    );
+    return this.#deps.devices.noted().filter(({ mac, ip }) => !macs.has(mac) && !addresses.has(ip ?? ''));
   }
 }

@@ -30,6 +30,7 @@ async function smallDirectory(freeNodes: number, ssh: SshAuthority = Object.crea
   const machine = { cycle: 'first', forgotten: 0 };
   const told: string[] = [];
   const named = new Map<string, string>();
+  const notes: unknown[][] = [];
   const log = { info() {}, warn: (message: string) => void told.push(message), error() {} };
   const failures: Failure[] = [];
   const power = new Power([qemuPower({ powerCycle: async () => machine.cycle, reset: async () => {} })]);
@@ -47,13 +48,17 @@ async function smallDirectory(freeNodes: number, ssh: SshAuthority = Object.crea
       },
     },
     network: { server: '10.73.0.1', prefix: 16 },
-    devices: { nameOf: (mac) => named.get(mac) ?? null, note: async () => {}, asked: () => {} },
+    devices: {
+      nameOf: (mac) => named.get(mac) ?? null,
+      note: async (...note) => void notes.push(note),
+      asked: () => {},
+    },
     platformVolume: 'platform.erofs',
     limits: { freeNodes },
     changed: async () => failures,
     log,
   });
-  return { directory, store, catalogue, told, machine, power, named };
+  return { directory, store, catalogue, told, machine, power, named, notes };
 }
 
 test('machines that come by themselves become nodes, up to a limit that they are told', async () => {
@@ -178,4 +183,22 @@ test('a machine that a user has named keeps its name when it becomes a node', as
     (await store.all()).map(({ name }) => name),
     ['pi-of-the-roof'],
   );
+});
+
+test('what a node tells of its clock and of its model is noted, and that it is right again', async () => {
+  const { directory, store, notes } = await smallDirectory(2);
+  await directory.seen(machine(1));
+  const [node] = await store.all();
+  assert.ok(node);
+  const now = Math.floor(Date.now() / 1000);
+  const hangUp = AbortSignal.abort();
+  for (const clock of [now - 10 * 365.25 * 86_400, now, undefined])
+    await directory.poll(node.ip, node.token, { generation: 1, booted: false, clock }, hangUp);
+  for (const model of ['rpi-4-b', 'rpi-3-b']) await directory.recognize(node, model);
+  assert.match(String(notes[0]?.[2]), /^Its clock is (?:9|10) years behind the server's: it says 20\d\d-/);
+  assert.deepEqual(notes.slice(1), [
+    [node.mac, 'clock', undefined],
+    [node.mac, 'other-model', 'It says that it is a rpi-4-b, and is known as a rpi-3-b.'],
+    [node.mac, 'other-model', undefined],
+  ]);
 });

@@ -32,7 +32,7 @@ interface Deps {
   devices: {
     /** What a user called a machine before it was a node. */
     nameOf(mac: string): string | null;
-    note(mac: string, kind: 'clock', text: string | undefined): Promise<void>;
+    note(mac: string, kind: 'clock' | 'other-model', text: string | undefined): Promise<void>;
     asked(ip: string, protocol: 'tftp' | 'http', path: string): void;
   };
   platformVolume: string;
@@ -148,6 +148,9 @@ export function createDirectory(deps: Deps): NodeDirectory {
       return { name, mac, model, digest, isBooting };
     },
 
+    recognize: ({ mac, model }, told) =>
+      deps.devices.note(mac, 'other-model', told === model ? undefined : modelTrouble(model, told)),
+
     asked: (ip, protocol, path) => deps.devices.asked(ip, protocol, path),
 
     async currentBoot(ip) {
@@ -187,6 +190,10 @@ function freshName(mac: string, nodes: readonly { name: string }[]): string {
     const name = suffix === 1 ? base : `${base}-${suffix}`;
     if (!taken.has(name)) return name;
   }
+}
+
+function modelTrouble(model: string, told: string): string {
+  return `It says that it is a ${told}, and is known as a ${model}.`;
 }
 
 /** What is wrong with a node's clock, both in Unix seconds; undefined: nothing that matters. */

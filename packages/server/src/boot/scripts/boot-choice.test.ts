@@ -40,6 +40,7 @@ function directory(target: BootTarget | undefined, known: boolean) {
       return 'stay';
     },
     asked() {},
+    async recognize() {},
   };
   return { nodes, sightings };
 }

@@ -65,6 +65,7 @@ async function decide(request: BootRequest, deps: Deps): Promise<BootChoice> {
     target = await begin(ip, mac, deps);
     if (!target) return wait(`there is no image yet that this ${model} can boot`);
   }
+  if (hardware?.model !== undefined) await deps.directory.recognize(target, hardware.model);
   const { obstacle, record, deviceTree } = await judgeBoot(target, request, deps);
   if (obstacle !== undefined) return wait(obstacle);
   const { name, digest, generation } = target;

@@ -59,6 +59,8 @@ class Nodes implements NodeDirectory {
 
   asked(): void {}
 
+  async recognize(): Promise<void> {}
+
   async glance(): Promise<Glance | undefined> {
     const { name, mac, model, digest } = this.target;
     return this.#known ? { name, mac, model, digest, isBooting: this.isBooting } : undefined;

@@ -117,6 +117,7 @@ export class RaspberryFiles {
     const { ip, mac, node } = asker;
     const model = modelOfFirmware(name);
     if (!model) return undefined;
+    if (node) await this.#deps.directory.recognize(node, model.name);
     if (node && node.model !== model.name) {
       const told = { node: node.name, ip, mac, model: node.model, firmware: model.name };
       warn('a node has the firmware of another model: forget it, and it comes back as what it is', told, ip);
