@@ -35,7 +35,7 @@ const UNKNOWN_LEASE = '1h';
 export const UNKNOWN_LEASE_SECONDS = 3600;
 /**
  * Addresses for machines that nobody knows. Who asks for one when all are taken makes dnsmasq look at each, and for each at all
- * leases: 30 000 of them would stop it for more than a second.
+ * leases: 6 ms for these, 350 ms for the 32 766 of a whole half.
  */
 const MOST_UNKNOWN = 2048;
 
