@@ -45,6 +45,23 @@ const cases: [words: string[], candidates: string[]][] = [
     ['debian', 'debian:v2', 'default'],
   ],
   [['node', 'create', 'x', '--image', 'b'], ['bob/secret']],
+  [
+    ['node', 'config', 'vn'],
+    ['vnode1', 'vnode2'],
+  ],
+  [
+    ['node', 'config', 'vnode1', 'boot.retries=3', 'boot.'],
+    ['boot.timeout=', 'boot.retries='],
+  ],
+  [
+    ['node', 'config', 'vnode1', 'power='],
+    ['power=none', 'power=wake-on-lan', 'power=default'],
+  ],
+  [
+    ['node', 'config', 'vnode1', 'model=qemu-a'],
+    ['model=qemu-arm64', 'model=qemu-armhf'],
+  ],
+  [['node', 'config', 'vnode1', 'constructor='], []],
   [['node', 'cp', 'o'], ['other:']],
   [['image', 'shell', 'debian:'], ['debian:v2']],
   [['image', 'shell', 'bob/'], ['bob/secret']],
@@ -127,6 +144,11 @@ describe('bash', () => {
     const all = "COMP_WORDBREAKS=' @:'; source";
     assert.deepEqual(await offered(`${checkout.walt} image diff debian@{`, all), ['{0}', '{2}']);
     assert.deepEqual(await offered(`${checkout.walt} image diff debian@sha256:a`, all), ['a'.repeat(12)]);
+  });
+
+  test('behind an equals sign, too', async () => {
+    const all = "COMP_WORDBREAKS=' @:='; source";
+    assert.deepEqual(await offered(`${checkout.walt} node config vnode1 boot.timeout=n`, all), ['none']);
   });
 
   test('no server: nothing is offered, and nothing printed', async () => {

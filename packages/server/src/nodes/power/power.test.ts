@@ -68,6 +68,7 @@ test('a physical node’s source is the one that its setting names; a virtual on
   assert.equal(await power.state(node), 'off');
   assert.deepEqual(power.view(node), { kind: 'plug', source: 'plugs:3' });
   assert.deepEqual(power.acts({ ...vnode1, settings }), { reset: false, on: false });
+  power.requireKnown({ ...pi, settings: { power: 'none' } });
   assert.throws(
     () => power.requireKnown({ ...pi, settings: { power: 'gone' } }),
     /gone is not in server\.conf any more/,

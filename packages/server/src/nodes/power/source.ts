@@ -1,4 +1,4 @@
-import { parsePower, type SettingName } from '@walt/contract';
+import { NO_VALUE, parsePower } from '@walt/contract';
 import { UserError } from '../../platform/index.ts';
 import type { NodeRow } from '../store.ts';
 
@@ -51,8 +51,8 @@ export function declared(name: string, kind: PowerKind): PowerSource {
 
 /** What a node's setting says; undefined: nobody has its power. Virtual nodes do not have that setting. */
 export function powerOf({ settings, type }: Pick<NodeRow, 'settings' | 'type'>) {
-  const value = settings['power' satisfies SettingName];
-  return value === undefined || type === 'virtual' ? undefined : parsePower(value);
+  const value = settings.power ?? NO_VALUE;
+  return value === NO_VALUE || type === 'virtual' ? undefined : parsePower(value);
 }
 
 /** Something is wrong with a source of power. */
