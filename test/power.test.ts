@@ -83,10 +83,11 @@ test('a board that is off is woken by a packet', async () => {
     await platform.root.ok('node', 'config', NAME, 'power=wake-on-lan');
     await platform.root.ok('node', 'reboot', NAME);
     let seen = '';
-    while (!seen.includes(packet)) {
-      const { value } = await frames.next();
-      seen += (value?.[0] as Buffer).toString('hex');
+    for await (const [bytes] of frames) {
+      seen += (bytes as Buffer).toString('hex');
+      if (seen.includes(packet)) return;
     }
+    assert.fail('socat has ended');
   } finally {
     cable.kill();
     await cable.ended.catch(() => {});

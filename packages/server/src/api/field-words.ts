@@ -43,7 +43,6 @@ const WORDS: Readonly<Record<string, string>> = {
   session: 'The session',
   settings: 'The settings',
   set: 'The set of nodes',
-  settings: 'The settings',
   source: 'The source',
   target: '--target',
   timeout: '--timeout',
