@@ -18,7 +18,7 @@ import {
 } from './containers/index.ts';
 import { isDiskFull } from './disk-full.ts';
 import { sweepMaking } from './recipes/index.ts';
-import { Store } from './store/index.ts';
+import { emptyNetworks, removeNetworks, Store } from './store/index.ts';
 
 /** Milliseconds for podman's helpers to end after their containers, and then for what was killed. */
 const HELPERS_LIMIT = 15_000;
@@ -45,6 +45,7 @@ export async function haltImages(paths: Paths, tell: Tell = () => {}): Promise<v
   await ask(async () => store?.unmountContainers());
   await ask(async () => store?.unmountAll());
   // What podman does not know of, since it was killed itself; and its folder of layers, which it mounts upon itself and leaves so.
+  await ask(async () => store && removeNetworks(store, await emptyNetworks(paths), tell));
   for (const folder of [paths.containersRun, paths.containers]) await unmountIn(folder);
 }
 

@@ -20,7 +20,7 @@ import { sweepMaking } from './recipes/index.ts';
 import { Registries, RegistryAccounts } from './registries/index.ts';
 import { RoomGuard } from './room-guard.ts';
 import { type CommandRun, ShellSessions, startCommand } from './sessions/index.ts';
-import { PodmanApi, Skopeo, Store } from './store/index.ts';
+import { emptyNetworks, PodmanApi, removeNetworks, Skopeo, Store } from './store/index.ts';
 import type { DigestRecord, HostCommand, ImageRecord, PrepareBoot } from './types.ts';
 
 export interface ImagesDeps {
@@ -101,14 +101,18 @@ export class Images {
     const skopeo = new Skopeo(host, store);
     const accounts = await RegistryAccounts.open(config.registries, paths, host);
     const images = new Images(deps, host, { store, skopeo, accounts });
+    // Before podman runs again, and makes some.
+    const networks = await emptyNetworks(paths);
+    const tell = (line: string) => deps.log.warn(line);
     await store.unmountAll();
     await new Volumes(paths.volumes).removeParts();
     await sweepMaking(config.cache);
     await images.shells.recover();
     await images.cross.recover();
     await images.builds.recover();
-    await endStrays(paths, (line) => deps.log.warn(line));
+    await endStrays(paths, tell);
     images.#tidy(async () => {
+      await removeNetworks(store, networks, tell);
       await images.#committer.mend();
       await images.#committer.measureAll();
     });

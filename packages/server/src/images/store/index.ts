@@ -4,3 +4,4 @@ export { isPodmanError, PodmanApi } from './podman-api.ts';
 export { Skopeo } from './skopeo.ts';
 export { imageId, Store } from './store.ts';
 export type { PresentLayer, StoredLayer } from './stored-image.ts';
+export { emptyNetworks, removeNetworks } from './stray-networks.ts';

@@ -14,6 +14,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { answers, ExternalError, hasErrno, type Paths } from '../../platform/index.ts';
 import type { Store } from './store.ts';
+import { noteNetworks } from './stray-networks.ts';
 
 const PREFIX = '/v4.3.1/libpod';
 /** Milliseconds without a request after which podman's service is ended; containers do not depend on it. */
@@ -37,6 +38,7 @@ export function isPodmanError(error: unknown, code?: number): error is PodmanErr
 }
 
 export class PodmanApi {
+  readonly #paths: Paths;
   readonly #socket: string;
   readonly #log: string;
   readonly #store: Store;
@@ -50,6 +52,7 @@ export class PodmanApi {
 
   constructor(paths: Paths, store: Store, idleLimit = IDLE) {
     this.#idleLimit = idleLimit;
+    this.#paths = paths;
     this.#socket = paths.podmanSocket;
     this.#log = join(paths.logs, 'podman.log');
     this.#store = store;
@@ -200,6 +203,7 @@ export class PodmanApi {
     await mkdir(dirname(this.#socket), { recursive: true });
     await mkdir(dirname(this.#log), { recursive: true });
     await rm(this.#socket, { force: true });
+    await noteNetworks(this.#paths);
     const { argv, env } = this.#store.podman('system', 'service', '--time', '0', `unix://${this.#socket}`);
     // A server that is killed takes the service with it, so that none is left when the platform is stopped.
     const [file, ...args] = ['setpriv', '--pdeathsig', 'TERM', '--', ...argv] as const;

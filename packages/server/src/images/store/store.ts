@@ -100,6 +100,16 @@ export class Store {
     };
   }
 
+  /** Files of the network namespaces that podman has noted for its containers. */
+  async networkFiles(): Promise<string[]> {
+    const ids = (await this.#run('ps', '--all', '--quiet', '--no-trunc')).split('\n').filter(Boolean);
+    if (ids.length === 0) return [];
+    const format = '{{.NetworkSettings.SandboxKey}}';
+    return (await this.#run('container', 'inspect', '--format', format, '--', ...ids))
+      .split('\n')
+      .filter(Boolean);
+  }
+
   /**
    * Removes an image; layers that others share stay. False when a container or somebody who reads its tree needs it. Without `--no-prune`, podman would also
    * remove the image that it was made from, since in podman's eyes none of ours has a name.
