@@ -275,6 +275,7 @@ describe('a terminal', () => {
     'node acquire': [['free1']],
     'node release': [['vnode1']],
     'node rename': [['vnode1', 'other']],
+    'node config': [['vnode1'], ['vnode1', 'boot.retries=3']],
     'image show': [[], ['--all'], ['debian']],
     'image shell': [['debian']],
     'image run': [['debian', '--', 'true']],
