@@ -10,17 +10,14 @@ import {
   withNote,
   withoutNote,
 } from './facts.ts';
+import { Heard } from './heard.ts';
+import { type Device, DeviceStore } from './store.ts';
 import type { DeviceTables } from './tables.ts';
 
 /** Milliseconds until what was heard is noted: many requests at once are one write. */
 const NOTE_DELAY = 2_000;
 /** Milliseconds between two looks at leases and ports. */
 const LOOK_INTERVAL = 15_000;
-/** Seconds by which the time when a device was last heard may be behind in the database. */
-const LAST_PRECISION = 60;
-/** Addresses of which something is kept until it is noted, and how much of each. */
-const MAX_HEARD = 4096;
-const MAX_HEARD_EACH = 16;
 /** Seconds after which an unknown device that nobody has named, and that is silent, is forgotten. */
 const MEMORY = 30 * 86_400;
 /** Milliseconds between two lines of the journal on the same thing of the same device. */
@@ -34,15 +31,6 @@ const EVENTS: Record<DeviceNote['kind'], string> = {
   moved: 'a device on another port',
   clock: 'a clock is off',
 };
-
-export interface Device {
-  mac: string;
-  name: string | null;
-  ip: string | null;
-  facts: Facts;
-  first: number;
-  last: number;
-}
 
 /** What devices ask of walt-net. */
 export interface DeviceNetwork {
@@ -77,11 +65,11 @@ export class Devices {
   readonly #deps: Deps;
   readonly #warn: ReturnType<typeof rarely>;
   readonly #known = new Map<string, Device>();
-  /** What is in the database: those that are missing here are new, or have changed. */
-  readonly #written = new Map<string, Device>();
-  readonly #requests = new Map<string, DhcpRequest[]>();
+  readonly #store: DeviceStore;
+  /** By hardware address. */
+  readonly #requests = new Heard<DhcpRequest>();
   /** Boot files by the address that asked. */
-  readonly #files = new Map<string, string[]>();
+  readonly #files = new Heard<string>();
   /** Hardware addresses of the nodes at the last look. */
   #nodes = new Set<string>();
   #ears: { close(): Promise<void> } | undefined;
@@ -91,16 +79,13 @@ export class Devices {
 
   private constructor(deps: Deps) {
     this.#deps = deps;
+    this.#store = new DeviceStore(deps.database);
     this.#warn = rarely(deps.log.warn, TELL_PERIOD);
   }
 
   static async open(deps: Deps): Promise<Devices> {
     const devices = new Devices(deps);
-    for (const row of await deps.database.selectFrom('device').selectAll().execute()) {
-      const device = { ...row, facts: { ...nothingKnown, ...(JSON.parse(row.facts) as Partial<Facts>) } };
-      devices.#known.set(row.mac, device);
-      devices.#written.set(row.mac, device);
-    }
+    for (const device of await devices.#store.load()) devices.#known.set(device.mac, device);
     return devices;
   }
 
@@ -149,23 +134,23 @@ export class Devices {
       const device = this.#known.get(mac);
       if (!device) return;
       this.#known.set(mac, { ...device, name });
-      await this.#write();
+      await this.#store.write(this.#known);
     });
   }
 
   /** Until it is heard again. */
   async forget(mac: string): Promise<void> {
     await this.#inTurn(async () => {
-      this.#requests.delete(mac);
+      this.#requests.drop(mac);
       this.#known.delete(mac);
-      await this.#write();
+      await this.#store.write(this.#known);
     });
   }
 
   /** A node, or a machine before it is one, asked for a boot file, by its path or URL. */
   asked(ip: string, protocol: 'tftp' | 'http', path: string): void {
     const file = `${protocol}:${textOf(Buffer.from(path)) ?? ''}`;
-    keep(this.#files, ip, file);
+    this.#files.keep(ip, file);
     this.#lookSoon();
   }
 
@@ -179,7 +164,7 @@ export class Devices {
       if (note) this.#tell(mac, [note]);
       const facts = note ? withNote(device.facts, note, now) : withoutNote(device.facts, kind);
       this.#known.set(mac, { ...device, facts });
-      await this.#write();
+      await this.#store.write(this.#known);
     });
   }
 
@@ -189,7 +174,7 @@ export class Devices {
   }
 
   #hear(request: DhcpRequest): void {
-    keep(this.#requests, request.mac, request);
+    this.#requests.keep(request.mac, request);
     this.#lookSoon();
   }
 
@@ -221,7 +206,7 @@ export class Devices {
       if (port !== undefined) this.#change(device, afterPort(device.facts, port, now));
     }
     this.#forgetNeedless(known, now);
-    await this.#write();
+    await this.#store.write(this.#known);
   }
 
   /** A table that somebody has filled with made-up addresses is too large: ports are not what matters then. */
@@ -240,7 +225,7 @@ export class Devices {
     for (const mac of this.#nodes) {
       if (nodes.has(mac)) continue;
       this.#known.delete(mac);
-      this.#requests.delete(mac);
+      this.#requests.drop(mac);
     }
     this.#nodes = new Set(nodes.keys());
   }
@@ -267,7 +252,7 @@ export class Devices {
   }
 
   #takeRequests(now: number): void {
-    for (const [mac, requests] of this.#requests) {
+    for (const [mac, requests] of this.#requests.take()) {
       let device = this.#known.get(mac) ?? newDevice(mac, now);
       for (const request of requests) {
         const { facts, told } = afterRequest(device.facts, request, now);
@@ -276,19 +261,17 @@ export class Devices {
       }
       this.#known.set(mac, device);
     }
-    this.#requests.clear();
   }
 
   #takeFiles(nodes: readonly NodeAddress[], now: number): void {
     const macs = new Map<string, string>();
     for (const { mac, ip } of [...this.#known.values(), ...nodes]) if (ip !== null) macs.set(ip, mac);
-    for (const [ip, files] of this.#files) {
+    for (const [ip, files] of this.#files.take()) {
       const mac = macs.get(ip);
       const device = mac === undefined ? undefined : this.#known.get(mac);
       if (!device) continue;
       this.#known.set(device.mac, { ...device, facts: files.reduce(afterFile, device.facts), last: now });
     }
-    this.#files.clear();
   }
 
   #change(device: Device, { facts, told }: { facts: Facts; told: DeviceNote[] }): void {
@@ -310,46 +293,10 @@ export class Devices {
       if (index >= this.#deps.limits.unknownDevices || now - last > MEMORY) this.#known.delete(mac);
     }
   }
-
-  /** The database as the memory is, in one transaction. */
-  async #write(): Promise<void> {
-    const gone = [...this.#written.keys()].filter((mac) => !this.#known.has(mac));
-    const changed = [...this.#known.values()].filter((device) =>
-      isNews(device, this.#written.get(device.mac)),
-    );
-    if (gone.length + changed.length === 0) return;
-    await this.#deps.database.transaction().execute(async (transaction) => {
-      for (const mac of gone) await transaction.deleteFrom('device').where('mac', '=', mac).execute();
-      for (const { facts, ...device } of changed) {
-        const row = { ...device, facts: JSON.stringify(facts) };
-        await transaction
-          .insertInto('device')
-          .values(row)
-          .onConflict((conflict) => conflict.column('mac').doUpdateSet(row))
-          .execute();
-      }
-    });
-    for (const mac of gone) this.#written.delete(mac);
-    for (const device of changed) this.#written.set(device.mac, device);
-  }
-}
-
-function isNews(device: Device, written: Device | undefined): boolean {
-  if (device === written) return false;
-  if (!written || device.last - written.last >= LAST_PRECISION) return true;
-  return JSON.stringify({ ...device, last: 0 }) !== JSON.stringify({ ...written, last: 0 });
 }
 
 function newDevice(mac: string, now: number): Device {
   return { mac, name: null, ip: null, facts: nothingKnown, first: now, last: now };
-}
-
-/** Of many, none is kept; of one, the first ones: what follows says the same. */
-function keep<Thing>(map: Map<string, Thing[]>, key: string, thing: Thing): void {
-  const things = map.get(key);
-  if (!things && map.size >= MAX_HEARD) return;
-  if (!things) map.set(key, [thing]);
-  else if (things.length < MAX_HEARD_EACH) things.push(thing);
 }
 
 function unixTime(): number {

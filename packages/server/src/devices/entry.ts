@@ -1,7 +1,8 @@
 import { type Caller, demand, type StandingRights } from '../access/index.ts';
 import type { NodeRow } from '../nodes/index.ts';
 import { UserError } from '../platform/index.ts';
-import type { Device, Devices } from './devices.ts';
+import type { Devices } from './devices.ts';
+import type { Device } from './store.ts';
 import { nameOf } from './view.ts';
 
 /** The only port that is reached on a device of which nobody knows what it is: SSH. */

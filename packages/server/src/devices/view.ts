@@ -1,7 +1,7 @@
 /** Devices as users see them. Pure. */
 import type { Device as DeviceView, Node } from '@walt/contract';
-import type { Device } from './devices.ts';
 import { recentNotes } from './facts.ts';
+import type { Device } from './store.ts';
 
 /** What a device without a name of its own is called: by its hardware address, so that no two are called the same. */
 const UNNAMED = 'unknown-';

@@ -16,19 +16,24 @@ export async function boundUnknown(bridge: string, known: readonly string[]): Pr
   if (status !== 0) throw new ExternalError(argv, status, stderr);
 }
 
-/** In the language of nft(8). The server's leg of the bridge sees a frame before dnsmasq, and who else listens. */
+/**
+ * In the language of nft(8). The server's leg of the bridge sees a frame before dnsmasq, and who else listens. Who asks is told by
+ * the hardware address in the request (chaddr, RFC 2131), as dnsmasq tells it.
+ */
 export function floodRules(bridge: string, known: readonly string[]): string {
   const table = `walt-dhcp-${bridge}`;
-  const elements = known.length === 0 ? '' : `\n    elements = { ${known.join(', ')} }`;
+  const chaddr = '@th,288,48';
+  const numbers = known.map((mac) => `0x${mac.replaceAll(':', '')}`);
+  const elements = numbers.length === 0 ? '' : `\n    elements = { ${numbers.join(', ')} }`;
   return `add table netdev ${table}
 delete table netdev ${table}
 table netdev ${table} {
   set known {
-    type ether_addr${elements}
+    typeof ${chaddr}${elements}
   }
   chain requests {
     type filter hook ingress device "${bridge}" priority 0; policy accept;
-    ether saddr != @known udp dport 67 limit rate over ${RATE}/second burst ${BURST} packets drop
+    udp dport 67 ${chaddr} != @known limit rate over ${RATE}/second burst ${BURST} packets drop
   }
 }
 `;
