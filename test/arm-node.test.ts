@@ -6,11 +6,12 @@ import { after, before, test } from 'node:test';
 import type { Image, Node } from '@walt/contract';
 import { writeArmSources, writeTinySources } from './arm-image.ts';
 import { Platform } from './platform.ts';
+import { testRaspberryPis } from './raspberry/tests.ts';
 
 let platform: Platform;
 
 before(async () => {
-  platform = await Platform.start({ image: false });
+  platform = await Platform.start({ image: false, nonFree: true });
   await platform.root.ok('advanced', 'update-default-images', '--arch', 'arm64', '--if-missing');
 });
 after(() => platform?.close());
@@ -87,3 +88,5 @@ test('an image made for WalT boots by its own start.uboot, with its tree by NFSv
   assert.equal(file, 'server=10.73.0.1');
   assert.match(command ?? '', /nfsroot=10\.73\.0\.1:\/.* init=\/bin\/walt-init ip=10\..* from=qemu-arm64/);
 });
+
+testRaspberryPis(() => platform);

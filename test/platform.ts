@@ -35,6 +35,8 @@ export interface PlatformOptions {
   host?: string;
   /** Registries of its server.conf; default: none, so that no test asks Docker Hub. */
   registries?: readonly object[];
+  /** True: it may fetch firmware that is not free software. */
+  nonFree?: boolean;
 }
 
 /** Platforms of this process that are not removed yet. */
@@ -82,7 +84,7 @@ export class Platform implements AsyncDisposable {
   }
 
   static async #make(options: PlatformOptions): Promise<Platform> {
-    const { ownCache = false, stateSize, registries = [], network = {}, host } = options;
+    const { ownCache = false, stateSize, registries = [], nonFree = false, network = {}, host } = options;
     made += 1;
     const folder = await mkdtemp(join(process.env.TMPDIR ?? '/var/tmp', 'walt-test-'));
     await chmod(folder, 0o755); // other users' homes are in it
@@ -99,6 +101,7 @@ export class Platform implements AsyncDisposable {
       ...(ownCache ? [`cache: ${folder}/cache`] : []),
       `network: ${JSON.stringify({ namespace: `wt${process.pid}-${made}`, ...network })}`,
       `registries: ${JSON.stringify(registries)}`,
+      `firmware: { non-free: ${nonFree} }`,
     ];
     await writeFile(configFile, `${settings.join('\n')}\n`);
     const root = await Client.make(userInfo().username, folder, join(folder, 'run', 'walt.sock'));

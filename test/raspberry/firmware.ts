@@ -25,13 +25,8 @@ export interface Loaded {
   config: string | null;
 }
 
-async function boot([
-  model = '',
-  serial = '',
-  mac = '',
-  device = '',
-  folder = '',
-]: string[]): Promise<Loaded> {
+async function boot(words: string[]): Promise<Loaded> {
+  const [model = '', serial = '', mac = '', device = '', folder = '', short] = words;
   const board = boards[model];
   if (!board) throw new Error(`no firmware of ${model} is known`);
   await mkdir(folder, { recursive: true });
@@ -71,8 +66,8 @@ async function boot([
   for (const name of ['overlays/overlay_map.dtb', 'config.txt']) await load(name);
   const line = await load(setting(/^cmdline=(.*)$/m).replace('missing', 'cmdline.txt'));
   await load('armstub8.bin');
-  const kernel = await keep(setting(/^kernel=(.*)$/m));
-  const initramfs = await keep(setting(/^initramfs (\S+) followkernel$/m));
+  const kernel = short ? null : await keep(setting(/^kernel=(.*)$/m));
+  const initramfs = short ? null : await keep(setting(/^initramfs (\S+) followkernel$/m));
   return {
     ...{
       ip: offer.ip,

@@ -1,7 +1,6 @@
 /** A Raspberry Pi on a platform's walt-net: its firmware is the stand-in of this folder, the board behind it QEMU's. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { attempt, run } from '../../packages/server/src/platform/index.ts';
 import type { Platform } from '../platform.ts';
@@ -56,13 +55,14 @@ export class RaspberryPi implements AsyncDisposable {
     return `${this.#folder}.console`;
   }
 
-  /** What its firmware loads once it is switched on. Throws where it would stand still. */
-  async load(model = this.#options.model): Promise<Loaded> {
+  /** What its firmware loads once it is switched on; `short`: as far as its device tree. Throws where it would stand still. */
+  async load(...how: ['short'] | []): Promise<Loaded> {
     const own = ['ip', '-netns', this.#namespace];
     await run([...own, 'link', 'set', 'eth0', 'address', this.#options.mac]);
     await run([...own, 'link', 'set', 'eth0', 'up']);
     try {
-      const words = [model, this.#options.serial, this.#options.mac, 'eth0', this.#folder];
+      const { model, serial, mac } = this.#options;
+      const words = [model, serial, mac, 'eth0', this.#folder, ...how];
       const file = join(import.meta.dirname, 'firmware.ts');
       const argv = ['ip', 'netns', 'exec', this.#namespace, process.execPath, file, ...words];
       const { status, stdout, stderr } = await attempt(argv, {
@@ -82,18 +82,18 @@ export class RaspberryPi implements AsyncDisposable {
   async run({ kernel, initramfs, deviceTree, arguments: line }: Loaded): Promise<void> {
     if (!kernel || !initramfs || !deviceTree || line === null)
       throw new Error('its firmware has nothing to start');
-    await using console = await open(this.console, 'a');
     const argv = [
       ...['qemu-system-aarch64', '-M', 'raspi3b', '-m', '1G', '-smp', '4', '-display', 'none', '-no-reboot'],
       ...['-kernel', kernel, '-initrd', initramfs, '-dtb', deviceTree, '-append', line],
       // The wire of pins 8 and 10 is its second one.
-      ...['-serial', 'null', '-serial', 'stdio', '-monitor', 'none'],
+      ...['-chardev', `file,id=wire,path=${this.console},append=on`],
+      ...['-serial', 'null', '-serial', 'chardev:wire', '-monitor', 'none'],
       ...['-netdev', 'tap,id=net,ifname=usb0,script=no,downscript=no'],
       ...['-device', `usb-net,netdev=net,mac=${this.#options.mac}`],
     ];
     const alone = ['--pdeathsig', 'KILL', '--', 'ip', 'netns', 'exec', this.#namespace];
     this.#machine = spawn('setpriv', [...alone, ...argv], {
-      stdio: ['ignore', console.fd, console.fd],
+      stdio: ['ignore', 'ignore', 'inherit'],
     });
     await once(this.#machine, 'exit');
     this.#machine = undefined;

@@ -7,7 +7,7 @@ import type { QemuBoard } from './qemu/index.ts';
 export interface Fittings {
   /** Where the kernel prints, and what our init prints to: its argument `console=`. */
   console: string;
-  /** Where it prints as well: a screen, and what the same wire is called by other kernels. */
+  /** Where it prints as well, as on a screen. */
   otherConsoles?: readonly string[];
   adapters: AdapterSet;
 }

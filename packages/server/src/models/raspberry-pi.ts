@@ -13,6 +13,8 @@ export const RASPBERRY_CLASS = 'PXEClient:Arch:00000:UNDI:002001';
 const raspberryAdapters: AdapterSet = {
   name: 'raspberry-pi',
   always: [
+    // A node that cannot go on starts over.
+    'bcm2835_wdt',
     // 3B and 3B+: USB, then an adapter behind it. QEMU plays theirs as a CDC one.
     ...['phy_generic', 'dwc2', 'smsc', 'smsc95xx', 'microchip', 'lan78xx', 'cdc_ether'],
     // 4B, 400, CM4.
@@ -32,9 +34,11 @@ const raspberryAdapters: AdapterSet = {
   matching: [],
 };
 
-/** As mainline's device trees name the wire of pins 8 and 10, and as kernels of Raspberry Pi OS do. */
+/**
+ * As mainline's device trees name the wire of pins 8 and 10. Kernels of Raspberry Pi OS call it ttyS0, but of two such names a kernel
+ * takes the first one only, be it there or not; and ttyAMA0 leads to the Bluetooth chip.
+ */
 const WIRE = 'ttyS1,115200';
-const WIRE_ELSEWHERE = ['ttyAMA0,115200', 'ttyS0,115200'];
 
 interface Board extends Pick<Model, 'name' | 'images'>, Partial<Pick<Model, 'console'>> {
   /** As kernels bring them. */
@@ -48,7 +52,7 @@ export function raspberryPi({ console = WIRE, ...board }: Board): Model {
     architecture: 'arm64',
     loaders: [uBootLoader],
     console,
-    otherConsoles: ['tty0', ...WIRE_ELSEWHERE.filter((one) => one !== console)],
+    otherConsoles: ['tty0'],
     adapters: raspberryAdapters,
   };
 }

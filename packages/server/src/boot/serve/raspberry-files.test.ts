@@ -118,6 +118,10 @@ test('the device tree that its firmware asks for tells what a new board is, and 
   assert.match((await get(`${SERIAL}/initramfs`)) ?? '', /modules/);
   assert.equal(await get(`${SERIAL}/bcm2710-rpi-3-b.dtb`), '3B');
   assert.equal(nodes.begun, 1, 'all of it is one boot');
+  await get(`${SERIAL}/start.elf`);
+  await get(`${SERIAL}/cmdline.txt`);
+  await get(`${SERIAL}/vmlinuz`);
+  assert.equal(nodes.begun, 2, 'it was switched off and on');
 });
 
 describe('a boot of a known board begins with', () => {

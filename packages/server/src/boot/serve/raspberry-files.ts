@@ -4,7 +4,7 @@
  *
  * It names no node and no boot. The boot is noted when it asks for the first file that belongs to one: its device tree, which comes
  * first and tells the model of a machine that is new, or command line, kernel or initramfs. All that follows is of that boot,
- * until the node is up, or for two minutes.
+ * until the node is up, it asks for its start file again, or two minutes have passed.
  */
 import { join } from 'node:path';
 import { findModel, firmwarePrefixes, type Model, modelOfFirmware } from '../../models/index.ts';
@@ -24,6 +24,9 @@ import {
 import type { NodeFiles } from './node-files.ts';
 
 const warn = rarely(createLog('boot').warn);
+
+/** More than any network has. Who is forgotten has two minutes, as one without a start file. */
+const MAX_STARTING = 10_000;
 
 /** The start files of boards, where the server has them. */
 export interface StartFiles {
@@ -49,6 +52,8 @@ interface Asker {
 
 export class RaspberryFiles {
   readonly #deps: Deps;
+  /** Addresses of boards that have just begun anew: what they ask for next is of another boot. */
+  readonly #starting = new Set<string>();
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -98,6 +103,8 @@ export class RaspberryFiles {
   async #startFile({ ip, node }: Asker, name: string): Promise<Download | undefined> {
     const path = await this.#deps.firmware.file(name);
     if (path === undefined || (node && !(await this.#bootable(ip, node)))) return undefined;
+    if (this.#starting.size >= MAX_STARTING) this.#starting.clear();
+    this.#starting.add(ip);
     return openDownload(path);
   }
 
@@ -135,7 +142,8 @@ export class RaspberryFiles {
     { ip, mac, node }: Asker,
     model?: Model,
   ): Promise<{ target: BootTarget; deviceTree?: string | undefined } | undefined> {
-    const noted = node?.isBooting ? await this.#deps.directory.currentBoot(ip) : undefined;
+    const begins = this.#starting.delete(ip);
+    const noted = node?.isBooting && !begins ? await this.#deps.directory.currentBoot(ip) : undefined;
     if (noted?.mac === mac) {
       const answer = await judgeBoot(noted, { loader: 'firmware' }, this.#deps);
       return answer.obstacle === undefined ? { target: noted, deviceTree: answer.deviceTree } : undefined;
