@@ -74,9 +74,10 @@ function about(name: string, message: string): string {
 }
 
 function footnotes(nodes: readonly Node[], { all, user }: { all: boolean; user: string }): string[] {
-  const notes = nodes.flatMap(({ name, trouble }) =>
-    trouble === null ? [] : [`${about(name, trouble.message)}\n  → ${trouble.hint}\n`],
-  );
+  const notes = nodes.flatMap(({ name, trouble, notes: noted }) => [
+    ...(trouble === null ? [] : [`${about(name, trouble.message)}\n  → ${trouble.hint}\n`]),
+    ...noted.map(({ text }) => `${about(name, text)}\n`),
+  ]);
   if (nodes.some(isOutdated)) {
     notes.push('* Its image changed since it booted: `walt node reboot NODE` brings the change.\n');
   }

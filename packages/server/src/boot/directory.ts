@@ -76,6 +76,8 @@ export interface NodeDirectory {
   glance(ip: string): Promise<Glance | undefined>;
   /** Tells what a node's firmware or loader says that it is. */
   recognize(node: Pick<BootTarget, 'mac' | 'model'>, told: string): Promise<void>;
+  /** Tells why a machine that asked gets nothing to boot, in words that go on from "it waits"; undefined: it gets something. */
+  waits(mac: string, reason: string | undefined): Promise<void>;
   /** Tells of a boot file that somebody asked for, whatever he gets. */
   asked(ip: string, protocol: 'tftp' | 'http', path: string): void;
   /** For what follows the script: what `beginBoot` noted, though the image's name may have moved since. */

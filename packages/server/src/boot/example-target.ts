@@ -38,6 +38,7 @@ export function exampleDirectory(target: BootTarget): NodeDirectory {
     async glance() {
       return undefined;
     },
+    async waits() {},
     async currentBoot(ip) {
       return ip === '127.0.0.1' ? target : undefined;
     },

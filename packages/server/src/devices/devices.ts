@@ -30,6 +30,7 @@ const EVENTS: Record<DeviceNote['kind'], string> = {
   'other-model': 'a node of another model',
   moved: 'a device on another port',
   clock: 'a clock is off',
+  boot: 'a machine gets nothing to boot',
 };
 
 /** What devices ask of walt-net. */

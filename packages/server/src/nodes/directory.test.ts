@@ -50,6 +50,7 @@ async function smallDirectory(freeNodes: number, ssh: SshAuthority = Object.crea
     network: { server: '10.73.0.1', prefix: 16 },
     devices: {
       nameOf: (mac) => named.get(mac) ?? null,
+      notesOf: () => [],
       note: async (...note) => void notes.push(note),
       asked: () => {},
     },

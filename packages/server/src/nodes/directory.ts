@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import { PLATFORM_OWNER } from '@walt/contract';
+import { type DeviceNote, PLATFORM_OWNER } from '@walt/contract';
 import type { SshAuthority } from '../access/index.ts';
 import type { BootTarget, NodeDirectory } from '../boot/index.ts';
 import type { Images } from '../images/index.ts';
@@ -17,6 +17,9 @@ const REFUSAL_PAUSE = 60_000;
 /** Seconds that firmware may take to load what a boot consists of, file by file. */
 const FIRMWARE_TIME = 120;
 
+/** Seconds after which the same reason is noted anew. */
+const NOTE_PAUSE = 60;
+
 /** Seconds by which a node's clock may be off: certificates and builds begin to fail beyond it. */
 const CLOCK_TOLERANCE = 300;
 
@@ -32,7 +35,8 @@ interface Deps {
   devices: {
     /** What a user called a machine before it was a node. */
     nameOf(mac: string): string | null;
-    note(mac: string, kind: 'clock' | 'other-model', text: string | undefined): Promise<void>;
+    notesOf(mac: string): readonly DeviceNote[];
+    note(mac: string, kind: 'clock' | 'other-model' | 'boot', text: string | undefined): Promise<void>;
     asked(ip: string, protocol: 'tftp' | 'http', path: string): void;
   };
   platformVolume: string;
@@ -150,6 +154,14 @@ export function createDirectory(deps: Deps): NodeDirectory {
 
     recognize: ({ mac, model }, told) =>
       deps.devices.note(mac, 'other-model', told === model ? undefined : modelTrouble(model, told)),
+
+    async waits(mac, reason) {
+      const text = reason === undefined ? undefined : `It cannot boot: ${reason.replace(/\.$/, '')}.`;
+      const last = deps.devices.notesOf(mac).find(({ kind }) => kind === 'boot');
+      // It asks again every few seconds.
+      if (last && last.text === text && now() - last.at < NOTE_PAUSE) return;
+      await deps.devices.note(mac, 'boot', text);
+    },
 
     asked: (ip, protocol, path) => deps.devices.asked(ip, protocol, path),
 

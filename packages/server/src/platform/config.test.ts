@@ -38,7 +38,14 @@ test('registries have what they leave out', async () => {
   );
 });
 
+test('firmware that is not free software is fetched only where the administrator says so', async () => {
+  assert.deepEqual((await load('')).firmware, { nonFree: false });
+  assert.deepEqual((await load('firmware: { non-free: true }')).firmware, { nonFree: true });
+});
+
 const refused: [text: string, message: RegExp][] = [
+  ['firmware: { non-free: maybe }', /firmware\.non-free: .*boolean/],
+  ['firmware: { free: true }', /firmware: .*free/],
   ['registries: [{ label: lab }]', /registries\.0\.kind/],
   [`registries: [{ ${lab} }]`, /registries\.0\.host/],
   [`registries: [{ ${lab}, host: "https://lab" }]`, /registries\.0\.host: must be a host name/],

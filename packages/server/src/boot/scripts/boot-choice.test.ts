@@ -33,6 +33,7 @@ function directory(target: BootTarget | undefined, known: boolean) {
     async glance() {
       return undefined;
     },
+    async waits() {},
     async currentBoot() {
       return undefined;
     },
@@ -225,6 +226,9 @@ describe('boards are registered by the name of their device tree', () => {
     ['cpu=armv8&vendor=raspberrypi&fdt=broadcom/bcm2837-rpi-3-b-plus.dtb', 'rpi-3-b-plus', 'arm64'],
     ['cpu=arm1176&vendor=raspberrypi&fdt=bcm2835-rpi-b.dtb', 'rpi-b', 'armhf'],
     ['cpu=armv8&vendor=rockchip&fdt=rockchip/rk3568-nanopi-r5c.dtb', 'nanopi-r5c', 'arm64'],
+    ['cpu=armv8&vendor=raspberrypi&fdt=broadcom/bcm2711-rpi-cm4-io.dtb', 'rpi-cm4', 'arm64'],
+    ['cpu=armv8&vendor=raspberrypi&fdt=&type=0x11', 'rpi-4-b', 'arm64'],
+    ['cpu=armv8&vendor=raspberrypi&fdt=../../x/bcm2711-rpi-400.dtb', 'rpi-400', 'arm64'],
   ] as const;
   for (const [said, model, architecture] of rows) {
     test(model, async () => {

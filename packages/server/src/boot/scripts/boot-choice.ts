@@ -45,8 +45,19 @@ interface Deps {
 export async function chooseBoot(request: BootRequest, deps: Deps): Promise<BootChoice> {
   const choice = await decide(request, deps);
   const { ip, mac } = request;
-  if (choice.kind === 'wait') warn('a machine must wait', { ip, mac, reason: choice.reason }, ip);
+  if (choice.kind === 'wait') await noteWaiting({ ip, mac }, choice.reason, deps.directory);
+  else if (mac !== undefined && choice.kind !== 'probe') await deps.directory.waits(mac, undefined);
   return choice;
+}
+
+/** Tells it to who looks into the journal, or at the machine by `walt node show` or `walt device show`. */
+export async function noteWaiting(
+  { ip, mac }: Pick<BootRequest, 'ip' | 'mac'>,
+  reason: string,
+  directory: Pick<NodeDirectory, 'waits'>,
+): Promise<void> {
+  warn('a machine must wait', { ip, mac, reason }, ip);
+  if (mac !== undefined) await directory.waits(mac, reason);
 }
 
 async function decide(request: BootRequest, deps: Deps): Promise<BootChoice> {

@@ -1,5 +1,5 @@
 /** What a node's firmware is told: which image, and how to load it. Knows iPXE's and U-Boot's scripts. */
-export { type BootRequest, chooseBoot, judgeBoot } from './boot-choice.ts';
+export { type BootRequest, chooseBoot, judgeBoot, noteWaiting } from './boot-choice.ts';
 export { boardOf, imageModels, machineOf } from './hardware.ts';
 export { ipxeScript } from './ipxe.ts';
 export { argumentsText, configText, FIRMWARE_FILES, firmwareFile } from './raspberry.ts';

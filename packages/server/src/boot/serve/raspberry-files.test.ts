@@ -66,6 +66,11 @@ class Nodes implements NodeDirectory {
     return this.#known ? { name, mac, model, digest, isBooting: this.isBooting } : undefined;
   }
 
+  readonly waiting: (string | undefined)[] = [];
+  async waits(_mac: string, reason: string | undefined): Promise<void> {
+    this.waiting.push(reason);
+  }
+
   async seen(sighting: Sighting): Promise<undefined> {
     this.sightings.push(sighting);
     this.target = { ...this.target, model: sighting.model };
@@ -152,16 +157,33 @@ describe('firmware is told at once that there is no', () => {
 });
 
 describe('a board that cannot boot gets nothing that would start it, and asks again', () => {
-  const rows: [name: string, target: Partial<BootTarget>, asked: string][] = [
-    ['an image for another board', { digest: `sha256:${'e'.repeat(64)}` }, 'bcm2710-rpi-3-b.dtb'],
-    ['an image whose files are gone', { digest: `sha256:${'f'.repeat(64)}` }, 'bcm2710-rpi-3-b.dtb'],
-    ['a kernel without its device tree', { model: 'rpi-5-b' }, 'bcm2712-rpi-5-b.dtb'],
+  const rows: [name: string, target: Partial<BootTarget>, asked: string, reason: RegExp][] = [
+    [
+      'an image for another board',
+      { digest: `sha256:${'e'.repeat(64)}` },
+      'bcm2710-rpi-3-b.dtb',
+      /no device tree for rpi-3-b/,
+    ],
+    [
+      'an image whose files are gone',
+      { digest: `sha256:${'f'.repeat(64)}` },
+      'bcm2710-rpi-3-b.dtb',
+      /boot files .* are missing/,
+    ],
+    [
+      'a kernel without its device tree',
+      { model: 'rpi-5-b' },
+      'bcm2712-rpi-5-b.dtb',
+      /no device tree for rpi-5-b/,
+    ],
   ];
-  for (const [name, target, deviceTree] of rows) {
+  for (const [name, target, deviceTree, reason] of rows) {
     test(name, async () => {
-      const get = filesFor(new Nodes(true, target));
+      const nodes = new Nodes(true, target);
+      const get = filesFor(nodes);
       for (const file of ['start.elf', 'config.txt', deviceTree, 'cmdline.txt', 'vmlinuz', 'initramfs'])
         assert.equal(await get(`${SERIAL}/${file}`), undefined, file);
+      assert.match(nodes.waiting.at(-1) ?? '', reason);
     });
   }
 });

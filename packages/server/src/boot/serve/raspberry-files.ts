@@ -20,6 +20,7 @@ import {
   FIRMWARE_FILES,
   firmwareFile,
   judgeBoot,
+  noteWaiting,
 } from '../scripts/index.ts';
 import type { NodeFiles } from './node-files.ts';
 
@@ -109,14 +110,13 @@ export class RaspberryFiles {
   }
 
   /** What is known of the image that a node would be given now, if it can boot that. */
-  async #bootable(ip: string, { name, model, digest }: Glance): Promise<BootRecord | undefined> {
-    if (digest === null) {
-      warn('a node must wait', { node: name, ip, reason: 'its image is gone or cannot boot' }, ip);
-      return undefined;
-    }
-    const answer = await judgeBoot({ name, model, digest }, { loader: 'firmware' }, this.#deps);
+  async #bootable(ip: string, { name, mac, model, digest }: Glance): Promise<BootRecord | undefined> {
+    const answer =
+      digest === null
+        ? { obstacle: `the image of ${name} is gone, or cannot boot` }
+        : await judgeBoot({ name, model, digest }, { loader: 'firmware' }, this.#deps);
     if (answer.obstacle === undefined) return answer.record;
-    warn('a node must wait', { node: name, ip, reason: answer.obstacle }, ip);
+    await noteWaiting({ ip, mac }, answer.obstacle, this.#deps.directory);
     return undefined;
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { accessOptions, debianSources, parseIndexes, parseRelease } from './apt-sources.ts';
+import { accessOptions, debianSources, nonFreeSources, parseIndexes, parseRelease } from './apt-sources.ts';
 
 test('the release of a Debian', () => {
   assert.equal(parseRelease('ID=debian\nVERSION_CODENAME=bookworm\n'), 'bookworm');
@@ -43,4 +43,17 @@ test('only the settings that tell how to reach repositories', () => {
     'Acquire::Languages:: "none";',
   ];
   assert.deepEqual(accessOptions(dump.join('\n')), [dump[2], dump[3], dump[4], dump[5]]);
+});
+
+test('the same repositories have firmware that is not free, in a component of its own', () => {
+  const sources = [
+    'deb http://deb.test/debian/ bookworm main',
+    'deb http://deb.test/debian/ bookworm non-free',
+  ];
+  assert.deepEqual(nonFreeSources(sources, undefined), [
+    'deb http://deb.test/debian/ bookworm non-free-firmware',
+  ]);
+  assert.deepEqual(nonFreeSources(sources.slice(1), '/keys.gpg'), [
+    'deb [signed-by=/keys.gpg] http://deb.test/debian/ bookworm non-free-firmware',
+  ]);
 });
