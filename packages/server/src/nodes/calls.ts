@@ -93,7 +93,7 @@ export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
       const hardware = virtualHardware(wanted ?? 'pc-x86-64');
       return { image: await choice.ownDefault(hardware, caller), hardware };
     }
-    const image = await choice.bootable(reference, caller, wanted ? [wanted] : []);
+    const image = await choice.bootable(reference, caller, wanted ? [virtualHardware(wanted)] : []);
     const model = wanted ?? virtualModel.options.find((one) => image.models.includes(one));
     if (model) return { image, hardware: virtualHardware(model) };
     throw new UserError(
@@ -183,12 +183,12 @@ export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
 
     async boot(caller, { set, image: reference, yes }) {
       const rows = await chosen(set, caller);
-      const models = [...new Set(rows.map((row) => row.model))];
-      const [hardware = virtualHardware('pc-x86-64')] = byHardware(rows).keys();
+      const kinds = [...byHardware(rows).keys()];
+      const [hardware = virtualHardware('pc-x86-64')] = kinds;
       const image =
         reference === DEFAULT_IMAGE
           ? await choice.platformDefault(hardware)
-          : await choice.bootable(reference, caller, models);
+          : await choice.bootable(reference, caller, kinds);
       demandAll('node.boot', caller, owned(rows), yes);
       const ordered =
         reference === DEFAULT_IMAGE

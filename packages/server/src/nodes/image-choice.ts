@@ -1,12 +1,24 @@
 import { type Architecture, PLATFORM_OWNER, parseImageReference } from '@walt/contract';
 import { type Caller, demand } from '../access/index.ts';
 import { defaultImageName, type ImageRecord, type Images } from '../images/index.ts';
+import { findModel } from '../models/index.ts';
 import { isUserError, UserError } from '../platform/index.ts';
 
 /** What a default image must fit. */
 export interface Hardware {
   model: string;
   architecture: Architecture;
+}
+
+/**
+ * A board of which nothing but its name is known boots what its CPU can, unless the image brings boot scripts of its own: whether the
+ * kernel has its device tree shows when it boots.
+ */
+function isFor(image: ImageRecord, { model, architecture }: Hardware): boolean {
+  if (image.models.includes(model)) return true;
+  return (
+    findModel(model) === undefined && image.architecture === architecture && image.bootPlan === 'volumes'
+  );
 }
 
 /** Which images nodes may be given. */
@@ -59,7 +71,7 @@ export class ImageChoice {
   ): Promise<string | undefined> {
     if (node.image_owner === PLATFORM_OWNER) return await this.defaultName(hardware);
     const image = await this.#images.get(node.image_owner, node.image_name);
-    if (image.models.includes(hardware.model)) return undefined;
+    if (isFor(image, hardware)) return undefined;
     throw new UserError(
       'INVALID',
       `${node.name} boots ${image.owner}/${image.name}, which is an image for ${image.models.join(', ')}, not for ${hardware.model}.`,
@@ -67,12 +79,12 @@ export class ImageChoice {
     );
   }
 
-  /** The image that a caller means, if he may boot it (his own or the platform's) and all the models can. */
-  async bootable(reference: string, caller: Caller, models: readonly string[]): Promise<ImageRecord> {
+  /** The image that a caller means, if he may boot it (his own or the platform's) and all that hardware can. */
+  async bootable(reference: string, caller: Caller, all: readonly Hardware[]): Promise<ImageRecord> {
     const { owner, name } = parseImageReference(reference, caller.user);
     demand('image.boot', caller, { owner, name });
     const image = await this.#images.get(owner, name);
-    const unfit = models.find((model) => !image.models.includes(model));
+    const unfit = all.find((hardware) => !isFor(image, hardware))?.model;
     if (unfit !== undefined) {
       throw new UserError(
         'INVALID',

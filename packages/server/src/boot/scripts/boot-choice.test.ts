@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
@@ -16,6 +16,10 @@ import { uBootScript } from './u-boot.ts';
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'walt-boot-script-'));
+  // Of a busybox, only the head is looked at: 64-bit, for EM_AARCH64.
+  const busybox = await readFile('/bin/busybox');
+  busybox.writeUInt16LE(183, 18);
+  await writeFile(join(folder, 'arm64'), busybox);
 });
 afterEach(() => rm(folder, { recursive: true }));
 
@@ -61,6 +65,8 @@ interface Case {
     models?: string[];
     walt?: object;
   } | null;
+  /** Device trees of the image's kernel. */
+  trees?: readonly string[];
 }
 
 async function ask(options: Case) {
@@ -70,6 +76,8 @@ async function ask(options: Case) {
     await mkdir(image, { recursive: true });
     const all = { layout: LAYOUT, architecture: hostArchitecture(), models: ['pc-x86-64'], ...record };
     await writeFile(join(image, 'boot.json'), JSON.stringify(all));
+    const index = Object.fromEntries((options.trees ?? []).map((name) => [name, [0, 0]]));
+    await writeFile(join(image, 'device-trees'), `${JSON.stringify(index)}\n`);
   }
   const { nodes, sightings } = directory(options.target ?? exampleTarget, options.known ?? true);
   const query = new URLSearchParams(options.query ?? `mac=${exampleTarget.mac}`);
@@ -177,6 +185,19 @@ describe('a machine gets', () => {
 const board = 'cpu=armv8&vendor=emulation&fdt=';
 const virtualBoard = { ...exampleTarget, model: 'qemu-arm64' };
 
+const armRecord = {
+  kernel: '6.1',
+  bootPlan: 'volumes',
+  architecture: 'arm64' as const,
+  models: ['qemu-arm64', 'rpi-3-b'],
+};
+const nanoPi = {
+  board: 'cpu=armv8&vendor=rockchip&fdt=rockchip/rk3568-nanopi-r5c.dtb',
+  target: { ...exampleTarget, model: 'nanopi-r5c' },
+  record: { ...armRecord, models: ['qemu-arm64'] },
+};
+const pi = { ...exampleTarget, model: 'rpi-3-b' };
+
 describe('a board gets', () => {
   const rows: [name: string, options: Case, script: RegExp][] = [
     [
@@ -203,6 +224,45 @@ describe('a board gets', () => {
       'a reason when its image boots it by iPXE',
       { target: virtualBoard, record: waltRecord({ 'qemu-arm64': 'start.ipxe' }) },
       /image of vnode1 boots qemu-arm64 by iPXE only/,
+    ],
+    [
+      'its device tree with its kernel',
+      { target: pi, record: armRecord, trees: ['broadcom/bcm2837-rpi-3-b.dtb'] },
+      /\nif tftpboot \$\{fdt_addr_r\} boot\/files\/d+\/device-trees\/broadcom\/bcm2837-rpi-3-b\.dtb; then .* \$\{fdt_addr_r\}; else bootz/,
+    ],
+    [
+      'a reason when its kernel has no device tree for it',
+      { target: pi, record: armRecord, trees: ['broadcom/bcm2711-rpi-4-b.dtb'] },
+      /kernel 6.1 of the image of vnode1 has no device tree for rpi-3-b \(bcm2837-rpi-3-b.dtb or/,
+    ],
+    [
+      'its device tree though nobody has heard of such a board',
+      { ...nanoPi, trees: ['rockchip/rk3568-nanopi-r5c.dtb'] },
+      /device-trees\/rockchip\/rk3568-nanopi-r5c\.dtb; then/,
+    ],
+    [
+      'a reason when nobody has heard of it and its kernel has not, either',
+      { ...nanoPi, trees: ['rockchip/rk3399-nanopi-r4s.dtb'] },
+      /has no device tree for nanopi-r5c \(rk3568-nanopi-r5c\.dtb\)/,
+    ],
+    [
+      'a reason when it names a device tree outside of their folder',
+      {
+        ...nanoPi,
+        board: 'cpu=armv8&vendor=rockchip&fdt=../../rk3568-nanopi-r5c.dtb',
+        trees: ['rk3568-nanopi-r5c.dtb'],
+      },
+      /is for qemu-arm64, not for nanopi-r5c/,
+    ],
+    [
+      'a reason when its CPU is another one than its image is for',
+      { ...nanoPi, record: { ...nanoPi.record, architecture: 'armhf' }, trees: ['rk3568-nanopi-r5c.dtb'] },
+      /is for qemu-arm64, not for nanopi-r5c/,
+    ],
+    [
+      'a reason when its U-Boot is for 64 bits and its image is not',
+      { target: pi, record: { ...armRecord, architecture: 'armhf' }, trees: ['bcm2837-rpi-3-b.dtb'] },
+      /image of vnode1 is for armhf, and the U-Boot of this rpi-3-b starts kernels for arm64/,
     ],
     [
       'a reason for its CPU',

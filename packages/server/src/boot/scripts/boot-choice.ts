@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { findModel } from '../../models/index.ts';
 import { createLog, isUserError, type Paths, rarely } from '../../platform/index.ts';
 import { type BootRecord, imageBootFolder, LAYOUT, readBootRecord } from '../boot-files.ts';
@@ -113,7 +115,7 @@ export async function judgeBoot(
   if (record.kernel === null) return { obstacle: `the image of ${name} has no kernel` };
   const judgement = record.walt
     ? judgeScript(node, record, record.walt.scripts, loader)
-    : await judgeKernel(node, record, hardware, deps);
+    : await judgeKernel(node, record, { loader, hardware }, deps);
   if (judgement.obstacle !== undefined) return judgement;
   try {
     await deps.archives.get(record.architecture);
@@ -139,37 +141,39 @@ function judgeScript(
 }
 
 async function judgeKernel(
-  { name, model, digest }: Pick<BootTarget, 'name' | 'model' | 'digest'>,
+  node: Pick<BootTarget, 'name' | 'model' | 'digest'>,
   record: BootRecord,
-  hardware: BootRequest['hardware'],
+  { loader, hardware }: Pick<BootRequest, 'loader' | 'hardware'>,
   { paths }: Pick<Deps, 'paths'>,
 ): Promise<Judgement> {
+  const { name, model } = node;
   const { kernel, architecture } = record;
-  if (record.bootPlan !== 'volumes') {
-    return {
-      obstacle: `the kernel ${kernel} of the image of ${name} cannot mount volumes (EROFS, overlay, NFSv4)`,
-    };
-  }
+  const of = `the kernel ${kernel} of the image of ${name}`;
+  if (record.bootPlan !== 'volumes')
+    return { obstacle: `${of} cannot mount volumes (EROFS, overlay, NFSv4)` };
   const known = findModel(model);
-  const folder = imageBootFolder(paths, digest);
+  const cpu = hardware?.architecture;
   // Of a board that has no file here, its loader tells CPU and device tree, and that is enough.
-  const fits = known?.images.includes(architecture) ?? hardware?.architecture === architecture;
-  const wanted = known
-    ? known.deviceTrees
-    : hardware?.deviceTree === undefined
-      ? undefined
-      : [hardware.deviceTree];
+  const fits = known ? known.images.includes(architecture) : cpu === architecture;
+  const wanted = known ? known.deviceTrees : hardware?.deviceTree && [hardware.deviceTree];
   if (!fits || !wanted) {
     return record.models.includes(model) ? { record } : { obstacle: otherModels(name, model, record) };
   }
+  const folder = imageBootFolder(paths, node.digest);
   const deviceTree = (await DeviceTrees.open(folder)).find(wanted);
   if (deviceTree === undefined) {
-    const tree = wanted.map((one) => one.split('/').at(-1)).join(' or ');
-    return {
-      obstacle: `the kernel ${kernel} of the image of ${name} has no device tree for ${model} (${tree})`,
-    };
+    const files = wanted.map((one) => one.split('/').at(-1)).join(' or ');
+    return { obstacle: `${of} has no device tree for ${model} (${files})` };
   }
   if (known && !record.models.includes(model)) return { obstacle: otherModels(name, model, record) };
+  if (loader === 'start.uboot' && cpu !== undefined && cpu !== architecture) {
+    const started = `the U-Boot of this ${model} starts kernels for ${cpu}`;
+    return { obstacle: `the image of ${name} is for ${architecture}, and ${started}` };
+  }
+  const most = loader === 'firmware' ? known?.firmware?.maxFile : undefined;
+  if (most !== undefined && (await stat(join(folder, 'vmlinuz'))).size > most) {
+    return { obstacle: `${of} is larger than the ${most >> 20} MiB that the firmware of ${model} can load` };
+  }
   return { record, deviceTree };
 }
 
