@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { writeTinySources } from '../arm-image.ts';
 import type { Platform } from '../platform.ts';
 import { until } from '../until.ts';
 import { boards } from './boards.ts';
@@ -46,7 +47,12 @@ export function testRaspberryPis(platform: () => Platform): void {
     );
     assert.equal(size(loaded, '00000001/start.elf'), (await startFile('start.elf')).length);
     const name = 'node-000001';
+    // Its adapter carries 1 MB/s: of an image that is one program, there is little to load.
+    const folder = join(root.home, 'pi');
+    await writeTinySources(root, `waltplatform/${IMAGE}`, folder);
+    await root.ok('image', 'build', 'pi', '--arch', 'arm64', '--from-dir', folder);
     await root.ok('node', 'acquire', name);
+    await root.ok('node', 'boot', name, 'pi');
     const powered = board.power();
     powered.catch(() => {}); // told below, if nobody booted
     const booted = () => Promise.race([platform().booted(name), powered]);
