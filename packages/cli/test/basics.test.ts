@@ -180,7 +180,7 @@ describe('changes', () => {
     assert.equal(status, 1);
     assert.match(
       stderr,
-      /walt: free1 is not booted after 1 seconds\.\n {2}→ Watch it boot with: walt node console free1\n$/,
+      /walt: free1 is not booted after 1 seconds\.\n {2}→ free1 does not answer, and nobody has its power\. Switch it off and on/,
     );
   });
 

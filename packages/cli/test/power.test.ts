@@ -119,6 +119,29 @@ test('a source that fails is told to who needs it, and by node show until it wor
   assert.doesNotMatch(await walt('node', 'show'), /The source of power/);
 });
 
+test('a plug is not pulled while the agent may be between two questions: it is told when it asks again', async () => {
+  await walt('node', 'config', 'pc2', 'power=plugs:7');
+  const { store, agents } = server.nodes;
+  const id = (await store.all()).find(({ name }) => name === 'pc2')?.id ?? 0;
+  await store.noteServed(id, {
+    ...{ generation: 1, digest: `sha256:${'0'.repeat(64)}`, token: 'none', cycle: null },
+    persist: await store.persistFolder(id, 'alice'),
+  });
+  await store.noteBooted(id);
+  const question = new AbortController();
+  const answered = agents.poll(id, question.signal);
+  question.abort();
+  assert.equal(await answered, 'stay');
+  const root = { uid: 0, user: 'alice', admin: true };
+  const input = { set: 'pc2', hard: false, yes: false };
+  const told = await server.services.calls.node.reboot(root, input, AbortSignal.timeout(60_000));
+  assert.deepEqual(told, { nodes: ['pc2'], unheard: [] });
+  const next = agents.poll(id, AbortSignal.timeout(60_000));
+  await server.nodes.reconciler.reconcile();
+  assert.equal(await next, 'reboot');
+  assert.equal(await readFile(join(folder, 'plugs'), 'utf8'), '');
+});
+
 test('one that does not answer keeps nobody else waiting', async () => {
   await walt('node', 'config', 'pc1', 'power=chassis:1');
   const { promise: asked, resolve } = Promise.withResolvers<ServerResponse>();

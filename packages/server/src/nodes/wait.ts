@@ -36,13 +36,19 @@ export async function* waitBooted(
       throw new UserError(
         'TIMEOUT',
         `${nameList(missing)} not booted after ${timeout} seconds.`,
-        missing.length === 1
-          ? `Watch it boot with: walt node console ${missing[0]?.name}`
-          : 'See which with: walt node show',
+        hintFor(missing),
       );
     }
     await changed;
   }
+}
+
+function hintFor([first, ...others]: readonly Node[]): string {
+  if (!first || others.length > 0) return 'See which, and why, with: walt node show';
+  if (first.trouble) return `${first.trouble.message} ${first.trouble.hint}`;
+  return first.type === 'virtual'
+    ? `Watch it boot with: walt node console ${first.name}`
+    : 'Look at its screen, or at what the server knows of it: walt node show';
 }
 
 function nextChange(changes: EventEmitter<{ change: [] }>, limit: AbortSignal): Promise<void> {

@@ -2,8 +2,9 @@ import { isUserError, type Log, UserError } from '../../platform/index.ts';
 import type { NodeRow } from '../store.ts';
 import type { Power } from './power.ts';
 import type { PowerState } from './source.ts';
+import { Turns } from './turns.ts';
 
-/** Other machines that are asked at the same time, at most. */
+/** Other machines that are asked to do something, or for their state, at the same time, at most. */
 const PARALLEL = 8;
 /** Milliseconds for which a state is believed, and for which one that could not be told is not asked for again: who asks a BMC with a
  *  wrong password too often is locked out. */
@@ -30,8 +31,8 @@ export class PowerErrands {
   readonly #acts = new Map<number, Promise<void>>();
   readonly #looks = new Map<number, Promise<void>>();
   readonly #known = new Map<number, Known>();
-  readonly #waiting: (() => void)[] = [];
-  #busy = 0;
+  /** Looks at what does not answer keep no act waiting. */
+  readonly #turns = { act: new Turns(PARALLEL), look: new Turns(PARALLEL) };
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -42,14 +43,16 @@ export class PowerErrands {
     if (!this.#deps.power.isRemote(node)) return await this.#deps.power[act](node);
     // One is enough: what was asked for just now has not begun to boot.
     if (this.#acts.has(node.id)) return;
-    const acting = this.#inTurn(() => this.#deps.power[act](node)).then(
-      () => void this.#known.delete(node.id),
-      (error: unknown) => {
-        const failure = asUserError(error);
-        this.#note(node, null, failure);
-        throw failure;
-      },
-    );
+    const acting = this.#turns.act
+      .take(() => this.#deps.power[act](node))
+      .then(
+        () => void this.#known.delete(node.id),
+        (error: unknown) => {
+          const failure = asUserError(error);
+          this.#note(node, null, failure);
+          throw failure;
+        },
+      );
     const ended = acting.finally(() => this.#acts.delete(node.id));
     // Who does not wait for it finds it in `failure`.
     ended.catch(() => {});
@@ -99,7 +102,7 @@ export class PowerErrands {
       const { power } = this.#deps;
       power.requireKnown(node);
       const state = power.isRemote(node)
-        ? await this.#inTurn(() => power.state(node))
+        ? await this.#turns.look.take(() => power.state(node))
         : await power.state(node);
       // Who cannot tell a state has not told that all is well.
       this.#note(node, state, state === null ? this.failure(node) : undefined);
@@ -120,19 +123,6 @@ export class PowerErrands {
   #of({ id, settings }: NodeRow): Known | undefined {
     const known = this.#known.get(id);
     return known?.source === settings.power ? known : undefined;
-  }
-
-  async #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    if (this.#busy >= PARALLEL) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#busy += 1;
-    try {
-      return await act();
-    } finally {
-      // Whoever waits takes over the place.
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#busy -= 1;
-    }
   }
 }
 

@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Turns } from './turns.ts';
+
+test('so many at a time, in their order; one that fails gives its place away, too', async () => {
+  const turns = new Turns(2);
+  const begun: number[] = [];
+  const ends = [1, 2, 3, 4].map(() => Promise.withResolvers<void>());
+  const taken = ends.map(({ promise }, index) =>
+    turns.take(async () => {
+      begun.push(index + 1);
+      await promise;
+      return index + 1;
+    }),
+  );
+  assert.deepEqual(begun, [1, 2]);
+  ends[1]?.reject(new Error('two fails'));
+  await assert.rejects(taken[1] ?? Promise.resolve(), /two fails/);
+  assert.deepEqual(begun, [1, 2, 3]);
+  ends[0]?.resolve();
+  assert.equal(await taken[0], 1);
+  assert.deepEqual(begun, [1, 2, 3, 4]);
+  ends[2]?.resolve();
+  ends[3]?.resolve();
+  assert.deepEqual(await Promise.all([taken[2], taken[3]]), [3, 4]);
+});
