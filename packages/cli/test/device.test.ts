@@ -80,6 +80,10 @@ describe('device show', () => {
       (await walt('show')).stdout,
       /^! board, 20.*: Two machines have this hardware address: UUID/m,
     );
+    assert.match(
+      (await checkout.run(['node', 'show'])).stdout,
+      /^! board, 20.*: Its adapter is in another machine/m,
+    );
     const [node] = JSON.parse((await checkout.run(['node', 'show', '--json'])).stdout);
     assert.deepEqual(
       node.notes.map(({ kind }: { kind: string }) => kind),

@@ -4,7 +4,7 @@ import type { NodeDirectory } from '../boot/index.ts';
 import type { Network } from '../network/index.ts';
 import { ping } from '../nodes/index.ts';
 import { UserError } from '../platform/index.ts';
-import type { Devices } from './devices.ts';
+import { type Devices, nameTaken } from './devices.ts';
 import { DeviceLookup } from './lookup.ts';
 import { DeviceSettings } from './settings.ts';
 
@@ -32,7 +32,7 @@ export function createDeviceCalls(deps: Deps): CallsOf<typeof deviceContract> {
       else {
         demand('device.use', caller, { name, owner: null });
         const all = await lookup.list({ caller, signal });
-        if (all.some(({ device }) => device.name === newName)) throw taken(newName);
+        if (all.some(({ device }) => device.name === newName)) throw nameTaken(newName);
         await devices.rename(mac, newName);
       }
       return (await lookup.find(newName, { caller, signal })).device;
@@ -72,10 +72,6 @@ export function createDeviceCalls(deps: Deps): CallsOf<typeof deviceContract> {
       );
     },
   };
-}
-
-function taken(name: string): UserError {
-  return new UserError('CONFLICT', `There is a device named "${name}" already.`, 'Choose another name.');
 }
 
 function virtual(name: string): UserError {

@@ -115,6 +115,21 @@ describe('devices', () => {
     await devices.close();
   });
 
+  test('have names of their own: of two who choose one at once, the first has it', async () => {
+    const { network, open } = await small();
+    const devices = await open();
+    network.ask(mac(1));
+    network.ask(mac(2));
+    await devices.look();
+    const [first, second] = await Promise.allSettled(
+      [1, 2].map((number) => devices.rename(mac(number), 'pc')),
+    );
+    assert.deepEqual([first?.status, second?.status], ['fulfilled', 'rejected']);
+    await devices.rename(mac(2), 'pc2');
+    assert.deepEqual([devices.nameOf(mac(1)), devices.nameOf(mac(2))], ['pc', 'pc2']);
+    await devices.close();
+  });
+
   test('have a note as long as their clock is off', async () => {
     const { network, open } = await small();
     const devices = await open();

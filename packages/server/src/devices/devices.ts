@@ -1,16 +1,17 @@
 import type { DeviceNote } from '@walt/contract';
-import { type DhcpRequest, type Lease, textOf, UNKNOWN_LEASE_SECONDS } from '../network/index.ts';
-import { type Database, isExternalError, type Log, rarely } from '../platform/index.ts';
+import { type DhcpRequest, type Lease, textOf } from '../network/index.ts';
+import { type Database, isExternalError, type Log, rarely, UserError } from '../platform/index.ts';
 import {
   afterFile,
   afterPort,
   afterRequest,
   type Facts,
-  nothingKnown,
+  recentNotes,
   withNote,
   withoutNote,
 } from './facts.ts';
 import { Heard } from './heard.ts';
+import { afterLeases, newDevice } from './leases.ts';
 import { type Device, DeviceStore } from './store.ts';
 import type { DeviceTables } from './tables.ts';
 
@@ -117,7 +118,7 @@ export class Devices {
   }
 
   notesOf(mac: string): readonly DeviceNote[] {
-    return this.#known.get(mac)?.facts.notes ?? [];
+    return recentNotes(this.#known.get(mac)?.facts.notes ?? [], unixTime());
   }
 
   /** What a user called it; null: nobody did. */
@@ -130,10 +131,12 @@ export class Devices {
     return this.#known.values().some((device) => device.name === name);
   }
 
+  /** Throws UserError CONFLICT when another device has that name. */
   async rename(mac: string, name: string): Promise<void> {
     await this.#inTurn(async () => {
       const device = this.#known.get(mac);
-      if (!device) return;
+      if (!device || device.name === name) return;
+      if (this.isTaken(name)) throw nameTaken(name);
       this.#known.set(mac, { ...device, name });
       await this.#store.write(this.#known);
     });
@@ -155,12 +158,12 @@ export class Devices {
     this.#lookSoon();
   }
 
-  /** Something of a machine that should be told as long as it is so; `text` undefined: it is not. */
+  /** Something of a node that should be told as long as it is so; `text` undefined: it is not. */
   async note(mac: string, kind: DeviceNote['kind'], text: string | undefined): Promise<void> {
-    const device = this.#known.get(mac);
-    if (!device || (text === undefined && !device.facts.notes.some((note) => note.kind === kind))) return;
+    if (text === undefined && !this.#known.get(mac)?.facts.notes.some((note) => note.kind === kind)) return;
     await this.#inTurn(async () => {
       const now = unixTime();
+      const device = this.#known.get(mac) ?? newDevice(mac, now);
       const note = text === undefined ? undefined : { kind, at: now, text };
       if (note) this.#tell(mac, [note]);
       const facts = note ? withNote(device.facts, note, now) : withoutNote(device.facts, kind);
@@ -200,7 +203,9 @@ export class Devices {
     const known = new Map(addresses.map(({ mac, ip }) => [mac, ip]));
     this.#dropFormerNodes(known);
     this.#takeRequests(now);
-    this.#takeLeases(leases, known, now);
+    // A permanent address is a node's, or was: its lease is ended as soon as the node is removed.
+    const lent = leases.filter(({ ip }) => network.isLent(ip));
+    for (const device of afterLeases(this.#known, lent, known, now)) this.#known.set(device.mac, device);
     this.#takeFiles(addresses, now);
     for (const device of this.#known.values()) {
       const port = ports.get(device.mac);
@@ -229,27 +234,6 @@ export class Devices {
       this.#requests.drop(mac);
     }
     this.#nodes = new Set(nodes.keys());
-  }
-
-  #takeLeases(leases: readonly Lease[], nodes: ReadonlyMap<string, string>, now: number): void {
-    // A permanent address is a node's, or was: its lease is ended as soon as the node is removed.
-    const lent = new Map(
-      leases.filter(({ ip }) => this.#deps.network.isLent(ip)).map((lease) => [lease.mac, lease]),
-    );
-    for (const { mac, expires } of lent.values()) {
-      if (nodes.has(mac)) continue;
-      // It was renewed so long before its end, unless it is the longer one of a node that is none any more.
-      const renewed = expires - UNKNOWN_LEASE_SECONDS;
-      const device = this.#known.get(mac) ?? newDevice(mac, Math.min(now, renewed));
-      const last = renewed > now ? device.last : Math.max(device.last, renewed);
-      if (last !== device.last || !this.#known.has(mac)) this.#known.set(mac, { ...device, last });
-    }
-    for (const device of this.#known.values()) {
-      const ip = nodes.get(device.mac) ?? lent.get(device.mac)?.ip ?? null;
-      // A node has its name there.
-      const name = nodes.has(device.mac) ? null : device.name;
-      if (ip !== device.ip || name !== device.name) this.#known.set(device.mac, { ...device, ip, name });
-    }
   }
 
   #takeRequests(now: number): void {
@@ -296,8 +280,8 @@ export class Devices {
   }
 }
 
-function newDevice(mac: string, now: number): Device {
-  return { mac, name: null, ip: null, facts: nothingKnown, first: now, last: now };
+export function nameTaken(name: string): UserError {
+  return new UserError('CONFLICT', `There is a device named "${name}" already.`, 'Choose another name.');
 }
 
 function unixTime(): number {
