@@ -10,6 +10,7 @@ const option = (code: number, value: Buffer | string) =>
 const CLASSES = [
   'PXEClient:Arch:00000:UNDI:002001',
   'PXEClient:Arch:00007',
+  'HTTPClient:Arch:00016:UNDI:003001',
   'U-Boot.armv8',
   'iPXE',
   'udhcp',
@@ -35,7 +36,7 @@ function message(): Buffer {
     option(54, Buffer.from(server.split('.').map(Number))),
     option(77, random.bytes(random.below(10))),
     option(82, random.bytes(random.below(20))),
-    option(93, Buffer.from([0, random.below(12)])),
+    option(93, Buffer.from([random.below(2), random.below(24)])),
   ].filter(() => random.chance(60));
   const packet = Buffer.concat([head, Buffer.from([99, 130, 83, 99]), ...options, Buffer.from([255])]);
   return random.chance(50) ? mutate(packet, random) : packet;

@@ -10,6 +10,8 @@ const PATHS = [
   'u-boot?board=qemu_arm64',
   'start.uboot',
   'undionly.kpxe',
+  'snponly.efi',
+  '/..//snponly.efi',
   'node/initramfs',
   '../x',
   '',

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { disguise, questionOf } from './frames.ts';
+import { answerOf, disguise, questionOf } from './frames.ts';
 
 const [tap = '', mode] = process.argv.slice(2);
 const HOST = '127.0.0.1';
@@ -29,6 +29,7 @@ async function freePort(): Promise<number> {
 
 const [machine, wall] = [await open(), await open()];
 const [machinePort, wallPort] = [await freePort(), await freePort()];
+let last = '';
 let isDisguised = mode === 'disguise';
 
 machine.on('message', (frame) => {
@@ -36,10 +37,17 @@ machine.on('message', (frame) => {
   if (questionOf(frame)?.startsWith('tftp ')) isDisguised = false;
   if (isDisguised) disguise(frame);
   const question = questionOf(frame);
-  if (question) process.stdout.write(`${question}\n`);
+  if (question) {
+    process.stdout.write(`${question}\n`);
+    last = question;
+  }
   wall.send(frame, wallPort, HOST);
 });
-wall.on('message', (frame) => machine.send(frame, machinePort, HOST));
+wall.on('message', (frame) => {
+  const size = answerOf(frame);
+  if (size !== undefined) process.stdout.write(`answer ${size} to ${last}\n`);
+  machine.send(frame, machinePort, HOST);
+});
 
 const words = ['-b', '65536', `UDP4-DATAGRAM:${HOST}:${wall.address().port},bind=${HOST}:${wallPort}`];
 const socat = spawn(

@@ -11,6 +11,7 @@ const DHCP_HEAD = 240;
 
 interface Datagram {
   protocol: number;
+  from: number;
   /** Where it goes. */
   port: number;
   payload: Buffer;
@@ -26,7 +27,8 @@ function datagramOf(frame: Buffer): Datagram | undefined {
   if ((protocol !== UDP && protocol !== TCP) || frame.length < head + 20) return undefined;
   const data = head + (protocol === UDP ? 8 : (frame.readUInt8(head + 12) >> 4) * 4);
   const payload = frame.subarray(data, end);
-  return { protocol, port: frame.readUInt16BE(head + 2), payload, checksum: head + 6 };
+  const [from, port] = [frame.readUInt16BE(head), frame.readUInt16BE(head + 2)];
+  return { protocol, from, port, payload, checksum: head + 6 };
 }
 
 /** The options of a DHCP message: where each begins, its number and its value. */
@@ -57,6 +59,15 @@ export function questionOf(frame: Buffer): string | undefined {
   const request =
     protocol === TCP && port === HTTP && /^(GET|HEAD) (\S+) HTTP/.exec(payload.toString('latin1'));
   return request ? `http ${request[1]} ${request[2]}` : undefined;
+}
+
+/** Bytes that the server is about to send in answer to a request, by the head of its answer. */
+export function answerOf(frame: Buffer): number | undefined {
+  const datagram = datagramOf(frame);
+  if (datagram?.protocol !== TCP || datagram.from !== HTTP) return undefined;
+  const [, size] =
+    /^HTTP\/1\.1 200 .*?content-length: (\d+)/is.exec(datagram.payload.toString('latin1')) ?? [];
+  return size === undefined ? undefined : Number(size);
 }
 
 function isIpxe(message: Buffer): boolean {

@@ -47,14 +47,16 @@ export interface PcOptions {
 const PATIENCE = 240_000;
 
 export class Pc implements AsyncDisposable {
-  /** What it asked for so far, in its order: see frames.ts. */
+  /** What it asked for so far, in its order, and how many bytes it was answered: see frames.ts. */
   readonly questions: string[] = [];
+  readonly mac: string;
   readonly #cable: ChildProcess;
   readonly #tap: string;
   readonly #platform: string;
   #machine: ChildProcess | undefined;
 
-  private constructor(platform: Platform, index: number, isDisguised: boolean) {
+  private constructor(platform: Platform, index: number, mac: string, isDisguised: boolean) {
+    this.mac = mac;
     this.#platform = platform.namespace;
     this.#tap = `pc${index}`;
     const cable = join(import.meta.dirname, 'cable.ts');
@@ -66,7 +68,7 @@ export class Pc implements AsyncDisposable {
   static async start(platform: Platform, index: number, options: PcOptions): Promise<Pc> {
     const { mac, card, firmware, stick } = options;
     const { emulator, code, variables }: Firmware = FIRMWARE[firmware];
-    const pc = new Pc(platform, index, firmware === 'SeaBIOS' && stick === undefined);
+    const pc = new Pc(platform, index, mac, firmware === 'SeaBIOS' && stick === undefined);
     try {
       const folder = join(platform.folder, `pc${index}`);
       await mkdir(folder);
@@ -78,16 +80,17 @@ export class Pc implements AsyncDisposable {
       if (store) await copyFile(variables, store);
       pc.#machine = pc.#inside([
         ...emulator,
-        ...['-no-user-config', '-nodefaults', '-display', 'none', '-smp', '2', '-m', '1G'],
+        ...['-no-user-config', '-nodefaults', '-display', 'none', '-smp', '1', '-m', '1G'],
         ...code,
         ...(store ? ['-drive', `if=pflash,format=raw,file=${store}`] : []),
         ...['-serial', `file:${join(folder, 'serial')}`],
         ...['-netdev', `dgram,id=net,${ports}`],
+        ...['-device', 'qemu-xhci,id=usb'],
         ...card.map((word) => word.replace('MAC', mac)),
         ...(stick
           ? [
-              ...['-device', 'qemu-xhci', '-drive', `if=none,id=stick,format=raw,readonly=on,file=${stick}`],
-              ...['-device', 'usb-storage,drive=stick,bootindex=0'],
+              ...['-drive', `if=none,id=stick,format=raw,readonly=on,file=${stick}`],
+              ...['-device', 'usb-storage,bus=usb.0,drive=stick,bootindex=0'],
             ]
           : []),
       ]);

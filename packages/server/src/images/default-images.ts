@@ -1,5 +1,5 @@
 import { type Architecture, PLATFORM_OWNER } from '@walt/contract';
-import { keepBusybox } from '../boot/index.ts';
+import { keepBusybox, keepGrub } from '../boot/index.ts';
 import type { Config, Paths } from '../platform/index.ts';
 import { defaultImageName, runsNatively, serverArchitecture } from './architectures.ts';
 import type { Catalogue } from './catalogue/index.ts';
@@ -41,6 +41,7 @@ export class DefaultImages {
       if (!runsNatively(architecture, serverArchitecture())) await registerEmulator(architecture, paths);
       const tar = await ensureDefaultTar({ architecture, renew, signal, report, cache: config.cache, host });
       await keepBusybox(architecture, tar, paths);
+      await keepGrub(architecture, tar, paths);
       const record = await committer.importTar({
         ...{ tar, architecture, report, changes: ['CMD ["/sbin/init"]'] },
         point: (made) => catalogue.point(target, made, 'any', { user, action: 'default' }),

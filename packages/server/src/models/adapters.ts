@@ -24,12 +24,15 @@ export const virtualAdapters: AdapterSet = {
   matching: ['e1000', 'e1000e'],
 };
 
+/** For who is to press a key when a boot fails. */
+const keyboards = ['usbhid', 'hid_generic'];
+
 /** Whatever a PC may carry: for all that comes by itself, unless its model has a set of its own. */
 export const pcAdapters: AdapterSet = {
   name: 'pc',
   always: ['af_packet'],
   // What hypervisors give, and what is not in the folders below.
-  matching: [...virtio, 'vmxnet3', 'hv_vmbus', 'hv_netvsc', 'xen_netfront'],
+  matching: [...virtio, 'vmxnet3', 'hv_vmbus', 'hv_netvsc', 'xen_netfront', ...keyboards],
   folders: [
     'drivers/net/ethernet',
     'drivers/net/usb',

@@ -3,6 +3,7 @@ import type { Architecture, VirtualModel } from '@walt/contract';
 import { type AdapterSet, pcAdapters } from './adapters.ts';
 import type { Loader } from './loaders.ts';
 import type { Fittings, Model } from './model.ts';
+import { pcArm64 } from './pc-arm64.ts';
 import { pcX8632 } from './pc-x86-32.ts';
 import { pcX8664 } from './pc-x86-64.ts';
 import { qemuArm64 } from './qemu-arm64.ts';
@@ -23,7 +24,7 @@ export { RASPBERRY_CLASS } from './raspberry-pi.ts';
 
 /** All boards. */
 export const models: readonly Model[] = [
-  ...[qemuArm64, qemuArmhf, pcX8632, pcX8664],
+  ...[qemuArm64, qemuArmhf, pcX8632, pcX8664, pcArm64],
   ...[rpi3B, rpi3BPlus, rpi4B, rpi400, rpiCm4, rpi5B],
 ];
 

@@ -37,6 +37,14 @@ export const efiLoader: Loader = {
   isMade: false,
 };
 
+/** GRUB, which asks for its script by TFTP, however it was loaded. Debian has no iPXE for these CPUs. */
+export const armEfiLoader: Loader = {
+  name: 'efi-arm64',
+  file: 'grubnetaa64.efi',
+  clientArchitectures: [11],
+  isMade: false,
+};
+
 /** U-Boot runs a script, which is made when it asks. Boards that were set up for WalT call themselves walt.node.MODEL. */
 export const uBootLoader: Loader = {
   name: 'uboot',

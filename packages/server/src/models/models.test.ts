@@ -33,6 +33,7 @@ const rows: [model: string, isVirtual: boolean, console: string, adapters: strin
   ['pc-x86-64', true, 'ttyS0,115200', 'virtual'],
   ['pc-x86-64', false, 'tty0', 'pc'],
   ['pc-x86-32', false, 'tty0', 'pc'],
+  ['pc-arm64', false, 'tty0', 'pc'],
   ['qemu-arm64', true, 'ttyAMA0,115200', 'virtual'],
   ['qemu-arm64', false, 'ttyAMA0,115200', 'pc'],
   ['qemu-armhf', true, 'ttyAMA0,115200', 'virtual'],

@@ -4,6 +4,7 @@ import type { Config } from './config.ts';
 
 /** Where Debian's package ipxe puts its programs. */
 const DEBIANS_IPXE = '/usr/lib/ipxe';
+const LENT_LOADERS = 'lent-loaders';
 
 /** Every file and folder of a platform, so that no other module builds such a path. */
 export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'>) {
@@ -40,8 +41,9 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     reads: state('reads'),
     /** Per image: `IMAGEHEX/{vmlinuz,modules-MODELCLASS,boot.json}`. */
     bootFiles: state('boot'),
-    /** Boot loaders of machines: the administrator's and those of default images, then Debian's. The first that has a file counts. */
-    loaders: [state('loaders'), DEBIANS_IPXE],
+    /** Boot loaders of machines: the administrator's own, those of default images, Debian's. The first that has a file counts. */
+    loaders: [state('loaders'), state(LENT_LOADERS), DEBIANS_IPXE],
+    lentLoaders: state(LENT_LOADERS),
     /** Static busybox for nodes whose CPU is not the server's: `ARCHITECTURE`. */
     busybox: state('busybox'),
     /** `OWNER/NODEID.img`: file systems that nodes see as /persist. */

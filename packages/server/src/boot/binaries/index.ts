@@ -1,3 +1,5 @@
 /** Programs that nodes are given: the CPU that they are for, and the libraries that they need. */
+
 export { keepBusybox, readBusybox } from './busybox.ts';
 export { dynamicNeeds } from './elf-libraries.ts';
+export { keepGrub } from './grub.ts';

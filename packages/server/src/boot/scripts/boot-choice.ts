@@ -22,7 +22,7 @@ export interface BootRequest {
   claimed?: string | undefined;
   /** What it says of its hardware, once it was asked. */
   hardware?: Hardware | undefined;
-  /** The kind of script that its loader runs; `firmware` runs none, and loads all by itself. */
+  /** The kind of script that its loader runs; `firmware` runs none of an image, and loads all by itself. */
   loader: BootScript | 'firmware';
 }
 

@@ -1,13 +1,16 @@
 import { join, posix } from 'node:path';
 import { fittingsOf, loaders } from '../../models/index.ts';
-import { joinInside, type Paths } from '../../platform/index.ts';
+import { createLog, joinInside, type Paths, rarely } from '../../platform/index.ts';
 import { type Download, downloadOf, imageBootFolder, openDownload, readBootRecord } from '../boot-files.ts';
 import type { NodeDirectory } from '../directory.ts';
 import type { InitArchives, Reads } from '../initramfs/index.ts';
 import { archiveName, bootstrapDocument, identityTree, nodeArchive, volumesOf } from '../initramfs/index.ts';
 import { DeviceTrees } from '../kernel/index.ts';
 import { type ServerAddress, templateValues } from '../lending/index.ts';
+import { GRUB_HTTP } from '../scripts/index.ts';
 import { renderTemplate, servedFolder } from '../walt-images/index.ts';
+
+const warn = rarely(createLog('boot').warn);
 
 /** `boot/files/HEX/NAME`. */
 const BOOT_FILE = /^boot\/files\/([0-9a-f]{64})\/(?:vmlinuz|device-trees\/(.+))$/s;
@@ -38,7 +41,8 @@ export class NodeFiles {
       ['node/archive', (files: NodeFiles, ip: string) => files.#archive(ip)],
       ...loaders
         .filter(({ isMade }) => !isMade)
-        .map(({ file }) => [file, (files: NodeFiles) => files.#loader(file)] as const),
+        .map(({ file }) => [file, (files: NodeFiles, ip: string) => files.#loader(file, ip)] as const),
+      [GRUB_HTTP, (files: NodeFiles, ip: string) => files.#loader('http.mod', ip)],
     ]);
 
   /** A file for the node with that address, by its path without a leading slash. Undefined when there is none for it. */
@@ -79,11 +83,13 @@ export class NodeFiles {
     return undefined;
   }
 
-  async #loader(name: string): Promise<Download | undefined> {
-    for (const folder of this.#deps.paths.loaders) {
+  async #loader(name: string, ip: string): Promise<Download | undefined> {
+    const { loaders: folders } = this.#deps.paths;
+    for (const folder of folders) {
       const file = await openDownload(join(folder, name));
       if (file) return file;
     }
+    warn('a machine asks for a boot loader that is not here', { ip, name, folders: folders.join(' ') }, ip);
     return undefined;
   }
 

@@ -8,6 +8,8 @@ import {
   type BootRequest,
   boardOf,
   chooseBoot,
+  GRUB_SCRIPT,
+  grubScript,
   questionScript,
   UBOOT_QUESTION,
   uBootScript,
@@ -51,6 +53,7 @@ export class NodeTftp {
       .filter(({ isMade }) => isMade)
       .map(({ file }): [string, Answer] => [file, async () => downloadOf(questionScript())]),
     [`${UBOOT_QUESTION}?`, (tftp, ip, query) => tftp.#uBoot(ip, query)],
+    [GRUB_SCRIPT, (tftp, ip) => tftp.#grub(ip)],
     // The loaders of boards that were set up for WalT ask for this first, and know no other name.
     ['start.uboot', (tftp, ip) => tftp.#start(ip)],
   ]);
@@ -68,13 +71,18 @@ export class NodeTftp {
     return downloadOf(uBootScript(await this.#choice({ ip, hardware: boardOf(query) })));
   }
 
+  async #grub(ip: string): Promise<Download> {
+    const hardware = { model: 'pc-arm64', architecture: 'arm64', words: 'this machine' } as const;
+    return downloadOf(grubScript(await this.#choice({ ip, hardware, loader: 'firmware' })));
+  }
+
   async #start(ip: string): Promise<Download | undefined> {
     const choice = await this.#choice({ ip });
     if (choice.kind !== 'script') return downloadOf(uBootScript(choice));
     return this.#deps.files.open(ip, 'boot/start.uboot');
   }
 
-  async #choice(request: Pick<BootRequest, 'ip' | 'hardware'>) {
-    return chooseBoot({ ...request, mac: await neighbour(request.ip), loader: 'start.uboot' }, this.#deps);
+  async #choice(request: Pick<BootRequest, 'ip' | 'hardware'> & Partial<Pick<BootRequest, 'loader'>>) {
+    return chooseBoot({ loader: 'start.uboot', ...request, mac: await neighbour(request.ip) }, this.#deps);
   }
 }

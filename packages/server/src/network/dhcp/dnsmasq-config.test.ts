@@ -23,34 +23,32 @@ describe('hosts files', () => {
 });
 
 describe('renderConfig', () => {
-  const render = (present: string[], alone = true) =>
+  const render = (alone = true) =>
     renderConfig({
       subnet: parseSubnet('10.0.0.0/16'),
       bridge: 'walt0',
       files: { dhcpHosts: '/h', dnsHosts: '/d', leases: '/l' },
-      present,
       alone,
     }).split('\n');
 
-  it('sends iPXE and U-Boot to their scripts, without loaders too', () => {
+  it('sends each kind of firmware to what it loads', () => {
     assert.deepEqual(
-      render([]).filter((line) => /tftp|boot=/.test(line)),
+      render().filter((line) => /tftp|boot=/.test(line)),
       [
         // biome-ignore lint/suspicious/noTemplateCurlyInString: iPXE fills these in
         'dhcp-boot=tag:ipxe,"http://10.0.0.1/boot/ipxe?mac=${netX/mac}&arch=${buildarch}&product=${product:uristring}&manufacturer=${manufacturer:uristring}"',
         'dhcp-boot=tag:uboot,boot.scr.uimg',
+        'dhcp-boot=tag:bios,tag:!ipxe,undionly.kpxe',
+        'dhcp-boot=tag:efi,tag:!ipxe,snponly.efi',
+        'dhcp-boot=tag:efi-http,tag:!ipxe,http://10.0.0.1/snponly.efi',
+        'dhcp-boot=tag:efi-arm64,tag:!ipxe,grubnetaa64.efi',
         'dhcp-boot=tag:raspberry-mac,tag:raspberry-class,bootcode.bin,,10.0.0.1',
       ],
     );
   });
   it('denies addresses of others only where nobody else gives any', () => {
-    assert.ok(render([]).includes('dhcp-authoritative'));
-    assert.ok(!render([], false).includes('dhcp-authoritative'));
-  });
-  it('offers only loaders that exist', () => {
-    const lines = render(['snponly.efi']);
-    assert.ok(lines.includes('dhcp-boot=tag:efi,tag:!ipxe,snponly.efi'));
-    assert.ok(!lines.some((line) => line.includes('undionly')));
+    assert.ok(render().includes('dhcp-authoritative'));
+    assert.ok(!render(false).includes('dhcp-authoritative'));
   });
 });
 

@@ -54,15 +54,14 @@ export function bootUrl(server: string): string {
   return `http://${server}/boot/ipxe?${query.join('&')}`;
 }
 
-/** The configuration file; `present`: loaders' files that are here, without which they are not offered; `alone`: no other DHCP server. */
+/** The configuration file; `alone`: no other DHCP server. */
 export function renderConfig(options: {
   subnet: Subnet;
   bridge: string;
   files: DnsmasqFiles;
-  present: readonly string[];
   alone: boolean;
 }): string {
-  const { subnet, bridge, files, present, alone } = options;
+  const { subnet, bridge, files, alone } = options;
   const { first, last } = firstOf(subnet.dynamic, MOST_UNKNOWN);
   const lines = [
     'keep-in-foreground',
@@ -112,9 +111,7 @@ export function renderConfig(options: {
     'dhcp-range=fd57:616c:7400::,ra-only,deprecated',
     // Without this, each machine on a real segment would take us for its DNS server, and for ever.
     'dhcp-option=option6:dns-server',
-    ...loaders
-      .filter(({ file, isMade }) => isMade || present.includes(file))
-      .flatMap((loader) => loaderLines(loader, subnet.server)),
+    ...loaders.flatMap((loader) => loaderLines(loader, subnet.server)),
     ...raspberryLines(subnet.server),
   ];
   return `${lines.join('\n')}\n`;

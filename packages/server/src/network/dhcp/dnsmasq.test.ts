@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { Resolver } from 'node:dns/promises';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -128,10 +128,6 @@ testInNamespace(import.meta.filename, (state) => {
   describe('offers each kind of firmware its loader', () => {
     let machine: Machine;
     before(async () => {
-      const [folder = ''] = paths.loaders;
-      await mkdir(folder, { recursive: true });
-      for (const file of ['undionly.kpxe', 'snponly.efi']) await writeFile(join(folder, file), '');
-      dnsmasq = await open();
       machine = await Machine.plug(1, 'walt0', { mac: MAC });
     });
     after(() => machine.unplug());
@@ -141,6 +137,7 @@ testInNamespace(import.meta.filename, (state) => {
         ['BIOS', 'PXEClient:Arch:00000:UNDI:002001', 0, 'undionly.kpxe'],
         ['UEFI', 'PXEClient:Arch:00007:UNDI:003016', 7, 'snponly.efi'],
         ['UEFI, by its other number', 'PXEClient:Arch:00009:UNDI:003016', 9, 'snponly.efi'],
+        ['UEFI of ARM', 'PXEClient:Arch:00011:UNDI:003000', 11, 'grubnetaa64.efi'],
         ['UEFI by HTTP', 'HTTPClient:Arch:00016:UNDI:003001', 16, http('snponly.efi')],
         // No loader of Debian runs there.
         ['32-bit UEFI', 'PXEClient:Arch:00006:UNDI:003016', 6, undefined],

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   createLog,
-  hasErrno,
   type Paths,
   type Programs,
   readIfPresent,
@@ -54,7 +53,7 @@ export class Dnsmasq {
   static async open(options: {
     subnet: Subnet;
     bridge: string;
-    paths: Pick<Paths, 'services' | 'loaders'>;
+    paths: Pick<Paths, 'services'>;
     programs: Programs;
     /** Whether no other DHCP server may answer there. */
     alone: boolean;
@@ -65,8 +64,7 @@ export class Dnsmasq {
     for (const file of [files.dhcpHosts, files.dnsHosts]) {
       if ((await readIfPresent(file)) === undefined) await writeFileAtomic(file, '');
     }
-    const present = (await Promise.all(paths.loaders.map(filesOf))).flat();
-    const text = renderConfig({ subnet, bridge, files, present, alone });
+    const text = renderConfig({ subnet, bridge, files, alone });
     const dnsmasq = new Dnsmasq(programs, subnet, files);
     await programs.ensure({
       name: PROGRAM,
@@ -145,15 +143,6 @@ export class Dnsmasq {
     } catch {
       return false; // refused, unknown or no answer: not yet
     }
-  }
-}
-
-async function filesOf(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return [];
-    throw error;
   }
 }
 

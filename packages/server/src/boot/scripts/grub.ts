@@ -1,0 +1,42 @@
+/**
+ * Scripts for GRUB (https://www.gnu.org/software/grub/manual/grub/): what UEFI of 64-bit ARM runs, for which Debian has no iPXE. It
+ * loads them by TFTP, all else by HTTP, for which it first gets one module from here.
+ */
+import { checkTarget } from '../checked.ts';
+import type { BootTarget } from '../directory.ts';
+import type { BootChoice } from './boot-choice.ts';
+import { bootFilePath, kernelArguments, RETRY_PAUSE, shown } from './script-parts.ts';
+
+/** What GRUB of Debian asks for, below the folder that it was made for. */
+export const GRUB_SCRIPT = 'grub/grub.cfg';
+export const GRUB_HTTP = 'grub/arm64-efi/http.mod';
+
+/** The script for a choice. Whatever it is told, the machine asks again in the end. */
+export function grubScript(choice: BootChoice): Buffer {
+  const lines = choice.kind === 'kernel' ? bootLines(choice.target) : [say(reasonOf(choice))];
+  return Buffer.from([...lines, ...RETRY].map((line) => `${line}\n`).join(''));
+}
+
+function reasonOf(choice: Exclude<BootChoice, { kind: 'kernel' }>): string {
+  return choice.kind === 'wait' ? choice.reason : 'this machine cannot be booted by GRUB';
+}
+
+function bootLines(target: BootTarget): string[] {
+  const { digest, server, name } = checkTarget(target);
+  const http = `(http,${server})`;
+  return [
+    'insmod http',
+    say(`${name} loads its image`),
+    `if linux ${http}${bootFilePath(digest, 'vmlinuz')} ${kernelArguments(target)}; then`,
+    `if initrd ${http}/node/initramfs; then boot; fi`,
+    'fi',
+    say('the kernel could not be loaded or started'),
+  ];
+}
+
+/** GRUB keeps the address that it has: a machine that has just become a node gets its own by starting over. */
+const RETRY = [say(`next try in ${RETRY_PAUSE} seconds`), `sleep ${RETRY_PAUSE}`, 'reboot'];
+
+function say(text: string): string {
+  return `echo "WalT: ${shown(text)}"`;
+}
