@@ -4,6 +4,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { describe, it } from 'node:test';
 import { categories, plumbing, singles as publicSingles } from '../packages/cli/src/words/categories.ts';
+import { NODE_SETTINGS, SETTING_NAMES } from '../packages/contract/src/values/index.ts';
 import { settingNames } from '../packages/server/src/platform/index.ts';
 
 const checkout = resolve(import.meta.dirname, '..');
@@ -154,6 +155,18 @@ it('the manual has a row for each setting of server.conf', () => {
   assert.deepEqual(
     settingNames().filter((name) => !told.has(name)),
     [],
+  );
+});
+
+it('the manual has a row for each setting of nodes, with its default', () => {
+  const page = readFileSync(join(checkout, 'docs/node-config.md'), 'utf8');
+  const rows = [...page.matchAll(/^\| `([^`]+)` \| (\w+) \|[^|]*\| `?([^|`]+)`? \|/gm)];
+  assert.deepEqual(
+    rows.map(([, name, nodes, fallback]) => [name, nodes, fallback]),
+    SETTING_NAMES.map((name) => {
+      const { of, fallback } = NODE_SETTINGS[name];
+      return [name, of.split(' ')[0], fallback ?? 'what the node told of itself'];
+    }),
   );
 });
 
