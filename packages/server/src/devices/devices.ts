@@ -66,6 +66,7 @@ interface Deps {
 export class Devices {
   readonly #deps: Deps;
   readonly #warn: ReturnType<typeof rarely>;
+  readonly #inform: ReturnType<typeof rarely>;
   readonly #known = new Map<string, Device>();
   readonly #store: DeviceStore;
   /** By hardware address. */
@@ -83,6 +84,7 @@ export class Devices {
     this.#deps = deps;
     this.#store = new DeviceStore(deps.database);
     this.#warn = rarely(deps.log.warn, TELL_PERIOD);
+    this.#inform = rarely(deps.log.info, TELL_PERIOD);
   }
 
   static async open(deps: Deps): Promise<Devices> {
@@ -202,7 +204,7 @@ export class Devices {
     const now = unixTime();
     const known = new Map(addresses.map(({ mac, ip }) => [mac, ip]));
     this.#dropFormerNodes(known);
-    this.#takeRequests(now);
+    this.#takeRequests(known, now);
     // A permanent address is a node's, or was: its lease is ended as soon as the node is removed.
     const lent = leases.filter(({ ip }) => network.isLent(ip));
     for (const device of afterLeases(this.#known, lent, known, now)) this.#known.set(device.mac, device);
@@ -236,8 +238,9 @@ export class Devices {
     this.#nodes = new Set(nodes.keys());
   }
 
-  #takeRequests(now: number): void {
+  #takeRequests(nodes: ReadonlyMap<string, string>, now: number): void {
     for (const [mac, requests] of this.#requests.take()) {
+      const isNew = !this.#known.has(mac) && !nodes.has(mac);
       let device = this.#known.get(mac) ?? newDevice(mac, now);
       for (const request of requests) {
         const { facts, told } = afterRequest(device.facts, request, now);
@@ -245,6 +248,8 @@ export class Devices {
         this.#tell(mac, told);
       }
       this.#known.set(mac, device);
+      const { vendorClass, hostname } = device.facts;
+      if (isNew) this.#inform('an unknown device asks for an address', { mac, vendorClass, hostname }, mac);
     }
   }
 

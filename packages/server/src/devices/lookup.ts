@@ -3,7 +3,7 @@ import type { Caller, CallsOf } from '../access/index.ts';
 import type { Network } from '../network/index.ts';
 import { nearNames, UserError } from '../platform/index.ts';
 import type { Devices } from './devices.ts';
-import { vendorsOf } from './vendors.ts';
+import { Vendors } from './vendors.ts';
 import { deviceViews } from './view.ts';
 
 /** Who asks, until he hangs up. */
@@ -27,6 +27,7 @@ interface Deps {
 /** Devices as users see them, by their names. */
 export class DeviceLookup {
   readonly #deps: Deps;
+  readonly #vendors = new Vendors();
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -35,7 +36,7 @@ export class DeviceLookup {
   async list({ caller, signal }: Asking): Promise<Found[]> {
     const { devices, nodes, network } = this.#deps;
     const [all, known] = await Promise.all([nodes.list(caller, { set: 'all-nodes' }, signal), devices.all()]);
-    const vendors = await vendorsOf([...all, ...known].map(({ mac }) => mac));
+    const vendors = await this.#vendors.of([...all, ...known].map(({ mac }) => mac));
     const server = { ip: network.server, mac: await network.mac() };
     const ofMac = new Map(all.map((node) => [node.mac, node]));
     return deviceViews({ nodes: all, devices: known, vendors, server, now: Date.now() / 1000 }).map(

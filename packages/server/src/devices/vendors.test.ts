@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { vendorIn, vendorsOf } from './vendors.ts';
+import { Vendors, vendorIn } from './vendors.ts';
 
 const small = Buffer.from(`{
  "000000": "XEROX CORPORATION\\nWEBSTER",
@@ -32,7 +32,10 @@ test('an empty list knows nobody', () => {
 });
 
 test('the list that is installed has boards of today', async () => {
-  const found = await vendorsOf(['b8:27:eb:00:00:01', '2c:cf:67:00:00:01', '02:00:00:00:00:01']);
+  const vendors = new Vendors();
+  const macs = ['b8:27:eb:00:00:01', '2c:cf:67:00:00:01', '02:00:00:00:00:01'];
+  const [found = new Map(), again] = await Promise.all([vendors.of(macs), vendors.of(macs)]);
+  assert.deepEqual(again, found);
   assert.match(found.get('b8:27:eb:00:00:01') ?? '', /^Raspberry Pi/);
   assert.match(found.get('2c:cf:67:00:00:01') ?? '', /^Raspberry Pi/);
   assert.equal(found.size, 2);

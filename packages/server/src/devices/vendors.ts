@@ -8,14 +8,24 @@ const NEWLINE = 10;
 /** Characters of a name that are shown. */
 const MAX_NAME = 48;
 
-/**
- * Names by hardware address; those that nobody knows are absent. The file is read at each call and searched by halves, since its
- * lines lie in the order of their keys: that takes some milliseconds, and a parsed list would take 80 MB.
- */
-export async function vendorsOf(macs: Iterable<string>): Promise<Map<string, string>> {
-  const file = await readFile(fileURLToPath(import.meta.resolve('oui-data')));
-  const found = [...macs].map((mac): [string, string | undefined] => [mac, vendorIn(file, mac)]);
-  return new Map(found.filter((pair): pair is [string, string] => pair[1] !== undefined));
+/** The list is read when it is asked, and searched by halves, since its lines lie in the order of their keys: parsed, it takes 80 MB. */
+export class Vendors {
+  #file: Promise<Buffer> | undefined;
+  #users = 0;
+
+  /** Names by hardware address; those that nobody knows are absent. Who asks at the same time shares one copy of the list. */
+  async of(macs: Iterable<string>): Promise<Map<string, string>> {
+    this.#file ??= readFile(fileURLToPath(import.meta.resolve('oui-data')));
+    this.#users += 1;
+    try {
+      const file = await this.#file;
+      const found = [...macs].map((mac): [string, string | undefined] => [mac, vendorIn(file, mac)]);
+      return new Map(found.filter((pair): pair is [string, string] => pair[1] !== undefined));
+    } finally {
+      this.#users -= 1;
+      if (this.#users === 0) this.#file = undefined;
+    }
+  }
 }
 
 /** `file`: lines `"PREFIX": "NAME\nADDRESS…"`, sorted by length of the prefix, then by prefix. */
