@@ -156,6 +156,20 @@ testInNamespace(import.meta.filename, (state) => {
         assert.equal(answer.boot_file, file);
       });
     }
+    it('the text that it looks for to a Raspberry Pi, and to no PC that calls itself the same', async () => {
+      const text = Buffer.from('Raspberry Pi Boot').toString('hex');
+      const asking = ['-V', 'PXEClient:Arch:00000:UNDI:002001', '-x', '0x5d:0000', '-O', '43', '-O', '60'];
+      const pc = await request(machine, ...asking);
+      assert.ok(!JSON.stringify(pc).includes(text));
+      const board = await Machine.plug(3, 'walt0', { mac: 'dc:a6:32:00:00:01' });
+      try {
+        // PXE's options in option 43: discovery is off, no prompt, and a menu.
+        assert.equal((await request(board, ...asking)).opt43, `0601030a04005058450914000011${text}ff`);
+        assert.ok(!JSON.stringify(await request(board, '-V', 'U-Boot.armv8', '-O', '43')).includes(text));
+      } finally {
+        await board.unplug();
+      }
+    });
     it('nothing to who is no firmware', async () => {
       assert.equal((await request(machine)).boot_file, undefined);
     });
