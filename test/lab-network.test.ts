@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import type { ServerStatus } from '@walt/contract';
+import { vlanWords } from '../packages/server/src/network/adapters/carry-out.ts';
 import { namespaceFile, run } from '../packages/server/src/platform/index.ts';
 import { defaultTar } from './default-tar.ts';
 import { Platform } from './platform.ts';
@@ -89,6 +90,41 @@ test('a machine on the switch boots, and is reached', async () => {
   );
   assert.equal(node.type, 'physical');
   assert.equal(await platform.root.on(node.name, 'hostname'), `${node.name}\n`);
+});
+
+test('a VLAN is made as the server makes it, in a kernel that has them: it carries tagged frames', async () => {
+  const [node] = await platform.node();
+  assert.ok(node);
+  // The node plays all: the server's machine and its namespace, and the switch.
+  const words = vlanWords({
+    link: 'lab0.169',
+    parent: { ifname: 'lab0', mtu: 9000 },
+    id: 169,
+    namespace: 'inside',
+  });
+  const script = `set -eu
+modprobe 8021q
+for name in host inside lab; do ip netns add $name; done
+ip -netns host link add lab0 mtu 9000 up type veth peer port0 netns lab
+ip -netns lab link set port0 up
+ip -netns host ${words.join(' ')}
+ip -netns inside link add walt0 type bridge
+ip -netns inside link set dev lab0.169 master walt0 up
+ip -netns inside address add 192.0.2.1/24 dev walt0
+ip -netns inside link set walt0 up
+ip -netns lab link add link port0 name tagged up type vlan id 169
+ip -netns lab address add 192.0.2.2/24 dev tagged
+for try in $(seq 100); do
+  ip netns exec lab bash -c 'echo > /dev/udp/192.0.2.1/9' || true
+  ip -netns lab neighbour show 192.0.2.1 | grep -q lladdr && break
+  sleep 0.1
+done
+ip -netns lab neighbour show 192.0.2.1
+ip -netns inside -details link show lab0.169`;
+  const shown = await platform.root.on(node.name, script);
+  assert.match(shown, /^192\.0\.2\.1 dev tagged lladdr /m);
+  assert.match(shown, /lab0\.169@.* mtu 1500 .*master walt0/);
+  assert.match(shown, /vlan protocol 802\.1Q id 169/);
 });
 
 test('its connection lives on when the server crashes, and comes back when the adapter does', async () => {

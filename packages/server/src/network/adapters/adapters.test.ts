@@ -32,6 +32,17 @@ testInNamespace(import.meta.filename, (state) => {
     assert.deepEqual(await lab.seen('lab0'), before);
   });
 
+  it('hears of changes again when what tells of them was killed', async () => {
+    await lab.plug('lab0');
+    await lab.serve([wanted('lab0')]);
+    await lab.settled('lab0', 'joined');
+    await run(['pkill', '-KILL', '--parent', String(process.pid), '--full', '^ip .*monitor link']);
+    await lab.inLab('link', 'set', 'port-lab0', 'down');
+    await lab.settled('lab0', 'no-link');
+    await lab.inLab('link', 'set', 'port-lab0', 'up');
+    await lab.settled('lab0', 'joined');
+  });
+
   it('stays with a host that uses it, unless that is accepted; the host then has its addresses and routes again', async () => {
     await lab.plug('lab0');
     await lab.onHost('address', 'add', '192.0.2.7/24', 'dev', 'lab0');

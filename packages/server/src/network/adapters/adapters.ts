@@ -182,11 +182,11 @@ export class Adapters {
     for (const finding of findings) {
       if (finding.state !== 'joined' && isNew(finding.name)) throw await this.#whyNot(finding);
     }
+    for (const step of steps) if (step.kind === 'give-back') await this.#tryGiveBack(step);
     const news = findings.filter(({ name }) => isNew(name) && steps.some((step) => nameOf(step) === name));
     const names = news.map(({ name }) => name);
     const own = steps.filter((step) => names.includes(nameOf(step)));
     try {
-      for (const step of steps) if (step.kind === 'give-back') await carryOut(step, this.#sides);
       for (const step of own) if (step.kind !== 'join') await this.#take(step);
       const links = news.flatMap((finding) => (finding.state === 'joined' ? [finding.link] : []));
       if (links.length > 0) await this.#options.mayJoin(await this.#withCarrier(links));
@@ -196,6 +196,16 @@ export class Adapters {
       for (const one of record.taken.filter(({ name }) => names.includes(name)))
         await giveBack(one, this.#sides);
       throw error;
+    }
+  }
+
+  /** What cannot be given back now is tried again by each pass, and at the stop: no reason not to serve. */
+  async #tryGiveBack(step: Step): Promise<void> {
+    try {
+      await carryOut(step, this.#sides);
+    } catch (error) {
+      if (!isExternalError(error)) throw error;
+      log.warn('adapter: cannot be given back', { adapter: nameOf(step), reason: error.message });
     }
   }
 

@@ -1,7 +1,7 @@
 /** Carries out what plan.ts decided. */
 import { createLog, isExternalError, UserError } from '../../platform/index.ts';
 import { setSysctl } from '../bridge.ts';
-import { ipIn, links, type Where } from '../ip.ts';
+import { ipIn, type Link, links, type Where } from '../ip.ts';
 import type { Step, Steps } from './plan.ts';
 import type { AdapterRecord, Taken } from './record.ts';
 import { type Address, isNamed, look, type Route } from './world.ts';
@@ -41,9 +41,8 @@ const executors: Executors = {
     const nothing = { up: false, mtu: MTU, promiscuous: false, addresses: [], routes: [] };
     await record.add({ name, link, ...nothing, vlan: { parent: parent.ifname, parentUp } });
     // Made where it is needed: at no moment is it the host's.
-    const words = ['link', 'add', 'link', parent.ifname, 'name', link, 'netns', target(inside)];
     try {
-      await ipIn(host, ...words, 'type', 'vlan', 'id', String(id));
+      await ipIn(host, ...vlanWords({ link, parent, id, namespace: target(inside) }));
     } catch (error) {
       if (!isExternalError(error) || !/unknown device type|not supported/i.test(error.output)) throw error;
       throw new UserError(
@@ -55,6 +54,10 @@ const executors: Executors = {
     await silence(link);
     if (!parentUp) await ipIn(host, 'link', 'set', 'dev', parent.ifname, 'up');
     await ipIn(inside, 'link', 'set', 'dev', link, 'up');
+  },
+
+  raise: async ({ parent }, { host }) => {
+    await ipIn(host, 'link', 'set', 'dev', parent, 'up');
   },
 
   join: async ({ name, link }, { inside, bridge, record }) => {
@@ -69,6 +72,19 @@ const executors: Executors = {
     log.info('adapter: given back to the host', { adapter: taken.name });
   },
 };
+
+/** ip-link(8). Its MTU would be its parent's. */
+export function vlanWords(vlan: {
+  link: string;
+  parent: Pick<Link, 'ifname' | 'mtu'>;
+  id: number;
+  namespace: string;
+}): string[] {
+  const { link, parent, id, namespace } = vlan;
+  const mtu = String(Math.min(parent.mtu, MTU));
+  const place = ['link', 'add', 'link', parent.ifname, 'name', link, 'mtu', mtu, 'netns', namespace];
+  return [...place, 'type', 'vlan', 'id', String(id)];
+}
 
 /** Throws ExternalError when the kernel refuses, UserError when somebody can act. */
 export async function carryOut<Kind extends Step['kind']>(step: Steps[Kind], sides: Sides): Promise<void> {

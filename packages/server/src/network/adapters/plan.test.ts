@@ -23,6 +23,7 @@ function brief({ steps, findings }: Plan) {
   return [
     ...steps.map((step) => {
       if (step.kind === 'give-back') return `give-back ${step.taken.name}`;
+      if (step.kind === 'raise') return `raise ${step.parent}`;
       return `${step.kind} ${step.kind === 'take' ? step.link.ifname : step.link}`;
     }),
     ...findings.map((finding) => {
@@ -121,6 +122,20 @@ const cases: Case[] = [
     { host: [link('lab0'), link('lab0.5', { link: 'lab0', linkinfo: { info_kind: 'vlan' } })] },
     [],
     ['take lab0.5', 'join lab0.5', 'lab0.5: joined without carrier'],
+  ],
+  [
+    'a VLAN whose adapter was switched off',
+    [vlan],
+    { host: [link('lab0')], inside: [link('lab0.5', { master: 'walt0', flags: ['UP'] })] },
+    [taken('lab0.5', { vlan: { parent: 'lab0', parentUp: false } })],
+    ['raise lab0', 'lab0.5: joined without carrier'],
+  ],
+  [
+    'a VLAN whose adapter is on',
+    [vlan],
+    { host: [link('lab0', { flags: UP })], inside: [link('lab0.5', { master: 'walt0', flags: UP })] },
+    [taken('lab0.5', { vlan: { parent: 'lab0', parentUp: true } })],
+    ['lab0.5: joined'],
   ],
   ['a VLAN on nothing', [vlan], {}, [], ['lab0.5: missing lab0']],
   [

@@ -9,6 +9,8 @@ export type Step =
   | { kind: 'take'; name: string; link: HostLink }
   /** Makes a VLAN on an adapter of the host, in walt-net's namespace. */
   | { kind: 'make-vlan'; name: string; link: string; parent: HostLink; id: number }
+  /** Switches the host's adapter on that a VLAN of ours lies on. */
+  | { kind: 'raise'; name: string; parent: string }
   /** Puts it into the bridge. */
   | { kind: 'join'; name: string; link: string }
   /** Makes it what it was. */
@@ -56,7 +58,12 @@ function planOne(adapter: WantedAdapter, world: World, taken: readonly Taken[], 
   const { name, link, vlan } = adapter;
   const known = taken.find((one) => one.name === name);
   const inside = world.inside.find((one) => isNamed(one, known?.link ?? link));
-  if (inside) return alreadyInside(name, inside, bridge);
+  const parent = vlan && world.host.find((one) => isNamed(one, vlan.parent));
+  if (inside) {
+    // Another platform's VLAN on it may have ended, or somebody else's hand.
+    const isOff = known?.vlan && parent && !parent.flags.includes('UP');
+    return alreadyInside(name, inside, bridge, isOff ? [{ kind: 'raise', name, parent: parent.ifname }] : []);
+  }
   const onHost = world.host.find((one) => isNamed(one, link));
   if (onHost) {
     const why = reasonAgainst(adapter, onHost, world);
@@ -70,7 +77,6 @@ function planOne(adapter: WantedAdapter, world: World, taken: readonly Taken[], 
     };
   }
   if (!vlan) return { steps: [], finding: { name, state: 'missing', what: name } };
-  const parent = world.host.find((one) => isNamed(one, vlan.parent));
   if (!parent) return { steps: [], finding: { name, state: 'missing', what: vlan.parent } };
   return {
     steps: [
@@ -81,11 +87,11 @@ function planOne(adapter: WantedAdapter, world: World, taken: readonly Taken[], 
   };
 }
 
-function alreadyInside(name: string, link: Link, bridge: string): OnePlan {
+function alreadyInside(name: string, link: Link, bridge: string, first: Step[]): OnePlan {
   const { ifname, flags, master } = link;
   const joined = master === bridge && flags.includes('UP');
   return {
-    steps: joined ? [] : [{ kind: 'join', name, link: ifname }],
+    steps: joined ? first : [...first, { kind: 'join', name, link: ifname }],
     finding: { name, state: 'joined', link: ifname, carrier: flags.includes('LOWER_UP') },
   };
 }
