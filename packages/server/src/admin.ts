@@ -22,8 +22,6 @@ import {
   type Crash,
   closeDisks,
   configFile,
-  type DescribedCopy,
-  describeCopies,
   followLog,
   isAlive,
   isUserError,
@@ -35,13 +33,12 @@ import {
   projectFile,
   readCrashes,
   recordSupervisor,
-  restoreDatabase,
   signalSupervisor,
   UserError,
 } from './platform/index.ts';
+import { localTime, type RestoreOptions, restoreCopy } from './restore.ts';
 import { disableService, enableService, isService, startService, stopService } from './service-unit.ts';
 import { setupCommand } from './setup.ts';
-import { serverTables } from './tables.ts';
 
 async function start(config: Config): Promise<void> {
   requireRoot();
@@ -170,42 +167,9 @@ function printed(text: string | Buffer): Promise<void> {
   });
 }
 
-async function restore(
-  config: Config,
-  options: { list?: boolean; json?: boolean },
-  name?: string,
-): Promise<void> {
+async function restore(config: Config, options: RestoreOptions, name?: string): Promise<void> {
   requireRoot();
-  const paths = platformPaths(config);
-  if (options.list) {
-    const copies = await describeCopies(paths, serverTables);
-    if (options.json)
-      console.log(JSON.stringify(copies.map(({ counts, ...copy }) => ({ ...copy, ...counts }))));
-    else say(copies.map(describeCopy).join('\n') || `There is no copy in ${paths.databaseCopies} yet.`);
-    return;
-  }
-  if (await answers(config)) {
-    throw new UserError('CONFLICT', 'The server works with the database.', 'Stop it first: walt-server stop');
-  }
-  await endSupervisedServer(config); // one that tries to start again and again
-  const copy = await restoreDatabase(paths, serverTables, name);
-  say(
-    `The database is as it was at ${localTime(copy.at)}; the one before is kept beside it, as ${paths.database}.replaced-*.`,
-  );
-  say(
-    'What came later and the copy does not know is kept for 7 days: meanwhile you may restore another copy.',
-  );
-  say('Now: walt-server start');
-}
-
-function describeCopy({ name, at, size, sound, counts }: DescribedCopy): string {
-  const counted = Object.entries(counts).map(([what, count]) => `${count} ${what}`);
-  const content = sound ? counted.join(', ') : 'damaged';
-  return `${name}  ${localTime(at)}  ${Math.ceil(size / 1024)} KiB  ${content}`;
-}
-
-function localTime(seconds: number): string {
-  return new Date(seconds * 1000).toLocaleString('sv-SE');
+  await restoreCopy(config, options, name, say);
 }
 
 async function enable(config: Config): Promise<void> {
