@@ -2,8 +2,12 @@
  * Bundles the server into `dist/server`: half the memory and half the start-up time of running the sources. A running server is
  * not disturbed: it has read all that it needs.
  */
+import { glob, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { leanMap } from './lean-map.ts';
+
+const outdir = join(import.meta.dirname, '../../dist/server');
 
 await build({
   absWorkingDir: import.meta.dirname,
@@ -13,7 +17,7 @@ await build({
     'registry-gate': 'src/images/registry-gate/main.ts',
     redfish: 'src/nodes/power/redfish/main.ts',
   },
-  outdir: join(import.meta.dirname, '../../dist/server'),
+  outdir,
   bundle: true,
   format: 'esm',
   splitting: true,
@@ -26,3 +30,9 @@ await build({
   banner: { js: "const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);" },
   logLevel: 'warning',
 });
+
+for await (const file of glob('**/*.map', { cwd: outdir })) {
+  const path = join(outdir, file);
+  const map = JSON.parse(await readFile(path, 'utf8'));
+  await writeFile(path, JSON.stringify(leanMap(map, (source) => !source.includes('node_modules/'))));
+}
