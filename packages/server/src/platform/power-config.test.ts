@@ -50,6 +50,7 @@ const refused: [text: string, path: string, message: RegExp][] = [
   ['a: { kind: command }', 'a', /neither "on" nor "off" nor "reset"/],
   ['a: { kind: command, state: [/bin/true] }', 'a', /neither "on" nor "off" nor "reset"/],
   ['a: { kind: command, on: [plug] }', 'a.on', /absolute path of a program/],
+  ['a: { kind: command, on: [/a=b/plug] }', 'a.on', /absolute path of a program/],
   ['a: { kind: command, on: /bin/plug on }', 'a.on', /./],
   ['a: { kind: command, on: [] }', 'a.on', /./],
   ['a: { kind: command, on: [/bin/plug, "--port={port}"] }', 'a.on.1', /a word of its own/],

@@ -73,8 +73,9 @@ const line = z
   .array(word)
   .min(1)
   .max(64)
-  .refine(([program = '']) => program.startsWith('/'), {
-    error: 'must begin with the absolute path of a program',
+  // env(1), which starts it, would take a path with an equals sign for a variable.
+  .refine(([program = '']) => program.startsWith('/') && !program.includes('='), {
+    error: 'must begin with the absolute path of a program, without "="',
   })
   .optional();
 

@@ -134,6 +134,12 @@ const reboots: [string, BootWish, Partial<Observed>, Step[]][] = [
     [],
   ],
   [
+    'that an earlier server did not begin by the power is a reset as soon as the agent asks',
+    { ...powered, ...older, hard: true },
+    { since: NOW - 2, machines: none },
+    [resetStep(2)],
+  ],
+  [
     'that an earlier server left undone is a reset when that time is over',
     { ...powered, ...older },
     { agents: silent, heard: new Map(), since: NOW - BOOT_TIMEOUT - 1, machines: none },

@@ -84,7 +84,8 @@ function begin(node: BootWish, seen: BootsSeen, now: number): Step[] {
     // It is between two questions, or had no time yet to ask this server: its power is not cut while it may be writing.
     if (node.served !== null && listens(node, seen, now)) return [];
   }
-  if (mayHaveBegun(node, seen, now)) return [];
+  // Whoever still asks was not reset.
+  if (mayHaveBegun(node, seen, now) && !seen.agents.has(node.id)) return [];
   // A machine that never booted from here may be at work for somebody else.
   return node.machine === null && node.served === null && !node.hard ? planPowerOn(node) : planPower(node);
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { node } from './plan.fixture.ts';
 import type { Observed, Step } from './plan.ts';
 import { Reconciler } from './reconciler.ts';
 
@@ -46,4 +47,26 @@ test('a step that failed is answered, and tried again by the next pass', async (
   assert.deepEqual(await reconciler.reconcile(), [{ step, error: new Error('busy') }]);
   assert.deepEqual(await reconciler.reconcile(), []);
   assert.deepEqual(tried, [step, step]);
+});
+
+test('a node that no step brings further is told once, for as long as that lasts', async () => {
+  const deaf = { ...node, machine: null, power: { reset: false, on: false }, served: null };
+  const nodes = [deaf];
+  const warned: unknown[] = [];
+  const reconciler = new Reconciler({
+    desired: async () => ({ nodes, removed: [] }),
+    observe: async () => empty,
+    carryOut: async () => {},
+    log: { ...silent, warn: (message, fields) => warned.push([message, fields]) },
+  });
+  await reconciler.reconcile();
+  await reconciler.reconcile();
+  assert.deepEqual([...reconciler.troubles], [[1, 'deaf']]);
+  assert.deepEqual(warned, [['node does not hear its order to boot, and nobody has its power', { node: 1 }]]);
+  nodes.pop();
+  await reconciler.reconcile();
+  assert.deepEqual([...reconciler.troubles], []);
+  nodes.push(deaf);
+  await reconciler.reconcile();
+  assert.equal(warned.length, 2, 'what comes again is told again');
 });
