@@ -92,7 +92,7 @@ export class PowerErrands {
   async #look(node: NodeRow): Promise<void> {
     const known = this.#of(node);
     if (known && Date.now() - known.at <= (known.failure ? FAILED : FRESH)) return;
-    const running = this.#looks.get(node.id) ?? this.#ask(node);
+    const running = this.#looks.get(node.id) ?? this.#ask(node).finally(() => this.#looks.delete(node.id));
     this.#looks.set(node.id, running);
     await running;
   }
@@ -108,8 +108,6 @@ export class PowerErrands {
       this.#note(node, state, state === null ? this.failure(node) : undefined);
     } catch (error) {
       this.#note(node, null, asUserError(error));
-    } finally {
-      this.#looks.delete(node.id);
     }
   }
 

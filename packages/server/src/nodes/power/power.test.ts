@@ -135,9 +135,12 @@ describe('what another machine is asked to do', () => {
     await errands.look([late, quick, missing], 50);
     assert.deepEqual([errands.state(quick), errands.state(late)], ['off', null]);
     assert.match(errands.failure(missing)?.message ?? '', /not in server.conf/);
+    const found = { ...missing, settings: { power: 'plugs:3' } };
+    await errands.look([found], 60_000);
+    assert.deepEqual([errands.state(found), errands.failure(found)], ['off', undefined]);
     slow.resolve('on');
     await errands.look([late, quick, missing], 60_000);
     assert.equal(errands.state(late), 'on');
-    assert.deepEqual(asked, ['plugs:2', 'plugs:1']);
+    assert.deepEqual(asked, ['plugs:2', 'plugs:1', 'plugs:3']);
   });
 });
