@@ -522,3 +522,21 @@ describe('close', limit, () => {
     await third.close();
   });
 });
+
+test('a file for who counts a block twice that comes twice is sent once, however long that takes', async () => {
+  const answer: Answer = async ({ path }) => ({ ...downloadOf(content(2000)), isSentOnce: path === 'once' });
+  await withServer(answer, { wait: 20, tries: 12 }, async (port) => {
+    await Client.use(async (firmware) => {
+      await firmware.send(request('once'), port);
+      const first = await firmware.next();
+      assert.deepEqual([first.opcode, first.number], [DATA, 1]);
+      await Client.use(async (other) => {
+        await other.send(request('again and again'), port);
+        for (let times = 0; times < 4; times++) assert.equal((await other.next()).number, 1);
+      });
+      firmware.acknowledge(1, first.port);
+      const second = await firmware.next();
+      assert.deepEqual([second.opcode, second.number, firmware.blocks], [DATA, 2, 2]);
+    });
+  });
+});
