@@ -176,6 +176,15 @@ describe('Redfish', () => {
       },
       /does not answer at 127\.0\.0\.1: HPE_HEADER_OVERFLOW/,
     ],
+    [
+      'has a body that is none',
+      (_, response) => {
+        response.socket?.on('error', () => {});
+        response.socket?.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nnonsense\r\n');
+        return true;
+      },
+      /does not answer at 127\.0\.0\.1: /,
+    ],
     ['answers with a word', json('on'), /answers \/redfish\/v1\/ with something that is no resource/],
     ['has no systems', json({}), /must be told which|no system/],
     [

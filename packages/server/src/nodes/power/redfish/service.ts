@@ -67,10 +67,10 @@ export class Service {
         }),
       },
     });
+    // What ends the connection after the head is told by the body.
+    asking.on('error', () => {});
     asking.end(body);
     const [answer] = (await once(asking, 'response')) as [IncomingMessage];
-    // What ends the connection later is told by the body.
-    asking.on('error', () => {});
     return answer;
   }
 
