@@ -36,7 +36,7 @@ export function testRaspberryPis(platform: () => Platform): void {
   test('a Raspberry Pi 3 boots without a card, reboots, and keeps its /persist', async () => {
     const { root } = platform();
     const line = await root.ok('advanced', 'update-default-images', '--model', 'rpi-3-b', '--if-missing');
-    assert.match(line, /It is for qemu-arm64, rpi-3-b, rpi-3-b-plus, rpi-4-b, rpi-400, rpi-cm4\./);
+    assert.match(line, /It is for qemu-arm64, .*rpi-3-b, rpi-3-b-plus, rpi-4-b, rpi-400, rpi-cm4\./);
     await using board = await plug(1, 'rpi-3-b', 'b8:27:eb:00:00:01');
     const loaded = await board.load();
     assertAsked(loaded, 'rpi-3-b');
