@@ -33,6 +33,18 @@ export function parsePackages(text: string, architecture: Architecture): string[
 const excluded = ['doc', 'info', 'locale', 'man'].map((name) => `path-exclude=/usr/share/${name}/*`);
 const dpkgOptions = [...excluded, 'path-include=/usr/share/doc/*/copyright'];
 
+/** Folders of the kernel's modules that are of no use on a PC without a screen: they would be a third of the image. */
+const excludedModules = [
+  'sound',
+  ...['gpu', 'media', 'infiniband', 'iio', 'staging', 'comedi', 'isdn'].map((name) => `drivers/${name}`),
+];
+
+function dpkgOptionsOf(architecture: Architecture): string[] {
+  // Boards have displays, cameras and sensors that belong to them.
+  if (architecture !== 'amd64') return dpkgOptions;
+  return [...dpkgOptions, ...excludedModules.map((name) => `path-exclude=/lib/modules/*/kernel/${name}/*`)];
+}
+
 /** The command line that makes the image as a tar; the sources of its packages go to standard input. */
 export function mmdebstrapCommand(make: {
   architecture: Architecture;
@@ -53,7 +65,7 @@ export function mmdebstrapCommand(make: {
     `--architectures=${architecture}`,
     `--include=${packages.join(',')}`,
     ...apt.options.map((option) => `--aptopt=${option}`),
-    ...dpkgOptions.map((option) => `--dpkgopt=${option}`),
+    ...dpkgOptionsOf(architecture).map((option) => `--dpkgopt=${option}`),
     ...recipe.hooks.map(hook),
     apt.release,
     tar,

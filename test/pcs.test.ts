@@ -1,0 +1,121 @@
+/**
+ * PCs that nobody can tell from real ones: their firmware is their own, and no iPXE is in their adapters. Two boot to a shell, with
+ * adapters of which a virtual node's initramfs knows nothing; of the others, it is seen that firmware, loader and script load
+ * kernel and initramfs.
+ */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { Pc, type PcOptions } from './pc/pc.ts';
+import { Platform } from './platform.ts';
+import { until } from './until.ts';
+
+/** Bytes that a PC may load before its own system starts, beside the kernel. */
+const MAX_INITRAMFS = 12_000_000;
+/** Seconds that an emulated PC may take from its first question to its SSH server. */
+const PATIENCE = '280';
+
+let platform: Platform;
+let stick: string;
+let plugged = 0;
+
+before(async () => {
+  platform = await Platform.start();
+  stick = join(platform.folder, 'stick.img');
+  const { status, stdout, stderr } = await platform.server('usb-image', stick);
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /stick\.img is written.*\n.*dd if=/);
+});
+after(() => platform?.close());
+
+type Kind = Omit<PcOptions, 'mac' | 'stick'> & { hasStick?: boolean };
+
+const macOf = (index: number) => `52:54:00:bb:00:${index.toString(16).padStart(2, '0')}`;
+
+async function plugIn({ hasStick = false, ...kind }: Kind): Promise<Pc> {
+  plugged += 1;
+  return Pc.start(platform, plugged, { ...kind, mac: macOf(plugged), ...(hasStick && { stick }) });
+}
+
+/** The node that a PC has become, once it is one. */
+function nodeOf(pc: Pc): Promise<string> {
+  return until(`${pc.mac} to be a node`, async () => {
+    return (await platform.node()).find(({ mac }) => mac === pc.mac)?.name;
+  });
+}
+
+const card = (name: string) => ['-device', `${name},netdev=net,mac=MAC,romfile=,bootindex=1`];
+/** UEFI tries PXE before HTTP, unless it is told not to. */
+const HTTP_ONLY = ['IPv4PXESupport', 'IPv6PXESupport'].flatMap((name) => [
+  ...['-fw_cfg', `name=opt/org.tianocore/${name},string=n`],
+]);
+
+describe('boots to a shell', () => {
+  const rows: [what: string, kind: Kind, module: string, questions: RegExp[]][] = [
+    [
+      'BIOS by PXE, Realtek',
+      // The boot ROM is that of the adapter.
+      { firmware: 'SeaBIOS', card: ['-device', 'rtl8139,netdev=net,mac=MAC,bootindex=1'] },
+      '8139cp',
+      [/^dhcp PXEClient:Arch:00000:UNDI:\d+$/, /^tftp undionly\.kpxe$/, /^dhcp PXEClient:Arch:00000.* iPXE$/],
+    ],
+    [
+      'UEFI from a USB stick, VMware',
+      { firmware: 'OVMF', card: card('vmxnet3'), hasStick: true },
+      'vmxnet3',
+      [/^dhcp PXEClient:Arch:00007.* iPXE$/],
+    ],
+  ];
+  for (const [what, kind, module, questions] of rows) {
+    test(what, async () => {
+      await using pc = await plugIn(kind);
+      for (const question of questions) await pc.asked(question);
+      const name = await nodeOf(pc);
+      await platform.root.ok('node', 'wait', name, '--timeout', PATIENCE);
+      const size = Number((await pc.asked(/^answer \d+ to http GET \/node\/initramfs$/)).split(' ')[1]);
+      assert.ok(size <= MAX_INITRAMFS, `${size} bytes of initramfs`);
+      const told = await platform.root.on(
+        name,
+        'cut -d " " -f 1 /proc/modules; cat /proc/sys/kernel/modprobe',
+      );
+      const lines = told.trim().split('\n');
+      assert.ok(lines.includes(module), told);
+      // What the initramfs had in its place is gone.
+      assert.equal(lines.at(-1), '/sbin/modprobe');
+    });
+  }
+});
+
+describe('loads kernel and initramfs', () => {
+  const rows: [what: string, kind: Kind, questions: RegExp[]][] = [
+    [
+      'UEFI by PXE',
+      { firmware: 'OVMF', card: card('virtio-net-pci') },
+      [/^dhcp PXEClient:Arch:00007:UNDI:\d+$/, /^tftp snponly\.efi$/],
+    ],
+    [
+      'UEFI by HTTP',
+      { firmware: 'OVMF', card: [...card('virtio-net-pci'), ...HTTP_ONLY] },
+      [/^dhcp HTTPClient:Arch:00016:UNDI:\d+$/, /^http GET \/snponly\.efi$/],
+    ],
+    ['BIOS from a USB stick, Intel', { firmware: 'SeaBIOS', card: card('e1000'), hasStick: true }, []],
+    ['UEFI from a USB stick, a newer Intel', { firmware: 'OVMF', card: card('e1000e'), hasStick: true }, []],
+  ];
+  for (const [what, kind, questions] of rows) {
+    test(what, async () => {
+      await using pc = await plugIn(kind);
+      for (const question of questions) await pc.asked(question);
+      await pc.asked(/^dhcp PXEClient.* iPXE$/);
+      await pc.asked(/^http GET \/boot\/files\/[0-9a-f]{64}\/vmlinuz$/);
+      await pc.asked(/^answer \d+ to http GET \/node\/initramfs$/);
+      await platform.root.ok('node', 'remove', await nodeOf(pc), '--yes');
+    });
+  }
+});
+
+test('an image for a stick takes the place of nothing', async () => {
+  for (const path of [stick, platform.folder, '/dev/null']) {
+    const { status, stderr } = await platform.server('usb-image', path);
+    assert.deepEqual([status, stderr.includes(path)], [1, true], stderr);
+  }
+});
