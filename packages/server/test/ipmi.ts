@@ -41,7 +41,7 @@ export class PlayedIpmi {
     await writeFile(join(folder, 'password'), `${WORD}\n`, { mode: 0o600 });
     // What ipmi_sim calls to look at the machine, and to change it: `get power`, `set power 0`, several at a time.
     const chassis = `#!/bin/sh
-echo "$*" >> ${folder}/log
+all=$*
 while [ $# -gt 0 ]; do
   case "$1 $2" in
     'get power') echo "power:$(cat ${folder}/power)"; shift 2 ;;
@@ -50,6 +50,8 @@ while [ $# -gt 0 ]; do
     *) shift 3 ;;
   esac
 done
+# Told once it is done: who waits for it may change the machine then.
+echo "$all" >> ${folder}/log
 `;
     await writeFile(join(folder, 'chassis'), chassis, { mode: 0o755 });
     await writeFile(
