@@ -110,7 +110,9 @@ describe('the stream of a build for another CPU', () => {
   });
 });
 
-test('a client that left before its folder was asked for fails the build', { timeout: 60_000 }, async (t) => {
+test('a client that left before its folder was asked for fails the build', {
+  timeout: 600_000,
+}, async (t) => {
   const { promise: outcome, resolve } = Promise.withResolvers<unknown>();
   const asksLate: Awaited<ReturnType<typeof images.builds.prepare>> = async ({ signal, input }) => {
     await once(signal, 'abort');
@@ -217,7 +219,7 @@ describe('a command in an image', () => {
     }
   });
 
-  test('that reads no more does not hold up who sends', { timeout: 60_000 }, async (t) => {
+  test('that reads no more does not hold up who sends', { timeout: 600_000 }, async (t) => {
     const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
     stdin.destroy();
     stderr.end();

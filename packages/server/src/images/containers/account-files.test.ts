@@ -43,7 +43,7 @@ describe('nothing is run, and nobody waits, where the accounts are', () => {
     ['too much', 'truncate -s 17M etc/passwd'],
   ];
   for (const [name, line] of rows) {
-    test(name, { timeout: 60_000 }, async () => {
+    test(name, { timeout: 600_000 }, async () => {
       const image = await imageWith(name.replaceAll(' ', '-'), line);
       await assert.rejects(output(image), { code: 'INVALID', message: /\/etc\/(?:passwd|group) is no file/ });
       const session = await platform.images.shells.open('ann', image);
@@ -60,7 +60,7 @@ test('links to plain files, and none at all, are as good', async () => {
 });
 
 test('a session whose user made a fifo of it can be left, not entered, and discarded', {
-  timeout: 60_000,
+  timeout: 600_000,
 }, async () => {
   const { shells } = platform.images;
   const session = await shells.open('ann', tiny);

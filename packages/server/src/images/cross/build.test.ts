@@ -39,7 +39,7 @@ async function build(line: string, files: Readonly<Record<string, string>> = {})
     files: async (tar) => {
       back.tar = await buffer(tar);
     },
-    signal: AbortSignal.timeout(60_000),
+    signal: AbortSignal.timeout(600_000),
   };
   // What saves is not called.
   const deps = { containers, paths, limits: platform.deps.config.limits.container } as BuildDeps;
