@@ -170,10 +170,22 @@ testInNamespace(import.meta.filename, (state) => {
     assert.match(gone.message, /There is no adapter nowhere /);
   });
 
+  it('a VLAN takes the place of its adapter, for the next server', async () => {
+    await lab.plug('lab0');
+    const before = await lab.seen('lab0');
+    await lab.serve([wanted('lab0')]);
+    await lab.end();
+    const vlan = wanted('lab0.169', { vlan: { parent: 'lab0', id: 169 } });
+    if (await kernelHasVlans()) await lab.serve([vlan]);
+    else assert.match((await lab.refusal(vlan)).message, /kernel has no VLANs/);
+    assert.equal(await lab.port('lab0'), undefined);
+    assert.deepEqual(await lab.seen('lab0'), before);
+  });
+
   const kernelHasVlans = async () => {
-    const words = ['link', 'add', 'link', 'lab0', 'name', 'probe', 'type', 'vlan', 'id', '7'];
-    const { status } = await attempt(['ip', '-netns', lab.host, ...words]);
-    if (status === 0) await lab.onHost('link', 'delete', 'probe');
+    const words = ['link', 'add', 'link', 'port-lab0', 'name', 'probe', 'type', 'vlan', 'id', '7'];
+    const { status } = await attempt(['ip', '-netns', lab.lab, ...words]);
+    if (status === 0) await lab.inLab('link', 'delete', 'probe');
     return status === 0;
   };
 });

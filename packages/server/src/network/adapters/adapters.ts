@@ -9,7 +9,7 @@ import {
 } from '../../platform/index.ts';
 import { links } from '../ip.ts';
 import { whyAbsent } from './absent.ts';
-import { carryOut, giveBack, type Sides } from './carry-out.ts';
+import { carryOut, type Sides } from './carry-out.ts';
 import { LinkWatch } from './link-watch.ts';
 import { type Finding, type Plan, plan, type Step } from './plan.ts';
 import { AdapterRecord } from './record.ts';
@@ -176,13 +176,15 @@ export class Adapters {
   async #begin(): Promise<void> {
     const { taken } = this.#sides.record;
     if (this.#options.wanted.length === 0 && taken.length === 0) return;
+    // First, since an entry may need what another one had: an adapter instead of a VLAN on it.
+    for (const step of (await this.#plan()).steps)
+      if (step.kind === 'give-back') await this.#tryGiveBack(step);
     const before = new Set(taken.map(({ name }) => name));
     const isNew = (name: string) => !before.has(name);
     const { steps, findings } = await this.#appeared(isNew);
     for (const finding of findings) {
       if (finding.state !== 'joined' && isNew(finding.name)) throw await this.#whyNot(finding);
     }
-    for (const step of steps) if (step.kind === 'give-back') await this.#tryGiveBack(step);
     const news = findings.filter(({ name }) => isNew(name) && steps.some((step) => nameOf(step) === name));
     const names = news.map(({ name }) => name);
     const own = steps.filter((step) => names.includes(nameOf(step)));
@@ -194,7 +196,7 @@ export class Adapters {
     } catch (error) {
       const { record } = this.#sides;
       for (const one of record.taken.filter(({ name }) => names.includes(name)))
-        await giveBack(one, this.#sides);
+        await this.#tryGiveBack({ kind: 'give-back', taken: one });
       throw error;
     }
   }
