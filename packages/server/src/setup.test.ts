@@ -76,7 +76,7 @@ describe('walt-server setup', () => {
 
   it('shows what it would write, and writes it when it is told to', async () => {
     const shown = await setup('--interface', 'lab0');
-    assert.equal(shown.status, 1);
+    assert.equal(shown.status, 1, shown.stderr);
     assert.match(shown.stdout, /^ {2}network:\n {4}interfaces:\n {6}- lab0$/m);
     assert.match(shown.stderr, /Nothing was written\.\n {2}→ .*--yes/);
     assert.equal(await content(), 'none');
@@ -92,7 +92,8 @@ describe('walt-server setup', () => {
     assert.equal(written.status, 0, written.stderr);
     const expected = 'network:\n  interfaces:\n    - lab0\n    - lab1.5\n  subnet: 10.9.0.0/24\n';
     assert.equal(await content(), expected);
-    assert.match((await setup('--interface', '', '--yes')).stdout, /It is written/);
+    const emptied = await setup('--interface', '', '--yes');
+    assert.match(emptied.stdout, /It is written/, emptied.stderr);
     assert.equal(await content(), 'network:\n  interfaces: []\n  subnet: 10.9.0.0/24\n');
   });
 
@@ -101,7 +102,8 @@ describe('walt-server setup', () => {
     await writeFile(real, 'registries: []\n');
     await chmod(real, 0o640);
     await symlink(real, file);
-    assert.equal((await setup('--interface', 'lab0', '--yes')).status, 0);
+    const { status, stderr } = await setup('--interface', 'lab0', '--yes');
+    assert.equal(status, 0, stderr);
     assert.equal(await readFile(real, 'utf8'), 'registries: []\nnetwork:\n  interfaces:\n    - lab0\n');
     assert.equal((await stat(real)).mode & 0o777, 0o640);
   });
