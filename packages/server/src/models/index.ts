@@ -8,6 +8,7 @@ import { pcX8632 } from './pc-x86-32.ts';
 import { pcX8664 } from './pc-x86-64.ts';
 import { qemuArm64 } from './qemu-arm64.ts';
 import { qemuArmhf } from './qemu-armhf.ts';
+import { rpi2B } from './rpi-2-b.ts';
 import { rpi3B } from './rpi-3-b.ts';
 import { rpi3BPlus } from './rpi-3-b-plus.ts';
 import { rpi4B } from './rpi-4-b.ts';
@@ -25,7 +26,7 @@ export { RASPBERRY_CLASS } from './raspberry-pi.ts';
 /** All boards. */
 export const models: readonly Model[] = [
   ...[qemuArm64, qemuArmhf, pcX8632, pcX8664, pcArm64],
-  ...[rpi3B, rpi3BPlus, rpi4B, rpi400, rpiCm4, rpi5B],
+  ...[rpi2B, rpi3B, rpi3BPlus, rpi4B, rpi400, rpiCm4, rpi5B],
 ];
 
 /** Undefined for a board that says what it is, and of which nothing else is known. */

@@ -40,16 +40,16 @@ const raspberryAdapters: AdapterSet = {
  */
 const WIRE = 'ttyS1,115200';
 
-interface Board extends Pick<Model, 'name' | 'images'>, Partial<Pick<Model, 'console'>> {
+interface Board extends Pick<Model, 'name' | 'images'>, Partial<Pick<Model, 'architecture' | 'console'>> {
   /** As kernels bring them. */
   deviceTrees: readonly string[];
-  firmware: Firmware;
+  firmware?: Firmware;
 }
 
-export function raspberryPi({ console = WIRE, ...board }: Board): Model {
+export function raspberryPi({ architecture = 'arm64', console = WIRE, ...board }: Board): Model {
   return {
     ...board,
-    architecture: 'arm64',
+    architecture,
     loaders: [uBootLoader],
     console,
     otherConsoles: ['tty0'],
