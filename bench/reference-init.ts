@@ -60,6 +60,6 @@ export async function referenceInit(root: ReferenceRoot): Promise<string> {
   const text = await readFile(join(checkout, 'packages/node/initramfs/init'), 'utf8');
   const start = text.indexOf(START);
   if (start === -1) throw new Error(`the product's init has no line ${JSON.stringify(START)}`);
-  const mounts = `${START}\nmount -t devtmpfs dev /dev\nmount -t sysfs sys /sys\n`;
+  const mounts = `${START}\nmount -t devtmpfs dev /dev\nmount -t sysfs sys /sys\nfind_modprobe\n`;
   return `${text.slice(0, start)}${mounts}${ROOTS[root]}${END}`;
 }
