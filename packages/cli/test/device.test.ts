@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { before, beforeEach, describe, test } from 'node:test';
 import { loopbackNet } from '../../server/test/server.ts';
 import { openClient } from './client.ts';
+import { listenSsh } from './node-ssh.ts';
 
 const net = loopbackNet();
 const { server, checkout } = await openClient({ subnet: net });
@@ -208,30 +208,12 @@ describe('device shell', () => {
   async function serve(name: string, ip: string): Promise<AsyncDisposable> {
     const folder = join(server.folder, `ssh-${name}`);
     mkdirSync(folder, { mode: 0o700 });
-    mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
     const [key, config] = [join(folder, 'key'), join(folder, 'sshd_config')];
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
     const lines = [`HostKey ${key}`, `AuthorizedKeysFile ${join(server.folder, 'own-key.pub')}`];
     const others = ['PermitRootLogin yes', 'StrictModes no', 'UsePAM no', `SetEnv HOME=${folder}`];
     writeFileSync(config, `${[...lines, ...others].join('\n')}\n`);
-    const children = new Set<ReturnType<typeof spawn>>();
-    const listener = createServer((connection) => {
-      const sshd = spawn('/usr/sbin/sshd', ['-i', '-f', config], { stdio: ['pipe', 'pipe', 'ignore'] });
-      children.add(sshd);
-      sshd.once('close', () => children.delete(sshd));
-      sshd.stdin.on('error', () => {});
-      connection.on('error', () => sshd.kill());
-      connection.pipe(sshd.stdin);
-      sshd.stdout.pipe(connection);
-    });
-    listener.listen(22, ip);
-    await once(listener, 'listening');
-    return {
-      async [Symbol.asyncDispose]() {
-        listener.close();
-        for (const child of children) child.kill();
-      },
-    };
+    return listenSsh(ip, config);
   }
   const shell = (...words: string[]) =>
     checkout.run(['device', 'shell', ...words], {

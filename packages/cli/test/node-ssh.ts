@@ -9,7 +9,13 @@ import type { TestServer } from '../../server/test/server.ts';
 /** Serves a node of the test server until it is disposed of. Its address must be one of this machine: `loopbackNet`. */
 export async function serveSsh(server: TestServer, name: string): Promise<AsyncDisposable> {
   const node = await server.nodes.lookup.row(name);
-  const config = await configure(server, { id: node.id, owner: node.image_owner });
+  return listenSsh(node.ip, await configure(server, { id: node.id, owner: node.image_owner }));
+}
+
+/** An sshd of this machine on port 22 of that address, with that configuration file, until it is disposed of. */
+export async function listenSsh(ip: string, config: string): Promise<AsyncDisposable> {
+  // Its privilege separation folder, which Debian's service makes at its start.
+  mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
   const children = new Set<ChildProcess>();
   const listener = createServer((connection) => {
     const sshd = spawn('/usr/sbin/sshd', ['-i', '-f', config], { stdio: ['pipe', 'pipe', 'ignore'] });
@@ -20,7 +26,7 @@ export async function serveSsh(server: TestServer, name: string): Promise<AsyncD
     connection.pipe(sshd.stdin);
     sshd.stdout.pipe(connection);
   });
-  listener.listen(22, node.ip);
+  listener.listen(22, ip);
   await once(listener, 'listening');
   return {
     async [Symbol.asyncDispose]() {
@@ -35,8 +41,6 @@ async function configure(server: TestServer, node: { id: number; owner: string }
   const { hostKey, hostCertificate, userCa, principal } = await server.ssh.nodeIdentity(node);
   const folder = join(server.folder, `ssh-${node.id}`);
   mkdirSync(folder, { mode: 0o700 });
-  // sshd's privilege separation folder, which Debian's service makes at its start.
-  mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
   const file = (name: string, text: string) => {
     writeFileSync(join(folder, name), text, { mode: 0o600 });
     return join(folder, name);

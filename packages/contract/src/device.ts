@@ -1,8 +1,8 @@
 /** Everything that is on walt-net. */
-import { eventIterator, oc } from '@orpc/contract';
+import { oc } from '@orpc/contract';
 import { z } from 'zod';
 import { errors } from './errors.ts';
-import { settingValue, typedSetting } from './node.ts';
+import { ping, settingValue, typedSetting } from './node.ts';
 import { deviceNote } from './notes.ts';
 import { newNodeName, nodeName } from './schemas.ts';
 
@@ -57,15 +57,5 @@ export const deviceContract = {
   forget: base
     .input(z.object({ name: nodeName, yes: z.boolean().default(false) }))
     .output(z.object({ name: nodeName })),
-  /** As `node.ping`. */
-  ping: base
-    .input(z.object({ name: nodeName, count: z.int().min(1).max(1000).default(4) }))
-    .output(
-      eventIterator(
-        z.discriminatedUnion('type', [
-          z.object({ type: z.literal('line'), line: z.string() }),
-          z.object({ type: z.literal('exit'), status: z.number() }),
-        ]),
-      ),
-    ),
+  ping,
 };

@@ -75,6 +75,18 @@ export const typedSetting = z.object({ name: z.string().max(64), value: z.string
 /** Answer `yes` in advance to the question that the error CONFIRM would ask. */
 const yes = z.boolean().default(false);
 
+/** ICMP echo from the server: the lines that ping prints, then its exit status. */
+export const ping = base
+  .input(z.object({ name: nodeName, count: z.int().min(1).max(1000).default(4) }))
+  .output(
+    eventIterator(
+      z.discriminatedUnion('type', [
+        z.object({ type: z.literal('line'), line: z.string() }),
+        z.object({ type: z.literal('exit'), status: z.number() }),
+      ]),
+    ),
+  );
+
 export const nodeContract = {
   /** Nodes of a set, sorted by name. */
   list: base
@@ -141,15 +153,5 @@ export const nodeContract = {
   wait: base
     .input(z.object({ set: nodeSet, timeout: z.number().positive().max(86_400).optional() }))
     .output(withProgress(affected)),
-  /** ICMP echo from the server: the lines that ping prints, then its exit status. */
-  ping: base
-    .input(z.object({ name: nodeName, count: z.int().min(1).max(1000).default(4) }))
-    .output(
-      eventIterator(
-        z.discriminatedUnion('type', [
-          z.object({ type: z.literal('line'), line: z.string() }),
-          z.object({ type: z.literal('exit'), status: z.number() }),
-        ]),
-      ),
-    ),
+  ping,
 };

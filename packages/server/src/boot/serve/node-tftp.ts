@@ -1,9 +1,6 @@
 /** What nodes get over TFTP: firmware that knows no HTTP. */
 import { loaders } from '../../models/index.ts';
-import type { Paths } from '../../platform/index.ts';
 import { type Download, downloadOf } from '../boot-files.ts';
-import type { NodeDirectory } from '../directory.ts';
-import type { InitArchives } from '../initramfs/index.ts';
 import {
   type BootRequest,
   boardOf,
@@ -15,26 +12,17 @@ import {
   uBootScript,
 } from '../scripts/index.ts';
 import { neighbour } from './neighbours.ts';
-import type { NodeFiles } from './node-files.ts';
-import { RaspberryFiles, type StartFiles } from './raspberry-files.ts';
+import { type RaspberryDeps, RaspberryFiles } from './raspberry-files.ts';
 import { type TftpQuestion, TftpServer } from './tftp.ts';
-
-interface Deps {
-  directory: NodeDirectory;
-  paths: Pick<Paths, 'bootFiles'>;
-  archives: InitArchives;
-  files: NodeFiles;
-  firmware: StartFiles;
-}
 
 type Answer = (tftp: NodeTftp, ip: string, query: URLSearchParams) => Promise<Download | undefined>;
 
 export class NodeTftp {
-  readonly #deps: Deps;
+  readonly #deps: RaspberryDeps;
   readonly #raspberry: RaspberryFiles;
   readonly #server = new TftpServer((question) => this.#answer(question));
 
-  constructor(deps: Deps) {
+  constructor(deps: RaspberryDeps) {
     this.#deps = deps;
     this.#raspberry = new RaspberryFiles(deps);
   }

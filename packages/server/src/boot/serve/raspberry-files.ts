@@ -35,7 +35,7 @@ export interface StartFiles {
   file(name: string): Promise<string | undefined>;
 }
 
-interface Deps {
+export interface RaspberryDeps {
   directory: NodeDirectory;
   paths: Pick<Paths, 'bootFiles'>;
   archives: InitArchives;
@@ -52,11 +52,11 @@ interface Asker {
 }
 
 export class RaspberryFiles {
-  readonly #deps: Deps;
+  readonly #deps: RaspberryDeps;
   /** Addresses of boards that have just begun anew: what they ask for next is of another boot. */
   readonly #starting = new Set<string>();
 
-  constructor(deps: Deps) {
+  constructor(deps: RaspberryDeps) {
     this.#deps = deps;
   }
 

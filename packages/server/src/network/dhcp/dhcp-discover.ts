@@ -1,11 +1,10 @@
 /** The question whether there is a DHCP server, and its answers (RFC 2131 figure 1, RFC 2132). Pure. */
 import { isIPv4 } from 'node:net';
+import { COOKIE, FIXED, optionsOf } from './dhcp-packet.ts';
 
 const CLIENT_PORT = 68;
 const SERVER_PORT = 67;
-const COOKIE = Buffer.of(99, 130, 83, 99);
-/** Bytes before the options, with the cookie. */
-const FIXED = 240;
+const BOOTREPLY = 2;
 /** RFC 951: what servers may take for granted. */
 const MIN_MESSAGE = 300;
 /** DHCPOFFER, DHCPACK, DHCPNAK: what only a server says. */
@@ -33,7 +32,7 @@ export function echoFrame(mac: string, xid: number): Buffer {
 
 /** Its number; undefined when it is no echo. */
 export function readEcho(bytes: Buffer): number | undefined {
-  if (!isAnswer(bytes) || bytes[FIXED] !== 255) return undefined;
+  if (bytes[0] !== BOOTREPLY || !optionsOf(bytes) || bytes[FIXED] !== 255) return undefined;
   return bytes.readUInt32BE(4);
 }
 
@@ -97,37 +96,12 @@ export interface DhcpAnswer {
 
 /** What a DHCP server said; undefined when it is no such thing. */
 export function readAnswer(bytes: Buffer): DhcpAnswer | undefined {
-  if (!isAnswer(bytes)) return undefined;
-  const options = optionsIn(bytes.subarray(FIXED));
-  const type = options.get(53)?.[0];
-  if (type === undefined || !ANSWERS.includes(type)) return undefined;
+  const options = bytes[0] === BOOTREPLY ? optionsOf(bytes) : undefined;
+  const type = options?.get(53)?.[0];
+  if (!options || type === undefined || !ANSWERS.includes(type)) return undefined;
   const server = options.get(54)?.join('.');
   return {
     xid: bytes.readUInt32BE(4),
     server: server !== undefined && isIPv4(server) ? server : undefined,
   };
-}
-
-function isAnswer(bytes: Buffer): boolean {
-  const cookie = bytes.subarray(FIXED - COOKIE.length, FIXED);
-  return bytes.length >= FIXED && bytes[0] === 2 && cookie.equals(COOKIE);
-}
-
-/** By number; of a number that comes twice, the first. What is cut off is left out. */
-function optionsIn(bytes: Buffer): Map<number, Buffer> {
-  const found = new Map<number, Buffer>();
-  let at = 0;
-  while (at < bytes.length) {
-    const code = bytes[at] ?? 255;
-    if (code === 255) break;
-    if (code === 0) {
-      at += 1;
-      continue;
-    }
-    const length = bytes[at + 1];
-    if (length === undefined || at + 2 + length > bytes.length) break;
-    if (!found.has(code)) found.set(code, bytes.subarray(at + 2, at + 2 + length));
-    at += 2 + length;
-  }
-  return found;
 }

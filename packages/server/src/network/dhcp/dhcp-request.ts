@@ -1,4 +1,5 @@
 /** What a machine says of itself when it asks DHCP for an address (RFC 2131, options in RFC 2132). Pure. */
+import { optionsOf } from './dhcp-packet.ts';
 
 /** A request as it was sent. All text is bounded and printable ASCII: other bytes are shown as `\xNN`. */
 export interface DhcpRequest {
@@ -17,24 +18,16 @@ export interface DhcpRequest {
 
 /** Characters of a text: a name of DNS may have 63, a vendor class rarely more. */
 const MAX_TEXT = 128;
-/** Bytes of an option that is sent in parts (RFC 3396). */
-const MAX_OPTION = 255;
-
-const FIXED = 236;
-const COOKIE = 0x63825363;
 const BOOTREQUEST = 1;
 const ETHERNET = 1;
-const PAD = 0;
-const END = 255;
 const OPTION = { hostname: 12, messageType: 53, vendorClass: 60, userClass: 77, architecture: 93, uuid: 97 };
 const DISCOVER = 1;
 const REQUEST = 3;
 
 /** Undefined for what is no request for an address by an Ethernet adapter. */
 export function parseDhcpRequest(packet: Buffer): DhcpRequest | undefined {
-  if (packet.length < FIXED + 4 || packet.readUInt32BE(FIXED) !== COOKIE) return undefined;
-  if (packet[0] !== BOOTREQUEST || packet[1] !== ETHERNET || packet[2] !== 6) return undefined;
-  const options = parseOptions(packet.subarray(FIXED + 4));
+  const options = optionsOf(packet);
+  if (!options || packet[0] !== BOOTREQUEST || packet[1] !== ETHERNET || packet[2] !== 6) return undefined;
   const type = options.get(OPTION.messageType)?.[0];
   if (type !== DISCOVER && type !== REQUEST) return undefined;
   const address = packet.subarray(28, 34);
@@ -49,25 +42,6 @@ export function parseDhcpRequest(packet: Buffer): DhcpRequest | undefined {
     architecture: architecture && architecture.length >= 2 ? architecture.readUInt16BE(0) : null,
     uuid: uuidOf(options.get(OPTION.uuid)),
   };
-}
-
-function parseOptions(bytes: Buffer): Map<number, Buffer> {
-  const options = new Map<number, Buffer>();
-  for (let at = 0; at < bytes.length; ) {
-    const code = bytes[at] ?? END;
-    if (code === END) break;
-    if (code === PAD) {
-      at += 1;
-      continue;
-    }
-    const end = at + 2 + (bytes[at + 1] ?? 0);
-    if (at + 1 >= bytes.length || end > bytes.length) break;
-    const former = options.get(code);
-    const value = bytes.subarray(at + 2, end);
-    options.set(code, former ? Buffer.concat([former, value]).subarray(0, MAX_OPTION) : value);
-    at = end;
-  }
-  return options;
 }
 
 /** Bytes of others as text that steers nothing. Null when there are none. */
