@@ -1,6 +1,7 @@
 /** DHCP (RFC 2131) of many machines, as iPXE asks. */
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { COOKIE, optionsOf } from '../../packages/server/src/network/dhcp/dhcp-packet.ts';
 
 const LIMIT_MS = 20_000;
 /** Types of messages (RFC 2132, 9.6). */
@@ -15,8 +16,9 @@ export class Dhcp {
     this.#socket = socket;
     socket.on('message', (message) => {
       const mac = message.subarray(28, 34).toString('hex');
-      const type = option(message, 53)?.[0] ?? 0;
-      const from = option(message, 54) ?? Buffer.alloc(4);
+      const options = optionsOf(message);
+      const type = options?.get(53)?.[0] ?? 0;
+      const from = options?.get(54) ?? Buffer.alloc(4);
       this.#waiting.get(mac)?.({ ip: message.subarray(16, 20).join('.'), type, server: from });
     });
   }
@@ -55,14 +57,16 @@ export class Dhcp {
     if (!hasOwn) head.set([0x80, 0], 10);
     head.write(key, 28, 'hex');
     const options: [number, Buffer][] = [
-      ...[[53, Buffer.of(type)] as [number, Buffer], ...more],
+      [53, Buffer.of(type)],
+      ...more,
       [55, Buffer.of(1, 3, 6, 12, 15, 66, 67, 175)],
-      ...[[60, Buffer.from('PXEClient:Arch:00000:UNDI:002001')] as [number, Buffer]],
-      ...[[77, Buffer.from('iPXE')] as [number, Buffer], [93, Buffer.of(0, 0)] as [number, Buffer]],
+      [60, Buffer.from('PXEClient:Arch:00000:UNDI:002001')],
+      [77, Buffer.from('iPXE')],
+      [93, Buffer.of(0, 0)],
       [175, Buffer.of(0xb1, 1, 1)],
     ];
     const parts = options.map(([code, value]) => Buffer.concat([Buffer.of(code, value.length), value]));
-    const message = Buffer.concat([head, Buffer.of(99, 130, 83, 99), ...parts, Buffer.of(255)]);
+    const message = Buffer.concat([head, COOKIE, ...parts, Buffer.of(255)]);
     const answer = Promise.withResolvers<{ ip: string; type: number; server: Buffer }>();
     this.#waiting.set(key, (found) => {
       if (type === 1 ? found.type === OFFER : found.type === ACK || found.type === NAK) answer.resolve(found);
@@ -83,13 +87,4 @@ export class Dhcp {
       this.#waiting.delete(key);
     }
   }
-}
-
-function option(message: Buffer, code: number): Buffer | undefined {
-  for (let at = 240; at + 1 < message.length && message[at] !== 255; ) {
-    const length = message[at + 1] ?? 0;
-    if (message[at] === code) return message.subarray(at + 2, at + 2 + length);
-    at += message[at] === 0 ? 1 : 2 + length;
-  }
-  return undefined;
 }

@@ -183,6 +183,18 @@ test('a plug switches one node, and only root says which', async () => {
   });
   assert.match(await walt('node', 'config', 'pc1'), /power=chassis:1/);
   await walt('node', 'config', 'pc1', 'power=none');
+  // Both ask before either has it.
+  const root = { uid: 0, user: 'root', admin: true };
+  const both = ['pc1', 'pc2'].map((set) =>
+    server.services.calls.node.config(
+      root,
+      { set, settings: [{ name: 'power', value: 'chassis:1' }], yes: true },
+      AbortSignal.timeout(60_000),
+    ),
+  );
+  const ends = (await Promise.allSettled(both)).map(({ status }) => status).sort();
+  assert.deepEqual(ends, ['fulfilled', 'rejected']);
+  await walt('node', 'config', 'pc1,pc2', 'power=none');
   await walt('node', 'config', 'pc2', 'power=chassis:1');
 });
 

@@ -37,7 +37,7 @@ export interface BootOrder {
 /** Rows of nodes and of their /persist folders. Knows nothing of rules. */
 export class NodeStore {
   readonly #database: Database<NodeTables>;
-  #registrations: Promise<unknown> = Promise.resolve();
+  #choices: Promise<unknown> = Promise.resolve();
 
   constructor(database: Database<NodeTables>) {
     this.#database = database;
@@ -71,12 +71,17 @@ export class NodeStore {
     choose: (nodes: readonly NodeRow[]) => Promise<Choice>,
   ): Promise<Choice extends NewNode ? number : undefined>;
   register(choose: (nodes: readonly NodeRow[]) => Promise<NewNode | undefined>): Promise<number | undefined> {
-    const registration = this.#registrations.then(async () => {
+    return this.#inTurn(async () => {
       const node = await choose(await this.all());
       return node && this.#insert(node);
     });
-    this.#registrations = registration.catch(() => undefined);
-    return registration;
+  }
+
+  /** What is chosen by the rows that are there: nobody else chooses meanwhile. */
+  #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const result = this.#choices.then(action);
+    this.#choices = result.catch(() => undefined);
+    return result;
   }
 
   async #insert(node: NewNode): Promise<number> {
@@ -110,28 +115,40 @@ export class NodeStore {
     await this.#database.updateTable('node').set({ name }).where('id', '=', id).execute();
   }
 
-  /** In one transaction. `hardware`: what they are from now on, and what those boot then that nobody owns. */
-  async configure(
+  /**
+   * In one transaction, if `check` lets it: it sees all nodes, as they are until this is written. `hardware`: what the nodes are from
+   * now on, and what those boot then that nobody owns.
+   */
+  configure(
     ids: readonly number[],
     changes: SettingChanges,
-    hardware?: Pick<NodeRow, 'model' | 'architecture'> & { image: string | undefined },
+    {
+      hardware,
+      check,
+    }: {
+      hardware?: (Pick<NodeRow, 'model' | 'architecture'> & { image: string | undefined }) | undefined;
+      check?: (nodes: readonly NodeRow[]) => void;
+    } = {},
   ): Promise<void> {
     // RFC 7396: null takes a member away.
     const settings = sql<string>`json_patch(settings, ${JSON.stringify(changes)})`;
     const { image, ...kind } = hardware ?? { image: undefined };
-    await this.#database.transaction().execute(async (transaction) => {
-      await transaction
-        .updateTable('node')
-        .set({ settings, ...kind })
-        .where('id', 'in', ids)
-        .execute();
-      if (image === undefined) return;
-      await transaction
-        .updateTable('node')
-        .set({ image_name: image })
-        .where('id', 'in', ids)
-        .where('image_owner', '=', PLATFORM_OWNER)
-        .execute();
+    return this.#inTurn(async () => {
+      check?.(await this.all());
+      await this.#database.transaction().execute(async (transaction) => {
+        await transaction
+          .updateTable('node')
+          .set({ settings, ...kind })
+          .where('id', 'in', ids)
+          .execute();
+        if (image === undefined) return;
+        await transaction
+          .updateTable('node')
+          .set({ image_name: image })
+          .where('id', 'in', ids)
+          .where('image_owner', '=', PLATFORM_OWNER)
+          .execute();
+      });
     });
   }
 

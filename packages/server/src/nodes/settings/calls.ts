@@ -9,7 +9,7 @@ import { checks, choicesOf } from './checks.ts';
 import { readChanges, settingOf, settingsOf } from './settings.ts';
 
 interface Deps {
-  store: Pick<NodeStore, 'all' | 'configure'>;
+  store: Pick<NodeStore, 'configure'>;
   choice: Pick<ImageChoice, 'nameFor'>;
   power: Power;
   errands: Pick<PowerErrands, 'forget'>;
@@ -44,9 +44,6 @@ export function createSettingCalls(deps: Deps): Pick<CallsOf<typeof nodeContract
     async config(caller, { set, settings, yes }) {
       const rows = await deps.chosen(set, caller);
       const { model, ...changes } = readChanges(settings, rows);
-      const known = { power, nodes: await store.all() };
-      for (const [name, value] of Object.entries({ ...changes, ...(model && { model }) }))
-        if (value !== null) checks[name as SettingName]?.(value, rows, known);
       const hardware = await hardwareOf(model, rows);
       if ('power' in changes) demandAll('node.power', caller, rows);
       demandAll('node.config', caller, owned(rows), yes);
@@ -57,7 +54,11 @@ export function createSettingCalls(deps: Deps): Pick<CallsOf<typeof nodeContract
         }),
       );
       const ids = rows.map(({ id }) => id);
-      await store.configure(ids, changes, hardware);
+      const check = (nodes: readonly NodeRow[]) => {
+        for (const [name, value] of Object.entries({ ...changes, ...(model && { model }) }))
+          if (value !== null) checks[name as SettingName]?.(value, rows, { power, nodes });
+      };
+      await store.configure(ids, changes, { hardware, check });
       deps.errands.forget(ids);
       await deps.settle(ids);
       return { nodes: names(rows), reboot: names(reboot) };
