@@ -18,7 +18,7 @@ import { recordTrace, type Trace } from './storm/trace.ts';
 
 const { runs, json, own } = benchOptions(3, ['sizes']);
 /** How many nodes boot at once. */
-const sizes = (own.sizes ?? '1,10,50,100,500').split(',').map(Number);
+const sizes = (own.sizes ?? '1,10,50,100').split(',').map(Number);
 if (sizes.some((size) => !Number.isSafeInteger(size) || size < 1)) refuse('--sizes is a list, as 1,10,50');
 /** How many are compared with an NFS root: with more, that takes minutes. */
 const COMPARED = Math.min(50, Math.max(...sizes));
