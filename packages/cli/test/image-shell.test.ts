@@ -250,6 +250,14 @@ describe('in a script', () => {
     assert.deepEqual(inputOf('image.shell.save'), { session: sessionOfSave(), yes: false, name: 'made' });
   });
 
+  test('input that the shell leaves unread at its end changes nothing', async () => {
+    // A terminal that is read by nobody takes some kB; the rest waits at podman when the shell ends.
+    const input = `stty raw -echo; echo x >/etc/new; sleep 1; exit 3\n${'x'.repeat(300_000)}`;
+    const { status, stdout } = await checkout.run(['image', 'shell', 'debian', '--save', 'made'], { input });
+    assert.match(stdout, /alice\/made is saved/);
+    assert.equal(status, 0);
+  });
+
   test('without a decision the session is kept', async () => {
     await waitingSession();
     const { status, stderr } = await checkout.run(['image', 'shell', 'debian', '--resume'], {
