@@ -72,11 +72,7 @@ export async function attachToSession(
     client.onResize(resize);
     // Nobody ends a terminal by sending no more: what ends its input is typed.
     feed(client.input(), stream, { end: false });
-    // Where podman leaves input unread, the kernel says a reset after the last byte (unix(7)): `exited` tells whether the shell ended.
-    const ended = client.output('stdout', stream).then(
-      () => exited,
-      () => exited,
-    );
+    const ended = client.output('stdout', stream).then(() => exited);
     const status = await untilLeft(client, ended);
     return status === undefined ? undefined : { status };
   } finally {

@@ -9,10 +9,10 @@ import { mkdir, rm } from 'node:fs/promises';
 import { type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http';
 import type { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
-import type { Duplex, Readable } from 'node:stream';
+import { Duplex, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { answers, ExternalError, hasErrno, type Paths } from '../../platform/index.ts';
+import { answers, ExternalError, hasErrno, isHangUp, type Paths } from '../../platform/index.ts';
 import type { Store } from './store.ts';
 import { noteNetworks } from './stray-networks.ts';
 
@@ -112,7 +112,7 @@ export class PodmanApi {
           const sent = this.#request(options);
           sent.on('upgrade', (_response: IncomingMessage, socket: Socket, head: Buffer) => {
             if (head.length > 0) socket.unshift(head);
-            resolve(socket);
+            resolve(new Attachment(socket));
           });
           sent.on('response', (response) => failure(options, response).then(reject, reject));
           sent.on('error', reject);
@@ -231,6 +231,49 @@ export class PodmanApi {
       }
       await delay(10);
     }
+  }
+}
+
+/**
+ * The terminal of a program. Where the program leaves input unread at its end, the kernel tells a reset in place of an end, after the
+ * last byte (unix(7)): that is an end, too.
+ */
+class Attachment extends Duplex {
+  readonly #socket: Socket;
+
+  constructor(socket: Socket) {
+    super({ allowHalfOpen: false });
+    this.#socket = socket;
+    let ended = false;
+    const end = () => {
+      if (!ended) this.push(null);
+      ended = true;
+    };
+    socket.on('data', (chunk) => {
+      if (!this.push(chunk)) socket.pause();
+    });
+    socket.on('end', end);
+    socket.on('error', (error) => (isHangUp(error) ? end() : this.destroy(error)));
+    socket.on('close', end);
+    socket.pause();
+  }
+
+  override _read(): void {
+    this.#socket.resume();
+  }
+
+  override _write(chunk: Buffer, encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#socket.write(chunk, encoding, (error) => done(isHangUp(error) ? null : error));
+  }
+
+  override _final(done: () => void): void {
+    this.#socket.end();
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#socket.destroy();
+    done(error);
   }
 }
 
