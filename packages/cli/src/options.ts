@@ -1,8 +1,29 @@
 /** Options that several commands share, and values that need more than text. */
 import { NODE_SETS } from '@walt/contract/values/names';
-import { InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 
-export const SET = `node names separated by commas, or ${NODE_SETS.join(', ')}`;
+/** A command whose first argument is a set of nodes. With `--where` it reaches the action whole, as the server reads it. */
+export function setCommand(): Command {
+  const names = `node names or patterns ('pi-*') separated by commas, or ${NODE_SETS.join(', ')}`;
+  return new Command()
+    .addArgument(new Argument('<set>', names))
+    .addOption(whereOption())
+    .hook('preAction', (command) => {
+      command.processedArgs[0] = wholeSet(String(command.processedArgs[0]), command.opts().where);
+    });
+}
+
+export function whereOption(): Option {
+  return new Option(
+    '--where <condition>',
+    'only nodes of which it is true, as model=rpi-4-b or state!=off; may be given again: `walt help show node-sets`',
+  ).argParser((text: string, before: string[] | undefined) => [...(before ?? []), text]);
+}
+
+/** A set with its conditions. */
+export function wholeSet(set: string, conditions: readonly string[] = []): string {
+  return [set, ...conditions].join(' ');
+}
 
 export function jsonOption(): Option {
   return new Option('--json', 'print data, for programs');

@@ -65,6 +65,16 @@ vnode2  booted    alice/debian  10.73.0.3  amd64  pc-x86-64  virtual
     assert.equal(images.stdout, 'debian\ntools\nbob/x\nwaltplatform/pc-x86-64-default\n');
   });
 
+  test('node show lists what conditions leave', async () => {
+    const shown = async (...words: string[]) =>
+      (await checkout.run(['node', 'show', '--names-only', ...words])).stdout;
+    assert.equal(await shown('--where', 'current=no'), 'vnode1\n');
+    assert.equal(await shown('--all', '--where', 'owner=none,bob', '--where', 'type=virtual'), 'bobs\n');
+    assert.equal(await shown('--where', 'state=off'), '');
+    const { stdout } = await checkout.run(['node', 'show', '--all', '--where', 'owner=bob']);
+    assert.match(stdout, /^Nodes of others\n\nNAME/);
+  });
+
   test('image show tells what boots, and where a session waits', async () => {
     const opened = { id: '0123456789abcdef', user: 'alice', container: 'none', opened: 1_790_000_000 };
     await server.catalogue.addSession({ ...opened, owner: 'alice', name: 'debian', digest: CHANGED });
@@ -105,6 +115,11 @@ describe('changes', () => {
       ['node', 'boot', 'vnode1,vnode2', 'debian', '--yes'],
       ['node.boot', { set: 'vnode1,vnode2', image: 'debian', yes: true }],
       /^vnode1 and vnode2 reboot into alice\/debian \(sha256:abababababab\)\.\n$/,
+    ],
+    [
+      ['node', 'deploy', 'vnode?', 'debian', '--where', 'owner=alice', '--where', 'image!=x'],
+      ['node.boot', { set: 'vnode? owner=alice image!=x', image: 'debian', yes: false }],
+      /^vnode1 and vnode2 reboot into alice\/debian/,
     ],
     [
       ['node', 'reboot', '--hard', 'vnode1'],
@@ -238,6 +253,13 @@ describe('wrong usage and failures', () => {
       1,
       /walt: There is no node named "nope"\.\n {2}→ See all nodes with: walt node show --all\n/,
     ],
+    [['node', 'reboot', 'v*,x*'], 1, /walt: No node matches "x\*"\./],
+    [
+      ['node', 'reboot', 'vnode1', '--where', 'colour=red'],
+      1,
+      /The set of nodes .* and "colour" is none: they/,
+    ],
+    [['node', 'reboot', 'vnode1', '--where', 'state=off'], 1, /No node matches "vnode1 state=off"/],
     [['node', 'cp', 'a', 'b'], 2, /Neither side is on a node/],
     [
       ['node', 'cp', 'vnode1:notes', 'booted-image'],

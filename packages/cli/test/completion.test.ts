@@ -25,7 +25,7 @@ const cases: [words: string[], candidates: string[]][] = [
   ],
   [
     ['node', 'show', '--'],
-    ['--all', '--names-only', '--json', '--help'],
+    ['--all', '--names-only', '--where', '--json', '--help'],
   ],
   [
     ['node', 'shell', 'vn'],
@@ -40,6 +40,9 @@ const cases: [words: string[], candidates: string[]][] = [
     ['node', 'reboot', 'vnode1,'],
     ['vnode1,other', 'vnode1,vnode2', 'vnode1,my-nodes', 'vnode1,free-nodes', 'vnode1,all-nodes'],
   ],
+  [['node', 'reboot', '--where', 'mo'], ['model=']],
+  [['node', 'reboot', 'vnode1', '--where', 'state!='], ['state!=booted']],
+  [['node', 'reboot', '--where', 'constructor='], []],
   [
     ['node', 'boot', 'vnode1', 'd'],
     ['debian', 'debian:v2', 'default'],

@@ -14,11 +14,10 @@ import {
   MAX_IMAGE_VERSION,
   MAX_REPOSITORY,
   NODE_NAME,
-  NODE_SET,
-  NODE_SETS,
   PLATFORM_LABEL,
   PUBLISH_NAME,
   parseImageLink,
+  parseNodeSet,
   REGISTRY_HOST,
   REGISTRY_LABEL,
   USER_NAME,
@@ -35,12 +34,13 @@ export const newNodeName = nodeName.refine((name) => !isReservedNodeName(name), 
   error: 'must be another name: this one has a meaning of its own in WalT',
 });
 
-/** `a,b,c` or a keyword: `my-nodes`, `free-nodes`, `all-nodes`; keywords and names may be mixed. */
+/** What `parseNodeSet` reads: names, keywords and patterns, then conditions. */
 export const nodeSet = z
   .string()
   .max(65_536)
-  .regex(NODE_SET, {
-    error: `must be node names separated by commas, or ${NODE_SETS.map((word) => `"${word}"`).join(', ')}`,
+  .superRefine((text, context) => {
+    const parsed = parseNodeSet(text);
+    if (typeof parsed === 'string') context.addIssue({ code: 'custom', message: parsed });
   });
 
 /** `name` or `name:tag`: what a user calls an image inside his own set. */

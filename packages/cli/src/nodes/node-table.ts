@@ -13,15 +13,18 @@ interface View {
   user: string;
   /** All nodes were asked for, not only the user's. */
   all: boolean;
+  /** Some were left out by conditions. */
+  chosen: boolean;
   paint: Paint;
 }
 
-export function renderNodes(nodes: readonly Node[], { user, all, paint }: View): string {
+export function renderNodes(nodes: readonly Node[], { user, all, chosen, paint }: View): string {
+  if (chosen && nodes.length === 0) return 'No node is so.\n';
   const own = nodes.filter((node) => node.owner === user);
   const free = nodes.filter((node) => node.owner === null);
   const others = nodes.filter((node) => node.owner !== null && node.owner !== user);
   const columns = columnsFor(nodes, paint);
-  const parts = [ownPart(own, columns, paint)];
+  const parts = own.length === 0 && chosen ? [] : [ownPart(own, columns, paint)];
   if (free.length > 0) parts.push(part('Free nodes', free, columns, paint));
   if (others.length > 0) {
     const owner: Column<Node> = { header: 'OWNER', value: (node) => node.owner ?? '' };

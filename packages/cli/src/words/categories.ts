@@ -24,6 +24,7 @@ export const categories: Readonly<Record<string, Category>> = {
       create: { summary: 'create a virtual node', load: () => import('../commands/node/create.ts') },
       remove: { summary: 'remove virtual nodes', load: () => import('../commands/node/remove.ts') },
       boot: { summary: 'boot an image on nodes', load: () => import('../commands/node/boot.ts') },
+      deploy: { summary: 'the same as boot', load: () => import('../commands/node/boot.ts') },
       reboot: { summary: 'reboot nodes', load: () => import('../commands/node/reboot.ts') },
       wait: { summary: 'wait until nodes have booted', load: () => import('../commands/node/wait.ts') },
       shell: { summary: 'open a shell on a node', load: () => import('../commands/node/shell.ts') },

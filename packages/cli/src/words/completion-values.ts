@@ -2,6 +2,7 @@
 import { connect } from '@walt/client/connection';
 import { shortDigest } from '@walt/contract/values/digests';
 import { DEFAULT_IMAGE, NODE_SETS, PLATFORM_LABEL } from '@walt/contract/values/names';
+import { isNodeField, NODE_FIELDS } from '@walt/contract/values/node-sets';
 import { isSettingName, NODE_SETTINGS, SETTING_NAMES, UNSET } from '@walt/contract/values/node-settings';
 import { listTopics } from './help/topics.ts';
 
@@ -19,6 +20,7 @@ export type ArgumentKind =
   | 'registry'
   | 'topic'
   | 'setting'
+  | 'condition'
   | 'none';
 
 export async function candidatesFor(kind: ArgumentKind, current: string): Promise<string[]> {
@@ -52,6 +54,8 @@ async function all(kind: ArgumentKind, current: string): Promise<string[]> {
       return registryLabels();
     case 'setting':
       return settings(current);
+    case 'condition':
+      return conditions(current);
     case 'topic':
       return (await listTopics()).map(({ name }) => name);
     case 'none':
@@ -69,6 +73,16 @@ export function nodeSets(current: string, names: readonly string[]): string[] {
 async function nodeNames(): Promise<string[]> {
   const nodes = await connect().client.node.list({ set: 'all-nodes' });
   return nodes.map(({ name }) => name);
+}
+
+/** Fields with their sign; behind it, the values that nodes have. */
+async function conditions(current: string): Promise<string[]> {
+  const [, field = '', sign = ''] = /^([a-z]+)(!?=)/.exec(current) ?? [];
+  if (!isNodeField(field)) return Object.keys(NODE_FIELDS).map((name) => `${name}=`);
+  const nodes = await connect().client.node.list({ set: 'all-nodes' });
+  return [...new Set(nodes.map((node) => NODE_FIELDS[field](node)))].map(
+    (value) => `${field}${sign}${value}`,
+  );
 }
 
 /** Names with their sign; behind it, the values that can be told. */

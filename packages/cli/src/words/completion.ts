@@ -68,6 +68,8 @@ function kindOf(name: string, category: string): ArgumentKind {
     case 'node':
     case 'host':
       return 'node';
+    case 'where':
+      return 'condition';
     case 'device':
       return 'device';
     case 'image':

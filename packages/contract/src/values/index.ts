@@ -8,6 +8,7 @@ export * from './images.ts';
 export * from './kinds.ts';
 export * from './limits.ts';
 export * from './names.ts';
+export * from './node-sets.ts';
 export * from './node-settings.ts';
 export * from './proofs.ts';
 export * from './registries.ts';

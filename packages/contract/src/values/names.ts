@@ -21,8 +21,6 @@ export const NODE_NAME = /^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])$/;
 /** Words that mean several nodes, where a set of nodes is asked for. */
 export const NODE_SETS = ['my-nodes', 'free-nodes', 'all-nodes'] as const;
 export type NodeSet = (typeof NODE_SETS)[number];
-/** Names and such words, separated by commas. */
-export const NODE_SET = /^[a-z][a-z0-9-]*(?:,[a-z][a-z0-9-]*)*$/;
 
 /** 48-bit hardware address, lower case, colons. */
 export const MAC_ADDRESS = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;

@@ -51,7 +51,7 @@ export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
   agents.on('change', () => changes.emit('change'));
 
   async function chosen(set: string, caller: Caller): Promise<NodeRow[]> {
-    return expandSet(set, await store.all(), caller.user);
+    return await expandSet(set, await store.all(), caller.user, (rows) => views.of(rows));
   }
 
   /**
@@ -134,7 +134,7 @@ export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
     ...createSettingCalls({ ...deps, chosen, settle }),
 
     async list(caller, { set, power }) {
-      const rows = selectSet(set, await store.all(), caller.user);
+      const rows = await selectSet(set, await store.all(), caller.user, (nodes) => views.of(nodes));
       return power ? views.withPower(rows) : views.of(rows);
     },
 

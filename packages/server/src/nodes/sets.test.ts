@@ -1,15 +1,31 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { DescribedNode } from '@walt/contract';
 import { isUserError } from '../platform/index.ts';
-import { expandSet, selectSet } from './sets.ts';
+import { expandSet, type SetMember, selectSet } from './sets.ts';
 
-const nodes = [
+const nodes: readonly SetMember[] = [
   { name: 'vnode10', image_owner: 'alice' },
   { name: 'vnode2', image_owner: 'alice' },
   { name: 'rpi', image_owner: 'bob' },
   { name: 'spare', image_owner: 'waltplatform' },
 ];
-const names = (set: string, user = 'alice') => expandSet(set, nodes, user).map((node) => node.name);
+const pi = { type: 'physical', model: 'rpi-4-b', architecture: 'arm64', power: { kind: 'poe' } };
+const pc = {
+  ...{ type: 'virtual', model: 'pc-x86-64', architecture: 'amd64' },
+  power: { kind: 'virtual machine' },
+};
+const described: Record<string, Omit<DescribedNode, 'name'>> = {
+  vnode10: { ...pc, image: 'alice/lab', owner: 'alice', state: 'booted', current: false },
+  vnode2: { ...pc, image: 'alice/lab2', owner: 'alice', state: 'booting', current: true },
+  rpi: { ...pi, image: 'bob/lab', owner: 'bob', state: 'booted', current: true },
+  spare: { ...pi, image: 'waltplatform/rpi-default', owner: null, state: 'off', current: true },
+};
+const describe = async (some: readonly SetMember[]) =>
+  some.map(({ name }) => ({ name, ...described[name] }) as DescribedNode);
+const names = async (set: string, user = 'alice', all = nodes) =>
+  (await expandSet(set, all, user, describe)).map((node) => node.name);
+const listed = (set: string, user: string) => selectSet(set, nodes, user, describe);
 
 const table: [string, string[]][] = [
   ['rpi', ['rpi']],
@@ -19,24 +35,37 @@ const table: [string, string[]][] = [
   ['free-nodes', ['spare']],
   ['all-nodes', ['rpi', 'spare', 'vnode2', 'vnode10']],
   ['free-nodes,rpi', ['rpi', 'spare']],
+  ['vnode*', ['vnode2', 'vnode10']],
+  ['vnode?,r*', ['rpi', 'vnode2']],
+  ['vnode[0-9]', ['vnode2']],
+  ['all-nodes model=rpi-4-b', ['rpi', 'spare']],
+  ['all-nodes model!=rpi-4-b', ['vnode2', 'vnode10']],
+  ['all-nodes model=rpi-* state=booted', ['rpi']],
+  ['all-nodes state=off,booting', ['spare', 'vnode2']],
+  ['all-nodes state!=off,booting', ['rpi', 'vnode10']],
+  ['all-nodes owner=none', ['spare']],
+  ['all-nodes owner=alice type=virtual current=no', ['vnode10']],
+  ['all-nodes image=lab', ['vnode10']],
+  ['all-nodes image=lab*', ['vnode2', 'vnode10']],
+  ['all-nodes image=*/lab', ['rpi', 'vnode10']],
+  ['all-nodes image!=bob/lab,lab', ['spare', 'vnode2']],
+  ['all-nodes power=virtual-machine', ['vnode2', 'vnode10']],
+  ['my-nodes name=*0', ['vnode10']],
 ];
 for (const [set, expected] of table) {
-  test(`"${set}" means ${expected.join(' ')}`, () => assert.deepEqual(names(set), expected));
+  test(`"${set}" means ${expected.join(' ')}`, async () => assert.deepEqual(await names(set), expected));
 }
 
-test('a node may be called as what each object has', () => {
-  assert.throws(() => names('constructor'), /no node named "constructor"/);
-  assert.throws(() => selectSet('constructor', nodes, 'alice'), /no node named "constructor"/);
+test('a node may be called as what each object has', async () => {
+  await assert.rejects(names('constructor'), /no node named "constructor"/);
+  await assert.rejects(listed('constructor', 'alice'), /no node named "constructor"/);
   const named = [...nodes, { name: 'constructor', image_owner: 'bob' }];
-  assert.deepEqual(
-    expandSet('constructor', named, 'alice').map(({ name }) => name),
-    ['constructor'],
-  );
+  assert.deepEqual(await names('constructor', 'alice', named), ['constructor']);
 });
 
-test('an unknown name is an error that offers what is near', () => {
-  assert.throws(
-    () => names('vnode2,vnode3'),
+test('an unknown name is an error that offers what is near', async () => {
+  await assert.rejects(
+    names('vnode2,vnode3'),
     (error) =>
       isUserError(error) &&
       error.code === 'NOT_FOUND' &&
@@ -45,8 +74,24 @@ test('an unknown name is an error that offers what is near', () => {
   );
 });
 
-test('an empty set is an error where nodes are needed, and an empty list in a listing', () => {
-  assert.throws(() => names('my-nodes', 'carol'), /No node matches "my-nodes"/);
-  assert.deepEqual(selectSet('my-nodes', nodes, 'carol'), []);
-  assert.throws(() => selectSet('nobody', nodes, 'carol'), /no node named "nobody"/);
+test('an empty set is an error where nodes are needed, and an empty list in a listing', async () => {
+  await assert.rejects(names('my-nodes', 'carol'), /No node matches "my-nodes"/);
+  await assert.rejects(names('rpi state=off'), /No node matches "rpi state=off"/);
+  assert.deepEqual(await listed('my-nodes', 'carol'), []);
+  assert.deepEqual(await listed('my-nodes state=off', 'alice'), []);
+  await assert.rejects(listed('nobody', 'carol'), /no node named "nobody"/);
+});
+
+test('a name or pattern that no node answers to is told, though others do', async () => {
+  await assert.rejects(names('rpi,px-*'), /No node matches "px-\*"/);
+  await assert.rejects(listed('rpi,px-*', 'alice'), /No node matches "px-\*"/);
+  await assert.rejects(names('rpi,nobody model=rpi-4-b'), /no node named "nobody"/);
+});
+
+test('the costliest pattern over thousands of nodes comes to its end', async () => {
+  const many = Array.from({ length: 5000 }, (_, index) => ({
+    name: `${'a'.repeat(58)}${index}`,
+    image_owner: 'alice',
+  }));
+  await assert.rejects(names(`${'*a'.repeat(127)}*b`, 'alice', many), /No node matches/);
 });

@@ -1,13 +1,12 @@
 import { connect } from '@walt/client/connection';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { tellUnheard } from '../../nodes/unheard.ts';
-import { jsonOption, SET } from '../../options.ts';
+import { jsonOption, setCommand } from '../../options.ts';
 import { conjugate, nameList } from '../../terminal/human.ts';
 import { print, printJson } from '../../terminal/output.ts';
 
 export function command(): Command {
-  return new Command()
-    .argument('<set>', SET)
+  return setCommand()
     .description('Take free nodes: they boot a default image of your own set, which makes them yours.')
     .addOption(jsonOption())
     .action(async (set: string, options: { json?: true }) => {

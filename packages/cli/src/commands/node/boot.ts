@@ -1,15 +1,14 @@
 import { connect } from '@walt/client/connection';
 import { shortDigest } from '@walt/contract/values/digests';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { tellUnheard } from '../../nodes/unheard.ts';
-import { jsonOption, SET, yesOption } from '../../options.ts';
+import { jsonOption, setCommand, yesOption } from '../../options.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
 import { conjugate, nameList } from '../../terminal/human.ts';
 import { print, printJson } from '../../terminal/output.ts';
 
 export function command(): Command {
-  return new Command()
-    .argument('<set>', SET)
+  return setCommand()
     .argument('<image>', 'image to boot, or "default" for the default image (the nodes are free then)')
     .description('Make nodes boot an image, from now on. They reboot at once.')
     .addOption(yesOption())

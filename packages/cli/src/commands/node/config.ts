@@ -1,14 +1,13 @@
 import { connect } from '@walt/client/connection';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { parseSettings, renderSettings, settingsHelp } from '../../nodes/node-settings.ts';
-import { jsonOption, SET, yesOption } from '../../options.ts';
+import { jsonOption, setCommand, yesOption } from '../../options.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
 import { conjugate, nameList } from '../../terminal/human.ts';
 import { paintOutput, print, printJson } from '../../terminal/output.ts';
 
 export function command(): Command {
-  return new Command()
-    .argument('<set>', SET)
+  return setCommand()
     .argument('[settings...]', 'what to change, as NAME=VALUE; without any, all settings are shown')
     .description('Show or change settings of nodes: of all in the set, or of none.')
     .addOption(yesOption())

@@ -1,7 +1,7 @@
 import { connect } from '@walt/client/connection';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { heard, tellUnheard } from '../../nodes/unheard.ts';
-import { jsonOption, SET, yesOption } from '../../options.ts';
+import { jsonOption, setCommand, yesOption } from '../../options.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
 import { conjugate, nameList } from '../../terminal/human.ts';
 import { print, printJson } from '../../terminal/output.ts';
@@ -12,8 +12,7 @@ interface Options extends YesOption {
 }
 
 export function command(): Command {
-  return new Command()
-    .argument('<set>', SET)
+  return setCommand()
     .option('--hard', 'cut the power and give it back, do not ask the node')
     .addOption(yesOption())
     .addOption(jsonOption())

@@ -1,14 +1,13 @@
 import { connect } from '@walt/client/connection';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { tellUnheard } from '../../nodes/unheard.ts';
-import { jsonOption, SET, yesOption } from '../../options.ts';
+import { jsonOption, setCommand, yesOption } from '../../options.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
 import { conjugate, nameList } from '../../terminal/human.ts';
 import { print, printJson } from '../../terminal/output.ts';
 
 export function command(): Command {
-  return new Command()
-    .argument('<set>', SET)
+  return setCommand()
     .description('Give nodes back: they boot the default image of their model, and anyone may take them.')
     .addOption(yesOption())
     .addOption(jsonOption())

@@ -1,13 +1,12 @@
 import { connect } from '@walt/client/connection';
-import { Command } from 'commander';
-import { jsonOption, SET, yesOption } from '../../options.ts';
+import type { Command } from 'commander';
+import { jsonOption, setCommand, yesOption } from '../../options.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
 import { conjugate, nameList } from '../../terminal/human.ts';
 import { print, printJson } from '../../terminal/output.ts';
 
 export function command(): Command {
-  return new Command()
-    .argument('<set>', SET)
+  return setCommand()
     .description(
       'Remove virtual nodes with all that they stored in /persist, or forget real nodes that are off.',
     )

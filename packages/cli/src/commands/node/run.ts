@@ -1,6 +1,6 @@
 import { connect } from '@walt/client/connection';
-import { Command } from 'commander';
-import { jsonOption, SET } from '../../options.ts';
+import type { Command } from 'commander';
+import { jsonOption, setCommand } from '../../options.ts';
 import { reachNode, reachNodes } from '../../ssh/access.ts';
 import { sshFiles } from '../../ssh/files.ts';
 import { shellLine } from '../../ssh/remote-line.ts';
@@ -15,8 +15,7 @@ interface Options {
 }
 
 export function command(): Command {
-  return new Command()
-    .argument('<set>', SET)
+  return setCommand()
     .argument('<command...>', 'one word is a line of shell; several are passed on as they are')
     .option('--term', 'run it on your terminal, as top or vim need (one node only)')
     .addOption(jsonOption())

@@ -1,7 +1,7 @@
 import { connect } from '@walt/client/connection';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { waitForNodes } from '../../nodes/node-wait.ts';
-import { duration, jsonOption, SET } from '../../options.ts';
+import { duration, jsonOption, setCommand } from '../../options.ts';
 import { conjugate, nameList } from '../../terminal/human.ts';
 import { print, printJson } from '../../terminal/output.ts';
 
@@ -11,8 +11,7 @@ interface Options {
 }
 
 export function command(): Command {
-  return new Command()
-    .argument('<set>', SET)
+  return setCommand()
     .option('--timeout <seconds>', 'give up after this time, as 90, 5m or 1h', duration)
     .addOption(jsonOption())
     .action(async (set: string, { timeout, json }: Options) => {
