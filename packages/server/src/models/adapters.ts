@@ -13,6 +13,8 @@ export interface AdapterSet {
    * most of them for other machines: nodes get them packed one by one, and what firmware they name.
    */
   folders?: readonly string[];
+  /** Modules in these folders that are left out. */
+  except?: readonly string[];
 }
 
 const virtio = ['virtio_pci', 'virtio_mmio', 'virtio_net'];
@@ -40,5 +42,22 @@ export const pcAdapters: AdapterSet = {
     ...['drivers/net/phy', 'drivers/net/mdio', 'drivers/net/pcs'],
     // Adapters on USB appear once the controller works.
     'drivers/usb/host',
+  ],
+  except: [
+    // Cables between two computers: nothing boots through them. Some claim adapters, before the right module sees them, and make
+    // up an address: cdc_subset takes USB's 0525:a4a2, which QEMU and Linux gadgets are.
+    ...['cdc_subset', 'gl620a', 'net1080', 'plusb', 'zaurus'],
+    // Telephones and modems.
+    ...[
+      'cdc_mbim',
+      'cdc_phonet',
+      'hso',
+      'huawei_cdc_ncm',
+      'ipheth',
+      'kalmia',
+      'lg_vl600',
+      'qmi_wwan',
+      'sierra_net',
+    ],
   ],
 };

@@ -30,6 +30,8 @@ const FILES: Record<string, string | Uint8Array> = {
   'drivers/net/ethernet/maker/other.ko.zst': zstdCompressSync('other'),
   'drivers/net/usb/cdc_ether.ko': 'cdc_ether',
   'drivers/net/usb/usbnet.ko.xz': 'usbnet',
+  'drivers/net/usb/cdc_subset.ko': 'cable',
+  'drivers/net/usb/cdc-phonet.ko': 'telephone',
   'drivers/net/mii.ko': 'mii',
   'drivers/net/phy/realtek.ko': 'realtek',
   'drivers/usb/host/xhci-pci.ko': 'xhci',
@@ -62,7 +64,10 @@ async function pack(files: Record<string, string | Uint8Array> = {}): Promise<Ma
   }
   const index = Object.keys(FILES).map((path) => `kernel/${path}: ${NEEDS[path] ?? ''}`.trimEnd());
   await put(`${modules}/modules.dep`, `${index.join('\n')}\n`);
-  await put(`${modules}/modules.alias`, 'alias usb:v* cdc_ether\nalias mdio:1 realtek\nalias pci:w* wifi\n');
+  await put(
+    `${modules}/modules.alias`,
+    'alias usb:v* cdc_ether\nalias usb:v0525* cdc_subset\nalias mdio:1 realtek\nalias pci:w* wifi\n',
+  );
   for (const [path, content] of Object.entries(files)) await put(path, content);
   const made = join(folder, 'made');
   await mkdir(made);

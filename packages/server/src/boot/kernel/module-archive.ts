@@ -22,8 +22,8 @@ export function wantedModules(index: ModuleIndex, set: AdapterSet): string[] {
   return loadOrder(index, [...set.always, ...matchingModules(index, set), ...volumeModules, ...nfsModules]);
 }
 
-function matchingModules(index: ModuleIndex, { matching, folders = [] }: AdapterSet): string[] {
-  return [...matching, ...modulesIn(index, folders)];
+function matchingModules(index: ModuleIndex, { matching, folders = [], except = [] }: AdapterSet): string[] {
+  return [...matching, ...modulesIn(index, folders).filter((name) => !except.includes(name))];
 }
 
 /**
