@@ -37,10 +37,12 @@ function forgetMigrations(file: string): void {
     // 0058-node-settings, 0059-ordered-at.
     database.exec('ALTER TABLE node DROP COLUMN settings; ALTER TABLE node DROP COLUMN ordered_at');
     database.exec('DROP TABLE device');
+    // 0071-real-kernel.
+    database.exec('ALTER TABLE image_digest DROP COLUMN real_kernel');
     const gone = database
       .prepare('DELETE FROM kysely_migration WHERE name >= ?')
       .run('0047-own-file-systems');
-    if (gone.changes !== 5) throw new Error('there are newer migrations: take back what they made here, too');
+    if (gone.changes !== 6) throw new Error('there are newer migrations: take back what they made here, too');
   } finally {
     database.close();
   }

@@ -106,7 +106,7 @@ describe('loads kernel and initramfs', () => {
       await using pc = await plugIn(kind);
       for (const question of questions) await pc.asked(question);
       await pc.asked(/^dhcp PXEClient.* iPXE$/);
-      await pc.asked(/^http GET \/boot\/files\/[0-9a-f]{64}\/vmlinuz$/);
+      await pc.asked(/^http GET \/boot\/files\/[0-9a-f]{64}\/vmlinuz-pc$/);
       await pc.asked(/^answer \d+ to http GET \/node\/initramfs$/);
       await platform.root.ok('node', 'remove', await nodeOf(pc), '--yes');
     });

@@ -87,7 +87,8 @@ export async function makeWaltTar(defaultTar: string, folder: string): Promise<s
     await mkdir(join(root, path, '..'), { recursive: true });
     await writeFile(join(root, path), content);
   }
-  const [release = ''] = await readdir(join(root, 'usr/lib/modules'));
+  const releases = await readdir(join(root, 'usr/lib/modules'));
+  const release = releases.find((name) => name.includes('cloud')) ?? releases[0] ?? '';
   const links = { ...LINKS, vmlinuz: `boot/vmlinuz-${release}`, 'initrd.img': `boot/initrd.img-${release}` };
   for (const [path, target] of Object.entries(links)) {
     await rm(join(root, path), { force: true });

@@ -38,6 +38,8 @@ export const image = z.object({
   layers: z.number(),
   /** Kernel release that nodes boot, its own or a lent one; null: it cannot boot. */
   kernel: z.string().nullable(),
+  /** Kernel release that real nodes boot, where it is another one than virtual nodes do; else null. */
+  realKernel: z.string().nullable(),
   bootPlan: z.enum(['volumes', 'nfs-root']).nullable(),
   /** Node models that it is for; they can boot it unless `kernel` is null. */
   models: z.array(z.string()),

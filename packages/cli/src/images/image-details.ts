@@ -14,7 +14,7 @@ const columns: readonly Column<ImageLayer>[] = [
 ];
 
 export function renderDetails(image: Image, details: ImageDetails, paint: Paint): string {
-  const { nodes, kernel, lends, models, bootPlan } = image;
+  const { nodes, kernel, realKernel, lends, models, bootPlan } = image;
   const current = nodes.filter((node) => !details.outdated.includes(node));
   const boots = kernel === null ? `no: lacks ${lends.join(', ')}` : models.join(', ');
   const rows: [string, string][] = [
@@ -24,7 +24,11 @@ export function renderDetails(image: Image, details: ImageDetails, paint: Paint)
     ['size', `${humanSize(image.size)} unpacked`],
     ['on disk', `${humanSize(details.disk)}, of which ${humanSize(details.shared)} shared with other images`],
     ['boots', boots],
-    ...(kernel === null ? [] : ([['kernel', kernel]] as [string, string][])),
+    ...(kernel === null
+      ? []
+      : ([
+          ['kernel', realKernel === null ? kernel : `${kernel} on virtual nodes, ${realKernel} on others`],
+        ] as [string, string][])),
     ...(bootPlan === null ? [] : ([['boot plan', bootPlan]] as [string, string][])),
     ...(lends.length > 0 && kernel !== null ? ([['is lent', lends.join(', ')]] as [string, string][]) : []),
     ['run by', nameList(current)],

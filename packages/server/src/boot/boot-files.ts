@@ -9,7 +9,7 @@ import { hasErrno, type Paths, readIfPresent } from '../platform/index.ts';
 import { insidePath, waltImage } from './walt-images/index.ts';
 
 /** Raise it when the files of an image become others for another reason than its boards. */
-const FORM = 4;
+const FORM = 5;
 
 /** Names what boot files are: which boards images are for, and which adapters' modules are packed, goes into it by itself. */
 export function layoutOf(
@@ -46,6 +46,8 @@ const bootRecord = z.object({
   layout: z.number(),
   architecture,
   kernel: z.string().nullable(),
+  /** Of real machines, where that is another one. */
+  realKernel: z.string().optional(),
   bootPlan: z.enum(['volumes', 'nfs-root']).nullable(),
   /** Tells which files of the image the kernel's were made of. */
   sources: z.string().optional(),
@@ -65,6 +67,11 @@ type BootPaths = Pick<Paths, 'bootFiles'>;
 /** Folder of an image's boot files. Throws RangeError when `digest` is none. */
 export function imageBootFolder(paths: BootPaths, digest: string): string {
   return join(paths.bootFiles, digestHex(digest));
+}
+
+/** File of the kernel that machines with such adapters boot, in that folder. */
+export function kernelName({ name }: Pick<AdapterSet, 'name'>): string {
+  return `vmlinuz-${name}`;
 }
 
 /** Undefined: the image was never prepared. */

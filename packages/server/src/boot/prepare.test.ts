@@ -39,10 +39,11 @@ afterEach(() => rm(folder, { recursive: true }));
 const system = { 'sbin/init': 'init', 'usr/sbin/sshd': 'sshd', 'bin/sh': 'shell' };
 
 /** A complete image tree; of its kernel's modules, NFS is compressed with xz, loop with gzip, EROFS is plain. */
-async function kernelFiles(): Promise<Record<string, string | Uint8Array>> {
+async function kernelFiles(of = release): Promise<Record<string, string | Uint8Array>> {
+  const modules = `usr/lib/modules/${of}`;
   return {
     ...system,
-    [`boot/vmlinuz-${release}`]: 'kernel',
+    [`boot/vmlinuz-${of}`]: of === release ? 'kernel' : `kernel ${of}`,
     [`${modules}/modules.dep`]: [
       'kernel/nfsv4.ko.xz: kernel/sunrpc.ko',
       'kernel/sunrpc.ko:',
@@ -65,7 +66,7 @@ async function kernelFiles(): Promise<Record<string, string | Uint8Array>> {
 async function xz(text: string): Promise<Uint8Array> {
   const file = join(folder, 'packed');
   await writeFile(file, text);
-  await run(['xz', '--', file]);
+  await run(['xz', '--force', '--', file]);
   return await readFile(`${file}.xz`);
 }
 
@@ -97,6 +98,10 @@ async function unpack(name: string): Promise<Map<string, string>> {
   );
 }
 
+/** What is made of a kernel, for virtual machines and for PCs. */
+const names = ['vmlinuz-virtual', 'vmlinuz-pc', 'modules-virtual', 'modules-pc'];
+const inode = async (of: string, name: string) => (await stat(join(paths.bootFiles, of.slice(7), name))).ino;
+
 describe('an image with a kernel', () => {
   test('gets its kernel, and the modules that nodes need of it, unpacked', async () => {
     const prepared = await prepareBootFiles(await makeImage(await kernelFiles()), paths);
@@ -108,8 +113,11 @@ describe('an image with a kernel', () => {
       'boot.json',
       'modules-pc',
       'modules-virtual',
-      'vmlinuz',
+      'vmlinuz-pc',
+      'vmlinuz-virtual',
     ]);
+    const inodes = names.filter((name) => name.startsWith('vmlinuz')).map((name) => inode(digest, name));
+    assert.equal(new Set(await Promise.all(inodes)).size, 1);
     const prefix = `lib/modules/${release}`;
     assert.deepEqual(
       await unpack('modules-virtual'),
@@ -161,11 +169,55 @@ describe('an image with a kernel', () => {
   });
 });
 
+describe('an image with two kernels', () => {
+  const [cloud, generic] = ['6.1.0-57-cloud-amd64', '6.1.0-57-amd64'];
+  const made = (name: string) => readFile(join(paths.bootFiles, 'a'.repeat(64), name), 'utf8');
+  const both = async () => ({ ...(await kernelFiles(cloud)), ...(await kernelFiles(generic)) });
+
+  test('boots that for virtual machines on them, and the other one on PCs, each with its own modules', async () => {
+    const image = await makeImage(await both());
+    assert.deepEqual(await prepareBootFiles(image, paths), {
+      ...{ kernel: cloud, realKernel: generic, bootPlan: 'volumes', models: ['pc-x86-64'], lends: [] },
+    });
+    assert.equal(await made('vmlinuz-virtual'), `kernel ${cloud}`);
+    assert.equal(await made('vmlinuz-pc'), `kernel ${generic}`);
+    assert.ok((await unpack('modules-virtual')).has(`lib/modules/${cloud}/loop.ko`));
+    assert.ok((await unpack('modules-pc')).has(`lib/modules/${generic}/loop.ko.xz`));
+
+    const changed = `sha256:${'b'.repeat(64)}`;
+    await prepareBootFiles({ ...image, digest: changed, base: digest }, paths);
+    for (const name of names) assert.equal(await inode(changed, name), await inode(digest, name), name);
+  });
+
+  test('boots the one that can mount volumes on all, if the other one cannot', async () => {
+    const config = '# CONFIG_EROFS_FS_ZIP is not set\n';
+    const image = await makeImage({ ...(await both()), [`boot/config-${generic}`]: config });
+    assert.deepEqual(await prepareBootFiles(image, paths), {
+      ...{ kernel: cloud, bootPlan: 'volumes', models: ['pc-x86-64'], lends: [] },
+    });
+    assert.equal(await made('vmlinuz-pc'), `kernel ${cloud}`);
+  });
+
+  test('lends both, with their modules', async () => {
+    const lender = join(folder, 'lender');
+    await makeImage(await both());
+    await rename(join(folder, 'image'), lender);
+    const image = await makeImage({ ...system, 'sbin/modprobe': '', 'sbin/lsmod': '', 'sbin/rmmod': '' });
+    const withLender: ImageTree['withLender'] = (use) =>
+      use({ digest: `sha256:${'e'.repeat(64)}`, root: lender });
+    const { kernel, realKernel, lends } = await prepareBootFiles({ ...image, withLender }, paths);
+    assert.deepEqual([kernel, realKernel, lends], [cloud, generic, ['kernel']]);
+    assert.equal(await made('vmlinuz-virtual'), `kernel ${cloud}`);
+    const [volume = ''] = await readdir(paths.volumes);
+    for (const one of [cloud, generic]) {
+      const index = `/usr/lib/modules/${one}/modules.dep`;
+      assert.match(await run(['dump.erofs', `--path=${index}`, join(paths.volumes, volume)]), /regular file/);
+    }
+  });
+});
+
 describe('a change of an image', () => {
   const changed = `sha256:${'b'.repeat(64)}`;
-  const inode = async (of: string, name: string) =>
-    (await stat(join(paths.bootFiles, of.slice(7), name))).ino;
-  const names = ['vmlinuz', 'modules-virtual', 'modules-pc'];
 
   test('shares boot files with it, also when that is removed', async () => {
     const image = await makeImage(await kernelFiles());
@@ -197,7 +249,7 @@ describe('a change of an image', () => {
   test('has its own when the image is gone', async () => {
     const image = { ...(await makeImage(await kernelFiles())), base: changed };
     assert.equal((await prepareBootFiles(image, paths)).kernel, release);
-    assert.equal(await readFile(join(paths.bootFiles, digest.slice(7), 'vmlinuz'), 'utf8'), 'kernel');
+    assert.equal(await readFile(join(paths.bootFiles, digest.slice(7), 'vmlinuz-pc'), 'utf8'), 'kernel');
   });
 });
 
@@ -234,7 +286,7 @@ describe('an image without a kernel', () => {
       ...{ kernel: release, bootPlan: 'volumes', models: ['pc-x86-64'] },
       lends: ['kernel'],
     });
-    assert.equal(await readFile(join(paths.bootFiles, 'a'.repeat(64), 'vmlinuz'), 'utf8'), 'kernel');
+    assert.equal(await readFile(join(paths.bootFiles, 'a'.repeat(64), 'vmlinuz-pc'), 'utf8'), 'kernel');
     const [volume = ''] = await readdir(paths.volumes);
     const index = `/usr/lib/modules/${release}/modules.dep`;
     assert.match(await run(['dump.erofs', `--path=${index}`, join(paths.volumes, volume)]), /regular file/);

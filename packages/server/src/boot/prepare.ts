@@ -7,7 +7,7 @@ import { type Tree, textOf, withTree } from '../trees/index.ts';
 import { type BootRecord, imageBootFolder, LAYOUT, readBootRecord } from './boot-files.ts';
 import type { BootLimits } from './bounds.ts';
 import type { BootPlan } from './directory.ts';
-import { findKernel, type Kernel, type KernelFiles, writeKernelFiles } from './kernel/index.ts';
+import { findKernels, type KernelFiles, type Kernels, writeKernelFiles } from './kernel/index.ts';
 import type { ImageConfig } from './lending/index.ts';
 import {
   ensureModules,
@@ -40,6 +40,8 @@ export interface ImageTree {
 export interface PreparedBoot {
   /** Release of the kernel that nodes boot, its own or a lent one; null: it cannot boot, since nobody lends what it lacks. */
   kernel: string | null;
+  /** That of real nodes, where it is another one. */
+  realKernel?: string | undefined;
   bootPlan: BootPlan;
   /** Node models that it is for; they can boot it unless `kernel` is null. */
   models: string[];
@@ -112,15 +114,15 @@ async function makeBootFiles(
   paths: PreparePaths,
   limits: BootLimits,
 ): Promise<BootRecord> {
-  const kernel = await findKernel(tree);
+  const kernels = await findKernels(tree);
   const walt = await prepareWaltImage(image, tree, folder, limits);
-  const lends = walt ? [] : planLends(await readFacts(tree, kernel !== undefined));
+  const lends = walt ? [] : planLends(await readFacts(tree, kernels !== undefined));
   const how = { like: image.base, architecture: image.architecture, paths, limits };
   const parts = walt
-    ? { kernel: kernel?.release ?? OWN_KERNEL, bootPlan: 'nfs-root' as const, walt, deviceTrees: [] }
-    : lends.length === 0 && kernel
-      ? { kernel: kernel.release, ...(await writeKernelFiles(tree, kernel, folder, how)) }
-      : await borrow(image, { tree, kernel, lends }, folder, paths, limits);
+    ? { kernel: kernels?.newest.release ?? OWN_KERNEL, bootPlan: 'nfs-root' as const, walt, deviceTrees: [] }
+    : lends.length === 0 && kernels
+      ? await writeKernelFiles(tree, kernels, folder, how)
+      : await borrow(image, { tree, kernels, lends }, folder, paths, limits);
   const { deviceTrees, ...files } = parts ?? { kernel: null, bootPlan: null, deviceTrees: [] };
   return {
     layout: LAYOUT,
@@ -174,42 +176,42 @@ async function prepareWaltImage(
   return walt;
 }
 
-function answer({ kernel, bootPlan, models, lends }: BootRecord): PreparedBoot {
-  return { kernel, bootPlan, models, lends };
+function answer({ kernel, realKernel, bootPlan, models, lends }: BootRecord): PreparedBoot {
+  return { kernel, ...(realKernel !== undefined && { realKernel }), bootPlan, models, lends };
 }
 
 /** The boot files of an image that lacks something; undefined when nobody is there who could lend it. */
 async function borrow(
   image: ImageTree,
-  own: { tree: Tree; kernel: Kernel | undefined; lends: readonly Lend[] },
+  own: { tree: Tree; kernels: Kernels | undefined; lends: readonly Lend[] },
   folder: string,
   paths: PreparePaths,
   limits: BootLimits,
-): Promise<(Pick<BootRecord, 'kernel' | 'loan'> & KernelFiles) | undefined> {
+): Promise<(Pick<BootRecord, 'loan'> & KernelFiles) | undefined> {
   return image.withLender(({ digest, root }) =>
     withTree(root, async (tree) => {
-      const kernel = await findKernel(tree);
-      if (!kernel) return undefined;
-      const lender = { digest, tree, kernel };
+      const kernels = await findKernels(tree);
+      if (!kernels) return undefined;
+      const lender = { digest, tree, kernels };
       const files = await lentFiles(own.tree, own.lends, image.config);
       const volumes: string[] = [];
       if (own.lends.some((lend) => lend !== 'kernel') || files.some(({ type }) => type === 'link')) {
         volumes.push(await ensureTools(lender, image.architecture, paths));
       }
-      if (!own.kernel) {
+      if (!own.kernels) {
         const modules = (await own.tree.placeFor('/lib/modules')) ?? 'lib/modules';
         volumes.push(await ensureModules(lender, dirname(textOf(modules)), paths));
       }
       const { architecture } = image;
-      const made = own.kernel
-        ? await writeKernelFiles(own.tree, own.kernel, folder, {
+      const made = own.kernels
+        ? await writeKernelFiles(own.tree, own.kernels, folder, {
             like: image.base,
             architecture,
             paths,
             limits,
           })
-        : await writeKernelFiles(tree, kernel, folder, { like: digest, architecture, paths, limits });
-      return { kernel: (own.kernel ?? kernel).release, ...made, loan: { volumes, files } };
+        : await writeKernelFiles(tree, kernels, folder, { like: digest, architecture, paths, limits });
+      return { ...made, loan: { volumes, files } };
     }),
   );
 }

@@ -20,6 +20,8 @@ export interface DigestRecord {
   layers: readonly string[];
   /** Kernel release that nodes boot, its own or a lent one; null: it cannot boot. */
   kernel: string | null;
+  /** That of real nodes, where it is another one. */
+  realKernel?: string | undefined;
   bootPlan: BootPlan | null;
   /** Node models that it is for; they can boot it unless `kernel` is null. */
   models: readonly string[];

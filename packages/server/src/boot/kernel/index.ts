@@ -1,5 +1,5 @@
-/** An image's kernel: where it is, and the modules that nodes need of it. */
+/** An image's kernels: where they are, and the modules that nodes need of it. */
 
 export { DeviceTrees } from './device-trees.ts';
-export { findKernel, type Kernel } from './kernel.ts';
+export { findKernels, type Kernels } from './kernel.ts';
 export { type KernelFiles, writeKernelFiles } from './kernel-files.ts';

@@ -1,4 +1,4 @@
-/** What nodes load of a kernel: its bootable file, and archives of those of its modules that they need. */
+/** What nodes load of an image's kernels: their bootable files, and archives of those of their modules that they need. */
 import { createHash } from 'node:crypto';
 import { link, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,48 +8,101 @@ import { createGunzip } from 'node:zlib';
 import type { Architecture } from '@walt/contract';
 import { type AdapterSet, adapterSetsOf } from '../../models/index.ts';
 import { hasErrno, isUserError, type Paths, UserError } from '../../platform/index.ts';
-import { copyFile, rawOf, type Tree, writeSparse } from '../../trees/index.ts';
-import { type BootRecord, imageBootFolder, LAYOUT, readBootRecord } from '../boot-files.ts';
+import { copyFile, rawOf, type Tree, type TreePlace, writeSparse } from '../../trees/index.ts';
+import { type BootRecord, imageBootFolder, kernelName, LAYOUT, readBootRecord } from '../boot-files.ts';
 import { type BootLimits, INDEX_LIMIT, MAX_MODULES } from '../bounds.ts';
 import type { BootPlan } from '../directory.ts';
 import { archiveName } from '../initramfs/index.ts';
 import { DEVICE_TREES, type DeviceTreePlace, findDeviceTrees, packDeviceTrees } from './device-trees.ts';
 import { type FirmwareFiles, firmwareFiles } from './firmware.ts';
-import type { Kernel } from './kernel.ts';
+import type { Kernel, Kernels } from './kernel.ts';
 import { type Module, packModules, wantedModules } from './module-archive.ts';
 import { type ModuleIndex, offers, parseModuleIndex } from './modules.ts';
 import { neededForVolumes } from './volume-modules.ts';
 
 /**
- * Makes the files of a kernel in `folder`, as links to those of the image `like` where they would be the same. Throws UserError
- * INVALID when a part is too large, or cannot be unpacked.
+ * Makes the files of an image's kernels in `folder`, as links to those of the image `like` where they would be the same. Throws
+ * UserError INVALID when a part is too large, or cannot be unpacked.
  */
 export async function writeKernelFiles(
   tree: Tree,
-  kernel: Kernel,
+  kernels: Kernels,
   folder: string,
   { like, architecture, paths, limits }: KernelFilesOptions,
 ): Promise<KernelFiles> {
-  const index = await readModuleIndex(tree, kernel);
-  const bootPlan = bootPlanOf(index, kernel.config);
-  const sets = bootPlan === 'volumes' ? adapterSetsOf(architecture) : [];
-  const modules = await findModules(tree, kernel, index, sets);
-  const trees = await findDeviceTrees(tree, kernel);
-  const sources = await describeSources(tree, kernel, modules, trees);
-  const made = { bootPlan, sources, deviceTrees: trees.map(({ name }) => name) };
-  const names = [KERNEL, ...(trees.length > 0 ? [DEVICE_TREES] : []), ...sets.map(archiveName)];
+  const { bootPlan, uses } = await planUses(tree, kernels, architecture);
+  const [first, last = first] = [uses[0], uses.at(-1)];
+  // Boards are told what they are by the kernel for real machines.
+  const trees = await findDeviceTrees(tree, last.kernel);
+  const sources = await describeSources(tree, uses, trees);
+  const made = {
+    ...{ kernel: first.kernel.release, bootPlan, sources, deviceTrees: trees.map(({ name }) => name) },
+    ...(last !== first && { realKernel: last.kernel.release }),
+  };
+  const names = [
+    ...uses.flatMap(({ sets }) => sets.flatMap((set) => [kernelName(set), archiveName(set)])),
+    ...(trees.length > 0 ? [DEVICE_TREES] : []),
+  ];
   const linked =
     like === undefined ? undefined : await linkFrom(like, { tree, names, sources }, folder, paths);
   if (linked) return { ...made, firmware: linked };
-  await copyKernel(tree, kernel, join(folder, KERNEL), limits.bootFile);
   if (trees.length > 0) await writeFile(join(folder, DEVICE_TREES), await packDeviceTrees(tree, trees));
   const firmware: FirmwareFiles = {};
+  for (const use of uses) Object.assign(firmware, await writeFiles(tree, use, folder, limits));
+  return { ...made, firmware };
+}
+
+/** A kernel, and the adapters of the machines that boot it. */
+interface Use {
+  kernel: Kernel;
+  index: ModuleIndex;
+  sets: readonly AdapterSet[];
+  modules: readonly Module[];
+}
+
+/** Which machines boot which kernel, real ones last. All boot the newest one, unless there is another for real machines that can. */
+async function planUses(
+  tree: Tree,
+  { newest, real }: Kernels,
+  architecture: Architecture,
+): Promise<{ bootPlan: BootPlan; uses: readonly [Use, ...Use[]] }> {
+  const index = await readModuleIndex(tree, newest);
+  const bootPlan = bootPlanOf(index, newest.config);
+  const useOf = async (kernel: Kernel, index: ModuleIndex, sets: readonly AdapterSet[]): Promise<Use> => ({
+    ...{ kernel, index, sets },
+    modules: await findModules(tree, kernel, index, sets),
+  });
+  const sets = bootPlan === 'volumes' ? adapterSetsOf(architecture) : [];
+  const realIndex = real && (await readModuleIndex(tree, real));
+  if (!real || !realIndex || bootPlan !== 'volumes' || bootPlanOf(realIndex, real.config) !== 'volumes') {
+    return { bootPlan, uses: [await useOf(newest, index, sets)] };
+  }
+  const { virtual = [], others = [] } = Object.groupBy(sets, ({ areVirtual }) =>
+    areVirtual ? 'virtual' : 'others',
+  );
+  const forReal = await useOf(real, realIndex, others);
+  // There are architectures of which no machine is virtual.
+  if (virtual.length === 0) return { bootPlan, uses: [forReal] };
+  return { bootPlan, uses: [await useOf(newest, index, virtual), forReal] };
+}
+
+/** Answers the firmware that the modules name. */
+async function writeFiles(
+  tree: Tree,
+  { kernel, index, sets, modules }: Use,
+  folder: string,
+  limits: BootLimits,
+): Promise<FirmwareFiles> {
+  const firmware: FirmwareFiles = {};
+  const [first] = sets;
+  if (first) await copyKernel(tree, kernel, join(folder, kernelName(first)), limits.bootFile);
   for (const set of sets) {
+    if (set !== first && first) await link(join(folder, kernelName(first)), join(folder, kernelName(set)));
     const packed = await packModules(tree, kernel, index, modules, set);
     await writeFile(join(folder, archiveName(set)), packed.archive);
     Object.assign(firmware, packed.firmware);
   }
-  return { ...made, firmware };
+  return firmware;
 }
 
 export interface KernelFilesOptions {
@@ -60,29 +113,33 @@ export interface KernelFilesOptions {
   limits: BootLimits;
 }
 
-export interface KernelFiles extends Pick<BootRecord, 'bootPlan' | 'sources' | 'firmware'> {
+export interface KernelFiles
+  extends Pick<BootRecord, 'kernel' | 'realKernel' | 'bootPlan' | 'sources' | 'firmware'> {
   /** Names of the device trees that the kernel brings. */
   deviceTrees: readonly string[];
 }
 
-const KERNEL = 'vmlinuz';
-
 /**
- * Tells the files apart of which a kernel's boot files are made. Images that share a layer share its inodes, overlaid or not
+ * Tells the files apart of which boot files are made. Images that share a layer share its inodes, overlaid or not
  * (overlayfs, "Inode properties"), and nobody can set the time of an inode's last change.
  */
 async function describeSources(
   tree: Tree,
-  kernel: Kernel,
-  modules: readonly Module[],
+  uses: readonly Use[],
   trees: readonly DeviceTreePlace[],
 ): Promise<string> {
-  const lists = await Promise.all(INDEXES.map((name) => tree.findFile(`${kernel.modules}/modules.${name}`)));
-  const hash = createHash('sha256').update(`${kernel.release}\0${kernel.config ?? ''}`);
-  for (const file of [kernel.file, ...lists, ...[...modules, ...trees].map(({ file }) => file)]) {
+  const hash = createHash('sha256');
+  const add = (file: TreePlace | undefined) => {
     const { ino, size, ctimeNs } = file?.stats ?? ABSENT;
     hash.update(`\0${ino} ${size} ${ctimeNs}`);
+  };
+  for (const { kernel, sets, modules } of uses) {
+    hash.update(`${kernel.release}\0${sets.map(({ name }) => name).join()}\0${kernel.config ?? ''}`);
+    const lists = INDEXES.map((name) => tree.findFile(`${kernel.modules}/modules.${name}`));
+    for (const file of [kernel.file, ...(await Promise.all(lists))]) add(file);
+    for (const { file } of modules) add(file);
   }
+  for (const { file } of trees) add(file);
   return hash.digest('hex');
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { withTree } from '../../trees/index.ts';
-import { compareReleases, findKernel } from './kernel.ts';
+import { compareReleases, findKernels } from './kernel.ts';
 
 test('releases are ordered by their numbers', () => {
   const ordered = [
@@ -19,8 +19,47 @@ test('releases are ordered by their numbers', () => {
   assert.deepEqual(ordered.toReversed().sort(compareReleases), ordered);
 });
 
+const kernelOf = (release: string) => [`boot/vmlinuz-${release}`, `lib/modules/${release}/modules.dep`];
+
 describe('the kernel of an image', () => {
-  const rows: { name: string; files: string[]; links?: [string, string][]; release: string | undefined }[] = [
+  const rows: {
+    name: string;
+    files: string[];
+    links?: [string, string][];
+    release: string | undefined;
+    real?: string;
+  }[] = [
+    {
+      name: 'newest for virtual machines, and newest for real ones',
+      files: [
+        ...kernelOf('6.1.0-56-amd64'),
+        ...kernelOf('6.1.0-57-amd64'),
+        ...kernelOf('6.1.0-57-cloud-amd64'),
+      ],
+      release: '6.1.0-57-cloud-amd64',
+      real: '6.1.0-57-amd64',
+    },
+    {
+      name: 'newer than that for virtual machines',
+      files: [...kernelOf('6.12.9-amd64'), ...kernelOf('6.1.0-57-cloud-amd64')],
+      release: '6.12.9-amd64',
+    },
+    {
+      name: 'of another kind, as chosen by its user',
+      files: ['6.1.0-57-amd64', '6.1.0-57-cloud-amd64', '6.1.0-57-rt-amd64'].flatMap(kernelOf),
+      release: '6.1.0-57-rt-amd64',
+    },
+    {
+      name: 'for virtual machines only, where there is no other',
+      files: kernelOf('5.15.0-1072-kvm'),
+      release: '5.15.0-1072-kvm',
+    },
+    {
+      name: 'of Alpine, for both',
+      files: [...kernelOf('6.6.58-0-lts'), ...kernelOf('6.6.58-0-virt')],
+      release: '6.6.58-0-virt',
+      real: '6.6.58-0-lts',
+    },
     { name: 'no kernel', files: ['etc/hostname'], release: undefined },
     {
       name: 'the newest of two',
@@ -57,7 +96,7 @@ describe('the kernel of an image', () => {
       release: undefined,
     },
   ];
-  for (const { name, files, links = [], release } of rows) {
+  for (const { name, files, links = [], release, real } of rows) {
     test(name, async () => {
       const image = await mkdtemp(join(tmpdir(), 'walt-kernel-'));
       try {
@@ -66,8 +105,8 @@ describe('the kernel of an image', () => {
           await writeFile(join(image, file), '');
         }
         for (const [path, target] of links) await symlink(target, join(image, path));
-        const kernel = await withTree(image, findKernel);
-        assert.equal(kernel?.release, release);
+        const kernels = await withTree(image, findKernels);
+        assert.deepEqual([kernels?.newest.release, kernels?.real?.release], [release, real]);
       } finally {
         await rm(image, { recursive: true });
       }

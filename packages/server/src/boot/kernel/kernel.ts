@@ -15,15 +15,35 @@ export interface Kernel {
 /** A release as Linux distributions write it. It becomes a path in an initramfs and a word in lists. */
 const RELEASE = /^[0-9][A-Za-z0-9._+~-]{0,99}$/;
 
+/** What Debian (`cloud`), Ubuntu (`kvm`) and Alpine (`virt`) call kernels that have modules for virtual machines only. */
+const FOR_VIRTUAL_MACHINES = /-(?:cloud|kvm|virt)(?:-|$)/;
+
+/** Kernels of an image. */
+export interface Kernels {
+  newest: Kernel;
+  /** The newest for real machines, where that is another one. */
+  real?: Kernel | undefined;
+}
+
 /**
- * The newest kernel of an image that has both `/boot/vmlinuz-RELEASE` (or `vmlinux-`, as on some ARM systems) and
+ * The kernels of an image that have both `/boot/vmlinuz-RELEASE` (or `vmlinux-`, as on some ARM systems) and
  * `/lib/modules/RELEASE/modules.dep`; undefined when there is none.
  */
-export async function findKernel(tree: Tree): Promise<Kernel | undefined> {
+export async function findKernels(tree: Tree): Promise<Kernels | undefined> {
   const folder = await tree.find('/lib/modules');
-  const names = folder && (await tree.names(folder.path, MAX_RELEASES));
-  const releases = names?.filter((name) => RELEASE.test(name)) ?? [];
-  for (const release of releases.sort(compareReleases).reverse()) {
+  const names = (folder && (await tree.names(folder.path, MAX_RELEASES))) ?? [];
+  const releases = names
+    .filter((name) => RELEASE.test(name))
+    .sort(compareReleases)
+    .reverse();
+  const newest = await firstKernel(tree, releases);
+  if (!newest || !FOR_VIRTUAL_MACHINES.test(newest.release)) return newest && { newest };
+  const others = releases.filter((release) => !FOR_VIRTUAL_MACHINES.test(release));
+  return { newest, real: await firstKernel(tree, others) };
+}
+
+async function firstKernel(tree: Tree, releases: readonly string[]): Promise<Kernel | undefined> {
+  for (const release of releases) {
     const modules = `/lib/modules/${release}`;
     const file =
       (await tree.findFile(`/boot/vmlinuz-${release}`)) ??
@@ -35,7 +55,10 @@ export async function findKernel(tree: Tree): Promise<Kernel | undefined> {
   return undefined;
 }
 
-/** Orders releases as people do: runs of digits by value, the rest by code. */
+/**
+ * Orders releases as people do: runs of digits by value, the rest by code. Of one version, what was added by choice thus comes behind
+ * what distributions have by default: `-amd64`, `-cloud-amd64`, `-rt-amd64`.
+ */
 export function compareReleases(a: string, b: string): number {
   const left = a.match(/\d+|\D+/g) ?? [];
   const right = b.match(/\d+|\D+/g) ?? [];

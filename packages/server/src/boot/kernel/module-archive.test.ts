@@ -9,7 +9,7 @@ import { attempt, defaultLimits, isUserError, run } from '../../platform/index.t
 import { withTree } from '../../trees/index.ts';
 import { packModule, unpackModule } from './compressed.ts';
 import { firmwareNames } from './firmware.ts';
-import { findKernel, writeKernelFiles } from './index.ts';
+import { findKernels, writeKernelFiles } from './index.ts';
 
 const modules = 'lib/modules/6.1';
 /** As in the section `.modinfo` of a module. */
@@ -72,10 +72,10 @@ async function pack(files: Record<string, string | Uint8Array> = {}): Promise<Ma
   const made = join(folder, 'made');
   await mkdir(made);
   await withTree(join(folder, 'image'), async (tree) => {
-    const kernel = await findKernel(tree);
-    assert.ok(kernel);
+    const kernels = await findKernels(tree);
+    assert.ok(kernels);
     const options = { like: undefined, architecture: 'amd64' as const, paths: { bootFiles: folder } };
-    await writeKernelFiles(tree, kernel, made, { ...options, limits: defaultLimits() });
+    await writeKernelFiles(tree, kernels, made, { ...options, limits: defaultLimits() });
   });
   const target = join(folder, 'unpacked');
   await mkdir(target);

@@ -1,20 +1,20 @@
 /** Volumes of what the platform lends to images, made from its default image of the same architecture. */
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Architecture } from '@walt/contract';
 import { fileExists, makeErofs, type Paths, publishFile, UserError } from '../../platform/index.ts';
 import { copyFolder, type Tree } from '../../trees/index.ts';
 import { dynamicNeeds, readBusybox } from '../binaries/index.ts';
 import { MODULE_TREE_LIMIT, PROGRAM_LIMIT } from '../bounds.ts';
-import type { Kernel } from '../kernel/index.ts';
+import type { Kernels } from '../kernel/index.ts';
 import { TOOLS } from '../lent-paths.ts';
 
 /** Mounted, read-only tree of the image that lends. */
 export interface Lender {
   digest: string;
   tree: Tree;
-  kernel: Kernel;
+  kernels: Kernels;
 }
 
 type LendPaths = Pick<Paths, 'volumes' | 'bootFiles' | 'busybox'>;
@@ -34,19 +34,23 @@ const TRIPLETS: Record<Architecture, string> = {
 export const LENT_VOLUME = /^lent-[a-z]+-[0-9a-f]{16}\.erofs(?:\.[0-9a-f]+\.tmp)?$/;
 
 /**
- * Makes the volume with the lent kernel's modules, unless it is there; answers its file name. `folder` is where the image
+ * Makes the volume with the modules of the lent kernels, unless it is there; answers its file name. `folder` is where the image
  * has its `/lib`, as `usr/lib`. Throws UserError UNAVAILABLE when the lender lacks a part.
  */
 export function ensureModules(lender: Lender, folder: string, paths: LendPaths): Promise<string> {
-  const { release, modules } = lender.kernel;
-  return ensureVolume('modules', [lender.digest, release, folder], paths, async (tree) => {
-    const source = await lender.tree.find(modules);
-    if (source === undefined) throw missing(modules);
-    const target = join(tree, folder, 'modules', release);
-    await mkdir(dirname(target), { recursive: true });
-    await copyFolder(lender.tree, source.path, Buffer.from(target), MODULE_TREE_LIMIT);
-    // Links to the folder that the kernel was built in.
-    for (const name of ['build', 'source']) await rm(join(target, name), { recursive: true, force: true });
+  const { newest, real } = lender.kernels;
+  const kernels = [newest, ...(real ? [real] : [])];
+  const releases = kernels.map(({ release }) => release);
+  return ensureVolume('modules', [lender.digest, ...releases, folder], paths, async (tree) => {
+    await mkdir(join(tree, folder, 'modules'), { recursive: true });
+    for (const { release, modules } of kernels) {
+      const source = await lender.tree.find(modules);
+      if (source === undefined) throw missing(modules);
+      const target = join(tree, folder, 'modules', release);
+      await copyFolder(lender.tree, source.path, Buffer.from(target), MODULE_TREE_LIMIT);
+      // Links to the folder that the kernel was built in.
+      for (const name of ['build', 'source']) await rm(join(target, name), { recursive: true, force: true });
+    }
   });
 }
 

@@ -118,7 +118,7 @@ function hostArchitecture(): Architecture {
 
 describe('a machine gets', () => {
   const rows: [name: string, options: Case, script: RegExp][] = [
-    ['its kernel', {}, /^kernel http:.*vmlinuz .*walt\.mac=52:54:00:00:00:07/m],
+    ['its kernel', {}, /^kernel http:.*vmlinuz-virtual .*walt\.mac=52:54:00:00:00:07/m],
     ['its kernel without saying who it is', { query: '' }, /^kernel /m],
     ['a question when it is unknown', { known: false }, /^cpuid --ext 29/m],
     ['its kernel once it has answered', { known: false, query: 'cpu=x86_64' }, /^kernel /m],
@@ -203,7 +203,7 @@ describe('a board gets', () => {
     [
       'its kernel',
       { target: virtualBoard, record: { kernel: '6.1', bootPlan: 'volumes', models: ['qemu-arm64'] } },
-      /\nsetenv bootargs 'console=ttyAMA0,.* walt\.mac=52:54:00:00:00:07'\nif tftpboot .*kernel_addr_r.* boot\/files\/d+\/vmlinuz; /,
+      /\nsetenv bootargs 'console=ttyAMA0,.* walt\.mac=52:54:00:00:00:07'\nif tftpboot .*kernel_addr_r.* boot\/files\/d+\/vmlinuz-virtual; /,
     ],
     [
       'a question when it is unknown',

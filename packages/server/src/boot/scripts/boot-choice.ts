@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findModel } from '../../models/index.ts';
+import { findModel, fittingsOf } from '../../models/index.ts';
 import { createLog, isUserError, type Paths, rarely } from '../../platform/index.ts';
-import { type BootRecord, imageBootFolder, LAYOUT, readBootRecord } from '../boot-files.ts';
+import { type BootRecord, imageBootFolder, kernelName, LAYOUT, readBootRecord } from '../boot-files.ts';
 import type { BootTarget, NodeDirectory } from '../directory.ts';
 import type { InitArchives } from '../initramfs/index.ts';
 import { DeviceTrees } from '../kernel/index.ts';
@@ -147,8 +147,8 @@ async function judgeKernel(
   { paths }: Pick<Deps, 'paths'>,
 ): Promise<Judgement> {
   const { name, model } = node;
-  const { kernel, architecture } = record;
-  const of = `the kernel ${kernel} of the image of ${name}`;
+  const { kernel, realKernel = kernel, architecture } = record;
+  const of = `the kernel ${realKernel} of the image of ${name}`;
   if (record.bootPlan !== 'volumes')
     return { obstacle: `${of} cannot mount volumes (EROFS, overlay, NFSv4)` };
   const known = findModel(model);
@@ -171,7 +171,9 @@ async function judgeKernel(
     return { obstacle: `the image of ${name} is for ${architecture}, and ${started}` };
   }
   const most = loader === 'firmware' ? known?.firmware?.maxFile : undefined;
-  if (most !== undefined && (await stat(join(folder, 'vmlinuz'))).size > most) {
+  // What its firmware loads, nothing plays.
+  const kernelFile = join(folder, kernelName(fittingsOf({ model, isVirtual: false }).adapters));
+  if (most !== undefined && (await stat(kernelFile)).size > most) {
     return { obstacle: `${of} is larger than the ${most >> 20} MiB that the firmware of ${model} can load` };
   }
   return { record, deviceTree };

@@ -13,7 +13,7 @@ const choices: [what: string, choice: BootChoice, words: RegExp][] = [
   [
     'a kernel by HTTP, with its arguments and the initramfs',
     { kind: 'kernel', target },
-    /\nif linux \(http,10\.73\.0\.1\)\/boot\/files\/[0-9a-f]{64}\/vmlinuz console=tty0 .*\nif initrd \(http,10\.73\.0\.1\)\/node\/initramfs; then boot; fi\n/,
+    /\nif linux \(http,10\.73\.0\.1\)\/boot\/files\/[0-9a-f]{64}\/vmlinuz-pc console=tty0 .*\nif initrd \(http,10\.73\.0\.1\)\/node\/initramfs; then boot; fi\n/,
   ],
   [
     'a reason, without what GRUB would act on',

@@ -5,7 +5,7 @@
 import { checkTarget } from '../checked.ts';
 import type { BootTarget } from '../directory.ts';
 import type { BootChoice } from './boot-choice.ts';
-import { bootFilePath, kernelArguments, RETRY_PAUSE, shown } from './script-parts.ts';
+import { kernelArguments, kernelPath, RETRY_PAUSE, shown } from './script-parts.ts';
 
 /** What GRUB of Debian asks for, below the folder that it was made for. */
 export const GRUB_SCRIPT = 'grub/grub.cfg';
@@ -22,12 +22,12 @@ function reasonOf(choice: Exclude<BootChoice, { kind: 'kernel' }>): string {
 }
 
 function bootLines(target: BootTarget): string[] {
-  const { digest, server, name } = checkTarget(target);
+  const { server, name } = checkTarget(target);
   const http = `(http,${server})`;
   return [
     'insmod http',
     say(`${name} loads its image`),
-    `if linux ${http}${bootFilePath(digest, 'vmlinuz')} ${kernelArguments(target)}; then`,
+    `if linux ${http}${kernelPath(target)} ${kernelArguments(target)}; then`,
     `if initrd ${http}/node/initramfs; then boot; fi`,
     'fi',
     say('the kernel could not be loaded or started'),

@@ -4,7 +4,7 @@ import { fittingsOf } from '../../models/index.ts';
 import { checkTarget } from '../checked.ts';
 import type { BootTarget } from '../directory.ts';
 import type { BootChoice } from './boot-choice.ts';
-import { bootFilePath, imageVariables, kernelArguments, RETRY_PAUSE, shown } from './script-parts.ts';
+import { imageVariables, kernelArguments, kernelPath, RETRY_PAUSE, shown } from './script-parts.ts';
 
 /** The script for a choice. Whatever it is told, the machine asks again in the end. */
 export function ipxeScript(choice: BootChoice, server: string): string {
@@ -15,8 +15,8 @@ export function ipxeScript(choice: BootChoice, server: string): string {
 
 /** Loads and starts the kernel of the node's image. */
 function bootScript(target: BootTarget): string {
-  const { digest, server, name } = checkTarget(target);
-  const kernel = `http://${server}${bootFilePath(digest, 'vmlinuz')}`;
+  const { server, name } = checkTarget(target);
+  const kernel = `http://${server}${kernelPath(target)}`;
   const initramfs = `initramfs-${fittingsOf(target).adapters.name}`;
   return script([
     `echo WalT: ${name} loads its image`,

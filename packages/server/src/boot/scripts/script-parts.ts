@@ -1,6 +1,7 @@
 /** What boot scripts have in common, whatever their loader. */
 import { digestHex } from '@walt/contract';
 import { fittingsOf } from '../../models/index.ts';
+import { kernelName } from '../boot-files.ts';
 import { checkTarget } from '../checked.ts';
 import type { BootTarget } from '../directory.ts';
 
@@ -33,6 +34,11 @@ export function kernelArguments(target: BootTarget): string {
 /** Path of an image's boot file on the server. */
 export function bootFilePath(digest: string, name: string): string {
   return `/boot/files/${digestHex(digest)}/${name}`;
+}
+
+/** Path of a node's kernel on the server. */
+export function kernelPath(target: Pick<BootTarget, 'digest' | 'model' | 'isVirtual'>): string {
+  return bootFilePath(target.digest, kernelName(fittingsOf(target).adapters));
 }
 
 /** Variables that boot scripts of images made for WalT may use. */

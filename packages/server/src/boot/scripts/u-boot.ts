@@ -6,7 +6,14 @@ import { crc32 } from 'node:zlib';
 import { checkDeviceTree, checkTarget } from '../checked.ts';
 import type { BootTarget } from '../directory.ts';
 import type { BootChoice } from './boot-choice.ts';
-import { bootFilePath, imageVariables, kernelArguments, RETRY_PAUSE, shown } from './script-parts.ts';
+import {
+  bootFilePath,
+  imageVariables,
+  kernelArguments,
+  kernelPath,
+  RETRY_PAUSE,
+  shown,
+} from './script-parts.ts';
 
 /**
  * Blocks that may be under way at once (RFC 7440); U-Boot's default is a round trip for each. Network drivers of U-Boot keep few
@@ -57,18 +64,23 @@ function kernelScript(target: BootTarget, deviceTree: string | undefined): Buffe
   const tree = deviceTree === undefined ? 'fdt_addr' : 'fdt_addr_r';
   const files = `${field('kernel_addr_r')} ${field('ramdisk_addr_r')}:${field('filesize')} ${field(tree)}`;
   const boot = `if test ${field('cpu')} = armv8; then booti ${files}; else bootz ${files}; fi`;
-  const path = (file: string) => bootFilePath(digest, file).slice(1);
   // The initramfs comes last, since its length is what `filesize` then is.
-  const system = load('kernel_addr_r', path('vmlinuz'), load('ramdisk_addr_r', 'node/initramfs', boot));
+  const system = load(
+    'kernel_addr_r',
+    kernelPath(target).slice(1),
+    load('ramdisk_addr_r', 'node/initramfs', boot),
+  );
   return script([
     `echo WalT: ${name} loads its image`,
     `setenv bootargs '${kernelArguments(target)}'`,
-    deviceTree === undefined
-      ? system
-      : load('fdt_addr_r', path(`device-trees/${checkDeviceTree(deviceTree)}`), system),
+    deviceTree === undefined ? system : load('fdt_addr_r', deviceTreePath(digest, deviceTree), system),
     'echo WalT: the kernel could not be loaded or started',
     ...retry(),
   ]);
+}
+
+function deviceTreePath(digest: string, name: string): string {
+  return bootFilePath(digest, `device-trees/${checkDeviceTree(name)}`).slice(1);
 }
 
 /** Runs the boot script that the image brings. */

@@ -13,7 +13,7 @@ import { renderTemplate, servedFolder } from '../walt-images/index.ts';
 const warn = rarely(createLog('boot').warn);
 
 /** `boot/files/HEX/NAME`. */
-const BOOT_FILE = /^boot\/files\/([0-9a-f]{64})\/(?:vmlinuz|device-trees\/(.+))$/s;
+const BOOT_FILE = /^boot\/files\/([0-9a-f]{64})\/(?:(vmlinuz-[a-z0-9-]+)|device-trees\/(.+))$/s;
 
 /** What boot scripts write in front of a path, to load by HTTP. */
 const IMAGE_FOLDER = 'boot/';
@@ -49,11 +49,11 @@ export class NodeFiles {
   async open(ip: string, path: string): Promise<Download | undefined> {
     const make = NodeFiles.made.get(path);
     if (make) return make(this, ip);
-    const [, hex, deviceTree] = BOOT_FILE.exec(path) ?? [];
+    const [, hex, kernel, deviceTree] = BOOT_FILE.exec(path) ?? [];
     if (hex) {
       const folder = imageBootFolder(this.#deps.paths, `sha256:${hex}`);
-      if (deviceTree === undefined) return openDownload(join(folder, 'vmlinuz'));
-      const bytes = await (await DeviceTrees.open(folder)).read(deviceTree);
+      if (kernel !== undefined) return openDownload(join(folder, kernel));
+      const bytes = await (await DeviceTrees.open(folder)).read(deviceTree ?? '');
       return bytes && downloadOf(bytes);
     }
     return this.#imageFile(ip, path.startsWith(IMAGE_FOLDER) ? path.slice(IMAGE_FOLDER.length) : path);

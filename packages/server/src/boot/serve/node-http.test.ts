@@ -38,7 +38,7 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'walt-node-http-'));
   const image = join(folder, 'boot', 'd'.repeat(64));
   await mkdir(image, { recursive: true });
-  await writeFile(join(image, 'vmlinuz'), kernel);
+  await writeFile(join(image, 'vmlinuz-virtual'), kernel);
   await writeFile(join(image, 'modules-virtual'), modules);
   const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
   const record = { layout: LAYOUT, architecture, kernel: '6.1', bootPlan: 'volumes', models: [] };
@@ -69,7 +69,7 @@ const ask = (path: string, init?: RequestInit) => fetch(`http://${address}${path
 
 describe('boot files', () => {
   test('a kernel comes with its length', async () => {
-    const answer = await ask(`/boot/files/${'d'.repeat(64)}/vmlinuz`);
+    const answer = await ask(`/boot/files/${'d'.repeat(64)}/vmlinuz-virtual`);
     assert.equal(answer.headers.get('content-length'), '3000000');
     assert.ok(kernel.equals(Buffer.from(await answer.arrayBuffer())));
   });
@@ -88,7 +88,7 @@ describe('boot files', () => {
   });
 
   test('a question for the headers alone gets no more', async () => {
-    const answer = await ask(`/boot/files/${'d'.repeat(64)}/vmlinuz`, { method: 'HEAD' });
+    const answer = await ask(`/boot/files/${'d'.repeat(64)}/vmlinuz-virtual`, { method: 'HEAD' });
     assert.equal(answer.headers.get('content-length'), '3000000');
     assert.equal((await answer.arrayBuffer()).byteLength, 0);
   });
@@ -96,7 +96,7 @@ describe('boot files', () => {
   const missing = [
     `/boot/files/${'d'.repeat(64)}/boot.json`,
     `/boot/files/${'d'.repeat(64)}/modules-virtual`,
-    `/boot/files/${'e'.repeat(64)}/vmlinuz`,
+    `/boot/files/${'e'.repeat(64)}/vmlinuz-virtual`,
     `/boot/files/${'d'.repeat(64)}/..%2fboot.json`,
     '/boot/files/../../etc/passwd',
     '/',
@@ -125,7 +125,7 @@ test('a node that is reset while it loads leaves nothing open', async () => {
     for (const path of [
       '/node/initramfs',
       '/node/archive',
-      `/boot/files/${'d'.repeat(64)}/vmlinuz`,
+      `/boot/files/${'d'.repeat(64)}/vmlinuz-virtual`,
       '/boot/ipxe',
     ])
       for (const method of ['GET', 'HEAD'])

@@ -25,7 +25,7 @@ before(async () => {
   await mkdir(join(folder, 'loaders'));
   await writeFile(join(folder, 'loaders', 'undionly.kpxe'), 'loader');
   await writeFile(join(folder, 'loaders', 'secret'), 'secret');
-  await writeFile(join(image, 'vmlinuz'), 'kernel');
+  await writeFile(join(image, 'vmlinuz-virtual'), 'kernel');
   await writeFile(join(image, 'walt', 'rpi-3-b', 'initrd'), 'own initrd');
   await writeFile(join(image, 'walt', 'rpi-3-b', 'overlays', 'a b'), 'overlay');
   await writeFile(join(image, 'walt', 'vmlinuz-6.1'), 'of /boot');
@@ -72,8 +72,8 @@ describe('by TFTP comes', () => {
     ['snponly.efi', undefined],
     ['grub/arm64-efi/grub.cfg', undefined],
     ['secret', undefined],
-    [`boot/files/${'d'.repeat(64)}/vmlinuz`, 'kernel'],
-    [`boot/files/${'e'.repeat(64)}/vmlinuz`, undefined],
+    [`boot/files/${'d'.repeat(64)}/vmlinuz-virtual`, 'kernel'],
+    [`boot/files/${'e'.repeat(64)}/vmlinuz-virtual`, undefined],
     ['initrd', 'own initrd'],
     ['./initrd', 'own initrd'],
     ['boot/initrd', 'own initrd'],

@@ -38,7 +38,7 @@ async function addImage(digit: string, record: object, trees: Record<string, str
   await mkdir(image, { recursive: true });
   const all = { layout: LAYOUT, architecture: 'arm64', kernel: '6.1', bootPlan: 'volumes', ...record };
   await writeFile(join(image, 'boot.json'), JSON.stringify(all));
-  await writeFile(join(image, 'vmlinuz'), 'kernel');
+  await writeFile(join(image, 'vmlinuz-raspberry-pi'), 'kernel');
   await writeFile(join(image, 'modules-raspberry-pi'), 'modules');
   const index = Object.fromEntries(Object.keys(trees).map((name, i) => [name, [2 * i, 2]]));
   await writeFile(join(image, 'device-trees'), `${JSON.stringify(index)}\n${Object.values(trees).join('')}`);

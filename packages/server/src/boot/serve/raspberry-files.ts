@@ -7,9 +7,16 @@
  * until the node is up, it asks for its start file again, or two minutes have passed.
  */
 import { join } from 'node:path';
-import { findModel, firmwarePrefixes, type Model, modelOfFirmware } from '../../models/index.ts';
+import { findModel, firmwarePrefixes, fittingsOf, type Model, modelOfFirmware } from '../../models/index.ts';
 import { createLog, type Paths, rarely } from '../../platform/index.ts';
-import { type BootRecord, type Download, downloadOf, imageBootFolder, openDownload } from '../boot-files.ts';
+import {
+  type BootRecord,
+  type Download,
+  downloadOf,
+  imageBootFolder,
+  kernelName,
+  openDownload,
+} from '../boot-files.ts';
 import type { BootTarget, Glance, NodeDirectory } from '../directory.ts';
 import type { InitArchives } from '../initramfs/index.ts';
 import { DeviceTrees } from '../kernel/index.ts';
@@ -85,7 +92,9 @@ export class RaspberryFiles {
       }
       case FIRMWARE_FILES.kernel: {
         const boot = await this.#boot(asker);
-        return boot && openDownload(join(this.#folder(boot.target), 'vmlinuz'));
+        if (!boot) return undefined;
+        const name = kernelName(fittingsOf(boot.target).adapters);
+        return openDownload(join(this.#folder(boot.target), name));
       }
       case FIRMWARE_FILES.initramfs:
         return (await this.#boot(asker)) && this.#deps.files.open(asker.ip, 'node/initramfs');

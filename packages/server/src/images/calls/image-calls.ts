@@ -108,6 +108,7 @@ function describeImage(record: ImageRecord, nodes: readonly string[], open: Read
     ...record,
     fullName: fullName(record),
     layers: record.layers.length,
+    realKernel: record.realKernel ?? null,
     models: [...record.models],
     lends: [...record.lends],
     nodes: [...nodes],

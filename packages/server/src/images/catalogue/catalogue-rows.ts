@@ -102,6 +102,7 @@ export function toRecord(row: ImageDigestTable): DigestRecord {
     size: row.size,
     layers: JSON.parse(row.layers) as string[],
     kernel: row.kernel,
+    ...(row.real_kernel !== null && { realKernel: row.real_kernel }),
     bootPlan: row.boot_plan as BootPlan | null,
     models: JSON.parse(row.models) as string[],
     lends: JSON.parse(row.lends) as Lend[],
@@ -109,9 +110,9 @@ export function toRecord(row: ImageDigestTable): DigestRecord {
 }
 
 export function fromRecord(record: DigestRecord): ImageDigestTable {
-  const { digest, architecture, created, size, kernel } = record;
+  const { digest, architecture, created, size, kernel, realKernel = null } = record;
   return {
-    ...{ digest, architecture, created, size, kernel, boot_plan: record.bootPlan },
+    ...{ digest, architecture, created, size, kernel, real_kernel: realKernel, boot_plan: record.bootPlan },
     ...{ layers: JSON.stringify(record.layers), models: JSON.stringify(record.models) },
     lends: JSON.stringify(record.lends),
   };

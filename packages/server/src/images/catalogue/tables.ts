@@ -23,6 +23,8 @@ export interface ImageDigestTable {
   /** JSON array of diff IDs, bottom first. */
   layers: string;
   kernel: string | null;
+  /** That of real nodes, where it is another one. */
+  real_kernel: string | null;
   boot_plan: string | null;
   /** JSON array. */
   models: string;
@@ -196,6 +198,10 @@ async function givenUp(db: Kysely<unknown>): Promise<void> {
   await db.schema.createIndex('image_history_name').on('image_history').columns(['owner', 'name']).execute();
 }
 
+async function realKernel(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('image_digest').addColumn('real_kernel', 'text').execute();
+}
+
 export const imageTables: TableSet<ImageTables> = {
   migrations: {
     '0001-first': first,
@@ -203,6 +209,7 @@ export const imageTables: TableSet<ImageTables> = {
     '0014-layers': layers,
     '0015-renames': renames,
     '0019-given-up': givenUp,
+    '0071-real-kernel': realKernel,
   },
   counted: { images: 'image' },
 };

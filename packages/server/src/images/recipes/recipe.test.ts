@@ -18,9 +18,17 @@ test('packages may be for some architectures only', () => {
 
 test('the recipe has a kernel, an init and an SSH server for each architecture that has a default image', async () => {
   const text = await readFile(join(RECIPE, 'packages'), 'utf8');
-  for (const architecture of ['amd64', 'arm64', 'armhf'] as const) {
+  for (const [architecture, kernels] of [
+    // For PCs, and for virtual nodes.
+    ['amd64', ['linux-image-amd64', 'linux-image-cloud-amd64']],
+    ['arm64', ['linux-image-arm64']],
+    ['armhf', ['linux-image-armmp']],
+  ] as const) {
     const packages = parsePackages(text, architecture);
-    assert.equal(packages.filter((name) => name.startsWith('linux-image-')).length, 1);
+    assert.deepEqual(
+      packages.filter((name) => name.startsWith('linux-image-')),
+      kernels,
+    );
     assert.ok(packages.includes('systemd-sysv'));
     assert.ok(packages.includes('openssh-server'));
   }
