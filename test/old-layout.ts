@@ -36,6 +36,8 @@ function forgetMigrations(file: string): void {
     database.exec('ALTER TABLE node DROP COLUMN served_cycle');
     // 0058-node-settings, 0059-ordered-at.
     database.exec('ALTER TABLE node DROP COLUMN settings; ALTER TABLE node DROP COLUMN ordered_at');
+    // 0065-node-boots.
+    database.exec('DROP TABLE node_boot');
     database.exec('DROP TABLE device');
     // 0071-real-kernel.
     database.exec('ALTER TABLE image_digest DROP COLUMN real_kernel');

@@ -206,6 +206,28 @@ describe('changes', () => {
   });
 });
 
+describe('the boots of a node', () => {
+  before(furnish);
+
+  test('node log tells what ran, why, and how long each step took', async () => {
+    await checkout.run(['node', 'reboot', 'vnode1']);
+    await checkout.run(['node', 'wait', 'vnode1']);
+    const { status, stdout, stderr } = await checkout.run(['node', 'log', 'vnode1']);
+    assert.deepEqual([status, stderr], [0, '']);
+    const one = (why: string) =>
+      `\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d  booted after \\S+ s, alice/debian \\(sha256:\\w{12}\\)\n  alice ${why}\n  .*address \\S+ s · init \\S+ s\n`;
+    // The machines of tests load no files.
+    assert.match(stdout, new RegExp(`^${one('ordered a reboot')}\n`));
+    const json = await checkout.run(['node', 'log', 'vnode1', '--json', '-n', '1']);
+    const boots = JSON.parse(json.stdout);
+    assert.deepEqual(
+      boots.map(({ cause, user, digest, state }: Record<string, unknown>) => [cause, user, digest, state]),
+      [['reboot', 'alice', CHANGED, 'booted']],
+    );
+    assert.deepEqual(server.calls.at(-1), ['node.log', { name: 'vnode1', count: 1 }]);
+  });
+});
+
 describe('confirmation', () => {
   beforeEach(furnish);
 
@@ -260,6 +282,8 @@ describe('wrong usage and failures', () => {
       /The set of nodes .* and "colour" is none: they/,
     ],
     [['node', 'reboot', 'vnode1', '--where', 'state=off'], 1, /No node matches "vnode1 state=off"/],
+    [['node', 'log', 'nope'], 1, /There is no node named "nope"/],
+    [['node', 'log', 'vnode1', '-n', '0'], 2, /It must be a whole number, 1 or more\./],
     [['node', 'cp', 'a', 'b'], 2, /Neither side is on a node/],
     [
       ['node', 'cp', 'vnode1:notes', 'booted-image'],

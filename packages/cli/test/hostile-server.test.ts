@@ -255,7 +255,7 @@ describe('a terminal', () => {
   const STEERING = /[\x00-\x08\x0b-\x1f\x7f-\x9f\p{Bidi_Control}]/u;
   /** Words of the contract that decide what the client does; it gets no further with others. */
   const WORDS = new Set(
-    `progress result line exit error booted booting off virtual physical volumes nfs-root A M D file folder running
+    `progress result line exit error booted booting waiting failed lost off virtual physical volumes nfs-root A M D file folder running
      exited amd64 arm64 docker-registry-v2 https bytes nodes percent alice`.split(/\s+/),
   );
 
@@ -268,6 +268,7 @@ describe('a terminal', () => {
     'node deploy': [['vnode1', 'debian']],
     'node reboot': [['vnode1']],
     'node wait': [['vnode1']],
+    'node log': [['vnode1']],
     'node shell': [['vnode1']],
     'node run': [['vnode1', 'true']],
     'node cp': [['vnode1:/x', '/nonexistent/y']],

@@ -122,8 +122,10 @@ test('a source that fails is told to who needs it, and by node show until it wor
 test('a plug is not pulled while the agent may be between two questions: it is told when it asks again', async () => {
   await walt('node', 'config', 'pc2', 'power=plugs:7');
   const { store, agents } = server.nodes;
-  const id = (await store.all()).find(({ name }) => name === 'pc2')?.id ?? 0;
-  await store.noteServed(id, {
+  const row = (await store.all()).find(({ name }) => name === 'pc2');
+  assert.ok(row);
+  const { id } = row;
+  await store.noteServed(row, {
     ...{ generation: 1, digest: `sha256:${'0'.repeat(64)}`, token: 'none', cycle: null },
     persist: await store.persistFolder(id, 'alice'),
   });

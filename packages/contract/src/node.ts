@@ -1,6 +1,7 @@
 import { eventIterator, oc } from '@orpc/contract';
 import { z } from 'zod';
 import { errors } from './errors.ts';
+import { bootStep, nodeBoot } from './node-history.ts';
 import { deviceNote } from './notes.ts';
 import { withProgress } from './progress.ts';
 import {
@@ -14,13 +15,13 @@ import {
   nodeSet,
   virtualModel,
 } from './schemas.ts';
-import { DEFAULT_IMAGE } from './values/index.ts';
+import { BOOTS_KEPT, DEFAULT_IMAGE } from './values/index.ts';
 
 const base = oc.errors(errors);
 
 /** `off`: powered down or never seen; `booting`: fetches its image; `booted`: its agent is connected and its SSH server
- *  answers; `unreachable`: was booted, its agent is silent. */
-export const nodeState = z.enum(['off', 'booting', 'booted', 'unreachable']);
+ *  answers; `unreachable`: was booted, its agent is silent; `failed`: its boot could not go on. */
+export const nodeState = z.enum(['off', 'booting', 'booted', 'unreachable', 'failed']);
 export type NodeState = z.infer<typeof nodeState>;
 
 /** Who has a node's power, and what is known of it. */
@@ -54,11 +55,24 @@ export const node = z.object({
   bootPlan: z.enum(['volumes', 'nfs-root']),
   /** Unix time in seconds of the last change of `state`; null if never seen. */
   since: z.number().nullable(),
+  /** While it boots, or has failed to: the last step that it has done, and when; null: none yet, since it was ordered. */
+  boot: z
+    .object({
+      step: bootStep.nullable(),
+      since: z.number(),
+      attempt: z.number(),
+      /** It has failed as often as it may. */
+      final: z.boolean(),
+    })
+    .nullable(),
   cpuCores: z.number().nullable(),
   ramMiB: z.number().nullable(),
   power: nodePower,
-  /** Why it does not become what it should be, and what to do; null: it does, as far as is known. */
-  trouble: z.object({ message: z.string(), hint: z.string() }).nullable(),
+  /**
+   * Why it does not become what it should be, and what to do; null: it does, as far as is known. `console`: the last lines of its
+   * console before that, as they came.
+   */
+  trouble: z.object({ message: z.string(), hint: z.string(), console: z.array(z.string()) }).nullable(),
   /** What somebody should know of its machine. */
   notes: z.array(deviceNote),
 });
@@ -149,7 +163,14 @@ export const nodeContract = {
     )
     // `reboot`: nodes that see the change with their next boot.
     .output(affected.extend({ reboot: z.array(nodeName) })),
-  /** Ends when all nodes of the set have booted; TIMEOUT after `timeout` seconds. Progress counts nodes. */
+  /** Its last boots, newest first; one that is ordered and has not begun is the first of them. */
+  log: base
+    .input(z.object({ name: nodeName, count: z.int().min(1).max(BOOTS_KEPT).default(BOOTS_KEPT) }))
+    .output(z.array(nodeBoot)),
+  /**
+   * Ends when all nodes of the set have booted; TIMEOUT after `timeout` seconds, NOT_FOUND when one is removed, UNAVAILABLE when one
+   * has failed as often as it may. Progress counts nodes.
+   */
   wait: base
     .input(z.object({ set: nodeSet, timeout: z.number().positive().max(86_400).optional() }))
     .output(withProgress(affected)),

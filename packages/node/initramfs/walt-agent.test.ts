@@ -46,11 +46,11 @@ const server = createServer((request: IncomingMessage, response: ServerResponse)
 });
 const children: ChildProcess[] = [];
 
-function start([file = '', ...args]: string[]): ChildProcess {
+function start([file = '', ...args]: string[], stdin: 'ignore' | 'pipe' = 'ignore'): ChildProcess {
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   const env = { ...process.env, server: `${ADDRESS.server}:${port}`, generation: '3', token: 'secret' };
-  const child = spawn(file, args, { env, stdio: 'ignore' });
+  const child = spawn(file, args, { env, stdio: [stdin, 'ignore', 'ignore'] });
   children.push(child);
   return child;
 }
@@ -103,6 +103,29 @@ test('an order to reboot is carried out, also while the node boots', limit, asyn
   // The kernel ends a process namespace that asks for a restart with SIGHUP (pid_namespaces(7)).
   const [, signal] = await once(node, 'exit');
   assert.equal(signal, 'SIGHUP');
+});
+
+test('a node tells how far it came until it is up, and that it goes down', limit, async () => {
+  // As an init does when its system goes down: it ends all processes but itself.
+  const init = 'steps="&network=0.1&root=0.2&init=0.3" "$0" < /dev/null & read -r _; kill -TERM -1; wait';
+  const node = start(onNode('--kill-child', 'sh', '-c', init, AGENT), 'pipe');
+  const first = await nextPoll();
+  assert.match(
+    first.query,
+    /^\/node\/poll\?generation=3&booted=0&up=\d+\.\d\d&network=0\.1&root=0\.2&init=0\.3$/,
+  );
+  first.answer('stay');
+  start(onNode('--kill-child', 'socat', 'TCP6-LISTEN:22,fork', 'EXEC:true'));
+  let poll = await nextPoll();
+  while (!poll.query.includes('booted=1')) {
+    poll.answer('stay');
+    poll = await nextPoll();
+  }
+  assert.equal(poll.query, '/node/poll?generation=3&booted=1');
+  node.stdin?.end('\n');
+  const last = await nextPoll();
+  assert.equal(last.query, '/node/poll?generation=3&booted=1&leaving=1');
+  last.answer('stay');
 });
 
 test('a server that was away is found again', limit, async () => {

@@ -7,6 +7,7 @@ import type { Node } from '@walt/contract';
 import { noteLines } from '../devices/device-table.ts';
 import type { Paint } from '../terminal/style.ts';
 import { type Column, renderTable } from '../terminal/table.ts';
+import { visibleName } from '../terminal/visible.ts';
 
 interface View {
   /** Who asks. */
@@ -62,10 +63,17 @@ function renderPower({ power: { source, state } }: Node): string {
   return state === null || source === null ? (source ?? '') : `${source} (${state})`;
 }
 
-const STATE_COLOURS = { booted: 'green', booting: 'yellow', unreachable: 'red', off: 'dim' } as const;
+const STATE_COLOURS = {
+  booted: 'green',
+  booting: 'yellow',
+  unreachable: 'red',
+  failed: 'red',
+  off: 'dim',
+} as const;
 
 function renderState(node: Node, paint: Paint): string {
-  return paint(isOutdated(node) ? `${node.state} *` : node.state, STATE_COLOURS[node.state]);
+  const step = node.state === 'booting' && node.boot?.step ? ` (${node.boot.step})` : '';
+  return paint(`${node.state}${step}${isOutdated(node) ? ' *' : ''}`, STATE_COLOURS[node.state]);
 }
 
 function isOutdated(node: Node): boolean {
@@ -76,9 +84,15 @@ function about(name: string, message: string): string {
   return message.startsWith(`${name} `) ? message : `${name}: ${message}`;
 }
 
+/** Each line of its console begins with a bar: what a machine printed is not what walt says. */
+function troubleText(name: string, { message, hint, console }: NonNullable<Node['trouble']>): string {
+  const printed = console.map((line) => `  | ${visibleName(line)}\n`).join('');
+  return `${about(name, visibleName(message))}\n${printed}  → ${hint}\n`;
+}
+
 function footnotes(nodes: readonly Node[], { all, user }: { all: boolean; user: string }): string[] {
   const notes = nodes.flatMap(({ name, trouble, notes: noted }) => [
-    ...(trouble === null ? [] : [`${about(name, trouble.message)}\n  → ${trouble.hint}\n`]),
+    ...(trouble === null ? [] : [troubleText(name, trouble)]),
     ...noted.map(({ text }) => `${about(name, text)}\n`),
   ]);
   if (nodes.some(isOutdated)) {

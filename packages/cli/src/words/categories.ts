@@ -27,6 +27,7 @@ export const categories: Readonly<Record<string, Category>> = {
       deploy: { summary: 'the same as boot', load: () => import('../commands/node/boot.ts') },
       reboot: { summary: 'reboot nodes', load: () => import('../commands/node/reboot.ts') },
       wait: { summary: 'wait until nodes have booted', load: () => import('../commands/node/wait.ts') },
+      log: { summary: 'list the last boots of a node', load: () => import('../commands/node/log.ts') },
       shell: { summary: 'open a shell on a node', load: () => import('../commands/node/shell.ts') },
       run: { summary: 'run a command on nodes', load: () => import('../commands/node/run.ts') },
       cp: { summary: 'copy files to or from a node', load: () => import('../commands/node/cp.ts') },

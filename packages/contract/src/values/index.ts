@@ -2,6 +2,7 @@
  * Names, references, sizes and constants, without a schema library: clients, which load none, read and check by the same rules as
  * the server. The contract's schemas are made of these.
  */
+export * from './boots.ts';
 export * from './digests.ts';
 export * from './globs.ts';
 export * from './images.ts';

@@ -2,7 +2,7 @@
 export type { Caller } from './caller.ts';
 export type { CallsOf } from './calls-of.ts';
 export { Identity } from './identity.ts';
-export { demand, demandAll, refusal } from './policy.ts';
+export { demand, demandAll, isAllowed, refusal } from './policy.ts';
 export { mountSignInFolder, unmountSignInFolder } from './sign-in-folder.ts';
 export { SshAuthority } from './ssh-authority.ts';
 export { LostRight, StandingRights } from './standing-rights.ts';

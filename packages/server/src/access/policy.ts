@@ -194,6 +194,11 @@ export function demandAll<A extends Action>(
   if (first !== undefined) throw refusal(action, first, ...others);
 }
 
+/** Whether the caller may do that without being asked. */
+export function isAllowed<A extends Action>(action: A, caller: Caller, about: About<A>): boolean {
+  return rowOf(action).who(caller, about);
+}
+
 /** What who may not do this is told. */
 export function refusal<A extends Action>(action: A, ...refused: [About<A>, ...About<A>[]]): UserError {
   const { code, told } = rowOf(action);

@@ -63,6 +63,15 @@ export interface Glance {
   isBooting: boolean;
 }
 
+/** What an agent tells with each of its questions. */
+export interface PollReport {
+  generation: number;
+  booted: boolean;
+  clock?: number | undefined;
+  steps?: { up: number; network: number; root: number; init: number } | undefined;
+  leaving?: boolean;
+}
+
 /** The part of nodes/ that booting nodes talk to. */
 export interface NodeDirectory {
   /** Registers a machine that is new; gives it a permanent address. Answers why it does not, if so. */
@@ -80,13 +89,25 @@ export interface NodeDirectory {
   waits(mac: string, reason: string | undefined): Promise<void>;
   /** Tells of a boot file that somebody asked for, whatever he gets. */
   asked(ip: string, protocol: 'tftp' | 'http', path: string): void;
+  /** Tells of a step that a node took in the boot of that image, and of the digests of what it loaded beside that. */
+  reached(
+    boot: { ip: string; digest: string },
+    step: 'script' | 'kernel' | 'initramfs' | 'root',
+    ran?: Partial<Record<'kernel' | 'initramfs' | 'platform', string>>,
+  ): void;
+  /** Tells why a node could not boot, in its own words; answers its name. Undefined: nobody has that address. */
+  failed(ip: string, report: string): Promise<string | undefined>;
   /** For what follows the script: what `beginBoot` noted, though the image's name may have moved since. */
   currentBoot(ip: string): Promise<BootTarget | undefined>;
-  /** `clock`: Unix time in seconds on the node. Answers when there is an order for the node, and within 20 s anyway. Undefined: the token is not the node's. */
+  /**
+   * `clock`: Unix time in seconds on the node. `steps`: seconds since its kernel started, now and when it took these steps. `leaving`:
+   * it goes down. Answers when there is an order for the node, and within 20 s anyway. Undefined: the token is not
+   * the node's.
+   */
   poll(
     ip: string,
     token: string,
-    report: { generation: number; booted: boolean; clock?: number | undefined },
+    report: PollReport,
     signal: AbortSignal,
   ): Promise<'reboot' | 'stay' | undefined>;
 }

@@ -47,5 +47,9 @@ export function exampleDirectory(target: BootTarget): NodeDirectory {
     },
     asked() {},
     async recognize() {},
+    reached() {},
+    async failed() {
+      return undefined;
+    },
   };
 }

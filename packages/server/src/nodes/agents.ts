@@ -3,6 +3,9 @@ import { EventEmitter } from 'node:events';
 /** Milliseconds that a poll stays open: an agent that is silent for longer than this and a little is gone. */
 const POLL_LIMIT = 20_000;
 
+/** Seconds without a question after which the next one is news. */
+const SILENCE = 5;
+
 interface Connection {
   /** Unix time in seconds, with fractions: when it asked. */
   since: number;
@@ -11,7 +14,8 @@ interface Connection {
 
 /**
  * The agents that hold a connection now. An agent asks again as soon as it is answered, so the connection is where
- * orders go out, and its end is how a node's death is noticed. Emits `change` when an agent comes, goes or reports.
+ * orders go out, and its end is how a node's death is noticed. Emits `change` when an agent comes or goes: one that asks
+ * again and again is no news.
  */
 export class Agents extends EventEmitter<{ change: [] }> {
   readonly #connections = new Map<number, Connection>();
@@ -19,15 +23,17 @@ export class Agents extends EventEmitter<{ change: [] }> {
 
   /** Holds the agent's question until there is an order for it, it hangs up, or time is up. */
   poll(id: number, signal: AbortSignal): Promise<'reboot' | 'stay'> {
+    const now = Date.now() / 1000;
+    const isNews = !this.#connections.has(id) && now - (this.#lastHeard.get(id) ?? 0) > SILENCE;
     this.#connections.get(id)?.answer('stay');
     const { promise, resolve } = Promise.withResolvers<'reboot' | 'stay'>();
-    const connection = { since: Date.now() / 1000, answer: resolve };
+    const connection = { since: now, answer: resolve };
     this.#connections.set(id, connection);
     const timer = setTimeout(resolve, POLL_LIMIT, 'stay');
     const hangUp = () => resolve('stay');
     signal.addEventListener('abort', hangUp, { once: true });
     if (signal.aborted) hangUp();
-    this.emit('change');
+    if (isNews) this.emit('change');
     return promise.finally(() => {
       clearTimeout(timer);
       signal.removeEventListener('abort', hangUp);

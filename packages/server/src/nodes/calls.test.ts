@@ -74,7 +74,15 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
     consoleLog: (id: number) => `/run/${id}.log`,
   };
   const devices = { notesOf: () => [], isTaken: (name: string) => name === 'printer' };
-  const views = new NodeViews({ agents, machines, power, errands, devices, troubles: () => found });
+  const views = new NodeViews({
+    boots: store.boots,
+    agents,
+    machines,
+    power,
+    errands,
+    devices,
+    troubles: () => found,
+  });
   const lookup = new NodeLookup({ store, views, machines });
   const calls = createNodeCalls({
     ...{ store, agents, machines, views, lookup, power, errands, devices, troubles: () => found },
@@ -87,7 +95,7 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
   const bootUp = async (name: string) => {
     const row = (await store.all()).find((node) => node.name === name);
     assert.ok(row?.digest);
-    await store.noteServed(row.id, {
+    await store.noteServed(row, {
       ...{ generation: row.generation, digest: row.digest, token: row.token, cycle: null },
       persist: await store.persistFolder(row.id, row.image_owner),
     });
@@ -272,7 +280,7 @@ describe('nodes', () => {
     })();
     await platform.bootUp('vnode1');
     await platform.calls.remove(alice, { set: 'vnode2', yes: true }, never);
-    await assert.rejects(waiting, failsWith('NOT_FOUND', /^vnode2 is no longer there/));
+    await assert.rejects(waiting, failsWith('NOT_FOUND', /^Removed while you waited: vnode2\.$/));
     platform.agents.close();
   });
 
@@ -299,7 +307,9 @@ describe('nodes', () => {
     test('acquiring them is refused before anything changes', async () => {
       const rows = await platform.store.all();
       const free = { owner: PLATFORM_OWNER, name: 'pc-x86-64-default' };
-      await platform.store.orderBoots([{ ids: rows.map(({ id }) => id), image: free, hard: false }]);
+      await platform.store.orderBoots([
+        { ids: rows.map(({ id }) => id), image: free, hard: false, cause: 'release', user: null },
+      ]);
       const before = await platform.store.all();
       await assert.rejects(
         platform.calls.acquire(bob, { set: 'all-nodes' }, never),

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import {
+  type BootCause,
   DEFAULT_IMAGE,
   fullName,
   type nodeContract,
@@ -14,6 +15,7 @@ import { virtualModelOf } from '../models/index.ts';
 import type { Network } from '../network/index.ts';
 import { isExternalError, isUserError, nameList, UserError } from '../platform/index.ts';
 import type { Agents } from './agents.ts';
+import { bootsSeenBy } from './history/index.ts';
 import type { Hardware, ImageChoice } from './image-choice.ts';
 import type { NodeLookup } from './lookup.ts';
 import { owned } from './owners.ts';
@@ -49,10 +51,13 @@ export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
   const { store, agents, machines, choice, views, lookup, power } = deps;
   const changes = new EventEmitter<{ change: [] }>().setMaxListeners(0);
   agents.on('change', () => changes.emit('change'));
+  store.boots.on('change', () => changes.emit('change'));
 
   async function chosen(set: string, caller: Caller): Promise<NodeRow[]> {
     return await expandSet(set, await store.all(), caller.user, (rows) => views.of(rows));
   }
+
+  const by = (caller: Caller, cause: BootCause) => ({ cause, user: caller.user, hard: false });
 
   /**
    * Writes the orders, all or none, makes them happen, and throws if that failed for one of these nodes. Answers those of the rows
@@ -74,11 +79,12 @@ export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
   /** Each kind of hardware has an image of its own: all are found before the first node is told. */
   async function orderDefaults(
     rows: readonly NodeRow[],
+    how: Omit<BootOrder, 'ids' | 'image'>,
     find: (hardware: Hardware) => Promise<ImageRecord>,
   ): Promise<{ unheard: string[] }> {
     const orders: BootOrder[] = [];
     for (const [hardware, nodes] of byHardware(rows)) {
-      orders.push({ ids: nodes.map(({ id }) => id), image: await find(hardware), hard: false });
+      orders.push({ ...how, ids: nodes.map(({ id }) => id), image: await find(hardware) });
     }
     return await order(orders, rows);
   }
@@ -135,7 +141,7 @@ export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
 
     async list(caller, { set, power }) {
       const rows = await selectSet(set, await store.all(), caller.user, (nodes) => views.of(nodes));
-      return power ? views.withPower(rows) : views.of(rows);
+      return power ? views.withPower(rows, caller) : views.of(rows, caller);
     },
 
     async create(caller, { name, image: reference, model: wanted, cpuCores, ramMiB }) {
@@ -155,7 +161,7 @@ export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
           cpu_cores: cpuCores,
           ram_mib: ramMiB,
         };
-      });
+      }, caller.user);
       await settle([id]);
       return lookup.view(name);
     },
@@ -174,6 +180,7 @@ export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
       demandAll('node.forget', caller, rows, yes);
       const ids = rows.map((row) => row.id);
       await store.remove(ids);
+      changes.emit('change');
       await deps.rights.review();
       await settle(ids);
       // Once their machines are gone, what they had stored is deleted.
@@ -192,8 +199,8 @@ export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
       demandAll('node.boot', caller, owned(rows), yes);
       const ordered =
         reference === DEFAULT_IMAGE
-          ? await orderDefaults(rows, (kind) => choice.platformDefault(kind))
-          : await order([{ ids: rows.map(({ id }) => id), image, hard: false }], rows);
+          ? await orderDefaults(rows, by(caller, 'boot'), (kind) => choice.platformDefault(kind))
+          : await order([{ ...by(caller, 'boot'), ids: rows.map(({ id }) => id), image }], rows);
       return { nodes: names(rows), ...ordered, image: fullName(image), digest: image.digest };
     },
 
@@ -201,7 +208,8 @@ export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
       const rows = await chosen(set, caller);
       if (hard) requirePower(rows, power);
       demandAll('node.reboot', caller, owned(rows), yes);
-      const ordered = await order([{ ids: rows.map(({ id }) => id), hard }], rows);
+      const how = { ...by(caller, hard ? 'hard-reboot' : 'reboot'), hard };
+      const ordered = await order([{ ...how, ids: rows.map(({ id }) => id) }], rows);
       return { nodes: names(rows), ...ordered };
     },
 
@@ -211,14 +219,18 @@ export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
       const free = rows.filter((row) => row.image_owner === PLATFORM_OWNER);
       // Copies are made only once it is sure that there is an image for each.
       for (const hardware of byHardware(free).keys()) await choice.default(hardware, caller);
-      const ordered = await orderDefaults(free, (hardware) => choice.ownDefault(hardware, caller));
+      const ordered = await orderDefaults(free, by(caller, 'acquire'), (hardware) =>
+        choice.ownDefault(hardware, caller),
+      );
       return { nodes: names(free), ...ordered };
     },
 
     async release(caller, { set, yes }) {
       const rows = (await chosen(set, caller)).filter((row) => row.image_owner !== PLATFORM_OWNER);
       demandAll('node.release', caller, owned(rows), yes);
-      const ordered = await orderDefaults(rows, (hardware) => choice.platformDefault(hardware));
+      const ordered = await orderDefaults(rows, by(caller, 'release'), (hardware) =>
+        choice.platformDefault(hardware),
+      );
       return { nodes: names(rows), ...ordered };
     },
 
@@ -231,19 +243,25 @@ export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
       return lookup.view(newName);
     },
 
+    async log(caller, { name, count }) {
+      const { id } = await lookup.row(name);
+      return bootsSeenBy(caller, await store.boots.of(id, count));
+    },
+
     async wait(caller, { set, timeout }, signal) {
       const waited = await chosen(set, caller);
       const look = async () => {
-        const rows = new Map((await store.all()).map((row) => [row.id, row]));
-        const gone = waited.filter(({ id }) => !rows.has(id));
+        const rows = await store.byIds(waited.map(({ id }) => id));
+        const there = new Set(rows.map(({ id }) => id));
+        const gone = waited.filter(({ id }) => !there.has(id));
         if (gone.length > 0) {
           throw new UserError(
             'NOT_FOUND',
-            `${nameList(gone)} no longer there: removed while you waited.`,
+            `Removed while you waited: ${names(gone).join(', ')}.`,
             'See the nodes that there are with: walt node show --all',
           );
         }
-        return views.of(waited.flatMap(({ id }) => rows.get(id) ?? []));
+        return views.of(rows, caller);
       };
       return waitBooted(look, changes, timeout, signal);
     },

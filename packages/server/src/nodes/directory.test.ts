@@ -46,6 +46,7 @@ async function smallDirectory(freeNodes: number, ssh: SshAuthority = Object.crea
       forgetConsole: async () => {
         machine.forgotten++;
       },
+      consoleLog: () => '/nonexistent/console.log',
     },
     network: { server: '10.73.0.1', prefix: 16 },
     devices: {
@@ -82,7 +83,15 @@ test('a machine that is known is no new one, and one that somebody uses does not
   assert.equal(await directory.seen(machine(1)), undefined);
   const [row] = await store.all();
   assert.equal(row?.image_owner, PLATFORM_OWNER);
-  await store.orderBoots([{ ids: [row?.id ?? 0], image: { owner: 'alice', name: 'exp1' }, hard: false }]);
+  await store.orderBoots([
+    {
+      ids: [row?.id ?? 0],
+      image: { owner: 'alice', name: 'exp1' },
+      hard: false,
+      cause: 'boot',
+      user: 'alice',
+    },
+  ]);
   assert.equal(await directory.seen(machine(2)), undefined);
 });
 
@@ -110,7 +119,9 @@ describe('a virtual node that goes from one user to the next', () => {
   afterEach(() => rm(keys, { recursive: true, force: true }));
 
   const give = (owner: string) =>
-    world.store.orderBoots([{ ids: [1], image: { owner, name: 'exp' }, hard: false }]);
+    world.store.orderBoots([
+      { ids: [1], image: { owner, name: 'exp' }, hard: false, cause: 'boot', user: 'alice' },
+    ]);
   const exported = async () => {
     const { nodes } = await desiredState({
       ...world,

@@ -1,13 +1,15 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type DeviceNote, PLATFORM_OWNER } from '@walt/contract';
 import type { SshAuthority } from '../access/index.ts';
-import type { BootTarget, NodeDirectory } from '../boot/index.ts';
+import type { BootTarget, NodeDirectory, PollReport } from '../boot/index.ts';
 import type { Images } from '../images/index.ts';
 import { type Limits, type Log, rarely } from '../platform/index.ts';
 import type { Agents } from './agents.ts';
+import { lastLines, timesOf } from './history/index.ts';
 import type { ImageChoice } from './image-choice.ts';
 import type { Failure } from './plan/index.ts';
 import type { Power } from './power/index.ts';
+import { bootRetries } from './settings/index.ts';
 import { freshToken, type NodeRow, type NodeStore, now } from './store.ts';
 import type { VirtualMachines } from './virtual/index.ts';
 
@@ -20,6 +22,9 @@ const FIRMWARE_TIME = 120;
 /** Seconds after which the same reason is noted anew. */
 const NOTE_PAUSE = 60;
 
+/** Characters of a node's words on a boot that failed. */
+const MAX_REASON = 500;
+
 /** Seconds by which a node's clock may be off: certificates and builds begin to fail beyond it. */
 const CLOCK_TOLERANCE = 300;
 
@@ -29,7 +34,7 @@ interface Deps {
   agents: Agents;
   choice: Pick<ImageChoice, 'defaultName'>;
   ssh: SshAuthority;
-  machines: Pick<VirtualMachines, 'forgetConsole'>;
+  machines: Pick<VirtualMachines, 'forgetConsole' | 'consoleLog'>;
   power: Pick<Power, 'cycle'>;
   network: { server: string; prefix: number };
   devices: {
@@ -50,6 +55,7 @@ interface Deps {
 export function createDirectory(deps: Deps): NodeDirectory {
   const { store, images, agents, log } = deps;
   const served = rarely(log.info);
+  const unnoted = rarely(log.warn);
   /** When a machine was last refused, in Unix milliseconds: each asks again every few seconds. */
   let refused = 0;
 
@@ -80,6 +86,13 @@ export function createDirectory(deps: Deps): NodeDirectory {
     };
   }
 
+  /** What a node tells of its own boot. */
+  function noteReport({ id, served_at: asked }: NodeRow, { steps, leaving }: PollReport): void {
+    const at = Date.now() / 1000;
+    if (leaving) store.boots.reached(id, { left: at });
+    else if (steps) store.boots.reached(id, timesOf(steps, asked ?? at, at));
+  }
+
   async function beginBoot(ip: string): Promise<BootTarget | undefined> {
     const node = await store.byIp(ip);
     if (!node?.digest) return undefined;
@@ -99,7 +112,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
     if (!boot) return undefined;
     // A first boot has no last owner, and its loader's words are already in the history.
     if (changesHands && node.served_generation !== null) await deps.machines.forgetConsole(id);
-    await store.noteServed(id, { generation, digest, persist, token, cycle });
+    await store.noteServed(node, { generation, digest, persist, token, cycle });
     // What is noted stays. Somebody may have given up that version just before: its name points elsewhere by now.
     if (!(await images.byDigest(digest))) return beginBoot(ip);
     served('boot served', { node: id, generation, digest }, String(id));
@@ -163,6 +176,28 @@ export function createDirectory(deps: Deps): NodeDirectory {
       await deps.devices.note(mac, 'boot', text);
     },
 
+    reached({ ip, digest }, step, ran) {
+      const at = Date.now() / 1000;
+      store.byIp(ip).then(
+        (node) => {
+          if (node?.served_digest === digest) store.boots.reached(node.id, { [step]: at }, ran);
+        },
+        (error) => unnoted('cannot note a step of a boot', { ip, step, error: String(error) }, ip),
+      );
+    },
+
+    async failed(ip, report) {
+      const node = await store.byIp(ip);
+      if (!node || node.served_digest === null || node.booted_at !== null) return node?.name;
+      const isVirtual = node.type === 'virtual';
+      const console = isVirtual ? await lastLines(deps.machines.consoleLog(node.id)) : [];
+      const reason = report.replace(/\s+/g, ' ').trim().slice(0, MAX_REASON);
+      const { attempt = 1 } = (await store.boots.current([node.id])).get(node.id) ?? {};
+      const final = attempt > bootRetries(node);
+      store.boots.failed(node.id, { at: Date.now() / 1000, reason, final, console });
+      return node.name;
+    },
+
     asked: (ip, protocol, path) => deps.devices.asked(ip, protocol, path),
 
     async currentBoot(ip) {
@@ -180,6 +215,8 @@ export function createDirectory(deps: Deps): NodeDirectory {
         await store.noteBooted(node.id);
         log.info('node booted', { node: node.id, generation: report.generation });
       }
+      if (report.generation === node.served_generation) noteReport(node, report);
+      if (report.leaving) return 'stay';
       if (report.clock !== undefined)
         await deps.devices.note(node.mac, 'clock', clockTrouble(report.clock, now()));
       const answer = agents.poll(node.id, signal);

@@ -73,10 +73,8 @@ export class NodeEntry {
 }
 
 function requireReachable({ name, state }: NodeEndpoint): void {
-  if (state !== 'off' && state !== 'booting') return;
-  throw new UserError(
-    'UNAVAILABLE',
-    `Node ${name} is ${state === 'off' ? 'off' : 'still booting'}.`,
-    `Wait for it: walt node wait ${name}`,
-  );
+  if (state === 'booted' || state === 'unreachable') return;
+  const words = { off: 'is off', booting: 'is still booting', failed: 'could not boot' };
+  const hint = state === 'failed' ? 'See why with: walt node show' : 'Wait for it: walt node wait';
+  throw new UserError('UNAVAILABLE', `Node ${name} ${words[state]}.`, `${hint} ${name}`);
 }

@@ -8,6 +8,7 @@ import type { Database, Log, Paths, PowerConfigs, Programs } from '../platform/i
 import { Agents } from './agents.ts';
 import { createNodeCalls } from './calls.ts';
 import { NodeEntry } from './entry.ts';
+import { lastLines } from './history/index.ts';
 import { ImageChoice } from './image-choice.ts';
 import { NodeLookup } from './lookup.ts';
 import { createWorld, desiredState, Reconciler } from './plan/index.ts';
@@ -61,16 +62,27 @@ export async function createNodes(deps: Deps) {
   const power = new Power([qemuPower(machines), ...sources]);
   const errands = new PowerErrands({ power, log });
   const world = createWorld({ network, machines, agents, errands, paths, ssh, trees, store });
+  const noteEnd = async (id: number) => {
+    const failure = { at: Date.now() / 1000, reason: 'it has not come up in its time', final: true };
+    try {
+      store.boots.gaveUp(id, { ...failure, console: await lastLines(machines.consoleLog(id)) });
+    } catch (error) {
+      log.warn('cannot note why a node does not boot', { node: id, error: String(error) });
+    }
+  };
   const reconciler = new Reconciler({
     desired: () => desiredState({ store, images, paths, power }),
     observe: () => world.observe(),
     carryOut: (step) => world.carryOut(step),
+    noteTrouble: (node, trouble) => {
+      if (trouble === 'stuck') void noteEnd(node);
+    },
     log,
   });
   const changed = () => reconciler.reconcile();
   const choice = new ImageChoice(images);
   const troubles = () => reconciler.troubles;
-  const views = new NodeViews({ agents, machines, power, errands, devices, troubles });
+  const views = new NodeViews({ boots: store.boots, agents, machines, power, errands, devices, troubles });
   const lookup = new NodeLookup({ store, views, machines });
   const entry = new NodeEntry({ lookup, rights, ssh });
   const calls = createNodeCalls({

@@ -11,6 +11,7 @@ const booted: Liveness = {
   created: 100,
   connected: true,
   lastHeard: 990,
+  failedAt: null,
   powered: true,
 };
 
@@ -20,6 +21,9 @@ const table: [string, Partial<Liveness>, string, number | null][] = [
   ['its agent is silent', { connected: false, lastHeard: NOW - SILENCE_LIMIT - 1 }, 'unreachable', 989],
   ['its boot was served only', { bootedAt: null }, 'booting', 800],
   ['a newer boot is ordered', { generation: 4 }, 'booting', 800],
+  ['its boot could not go on', { bootedAt: null, failedAt: 850 }, 'failed', 850],
+  ['a newer boot was tried in vain', { generation: 4, failedAt: 950 }, 'failed', 950],
+  ['its machine is off, whatever became of its boot', { powered: false, failedAt: 850 }, 'off', null],
   ['its machine is off', { powered: false }, 'off', null],
   ['it was just made', { served: null, servedAt: null, bootedAt: null }, 'booting', 100],
 ];

@@ -14,6 +14,8 @@ export interface Liveness {
   /** Whether its agent holds a connection now, and when it last did (start of this server if never). */
   connected: boolean;
   lastHeard: number;
+  /** Unix time in seconds when the boot that counts could not go on; null: it goes on, as far as is known. */
+  failedAt: number | null;
   /** False for a virtual node whose machine does not run. */
   powered: boolean;
 }
@@ -21,6 +23,7 @@ export interface Liveness {
 /** What a user is told about a node, and since when. Pure; all times in seconds. */
 export function nodeState(node: Liveness, now: number): { state: NodeState; since: number | null } {
   if (!node.powered) return { state: 'off', since: null };
+  if (node.failedAt !== null) return { state: 'failed', since: node.failedAt };
   if (node.served === null) {
     return node.servedAt === null ? { state: 'booting', since: node.created } : { state: 'off', since: null };
   }

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import type { Architecture } from '@walt/contract';
+import type { Architecture, BootCause } from '@walt/contract';
 import { architecture, isSettingName, PLATFORM_OWNER, type SettingName } from '@walt/contract';
 import { sql } from 'kysely';
 import { imagePointers } from '../images/index.ts';
 import type { Database } from '../platform/index.ts';
+import { BootHistory } from './history/index.ts';
 import type { NodeTable, NodeTables } from './tables.ts';
 
 /** A node with what its image's name points to now; digest and plan are null when the image is gone or cannot boot. */
@@ -32,15 +33,20 @@ export interface BootOrder {
   ids: readonly number[];
   image?: { owner: string; name: string };
   hard: boolean;
+  cause: BootCause;
+  /** Who orders it; null: no user. */
+  user: string | null;
 }
 
 /** Rows of nodes and of their /persist folders. Knows nothing of rules. */
 export class NodeStore {
+  readonly boots: BootHistory;
   readonly #database: Database<NodeTables>;
   #choices: Promise<unknown> = Promise.resolve();
 
   constructor(database: Database<NodeTables>) {
     this.#database = database;
+    this.boots = new BootHistory(database);
   }
 
   async all(): Promise<NodeRow[]> {
@@ -51,6 +57,11 @@ export class NodeStore {
   async byId(id: number): Promise<NodeRow | undefined> {
     const row = await this.#query().where('node.id', '=', id).executeTakeFirst();
     return row && typed(row);
+  }
+
+  async byIds(ids: readonly number[]): Promise<NodeRow[]> {
+    const rows = await this.#query().where('node.id', 'in', ids).orderBy('node.id').execute();
+    return rows.map(typed);
   }
 
   async byIp(ip: string): Promise<NodeRow | undefined> {
@@ -65,15 +76,20 @@ export class NodeStore {
 
   /**
    * Adds the node that `choose` describes, given those that are there; answers its id. One at a time, so that what
-   * `choose` finds free (a name, an address) still is when the row is written. Undefined: `choose` wants none.
+   * `choose` finds free (a name, an address) still is when the row is written. Undefined: `choose` wants none. `user`: who makes it;
+   * null: it came by itself.
    */
   register<Choice extends NewNode | undefined>(
     choose: (nodes: readonly NodeRow[]) => Promise<Choice>,
+    user?: string | null,
   ): Promise<Choice extends NewNode ? number : undefined>;
-  register(choose: (nodes: readonly NodeRow[]) => Promise<NewNode | undefined>): Promise<number | undefined> {
+  register(
+    choose: (nodes: readonly NodeRow[]) => Promise<NewNode | undefined>,
+    user: string | null = null,
+  ): Promise<number | undefined> {
     return this.#inTurn(async () => {
       const node = await choose(await this.all());
-      return node && this.#insert(node);
+      return node && this.#insert(node, user);
     });
   }
 
@@ -84,13 +100,16 @@ export class NodeStore {
     return result;
   }
 
-  async #insert(node: NewNode): Promise<number> {
-    const { id } = await this.#database
-      .insertInto('node')
-      .values({ ...node, generation: 1, hard: 0, token: freshToken(), created: now() })
-      .returning('id')
-      .executeTakeFirstOrThrow();
-    return id;
+  #insert(node: NewNode, user: string | null): Promise<number> {
+    return this.#database.transaction().execute(async (transaction) => {
+      const { id } = await transaction
+        .insertInto('node')
+        .values({ ...node, generation: 1, hard: 0, token: freshToken(), created: now() })
+        .returning('id')
+        .executeTakeFirstOrThrow();
+      if (user !== null) await this.boots.expect(transaction, [id], { cause: 'create', user });
+      return id;
+    });
   }
 
   /** What is stored of them elsewhere is deleted later: until then, `removed` tells their ids. */
@@ -155,7 +174,7 @@ export class NodeStore {
   /** In one transaction: what the nodes boot from now on (if given), and the orders to reboot. */
   async orderBoots(orders: readonly BootOrder[]): Promise<void> {
     await this.#database.transaction().execute(async (transaction) => {
-      for (const { ids, image, hard } of orders) {
+      for (const { ids, image, hard, ...order } of orders) {
         await transaction
           .updateTable('node')
           .set((eb) => ({
@@ -166,32 +185,44 @@ export class NodeStore {
           }))
           .where('id', 'in', ids)
           .execute();
+        await this.boots.expect(transaction, ids, order);
       }
     });
   }
 
   /** Notes what a node was just given to boot, and the token that its agent shows from now on. */
   async noteServed(
-    id: number,
+    { id, mac, image_owner, image_name }: Pick<NodeRow, 'id' | 'mac' | 'image_owner' | 'image_name'>,
     served: { generation: number; digest: string; persist: number; token: string; cycle: string | null },
   ): Promise<void> {
-    await this.#database
-      .updateTable('node')
-      .set({
-        served_generation: served.generation,
-        served_digest: served.digest,
-        served_persist: served.persist,
-        token: served.token,
-        served_cycle: served.cycle,
-        served_at: now(),
-        booted_at: null,
-      })
-      .where('id', '=', id)
-      .execute();
+    const { generation, digest } = served;
+    await this.#database.transaction().execute(async (transaction) => {
+      const { numUpdatedRows } = await transaction
+        .updateTable('node')
+        .set({
+          served_generation: generation,
+          served_digest: digest,
+          served_persist: served.persist,
+          token: served.token,
+          served_cycle: served.cycle,
+          served_at: now(),
+          booted_at: null,
+        })
+        .where('id', '=', id)
+        .executeTakeFirst();
+      // It was removed just now.
+      if (numUpdatedRows === 0n) return;
+      const image = `${image_owner}/${image_name}`;
+      await this.boots.begin(transaction, { node: id, mac, generation, image, digest });
+    });
   }
 
   async noteBooted(id: number): Promise<void> {
-    await this.#database.updateTable('node').set({ booted_at: now() }).where('id', '=', id).execute();
+    await this.#database.transaction().execute(async (transaction) => {
+      await transaction.updateTable('node').set({ booted_at: now() }).where('id', '=', id).execute();
+      await this.boots.booted(transaction, id);
+    });
+    this.boots.emit('change');
   }
 
   /** Id of the /persist folder of a node under an owner; made when there is none. */

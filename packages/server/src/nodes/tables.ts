@@ -51,10 +51,36 @@ export interface RemovedNodeTable {
   id: number;
 }
 
+/** A boot of a node: one that was ordered and has not begun, or one that was served. The newest of a node is the one that counts. */
+export interface NodeBootTable {
+  id: Generated<number>;
+  node: number;
+  generation: number;
+  /** BOOT_CAUSES. */
+  cause: string;
+  /** Who ordered it. */
+  user: string | null;
+  attempt: number;
+  /** Unix time in seconds, with fractions: when it was ordered, or seen first. */
+  began: number;
+  /** `owner/name`, and digest; null until it is served. */
+  image: string | null;
+  digest: string | null;
+  /** Digests of what else was loaded. */
+  kernel: string | null;
+  initramfs: string | null;
+  platform: string | null;
+  /** JSON object of Unix times in seconds, with fractions, by BOOT_STEPS, and `left`. */
+  steps: string;
+  /** JSON object, as the contract has it; null: nothing is known to have failed. */
+  failure: string | null;
+}
+
 export interface NodeTables {
   node: NodeTable;
   persist_folder: PersistFolderTable;
   removed_node: RemovedNodeTable;
+  node_boot: NodeBootTable;
 }
 
 async function first(db: Kysely<unknown>): Promise<void> {
@@ -124,6 +150,27 @@ async function orderedAt(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('node').addColumn('ordered_at', 'real').execute();
 }
 
+async function boots(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('node_boot')
+    .addColumn('id', 'integer', (c) => c.primaryKey().autoIncrement())
+    .addColumn('node', 'integer', (c) => c.notNull().references('node.id').onDelete('cascade'))
+    .addColumn('generation', 'integer', (c) => c.notNull())
+    .addColumn('cause', 'text', (c) => c.notNull())
+    .addColumn('user', 'text')
+    .addColumn('attempt', 'integer', (c) => c.notNull())
+    .addColumn('began', 'real', (c) => c.notNull())
+    .addColumn('image', 'text')
+    .addColumn('digest', 'text')
+    .addColumn('kernel', 'text')
+    .addColumn('initramfs', 'text')
+    .addColumn('platform', 'text')
+    .addColumn('steps', 'text', (c) => c.notNull())
+    .addColumn('failure', 'text')
+    .execute();
+  await db.schema.createIndex('node_boot_by_node').on('node_boot').columns(['node', 'id']).execute();
+}
+
 export const nodeTables: TableSet<NodeTables> = {
   migrations: {
     '0001-first': first,
@@ -132,6 +179,7 @@ export const nodeTables: TableSet<NodeTables> = {
     '0049-served-cycle': servedCycle,
     '0058-node-settings': settings,
     '0059-ordered-at': orderedAt,
+    '0065-node-boots': boots,
   },
   counted: { nodes: 'node' },
   // Folders, keys, exports.

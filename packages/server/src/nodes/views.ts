@@ -1,5 +1,7 @@
 import type { DeviceNote, Node } from '@walt/contract';
+import type { Caller } from '../access/index.ts';
 import type { Agents } from './agents.ts';
+import { type BootHistory, type BootRow, failureSeenBy, lastStep } from './history/index.ts';
 import { ownerOf } from './owners.ts';
 import type { BootTrouble } from './plan/index.ts';
 import type { Power, PowerErrands } from './power/index.ts';
@@ -17,6 +19,7 @@ export interface DevicesOfNodes {
 
 interface Deps {
   agents: Agents;
+  boots: Pick<BootHistory, 'current'>;
   machines: Pick<VirtualMachines, 'running'>;
   power: Pick<Power, 'view' | 'acts'>;
   errands: Pick<PowerErrands, 'look' | 'state' | 'failure'>;
@@ -38,21 +41,28 @@ export class NodeViews {
   }
 
   /** As `of`, with the states of their power, as far as they can be had in two seconds. */
-  async withPower(rows: readonly NodeRow[]): Promise<Node[]> {
+  async withPower(rows: readonly NodeRow[], caller?: Caller): Promise<Node[]> {
     const physical = rows.filter(({ type }) => type === 'physical');
     await this.#deps.errands.look(physical, PATIENCE);
-    return this.of(rows);
+    return this.of(rows, caller);
   }
 
-  async of(rows: readonly NodeRow[]): Promise<Node[]> {
+  /** `caller`: who may read what these nodes of his have printed. */
+  async of(rows: readonly NodeRow[], caller?: Caller): Promise<Node[]> {
     const machines = new Set(await this.#deps.machines.running());
-    return rows.map((row) =>
-      this.#view(row, row.type === 'virtual' ? machines.has(row.id) : row.served_at !== null),
+    const onTheirWay = rows.filter(
+      (row) => row.booted_at === null || row.generation !== row.served_generation,
     );
+    const boots = await this.#deps.boots.current(onTheirWay.map(({ id }) => id));
+    return rows.map((row) => {
+      const powered = row.type === 'virtual' ? machines.has(row.id) : row.served_at !== null;
+      return this.#view(row, powered, boots.get(row.id), caller);
+    });
   }
 
-  #view(row: NodeRow, powered: boolean): Node {
+  #view(row: NodeRow, powered: boolean, boot: BootRow | undefined, caller: Caller | undefined): Node {
     const { agents, power, errands, troubles } = this.#deps;
+    const failure = boot ? failureSeenBy(caller, boot) : null;
     const { state, since } = nodeState(
       {
         generation: row.generation,
@@ -62,6 +72,7 @@ export class NodeViews {
         created: row.created,
         connected: agents.isConnected(row.id),
         lastHeard: agents.lastHeard(row.id) ?? this.#startedAt,
+        failedAt: failure?.at ?? null,
         powered,
       },
       now(),
@@ -81,6 +92,7 @@ export class NodeViews {
       current: running === null || running === row.digest,
       bootPlan: row.boot_plan === 'nfs-root' ? 'nfs-root' : 'volumes',
       since,
+      boot: boot && (state === 'booting' || state === 'failed') ? progressOf(boot) : null,
       cpuCores: row.cpu_cores,
       ramMiB: row.ram_mib,
       power: { ...power.view(row), state: row.type === 'virtual' ? isOn(powered) : errands.state(row) },
@@ -88,10 +100,17 @@ export class NodeViews {
         boot: troubles().get(row.id),
         power: errands.failure(row),
         canSwitch: power.acts(row).reset,
+        failure,
       }),
       notes: [...this.#deps.devices.notesOf(row.mac)],
     };
   }
+}
+
+function progressOf(boot: BootRow): Node['boot'] {
+  const { attempt, began, failure } = boot;
+  const last = lastStep(boot);
+  return { ...(last ?? { step: null, since: began }), attempt, final: failure?.final ?? false };
 }
 
 function isOn(powered: boolean): 'on' | 'off' {

@@ -1,11 +1,17 @@
 import type { EventEmitter } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Node, WithProgress } from '@walt/contract';
 import { nameList, UserError } from '../platform/index.ts';
 
+/** Milliseconds between two looks, at least: many nodes that boot at once change all the time. */
+const PAUSE = 100;
+/** Milliseconds after which it looks though nothing has changed: silence is no event. */
+const PATIENCE = 2_000;
+
 /**
  * Ends when all nodes that `look` answers have booted; says how many have, each time that changes. Throws UserError TIMEOUT
- * after `timeout` seconds, and the signal's reason when the client is gone. Looks again at each `change` and, since
- * silence is no event, every few seconds.
+ * after `timeout` seconds, UNAVAILABLE as soon as one has failed for good, and the signal's reason when the client is gone. Looks
+ * again at each `change`.
  */
 export async function* waitBooted(
   look: () => Promise<Node[]>,
@@ -26,6 +32,8 @@ export async function* waitBooted(
       yield { type: 'result', value: { nodes: nodes.map((node) => node.name) } };
       return;
     }
+    const failed = missing.filter(({ boot }) => boot?.final);
+    if (failed.length > 0) throw failure(failed);
     if (done !== told) {
       told = done;
       const step = nodes.length === 1 ? `${missing[0]?.name} boots` : 'nodes boot';
@@ -40,6 +48,27 @@ export async function* waitBooted(
       );
     }
     await changed;
+    await pause(limit);
+  }
+}
+
+function failure(failed: readonly Node[]): UserError {
+  const [first] = failed;
+  if (first?.trouble && failed.length === 1)
+    return new UserError('UNAVAILABLE', first.trouble.message, first.trouble.hint);
+  const names = failed.map(({ name }) => name);
+  return new UserError(
+    'UNAVAILABLE',
+    `${names.join(', ')} could not boot, and nothing more is tried.`,
+    `See why with: walt node show ${names[0]}`,
+  );
+}
+
+async function pause(limit: AbortSignal): Promise<void> {
+  try {
+    await delay(PAUSE, undefined, { signal: limit });
+  } catch (error) {
+    if (!limit.aborted) throw error;
   }
 }
 
@@ -54,7 +83,7 @@ function hintFor([first, ...others]: readonly Node[]): string {
 function nextChange(changes: EventEmitter<{ change: [] }>, limit: AbortSignal): Promise<void> {
   if (limit.aborted) return Promise.resolve();
   return new Promise((resolve) => {
-    const timer = setTimeout(() => done(), 3000);
+    const timer = setTimeout(() => done(), PATIENCE);
     const done = () => {
       clearTimeout(timer);
       changes.off('change', done);

@@ -46,6 +46,10 @@ function directory(target: BootTarget | undefined, known: boolean) {
     },
     asked() {},
     async recognize() {},
+    reached() {},
+    async failed() {
+      return undefined;
+    },
   };
   return { nodes, sightings };
 }

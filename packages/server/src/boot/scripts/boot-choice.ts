@@ -82,6 +82,7 @@ async function decide(request: BootRequest, deps: Deps): Promise<BootChoice> {
   const { obstacle, record, deviceTree } = await judgeBoot(target, request, deps);
   if (obstacle !== undefined) return wait(obstacle);
   const { name, digest, generation } = target;
+  deps.directory.reached({ ip, digest }, 'script');
   info('node boots', { node: name, digest, generation }, name);
   return record.walt ? { kind: 'script', target } : { kind: 'kernel', target, deviceTree };
 }

@@ -9,8 +9,11 @@ import { DeviceTrees } from '../kernel/index.ts';
 import { type ServerAddress, templateValues } from '../lending/index.ts';
 import { GRUB_HTTP } from '../scripts/index.ts';
 import { renderTemplate, servedFolder } from '../walt-images/index.ts';
+import { FileDigests } from './file-digests.ts';
 
-const warn = rarely(createLog('boot').warn);
+const log = createLog('boot');
+const warn = rarely(log.warn);
+const complain = rarely(log.error);
 
 /** `boot/files/HEX/NAME`. */
 const BOOT_FILE = /^boot\/files\/([0-9a-f]{64})\/(?:(vmlinuz-[a-z0-9-]+)|device-trees\/(.+))$/s;
@@ -19,8 +22,8 @@ const BOOT_FILE = /^boot\/files\/([0-9a-f]{64})\/(?:(vmlinuz-[a-z0-9-]+)|device-
 const IMAGE_FOLDER = 'boot/';
 
 interface Deps {
-  directory: Pick<NodeDirectory, 'currentBoot'>;
-  paths: Pick<Paths, 'bootFiles' | 'loaders'>;
+  directory: Pick<NodeDirectory, 'currentBoot' | 'reached'>;
+  paths: Pick<Paths, 'bootFiles' | 'loaders' | 'volumes'>;
   archives: InitArchives;
   reads: Reads;
   address: ServerAddress;
@@ -29,6 +32,7 @@ interface Deps {
 /** What nodes load while they boot, by whatever protocol. */
 export class NodeFiles {
   readonly #deps: Deps;
+  readonly #digests = new FileDigests();
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -51,12 +55,39 @@ export class NodeFiles {
     if (make) return make(this, ip);
     const [, hex, kernel, deviceTree] = BOOT_FILE.exec(path) ?? [];
     if (hex) {
-      const folder = imageBootFolder(this.#deps.paths, `sha256:${hex}`);
-      if (kernel !== undefined) return openDownload(join(folder, kernel));
+      const digest = `sha256:${hex}`;
+      if (kernel !== undefined) return this.kernel(ip, digest, kernel);
+      const folder = imageBootFolder(this.#deps.paths, digest);
       const bytes = await (await DeviceTrees.open(folder)).read(deviceTree ?? '');
       return bytes && downloadOf(bytes);
     }
     return this.#imageFile(ip, path.startsWith(IMAGE_FOLDER) ? path.slice(IMAGE_FOLDER.length) : path);
+  }
+
+  /** A kernel of an image, by its file's name, for the node with that address. */
+  async kernel(ip: string, digest: string, name: string): Promise<Download | undefined> {
+    const path = join(imageBootFolder(this.#deps.paths, digest), name);
+    return this.#noted(await openDownload(path), { ip, digest }, 'kernel', async () => ({
+      kernel: await this.#digests.of(path),
+    }));
+  }
+
+  /** The same; once it is loaded, the node has taken that step. What it then ran is told as soon as it is known: no boot waits for it. */
+  #noted(
+    file: Download | undefined,
+    boot: { ip: string; digest: string },
+    step: 'kernel' | 'initramfs' | 'root',
+    ran: () => Promise<Parameters<NodeDirectory['reached']>[2]>,
+  ): Download | undefined {
+    file?.content.once('end', () => {
+      const { directory } = this.#deps;
+      directory.reached(boot, step);
+      ran().then(
+        (digests) => digests && directory.reached(boot, step, digests),
+        (error) => complain('cannot tell what a node runs', { ...boot, error: String(error) }, boot.ip),
+      );
+    });
+    return file;
   }
 
   /**
@@ -106,7 +137,11 @@ export class NodeFiles {
       archives.get(record.architecture),
       nodeArchive(document, ranges, identityTree(target, record.loan?.files)),
     ]);
-    return openDownload(modules, { head, tail });
+    const file = await openDownload(modules, { head, tail });
+    return this.#noted(file, { ip, digest: target.digest }, 'initramfs', async () => ({
+      initramfs: await this.#digests.of(modules, head),
+      platform: await this.#digests.of(join(paths.volumes, target.platformVolume)),
+    }));
   }
 
   /** What only this node must know, for one whose initramfs is not ours. */
@@ -115,6 +150,7 @@ export class NodeFiles {
     const record = target && (await readBootRecord(this.#deps.paths, target.digest));
     if (!target || !record) return undefined;
     const document = bootstrapDocument(target, Date.now() / 1000, record);
-    return downloadOf(await nodeArchive(document, [], identityTree(target, record.loan?.files)));
+    const file = downloadOf(await nodeArchive(document, [], identityTree(target, record.loan?.files)));
+    return this.#noted(file, { ip, digest: target.digest }, 'root', async () => undefined);
   }
 }

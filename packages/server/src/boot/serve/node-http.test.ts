@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { createHash } from 'node:crypto';
+import { EventEmitter, on, once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
 import { connect } from 'node:net';
@@ -29,8 +30,12 @@ let address: string;
 /** What the directory answers to polls, set by each test that polls. */
 let answerPoll: NodeDirectory['poll'] = async () => 'stay';
 
+/** What was told of boots, as it comes. */
+const told = new EventEmitter<{ reached: Parameters<NodeDirectory['reached']> }>();
+
 const directory: NodeDirectory = {
   ...exampleDirectory(exampleTarget),
+  reached: (...step) => void told.emit('reached', ...step),
   poll: (...question) => answerPoll(...question),
 };
 
@@ -185,6 +190,29 @@ test('a node with another initramfs gets what it must know apart', async () => {
   assert.match(own, /identity\/etc\/walt\/ssh\/host_key/);
 });
 
+test('what a node has loaded to its end is told, and then its digest', { timeout: 120_000 }, async () => {
+  const steps = on(told, 'reached');
+  const next = async () => (await steps.next()).value;
+  const boot = { ip: '127.0.0.1', digest: exampleTarget.digest };
+  const sha256 = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  await mkdir(join(folder, 'volumes'), { recursive: true });
+  await writeFile(join(folder, 'volumes', exampleTarget.platformVolume), 'platform');
+
+  await (await ask(`/boot/files/${'d'.repeat(64)}/vmlinuz-virtual`, { method: 'HEAD' })).arrayBuffer();
+  await (await ask(`/boot/files/${'d'.repeat(64)}/vmlinuz-virtual`)).arrayBuffer();
+  assert.deepEqual(await next(), [boot, 'kernel']);
+  assert.deepEqual(await next(), [boot, 'kernel', { kernel: sha256(kernel) }]);
+
+  const initramfs = Buffer.from(await (await ask('/node/initramfs')).arrayBuffer());
+  const common = initramfs.subarray(0, initramfs.indexOf(modules) + modules.length);
+  assert.deepEqual(await next(), [boot, 'initramfs']);
+  const ran = { initramfs: sha256(common), platform: sha256(Buffer.from('platform')) };
+  assert.deepEqual(await next(), [boot, 'initramfs', ran]);
+
+  await (await ask('/node/archive')).arrayBuffer();
+  assert.deepEqual(await next(), [boot, 'root']);
+});
+
 describe('files of an image that brings its own boot script', () => {
   const image = () => join(folder, 'boot', 'd'.repeat(64));
   before(async () => {
@@ -261,11 +289,33 @@ describe('a poll', () => {
     for (const clock of ['', '&clock=', '&clock=-1', '&clock=1e3', `&clock=${'9'.repeat(12)}`])
       await ask(`/node/poll?generation=3&booted=1${clock}`, { headers });
     const question = { ip: '127.0.0.1', token: 'secret', generation: 3, booted: true };
+    Object.assign(question, { leaving: false, steps: undefined });
     assert.deepEqual(questions, [
       { ...question, clock: 1_790_000_000 },
       ...Array.from({ length: 5 }, () => ({ ...question, clock: undefined })),
     ]);
   });
+
+  const steps: [query: string, steps: object | undefined][] = [
+    ['up=9.50&network=1.2&root=3&init=4.05', { up: 9.5, network: 1.2, root: 3, init: 4.05 }],
+    ['up=9.50&network=1.2&root=3', undefined],
+    ['up=9.50&network=1.2&root=3&init=', undefined],
+    ['up=9.50&network=-1&root=3&init=4', undefined],
+    ['up=9.50&network=1e9&root=3&init=4', undefined],
+    ['up=9999999&network=1&root=3&init=4', undefined],
+    ['up=0x9&network=1&root=3&init=4', undefined],
+  ];
+  for (const [query, expected] of steps) {
+    test(`tells how long steps took, all or none: ${query}`, async () => {
+      const asked = Promise.withResolvers<object | undefined>();
+      answerPoll = async (_ip, _token, report) => {
+        asked.resolve(report.steps);
+        return 'stay';
+      };
+      await ask(`/node/poll?generation=3&booted=0&${query}`, { headers });
+      assert.deepEqual(await asked.promise, expected);
+    });
+  }
 
   test('with a wrong token gets no order', async () => {
     answerPoll = async () => undefined;

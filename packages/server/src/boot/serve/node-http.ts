@@ -12,7 +12,7 @@ import {
   sendStream,
 } from '../../platform/index.ts';
 import { type Download, readBootRecord } from '../boot-files.ts';
-import type { NodeDirectory } from '../directory.ts';
+import type { NodeDirectory, PollReport } from '../directory.ts';
 import type { InitArchives } from '../initramfs/index.ts';
 import { MAX_READS_REPORT, type Reads, volumesOf } from '../initramfs/index.ts';
 import { chooseBoot, ipxeScript, machineOf } from '../scripts/index.ts';
@@ -134,12 +134,14 @@ export class NodeHttp {
     const generation = Number(url.searchParams.get('generation') ?? Number.NaN);
     const booted = url.searchParams.get('booted') === '1';
     const clock = clockOf(url.searchParams.get('clock'));
+    const leaving = url.searchParams.get('leaving') === '1';
+    const report = { generation, booted, clock, leaving, steps: stepsOf(url.searchParams) };
     if (typeof token !== 'string' || !Number.isSafeInteger(generation)) {
       return sendText(response, 400, 'generation and x-walt-token are needed');
     }
     const hangUp = new AbortController();
     response.on('close', () => hangUp.abort());
-    const order = await this.#deps.directory.poll(ip, token, { generation, booted, clock }, hangUp.signal);
+    const order = await this.#deps.directory.poll(ip, token, report, hangUp.signal);
     if (response.destroyed) return;
     if (order === undefined) return sendText(response, 403, 'wrong token');
     sendText(response, 200, order);
@@ -148,8 +150,8 @@ export class NodeHttp {
   /** A node that cannot boot says why, so that the journal tells it without a look at the console. */
   async #trouble({ ip, request, response }: Question): Promise<void> {
     const report = await bodyOf(request, MAX_TROUBLE);
-    const target = await this.#deps.directory.currentBoot(ip);
-    warn('node could not boot', { node: target?.name, ip, report }, ip);
+    const node = await this.#deps.directory.failed(ip, report);
+    warn('node could not boot', { node, ip, report }, ip);
     sendText(response, 200, 'noted');
   }
 
@@ -170,6 +172,19 @@ export class NodeHttp {
 /** Unix time in seconds; undefined when it is none that a clock can have. */
 function clockOf(text: string | null): number | undefined {
   return text !== null && /^\d{1,11}$/.test(text) ? Number(text) : undefined;
+}
+
+/** Seconds since the node's kernel started, of all steps or of none. */
+function stepsOf(query: URLSearchParams): PollReport['steps'] {
+  const seconds = (name: string) => {
+    const text = query.get(name);
+    return text !== null && /^\d{1,6}(?:\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN;
+  };
+  const steps = {
+    ...{ up: seconds('up'), network: seconds('network') },
+    ...{ root: seconds('root'), init: seconds('init') },
+  };
+  return Object.values(steps).some(Number.isNaN) ? undefined : steps;
 }
 
 /** A path of a URL; undefined when it is no text. */

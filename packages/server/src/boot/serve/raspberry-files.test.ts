@@ -59,6 +59,10 @@ class Nodes implements NodeDirectory {
 
   asked(): void {}
 
+  reached(): void {}
+
+  async failed(): Promise<undefined> {}
+
   async recognize(): Promise<void> {}
 
   async glance(): Promise<Glance | undefined> {

@@ -6,7 +6,6 @@
  * first and tells the model of a machine that is new, or command line, kernel or initramfs. All that follows is of that boot,
  * until the node is up, it asks for its start file again, or two minutes have passed.
  */
-import { join } from 'node:path';
 import { findModel, firmwarePrefixes, fittingsOf, type Model, modelOfFirmware } from '../../models/index.ts';
 import { createLog, type Paths, rarely } from '../../platform/index.ts';
 import {
@@ -94,7 +93,7 @@ export class RaspberryFiles {
         const boot = await this.#boot(asker);
         if (!boot) return undefined;
         const name = kernelName(fittingsOf(boot.target).adapters);
-        return openDownload(join(this.#folder(boot.target), name));
+        return this.#deps.files.kernel(asker.ip, boot.target.digest, name);
       }
       case FIRMWARE_FILES.initramfs:
         return (await this.#boot(asker)) && this.#deps.files.open(asker.ip, 'node/initramfs');

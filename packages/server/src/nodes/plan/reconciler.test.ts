@@ -24,6 +24,7 @@ test('a pass that cannot tell what should be, or what is, has failed', async () 
     const reconciler = new Reconciler({
       desired: async () => nothing,
       observe: async () => empty,
+      noteTrouble() {},
       carryOut: async () => {},
       log: silent,
       [part]: () => Promise.reject(error),
@@ -37,6 +38,7 @@ test('a step that failed is answered, and tried again by the next pass', async (
   const reconciler = new Reconciler({
     desired: async () => ({ nodes: [], removed: [7] }),
     observe: async () => empty,
+    noteTrouble() {},
     carryOut: async (step) => {
       tried.push(step);
       if (tried.length === 1) throw new Error('busy');
@@ -56,6 +58,7 @@ test('a node that no step brings further is told once, for as long as that lasts
   const reconciler = new Reconciler({
     desired: async () => ({ nodes, removed: [] }),
     observe: async () => empty,
+    noteTrouble() {},
     carryOut: async () => {},
     log: { ...silent, warn: (message, fields) => warned.push([message, fields]) },
   });

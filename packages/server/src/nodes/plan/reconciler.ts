@@ -23,6 +23,8 @@ interface Deps {
   desired(): Promise<Desired>;
   observe(): Promise<Observed>;
   carryOut(step: Step): Promise<void>;
+  /** Told once, when a pass finds out that no step brings a node further. */
+  noteTrouble(node: number, trouble: BootTrouble): void;
   log: Log;
 }
 
@@ -91,7 +93,9 @@ export class Reconciler {
 
   #note(found: ReadonlyMap<number, BootTrouble>): void {
     for (const [node, trouble] of found) {
-      if (this.#troubles.get(node) !== trouble) this.#deps.log.warn(TROUBLES[trouble], { node });
+      if (this.#troubles.get(node) === trouble) continue;
+      this.#deps.log.warn(TROUBLES[trouble], { node });
+      this.#deps.noteTrouble(node, trouble);
     }
     this.#troubles = found;
   }

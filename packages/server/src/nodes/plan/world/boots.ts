@@ -9,7 +9,7 @@ import type { Attempts } from './attempts.ts';
 interface Deps {
   agents: Pick<Agents, 'orderReboot' | 'connected' | 'heard'>;
   errands: Pick<PowerErrands, 'carryOut'>;
-  store: Pick<NodeStore, 'byId'>;
+  store: Pick<NodeStore, 'byId' | 'boots'>;
   attempts: Attempts;
 }
 
@@ -23,6 +23,8 @@ export function bootsPart({ agents, errands, store, attempts }: Deps): Part<Seen
     // It was removed just now.
     if (!node) return;
     attempts.note(id, generation, 'power');
+    if (node.served_generation === generation) await store.boots.expectUnlessOrdered(id, 'timeout');
+    store.boots.restarted(id);
     await errands.carryOut(node, act);
   }
   return {
@@ -34,7 +36,9 @@ export function bootsPart({ agents, errands, store, attempts }: Deps): Part<Seen
     }),
     executors: {
       orderReboot: async ({ id, generation }) => {
-        if (agents.orderReboot(id)) attempts.note(id, generation, 'order');
+        if (!agents.orderReboot(id)) return;
+        attempts.note(id, generation, 'order');
+        store.boots.restarted(id);
       },
       resetPower: (input) => switchPower(input, 'reset'),
       powerOn: (input) => switchPower(input, 'on'),

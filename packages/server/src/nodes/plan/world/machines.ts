@@ -1,4 +1,5 @@
 import type { Network } from '../../../network/index.ts';
+import type { NodeStore } from '../../store.ts';
 import { onTap, tapName, type VirtualMachines } from '../../virtual/index.ts';
 import type { MachineSteps, MachinesSeen } from '../machines.ts';
 import type { Part } from '../steps.ts';
@@ -7,17 +8,22 @@ import type { Attempts } from './attempts.ts';
 interface Deps {
   network: Pick<Network, 'ensureTap' | 'removeTap'>;
   machines: Pick<VirtualMachines, 'running' | 'ensure' | 'remove'>;
+  store: Pick<NodeStore, 'boots'>;
   attempts: Attempts;
 }
 
-export function machinesPart({ network, machines, attempts }: Deps): Part<MachinesSeen, MachineSteps> {
+export function machinesPart({ network, machines, store, attempts }: Deps): Part<MachinesSeen, MachineSteps> {
   const watched = new Set<number>();
   return {
     observe: async () => ({ machines: new Set(await machines.running()), watched }),
     executors: {
       startMachine: async ({ machine, ip, generation }) => {
         const runs = (await machines.running()).includes(machine.id);
-        if (!runs) attempts.note(machine.id, generation, 'start');
+        if (!runs) {
+          attempts.note(machine.id, generation, 'start');
+          await store.boots.expectUnlessOrdered(machine.id, 'start');
+          store.boots.restarted(machine.id);
+        }
         await network.ensureTap(tapName(machine.id), { mac: machine.mac, ip });
         await machines.ensure(onTap(machine));
         watched.add(machine.id);
