@@ -22,10 +22,12 @@ describe('walt node config', () => {
       `pc1 and pc2
   model=pc-x86-64
   power=none
+  netsetup=LAN
   boot.timeout=180
   boot.retries=9
 
 vnode1
+  netsetup=LAN
   boot.timeout=180
   boot.retries=9
 `,
@@ -54,6 +56,7 @@ vnode1
       {
         name: 'vnode1',
         settings: [
+          { name: 'netsetup', value: 'LAN', isSet: false },
           { name: 'boot.timeout', value: '180', isSet: false },
           { name: 'boot.retries', value: '3', isSet: true },
         ],

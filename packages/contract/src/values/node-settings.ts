@@ -55,6 +55,15 @@ const rows = {
     offers: [NO_VALUE, WAKE_ON_LAN],
     accepts: (value) => parsePower(value) !== undefined,
   },
+  netsetup: {
+    summary: 'whether it reaches what the server reaches (NAT), or walt-net alone (LAN)',
+    takes: 'NAT or LAN',
+    fallback: 'LAN',
+    of: 'all nodes',
+    applies: 'with a reboot',
+    offers: ['NAT', 'LAN'],
+    accepts: (value) => value === 'NAT' || value === 'LAN',
+  },
   'boot.timeout': {
     summary: 'seconds for a boot to come up, before its power is cut and given back',
     takes: `${NO_VALUE}, or a whole number from 60 to 86400`,

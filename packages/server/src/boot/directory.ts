@@ -25,6 +25,8 @@ export interface BootTarget {
   name: string;
   /** The server's address on walt-net. */
   server: string;
+  /** Whether the server is its way to other networks. */
+  nat: boolean;
   /** `sha256:HEX` of the image. */
   digest: string;
   /** `sha256:HEX` of each layer, bottom first. */

@@ -26,7 +26,6 @@ export class Bridge {
       const created = ['name', name, 'address', randomMac(), 'type', 'bridge'];
       await ip('link', 'add', ...created, 'stp_state', '0', 'forward_delay', '0', 'mcast_snooping', '0');
     }
-    await setSysctl('net/ipv4/ip_forward', '0');
     // What DHCP servers of others say (dhcp/foreign-servers.ts) comes from addresses to which we have no way back.
     for (const part of ['all', 'default', name]) await setSysctl(`net/ipv4/conf/${part}/rp_filter`, '0');
     // Where the host has br_netfilter loaded, its hooks would see our frames too.

@@ -1,6 +1,7 @@
 /** walt-net: the platform's namespace, its bridge, DHCP, DNS and NFS. Alone knows ip, dnsmasq and nfs-ganesha. */
 import {
   type Config,
+  hostNamespace,
   isExternalError,
   type Limits,
   type Log,
@@ -11,6 +12,7 @@ import type { AdapterStatus } from './adapters/index.ts';
 import { Bridge } from './bridge.ts';
 import type { DhcpRequest, ForeignServer, HostEntry, Lease } from './dhcp/index.ts';
 import { boundUnknown, Dnsmasq, hearDhcp } from './dhcp/index.ts';
+import { Gateway } from './gateway/index.ts';
 import { learnedPorts } from './ip.ts';
 import type { PersistExport, TreeExport } from './nfs/index.ts';
 import { NfsServer, openPortmapper, type Portmapper } from './nfs/index.ts';
@@ -45,6 +47,7 @@ export class Network {
   readonly #nfs: NfsServer;
   readonly #portmapper: Portmapper;
   readonly #segments: Segments;
+  readonly #gateway: Gateway;
   readonly #mending: NodeJS.Timeout;
   readonly #log: Log;
   #floodable = false;
@@ -52,7 +55,13 @@ export class Network {
   private constructor(
     subnet: Subnet,
     bridge: Bridge,
-    parts: { dnsmasq: Dnsmasq; nfs: NfsServer; portmapper: Portmapper; segments: Segments },
+    parts: {
+      dnsmasq: Dnsmasq;
+      nfs: NfsServer;
+      portmapper: Portmapper;
+      segments: Segments;
+      gateway: Gateway;
+    },
     log: Log,
   ) {
     this.server = subnet.server;
@@ -64,12 +73,14 @@ export class Network {
     this.#nfs = parts.nfs;
     this.#portmapper = parts.portmapper;
     this.#segments = parts.segments;
+    this.#gateway = parts.gateway;
     this.#log = log;
     const mend = () => {
       this.#nfs
         .mend()
         .catch((error) => log.error('cannot mend what the NFS server exports', { error: String(error) }));
       void this.#segments.mend();
+      void this.#gateway.mend();
     };
     this.#mending = setInterval(mend, MEND_INTERVAL).unref();
   }
@@ -83,10 +94,13 @@ export class Network {
   ): Promise<Network> {
     const subnet = parseSubnet(config.network.subnet);
     const bridge = await Bridge.open(BRIDGE, subnet);
+    const { network } = config;
+    const { namespace } = network;
+    const host = hostNamespace({ network });
+    const gateway = await Gateway.open({ subnet, bridge: BRIDGE, namespace, host, paths, programs });
     // Ganesha asks it when it starts.
     const portmapper = await openPortmapper(subnet.server, config.limits.machines);
     // Nothing of ours answers before it is clear that nobody else does.
-    const { network } = config;
     const segments = await Segments.open({ network, paths, bridge, server: subnet.server });
     const [dnsmasq, nfs] = await Promise.all([
       Dnsmasq.open({
@@ -98,13 +112,18 @@ export class Network {
       }),
       NfsServer.open({ subnet, paths, programs, persistSize: config.limits.persist, log }),
     ]);
-    return new Network(subnet, bridge, { dnsmasq, nfs, portmapper, segments }, log);
+    return new Network(subnet, bridge, { dnsmasq, nfs, portmapper, segments, gateway }, log);
   }
 
   /** Replaces all permanent DHCP addresses and DNS names (NAME and NAME.walt); resolves when they hold. */
   async setHosts(hosts: readonly HostEntry[]): Promise<void> {
     await this.#boundUnknown(hosts);
     await this.#dnsmasq.setHosts(hosts);
+  }
+
+  /** Addresses of nodes that reach what the server reaches, and no others; resolves when it is so. Throws when it cannot be. */
+  setRouted(nodes: readonly string[]): Promise<void> {
+    return this.#gateway.setNodes(nodes);
   }
 
   /** A machine without nftables serves all the same; the journal says so once. */
@@ -157,6 +176,7 @@ export class Network {
   async close(): Promise<void> {
     clearInterval(this.#mending);
     await this.#segments.close();
+    await this.#gateway.close();
     await this.#portmapper.close();
   }
 

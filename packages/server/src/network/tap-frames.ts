@@ -1,5 +1,6 @@
-/** What a virtual node may put on walt-net. Owns nft. */
-import { attempt, ExternalError, isExternalError } from '../platform/index.ts';
+/** What a virtual node may put on walt-net. */
+import { isExternalError } from '../platform/index.ts';
+import { nft } from './nft.ts';
 
 /** Whose tap it is. */
 export interface Station {
@@ -27,12 +28,6 @@ export async function unguardTap(tap: string): Promise<void> {
   } catch (error) {
     if (!isExternalError(error)) throw error;
   }
-}
-
-async function nft(rules: string): Promise<void> {
-  const argv = ['nft', '-f', '-'];
-  const { status, stderr } = await attempt(argv, { input: rules });
-  if (status !== 0) throw new ExternalError(argv, status, stderr);
 }
 
 /** One for each tap, so that it can be replaced, and go with its tap. */

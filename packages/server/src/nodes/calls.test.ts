@@ -46,6 +46,7 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
       hosts: null,
       exports: null,
       trees: null,
+      routed: null,
       agents: agents.connected(),
       heard: agents.heard(),
       since: 0,
@@ -162,7 +163,7 @@ describe('nodes', () => {
     assert.equal(node?.state, 'booting');
     assert.deepEqual(
       platform.steps.map((step) => step.kind),
-      ['setHosts', 'setExports', 'startMachine'],
+      ['setHosts', 'setExports', 'setRouted', 'startMachine'],
     );
   });
 

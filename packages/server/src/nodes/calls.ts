@@ -20,7 +20,7 @@ import type { Hardware, ImageChoice } from './image-choice.ts';
 import type { NodeLookup } from './lookup.ts';
 import { owned } from './owners.ts';
 import { ping } from './ping.ts';
-import { type BootTrouble, type Failure, nodeOf } from './plan/index.ts';
+import { type BootTrouble, concerns, type Failure } from './plan/index.ts';
 import type { Power, PowerErrands } from './power/index.ts';
 import { expandSet, selectSet } from './sets.ts';
 import { createSettingCalls } from './settings/index.ts';
@@ -122,10 +122,7 @@ export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
   async function settle(ids: readonly number[]): Promise<void> {
     const failures = await deps.reconcile();
     changes.emit('change');
-    const failure = failures.find(({ step }) => {
-      const node = step && nodeOf(step);
-      return node === undefined || ids.includes(node);
-    });
+    const failure = failures.find(({ step }) => step === undefined || concerns(step, ids));
     if (!failure) return;
     const { error } = failure;
     if (isUserError(error)) throw error;

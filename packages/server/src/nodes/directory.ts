@@ -9,7 +9,7 @@ import { lastLines, timesOf } from './history/index.ts';
 import type { ImageChoice } from './image-choice.ts';
 import type { Failure } from './plan/index.ts';
 import type { Power } from './power/index.ts';
-import { bootRetries } from './settings/index.ts';
+import { bootRetries, isRouted } from './settings/index.ts';
 import { freshToken, type NodeRow, type NodeStore, now } from './store.ts';
 import type { VirtualMachines } from './virtual/index.ts';
 
@@ -72,6 +72,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
       prefix: deps.network.prefix,
       name: node.name,
       server: deps.network.server,
+      nat: isRouted(node),
       digest,
       layers: image.layers,
       size: image.size,

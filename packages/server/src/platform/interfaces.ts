@@ -35,7 +35,7 @@ function problemOf(name: string): string | undefined {
   }
   if (parent.length > MAX_NAME) return `${name}: the name of an adapter has ${MAX_NAME} characters at most`;
   if (name === 'lo') return 'lo is the loopback, not an adapter';
-  if (name === 'walt0' || /^vm\d+$/.test(name))
+  if (['walt0', 'outside'].includes(name) || /^vm\d+$/.test(name))
     return `${name} is a name that walt-net needs for its own links`;
   return undefined;
 }

@@ -27,7 +27,7 @@ export function bootstrapDocument(
   record: Pick<BootRecord, 'lends' | 'loan'> = { lends: [] },
   learn = false,
 ): string {
-  const { name, server, persist, generation, token } = checkTarget(target);
+  const { name, server, persist, generation, token, nat } = checkTarget(target);
   const { lends } = record;
   const lines = [
     `name=${name}`,
@@ -37,6 +37,7 @@ export function bootstrapDocument(
     `volumes=${server}:/volumes`,
     ...volumesOf(target, record).map((volume) => `layer=${volume}`),
     `persist=${server}:/persist/${persist}`,
+    ...(nat ? [`gateway=${server}`] : []),
     ...(learn ? ['learn=1'] : []),
     ...(lends.includes('ssh') ? [`start=${LENT_START}`] : []),
     ...(lends.includes('init') ? [`init=${LENT_INIT}`] : []),

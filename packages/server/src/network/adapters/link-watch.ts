@@ -7,7 +7,7 @@ const log = createLog('network');
 const PAUSE = 1_000;
 
 /**
- * Tells of changes of links and addresses in some namespaces, as the kernel does: soon, but not surely, since it drops what it
+ * Tells of changes of links, addresses and routes in some namespaces, as the kernel does: soon, but not surely, since it drops what it
  * cannot deliver.
  */
 export class LinkWatch {
@@ -27,7 +27,14 @@ export class LinkWatch {
 
   async #follow(where: Where): Promise<void> {
     const { signal } = this.#ended;
-    const argv = ['ip', ...(where === undefined ? [] : ['-netns', where]), 'monitor', 'link', 'address'];
+    const argv = [
+      'ip',
+      ...(where === undefined ? [] : ['-netns', where]),
+      'monitor',
+      'link',
+      'address',
+      'route',
+    ];
     while (!signal.aborted) {
       await this.#read(streamProgram(argv, { signal }));
       if (signal.aborted) return;

@@ -2,7 +2,7 @@
  * Machines that nobody knows may ask DHCP so often, all together, and no more: whoever makes up thousands of them would keep dnsmasq
  * from those that are known, since each new lease costs it a file, and each search in a full range a walk over all leases.
  */
-import { attempt, ExternalError } from '../../platform/index.ts';
+import { nft } from '../nft.ts';
 
 /** Requests in a second; a machine's firmware, its loader and its system ask with two each. */
 export const RATE = 50;
@@ -11,9 +11,7 @@ export const BURST = 500;
 
 /** Lets requests of these addresses pass whatever comes. Replaces what was there in one step. Throws ExternalError without nft. */
 export async function boundUnknown(bridge: string, known: readonly string[]): Promise<void> {
-  const argv = ['nft', '-f', '-'];
-  const { status, stderr } = await attempt(argv, { input: floodRules(bridge, known) });
-  if (status !== 0) throw new ExternalError(argv, status, stderr);
+  await nft(floodRules(bridge, known));
 }
 
 /**

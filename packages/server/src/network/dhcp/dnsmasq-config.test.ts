@@ -8,6 +8,7 @@ const host = { mac: '52:54:00:00:00:01', ip: '10.0.0.2', name: 'vnode1' };
 describe('hosts files', () => {
   it('give a node its address for long, and both its names', () => {
     assert.equal(renderDhcpHosts([host]), '52:54:00:00:00:01,10.0.0.2,1d\n');
+    assert.equal(renderDhcpHosts([{ ...host, nat: true }]), '52:54:00:00:00:01,set:routed,10.0.0.2,1d\n');
     assert.equal(renderDnsHosts([host], 'mark'), '10.0.0.2 vnode1.walt vnode1\n0.0.0.0 mark\n');
   });
   for (const [what, wrong] of [

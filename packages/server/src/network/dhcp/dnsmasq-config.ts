@@ -9,6 +9,8 @@ export interface HostEntry {
   mac: string;
   ip: string;
   name: string;
+  /** Whether it may leave walt-net: it is told a router. */
+  nat?: boolean;
 }
 
 export interface Lease {
@@ -29,6 +31,8 @@ export const DOMAIN = 'walt';
 
 /** The server's IPv6 address on walt-net, unique local (RFC 4193). Nodes boot and talk to the server by IPv4 alone. */
 export const ROUTER_ADDRESS = 'fd57:616c:7400::1';
+/** Marks machines that are told a router. */
+const ROUTED = 'routed';
 const KNOWN_LEASE = '1d';
 const UNKNOWN_LEASE = '1h';
 /** Seconds of it. */
@@ -96,6 +100,7 @@ export function renderConfig(options: {
     'no-ping',
     // No way out of walt-net unless a node is given one.
     'dhcp-option=option:router',
+    `dhcp-option=tag:${ROUTED},option:router,${subnet.server}`,
     `dhcp-option=option:domain-name,${DOMAIN}`,
     `dhcp-option=option:domain-search,${DOMAIN}`,
     // iPXE says so in its user class; option 175 is its own encapsulated one.
@@ -159,11 +164,15 @@ function raspberryLines(server: string): string[] {
   ];
 }
 
-const hostEntry = z.object({ mac: macAddress, ip: ipv4, name: nodeName });
+const hostEntry = z.object({ mac: macAddress, ip: ipv4, name: nodeName, nat: z.boolean().optional() });
 
 /** The file of `dhcp-hostsfile`. Throws when an entry is ill-formed. */
 export function renderDhcpHosts(hosts: readonly HostEntry[]): string {
-  return hosts.map((host) => `${hostEntry.parse(host).mac},${host.ip},${KNOWN_LEASE}\n`).join('');
+  const lines = hosts.map((host) => {
+    const { mac, ip, nat } = hostEntry.parse(host);
+    return `${[mac, ...(nat ? [`set:${ROUTED}`] : []), ip, KNOWN_LEASE].join(',')}\n`;
+  });
+  return lines.join('');
 }
 
 /** The file of `addn-hosts`; `marker` is a name that tells whether it was read. */

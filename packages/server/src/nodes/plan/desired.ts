@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Images } from '../../images/index.ts';
 import type { Paths } from '../../platform/index.ts';
 import type { Power } from '../power/index.ts';
-import { bootRetries, bootTimeout } from '../settings/index.ts';
+import { bootRetries, bootTimeout, isRouted } from '../settings/index.ts';
 import type { NodeStore } from '../store.ts';
 import { machineOf } from '../virtual/index.ts';
 import type { TreeImage } from './exports.ts';
@@ -37,6 +37,7 @@ export async function desiredState({ store, images, paths, power }: Deps): Promi
     mac: row.mac,
     ip: row.ip,
     name: row.name,
+    nat: isRouted(row),
     machine: row.type === 'virtual' ? machineOf(row) : null,
     power: power.acts(row),
     generation: row.generation,

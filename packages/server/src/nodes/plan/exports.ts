@@ -18,7 +18,7 @@ export interface TreeWish {
   paths: readonly string[];
 }
 
-export interface ExportWish extends HostEntry {
+export interface ExportWish extends Pick<HostEntry, 'ip' | 'mac' | 'name'> {
   /** What it may mount as /persist: the image of its owner, and the one that its running boot has. */
   persist: readonly { id: number; file: string }[];
   /** The image whose tree it mounts; null when its running boot mounts none. */
@@ -42,7 +42,7 @@ export function planExports(nodes: readonly ExportWish[], seen: ExportsSeen): St
 }
 
 /** As the Python WalT names nodes' folders. */
-function treePaths({ ip, mac, name }: HostEntry): string[] {
+function treePaths({ ip, mac, name }: ExportWish): string[] {
   // A name that an older server allowed may be another node's address.
   const keys = [ip, mac, mac.replaceAll(':', '-'), ...(isReservedNodeName(name) ? [] : [name])];
   return keys.map((key) => `/var/lib/walt/nodes/${key}/fs`);

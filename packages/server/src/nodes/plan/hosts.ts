@@ -11,7 +11,7 @@ export interface HostsSeen {
   hosts: readonly HostEntry[] | null;
 }
 
-export function planHosts(nodes: readonly HostEntry[], seen: HostsSeen): StepOf<HostSteps>[] {
-  const hosts = nodes.map(({ mac, ip, name }) => ({ mac, ip, name }));
+export function planHosts(nodes: readonly Required<HostEntry>[], seen: HostsSeen): StepOf<HostSteps>[] {
+  const hosts = nodes.map(({ mac, ip, name, nat }) => ({ mac, ip, name, nat }));
   return same(hosts, seen.hosts) ? [] : [{ kind: 'setHosts', hosts }];
 }

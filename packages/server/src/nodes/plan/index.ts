@@ -2,6 +2,6 @@
 
 export type { BootTrouble } from './boots.ts';
 export { desiredState } from './desired.ts';
-export { nodeOf, plan, type Step, troubles } from './plan.ts';
+export { concerns, plan, type Step, troubles } from './plan.ts';
 export { type Failure, Reconciler } from './reconciler.ts';
 export { createWorld } from './world/index.ts';

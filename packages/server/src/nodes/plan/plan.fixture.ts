@@ -17,6 +17,7 @@ export const node: DesiredNode = {
   mac: machine.mac,
   ip: '10.73.0.2',
   name: 'vnode1',
+  nat: false,
   machine,
   power: { reset: true, on: false },
   generation: 1,
@@ -31,7 +32,7 @@ export const node: DesiredNode = {
   tree: null,
 };
 
-export const hosts = [{ mac: node.mac, ip: node.ip, name: node.name }];
+export const hosts = [{ mac: node.mac, ip: node.ip, name: node.name, nat: false }];
 export const exports = [{ id: 5, file: '/state/persist/alice/1', ip: node.ip }];
 
 export const settled: Observed = {
@@ -40,6 +41,7 @@ export const settled: Observed = {
   hosts,
   exports,
   trees: [],
+  routed: [],
   agents: new Map([[1, NOW - 15]]),
   heard: new Map([[1, NOW - 15]]),
   since: NOW - 1000,

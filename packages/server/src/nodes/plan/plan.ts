@@ -11,6 +11,7 @@ import {
   troubleOf,
 } from './boots.ts';
 import { type ExportSteps, type ExportsSeen, type ExportWish, planExports } from './exports.ts';
+import { type GatewaySeen, type GatewaySteps, type GatewayWish, planGateway } from './gateway.ts';
 import { type HostSteps, type HostsSeen, planHosts } from './hosts.ts';
 import { type MachineSteps, type MachinesSeen, planMachines } from './machines.ts';
 import type { PowerSteps } from './power.ts';
@@ -24,14 +25,15 @@ export interface Desired {
   removed: readonly number[];
 }
 
-export interface DesiredNode extends ExportWish, BootWish {}
+export interface DesiredNode extends ExportWish, BootWish, GatewayWish {}
 
-export interface Observed extends HostsSeen, ExportsSeen, MachinesSeen, BootsSeen {}
+export interface Observed extends HostsSeen, ExportsSeen, MachinesSeen, BootsSeen, GatewaySeen {}
 
 /** Kinds of steps, and what each needs. An executor exists for each (world/). */
 export interface StepInputs
   extends HostSteps,
     ExportSteps,
+    GatewaySteps,
     MachineSteps,
     BootSteps,
     PowerSteps,
@@ -47,6 +49,7 @@ export function plan({ nodes, removed }: Desired, observed: Observed, now: numbe
   return [
     ...planHosts(nodes, observed),
     ...planExports(nodes, observed),
+    ...planGateway(nodes, observed),
     ...planMachines(nodes, observed),
     ...nodes.flatMap((node) => planBoot(node, observed, now)),
     ...planRemoval(removed, observed),
@@ -63,11 +66,12 @@ export function troubles({ nodes }: Desired, observed: Observed, now: number): M
   );
 }
 
-/** Node that a step is about, if it is about one. */
+/** Node that a step is about, if it is about one alone. */
 export function nodeOf(step: Step): number | undefined {
   switch (step.kind) {
     case 'setHosts':
     case 'setExports':
+    case 'setRouted':
       return undefined;
     case 'startMachine':
       return step.machine.id;
@@ -78,4 +82,11 @@ export function nodeOf(step: Step): number | undefined {
     case 'forgetNode':
       return step.id;
   }
+}
+
+/** Whether these nodes depend on it, among others. */
+export function concerns(step: Step, ids: readonly number[]): boolean {
+  if (step.kind === 'setRouted') return step.nodes.some(({ id }) => ids.includes(id));
+  const node = nodeOf(step);
+  return node === undefined || ids.includes(node);
 }

@@ -10,6 +10,7 @@ const empty: Observed = {
   hosts: [],
   exports: [],
   trees: [],
+  routed: [],
   agents: new Map(),
   heard: new Map(),
   since: 0,

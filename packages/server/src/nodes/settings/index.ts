@@ -1,3 +1,3 @@
 /** Settings of nodes: what is set, what may be set, and the calls for it. The table itself is the contract's. */
 export { createSettingCalls } from './calls.ts';
-export { bootRetries, bootTimeout } from './settings.ts';
+export { bootRetries, bootTimeout, isRouted } from './settings.ts';

@@ -36,6 +36,11 @@ export function bootRetries(node: Pick<NodeRow, 'model' | 'settings'>): number {
   return Number(settingOf(node, 'boot.retries'));
 }
 
+/** Whether it reaches what the server reaches. */
+export function isRouted(node: Pick<NodeRow, 'model' | 'settings'>): boolean {
+  return settingOf(node, 'netsetup') === 'NAT';
+}
+
 /**
  * What is to be changed, by what a user typed: each setting exists, is named once, takes that value, and all nodes have it. Throws
  * UserError. Whether the value fits the nodes is for `checks.ts`.

@@ -12,12 +12,13 @@ import type { Executors, StepOf } from '../steps.ts';
 import { Attempts } from './attempts.ts';
 import { bootsPart } from './boots.ts';
 import { exportsPart } from './exports.ts';
+import { gatewayPart } from './gateway.ts';
 import { hostsPart } from './hosts.ts';
 import { machinesPart } from './machines.ts';
 import { removal } from './removed.ts';
 
 interface Deps {
-  network: Pick<Network, 'setHosts' | 'setExports' | 'ensureTap' | 'removeTap'>;
+  network: Pick<Network, 'setHosts' | 'setExports' | 'setRouted' | 'ensureTap' | 'removeTap'>;
   machines: VirtualMachines;
   agents: Agents;
   errands: PowerErrands;
@@ -32,11 +33,13 @@ export function createWorld(deps: Deps) {
   const attempts = new Attempts();
   const hosts = hostsPart(deps.network);
   const exports = exportsPart(deps);
+  const gateway = gatewayPart(deps.network);
   const machines = machinesPart({ ...deps, attempts });
   const boots = bootsPart({ ...deps, attempts });
   const executors: Executors<StepInputs> = {
     ...hosts.executors,
     ...exports.executors,
+    ...gateway.executors,
     ...machines.executors,
     ...boots.executors,
     ...removal(deps),
@@ -46,6 +49,7 @@ export function createWorld(deps: Deps) {
       return {
         ...(await hosts.observe()),
         ...(await exports.observe()),
+        ...(await gateway.observe()),
         ...(await machines.observe()),
         ...(await boots.observe()),
       };
