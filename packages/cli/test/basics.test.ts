@@ -199,6 +199,15 @@ describe('changes', () => {
     );
   });
 
+  test('node expose refuses what is no pair of ports', async () => {
+    const { status, stderr } = await checkout.run(['node', 'expose', 'vnode1', '80']);
+    assert.equal(status, 2);
+    assert.match(
+      stderr,
+      /^walt: Port 80 of the node is to lead nowhere\.\n {2}→ Say first the port of the node/,
+    );
+  });
+
   test('node ping prints lines as they come and ends with the status of ping', async () => {
     const { status, stdout } = await checkout.run(['node', 'ping', 'vnode1', '-c', '2']);
     assert.match(stdout, /^PING 10\.73\.0\.2 [\s\S]*\n2 packets transmitted, 0 received/);

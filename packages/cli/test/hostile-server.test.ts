@@ -272,6 +272,7 @@ describe('a terminal', () => {
     'node shell': [['vnode1']],
     'node run': [['vnode1', 'true']],
     'node cp': [['vnode1:/x', '/nonexistent/y']],
+    'node expose': [['vnode1', '80', '0']],
     'node ping': [['vnode1', '-c', '1']],
     'node console': [['vnode1']],
     'node acquire': [['free1']],

@@ -11,10 +11,12 @@ export interface StreamHandlers {
   onData: (bytes: Buffer) => void;
   /** The server may now be sent to. */
   onOpen: () => void;
+  /** The server sends no more, and goes on receiving. */
+  onEnd?: () => void;
 }
 
 /** How a stream ended: the server's last word, or undefined when the connection just broke or was closed. */
-export type StreamEnd = ServerFrame | undefined;
+export type StreamEnd = Exclude<ServerFrame, { type: 'end' }> | undefined;
 
 /** RFC 6455, 7.1.5. */
 const NO_CLOSING_FRAME = 1006;
@@ -123,7 +125,11 @@ export class ByteStream<Path extends StreamPath = StreamPath> {
         if (isBinary) {
           this.#unanswered = undefined;
           this.#handlers.onData(data);
-        } else last = JSON.parse(data.toString('utf8')) as ServerFrame;
+        } else {
+          const frame = JSON.parse(data.toString('utf8')) as ServerFrame;
+          if (frame.type === 'end') this.#handlers.onEnd?.();
+          else last = frame;
+        }
       });
       socket.on('unexpected-response', (_request, response) => {
         responseError(response, this.#connection.socket)
@@ -140,6 +146,6 @@ export class ByteStream<Path extends StreamPath = StreamPath> {
 }
 
 /** The failure that a server's `error` frame tells. */
-export function frameError(frame: Extract<ServerFrame, { type: 'error' }>): AbortError {
+export function frameError(frame: Extract<StreamEnd, { type: 'error' }>): AbortError {
   return new AbortError(frame.code, frame.message, frame.hint);
 }

@@ -11,10 +11,17 @@ import { imagePath, imageReference, jobId, nodeName, sessionId } from './schemas
 import { IMAGE_FILES, MAX_TERMINAL } from './values/index.ts';
 
 export const streams = {
-  /** Raw relay to a TCP port of a node; binary messages only, and `error`. */
+  /**
+   * Raw relay to a TCP port of a node; binary messages only, and `error`. It ends when the node ends its direction; with `both`, the
+   * server then says `end`, and the client may go on sending until it ends its own.
+   */
   tcp: {
     path: '/stream/tcp',
-    query: z.object({ node: nodeName, port: z.coerce.number<number>().int().min(1).max(65_535) }),
+    query: z.object({
+      node: nodeName,
+      port: z.coerce.number<number>().int().min(1).max(65_535),
+      both: z.literal('yes').optional(),
+    }),
   },
   /** Serial console of a virtual node. Starts with the last kilobytes that it printed. */
   console: { path: '/stream/console', query: z.object({ node: nodeName }) },
@@ -68,5 +75,6 @@ export const clientFrame = z.discriminatedUnion('type', [
 export type ClientFrame = z.infer<typeof clientFrame>;
 
 export type ServerFrame =
+  | { type: 'end' }
   | ({ type: 'exit' } & JobEnd)
   | { type: 'error'; code: string; message: string; hint: string };

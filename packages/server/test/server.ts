@@ -286,6 +286,7 @@ function playNetwork(text: string, neighbours: PlayedNeighbours): Network {
     | 'freeAddress'
     | 'setHosts'
     | 'setExports'
+    | 'setRouted'
     | 'ensureTap'
     | 'removeTap'
     | 'mac'
@@ -295,7 +296,7 @@ function playNetwork(text: string, neighbours: PlayedNeighbours): Network {
     forgetLeases: (mac) => neighbours.forgetLeases(mac),
     ...{ server: subnet.server, broadcast: subnet.broadcast, prefix: subnet.prefix },
     freeAddress: async (taken) => lowestFree(subnet, (address) => taken.has(address)),
-    ...{ setHosts: nothing, setExports: nothing, ensureTap: nothing, removeTap: nothing },
+    ...{ setHosts: nothing, setExports: nothing, setRouted: nothing, ensureTap: nothing, removeTap: nothing },
   };
   return played as Network;
 }

@@ -31,6 +31,10 @@ export const categories: Readonly<Record<string, Category>> = {
       shell: { summary: 'open a shell on a node', load: () => import('../commands/node/shell.ts') },
       run: { summary: 'run a command on nodes', load: () => import('../commands/node/run.ts') },
       cp: { summary: 'copy files to or from a node', load: () => import('../commands/node/cp.ts') },
+      expose: {
+        summary: 'lead ports of this machine to ports of a node',
+        load: () => import('../commands/node/expose.ts'),
+      },
       ping: { summary: 'check that a node answers', load: () => import('../commands/node/ping.ts') },
       console: {
         summary: 'open the console of a virtual node',

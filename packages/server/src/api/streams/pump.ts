@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import { type ClientFrame, clientFrame } from '@walt/contract';
+import { type ClientFrame, clientFrame, type ServerFrame } from '@walt/contract';
 import type { WebSocket } from 'ws';
 
 /** Bytes that may wait in a WebSocket before its source is paused: a few scheduler slices at full speed. */
@@ -53,6 +53,11 @@ export function receiveAll(socket: WebSocket, sink: Writable, onFrame: (frame: C
     if (sink.writableEnded || sink.destroyed) return;
     if (!sink.write(data)) socket.pause();
   });
+}
+
+/** Nothing to a client that has left. */
+export function sendFrame(socket: WebSocket, frame: ServerFrame): void {
+  if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(frame));
 }
 
 function parseFrame(text: string): ClientFrame | undefined {

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { dial, hasErrno, UserError } from '../../platform/index.ts';
-import { receiveAll, sendAll } from './pump.ts';
+import { receiveAll, sendAll, sendFrame } from './pump.ts';
 
 /** A node, or a device that is none. */
-interface Reached {
+export interface Reached {
   name: string;
   ip: string;
   type: 'virtual' | 'physical' | 'device';
@@ -17,9 +17,9 @@ const FLUSH_LIMIT = 10_000;
 
 /**
  * Relays a WebSocket to a TCP port of a node, at that node's own address only. A client may end its direction by the frame
- * `end` (what it asked for still comes); the node's end ends the relay. Throws UNAVAILABLE when the node does not answer.
+ * `end` (what it asked for still comes). The node's end ends the relay, unless the client has `both` directions ended. Throws UNAVAILABLE when the node does not answer.
  */
-export async function serveTcp(client: WebSocket, node: Reached, port: number): Promise<void> {
+export async function serveTcp(client: WebSocket, node: Reached, port: number, both = false): Promise<void> {
   const tcp = await open(node, port, client);
   client.once('close', () => {
     // What the client sent before it left still goes out, unless the node does not take it.
@@ -33,6 +33,10 @@ export async function serveTcp(client: WebSocket, node: Reached, port: number): 
   client.resume();
   try {
     await sent;
+    if (both && !tcp.writableEnded && !tcp.destroyed) {
+      sendFrame(client, { type: 'end' });
+      await new Promise((resolve) => tcp.once('close', resolve));
+    }
   } catch (error) {
     if (!hasErrno(error, 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH')) throw error;
     throw new UserError(

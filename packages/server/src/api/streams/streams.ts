@@ -9,8 +9,9 @@ import { bearerToken, parseQuery } from '../http.ts';
 import type { Services } from '../services.ts';
 import type { Shares } from '../shares.ts';
 import { ConsoleHub } from './console-hub.ts';
+import { sendFrame } from './pump.ts';
 import { serveJob } from './stream-job.ts';
-import { serveTcp } from './stream-tcp.ts';
+import { type Reached, serveTcp } from './stream-tcp.ts';
 
 /** Bytes of one message from a client; ours send pieces of 64 KiB. */
 const MAX_MESSAGE = 1024 * 1024;
@@ -116,11 +117,11 @@ export class Streams {
   }
 
   async #tcp(socket: WebSocket, caller: Caller, url: URL): Promise<undefined> {
-    const { node: name, port } = parseQuery(streams.tcp.query, url);
+    const { node: name, port, both } = parseQuery(streams.tcp.query, url);
+    const relay = (to: Reached) => serveTcp(socket, to, port, both !== undefined);
     const { entry, devices } = this.#services;
-    if (await devices.has(name))
-      await devices.onNetwork(caller, { name, port }, (device) => serveTcp(socket, device, port));
-    else await entry.onNetwork(caller, name, (node) => serveTcp(socket, node, port));
+    if (await devices.has(name)) await devices.onNetwork(caller, { name, port }, relay);
+    else await entry.onNetwork(caller, name, relay);
   }
 
   async #console(socket: WebSocket, caller: Caller, url: URL): Promise<undefined> {
@@ -142,8 +143,4 @@ function cutOff(socket: WebSocket): void {
   socket.removeAllListeners('message');
   const timer = setTimeout(() => socket.terminate(), CUT_OFF_LIMIT);
   socket.once('close', () => clearTimeout(timer));
-}
-
-function sendFrame(socket: WebSocket, frame: ServerFrame): void {
-  if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(frame));
 }

@@ -73,6 +73,10 @@ testInNamespace(import.meta.filename, (state) => {
       assert.equal(answer.dns, subnet.server);
       assert.equal(answer.router, undefined);
       const lent = await request(unknown, '-x', 'hostname:intruder');
+      assert.equal(lent.router, undefined);
+      await dnsmasq.setHosts([{ mac: MAC, ip: '10.99.0.7', name: 'vnode1', nat: true }]);
+      assert.equal((await request(known)).router, subnet.server);
+      assert.equal((await request(unknown)).router, undefined);
       assert.match(lent.ip ?? '', /^10\.99\.0\.(12[89]|1[3-9]\d|2\d\d)$/);
       assert.deepEqual(await resolve('server.walt'), [subnet.server]);
       assert.equal(await resolve('intruder.walt'), 'ENOTFOUND');
