@@ -22,15 +22,16 @@ export async function leftovers(marks: Marks): Promise<string[]> {
   ];
 }
 
-/** Numbers of the processes that run in a network namespace, or name a folder in their command line; not our own. */
-export function processesOf({ folder, namespaceId }: Marks): { pid: number; command: string }[] {
+/** Numbers of the processes that run in a network namespace, or name it or a folder in their command line; not our own. */
+export function processesOf({ folder, namespace, namespaceId }: Marks): { pid: number; command: string }[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .flatMap((name) => {
       const command = optional(() => readFileSync(`/proc/${name}/cmdline`, 'utf8'));
       if (!command) return [];
       const network = optional(() => readlinkSync(`/proc/${name}/ns/net`));
-      const ours = command.includes(folder) || (namespaceId !== undefined && network === namespaceId);
+      const named = command.includes(folder) || command.includes(`/run/netns/${namespace}\0`);
+      const ours = named || (namespaceId !== undefined && network === namespaceId);
       return ours ? [{ pid: Number(name), command: command.replaceAll('\0', ' ').trim() }] : [];
     });
 }

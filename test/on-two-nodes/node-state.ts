@@ -1,9 +1,6 @@
 /** What a node keeps and what it forgets, and whose it is: two nodes of one image. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { ImageDetails } from '@walt/contract';
@@ -41,8 +38,6 @@ test('a reboot undoes every change, but for /persist', async () => {
     'alpha',
     'mkdir -p /persist/kept && echo 42 >/persist/kept/result && chown 1234:4321 /persist/kept/result && chmod 640 /persist/kept/result',
   );
-  const config = await root.ok('node', 'config', 'alpha', 'netsetup=NAT');
-  assert.match(config, /reboot/);
   // Both: what tests before this one wrote is gone, too.
   await reboot('alpha', 'beta');
 
@@ -55,34 +50,6 @@ test('a reboot undoes every change, but for /persist', async () => {
   assert.doesNotMatch(gone, /^changed$/m);
   const kept = await root.on('alpha', 'cat /persist/kept/result; stat -c "%u:%g %a" /persist/kept/result');
   assert.equal(kept, '42\n1234:4321 640\n');
-});
-
-test('a node with netsetup=NAT has a way out, which does not lead to the server’s machine', async () => {
-  const { root } = platform;
-  const route = async (node: string) =>
-    (await root.on(node, 'ip -4 route show default; ip -6 route show default')).trim();
-  assert.match(await route('alpha'), /^default via 10\.\S+\.1 dev eth0$/);
-  assert.equal(await route('beta'), '');
-  const service = createServer((socket) => socket.end('of the host\n')).listen(0, '0.0.0.0');
-  await once(service, 'listening');
-  const { port } = service.address() as AddressInfo;
-  try {
-    const own = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
-    const addresses = own.filter(({ family }) => family === 'IPv4').map(({ address }) => address);
-    for (const address of [...addresses, '192.0.0.2']) {
-      const answer = await root.on(
-        'alpha',
-        `timeout 10 bash -c 'cat </dev/tcp/${address}/${port}' 2>&1 || echo closed`,
-      );
-      assert.match(answer, /closed/, address);
-      assert.doesNotMatch(answer, /of the host/, address);
-    }
-  } finally {
-    service.close();
-  }
-  await root.ok('node', 'config', 'alpha', 'netsetup=default');
-  const left = await platform.root.json<{ programs: { name: string }[] }>('advanced', 'server-status');
-  assert.ok(!left.programs.some(({ name }) => name.startsWith('gateway')), 'nobody needs it');
 });
 
 test('what the first boot read of a volume is known, for the next ones to read ahead', async () => {
