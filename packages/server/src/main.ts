@@ -130,7 +130,8 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     host: (argv) => hostNetwork(config, argv),
   });
   firmware.begin();
-  const nodeTftp = new NodeTftp({ directory, paths, archives, files, firmware });
+  const reset = (ip: string) => nodeHttp.reset(ip);
+  const nodeTftp = new NodeTftp({ directory, paths, archives, files, firmware, reset });
   await Promise.all([nodeHttp.listen(network.server, 80), nodeTftp.listen(network.server, 69)]);
   await nodes.reconciler.reconcile();
   nodes.reconciler.start();

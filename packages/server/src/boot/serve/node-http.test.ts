@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
-import { defaultLimits } from '../../platform/index.ts';
+import { attempt, defaultLimits } from '../../platform/index.ts';
 import { LAYOUT } from '../boot-files.ts';
 import type { NodeDirectory } from '../directory.ts';
 import { exampleDirectory, exampleTarget } from '../example-target.ts';
@@ -76,6 +76,9 @@ describe('boot files', () => {
   test('a kernel comes with its length', async () => {
     const answer = await ask(`/boot/files/${'d'.repeat(64)}/vmlinuz-virtual`);
     assert.equal(answer.headers.get('content-length'), '3000000');
+    // As GRUB reads it: letter by letter.
+    const { stdout } = await attempt(['curl', '--silent', '--head', answer.url]);
+    assert.match(stdout, /^Content-Length: 3000000\r$/m);
     assert.ok(kernel.equals(Buffer.from(await answer.arrayBuffer())));
   });
 
@@ -109,6 +112,30 @@ describe('boot files', () => {
   for (const path of missing) {
     test(`${path} is none`, async () => assert.equal((await ask(path)).status, 404));
   }
+});
+
+test('what a machine has asked for before it started over is cut off, and that of others is not', async () => {
+  const asked = Promise.withResolvers<void>();
+  const order = Promise.withResolvers<'stay'>();
+  let waiting = 0;
+  answerPoll = () => {
+    waiting += 1;
+    if (waiting === 2) asked.resolve();
+    return order.promise;
+  };
+  const poll = async (localAddress: string) => {
+    const url = `http://${address}/node/poll?generation=1`;
+    const request = get(url, { localAddress, agent: false, headers: { 'x-walt-token': 'word' } });
+    const [response] = await once(request, 'response');
+    return response.resume().statusCode;
+  };
+  const [restarted, other] = [poll('127.0.0.2'), poll('127.0.0.3')];
+  const cut = assert.rejects(restarted, { code: 'ECONNRESET' });
+  await asked.promise;
+  http.reset('127.0.0.2');
+  await cut;
+  order.resolve('stay');
+  assert.equal(await other, 200);
 });
 
 test('a node that is reset while it loads leaves nothing open', async () => {

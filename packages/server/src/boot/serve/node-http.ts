@@ -88,6 +88,11 @@ export class NodeHttp {
     return this.#listener.close();
   }
 
+  /** Ends the connections of a machine that has just started: it knows nothing of them. */
+  reset(ip: string): void {
+    this.#listener.reset(ip);
+  }
+
   /** What is answered here; every other path is a file. Tests go through it, too. */
   static readonly routes: ReadonlyMap<string, Answer> = new Map<string, Answer>([
     ['GET /boot/ipxe', (http, question) => http.#script(question)],
@@ -208,7 +213,8 @@ async function bodyOf(request: IncomingMessage, limit: number): Promise<string> 
 }
 
 async function sendFile({ request, response }: Question, { size, content }: Download): Promise<void> {
-  response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': size });
+  // GRUB before 2.12 knows the size by this spelling only; without it, it finds no memory for a kernel ("out of memory").
+  response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Content-Length': size });
   if (request.method !== 'HEAD') return await sendStream(response, content);
   response.end();
   content.destroy();

@@ -14,6 +14,7 @@ import { NodeTftp } from './node-tftp.ts';
 let folder: string;
 let tftp: NodeTftp;
 let port: number;
+const restarted: string[] = [];
 
 const target = { ...exampleTarget, model: 'rpi-3-b' };
 const directory = exampleDirectory(target);
@@ -48,7 +49,8 @@ before(async () => {
   const address = { server: '10.73.0.1', mac: '02:00:00:00:00:01' };
   const parts = { directory, paths, archives: new InitArchives(paths), reads: new Reads(paths) };
   const firmware = { file: async () => undefined };
-  tftp = new NodeTftp({ ...parts, files: new NodeFiles({ ...parts, address }), firmware });
+  const files = new NodeFiles({ ...parts, address });
+  tftp = new NodeTftp({ ...parts, files, firmware, reset: (ip) => restarted.push(ip) });
   port = await tftp.listen('127.0.0.1', 0);
 });
 after(async () => {
@@ -104,4 +106,12 @@ test('a board whose hardware address cannot be told must wait', async () => {
   for (const path of ['u-boot?cpu=armv8&vendor=emulation&fdt=', 'start.uboot', 'grub/grub.cfg']) {
     assert.match((await get(path)) ?? '', /this request came from nowhere.*\nsleep 10\nre(?:set|boot)\n$/s);
   }
+});
+
+test('a machine with GRUB has just started: what it had by HTTP before is over', async () => {
+  restarted.length = 0;
+  await get('undionly.kpxe');
+  assert.deepEqual(restarted, []);
+  await get('grub/grub.cfg');
+  assert.deepEqual(restarted, ['127.0.0.1']);
 });

@@ -15,14 +15,19 @@ import { neighbour } from './neighbours.ts';
 import { type RaspberryDeps, RaspberryFiles } from './raspberry-files.ts';
 import { type TftpQuestion, TftpServer } from './tftp.ts';
 
+interface Deps extends RaspberryDeps {
+  /** Ends HTTP connections of a machine that has just started. */
+  reset: (ip: string) => void;
+}
+
 type Answer = (tftp: NodeTftp, ip: string, query: URLSearchParams) => Promise<Download | undefined>;
 
 export class NodeTftp {
-  readonly #deps: RaspberryDeps;
+  readonly #deps: Deps;
   readonly #raspberry: RaspberryFiles;
   readonly #server = new TftpServer((question) => this.#answer(question));
 
-  constructor(deps: RaspberryDeps) {
+  constructor(deps: Deps) {
     this.#deps = deps;
     this.#raspberry = new RaspberryFiles(deps);
   }
@@ -60,6 +65,8 @@ export class NodeTftp {
   }
 
   async #grub(ip: string): Promise<Download> {
+    // It takes the same ports at each start, and gives up where the kernel here goes on with a connection of a start before.
+    this.#deps.reset(ip);
     const hardware = { model: 'pc-arm64', architecture: 'arm64', words: 'this machine' } as const;
     return downloadOf(grubScript(await this.#choice({ ip, hardware, loader: 'firmware' })));
   }

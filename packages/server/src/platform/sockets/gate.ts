@@ -35,7 +35,7 @@ export class Gate {
   readonly #warn: ReturnType<typeof rarely>;
   readonly #complain: ReturnType<typeof rarely>;
   /** By address; connections that are counted. */
-  readonly #each = new Map<string, number>();
+  readonly #each = new Map<string, Set<Socket>>();
   /** Oldest first: those that have asked for nothing yet. */
   readonly #waiting = new Set<Socket>();
   readonly #refused = new Set<Socket>();
@@ -80,6 +80,11 @@ export class Gate {
     socket.destroy();
   }
 
+  /** Ends all connections of an address, and forgets what was on its way: the kernel would keep that for minutes where nobody answers. */
+  reset(address: string): void {
+    for (const socket of this.#each.get(address) ?? []) socket.resetAndDestroy();
+  }
+
   /** Ends those who were refused; the server ends its own. */
   close(): void {
     for (const socket of this.#refused) socket.destroy();
@@ -87,8 +92,8 @@ export class Gate {
 
   #enter(socket: Socket): boolean {
     const address = socket.remoteAddress ?? '';
-    const ofAddress = this.#each.get(address) ?? 0;
-    if (address !== '' && ofAddress >= this.#options.limits.each) return this.#refuse(socket, 'each');
+    const ofAddress = this.#each.get(address) ?? new Set();
+    if (address !== '' && ofAddress.size >= this.#options.limits.each) return this.#refuse(socket, 'each');
     if (this.#count >= this.#all) {
       const [oldest] = this.#waiting;
       if (oldest === undefined) return this.#refuse(socket, 'all');
@@ -97,7 +102,7 @@ export class Gate {
       oldest.destroy();
     }
     this.#count += 1;
-    this.#each.set(address, ofAddress + 1);
+    this.#each.set(address, ofAddress.add(socket));
     this.#waiting.add(socket);
     socket.once('close', () => this.#leave(socket, address));
     return true;
@@ -106,9 +111,9 @@ export class Gate {
   #leave(socket: Socket, address: string): void {
     this.#count -= 1;
     this.#waiting.delete(socket);
-    const left = (this.#each.get(address) ?? 1) - 1;
-    if (left === 0) this.#each.delete(address);
-    else this.#each.set(address, left);
+    const ofAddress = this.#each.get(address);
+    ofAddress?.delete(socket);
+    if (ofAddress?.size === 0) this.#each.delete(address);
   }
 
   /** Tells why, and hangs up once it was read: a connection that is closed while something unread lies in it would lose the answer. */

@@ -116,6 +116,11 @@ export class HttpListener {
     this.#gate.busy(request.socket);
   }
 
+  /** Ends all connections of an address at once: who had them is known to have started over. */
+  reset(address: string): void {
+    this.#gate.reset(address);
+  }
+
   /** The last handler: what nobody expected ends the connection. */
   #guarded(socket: Socket, act: () => void): void {
     try {
@@ -134,7 +139,7 @@ export class HttpListener {
     const before = this.#underWay.get(socket) ?? 0;
     if (before >= MAX_PIPELINED) return void socket.destroy();
     this.#underWay.set(socket, before + 1);
-    const watches = [this.#watchBody(request, response), this.#watchAnswer(response, socket)];
+    const watches = [this.#watchBody(request, response), this.#watchAnswer(socket)];
     for (const look of watches) this.#watches.add(look);
     response.once('close', () => {
       for (const look of watches) this.#watches.delete(look);
@@ -169,12 +174,12 @@ export class HttpListener {
   }
 
   /** Ends a connection to which an answer cannot be got out. */
-  #watchAnswer(response: ServerResponse, socket: Socket): () => void {
+  #watchAnswer(socket: Socket): () => void {
     const stands = still(this.#options.limits.idleSeconds);
     return () => {
       if (!this.#options.cutsReaders) return;
       const waiting = socket.writableLength;
-      if (stands(socket.bytesWritten - waiting, waiting === 0)) response.destroy();
+      if (stands(socket.bytesWritten - waiting, waiting === 0)) socket.resetAndDestroy();
     };
   }
 }
