@@ -29,6 +29,16 @@ before(async () => {
     { models: ['rpi-3-b', 'rpi-4-b'] },
     { 'broadcom/bcm2837-rpi-3-b.dtb': '3B', 'bcm2711-rpi-4-b.dtb': '4B' },
   );
+  // One for EM_ARM.
+  busybox.writeUInt8(1, 4);
+  busybox.writeUInt16LE(40, 18);
+  await writeFile(join(folder, 'busybox', 'armhf'), busybox);
+  // As Debian's linux-image-…-armmp has them: without folders.
+  await addImage(
+    'a',
+    { architecture: 'armhf', models: ['rpi-2-b', 'rpi-3-b'] },
+    { 'bcm2836-rpi-2-b.dtb': '2B', 'bcm2837-rpi-3-b.dtb': '3B' },
+  );
   await addImage('e', { architecture: 'armhf', models: ['qemu-armhf'] }, {});
 });
 after(() => rm(folder, { recursive: true }));
@@ -113,6 +123,17 @@ function filesFor(directory: Nodes): (path: string, mac?: string) => Promise<str
     return (await buffer(download.content)).toString('latin1');
   };
 }
+
+test('a board with a 64-bit CPU boots a 32-bit image', async () => {
+  const nodes = new Nodes(true, { digest: `sha256:${'a'.repeat(64)}` });
+  const get = filesFor(nodes);
+  assert.equal(await get(`${SERIAL}/start.elf`), 'start');
+  assert.match((await get(`${SERIAL}/config.txt`)) ?? '', /^arm_64bit=0$/m);
+  assert.equal(await get(`${SERIAL}/bcm2710-rpi-3-b.dtb`), '3B');
+  assert.match((await get(`${SERIAL}/cmdline.txt`)) ?? '', / walt\.mac=b8:27:eb:00:00:01\n$/);
+  assert.equal(await get(`${SERIAL}/vmlinuz`), 'kernel');
+  assert.match((await get(`${SERIAL}/initramfs`)) ?? '', /modules/);
+});
 
 test('the device tree that its firmware asks for tells what a new board is, and begins its boot', async () => {
   const nodes = new Nodes(false);
