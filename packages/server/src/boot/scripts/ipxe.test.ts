@@ -21,7 +21,7 @@ test('a boot script loads kernel and initramfs of the image', () => {
     ipxeScript({ kind: 'kernel', target: exampleTarget }, exampleTarget.server),
     `#!ipxe
 echo WalT: vnode1 loads its image
-kernel ${files}/vmlinuz-virtual initrd=initramfs-virtual console=ttyS0,115200 cgroup.memory=nosocket quiet panic=10 net.ifnames=0 walt.ip=10.73.0.2/16 walt.server=10.73.0.1 walt.mac=52:54:00:00:00:07 || goto failed
+kernel ${files}/vmlinuz-virtual initrd=initramfs-virtual console=ttyS0,115200 cgroup.memory=nosocket no_timer_check quiet panic=10 net.ifnames=0 walt.ip=10.73.0.2/16 walt.server=10.73.0.1 walt.mac=52:54:00:00:00:07 || goto failed
 initrd --name initramfs-virtual http://10.73.0.1/node/initramfs || goto failed
 boot || goto failed
 :failed

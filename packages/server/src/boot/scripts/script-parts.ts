@@ -1,6 +1,6 @@
 /** What boot scripts have in common, whatever their loader. */
 import { digestHex } from '@walt/contract';
-import { fittingsOf } from '../../models/index.ts';
+import { findModel, fittingsOf } from '../../models/index.ts';
 import { kernelName } from '../boot-files.ts';
 import { checkTarget } from '../checked.ts';
 import type { BootTarget } from '../directory.ts';
@@ -11,15 +11,21 @@ import type { BootTarget } from '../directory.ts';
  * of ten boots). Sockets' memory that is not counted needs no such change.
  */
 const EMULATOR_NEEDS = ['cgroup.memory=nosocket'];
+/**
+ * The kernel counts the timer's ticks during a moment, and gives up where none came ("IO-APIC + timer doesn't work"): an emulated one
+ * is late on a server that is busy.
+ */
+const EMULATED_PC_NEEDS = ['no_timer_check'];
 
 /** Kernel arguments of a node. */
 export function kernelArguments(target: BootTarget): string {
-  const { mac, ip, prefix, server, isVirtual } = checkTarget(target);
+  const { mac, ip, prefix, server, isVirtual, model } = checkTarget(target);
   const { console, otherConsoles = [] } = fittingsOf(target);
   return [
     // The last one is where init prints.
     ...[...otherConsoles, console].map((one) => `console=${one}`),
     ...(isVirtual ? EMULATOR_NEEDS : []),
+    ...(isVirtual && isX86(model) ? EMULATED_PC_NEEDS : []),
     // Each line costs time on a serial line or an emulated one: only warnings, and what our init says.
     'quiet',
     // A node that cannot go on starts over: seconds.
@@ -29,6 +35,10 @@ export function kernelArguments(target: BootTarget): string {
     `walt.server=${server}`,
     `walt.mac=${mac}`,
   ].join(' ');
+}
+
+function isX86(model: string): boolean {
+  return ['amd64', 'i386'].includes(findModel(model)?.architecture ?? '');
 }
 
 /** Path of an image's boot file on the server. */
