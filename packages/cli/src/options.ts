@@ -13,11 +13,22 @@ export function setCommand(): Command {
     });
 }
 
+/** Of the options that `whereOption` makes. */
+export interface WhereOption {
+  where?: string[];
+}
+
 export function whereOption(): Option {
   return new Option(
     '--where <condition>',
     'only nodes of which it is true, as model=rpi-4-b or state!=off; may be given again: `walt help show node-sets`',
   ).argParser((text: string, before: string[] | undefined) => [...(before ?? []), text]);
+}
+
+export function parallelOption(usual: number): Option {
+  return new Option('--parallel <number>', 'on so many nodes at the same time')
+    .argParser(wholeNumber(1))
+    .default(usual);
 }
 
 /** A set with its conditions. */

@@ -8,8 +8,14 @@ import type { TestServer } from '../../server/test/server.ts';
 
 /** Serves a node of the test server until it is disposed of. Its address must be one of this machine: `loopbackNet`. */
 export async function serveSsh(server: TestServer, name: string): Promise<AsyncDisposable> {
-  const node = await server.nodes.lookup.row(name);
-  return listenSsh(node.ip, await configure(server, { id: node.id, owner: node.image_owner }));
+  const { ip, config } = await sshdOf(server, name);
+  return listenSsh(ip, config);
+}
+
+/** Where the sshd of a node listens, and its configuration file. */
+export async function sshdOf(server: TestServer, name: string): Promise<{ ip: string; config: string }> {
+  const { id, ip, image_owner: owner } = await server.nodes.lookup.row(name);
+  return { ip, config: await configure(server, { id, owner }) };
 }
 
 /** An sshd of this machine on port 22 of that address, with that configuration file, until it is disposed of. */

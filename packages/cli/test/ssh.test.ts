@@ -46,6 +46,7 @@ before(async () => {
   await server.addImage('alice/debian');
   for (const name of ['vnode1', 'vnode2', 'vnode3']) await serve(name);
   await server.addNode('board', 'bob/x', 'physical');
+  await server.addNode('off1', 'waltplatform/x', 'physical');
   there = mkdtempSync(join(tmpdir(), 'walt-cli-node-'));
 });
 after(async () => {
@@ -86,8 +87,52 @@ describe('node run', () => {
     const line = `echo out; echo err >&2; mkdir ${there}/first 2>/dev/null && exit 4; exit 3`;
     const { status, stdout, stderr } = await checkout.run(['node', 'run', 'my-nodes', line]);
     assert.deepEqual(stdout.split('\n').sort(), ['', 'vnode1: out', 'vnode2: out', 'vnode3: out']);
-    assert.deepEqual(stderr.split('\n').sort(), ['', 'vnode1: err', 'vnode2: err', 'vnode3: err']);
+    const [errors = '', table = ''] = stderr.split('\n\n');
+    assert.deepEqual(errors.split('\n').sort(), ['vnode1: err', 'vnode2: err', 'vnode3: err']);
+    assert.match(table, /^STATUS +COUNT +NODES\n +3 +2 +vnode\d,vnode\d\n +4 +1 +vnode\d\n$/);
     assert.equal(status, 4);
+  });
+
+  test('of several nodes by a pattern and a condition, one at a time', async () => {
+    const line = `mkdir ${there}/alone || exit 9; rmdir ${there}/alone`;
+    const words = ['node', 'run', '--parallel', '1', '--where', 'name!=vnode2', 'vnode?', line];
+    const { status, stderr } = await checkout.run(words);
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, /^\nSTATUS +COUNT +NODES\n +0 +2 +vnode1,vnode3\n$/);
+  });
+
+  test('of several nodes: what is piped in reaches each command, as far as it reads', async () => {
+    const input = `${'x'.repeat(300_000)}\nlast`;
+    const words = (...line: string[]) => ['node', 'run', '--stdin', 'vnode1,vnode2', ...line];
+    const all = await checkout.run(words('wc -c; sleep 0'), { input });
+    assert.deepEqual(all.stdout.split('\n').sort(), ['', 'vnode1: 300005', 'vnode2: 300005']);
+    const some = await checkout.run(words('head -c 1 >/dev/null; exit 3'), { input });
+    assert.equal(some.status, 3);
+    const none = await checkout.run(words('cat'), { input: '' });
+    assert.deepEqual([none.status, none.stdout], [0, '']);
+  });
+
+  test('a node that nobody serves is told among the others', async () => {
+    await server.addNode('silent');
+    const { status, stdout, stderr } = await checkout.run(['node', 'run', 'vnode1,silent', 'echo here']);
+    assert.equal(status, 255);
+    assert.equal(stdout, 'vnode1: here\n');
+    assert.match(stderr, /^silent: walt: Port 22 of node silent refuses connections\.$/m);
+    assert.match(stderr, /^ +255 +1 +silent +ssh did not reach it/m);
+  });
+
+  test('is refused for all when one is off, or not there', async () => {
+    const mark = join(there, 'refused');
+    for (const [set, words] of [
+      ['vnode1,off1', /off1 is off\.[\s\S]*--where state!=off/],
+      ['vnode*,board', /board is off/],
+      ['vnode1,x*', /No node matches "x\*"/],
+    ] as const) {
+      const { status, stderr } = await checkout.run(['node', 'run', set, `touch ${mark}`]);
+      assert.equal(status, 1);
+      assert.match(stderr, words);
+      assert.ok(!existsSync(mark));
+    }
   });
 
   test('--json tells all of each node', async () => {
@@ -275,6 +320,44 @@ describe('node cp', () => {
       assert.deepEqual(readdirSync(there).sort(), before);
     });
   }
+});
+
+describe('node cp to a set', () => {
+  const cp = (...words: string[]) => checkout.run(['node', 'cp', ...words]);
+
+  test('copies to each, and tells so', async () => {
+    // Nodes of this test share a file system: each has a home folder of its own.
+    writeFileSync(join(checkout.folder, 'hello -n'), 'hello');
+    const { status, stdout, stderr } = await cp('hello -n', "vnode?:~/it's here");
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /^NODES +RESULT\nvnode1, vnode2 and vnode3 +copied\n$/);
+    const { stdout: found } = await checkout.run(['node', 'run', 'vnode?', "cat ~/it\\'s\\ here"]);
+    assert.deepEqual(found.split('\n').sort(), ['', 'vnode1: hello', 'vnode2: hello', 'vnode3: hello']);
+  });
+
+  test('tells for which nodes it failed, and why', async () => {
+    writeFileSync(join(checkout.folder, 'one'), '1');
+    await checkout.run(['node', 'run', 'vnode2', 'mkdir -p ~/only']);
+    const { status, stdout } = await cp('one', 'vnode1,vnode2:~/only/');
+    assert.equal(status, 1);
+    assert.match(stdout, /^vnode2 +copied\nvnode1 +There is no folder for ~\/only\/ on vnode1\.$/m);
+    const json = await cp('--json', '--where', 'name=vnode2', 'one', 'vnode*:~/only/');
+    assert.deepEqual(JSON.parse(json.stdout), [{ node: 'vnode2', error: null }]);
+  });
+
+  test('is refused before anything where it makes no sense', async () => {
+    for (const [words, complaint] of [
+      [['nothing', 'vnode?:~'], /There is no nothing on this machine/],
+      [['one', 'vnode?,board:~'], /board is off/],
+      [['one', 'vnode?,x*:~'], /No node matches "x\*"/],
+      [['vnode?:~', '.'], /vnode\? means 3 nodes, and this command takes one/],
+      [['--where', 'type=virtual', 'vnode1:~', '.'], /--where is for a set that something is copied to/],
+    ] as const) {
+      const { status, stderr } = await cp(...words);
+      assert.notEqual(status, 0);
+      assert.match(stderr, complaint);
+    }
+  });
 });
 
 describe('ssh-config', () => {

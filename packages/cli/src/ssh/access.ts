@@ -12,6 +12,7 @@ import { NODE_NAME } from '@walt/contract/values/names';
 import { HOST_KEY_ALIAS, KNOWN_HOSTS, MAX_PRINCIPALS, USER_CERTIFICATE } from '@walt/contract/values/proofs';
 import { launcher } from '../checkout.ts';
 import { waitForNodes } from '../nodes/node-wait.ts';
+import { conjugate, nameList } from '../terminal/human.ts';
 import { renderNodeConfig, renderOwnConfig, type Walt } from './config.ts';
 import { type SshFiles, sshFiles } from './files.ts';
 import { ensureKey } from './key.ts';
@@ -21,38 +22,48 @@ export function thisWalt(): Walt {
   return { launcher: launcher(), socket: socket === DEFAULT_SOCKET ? undefined : socket };
 }
 
-/** Waits until the nodes of the set have booted, and answers them; ssh can reach them now with `-F sshFiles().config`. */
-export async function reachNodes(client: Client, set: string): Promise<Node[]> {
-  const nodes = await client.node.list({ set });
-  if (nodes.length === 0) {
+/**
+ * Waits until the nodes of the set have booted, and answers them; ssh can reach them now with `-F sshFiles().config`. Throws before
+ * it waits when the user may not enter one of them, or when one of several is a machine that is off.
+ */
+export async function reachNodes(client: Client, set: string): Promise<[Node, ...Node[]]> {
+  const [first, ...others] = await client.node.list({ set });
+  if (first === undefined) {
     throw new AbortError(
       'NOT_FOUND',
       `There is no node in ${set}.`,
       '`walt node show --all` lists all nodes.',
     );
   }
-  const prepared = certifyNodes(
-    client,
-    nodes.map((node) => node.name),
-  );
+  const nodes: [Node, ...Node[]] = [first, ...others];
+  const names = nodes.map(({ name }) => name);
+  await certifyNodes(client, names);
+  if (others.length > 0) refuseOff(nodes);
   if (nodes.some((node) => node.state !== 'booted')) {
-    // The user may wait long: a failure to certify must not be silent until then.
-    await Promise.race([prepared.then(() => new Promise(() => {})), waitForNodes(client, set)]);
+    await waitForNodes(client, names.join(','));
     // The certificates may have run out in the meantime.
-    await prepared;
-    await certifyNodes(
-      client,
-      nodes.map((node) => node.name),
-    );
+    await certifyNodes(client, names);
   }
-  await prepared;
   return nodes;
+}
+
+/** A virtual node that is off starts by itself. */
+function refuseOff(nodes: readonly Node[]): void {
+  const off = nodes
+    .filter(({ state, type }) => state === 'off' && type === 'physical')
+    .map(({ name }) => name);
+  if (off.length === 0) return;
+  throw new AbortError(
+    'UNAVAILABLE',
+    `${nameList(off)} ${conjugate(off, 'is', 'are')} off.`,
+    'Switch them on first, or leave them out: `--where state!=off`. Nothing was done.',
+  );
 }
 
 /** As `reachNodes` for exactly one node. Throws INVALID when the name is a set of several. */
 export async function reachNode(client: Client, name: string): Promise<Node> {
   const [node, ...more] = await reachNodes(client, name);
-  if (node !== undefined && more.length === 0) return node;
+  if (more.length === 0) return node;
   throw new AbortError(
     'INVALID',
     `${name} means ${more.length + 1} nodes, and this command takes one.`,

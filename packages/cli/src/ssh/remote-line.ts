@@ -9,24 +9,29 @@ export function shellLine(words: readonly string[]): string {
 
 /**
  * The same line, watched: when our side goes away, standard input ends, and the command with all its children is told to
- * end. Without that, sshd leaves a command without a terminal running (it only closes its pipes). The command itself reads
- * from /dev/null. A node without setsid (util-linux and busybox have it) loses the children's part.
+ * end. Without that, sshd leaves a command without a terminal running (it only closes its pipes). The first `input` bytes that we
+ * send are the command's own standard input; what follows is only watched. A node without setsid (util-linux and busybox have it)
+ * loses the children's part.
  */
-export function watchedLine(words: readonly string[]): string {
-  return `exec sh -c ${shellWord(WATCH)} walt-run ${shellWord(shellLine(words))}`;
+export function watchedLine(words: readonly string[], input = 0): string {
+  return `exec sh -c ${shellWord(WATCH)} walt-run ${shellWord(shellLine(words))} ${input}`;
 }
 
 const WATCH = `
 exec 3<&0 </dev/null
-run=
+run= input=/dev/null folder=
 command -v setsid >/dev/null 2>&1 && run=setsid
-$run "\${SHELL:-/bin/sh}" -c "$1" 3<&- &
+if [ "$2" -gt 0 ]; then
+  folder=$(mktemp -d) && input=$folder/input && mkfifo "$input" || exit 1
+fi
+$run "\${SHELL:-/bin/sh}" -c "$1" <"$input" 3<&- &
 command=$!
-{ cat <&3; kill -TERM "-$command" || kill -TERM "$command"; } >/dev/null 2>&1 &
+{ [ -z "$folder" ] || head -c "$2" <&3 >"$input"; cat <&3; kill -TERM "-$command" || kill -TERM "$command"; } >/dev/null 2>&1 &
 watcher=$!
 exec 3<&-
 wait "$command"
 status=$?
 kill "$watcher" 2>/dev/null
+[ -z "$folder" ] || rm -rf -- "$folder"
 exit "$status"
 `.trim();

@@ -1,7 +1,9 @@
 /** What `walt node run` shows of many nodes' output. */
-import { type Colour, painter, wantsColours } from '../terminal/style.ts';
+import { INTERRUPTED } from '../errors.ts';
+import { type Colour, type Paint, painter, wantsColours } from '../terminal/style.ts';
+import { renderTable } from '../terminal/table.ts';
 import { terminalText } from '../terminal/visible.ts';
-import type { NodeRun, RunSinks } from './run.ts';
+import { type NodeRun, type RunSinks, UNREACHED } from './run.ts';
 
 const COLOURS: readonly Colour[] = ['cyan', 'green', 'yellow', 'magenta', 'blue'];
 
@@ -21,6 +23,33 @@ export function prefixedLines(nodes: readonly string[]): RunSinks {
     },
   };
 }
+
+/** How each ended: a line for each exit status, the highest last. */
+export function statusTable(runs: readonly NodeRun[], paint: Paint): string {
+  const groups = [...Map.groupBy(runs, ({ status }) => status)].toSorted(([a], [b]) => a - b);
+  return renderTable(
+    groups,
+    [
+      { header: 'STATUS', value: ([status]) => String(status), align: 'right' },
+      { header: 'COUNT', value: ([, group]) => String(group.length), align: 'right' },
+      { header: 'NODES', value: ([status, group]) => names(status, group) },
+      { header: '', value: ([status]) => MEANINGS[status] ?? '' },
+    ],
+    paint,
+  );
+}
+
+/** Those that failed as a set, for the next command. */
+function names(status: number, runs: readonly NodeRun[]): string {
+  const all = runs.map(({ node }) => node);
+  return status === 0 && all.length > MANY ? '' : all.join(',');
+}
+const MANY = 10;
+
+const MEANINGS: Readonly<Record<number, string>> = {
+  [INTERRUPTED]: 'was ended, or not begun',
+  [UNREACHED]: 'ssh did not reach it, or lost it',
+};
 
 /** Keeps all output, for `--json`. */
 export function collectRuns(): RunSinks & {

@@ -15,6 +15,7 @@ export type ArgumentKind =
   | 'bootable-image'
   | 'image-version'
   | 'node-location'
+  | 'node-set-location'
   | 'image-location'
   | 'image-link'
   | 'registry'
@@ -46,6 +47,8 @@ async function all(kind: ArgumentKind, current: string): Promise<string[]> {
       return current.includes('@') ? versions(current) : imageNames(current);
     case 'node-location':
       return (await nodeNames()).map((name) => `${name}:`);
+    case 'node-set-location':
+      return nodeSets(current, await nodeNames()).map((set) => `${set}:`);
     case 'image-location':
       return (await imageNames(current)).map((name) => `${name}:/`);
     case 'image-link':

@@ -86,8 +86,9 @@ function kindOf(name: string, category: string): ArgumentKind {
     case 'topic':
       return 'topic';
     case 'source':
-    case 'destination':
       return category === 'node' ? 'node-location' : 'image-location';
+    case 'destination':
+      return category === 'node' ? 'node-set-location' : 'image-location';
     default:
       return 'none';
   }

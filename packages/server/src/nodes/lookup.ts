@@ -30,23 +30,26 @@ export class NodeLookup {
 
   /** Throws UserError NOT_FOUND, with near names in the hint. */
   async row(name: string): Promise<NodeRow> {
-    const rows = await this.#deps.store.all();
-    const row = rows.find((node) => node.name === name);
-    if (!row) throw noSuchNode(name, rows);
-    return row;
+    const row = await this.#deps.store.byName(name);
+    if (row) return row;
+    throw noSuchNode(name, await this.#deps.store.all());
   }
 
   /** As `row`, as users see it. */
   async view(name: string): Promise<Node> {
-    const [node] = await this.#deps.views.of([await this.row(name)]);
-    if (!node) throw noSuchNode(name, []);
-    return node;
+    return await this.#viewOf(await this.row(name));
   }
 
   /** Throws as `row`. */
   async find(name: string): Promise<NodeEndpoint> {
     const row = await this.row(name);
-    return { id: row.id, bootOwner: bootOwnerOf(row), ...(await this.view(name)) };
+    return { id: row.id, bootOwner: bootOwnerOf(row), ...(await this.#viewOf(row)) };
+  }
+
+  async #viewOf(row: NodeRow): Promise<Node> {
+    const [node] = await this.#deps.views.of([row]);
+    if (!node) throw noSuchNode(row.name, []);
+    return node;
   }
 
   /** Whose that very node is now, whatever it is called by now. Throws UserError NOT_FOUND when it was removed. */

@@ -64,6 +64,11 @@ export class NodeStore {
     return rows.map(typed);
   }
 
+  async byName(name: string): Promise<NodeRow | undefined> {
+    const row = await this.#query().where('node.name', '=', name).executeTakeFirst();
+    return row && typed(row);
+  }
+
   async byIp(ip: string): Promise<NodeRow | undefined> {
     const row = await this.#query().where('node.ip', '=', ip).executeTakeFirst();
     return row && typed(row);

@@ -49,7 +49,8 @@ export class NodeViews {
 
   /** `caller`: who may read what these nodes of his have printed. */
   async of(rows: readonly NodeRow[], caller?: Caller): Promise<Node[]> {
-    const machines = new Set(await this.#deps.machines.running());
+    const virtual = rows.filter(({ type }) => type === 'virtual').map(({ id }) => id);
+    const machines = new Set(await this.#deps.machines.running(virtual));
     const onTheirWay = rows.filter(
       (row) => row.booted_at === null || row.generation !== row.served_generation,
     );

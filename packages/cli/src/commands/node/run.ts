@@ -1,15 +1,19 @@
 import { connect } from '@walt/client/connection';
+import { AbortError } from '@walt/client/errors';
 import type { Command } from 'commander';
-import { jsonOption, setCommand } from '../../options.ts';
+import { jsonOption, parallelOption, setCommand } from '../../options.ts';
 import { reachNode, reachNodes } from '../../ssh/access.ts';
 import { sshFiles } from '../../ssh/files.ts';
 import { shellLine } from '../../ssh/remote-line.ts';
-import { overallStatus, runOnNodes } from '../../ssh/run.ts';
-import { collectRuns, prefixedLines } from '../../ssh/run-output.ts';
+import { overallStatus, PARALLEL, runOnNodes } from '../../ssh/run.ts';
+import { collectRuns, prefixedLines, statusTable } from '../../ssh/run-output.ts';
 import { runOnTerminal } from '../../ssh/spawn.ts';
-import { printJson } from '../../terminal/output.ts';
+import { humanSize } from '../../terminal/human.ts';
+import { paintRemarks, printJson, remark } from '../../terminal/output.ts';
 
 interface Options {
+  parallel: number;
+  stdin?: true;
   term?: true;
   json?: true;
 }
@@ -19,30 +23,68 @@ export function command(): Command {
     .argument('<command...>', 'one word is a line of shell; several are passed on as they are')
     .option('--term', 'run it on your terminal, as top or vim need (one node only)')
     .addOption(jsonOption())
+    .option('--stdin', 'what is piped in goes to each node, once it has come to its end')
+    .addOption(parallelOption(PARALLEL))
     .description(
       'Run a command on nodes, on all at the same time, by SSH. Ends with its exit status; with several nodes, with\n' +
-        'the highest one. With one node, what is piped in reaches the command. ctrl-c ends it on the nodes, too.',
+        'the highest one, and a table of all. With one node, what is piped in reaches the command; with several, only\n' +
+        'with --stdin. ctrl-c ends it on the nodes, too.',
     )
     .passThroughOptions()
-    .action(async (set: string, given: string[], { term, json }: Options) => {
+    .action(async (set: string, given: string[], { term, json, stdin, parallel }: Options) => {
       const words = given[0] === '--' ? given.slice(1) : given;
-      const { client } = connect();
+      const connection = connect();
       if (term) {
-        const node = await reachNode(client, set);
-        const args = ['-F', sshFiles().config, '-t', '--', node.name, shellLine(words)];
-        process.exitCode = await runOnTerminal('ssh', args);
+        const node = await reachNode(connection.client, set);
+        process.exitCode = await runOnTerminal('ssh', [
+          '-F',
+          sshFiles().config,
+          '-t',
+          '--',
+          node.name,
+          shellLine(words),
+        ]);
         return;
       }
-      const nodes = (await reachNodes(client, set)).map(({ name }) => name);
-      const [only, ...more] = nodes;
-      if (only !== undefined && more.length === 0 && !json && !process.stdin.isTTY) {
-        const args = ['-F', sshFiles().config, '-T', '--', only, shellLine(words)];
-        process.exitCode = await runOnTerminal('ssh', args);
+      const nodes = (await reachNodes(connection.client, set)).map(({ name }) => name);
+      const [only = '', ...more] = nodes;
+      if (more.length === 0 && !json && !stdin && !process.stdin.isTTY) {
+        process.exitCode = await runOnTerminal('ssh', [
+          '-F',
+          sshFiles().config,
+          '-T',
+          '--',
+          only,
+          shellLine(words),
+        ]);
         return;
       }
       const collected = json ? collectRuns() : undefined;
-      const runs = await runOnNodes(nodes, words, collected ?? prefixedLines(nodes));
+      const sinks = collected ?? prefixedLines(nodes);
+      const input = stdin ? await wholeInput() : undefined;
+      const runs = await runOnNodes(connection, nodes, { words, input, parallel, sinks });
       process.exitCode = overallStatus(runs);
       if (collected) printJson({ status: overallStatus(runs), nodes: collected.results(runs) });
+      else if (more.length > 0) remark(`\n${statusTable(runs, paintRemarks()).trimEnd()}`);
     });
+}
+
+/** Bytes. */
+const MAX_INPUT = 64 * 1024 * 1024;
+
+/** All that is piped in: nodes take it at their own pace. */
+async function wholeInput(): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of process.stdin) {
+    pieces.push(piece as Buffer);
+    size += (piece as Buffer).length;
+    if (size <= MAX_INPUT) continue;
+    throw new AbortError(
+      'INVALID',
+      `More than ${humanSize(MAX_INPUT)} came on standard input.`,
+      'Copy it to the nodes first: `walt node cp FILE SET:/PATH`.',
+    );
+  }
+  return Buffer.concat(pieces);
 }

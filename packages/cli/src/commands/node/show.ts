@@ -1,13 +1,12 @@
 import { connect } from '@walt/client/connection';
 import { Command } from 'commander';
 import { renderNodes } from '../../nodes/node-table.ts';
-import { jsonOption, whereOption, wholeSet } from '../../options.ts';
+import { jsonOption, type WhereOption, whereOption, wholeSet } from '../../options.ts';
 import { paintOutput, print, printJson, printLines } from '../../terminal/output.ts';
 
-interface Options {
+interface Options extends WhereOption {
   all?: true;
   namesOnly?: true;
-  where?: string[];
   json?: true;
 }
 

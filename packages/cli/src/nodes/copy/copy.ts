@@ -14,6 +14,7 @@ import { packFiles } from '../../images/copy/pack-files.ts';
 import { unpack } from '../../images/copy/unpack.ts';
 import { sshFiles } from '../../ssh/files.ts';
 import { shellLine } from '../../ssh/remote-line.ts';
+import { eachLine } from '../../ssh/run.ts';
 import { exitStatus, start } from '../../ssh/spawn.ts';
 import { remark } from '../../terminal/output.ts';
 import { type Display, openDisplay } from '../../terminal/progress.ts';
@@ -24,20 +25,44 @@ export interface NodePath {
   path: string;
 }
 
-type Kind = 'content' | 'folder' | 'file';
+export type Kind = 'content' | 'folder' | 'file';
+
+/** How ssh reaches a node. */
+export interface Way {
+  node: string;
+  /** Of ssh. */
+  options: readonly string[];
+  /** Gets what the node complains of; undefined: it goes to standard error as it is. */
+  onComplaint?: (line: string) => void;
+}
 
 /** Throws AbortError when `source` is not there, or cannot be where `destination` is. */
-export async function copyToNode(source: string, destination: NodePath): Promise<void> {
+export async function copyToNode(source: string, { node, path }: NodePath): Promise<void> {
   const kind = await kindHere(source);
   using display = openDisplay();
-  const step = `Copying ${source} to ${destination.node}`;
+  const step = `Copying ${source} to ${node}`;
   display.show({ type: 'progress', step });
-  await using receiver = await openReceiver(destination, kind, posix.basename(source));
+  await sendTo({ node, options: [] }, path, {
+    ...{ source, kind },
+    onBytes: (done) => display.show({ type: 'progress', step, done, unit: 'bytes' }),
+    onSkipped: leftOut,
+  });
+}
+
+/** Throws AbortError when what is here cannot be at `path` there. */
+export async function sendTo(
+  way: Way,
+  path: string,
+  {
+    source,
+    kind,
+    ...tell
+  }: { source: string; kind: Kind; onBytes: (done: number) => void; onSkipped: (path: string) => void },
+): Promise<void> {
+  await using receiver = await openReceiver(way, path, kind, posix.basename(source));
   const tar = await packFiles(kind === 'file' ? source : `${source}/.`, {
     ...{ archive: false, attributes: receiver.tar === 'gnu', format: receiver.tar === 'gnu' ? 'pax' : 'gnu' },
-    onBytes: (done) => display.show({ type: 'progress', step, done, unit: 'bytes' }),
-    onEnd: () => {},
-    onSkipped: leftOut,
+    ...{ ...tell, onEnd: () => {} },
   });
   await receiver.take(tar);
 }
@@ -70,20 +95,28 @@ export async function copyBetweenNodes(source: NodePath, destination: NodePath):
   display.show({ type: 'progress', step });
   const there = await kindThere(source);
   const kind = meansContent(source.path) && there === 'folder' ? 'content' : there;
-  await using receiver = await openReceiver(destination, kind, posix.basename(source.path));
+  const way = { node: destination.node, options: [] };
+  await using receiver = await openReceiver(way, destination.path, kind, posix.basename(source.path));
   await using sender = openSender(source, kind === 'file' ? 'file' : 'content');
   await receiver.take(sender.tar(display, step));
 }
 
-function leftOut(path: string): void {
+export function leftOut(path: string): void {
   remark(`Left out ${path}: it is neither file, folder nor link.`);
 }
 
-function ssh(node: string, script: string, words: readonly string[], input: 'pipe' | 'ignore'): ChildProcess {
+function ssh(
+  { node, options, onComplaint }: Way,
+  script: string,
+  words: readonly string[],
+  input: 'pipe' | 'ignore',
+): ChildProcess {
   const line = shellLine(['sh', '-c', script, 'walt-cp', ...words]);
-  return start('ssh', ['-F', sshFiles().config, '-T', '--', node, line], {
-    stdio: [input, 'pipe', 'inherit'],
+  const child = start('ssh', ['-F', sshFiles().config, ...options, '-T', '--', node, line], {
+    stdio: [input, 'pipe', onComplaint ? 'pipe' : 'inherit'],
   });
+  if (onComplaint) void eachLine(child.stderr, onComplaint);
+  return child;
 }
 
 interface Sender extends AsyncDisposable {
@@ -92,7 +125,7 @@ interface Sender extends AsyncDisposable {
 }
 
 function openSender({ node, path }: NodePath, kind: 'content' | 'file'): Sender {
-  const child = ssh(node, PACK, [path || '.', kind], 'ignore');
+  const child = ssh({ node, options: [] }, PACK, [path || '.', kind], 'ignore');
   const ended = exitStatus(child, 'ssh');
   ended.catch(() => {}); // whoever reads the tar hears of it
   const output = outputOf(child);
@@ -131,8 +164,9 @@ interface Receiver extends AsyncDisposable {
   take(tar: Readable): Promise<void>;
 }
 
-async function openReceiver({ node, path }: NodePath, kind: Kind, base: string): Promise<Receiver> {
-  const child = ssh(node, UNPACK, [path || '.', kind, base], 'pipe');
+async function openReceiver(way: Way, path: string, kind: Kind, base: string): Promise<Receiver> {
+  const { node } = way;
+  const child = ssh(way, UNPACK, [path || '.', kind, base], 'pipe');
   const { stdin } = child;
   if (!stdin) throw new TypeError('ssh was started without a pipe');
   const ended = exitStatus(child, 'ssh');
@@ -192,7 +226,7 @@ function unwritten(node: string, path: string, status: number): AbortError {
 }
 
 async function kindThere({ node, path }: NodePath): Promise<'folder' | 'file'> {
-  const child = ssh(node, KIND, [path || '.'], 'ignore');
+  const child = ssh({ node, options: [] }, KIND, [path || '.'], 'ignore');
   const ended = exitStatus(child, 'ssh');
   ended.catch(() => {});
   const answer = await firstLine(outputOf(child));
@@ -221,7 +255,7 @@ async function firstLine(output: Readable): Promise<string> {
 }
 
 /** A link to a folder counts as a file, unless its content is asked for by `/.` or `/`. Throws NOT_FOUND. */
-async function kindHere(source: string): Promise<Kind> {
+export async function kindHere(source: string): Promise<Kind> {
   const content = meansContent(source);
   try {
     const stats = await (content || source.endsWith('/') ? stat(source) : lstat(source));

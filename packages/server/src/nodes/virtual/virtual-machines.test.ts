@@ -56,7 +56,7 @@ describe('VirtualMachines', () => {
         programs: {
           ensure: (spec) => opened.ensure(inside(spec)),
           stop: (name) => opened.stop(name),
-          recorded: () => opened.recorded(),
+          recorded: (among) => opened.recorded(among),
           instance: (name) => opened.instance(name),
         },
         paths,

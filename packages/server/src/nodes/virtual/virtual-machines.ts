@@ -111,9 +111,9 @@ export class VirtualMachines {
     await rm(folder, { recursive: true, force: true });
   }
 
-  /** Node ids of all machines that live, those that an earlier server started included; sorted. */
-  async running(): Promise<number[]> {
-    const names = await this.#programs.recorded();
+  /** Node ids of all machines that live, those that an earlier server started included; sorted. `among`: only of these is asked. */
+  async running(among?: readonly number[]): Promise<number[]> {
+    const names = await this.#programs.recorded(among?.map(programName));
     return names.flatMap((name) => nodeId(name) ?? []).sort((a, b) => a - b);
   }
 

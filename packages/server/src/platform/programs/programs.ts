@@ -57,10 +57,10 @@ export class Programs {
     this.#programs.get(name)?.signal(signal);
   }
 
-  /** Names of all programs that live, those of earlier servers included; sorted. */
-  async recorded(): Promise<string[]> {
+  /** Names of all programs that live, those of earlier servers included; sorted. Or those `among` these, in their order. */
+  async recorded(among?: readonly string[]): Promise<string[]> {
     const boot = bootId();
-    const names = await this.#records.names();
+    const names = among ?? (await this.#records.names());
     const records = await Promise.all(names.map((name) => this.#records.read(name)));
     return names.filter((_, index) => {
       const record = records[index];
