@@ -142,6 +142,25 @@ describe('the relay to a node', () => {
     assert.equal(stream.received(), 'all of it');
   });
 
+  test('goes on when the node has ended its direction, for a client that ends both', async () => {
+    const { ip } = await api.node('vnode1');
+    const { promise: heard, resolve } = Promise.withResolvers<string>();
+    const port = await api.serve(ip, (socket) => {
+      let text = '';
+      socket.on('data', (data) => {
+        text += data;
+      });
+      socket.once('end', () => resolve(text));
+      socket.end('no more of me');
+    });
+    const stream = await openStream(api, `/stream/tcp?node=vnode1&port=${port}&both=yes`, alice);
+    await stream.until('no more of me');
+    stream.socket.send(Buffer.from('but of me'));
+    stream.socket.send('{"type":"end"}');
+    assert.equal(await heard, 'but of me');
+    await stream.ended;
+  });
+
   test('delivers what a client sent before it left', async () => {
     const { ip } = await api.node('vnode1');
     const { promise: received, resolve } = Promise.withResolvers<number>();
