@@ -246,6 +246,7 @@ export async function startServer({
       await devices.close();
       nodes.agents.close();
       nodes.machines.close();
+      await nodes.store.boots.close();
       await unregisterEmulators(paths);
       await destroyPlatform(platform);
       await rm(folder, { recursive: true, force: true });

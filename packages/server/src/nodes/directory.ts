@@ -10,7 +10,7 @@ import type { ImageChoice } from './image-choice.ts';
 import type { Failure } from './plan/index.ts';
 import type { Power } from './power/index.ts';
 import { bootRetries, isRouted } from './settings/index.ts';
-import { freshToken, type NodeRow, type NodeStore, now } from './store.ts';
+import { type AgentRow, freshToken, type NodeRow, type NodeStore, now } from './store.ts';
 import type { VirtualMachines } from './virtual/index.ts';
 
 /** Milliseconds without a refusal after which the next one is told in the journal. */
@@ -88,7 +88,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
   }
 
   /** What a node tells of its own boot. */
-  function noteReport({ id, served_at: asked }: NodeRow, { steps, leaving }: PollReport): void {
+  function noteReport({ id, served_at: asked }: AgentRow, { steps, leaving }: PollReport): void {
     const at = Date.now() / 1000;
     if (leaving) store.boots.reached(id, { left: at });
     else if (steps) store.boots.reached(id, timesOf(steps, asked ?? at, at));
@@ -210,7 +210,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
     },
 
     async poll(ip, token, report, signal) {
-      const node = await store.byIp(ip);
+      const node = await store.agentAt(ip);
       if (!node || !sameSecret(node.token, token)) return undefined;
       if (report.booted && node.booted_at === null && report.generation === node.served_generation) {
         await store.noteBooted(node.id);

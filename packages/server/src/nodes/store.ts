@@ -18,6 +18,12 @@ export type NodeRow = Omit<NodeTable, 'id' | 'architecture' | 'settings'> & {
   boot_owner: string | null;
 };
 
+/** A node, as its agent must be known. */
+export type AgentRow = Pick<
+  NodeRow,
+  'id' | 'mac' | 'token' | 'generation' | 'served_generation' | 'served_at' | 'booted_at'
+>;
+
 /** What is set; the rest is as NODE_SETTINGS says. */
 export type NodeSettings = Readonly<Partial<Record<SettingName, string>>>;
 
@@ -42,6 +48,9 @@ export interface BootOrder {
 export class NodeStore {
   readonly boots: BootHistory;
   readonly #database: Database<NodeTables>;
+  /** What does not change while nothing of nodes is written: thousands of agents ask several times a minute. */
+  readonly #agents = new Map<string, AgentRow>();
+  #writes = 0;
   #choices: Promise<unknown> = Promise.resolve();
 
   constructor(database: Database<NodeTables>) {
@@ -72,6 +81,21 @@ export class NodeStore {
   async byIp(ip: string): Promise<NodeRow | undefined> {
     const row = await this.#query().where('node.ip', '=', ip).executeTakeFirst();
     return row && typed(row);
+  }
+
+  /** What is to be known of a node whose agent asks. */
+  async agentAt(ip: string): Promise<AgentRow | undefined> {
+    const known = this.#agents.get(ip);
+    if (known) return known;
+    const writes = this.#writes;
+    const row = await this.#database
+      .selectFrom('node')
+      .select(['id', 'mac', 'token', 'generation', 'served_generation', 'served_at', 'booted_at'])
+      .where('ip', '=', ip)
+      .executeTakeFirst();
+    // What was written meanwhile may not be in it.
+    if (row && writes === this.#writes) this.#agents.set(ip, row);
+    return row;
   }
 
   async byMac(mac: string): Promise<NodeRow | undefined> {
@@ -119,7 +143,7 @@ export class NodeStore {
 
   /** What is stored of them elsewhere is deleted later: until then, `removed` tells their ids. */
   async remove(ids: readonly number[]): Promise<void> {
-    await this.#database.transaction().execute(async (transaction) => {
+    await this.#write(async (transaction) => {
       const found = await transaction.deleteFrom('node').where('id', 'in', ids).returning('id').execute();
       if (found.length > 0) await transaction.insertInto('removed_node').values(found).execute();
     });
@@ -178,7 +202,7 @@ export class NodeStore {
 
   /** In one transaction: what the nodes boot from now on (if given), and the orders to reboot. */
   async orderBoots(orders: readonly BootOrder[]): Promise<void> {
-    await this.#database.transaction().execute(async (transaction) => {
+    await this.#write(async (transaction) => {
       for (const { ids, image, hard, ...order } of orders) {
         await transaction
           .updateTable('node')
@@ -201,7 +225,7 @@ export class NodeStore {
     served: { generation: number; digest: string; persist: number; token: string; cycle: string | null },
   ): Promise<void> {
     const { generation, digest } = served;
-    await this.#database.transaction().execute(async (transaction) => {
+    await this.#write(async (transaction) => {
       const { numUpdatedRows } = await transaction
         .updateTable('node')
         .set({
@@ -223,7 +247,7 @@ export class NodeStore {
   }
 
   async noteBooted(id: number): Promise<void> {
-    await this.#database.transaction().execute(async (transaction) => {
+    await this.#write(async (transaction) => {
       await transaction.updateTable('node').set({ booted_at: now() }).where('id', '=', id).execute();
       await this.boots.booted(transaction, id);
     });
@@ -250,6 +274,16 @@ export class NodeStore {
     return this.#database.selectFrom('persist_folder').selectAll().orderBy('id').execute();
   }
 
+  /** A transaction that may change what is to be known of agents. */
+  async #write(action: (transaction: Database<NodeTables>) => Promise<void>): Promise<void> {
+    try {
+      await this.#database.transaction().execute(action);
+    } finally {
+      this.#writes += 1;
+      this.#agents.clear();
+    }
+  }
+
   #query() {
     return this.#database
       .selectFrom('node')
@@ -271,13 +305,17 @@ export function freshToken(): string {
 }
 
 function typed<T extends { architecture: string; settings: string }>(row: T) {
-  const set = Object.entries<string>(JSON.parse(row.settings));
-  return {
-    ...row,
-    architecture: architecture.parse(row.architecture),
-    // One that a newer server knows stays in the database.
-    settings: Object.fromEntries(set.filter(([name]) => isSettingName(name))) as NodeSettings,
-  };
+  return { ...row, architecture: architecture.parse(row.architecture), settings: settingsOf(row.settings) };
+}
+
+const NOTHING_SET: NodeSettings = {};
+
+function settingsOf(text: string): NodeSettings {
+  // Of most nodes: all are read in each pass of the reconciler.
+  if (text === '{}') return NOTHING_SET;
+  const set = Object.entries<string>(JSON.parse(text));
+  // One that a newer server knows stays in the database.
+  return Object.fromEntries(set.filter(([name]) => isSettingName(name)));
 }
 
 /** Unix time in whole seconds. */
