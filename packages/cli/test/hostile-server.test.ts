@@ -278,6 +278,11 @@ describe('a terminal', () => {
     'node acquire': [['free1']],
     'node release': [['vnode1']],
     'node rename': [['vnode1', 'other']],
+    'node save': [
+      ['vnode1', 'saved'],
+      ['vnode1', 'saved', '--dry-run'],
+    ],
+    'node verify': [['vnode1']],
     'node config': [['vnode1'], ['vnode1', 'boot.retries=3']],
     'image show': [[], ['--all'], ['debian']],
     'image shell': [['debian']],

@@ -25,6 +25,7 @@ export * from './image.ts';
 export * from './image-history.ts';
 export * from './jobs.ts';
 export * from './node.ts';
+export * from './node-changes.ts';
 export * from './node-history.ts';
 export * from './notes.ts';
 export * from './progress.ts';

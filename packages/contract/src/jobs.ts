@@ -13,7 +13,7 @@
  */
 import { z } from 'zod';
 import type { Progress } from './progress.ts';
-import type { LostChange, SavedImage } from './saved.ts';
+import type { LostChange, NodeChange, SavedImage } from './saved.ts';
 import { jobId } from './schemas.ts';
 
 export type JobEvent =
@@ -22,7 +22,9 @@ export type JobEvent =
   /** The command has ended; what follows is the return of files, and the saving. */
   | { type: 'ended'; status: number }
   /** Paths relative to the folder, children before their folders; may come several times. */
-  | { type: 'deleted'; paths: string[] };
+  | { type: 'deleted'; paths: string[] }
+  /** Of a node, sorted by path; may come several times. */
+  | { type: 'changes'; changes: NodeChange[] };
 
 export interface JobEnd {
   status: number;

@@ -1,6 +1,7 @@
 import { eventIterator, oc } from '@orpc/contract';
 import { z } from 'zod';
 import { errors } from './errors.ts';
+import { nodeChangesContract } from './node-changes.ts';
 import { bootStep, nodeBoot } from './node-history.ts';
 import { deviceNote } from './notes.ts';
 import { withProgress } from './progress.ts';
@@ -175,4 +176,5 @@ export const nodeContract = {
     .input(z.object({ set: nodeSet, timeout: z.number().positive().max(86_400).optional() }))
     .output(withProgress(affected)),
   ping,
+  changes: nodeChangesContract,
 };

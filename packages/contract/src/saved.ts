@@ -22,3 +22,11 @@ export const savedImage = z.object({
 export type SavedImage = z.infer<typeof savedImage>;
 /** What files that were put into an image came to. */
 export type ImageWritten = Omit<SavedImage, 'changed'>;
+
+/** On a node, a file that was added (A), changed (M) or deleted (D). */
+export interface NodeChange {
+  kind: 'A' | 'M' | 'D';
+  path: string;
+  /** Why it is not saved: it is the `platform`'s, or a `list` of the platform's or the image's names it. Null: it is saved. */
+  leftOut: 'platform' | 'list' | null;
+}

@@ -16,7 +16,7 @@ import {
   Trees,
 } from './boot/index.ts';
 import { createDeviceCalls, DeviceEntry, Devices } from './devices/index.ts';
-import { createImageCalls, Images, RaspiFirmware } from './images/index.ts';
+import { createImageCalls, Images, OpenJobs, RaspiFirmware } from './images/index.ts';
 import { Network } from './network/index.ts';
 import { bootingNodes, createDirectory, createNodes, findAccelerator } from './nodes/index.ts';
 import {
@@ -93,6 +93,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     ...{ database, network, limits: config.limits, log: createLog('devices') },
     nodes: { all: async () => nodes.store.all() },
   });
+  const jobs = new OpenJobs();
   const nodes = await createNodes({
     database,
     network,
@@ -102,6 +103,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     rights,
     trees,
     images,
+    jobs,
     accelerator,
     powerConfigs: config.power,
     onHost: (argv) => hostNetwork(config, argv),
@@ -138,7 +140,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   await devices.start();
 
   await mountSignInFolder(paths.auth, config.limits.signInFiles);
-  const ofImages = createImageCalls({ images, nodes: nodes.lookup, firmware });
+  const ofImages = createImageCalls({ images, nodes: nodes.lookup, firmware, jobs });
   const services: Services = {
     identity: await Identity.open({ paths, database }),
     rights,
@@ -187,6 +189,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     await Promise.all([nodeHttp.close(), nodeTftp.close(), firmware.close()]);
     await devices.close();
     await network.close();
+    await nodes.held.close();
     await images.close();
     programs.close();
     await closeDatabase();

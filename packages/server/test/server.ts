@@ -14,7 +14,7 @@ import { listen, type Services } from '../src/api/index.ts';
 import { Trees } from '../src/boot/index.ts';
 import { createDeviceCalls, DeviceEntry, type Devices } from '../src/devices/index.ts';
 import { Catalogue } from '../src/images/catalogue/index.ts';
-import { createImageCalls, type ImageRecord, unregisterEmulators } from '../src/images/index.ts';
+import { createImageCalls, type ImageRecord, OpenJobs, unregisterEmulators } from '../src/images/index.ts';
 import type { Network } from '../src/network/index.ts';
 import { lowestFree, parseSubnet } from '../src/network/subnet.ts';
 import { bootingNodes, createDirectory, createNodes } from '../src/nodes/index.ts';
@@ -116,7 +116,9 @@ export async function startServer({
     treeVolumes: (diffIds) => images.treeVolumes(diffIds),
   });
   const devices = await openDevices(database, neighbours, { all: async () => nodes.store.all() });
+  const jobs = new OpenJobs();
   const nodes = await createNodes({
+    ...{ jobs },
     ...{ database, network, paths, ssh, rights, trees, images, devices, accelerator: 'tcg', log: quiet },
     ...{ powerConfigs: power, onHost: (argv) => [...argv] },
     programs: machines as unknown as Programs,
@@ -134,7 +136,7 @@ export async function startServer({
     },
   });
   const firmware = { ensure: async () => {} };
-  const ofImages = createImageCalls({ images, nodes: nodes.lookup, firmware });
+  const ofImages = createImageCalls({ images, nodes: nodes.lookup, firmware, jobs });
   const calls: TestServer['calls'] = [];
   const services: Services = {
     identity: await Identity.open({ paths, database, ...signIn }),
@@ -248,6 +250,7 @@ export async function startServer({
       nodes.machines.close();
       await nodes.store.boots.close();
       await unregisterEmulators(paths);
+      await nodes.held.close();
       await destroyPlatform(platform);
       await rm(folder, { recursive: true, force: true });
     },

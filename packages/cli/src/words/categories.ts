@@ -42,6 +42,11 @@ export const categories: Readonly<Record<string, Category>> = {
       },
       acquire: { summary: 'take free nodes for you', load: () => import('../commands/node/acquire.ts') },
       release: { summary: 'give nodes back', load: () => import('../commands/node/release.ts') },
+      save: { summary: 'save what was changed on a node', load: () => import('../commands/node/save.ts') },
+      verify: {
+        summary: 'tell what differs from the image on a node',
+        load: () => import('../commands/node/verify.ts'),
+      },
       rename: { summary: 'rename a node', load: () => import('../commands/node/rename.ts') },
       config: {
         summary: 'show or change settings of nodes',

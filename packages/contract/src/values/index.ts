@@ -5,6 +5,7 @@
 export * from './boots.ts';
 export * from './digests.ts';
 export * from './globs.ts';
+export * from './ignore-rules.ts';
 export * from './images.ts';
 export * from './kinds.ts';
 export * from './limits.ts';

@@ -4,7 +4,13 @@ export { keepBusybox, keepGrub } from './binaries/index.ts';
 export type { BootTarget, NodeDirectory, PollReport } from './directory.ts';
 export { InitArchives, Reads } from './initramfs/index.ts';
 export type { ImageConfig } from './lending/index.ts';
-export { ensurePlatformVolume, Trees } from './lending/index.ts';
+export {
+  changesSender,
+  ensurePlatformVolume,
+  type PlatformPaths,
+  platformPaths,
+  Trees,
+} from './lending/index.ts';
 export {
   hasBootFiles,
   type ImageTree,

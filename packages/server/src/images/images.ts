@@ -1,8 +1,14 @@
 import type { Readable } from 'node:stream';
-import { type Architecture, type NamedImage, type Progress, shortDigest } from '@walt/contract';
+import {
+  type Architecture,
+  type NamedImage,
+  PLATFORM_OWNER,
+  type Progress,
+  shortDigest,
+} from '@walt/contract';
 import type { Config, Database, Log, Paths } from '../platform/index.ts';
 import { hostNetwork } from '../platform/index.ts';
-import { serverArchitecture } from './architectures.ts';
+import { defaultImageName, serverArchitecture } from './architectures.ts';
 import { ImageBuilds } from './build/index.ts';
 import type { BootingNodes, Expected, ImageTables } from './catalogue/index.ts';
 import { Catalogue } from './catalogue/index.ts';
@@ -15,10 +21,12 @@ import { endStrays } from './halt.ts';
 import { GRACE_SECONDS, ImageHistory, squash } from './history/index.ts';
 import { type FileKind, kindOfFile, readFiles, writeFiles } from './image-files.ts';
 import { Committer, treeVolumes, Volumes } from './layers/index.ts';
+import { KeyedLock } from './locks.ts';
 import { withReports } from './progress.ts';
 import { sweepMaking } from './recipes/index.ts';
 import { Registries, RegistryAccounts } from './registries/index.ts';
 import { RoomGuard } from './room-guard.ts';
+import { type Sending, SentChanges } from './sent/index.ts';
 import { type CommandRun, ShellSessions, startCommand } from './sessions/index.ts';
 import { emptyNetworks, PodmanApi, removeNetworks, Skopeo, Store } from './store/index.ts';
 import type { DigestRecord, HostCommand, ImageRecord, PrepareBoot } from './types.ts';
@@ -52,6 +60,7 @@ export class Images {
   readonly #store: Store;
   readonly #skopeo: Skopeo;
   readonly #room: RoomGuard;
+  readonly #taking = new KeyedLock();
   #tidying: Promise<void> = Promise.resolve();
 
   private constructor(
@@ -250,6 +259,27 @@ export class Images {
       image,
       command,
     );
+  }
+
+  /** What was changed where an image runs, which that machine sends. Throws as `SentChanges.receive`. */
+  receiveChanges({
+    user,
+    onWait,
+    ...sending
+  }: Omit<Sending, 'limit'> & { user: string; onWait: () => void }): Promise<SentChanges> {
+    const limit = this.#deps.config.limits.nodeChanges;
+    const parts = { ...this.#layerParts(), room: this.#room };
+    // One at a time of each user: all names are in memory meanwhile.
+    return this.#taking.hold(user, () => SentChanges.receive(parts, { ...sending, limit }), onWait);
+  }
+
+  /** Calls `use` with the mounted tree of the platform's default image of an architecture; undefined when there is none. */
+  async withDefault<T>(
+    architecture: Architecture,
+    use: (root: string) => Promise<T>,
+  ): Promise<T | undefined> {
+    const image = await this.find(PLATFORM_OWNER, defaultImageName(architecture));
+    return image && this.#store.withMounted(image.digest, use);
   }
 
   /** Files with these layers, as trees that nodes mount are made of. Throws UserError UNAVAILABLE when one is missing. */

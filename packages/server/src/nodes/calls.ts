@@ -47,7 +47,7 @@ interface Deps {
 }
 
 /** The contract's calls about nodes. */
-export function createNodeCalls(deps: Deps): CallsOf<typeof nodeContract> {
+export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, 'changes'>> {
   const { store, agents, machines, choice, views, lookup, power } = deps;
   const changes = new EventEmitter<{ change: [] }>().setMaxListeners(0);
   agents.on('change', () => changes.emit('change'));

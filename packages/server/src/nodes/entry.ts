@@ -26,6 +26,11 @@ export class NodeEntry {
     this.#deps = deps;
   }
 
+  /** Throws UserError unless the caller may enter the node, and it can be reached. */
+  async require(caller: Caller, name: string): Promise<void> {
+    await this.#enter(caller, name, async (node) => requireReachable(node));
+  }
+
   /** By its address on walt-net. Throws UNAVAILABLE while the node is off or boots. */
   onNetwork<T>(caller: Caller, name: string, use: (node: NodeEndpoint) => Promise<T>): Promise<T> {
     return this.#enter(caller, name, async (node) => {

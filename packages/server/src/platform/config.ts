@@ -99,6 +99,8 @@ const limits = z
     /** The folder that an image is built from: MiB, and files in it. */
     'build-folder': z.int().min(1).max(16_777_216).default(32_768),
     'build-files': z.int().min(1).max(10_000_000).default(2_000_000),
+    /** What `walt node save` and `verify` take of a node, in MiB. */
+    'node-changes': z.int().min(1).max(16_777_216).default(32_768),
     /** Connections to the server's socket. */
     connections: count(100_000).default(1024),
     /** Connections of nodes to the server, and of each of them. */
@@ -131,6 +133,7 @@ const limits = z
         memory: keys['container-memory'] === undefined ? defaultMemory() : keys['container-memory'] * MIB,
       },
       build: { bytes: keys['build-folder'] * MIB, entries: keys['build-files'] },
+      nodeChanges: keys['node-changes'] * MIB,
       clients: { ...times(keys), all: keys.connections, each: keys.connections },
       machines: { ...times(keys), all: keys['node-connections'], each: keys['connections-per-node'] },
       callsPerUser: keys['calls-per-user'],
@@ -156,6 +159,8 @@ export interface Limits {
   container: ContainerLimits;
   /** What an image is built from. */
   build: { bytes: number; entries: number };
+  /** Bytes that were changed on a node, and are taken to be told or saved. */
+  nodeChanges: number;
   /** Connections to the server's socket. */
   clients: HttpLimits;
   /** Connections from walt-net. */

@@ -4,9 +4,9 @@ import { readdir } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { AbortError } from '@walt/client/errors';
+import type { IgnoreRules } from '@walt/contract/values/ignore-rules';
 import { MAX_BUILD_PATH } from '@walt/contract/values/limits';
 import { type LocalTar, startTar } from '../copy/local-tar.ts';
-import type { IgnoreRules } from './ignore.ts';
 
 /** What no archive of a folder holds. */
 export interface Skipped {

@@ -1,12 +1,14 @@
 /** Where a build takes its folder and its Dockerfile from. */
+
 import { mkdtemp, open, realpath, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, relative, resolve } from 'node:path';
 import { AbortError, hasCode } from '@walt/client/errors';
+import type { IgnoreRules } from '@walt/contract/values/ignore-rules';
 import { MAX_DOCKERFILE } from '@walt/contract/values/limits';
 import { remark } from '../../terminal/output.ts';
 import { checkSource, fetchRepository } from './git.ts';
-import { type IgnoreRules, readIgnoreRules } from './ignore.ts';
+import { readIgnoreRules } from './ignore.ts';
 
 export interface SourceOptions {
   /** Folder on this machine; undefined with `url`. */

@@ -11,27 +11,39 @@ export interface IdentityFile {
   content: string;
 }
 
+const line = (text: string) => `${text.trimEnd()}\n`;
+
+const FILES: readonly { path: string; mode?: number; content: (target: BootTarget) => string }[] = [
+  { path: 'etc/hostname', content: ({ name }) => line(name) },
+  {
+    path: 'etc/hosts',
+    content: ({ ip, name, server }) =>
+      `127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n${ip} ${name}.walt ${name}\n${server} server.walt walt-server\n`,
+  },
+  { path: 'etc/resolv.conf', content: ({ server }) => `nameserver ${server}\nsearch walt\n` },
+  { path: 'etc/machine-id', content: (target) => line(machineId(target)) },
+  // The initramfs gave this adapter its address, and the root hangs on it: whoever manages networks must leave it alone.
+  {
+    path: 'etc/systemd/network/00-walt.network',
+    content: ({ mac }) => `[Match]\nMACAddress=${mac}\n\n[Link]\nUnmanaged=yes\n`,
+  },
+  {
+    path: 'etc/NetworkManager/conf.d/00-walt.conf',
+    content: ({ mac }) => `[keyfile]\nunmanaged-devices=mac:${mac}\n`,
+  },
+  { path: 'etc/walt/ssh/host_key', mode: 0o600, content: ({ identity }) => line(identity.hostKey) },
+  { path: 'etc/walt/ssh/host_key-cert.pub', content: ({ identity }) => line(identity.hostCertificate) },
+  { path: 'etc/walt/ssh/user_ca.pub', content: ({ identity }) => line(identity.userCa) },
+  { path: 'etc/walt/ssh/principals', content: ({ identity }) => line(identity.principal) },
+];
+
+/** Where each node has files of its own. */
+export const IDENTITY_PATHS: readonly string[] = FILES.map(({ path }) => path);
+
 /** Everything in a node's root that differs from node to node, apart from what users change. */
 export function identityFiles(target: BootTarget): IdentityFile[] {
-  const { name, ip, mac, server, identity } = checkTarget(target);
-  const file = (path: string, content: string, mode = 0o644): IdentityFile => ({ path, mode, content });
-  const line = (text: string) => `${text.trimEnd()}\n`;
-  return [
-    file('etc/hostname', line(name)),
-    file(
-      'etc/hosts',
-      `127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n${ip} ${name}.walt ${name}\n${server} server.walt walt-server\n`,
-    ),
-    file('etc/resolv.conf', `nameserver ${server}\nsearch walt\n`),
-    file('etc/machine-id', line(machineId(target))),
-    // The initramfs gave this adapter its address, and the root hangs on it: whoever manages networks must leave it alone.
-    file('etc/systemd/network/00-walt.network', `[Match]\nMACAddress=${mac}\n\n[Link]\nUnmanaged=yes\n`),
-    file('etc/NetworkManager/conf.d/00-walt.conf', `[keyfile]\nunmanaged-devices=mac:${mac}\n`),
-    file('etc/walt/ssh/host_key', line(identity.hostKey), 0o600),
-    file('etc/walt/ssh/host_key-cert.pub', line(identity.hostCertificate)),
-    file('etc/walt/ssh/user_ca.pub', line(identity.userCa)),
-    file('etc/walt/ssh/principals', line(identity.principal)),
-  ];
+  const checked = checkTarget(target);
+  return FILES.map(({ path, mode = 0o644, content }) => ({ path, mode, content: content(checked) }));
 }
 
 /**

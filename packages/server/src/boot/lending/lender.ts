@@ -72,14 +72,24 @@ export async function ensureTools(
     await writeFile(join(folder, 'bin/busybox'), busybox);
     await chmod(join(folder, 'bin/busybox'), 0o755);
     await symlink('busybox', join(folder, 'bin/init'));
-    await copyPrograms(lender.tree, TRIPLETS[architecture], folder);
+    for await (const { path, content } of withLibraries(lender.tree, architecture, PROGRAMS)) {
+      await writeFile(join(folder, path), content);
+      await chmod(join(folder, path), 0o755);
+    }
   });
 }
 
-/** Copies programs to `bin`, all libraries that they need to `lib`, their loader to `lib/ld.so`. */
-async function copyPrograms(tree: Tree, triplet: string, folder: string): Promise<void> {
+/**
+ * Programs of an image with all that they need to start, to be put below one folder: programs in `bin`, libraries in `lib`, their
+ * loader as `lib/ld.so`. Throws UserError UNAVAILABLE when the image lacks a part.
+ */
+export async function* withLibraries(
+  tree: Tree,
+  architecture: Architecture,
+  programs: readonly string[],
+): AsyncGenerator<{ path: string; content: Buffer }> {
   const copied = new Set<string>();
-  const pending = PROGRAMS.map((path) => ({
+  const pending = programs.map((path) => ({
     path,
     target: join('bin', path.slice(path.lastIndexOf('/') + 1)),
   }));
@@ -88,14 +98,14 @@ async function copyPrograms(tree: Tree, triplet: string, folder: string): Promis
     if (!next) return;
     if (copied.has(next.target)) continue;
     copied.add(next.target);
-    const program = await tree.read(next.path, PROGRAM_LIMIT);
-    if (program === undefined) throw missing(next.path);
-    await writeFile(join(folder, next.target), program);
-    await chmod(join(folder, next.target), 0o755);
-    const { interpreter, libraries } = dynamicNeeds(program);
+    const content = await tree.read(next.path, PROGRAM_LIMIT);
+    if (content === undefined) throw missing(next.path);
+    yield { path: next.target, content };
+    const { interpreter, libraries } = dynamicNeeds(content);
     if (interpreter) pending.push({ path: interpreter, target: 'lib/ld.so' });
     for (const library of libraries) {
-      pending.push({ path: await findLibrary(tree, triplet, library), target: join('lib', library) });
+      const path = await findLibrary(tree, TRIPLETS[architecture], library);
+      pending.push({ path, target: join('lib', library) });
     }
   }
 }
@@ -110,7 +120,7 @@ async function findLibrary(tree: Tree, triplet: string, name: string): Promise<s
 function missing(what: string): UserError {
   return new UserError(
     'UNAVAILABLE',
-    `The platform's default image has no ${what}, which it would lend to this image.`,
+    `The platform's default image has no ${what}, which it would lend.`,
     'Make it anew: walt advanced update-default-images',
   );
 }

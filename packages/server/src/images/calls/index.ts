@@ -1,10 +1,10 @@
 /** What users ask of images: the contract's calls, and what its streams need. Who may do what is told by access/policy. */
 import { type imageContract, type JobEnd, type registryContract, sessionId } from '@walt/contract';
 import type { Caller, CallsOf } from '../../access/index.ts';
-import { type JobClient, OpenJobs } from '../jobs/index.ts';
+import type { JobClient } from '../jobs/index.ts';
 import { buildCalls, crossCalls } from './build-calls.ts';
 import { commandCalls } from './command-calls.ts';
-import type { CallDeps } from './deps.ts';
+import type { JobDeps } from './deps.ts';
 import { fileCalls } from './file-calls.ts';
 import { historyCalls } from './history-calls.ts';
 import { imageCalls } from './image-calls.ts';
@@ -12,9 +12,8 @@ import { imagesElsewhere, registryCalls } from './registry-calls.ts';
 import { attachToSession, sessionCalls } from './session-calls.ts';
 
 /** The calls, and what comes and goes as bytes: jobs and files. */
-export function createImageCalls(deps: CallDeps) {
-  const jobs = new OpenJobs();
-  const opening = { ...deps, jobs };
+export function createImageCalls(opening: JobDeps) {
+  const { jobs, ...deps } = opening;
   const image: CallsOf<typeof imageContract> = {
     ...{ ...imageCalls(deps), ...historyCalls(deps), ...imagesElsewhere(deps) },
     ...{ shell: sessionCalls(deps), cross: crossCalls(opening), build: buildCalls(opening) },

@@ -10,6 +10,7 @@ export interface Move {
   action:
     | 'shell'
     | 'run'
+    | 'save'
     | 'cp'
     | 'cross'
     | 'build'

@@ -1,9 +1,11 @@
 /** Layers: made by us, received, committed, and kept as the volumes that nodes mount. */
 export { Committer } from './committer.ts';
 export { CopyLayer, type CopyTarget } from './copy-layer.ts';
+export type { Hold } from './held-images.ts';
 export {
   clearance,
   deletion,
+  LayerHeaders,
   layerOf,
   MAX_DEPTH,
   refusalOf,
@@ -20,6 +22,7 @@ export {
   sha256,
 } from './oci-manifest.ts';
 export { deletions, withoutPhantoms } from './phantoms.ts';
+export { padding } from './tar/index.ts';
 export { archive } from './tree-archive.ts';
 export { treeVolumes } from './tree-volumes.ts';
 export { type VolumeDraft, Volumes, type VolumesAhead, volumeName } from './volumes.ts';

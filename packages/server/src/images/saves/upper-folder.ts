@@ -65,7 +65,8 @@ async function readEntry(
   return { ...entry, ...(await readFolder(folder, folderBelow, path, depth)) };
 }
 
-async function readFacts(folder: Folder, name: string): Promise<Facts | undefined> {
+/** Of what is in a folder, without its attributes; undefined: nothing. */
+export async function readFacts(folder: Folder, name: string): Promise<Facts | undefined> {
   const stats = await folder.stat(name);
   if (!stats) return undefined;
   const target = stats.isSymbolicLink() ? await folder.readLink(name) : undefined;

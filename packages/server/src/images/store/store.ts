@@ -174,12 +174,17 @@ export class Store {
 
   /** Calls `use` with a new folder on the store's disk, for layers on their way; it is gone afterwards. */
   async withTemporary<T>(use: (folder: string) => Promise<T>): Promise<T> {
-    const folder = await mkdtemp(join(temporaryFolder(this.#paths), 'way-'));
-    try {
-      return await use(folder);
-    } finally {
-      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
-    }
+    await using folder = await this.makeTemporary();
+    return await use(folder.path);
+  }
+
+  /** As `withTemporary`, for what outlasts a call. */
+  async makeTemporary(): Promise<{ path: string } & AsyncDisposable> {
+    const path = await mkdtemp(join(temporaryFolder(this.#paths), 'way-'));
+    return {
+      path,
+      [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 3 }),
+    };
   }
 
   /** The layers that an image really has, bottom first, with the diff IDs that containers/storage computed when they came. */
