@@ -34,7 +34,9 @@ for (let round = 0; round <= runs; round += 1) {
     if (round > 0) times[way].push(performance.now() - start);
   }
   await rm(copy);
-  progress(`round ${round} of ${runs}: ${[times.cp.at(-1), times.save.at(-1)].map((ms) => ms?.toFixed(0) ?? '-')} ms`);
+  progress(
+    `round ${round} of ${runs}: ${[times.cp.at(-1), times.save.at(-1)].map((ms) => ms?.toFixed(0) ?? '-')} ms`,
+  );
 }
 
 const [cp, save] = [summarize(times.cp), summarize(times.save)];

@@ -31,7 +31,7 @@ chmod 600 /etc/issue; chown 7:8 /etc/issue; rm /etc/issue.net; mkdir /etc/issue.
 echo 10.9.9.9 other >>/etc/hosts; mkdir -p /var/log/mine; echo 1 >/var/log/mine/log; echo 1 >/srv/x.pid; mknod device c 1 3`;
 
 /** All that a file has, also what was deleted: that is not told. */
-const LISTING = String.raw`python3 -c '
+const LISTING = `python3 -c '
 import os, zlib
 def tell(path):
     try: s = os.lstat(path)

@@ -18,7 +18,14 @@ import {
 import { createDeviceCalls, DeviceEntry, Devices } from './devices/index.ts';
 import { createImageCalls, Images, OpenJobs, RaspiFirmware } from './images/index.ts';
 import { Network } from './network/index.ts';
-import { bootingNodes, createDirectory, createNodes, findAccelerator } from './nodes/index.ts';
+import {
+  bootingNodes,
+  createChangesCalls,
+  createDirectory,
+  createNodes,
+  findAccelerator,
+  HeldChanges,
+} from './nodes/index.ts';
 import {
   type Config,
   closeFolders,
@@ -93,7 +100,6 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     ...{ database, network, limits: config.limits, log: createLog('devices') },
     nodes: { all: async () => nodes.store.all() },
   });
-  const jobs = new OpenJobs();
   const nodes = await createNodes({
     database,
     network,
@@ -103,7 +109,6 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     rights,
     trees,
     images,
-    jobs,
     accelerator,
     powerConfigs: config.power,
     onHost: (argv) => hostNetwork(config, argv),
@@ -140,6 +145,9 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   await devices.start();
 
   await mountSignInFolder(paths.auth, config.limits.signInFiles);
+  const jobs = new OpenJobs();
+  const held = new HeldChanges();
+  const changes = createChangesCalls({ ...nodes, images, jobs, held, paths, files });
   const ofImages = createImageCalls({ images, nodes: nodes.lookup, firmware, jobs });
   const services: Services = {
     identity: await Identity.open({ paths, database }),
@@ -149,7 +157,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     images: ofImages.streams,
     calls: {
       ...ofImages.calls,
-      node: nodes.calls,
+      node: { ...nodes.calls, changes },
       access: nodes.entry,
       device: createDeviceCalls({ devices, directory, network, nodes: nodes.calls }),
       server: {
@@ -189,7 +197,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     await Promise.all([nodeHttp.close(), nodeTftp.close(), firmware.close()]);
     await devices.close();
     await network.close();
-    await nodes.held.close();
+    await held.close();
     await images.close();
     programs.close();
     await closeDatabase();

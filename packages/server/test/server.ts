@@ -17,7 +17,13 @@ import { Catalogue } from '../src/images/catalogue/index.ts';
 import { createImageCalls, type ImageRecord, OpenJobs, unregisterEmulators } from '../src/images/index.ts';
 import type { Network } from '../src/network/index.ts';
 import { lowestFree, parseSubnet } from '../src/network/subnet.ts';
-import { bootingNodes, createDirectory, createNodes } from '../src/nodes/index.ts';
+import {
+  bootingNodes,
+  createChangesCalls,
+  createDirectory,
+  createNodes,
+  HeldChanges,
+} from '../src/nodes/index.ts';
 import {
   defaultLimits,
   type Log,
@@ -116,9 +122,7 @@ export async function startServer({
     treeVolumes: (diffIds) => images.treeVolumes(diffIds),
   });
   const devices = await openDevices(database, neighbours, { all: async () => nodes.store.all() });
-  const jobs = new OpenJobs();
   const nodes = await createNodes({
-    ...{ jobs },
     ...{ database, network, paths, ssh, rights, trees, images, devices, accelerator: 'tcg', log: quiet },
     ...{ powerConfigs: power, onHost: (argv) => [...argv] },
     programs: machines as unknown as Programs,
@@ -136,6 +140,11 @@ export async function startServer({
     },
   });
   const firmware = { ensure: async () => {} };
+  const jobs = new OpenJobs();
+  const held = new HeldChanges();
+  // Nothing is loaded by machines that are played.
+  const files = { wouldLoad: async () => undefined };
+  const changes = createChangesCalls({ ...nodes, images, jobs, held, paths, files });
   const ofImages = createImageCalls({ images, nodes: nodes.lookup, firmware, jobs });
   const calls: TestServer['calls'] = [];
   const services: Services = {
@@ -147,7 +156,7 @@ export async function startServer({
     calls: noted(
       {
         ...ofImages.calls,
-        node: nodes.calls,
+        node: { ...nodes.calls, changes },
         access: nodes.entry,
         device: createDeviceCalls({ devices, directory, network, nodes: nodes.calls }),
         server: { status: async ({ user }) => serverStatus(user, paths.state) },
@@ -250,7 +259,7 @@ export async function startServer({
       nodes.machines.close();
       await nodes.store.boots.close();
       await unregisterEmulators(paths);
-      await nodes.held.close();
+      await held.close();
       await destroyPlatform(platform);
       await rm(folder, { recursive: true, force: true });
     },

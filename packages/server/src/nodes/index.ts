@@ -2,12 +2,11 @@
 import { isReservedNodeName } from '@walt/contract';
 import type { SshAuthority, StandingRights } from '../access/index.ts';
 import type { Trees } from '../boot/index.ts';
-import type { Images, OpenJobs } from '../images/index.ts';
+import type { Images } from '../images/index.ts';
 import type { Network } from '../network/index.ts';
 import type { Database, Log, Paths, PowerConfigs, Programs } from '../platform/index.ts';
 import { Agents } from './agents.ts';
 import { createNodeCalls } from './calls.ts';
-import { createChangesCalls, HeldChanges } from './changes/index.ts';
 import { NodeEntry } from './entry.ts';
 import { lastLines } from './history/index.ts';
 import { ImageChoice } from './image-choice.ts';
@@ -20,6 +19,7 @@ import { type DevicesOfNodes, NodeViews } from './views.ts';
 import { type Accelerator, VirtualMachines } from './virtual/index.ts';
 
 export { bootingNodes } from './booting-nodes.ts';
+export { createChangesCalls, HeldChanges } from './changes/index.ts';
 export { createDirectory } from './directory.ts';
 export { NodeEntry } from './entry.ts';
 export type { NodeEndpoint, NodeLookup } from './lookup.ts';
@@ -36,11 +36,7 @@ interface Deps {
   ssh: SshAuthority;
   rights: StandingRights;
   trees: Trees;
-  images: Pick<
-    Images,
-    'get' | 'find' | 'byDigest' | 'duplicate' | 'treeImages' | 'withDefault' | 'receiveChanges'
-  >;
-  jobs: OpenJobs;
+  images: Pick<Images, 'get' | 'duplicate' | 'treeImages'>;
   accelerator: Accelerator;
   /** Sources of power in server.conf. */
   powerConfigs: PowerConfigs;
@@ -90,14 +86,9 @@ export async function createNodes(deps: Deps) {
   const views = new NodeViews({ boots: store.boots, agents, machines, power, errands, devices, troubles });
   const lookup = new NodeLookup({ store, views, machines });
   const entry = new NodeEntry({ lookup, rights, ssh });
-  const held = new HeldChanges();
-  const changes = createChangesCalls({ images, entry, lookup, held, paths, jobs: deps.jobs });
   const calls = createNodeCalls({
     ...{ store, agents, machines, network, choice, rights, views, lookup, power, errands, devices, troubles },
     reconcile: changed,
   });
-  return {
-    ...{ store, agents, machines, power, choice, reconciler, lookup, entry, changed, held },
-    calls: { ...calls, changes },
-  };
+  return { store, agents, machines, power, choice, reconciler, calls, lookup, entry, changed };
 }

@@ -1,8 +1,15 @@
 import { join, posix } from 'node:path';
 import { fittingsOf, loaders } from '../../models/index.ts';
 import { createLog, joinInside, type Paths, rarely } from '../../platform/index.ts';
-import { type Download, downloadOf, imageBootFolder, openDownload, readBootRecord } from '../boot-files.ts';
-import type { NodeDirectory } from '../directory.ts';
+import {
+  type Download,
+  downloadOf,
+  imageBootFolder,
+  kernelName,
+  openDownload,
+  readBootRecord,
+} from '../boot-files.ts';
+import type { BootTarget, NodeDirectory } from '../directory.ts';
 import type { InitArchives, Reads } from '../initramfs/index.ts';
 import { archiveName, bootstrapDocument, identityTree, nodeArchive, volumesOf } from '../initramfs/index.ts';
 import { DeviceTrees } from '../kernel/index.ts';
@@ -138,10 +145,31 @@ export class NodeFiles {
       nodeArchive(document, ranges, identityTree(target, record.loan?.files)),
     ]);
     const file = await openDownload(modules, { head, tail });
-    return this.#noted(file, { ip, digest: target.digest }, 'initramfs', async () => ({
+    return this.#noted(file, { ip, digest: target.digest }, 'initramfs', () =>
+      this.#initramfsOf(target, modules, head),
+    );
+  }
+
+  async #initramfsOf({ platformVolume }: BootTarget, modules: string, head: Uint8Array) {
+    return {
       initramfs: await this.#digests.of(modules, head),
-      platform: await this.#digests.of(join(paths.volumes, target.platformVolume)),
-    }));
+      platform: await this.#digests.of(join(this.#deps.paths.volumes, platformVolume)),
+    };
+  }
+
+  /** Digests of what a node would load now if it booted what it runs once more; undefined when that cannot be told. */
+  async wouldLoad(ip: string): Promise<Record<'kernel' | 'initramfs' | 'platform', string> | undefined> {
+    const { paths, directory, archives } = this.#deps;
+    const target = await directory.currentBoot(ip);
+    const record = target && (await readBootRecord(paths, target.digest));
+    if (!target || !record || record.walt) return undefined;
+    const folder = imageBootFolder(paths, target.digest);
+    const { adapters } = fittingsOf(target);
+    const head = await archives.get(record.architecture);
+    return {
+      kernel: await this.#digests.of(join(folder, kernelName(adapters))),
+      ...(await this.#initramfsOf(target, join(folder, archiveName(adapters)), head)),
+    };
   }
 
   /** What only this node must know, for one whose initramfs is not ours. */

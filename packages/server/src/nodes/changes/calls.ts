@@ -1,18 +1,20 @@
 import { Readable } from 'node:stream';
 import {
   type Architecture,
+  BOOTS_KEPT,
   fullName,
   type JobEnd,
   type NamedImage,
   type nodeChangesContract,
 } from '@walt/contract';
 import { type CallsOf, refusal } from '../../access/index.ts';
-import { changesSender, platformPaths } from '../../boot/index.ts';
+import { changesSender, type NodeFiles, platformPaths } from '../../boot/index.ts';
 import type { DigestRecord, Images, JobClient, OpenJobs, SentChanges } from '../../images/index.ts';
 import { type Paths, UserError } from '../../platform/index.ts';
 import { textOf } from '../../trees/index.ts';
 import type { NodeEntry } from '../entry.ts';
 import type { NodeLookup } from '../lookup.ts';
+import type { NodeStore } from '../store.ts';
 import type { Held, HeldChanges } from './held-changes.ts';
 
 interface Deps {
@@ -22,6 +24,8 @@ interface Deps {
   jobs: Pick<OpenJobs, 'open'>;
   held: HeldChanges;
   paths: Paths;
+  files: Pick<NodeFiles, 'wouldLoad'>;
+  store: { boots: Pick<NodeStore['boots'], 'of'> };
 }
 
 /** Changes that are told in one event. */
@@ -29,13 +33,18 @@ const BATCH = 500;
 
 /** The contract's calls about what was changed on nodes. Who may enter a node may see and save what is on it. */
 export function createChangesCalls(deps: Deps): CallsOf<typeof nodeChangesContract> {
-  const { images, entry, lookup, jobs, held } = deps;
+  const { images, entry, lookup, jobs, held, files, store } = deps;
   return {
     async parts(caller, { name }) {
       await entry.require(caller, name);
-      const [{ image, running: ran }, row] = await Promise.all([lookup.view(name), lookup.row(name)]);
-      if (ran === null) throw notBooted(name);
-      return { image, parts: [{ part: 'image', ran, now: row.digest }] };
+      const [{ image, running }, row] = await Promise.all([lookup.view(name), lookup.row(name)]);
+      if (running === null) throw notBooted(name);
+      const [now, boots] = await Promise.all([files.wouldLoad(row.ip), store.boots.of(row.id, BOOTS_KEPT)]);
+      const ran = boots.find(({ times, digest }) => times.booted !== undefined && digest === running);
+      const loaded = (['platform', 'kernel', 'initramfs'] as const).map((part) => {
+        return { part, ran: ran?.[part] ?? null, now: now?.[part] ?? null };
+      });
+      return { image, parts: [{ part: 'image', ran: running, now: row.digest }, ...loaded] };
     },
 
     async open(caller, { name, saveAs, yes }) {
