@@ -113,6 +113,7 @@ export class SentChanges implements AsyncDisposable {
   /**
    * Makes an image of it, and points `target` there, or, where that does not point to what is expected, a name of its own, which
    * UserError CONFLICT tells. Throws INVALID when nothing is to be saved. A crash leaves all images as they were.
+   * It is disposed of at the end.
    */
   save(task: {
     user: string;
@@ -120,7 +121,11 @@ export class SentChanges implements AsyncDisposable {
     expected: Expected;
     detail: string;
   }): AsyncGenerator<Progress, ImageRecord> {
-    return withReports((report) => this.#save(task, report));
+    return withReports(async (report) => {
+      // Not before: who stops reading what is reported does not stop the work.
+      await using _self = this;
+      return await this.#save(task, report);
+    });
   }
 
   async #save(

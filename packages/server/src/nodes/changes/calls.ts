@@ -73,8 +73,7 @@ export function createChangesCalls(deps: Deps): CallsOf<typeof nodeChangesContra
     async save(caller, { job }) {
       const { node, target, expected, changes } = held.take(job, caller.user);
       return (async function* () {
-        await using sent = changes;
-        const image = yield* sent.save({ user: caller.user, target, expected, detail: `on ${node}` });
+        const image = yield* changes.save({ user: caller.user, target, expected, detail: `on ${node}` });
         const nodes = await lookup.outdated(fullName(image), image.digest);
         const value = { image: fullName(image), digest: image.digest, changed: true, nodes };
         yield { type: 'result' as const, value };
