@@ -274,6 +274,7 @@ describe('a terminal', () => {
     'node cp': [['vnode1:/x', '/nonexistent/y']],
     'node expose': [['vnode1', '80', '0']],
     'node ping': [['vnode1', '-c', '1']],
+    'node blink': [['vnode1', '1']],
     'node console': [['vnode1']],
     'node acquire': [['free1']],
     'node release': [['vnode1']],

@@ -1,6 +1,6 @@
 /** WebSockets on the server's Unix socket: bytes as binary messages, control as JSON text (contract, `streams`). */
 import type { Readable, Writable } from 'node:stream';
-import type { ClientFrame, ServerFrame, StreamPath, StreamQuery } from '@walt/contract';
+import type { ClientFrame, ServerFrame, StreamPath, StreamQuery, WriterFrame } from '@walt/contract';
 import WebSocket from 'ws';
 import type { Connection } from './connection.ts';
 import { whenFree } from './drain.ts';
@@ -13,10 +13,12 @@ export interface StreamHandlers {
   onOpen: () => void;
   /** The server sends no more, and goes on receiving. */
   onEnd?: () => void;
+  /** Of a console: who types there. */
+  onWriter?: (frame: WriterFrame) => void;
 }
 
 /** How a stream ended: the server's last word, or undefined when the connection just broke or was closed. */
-export type StreamEnd = Exclude<ServerFrame, { type: 'end' }> | undefined;
+export type StreamEnd = Exclude<ServerFrame, { type: 'end' | 'writer' }> | undefined;
 
 /** RFC 6455, 7.1.5. */
 const NO_CLOSING_FRAME = 1006;
@@ -125,11 +127,14 @@ export class ByteStream<Path extends StreamPath = StreamPath> {
         if (isBinary) {
           this.#unanswered = undefined;
           this.#handlers.onData(data);
-        } else {
-          const frame = JSON.parse(data.toString('utf8')) as ServerFrame;
-          if (frame.type === 'end') this.#handlers.onEnd?.();
-          else last = frame;
+          return;
         }
+        const frame = JSON.parse(data.toString('utf8')) as ServerFrame;
+        if (frame.type === 'end') this.#handlers.onEnd?.();
+        else if (frame.type === 'writer') {
+          this.#unanswered = undefined;
+          this.#handlers.onWriter?.(frame);
+        } else last = frame;
       });
       socket.on('unexpected-response', (_request, response) => {
         responseError(response, this.#connection.socket)

@@ -23,7 +23,10 @@ export const streams = {
       both: z.literal('yes').optional(),
     }),
   },
-  /** Serial console of a virtual node. Starts with the last kilobytes that it printed. */
+  /**
+   * Serial console of a virtual node. Starts with what it printed since it was switched on, as far as that is not too long. Of its
+   * viewers one types: who does first while nobody else does, or who asks for it by the frame `take`; all are told by `writer`.
+   */
   console: { path: '/stream/console', query: z.object({ node: nodeName }) },
   /** A job that a call has opened; see jobs.ts for what goes over it. */
   job: {
@@ -71,10 +74,21 @@ export const clientFrame = z.discriminatedUnion('type', [
   }),
   /** The client sends no more (`tcp`: TCP's FIN; `job`: its folder, or what its command reads, is complete), and goes on receiving. */
   z.object({ type: z.literal('end') }),
+  /** `console`: from now on this client is the one who types. */
+  z.object({ type: z.literal('take') }),
 ]);
 export type ClientFrame = z.infer<typeof clientFrame>;
 
 export type ServerFrame =
   | { type: 'end' }
+  | WriterFrame
   | ({ type: 'exit' } & JobEnd)
   | { type: 'error'; code: string; message: string; hint: string };
+
+/** `console`: who types now, among all viewers; null: nobody. What others type is dropped. */
+export interface WriterFrame {
+  type: 'writer';
+  user: string | null;
+  /** It is this client. */
+  you: boolean;
+}

@@ -8,10 +8,12 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, beforeEach } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { createORPCClient, ORPCError } from '@orpc/client';
 import { RPCLink } from '@orpc/client/fetch';
 import { type Client, RPC_PREFIX } from '@walt/contract';
 import { WebSocket } from 'ws';
+import type { ConsolePort } from '../src/nodes/index.ts';
 import { loopbackNet, type ServerOptions, startServer, type TestServer } from './server.ts';
 
 export interface TestApi extends Pick<TestServer, 'folder' | 'socket' | 'services'> {
@@ -34,7 +36,7 @@ export interface TestApi extends Pick<TestServer, 'folder' | 'socket' | 'service
 export interface TestNode {
   id: number;
   ip: string;
-  console: { socket: string; log: string };
+  console: ConsolePort;
 }
 
 /** User names and ids of the tests' world. */
@@ -176,6 +178,8 @@ export interface TestStream {
   received(): string;
   /** Resolves when `received()` contains the text, or it was printed; rejects when the WebSocket ends first. */
   until(text: string): Promise<void>;
+  /** Resolves when the last JSON frame is this one; rejects when the WebSocket ends first. */
+  untilFrame(frame: object): Promise<void>;
   /** Resolves at the end with the last JSON frame. */
   ended: Promise<unknown>;
 }
@@ -199,14 +203,17 @@ export async function openStream(
   });
   const ended = new Promise<unknown>((resolve) => socket.once('close', () => resolve(last)));
   await once(socket, 'open');
-  const until = async (wanted: string) => {
-    while (!text.includes(wanted) && !withoutMarks(text).includes(wanted)) {
+  const untilSo = async (holds: () => boolean) => {
+    while (!holds()) {
       if (socket.readyState === WebSocket.CLOSED)
         throw new Error(`ended with ${JSON.stringify(last)} after ${text}`);
       await Promise.race([once(arrivals, 'message'), ended]);
     }
   };
-  return { socket, received: () => text, until, ended };
+  const until = (wanted: string) =>
+    untilSo(() => text.includes(wanted) || withoutMarks(text).includes(wanted));
+  const untilFrame = (frame: object) => untilSo(() => isDeepStrictEqual(last, frame));
+  return { socket, received: () => text, until, untilFrame, ended };
 }
 
 /** What came on a job's stream as output: it may come in any pieces, of which each has a byte in front that tells what it is. */

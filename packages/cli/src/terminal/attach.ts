@@ -6,8 +6,10 @@ import { enterRawMode, terminalSize } from './terminal.ts';
 
 export interface AttachOptions {
   open: (handlers: StreamHandlers) => ByteStream;
-  /** ctrl-a d quits. */
+  /** ctrl-a d quits, ctrl-a w asks to be the one who types. */
   escape?: boolean;
+  /** False: what is typed is for nobody. `take`: he has just asked to be the one who types. */
+  mayType?: (take: boolean) => boolean;
   /** The other side's terminal follows the size of ours. */
   resize?: boolean;
   /** Standard input is a script's pipe: its end becomes the end of input on the other side's terminal. */
@@ -30,7 +32,7 @@ export async function attach(options: AttachOptions): Promise<AttachEnd> {
   const { stdin, stdout } = process;
   using terminal = stdin.isTTY ? enterRawMode() : undefined;
   let quit = false;
-  const parse = options.escape ? escapeParser() : (bytes: Buffer) => ({ bytes, quit: false });
+  const parse = options.escape ? escapeParser() : (bytes: Buffer) => ({ bytes, quit: false, take: false });
   const stream = options.open({
     onData: (bytes) => stream.passOn(bytes, stdout),
     onOpen: () => stdin.resume(),
@@ -38,9 +40,11 @@ export async function attach(options: AttachOptions): Promise<AttachEnd> {
   let last = NEWLINE;
   let repeating: NodeJS.Timeout | undefined;
   const onInput = (typed: Buffer) => {
-    const { bytes, quit: wanted } = parse(typed);
+    const { bytes, quit: wanted, take } = parse(typed);
     last = bytes.at(-1) ?? last;
-    if (bytes.length > 0) stream.sendFrom(stdin, bytes);
+    if (take) stream.control({ type: 'take' });
+    if ((take || bytes.length > 0) && options.mayType?.(take) !== false && bytes.length > 0)
+      stream.sendFrom(stdin, bytes);
     if (!wanted) return;
     quit = true;
     stream.close();

@@ -36,6 +36,7 @@ export const categories: Readonly<Record<string, Category>> = {
         load: () => import('../commands/node/expose.ts'),
       },
       ping: { summary: 'check that a node answers', load: () => import('../commands/node/ping.ts') },
+      blink: { summary: 'make a node blink, to find it', load: () => import('../commands/node/blink.ts') },
       console: {
         summary: 'open the console of a virtual node',
         load: () => import('../commands/node/console.ts'),

@@ -49,8 +49,8 @@ const refused: [text: string, complaint: RegExp][] = [
   ["a image=it's", /is no such value/],
   ['a image=\x1b[2J', /"\\u001b\[2J" is no such value/],
   ['a name=[', /end to each bracket/],
-  [`a,${'*'.repeat(257)}`, /256 characters at most/],
-  [`${'*'.repeat(200)},b name=${'?'.repeat(57)}`, /256 characters at most/],
+  [`a,${'*'.repeat(129)}`, /128 characters at most/],
+  [`${'*'.repeat(100)},b name=${'?'.repeat(29)}`, /128 characters at most/],
   [`a${' type=virtual'.repeat(17)}`, /16 conditions at most/],
 ];
 for (const [text, complaint] of refused) {

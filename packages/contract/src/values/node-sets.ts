@@ -42,7 +42,7 @@ export const NODE_FIELDS = {
 export type NodeField = keyof typeof NODE_FIELDS;
 
 /** Characters of all patterns of a set together, and conditions. */
-export const MAX_SET_PATTERNS = 256;
+export const MAX_SET_PATTERNS = 128;
 export const MAX_CONDITIONS = 16;
 
 const NAME = /^[a-z][a-z0-9-]*$/;

@@ -7,7 +7,7 @@ import {
   type StandingRights,
 } from '../access/index.ts';
 import { UserError } from '../platform/index.ts';
-import type { NodeEndpoint, NodeLookup } from './lookup.ts';
+import type { ConsolePort, NodeEndpoint, NodeLookup } from './lookup.ts';
 
 interface Deps {
   lookup: Pick<NodeLookup, 'find' | 'tenants' | 'console'>;
@@ -43,7 +43,7 @@ export class NodeEntry {
   onConsole<T>(
     caller: Caller,
     name: string,
-    use: (node: NodeEndpoint, port: { socket: string; log: string }) => Promise<T>,
+    use: (node: NodeEndpoint, port: ConsolePort) => Promise<T>,
   ): Promise<T> {
     return this.#enter(caller, name, async (node) => use(node, await this.#deps.lookup.console(node.id)));
   }

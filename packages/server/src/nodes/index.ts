@@ -22,7 +22,7 @@ export { bootingNodes } from './booting-nodes.ts';
 export { createChangesCalls, HeldChanges } from './changes/index.ts';
 export { createDirectory } from './directory.ts';
 export { NodeEntry } from './entry.ts';
-export type { NodeEndpoint, NodeLookup } from './lookup.ts';
+export type { ConsolePort, NodeEndpoint, NodeLookup } from './lookup.ts';
 export { ping } from './ping.ts';
 export type { NodeRow } from './store.ts';
 export { type NodeTables, nodeTables } from './tables.ts';

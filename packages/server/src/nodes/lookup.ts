@@ -5,13 +5,22 @@ import { bootOwnerOf, ownerOf } from './owners.ts';
 import { noSuchNode } from './sets.ts';
 import type { NodeRow, NodeStore } from './store.ts';
 import type { NodeViews } from './views.ts';
-import type { VirtualMachines } from './virtual/index.ts';
+import { olderConsoleLog, type VirtualMachines } from './virtual/index.ts';
 
 export interface NodeEndpoint extends Pick<Node, 'name' | 'ip' | 'owner' | 'state' | 'type'> {
   /** Permanent, never used again: names its keys and folders. */
   id: number;
   /** Whose boot runs, from its /persist on: not yet the owner's until the node has rebooted for him. Null: nobody's. */
   bootOwner: string | null;
+}
+
+/** The serial port of a virtual node. */
+export interface ConsolePort {
+  /** Unix socket: raw bytes both ways, one client at a time. */
+  socket: string;
+  /** File where QEMU records what it prints, and the part of it that was put aside. */
+  log: string;
+  older: string;
 }
 
 interface Deps {
@@ -76,11 +85,14 @@ export class NodeLookup {
     return behind.map(({ name }) => name).sort();
   }
 
-  /** Unix socket and log file of a virtual node's serial port. Throws UserError UNAVAILABLE when it has none. */
-  async console(id: number): Promise<{ socket: string; log: string }> {
+  /** Throws UserError UNAVAILABLE for a node that has none which the server reaches. */
+  async console(id: number): Promise<ConsolePort> {
     const { store, machines } = this.#deps;
     const row = await store.byId(id);
-    if (row?.type === 'virtual') return { socket: machines.consolePath(id), log: machines.consoleLog(id) };
+    if (row?.type === 'virtual') {
+      const log = machines.consoleLog(id);
+      return { socket: machines.consolePath(id), log, older: olderConsoleLog(log) };
+    }
     throw new UserError(
       'UNAVAILABLE',
       `${row?.name ?? 'This node'} is no virtual node: its console is a plug on the board.`,

@@ -4,28 +4,32 @@ import { ByteStream } from '@walt/client/stream';
 import { Command } from 'commander';
 import { attach } from '../../terminal/attach.ts';
 import { hintAfterBacklog } from '../../terminal/console-hint.ts';
+import { openWriters } from '../../terminal/console-writer.ts';
 import { remark } from '../../terminal/output.ts';
 
 export function command(): Command {
   return new Command()
     .argument('<node>', 'name of a virtual node')
     .description(
-      'Open the serial console of a virtual node: what it prints while it boots, and a login.\n' +
-        'ctrl-a d leaves it, ctrl-a a sends a ctrl-a.',
+      'Open the serial console of a virtual node: what it has printed since it was switched on, what it prints, and a\n' +
+        'login. Several may watch; one of them types, and the others are told. ctrl-a w takes over from him, ctrl-a d\n' +
+        'leaves the console, ctrl-a a sends a ctrl-a.',
     )
     .action(async (node: string) => {
       const connection = connect();
       const onTerminal = process.stdin.isTTY === true;
       const hint = `Console of ${node}: ctrl-a d leaves it.`;
+      const { onWriter, mayType } = openWriters();
       const end = await attach({
         open: (handlers) =>
           new ByteStream(
             connection,
             '/stream/console',
             { node },
-            onTerminal ? hintAfterBacklog(handlers, hint) : handlers,
+            { ...(onTerminal ? hintAfterBacklog(handlers, hint) : handlers), onWriter },
           ),
         escape: onTerminal,
+        mayType,
       });
       if (end.how === 'lost') {
         throw new AbortError(

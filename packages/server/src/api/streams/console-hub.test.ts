@@ -16,27 +16,46 @@ beforeEach(async () => {
 describe('the console of a virtual node', () => {
   let socket: string;
   let log: string;
+  let older: string;
   let qemu: Socket[];
 
   beforeEach(async () => {
     qemu = [];
-    ({ socket, log } = (await api.node('vnode1')).console);
+    ({ socket, log, older } = (await api.node('vnode1')).console);
     await mkdir(dirname(log), { recursive: true });
     await writeFile(log, `${'x'.repeat(100_000)}the last words\n`);
   });
 
   const open = () => openStream(api, '/stream/console?node=vnode1', alice);
 
-  test('shows the end of what was printed, then what comes', async () => {
+  test('shows what was printed since the machine was switched on, then what comes', async () => {
+    const boot = (number: number) =>
+      `\x1b[2JSeaBIOS (version ${number})\niPXE initialising devices...ok\nlogin ${number}\n`;
+    await writeFile(log, `${boot(1)}${boot(2)}${'x'.repeat(100_000)}the last words\n`);
     await api.serve(socket, (connection) => qemu.push(connection));
     const viewer = await open();
     await viewer.until('the last words');
-    assert.equal(viewer.received().length, 16 * 1024);
+    assert.match(viewer.received(), /^SeaBIOS \(version 2\)\niPXE/);
     qemu[0]?.write('login: ');
     await viewer.until('login: ');
   });
 
-  test('is shared: one connection, all see the same, all may type', async () => {
+  test('shows no more than 256 KiB of it, of which the older part may be in a file of its own', async () => {
+    await writeFile(older, `${'o'.repeat(300_000)}|`);
+    await api.serve(socket, (connection) => qemu.push(connection));
+    const viewer = await open();
+    await viewer.until('the last words');
+    assert.equal(viewer.received().length, 256 * 1024);
+    assert.match(viewer.received(), /^o+\|x{100000}the last words\n$/);
+    // More than that is printed while somebody watches: who comes later sees its end.
+    for (let number = 0; number < 100; number += 1) qemu[0]?.write(`${'y'.repeat(9_999)}${number}\n`);
+    await viewer.until('y99\n');
+    const second = await open();
+    await second.until('y99\n');
+    assert.equal(second.received().length, 256 * 1024);
+  });
+
+  test('is shared: one connection, all see the same; one types, and another one may take over', async () => {
     let typed = '';
     await api.serve(socket, (connection) => {
       qemu.push(connection);
@@ -45,29 +64,42 @@ describe('the console of a virtual node', () => {
         connection.write(data);
       });
     });
+    const writes = (user: string | null, you = false) => ({ type: 'writer', user, you });
     const first = await open();
     await first.until('the last words');
+    await first.untilFrame(writes(null));
     qemu[0]?.write('[booting]');
     await first.until('[booting]');
-    const second = await open();
+    const second = await openStream(api, '/stream/console?node=vnode1', await api.token('root'));
     await second.until('the last words\n[booting]');
     second.socket.send(Buffer.from('root'));
     await Promise.all([first.until('root'), second.until('root')]);
+    await Promise.all([first.untilFrame(writes('root')), second.untilFrame(writes('root', true))]);
+    // What the other one types is for nobody, until he takes over.
+    first.socket.send(Buffer.from('rm -rf /'));
+    first.socket.send('{"type":"nonsense"}');
+    first.socket.send('{"type":"take"}');
     first.socket.send(Buffer.from('-pw'));
     await Promise.all([first.until('root-pw'), second.until('root-pw')]);
+    await Promise.all([first.untilFrame(writes('alice', true)), second.untilFrame(writes('alice'))]);
     assert.equal(typed, 'root-pw');
     assert.equal(qemu.length, 1);
+    const third = await open();
+    await third.untilFrame(writes('alice'));
+    third.socket.close();
+    await third.ended;
 
     // One leaves: the other goes on. Both gone: QEMU's socket is free again.
     first.socket.close();
     await first.ended;
     qemu[0]?.write('still here');
     await second.until('still here');
+    await second.untilFrame(writes(null));
     const hungUp = once(qemu[0] as Socket, 'end');
     second.socket.close();
     await hungUp;
-    const third = await open();
-    await third.until('the last words');
+    const fourth = await open();
+    await fourth.until('the last words');
     assert.equal(qemu.length, 2);
   });
 

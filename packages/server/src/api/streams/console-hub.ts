@@ -1,29 +1,25 @@
 import type { WebSocket } from 'ws';
-import type { NodeEndpoint } from '../../nodes/index.ts';
+import type { ConsolePort, NodeEndpoint } from '../../nodes/index.ts';
 import { UserError } from '../../platform/index.ts';
 import { ConsoleLine } from './console-line.ts';
 
-/** Shares virtual nodes' serial consoles: QEMU's socket takes one client only, any number may watch and type. */
+/** Shares virtual nodes' serial consoles: QEMU's socket takes one client only. Any number may watch, one of them types. */
 export class ConsoleHub {
   /** By node id; each has at least one viewer, and is connected or about to be. */
   readonly #lines = new Map<number, ConsoleLine>();
 
   /**
    * Serves one viewer until he leaves, over reboots. Throws UNAVAILABLE when the console cannot be reached, or when it ends (the
-   * node was switched off). `log` is the file where QEMU records what the console prints.
+   * node was switched off).
    */
-  async serve(
-    viewer: WebSocket,
-    node: NodeEndpoint,
-    { socket, log }: { socket: string; log: string },
-  ): Promise<void> {
-    const line = this.#lines.get(node.id) ?? this.#open(node.id, socket, log);
+  async serve(viewer: WebSocket, user: string, node: NodeEndpoint, port: ConsolePort): Promise<void> {
+    const line = this.#lines.get(node.id) ?? this.#open(node.id, port);
     line.belongTo(node.bootOwner);
     const left = new Promise<'left'>((resolve) => {
       if (viewer.readyState !== viewer.OPEN) resolve('left');
       viewer.once('close', () => resolve('left'));
     });
-    line.enter(viewer);
+    line.enter(viewer, user);
     try {
       if (!(await line.connected)) throw unreachable(node);
       line.show(viewer);
@@ -39,8 +35,8 @@ export class ConsoleHub {
     for (const line of this.#lines.values()) line.close();
   }
 
-  #open(nodeId: number, socket: string, log: string): ConsoleLine {
-    const line = new ConsoleLine(socket, log);
+  #open(nodeId: number, port: ConsolePort): ConsoleLine {
+    const line = new ConsoleLine(port);
     this.#lines.set(nodeId, line);
     line.closed.then(() => this.#forget(nodeId, line));
     return line;

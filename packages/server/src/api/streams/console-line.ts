@@ -1,44 +1,39 @@
 import { once } from 'node:events';
-import { open } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
-import { dial, hasErrno } from '../../platform/index.ts';
+import type { ConsolePort } from '../../nodes/index.ts';
+import { dial } from '../../platform/index.ts';
+import { lastBoot, Replay } from './console-replay.ts';
+import { parseFrame, sendFrame } from './pump.ts';
 
-/** Bytes that a new viewer gets of what was printed before. */
-const REPLAY = 16 * 1024;
 /** Bytes. Beyond, a viewer that does not read misses output, and a node that does not read misses input, as on any serial line. */
-const MAX_WAITING = 256 * 1024;
-/** Bytes by which what was shown is found again in the log. */
-const MARK = 512;
+const MAX_WAITING = 1024 * 1024;
 /** Milliseconds after which a console that went away is not expected back: a reboot takes a fraction of that. */
 const REBOOT_LIMIT = 10_000;
 /** Milliseconds between attempts to reach it meanwhile. */
 const REBOOT_POLL = 50;
 
 /**
- * The serial console of one node, shared by its viewers. It lasts over reboots, each of which is a new QEMU with a new socket, and
- * ends when the last viewer leaves or the node stays off.
+ * The serial console of one node, shared by its viewers, of whom one types. It lasts over reboots, each of which is a new QEMU with
+ * a new socket, and ends when the last viewer leaves or the node stays off.
  */
 export class ConsoleLine {
   /** False when the socket could not be reached. */
   readonly connected: Promise<boolean>;
   readonly closed: Promise<'closed'>;
-  readonly #path: string;
-  readonly #log: string;
+  readonly #port: ConsolePort;
   readonly #over = new AbortController();
   #socket: Socket | undefined;
-  /** All who hold the line open, and those of them who see what is printed. */
-  readonly #present = new Set<WebSocket>();
+  /** All who hold the line open, with their users' names, and those of them who see what is printed. */
+  readonly #present = new Map<WebSocket, string>();
   readonly #watching = new Set<WebSocket>();
-  /** The last bytes printed. */
-  #recent: Buffer = Buffer.alloc(0);
+  #writer: WebSocket | undefined;
+  readonly #recent = new Replay();
   #owner: string | null = null;
 
-  /** `log` is the file where QEMU records what the console prints. */
-  constructor(path: string, log: string) {
-    this.#path = path;
-    this.#log = log;
+  constructor(port: ConsolePort) {
+    this.#port = port;
     const first = this.#connect();
     this.connected = first.then((socket) => socket !== undefined);
     this.closed = first.then((socket) => this.#follow(socket));
@@ -51,30 +46,52 @@ export class ConsoleLine {
 
   /** Tells whose boot prints: what an earlier owner's printed is for nobody else. */
   belongTo(owner: string | null): void {
-    if (this.#owner !== owner) this.#recent = Buffer.alloc(0);
+    if (this.#owner !== owner) this.#recent.clear();
     this.#owner = owner;
   }
 
   /** Counts a viewer in; the line stays open for him. */
-  enter(viewer: WebSocket): void {
-    this.#present.add(viewer);
+  enter(viewer: WebSocket, user: string): void {
+    this.#present.set(viewer, user);
   }
 
-  /** Shows what was printed last, and from now on all that is printed; passes on what he types. */
+  /** Shows what the last boot printed, and from now on all that is printed; passes on what he types, if he is the one who does. */
   show(viewer: WebSocket): void {
     // No await between the two: every byte is shown once, in order.
-    if (this.#recent.length > 0) viewer.send(this.#recent, { binary: true });
+    const before = lastBoot(this.#recent.bytes);
+    if (before.length > 0) viewer.send(before, { binary: true });
     this.#watching.add(viewer);
+    this.#tellWriter(viewer);
     viewer.on('message', (data: Buffer, isBinary: boolean) => {
-      const socket = this.#socket;
-      if (isBinary && socket?.writable && socket.writableLength < MAX_WAITING) socket.write(data);
+      if (isBinary) this.#type(viewer, data);
+      else if (parseFrame(data.toString())?.type === 'take') this.#writes(viewer);
     });
   }
 
   leave(viewer: WebSocket): void {
     this.#present.delete(viewer);
     this.#watching.delete(viewer);
+    if (this.#writer === viewer) this.#writes(undefined);
     if (this.#present.size === 0) this.close();
+  }
+
+  #type(viewer: WebSocket, bytes: Buffer): void {
+    if (this.#writer === undefined) this.#writes(viewer);
+    const socket = this.#socket;
+    if (this.#writer === viewer && socket?.writable && socket.writableLength < MAX_WAITING)
+      socket.write(bytes);
+  }
+
+  #writes(viewer: WebSocket | undefined): void {
+    if (this.#writer === viewer) return;
+    this.#writer = viewer;
+    for (const one of this.#watching) this.#tellWriter(one);
+  }
+
+  #tellWriter(viewer: WebSocket): void {
+    const writer = this.#writer;
+    const user = writer === undefined ? null : (this.#present.get(writer) ?? null);
+    sendFrame(viewer, { type: 'writer', user, you: writer === viewer });
   }
 
   close(): void {
@@ -85,7 +102,7 @@ export class ConsoleLine {
   /** A connection that is read from; undefined when there is none. What was printed before it is taken from the log. */
   async #connect(): Promise<Socket | undefined> {
     // Undefined when nobody listens there.
-    const socket = await dial({ path: this.#path }).catch(() => undefined);
+    const socket = await dial({ path: this.#port.socket }).catch(() => undefined);
     if (!socket) return undefined;
     if (this.over) {
       socket.destroy();
@@ -93,7 +110,7 @@ export class ConsoleLine {
     }
     this.#socket = socket;
     // The few bytes that are printed while the log is read may come twice.
-    this.#print(unseen(await readTail(this.#log, REPLAY), this.#recent));
+    this.#show(await this.#recent.catchUp(this.#port));
     socket.on('data', (chunk: Buffer) => this.#print(chunk));
     return socket;
   }
@@ -118,33 +135,16 @@ export class ConsoleLine {
   }
 
   #print(chunk: Buffer): void {
+    this.#recent.add(chunk);
+    this.#show(chunk);
+  }
+
+  #show(chunk: Buffer): void {
     if (chunk.length === 0) return;
-    this.#recent = Buffer.concat([this.#recent, chunk]).subarray(-REPLAY);
     for (const viewer of this.#watching) {
       if (viewer.readyState === viewer.OPEN && viewer.bufferedAmount < MAX_WAITING) {
         viewer.send(chunk, { binary: true });
       }
     }
-  }
-}
-
-/** What of the log's end comes after the bytes that were printed last. */
-function unseen(end: Buffer, recent: Buffer): Buffer {
-  const mark = recent.subarray(-MARK);
-  const at = mark.length === 0 ? -1 : end.lastIndexOf(mark);
-  return at === -1 ? end : end.subarray(at + mark.length);
-}
-
-/** The last bytes of a file; none when there is no file. */
-async function readTail(path: string, size: number): Promise<Buffer> {
-  try {
-    await using file = await open(path);
-    const { size: length } = await file.stat();
-    const start = Math.max(0, length - size);
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(length - start), 0, null, start);
-    return buffer.subarray(0, bytesRead);
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return Buffer.alloc(0);
-    throw error;
   }
 }

@@ -60,7 +60,8 @@ export function sendFrame(socket: WebSocket, frame: ServerFrame): void {
   if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(frame));
 }
 
-function parseFrame(text: string): ClientFrame | undefined {
+/** Undefined for what is no frame of the contract. */
+export function parseFrame(text: string): ClientFrame | undefined {
   let data: unknown;
   try {
     data = JSON.parse(text);

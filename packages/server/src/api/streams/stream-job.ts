@@ -66,7 +66,7 @@ function receive(socket: WebSocket) {
   };
   receiveAll(socket, sent, (frame) => {
     if (frame.type === 'end') sent.end();
-    else follow(frame);
+    else if (frame.type === 'resize') follow(frame);
   });
   if (socket.readyState !== socket.OPEN) leave();
   socket.once('close', leave);

@@ -127,7 +127,7 @@ export class Streams {
   async #console(socket: WebSocket, caller: Caller, url: URL): Promise<undefined> {
     const { node: name } = parseQuery(streams.console.query, url);
     await this.#services.entry.onConsole(caller, name, (node, port) =>
-      this.#consoles.serve(socket, node, port),
+      this.#consoles.serve(socket, caller.user, node, port),
     );
   }
 

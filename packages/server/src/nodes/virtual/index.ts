@@ -1,4 +1,5 @@
 /** Virtual nodes: QEMU and all that only QEMU's owner must know. */
 export { findAccelerator } from './accelerator.ts';
+export { olderConsoleLog } from './console-log.ts';
 export { type Accelerator, type Machine, machineOf, onTap, tapName, type VirtualMachine } from './machine.ts';
 export { VirtualMachines } from './virtual-machines.ts';
