@@ -1,4 +1,5 @@
 /** A board's controller for tests: answers Redfish's requests (DSP0266) with resources as DSP0268 has them, over HTTPS. */
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -8,6 +9,10 @@ import { text } from 'node:stream/consumers';
 export const BMC_USER = 'walt';
 export const BMC_PASSWORD = 'a word: with colons';
 const BASIC = `Basic ${Buffer.from(`${BMC_USER}:${BMC_PASSWORD}`).toString('base64')}`;
+
+const SESSIONS = '/redfish/v1/SessionService/Sessions';
+
+type Say = (status: number, body?: object, headers?: Record<string, string>) => void;
 
 export interface BmcSystem {
   PowerState: string;
@@ -24,6 +29,12 @@ export class PlayedBmc {
   readonly resets: string[] = [];
   /** Requests whose sender proved who he is. */
   proven = 0;
+  /** Ways to prove it that it takes (DSP0266, "Authentication"). */
+  logins: readonly ('basic' | 'session')[] = ['basic', 'session'];
+  /** Sessions that are open, by their number. */
+  readonly sessions = new Map<string, { token: string }>();
+  /** How many there were. */
+  opened = 0;
   /** Whether what a reset takes stands in an ActionInfo (DSP0266, "Action info") of its own. */
   actionInfo = false;
   twist: Twist = () => false;
@@ -56,15 +67,19 @@ export class PlayedBmc {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (this.twist(request, response)) return;
-    const say = (status: number, body?: object) =>
+    const say: Say = (status, body, more = {}) => {
       response
-        .writeHead(status, { 'content-type': 'application/json', 'odata-version': '4.0' })
+        .writeHead(status, { 'content-type': 'application/json', 'odata-version': '4.0', ...more })
         .end(body && JSON.stringify(body));
+    };
     const path = request.url ?? '';
     if (path === '/redfish/v1/' && request.method === 'GET') return void say(200, this.#root());
-    if (request.headers.authorization !== BASIC)
-      return void say(401, problem('Base.1.8.InsufficientPrivilege', 'No.'));
+    if (path === SESSIONS && request.method === 'POST' && this.logins.includes('session'))
+      return void this.#open(JSON.parse(await text(request)), say);
+    if (!this.#isProven(request)) return void say(401, problem('Base.1.8.NoValidSession', 'No.'));
     this.proven += 1;
+    const [, session = ''] = path.startsWith(`${SESSIONS}/`) ? path.split(`${SESSIONS}/`) : [];
+    if (request.method === 'DELETE') return void say(this.sessions.delete(session) ? 204 : 404);
     if (path === '/redfish/v1/Systems' && request.method === 'GET') return void say(200, this.#list());
     const [, id = '', rest = ''] = path.match(/^\/redfish\/v1\/Systems\/([^/]+)(\/.*)?$/) ?? [];
     const system = this.systems.get(id);
@@ -89,12 +104,31 @@ export class PlayedBmc {
     say(204);
   }
 
+  #isProven({ headers }: IncomingMessage): boolean {
+    const token = headers['x-auth-token'];
+    if (token !== undefined) return [...this.sessions.values()].some((session) => session.token === token);
+    return this.logins.includes('basic') && headers.authorization === BASIC;
+  }
+
+  #open({ UserName: user, Password: password }: Record<string, unknown>, say: Say): void {
+    if (user !== BMC_USER || password !== BMC_PASSWORD)
+      return void say(401, problem('Base.1.8.ResourceAtUriUnauthorized', 'No.'));
+    this.opened += 1;
+    const [id, token] = [String(this.opened), randomUUID()];
+    this.sessions.set(id, { token });
+    const path = `${SESSIONS}/${id}`;
+    const type = '#Session.v1_3_0.Session';
+    const body = { '@odata.type': type, '@odata.id': path, Id: id, Name: 'User Session', UserName: user };
+    say(201, body, { 'x-auth-token': token, location: path });
+  }
+
   #root() {
     return {
       '@odata.type': '#ServiceRoot.v1_5_0.ServiceRoot',
       '@odata.id': '/redfish/v1/',
       ...{ Id: 'RootService', Name: 'Root Service', RedfishVersion: '1.6.0' },
       Systems: { '@odata.id': '/redfish/v1/Systems' },
+      Links: { Sessions: { '@odata.id': SESSIONS } },
     };
   }
 

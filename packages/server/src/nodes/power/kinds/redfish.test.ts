@@ -42,6 +42,9 @@ describe('Redfish', () => {
     bmc.resets.length = 0;
     bmc.proven = 0;
     bmc.actionInfo = false;
+    bmc.logins = ['basic', 'session'];
+    bmc.sessions.clear();
+    bmc.opened = 0;
     bmc.twist = () => false;
   });
 
@@ -129,6 +132,12 @@ describe('Redfish', () => {
       message: /bmc-1 does not let us in/,
       hint: /password in .*wrong/,
     });
+  });
+
+  test('where a password with each question is refused, power is switched by a session, which is ended', async () => {
+    bmc.logins = ['session'];
+    await source().reset?.(node);
+    assert.deepEqual([bmc.resets, bmc.opened, bmc.sessions.size], [['1 PowerCycle'], 1, 0]);
   });
 
   const json =

@@ -1,7 +1,8 @@
 /** A computer system of a Redfish service, and its power (DSP0268: ServiceRoot, ComputerSystemCollection, ComputerSystem). */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Order, RedfishError } from './protocol.ts';
-import { isResource, type Resource, type Service } from './service.ts';
+import { idIn, isResource, type Resource } from './resource.ts';
+import { Service } from './service.ts';
 
 const ROOT = '/redfish/v1/';
 const RESET = '#ComputerSystem.Reset';
@@ -14,10 +15,16 @@ const OFF_LOOKS = 30;
 type ResetType = 'On' | 'ForceOff' | 'PowerCycle' | 'ForceRestart';
 
 /** Answers the state that its system then has, or was told to have. Throws RedfishError. */
-export async function carryOut(
-  service: Service,
-  order: Pick<Order, 'act' | 'system'>,
-): Promise<'on' | 'off'> {
+export async function carryOut(order: Order, signal: AbortSignal): Promise<'on' | 'off'> {
+  const service = new Service(order, signal);
+  try {
+    return await act(service, order);
+  } finally {
+    await service.close();
+  }
+}
+
+async function act(service: Service, order: Order): Promise<'on' | 'off'> {
   const path = await findSystem(service, order.system);
   const system = await service.get(path);
   const state = stateOf(system);
@@ -44,12 +51,12 @@ export async function carryOut(
 async function findSystem(service: Service, wanted: string | null): Promise<unknown> {
   const { Systems } = await service.get(ROOT);
   const found: string[] = [];
-  let next: unknown = isResource(Systems) ? Systems['@odata.id'] : undefined;
+  let next = idIn(Systems);
   for (let page = 0; page < MAX_PAGES && next !== undefined; page += 1) {
     const list = await service.get(next);
     const members: unknown[] = Array.isArray(list.Members) ? list.Members : [];
     for (const member of members) {
-      const id = isResource(member) ? member['@odata.id'] : undefined;
+      const id = idIn(member);
       if (typeof id === 'string') found.push(id);
     }
     next = list['Members@odata.nextLink'];
