@@ -38,6 +38,7 @@ test('a reboot undoes every change, but for /persist', async () => {
     'alpha',
     'mkdir -p /persist/kept && echo 42 >/persist/kept/result && chown 1234:4321 /persist/kept/result && chmod 640 /persist/kept/result',
   );
+  assert.match(await root.ok('node', 'config', 'alpha', 'netsetup=NAT'), /reboot/);
   // Both: what tests before this one wrote is gone, too.
   await reboot('alpha', 'beta');
 
@@ -50,6 +51,20 @@ test('a reboot undoes every change, but for /persist', async () => {
   assert.doesNotMatch(gone, /^changed$/m);
   const kept = await root.on('alpha', 'cat /persist/kept/result; stat -c "%u:%g %a" /persist/kept/result');
   assert.equal(kept, '42\n1234:4321 640\n');
+});
+
+test('a node with netsetup=NAT has a way out while it is set, and no other node has', async () => {
+  const { root } = platform;
+  const routes = (node: string) => root.on(node, 'ip -4 route show default; ip -6 route show default');
+  const gateways = async () => {
+    const { programs } = await root.json<{ programs: { name: string }[] }>('advanced', 'server-status');
+    return programs.filter(({ name }) => name.startsWith('gateway')).length;
+  };
+  assert.match((await routes('alpha')).trim(), /^default via 10\.\S+ dev eth0/);
+  assert.equal((await routes('beta')).trim(), '');
+  assert.notEqual(await gateways(), 0);
+  await root.ok('node', 'config', 'alpha', 'netsetup=default');
+  await until('no gateway, since nobody needs it', async () => (await gateways()) === 0);
 });
 
 test('what the first boot read of a volume is known, for the next ones to read ahead', async () => {
