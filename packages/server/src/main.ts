@@ -98,7 +98,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   const trees = new Trees({ paths, address, treeVolumes: (diffIds) => images.treeVolumes(diffIds) });
   const devices = await Devices.open({
     ...{ database, network, limits: config.limits, log: createLog('devices') },
-    nodes: { all: async () => nodes.store.all() },
+    nodes: { all: async () => nodes.store.all(), heard: (mac) => nodes.store.boots.heard(mac) },
   });
   const nodes = await createNodes({
     database,

@@ -121,7 +121,10 @@ export async function startServer({
     address: { server: network.server, mac: '52:54:00:00:00:01' },
     treeVolumes: (diffIds) => images.treeVolumes(diffIds),
   });
-  const devices = await openDevices(database, neighbours, { all: async () => nodes.store.all() });
+  const devices = await openDevices(database, neighbours, {
+    all: async () => nodes.store.all(),
+    heard: (mac) => nodes.store.boots.heard(mac),
+  });
   const nodes = await createNodes({
     ...{ database, network, paths, ssh, rights, trees, images, devices, accelerator: 'tcg', log: quiet },
     ...{ powerConfigs: power, onHost: (argv) => [...argv] },

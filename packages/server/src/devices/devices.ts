@@ -54,7 +54,11 @@ interface NodeAddress {
 interface Deps {
   database: Database<DeviceTables>;
   network: DeviceNetwork;
-  nodes: { all(): Promise<readonly NodeAddress[]> };
+  nodes: {
+    all(): Promise<readonly NodeAddress[]>;
+    /** Called for each machine that asks for an address, node or not. */
+    heard?(mac: string): void;
+  };
   limits: { unknownDevices: number };
   log: Log;
 }
@@ -181,6 +185,7 @@ export class Devices {
 
   #hear(request: DhcpRequest): void {
     this.#requests.keep(request.mac, request);
+    this.#deps.nodes.heard?.(request.mac);
     this.#lookSoon();
   }
 
