@@ -3,7 +3,7 @@ import type { Duplex, Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { run } from '../../platform/index.ts';
-import { roomIn } from '../disk-full.ts';
+import { isDiskFull } from '../disk-full.ts';
 import type { LimitNotes } from '../store/index.ts';
 import { imageId, isPodmanError, type PodmanApi } from '../store/index.ts';
 
@@ -190,15 +190,15 @@ export class Containers {
     try {
       await this.#delete(name);
     } catch (error) {
-      if (!(await this.#makeRoom(name))) throw error;
+      if (!isDiskFull(error) || !(await this.#makeRoom(name))) throw error;
       await this.#delete(name);
     }
   }
 
-  /** Deletes what it wrote if the disk is full: podman writes before it removes a container. Answers whether it did. */
+  /** Deletes what it wrote: podman writes before it removes a container. Answers whether there was one. */
   async #makeRoom(name: string): Promise<boolean> {
     const found = await this.inspect(name);
-    if (!found || (await roomIn(found.folders.upper)) > 0) return false;
+    if (!found) return false;
     if (found.status === 'running') await this.#kill(name);
     await run(['find', found.folders.upper, '-xdev', '-mindepth', '1', '-delete']);
     return true;

@@ -122,8 +122,6 @@ export class SentChanges implements AsyncDisposable {
     detail: string;
   }): AsyncGenerator<Progress, ImageRecord> {
     return withReports(async (report) => {
-      // Not before: who stops reading what is reported does not stop the work.
-      await using _self = this;
       return await this.#save(task, report);
     });
   }

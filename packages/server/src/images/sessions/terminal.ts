@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { UserError } from '../../platform/index.ts';
 import type { Containers, TerminalSize } from '../containers/index.ts';
 import { TerminalSizer } from '../containers/index.ts';
@@ -60,14 +61,14 @@ async function attach(containers: Containers, container: string, image: string):
 }
 
 async function exitStatus(containers: Containers, container: string, image: string): Promise<number> {
-  // The terminal ends a moment before podman knows that the shell has; where it does not, the connection broke.
-  const limit = AbortSignal.timeout(END_LIMIT);
-  const broken = new Promise<never>((_, reject) => {
-    limit.addEventListener('abort', () => {
-      reject(brokenConnection(image));
-    });
+  const ended = containers.ended(container);
+  // The terminal ends a moment before podman knows that the shell has; where the shell goes on, the connection broke.
+  const broken = delay(END_LIMIT, undefined, { ref: false }).then(async () => {
+    const state = await containers.inspect(container);
+    if (state?.status === 'running') throw brokenConnection(image);
+    return ended;
   });
-  return Promise.race([containers.ended(container), broken]);
+  return Promise.race([ended, broken]);
 }
 
 export function brokenConnection(image: string): UserError {

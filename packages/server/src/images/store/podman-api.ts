@@ -3,12 +3,13 @@
  * without a terminal of its own, or does slower.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http';
 import type { Socket } from 'node:net';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Duplex, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -53,7 +54,8 @@ export class PodmanApi {
   constructor(paths: Paths, store: Store, idleLimit = IDLE) {
     this.#idleLimit = idleLimit;
     this.#paths = paths;
-    this.#socket = paths.podmanSocket;
+    // Its own: the service of a server that was killed still listens while it ends, and answers nobody.
+    this.#socket = `${paths.podmanSocket}.${randomBytes(4).toString('hex')}`;
     this.#log = join(paths.logs, 'podman.log');
     this.#store = store;
   }
@@ -139,6 +141,7 @@ export class PodmanApi {
     const timer = setTimeout(() => service.kill('SIGKILL'), STOP_LIMIT);
     await ended;
     clearTimeout(timer);
+    await rm(this.#socket, { force: true });
   }
 
   #send(options: RequestOptions, write: (sent: ClientRequest) => void): Promise<IncomingMessage> {
@@ -196,13 +199,23 @@ export class PodmanApi {
     return this.#starting;
   }
 
+  /** Sockets of services that are gone. */
+  async #removeStale(): Promise<void> {
+    const folder = dirname(this.#socket);
+    const [ours = ''] = basename(this.#socket).split(/\.(?=[^.]*$)/);
+    for (const name of await readdir(folder)) {
+      const path = join(folder, name);
+      if (name.startsWith(`${ours}.`) && !(await answers({ path }))) await rm(path, { force: true });
+    }
+  }
+
   async #startService(): Promise<void> {
     // One that is ending still answers.
     await this.#ending;
     if (await answers({ path: this.#socket })) return;
     await mkdir(dirname(this.#socket), { recursive: true });
     await mkdir(dirname(this.#log), { recursive: true });
-    await rm(this.#socket, { force: true });
+    await this.#removeStale();
     await noteNetworks(this.#paths);
     const { argv, env } = this.#store.podman('system', 'service', '--time', '0', `unix://${this.#socket}`);
     // A server that is killed takes the service with it, so that none is left when the platform is stopped.
