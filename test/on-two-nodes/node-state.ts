@@ -1,9 +1,11 @@
 /** What a node keeps and what it forgets, and whose it is: two nodes of one image. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import type { ImageDetails } from '@walt/contract';
+import { BOOT_STEPS, type ImageDetails, type NodeBoot } from '@walt/contract';
+import { imageBootFolder } from '../../packages/server/src/boot/boot-files.ts';
 import { volumeName } from '../../packages/server/src/images/index.ts';
 import { DEFAULT_IMAGE, type Platform } from '../platform.ts';
 import { haveNodes, leavePlatform, usePlatform } from '../shared-platform.ts';
@@ -21,6 +23,12 @@ after(leavePlatform);
 async function reboot(...nodes: string[]): Promise<void> {
   await platform.root.ok('node', 'reboot', nodes.join(','));
   await platform.booted(...nodes);
+}
+
+async function sha256(file: string): Promise<string> {
+  return `sha256:${createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex')}`;
 }
 
 /** What a node has mounted as /persist: `SERVER:/persist/ID`. */
@@ -51,6 +59,30 @@ test('a reboot undoes every change, but for /persist', async () => {
   assert.doesNotMatch(gone, /^changed$/m);
   const kept = await root.on('alpha', 'cat /persist/kept/result; stat -c "%u:%g %a" /persist/kept/result');
   assert.equal(kept, '42\n1234:4321 640\n');
+});
+
+test('what a node ran is remembered, and how long each step of its boot took', async () => {
+  const { root, paths } = platform;
+  const [last, ...others] = await root.json<NodeBoot[]>('node', 'log', 'alpha');
+  assert.ok(last?.digest);
+  assert.deepEqual([last.cause, last.user, last.state, last.attempt], ['reboot', 'root', 'booted', 1]);
+  assert.deepEqual([others.at(-1)?.cause, others.at(-1)?.user], ['create', 'root']);
+  assert.deepEqual(
+    last.steps.map(({ step }) => step),
+    BOOT_STEPS,
+    'all are seen, each after the one before',
+  );
+  const folder = imageBootFolder(paths, last.digest);
+  assert.equal(last.kernel, await sha256(join(folder, 'vmlinuz-virtual')));
+  const [platformLayer = ''] = (await readdir(paths.volumes)).filter((name) =>
+    /^platform-\w+\.erofs$/.test(name),
+  );
+  assert.equal(last.platform, await sha256(join(paths.volumes, platformLayer)));
+  assert.equal(last.initramfs, others.at(-1)?.initramfs, 'what only one boot must know is no part of it');
+  assert.match(
+    await root.ok('node', 'log', 'alpha', '-n', '1'),
+    /booted after \d.*\n {2}root ordered a reboot\n/,
+  );
 });
 
 test('a node with netsetup=NAT has a way out while it is set, and no other node has', async () => {
