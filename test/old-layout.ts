@@ -1,5 +1,5 @@
 /** Turns a platform that does not run into what version 0.1 left: volumes and /persist in folders of the state folder's disk. */
-import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { closeDisks, type Paths, run } from '../packages/server/src/platform/index.ts';
@@ -25,20 +25,31 @@ export async function toOldLayout(paths: Paths): Promise<void> {
   // As it was: open to all on the machine.
   await chmod(paths.state, 0o711);
   await rm(join(paths.services, 'nfs'), { recursive: true });
+  await ageBootFiles(paths);
   forgetMigrations(paths.database);
+}
+
+/** Boot files as an older server made them: what this one makes of the same image, it must make anew. */
+async function ageBootFiles({ bootFiles }: Paths): Promise<void> {
+  for (const name of await readdir(bootFiles)) {
+    const file = join(bootFiles, name, 'boot.json');
+    const record = JSON.parse(await readFile(file, 'utf8'));
+    await writeFile(file, JSON.stringify({ ...record, layout: 1, realKernel: undefined }));
+  }
 }
 
 /** Takes back the migrations from that of the file systems on: what they made, and that they ran. */
 function forgetMigrations(file: string): void {
   const database = new DatabaseSync(file);
   try {
-    // 0049-served-cycle; 0047-own-file-systems made nothing but an order to boot; 0056-devices.
+    // 0049-served-cycle; 0047-own-file-systems made nothing but an order to boot.
     database.exec('ALTER TABLE node DROP COLUMN served_cycle');
+    // 0056-devices.
+    database.exec('DROP TABLE device');
     // 0058-node-settings, 0059-ordered-at.
     database.exec('ALTER TABLE node DROP COLUMN settings; ALTER TABLE node DROP COLUMN ordered_at');
     // 0065-node-boots.
     database.exec('DROP TABLE node_boot');
-    database.exec('DROP TABLE device');
     // 0071-real-kernel.
     database.exec('ALTER TABLE image_digest DROP COLUMN real_kernel');
     const gone = database
