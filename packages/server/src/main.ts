@@ -146,7 +146,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
 
   await mountSignInFolder(paths.auth, config.limits.signInFiles);
   const jobs = new OpenJobs();
-  const held = new HeldChanges();
+  const held = new HeldChanges(createLog('nodes'));
   const changes = createChangesCalls({ ...nodes, images, jobs, held, paths, files });
   const ofImages = createImageCalls({ images, nodes: nodes.lookup, firmware, jobs });
   const services: Services = {

@@ -144,7 +144,7 @@ export async function startServer({
   });
   const firmware = { ensure: async () => {} };
   const jobs = new OpenJobs();
-  const held = new HeldChanges();
+  const held = new HeldChanges(log);
   // Nothing is loaded by machines that are played.
   const files = { wouldLoad: async () => undefined };
   const changes = createChangesCalls({ ...nodes, images, jobs, held, paths, files });

@@ -96,10 +96,17 @@ async function saved(
   name: string,
   expected: 'absent' | { digest: string } = 'absent',
 ) {
-  await using changes = await receive(base, tar);
-  return await result(
+  const changes = await receive(base, tar);
+  const image = await result(
     changes.save({ user: 'ann', target: { owner: 'ann', name }, expected, detail: 'on n1' }),
   );
+  const left = await readdir(join(platform.paths.containers, 'tmp'));
+  assert.deepEqual(
+    left.filter((name) => name.startsWith('way-')),
+    [],
+    'what was sent is gone after the save',
+  );
+  return image;
 }
 
 test('all that files have is saved; devices are told', async () => {

@@ -113,7 +113,7 @@ export class SentChanges implements AsyncDisposable {
   /**
    * Makes an image of it, and points `target` there, or, where that does not point to what is expected, a name of its own, which
    * UserError CONFLICT tells. Throws INVALID when nothing is to be saved. A crash leaves all images as they were.
-   * It is disposed of at the end.
+   * It is disposed of at the end, also when nobody waits for that.
    */
   save(task: {
     user: string;
@@ -122,6 +122,7 @@ export class SentChanges implements AsyncDisposable {
     detail: string;
   }): AsyncGenerator<Progress, ImageRecord> {
     return withReports(async (report) => {
+      await using _taken = this.#stack.move();
       return await this.#save(task, report);
     });
   }

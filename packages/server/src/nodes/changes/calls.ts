@@ -71,8 +71,10 @@ export function createChangesCalls(deps: Deps): CallsOf<typeof nodeChangesContra
     },
 
     async save(caller, { job }) {
-      const { node, target, expected, changes } = held.take(job, caller.user);
+      held.require(job, caller.user);
+      // Whoever hangs up before the first answer has not taken it.
       return (async function* () {
+        const { node, target, expected, changes } = held.take(job, caller.user);
         const image = yield* changes.save({ user: caller.user, target, expected, detail: `on ${node}` });
         const nodes = await lookup.outdated(fullName(image), image.digest);
         const value = { image: fullName(image), digest: image.digest, changed: true, nodes };

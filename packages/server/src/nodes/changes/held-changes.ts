@@ -1,6 +1,6 @@
 import type { NamedImage } from '@walt/contract';
 import type { SentChanges } from '../../images/index.ts';
-import { UserError } from '../../platform/index.ts';
+import { type Log, UserError } from '../../platform/index.ts';
 
 /** What is saved when its user says so. */
 export interface Held {
@@ -21,6 +21,11 @@ const MAX_OF_USER = 16;
 export class HeldChanges {
   /** Oldest first. */
   readonly #held = new Map<string, Held & { timer: NodeJS.Timeout }>();
+  readonly #log: Log;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
 
   async put(id: string, held: Held): Promise<void> {
     const timer = setTimeout(() => void this.#drop(id), LIFE).unref();
@@ -29,12 +34,18 @@ export class HeldChanges {
     for (const [old] of own.slice(0, -MAX_OF_USER)) await this.#drop(old);
   }
 
-  /** The caller's own from now on, to be disposed. Throws UserError NOT_FOUND. */
-  take(id: string, user: string): Held {
+  /** Throws UserError NOT_FOUND unless it is there for that user. */
+  require(id: string, user: string): Held & { timer: NodeJS.Timeout } {
     const found = this.#held.get(id);
     if (found?.user !== user) {
       throw new UserError('NOT_FOUND', 'What was to be saved is not there any more.', 'Repeat the command.');
     }
+    return found;
+  }
+
+  /** The caller's own from now on, to be disposed. Throws as `require`. */
+  take(id: string, user: string): Held {
+    const found = this.require(id, user);
     this.#held.delete(id);
     clearTimeout(found.timer);
     return found;
@@ -48,6 +59,10 @@ export class HeldChanges {
     const found = this.#held.get(id);
     this.#held.delete(id);
     clearTimeout(found?.timer);
-    await found?.changes[Symbol.asyncDispose]();
+    try {
+      await found?.changes[Symbol.asyncDispose]();
+    } catch (error) {
+      this.#log.warn('cannot remove what a node sent', { node: found?.node, reason: String(error) });
+    }
   }
 }
