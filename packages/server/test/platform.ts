@@ -101,7 +101,7 @@ export async function reopenPlatform(platform: Platform): Promise<void> {
 /** Its containers, past the server. */
 export async function containersOf({ paths }: Platform): Promise<Containers> {
   const store = await Store.open(paths, direct);
-  return new Containers(new PodmanApi(paths, store), store.limitNotes);
+  return new Containers(new PodmanApi(paths, store), store.limitNotes, paths.containers);
 }
 
 /** Ends the server of a platform, without a crash. */

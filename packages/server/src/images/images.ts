@@ -73,7 +73,7 @@ export class Images {
     this.#deps = deps;
     const catalogue = new Catalogue(database, deps.nodes, () => this.#tidy());
     const api = new PodmanApi(paths, store);
-    const containers = new Containers(api, store.limitNotes);
+    const containers = new Containers(api, store.limitNotes, paths.containers);
     const volumes = new Volumes(paths.volumes);
     const retention = config.images;
     const committer = new Committer({

@@ -3,7 +3,7 @@ import type { Duplex, Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { run } from '../../platform/index.ts';
-import { isDiskFull } from '../disk-full.ts';
+import { isDiskFull, roomIn } from '../disk-full.ts';
 import type { LimitNotes } from '../store/index.ts';
 import { imageId, isPodmanError, type PodmanApi } from '../store/index.ts';
 
@@ -45,10 +45,13 @@ export interface TerminalSize {
 export class Containers {
   readonly #api: PodmanApi;
   readonly #limitNotes: LimitNotes;
+  /** Where podman keeps them. */
+  readonly #folder: string;
 
-  constructor(api: PodmanApi, limitNotes: LimitNotes) {
+  constructor(api: PodmanApi, limitNotes: LimitNotes, folder: string) {
     this.#api = api;
     this.#limitNotes = limitNotes;
+    this.#folder = folder;
   }
 
   /** Creates one; `spec` is libpod's SpecGenerator. Answers its name. */
@@ -187,6 +190,8 @@ export class Containers {
 
   /** Kills its processes and removes it, if it is there; on a full disk, too. */
   async remove(name: string): Promise<void> {
+    // podman writes while it removes a container, and one that it has half removed is not found again.
+    if ((await roomIn(this.#folder)) <= 0) await this.#makeRoom(name);
     try {
       await this.#delete(name);
     } catch (error) {
@@ -195,7 +200,7 @@ export class Containers {
     }
   }
 
-  /** Deletes what it wrote: podman writes before it removes a container. Answers whether there was one. */
+  /** Deletes what it wrote. Answers whether there was one. */
   async #makeRoom(name: string): Promise<boolean> {
     const found = await this.inspect(name);
     if (!found) return false;

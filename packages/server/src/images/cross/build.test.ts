@@ -16,7 +16,7 @@ const { platform, tiny } = await usePlatform();
 const { paths } = platform;
 const store = await Store.open(paths, (argv) => [...argv]);
 const api = new PodmanApi(paths, store);
-const containers = new Containers(api, store.limitNotes);
+const containers = new Containers(api, store.limitNotes, paths.containers);
 after(() => api.close());
 
 const toolchain = join(platform.folder, 'toolchain');
