@@ -40,6 +40,9 @@ async function network(name = `netns-${randomUUID()}`, inUse = false): Promise<s
 test('what a killed podman left goes; what was there before, is used, or has another name, stays', async () => {
   const { platform, tiny } = await usePlatform();
   const { paths } = platform;
+  const containers = await containersOf(platform);
+  // podman's service, which takes a note when it starts, runs from here on.
+  await containers.list();
   const older = await network();
   await noteNetworks(paths);
   const [left, used, named] = [
@@ -47,7 +50,6 @@ test('what a killed podman left goes; what was there before, is used, or has ano
     await network(undefined, true),
     await network('walt-test-other'),
   ];
-  const containers = await containersOf(platform);
   await containers.create(
     shellSpec({
       id: 'f'.repeat(16),
