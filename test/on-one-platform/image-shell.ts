@@ -131,7 +131,7 @@ test('a change is saved as one more layer with nothing else in it; enter keeps t
   assert.equal(after.layers, before.layers + 1);
   assert.equal(after.session, false);
   // Its kernel and modules are those of the image before, on the disk, too.
-  for (const name of ['vmlinuz', 'modules-virtual', 'modules-pc']) {
+  for (const name of ['vmlinuz-virtual', 'vmlinuz-pc', 'modules-virtual', 'modules-pc']) {
     const inodes = [before, after].map(async ({ digest }) => {
       const file = join(platform.paths.bootFiles, digest.slice('sha256:'.length), name);
       return (await stat(file)).ino;
