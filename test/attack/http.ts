@@ -17,6 +17,7 @@ const PATHS = [
     '/node/archive',
     '/node/trouble',
     '/node/reads',
+    '/node/rpc',
   ],
   ...[
     '/rpc/node/list',

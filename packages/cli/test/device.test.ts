@@ -72,6 +72,15 @@ describe('device show', () => {
     assert.ok(first > 1_700_000_000 && last >= first);
   });
 
+  test('tells which port of a switch a node says that it is plugged into', async () => {
+    await server.addNode('board', 'alice/debian', 'physical');
+    const { mac } = await server.nodes.lookup.row('board');
+    server.devices.pluggedInto(mac, { mac: '00:1b:21:0a:0b:0c', port: 'gi3' });
+    assert.match((await walt('show')).stdout, /^board .* 00:1b:21:0a:0b:0c port gi3/m);
+    const { neighbour } = await device('board');
+    assert.deepEqual([neighbour.mac, neighbour.port], ['00:1b:21:0a:0b:0c', 'gi3']);
+  });
+
   test('and node show tell of two machines with one hardware address', async () => {
     await server.addNode('board', 'alice/debian', 'physical');
     const { mac } = await server.nodes.lookup.row('board');

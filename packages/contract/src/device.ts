@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { errors } from './errors.ts';
 import { ping, settingValue, typedSetting } from './node.ts';
 import { deviceNote } from './notes.ts';
-import { newNodeName, nodeName } from './schemas.ts';
+import { macAddress, newNodeName, nodeName } from './schemas.ts';
 
 const base = oc.errors(errors);
 
@@ -19,6 +19,8 @@ export const device = z.object({
   vendor: z.string().nullable(),
   /** Port of the server on which it was last heard: an adapter, or the tap of a virtual node. */
   port: z.string().nullable(),
+  /** The port of a switch that a node says it is plugged into, as the switch calls it; `at`: Unix time in seconds when it said so. */
+  neighbour: z.object({ mac: macAddress, port: z.string(), at: z.number() }).nullable(),
   /** The name that it asked for. */
   hostname: z.string().nullable(),
   vendorClass: z.string().nullable(),

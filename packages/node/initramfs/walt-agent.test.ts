@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { NodeRoot } from '../node-root.fixture.ts';
 
 const AGENT = fileURLToPath(new URL('walt-agent', import.meta.url));
 const NAMESPACE = `wt${process.pid}`;
@@ -127,6 +129,49 @@ test('a node tells how far it came until it is up, and that it goes down', limit
   assert.equal(last.query, '/node/poll?generation=3&booted=1&leaving=1');
   last.answer('stay');
 });
+
+/** What starts the agent beside a system with that root, which does nothing. */
+function onNodeWith(root: NodeRoot): string[] {
+  // Its own root is another one, as the initramfs is on a node.
+  const script = `mount -t proc proc "$1/proc"
+    (until [ "$(readlink /proc/1/root)" = "$1" ]; do sleep 0.05; done; exec "$0" < /dev/null) &
+    exec chroot "$1" /usr/lib/walt/bin/busybox sleep 1000000`;
+  return onNode('--kill-child', 'sh', '-c', script, AGENT, root.folder);
+}
+
+test('what the image wants to be run when it is up is run before the node is booted', limit, async () => {
+  using root = new NodeRoot();
+  root.program('bin/on-bootup', 'echo "$PWD $HOME token=$token"; cat /proc/self/oom_score_adj; exit 3');
+  root.put('run/nologin', 'not yet');
+  start(onNodeWith(root));
+  (await nextPoll()).answer('stay');
+  start(onNode('--kill-child', 'socat', 'TCP6-LISTEN:22,fork', 'EXEC:true'));
+  let poll = await nextPoll();
+  while (poll.query.includes('booted=0')) {
+    poll.answer('stay');
+    poll = await nextPoll();
+  }
+  assert.equal(root.read('dev/console'), '/ /root token=\n0\n');
+  assert.equal(root.read('dev/kmsg'), 'walt: /bin/on-bootup has failed, exit status 3\n');
+  assert.match(root.read('run/uptime-ready'), /^\d+\.\d\d \d+\.\d\d$/m);
+  assert.ok(!existsSync(`${root.folder}/run/nologin`));
+});
+
+for (const [what, end] of [
+  ['takes the node down', 'busybox reboot -n -f; sleep 100000'],
+  ['fails, and an ordinary reboot follows', 'exit 1'],
+]) {
+  test(`the image’s own way to reboot is taken: it ${what}`, limit, async () => {
+    using root = new NodeRoot();
+    root.link('bin/busybox', '/usr/lib/walt/bin/busybox');
+    root.program('bin/walt-network-reboot', `echo "$0 $walt_boot_mode" >/calls\n${end}`);
+    const node = start(onNodeWith(root));
+    (await nextPoll()).answer('reboot');
+    const [, signal] = await once(node, 'exit');
+    assert.equal(signal, 'SIGHUP');
+    assert.equal(root.read('calls'), '/bin/walt-network-reboot network\n');
+  });
+}
 
 test('a server that was away is found again', limit, async () => {
   start(onNode('--kill-child', AGENT));

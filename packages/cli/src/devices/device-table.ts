@@ -41,6 +41,10 @@ const names: readonly Column<Device>[] = [
 const knownColumns: readonly Column<Device>[] = [
   { header: 'TYPE', value: ({ type }) => type },
   { header: 'PORT', value: ({ port }) => port ?? '' },
+  {
+    header: 'PLUGGED INTO',
+    value: ({ neighbour }) => (neighbour ? `${neighbour.mac} port ${neighbour.port}` : ''),
+  },
   { header: 'VENDOR', value: ({ vendor }) => vendor ?? '' },
 ];
 

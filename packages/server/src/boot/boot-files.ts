@@ -9,7 +9,7 @@ import { hasErrno, type Paths, readIfPresent } from '../platform/index.ts';
 import { insidePath, waltImage } from './walt-images/index.ts';
 
 /** Raise it when the files of an image become others for another reason than its boards. */
-const FORM = 5;
+const FORM = 6;
 
 /** Names what boot files are: which boards images are for, and which adapters' modules are packed, goes into it by itself. */
 export function layoutOf(
@@ -55,6 +55,8 @@ const bootRecord = z.object({
   firmware: z.record(z.string(), z.string().nullable()).optional(),
   models: z.array(z.string()),
   lends: z.array(lend).default([]),
+  /** Where the image's `/bin` really is, without a leading slash; absent where it can have none. */
+  bin: insidePath.optional(),
   loan: loan.optional(),
   /** For an image that brings its own boot scripts. */
   walt: waltImage.optional(),

@@ -99,6 +99,8 @@ export interface NodeDirectory {
   ): void;
   /** Tells why a node could not boot, in its own words; answers its name. Undefined: nobody has that address. */
   failed(ip: string, report: string): Promise<string | undefined>;
+  /** Tells which port of which switch a node says that it is plugged into. */
+  pluggedInto(mac: string, place: { mac: string; port: string }): void;
   /** For what follows the script: what `beginBoot` noted, though the image's name may have moved since. */
   currentBoot(ip: string): Promise<BootTarget | undefined>;
   /**

@@ -49,6 +49,7 @@ export function exampleDirectory(target: BootTarget): NodeDirectory {
     asked() {},
     async recognize() {},
     reached() {},
+    pluggedInto() {},
     async failed() {
       return undefined;
     },

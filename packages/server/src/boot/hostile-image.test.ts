@@ -11,6 +11,7 @@ import { everythingIn, HostileTree, hostileTree, SECRET } from '../trees/hostile
 import { readBootRecord } from './boot-files.ts';
 import { exampleTarget } from './example-target.ts';
 import { identityTree } from './initramfs/index.ts';
+import { filesOfIdentity } from './lending/index.ts';
 import { type ImageTree, prepareBootFiles } from './prepare.ts';
 
 const MiB = 1024 * 1024;
@@ -52,7 +53,7 @@ test('whatever an image holds, its boot files are plain files, of what is in it,
       const record = await readBootRecord(paths, digest);
       const { bin, folders = [], templates = [] } = record?.walt ?? {};
       const placed = [
-        ...identityTree(exampleTarget, record?.loan?.files).map(({ path }) => path),
+        ...identityTree(exampleTarget, record && filesOfIdentity(record)).map(({ path }) => path),
         ...[bin ?? 'bin', ...folders.map(({ path }) => path), ...templates.map(({ path }) => path)],
       ];
       for (const path of placed) assert.doesNotMatch(path, /^\/|(?:^|\/)\.\.(?:\/|$)|\0/);

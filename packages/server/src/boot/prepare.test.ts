@@ -16,6 +16,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { run } from '../platform/index.ts';
+import { readBootRecord } from './boot-files.ts';
 import { hasBootFiles, type ImageTree, prepareBootFiles, sweepBootFiles } from './prepare.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
@@ -101,6 +102,27 @@ async function unpack(name: string): Promise<Map<string, string>> {
 /** What is made of a kernel, for virtual machines and for PCs. */
 const names = ['vmlinuz-virtual', 'vmlinuz-pc', 'modules-virtual', 'modules-pc'];
 const inode = async (of: string, name: string) => (await stat(join(paths.bootFiles, of.slice(7), name))).ino;
+
+describe('where an image has its /bin is noted, for links to the platform’s programs', () => {
+  const rows: [what: string, bin: string | undefined, place: string | undefined][] = [
+    ['a folder', undefined, 'bin'],
+    ['a link into /usr', 'usr/bin', 'usr/bin'],
+    ['an absolute link', '/usr/bin', 'usr/bin'],
+    ['a link that leads out', '../../usr/bin', 'usr/bin'],
+    ['a link to the root, where none are put', '/', undefined],
+  ];
+  for (const [what, link, place] of rows) {
+    test(what, async () => {
+      const image = await makeImage({ ...(await kernelFiles()), 'usr/bin/env': '' });
+      if (link !== undefined) {
+        await rm(join(image.root, 'bin'), { recursive: true });
+        await symlink(link, join(image.root, 'bin'));
+      }
+      await prepareBootFiles(image, paths);
+      assert.equal((await readBootRecord(paths, digest))?.bin, place);
+    });
+  }
+});
 
 describe('an image with a kernel', () => {
   test('gets its kernel, and the modules that nodes need of it, unpacked', async () => {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, posix } from 'node:path';
 import type { Architecture, Lend } from '@walt/contract';
 import { defaultLimits, hasErrno, type Paths, syncFolder, UserError } from '../platform/index.ts';
 import { type Tree, textOf, withTree } from '../trees/index.ts';
@@ -123,6 +123,7 @@ async function makeBootFiles(
     : lends.length === 0 && kernels
       ? await writeKernelFiles(tree, kernels, folder, how)
       : await borrow(image, { tree, kernels, lends }, folder, paths, limits);
+  const bin = textOf((await tree.placeFor('/bin/x')) ?? '');
   const { deviceTrees, ...files } = parts ?? { kernel: null, bootPlan: null, deviceTrees: [] };
   return {
     layout: LAYOUT,
@@ -132,6 +133,7 @@ async function makeBootFiles(
       ? Object.keys(walt.scripts)
       : imageModels(image.architecture, image.config.labels, deviceTrees),
     lends,
+    ...(bin.includes('/') && { bin: posix.dirname(bin) }),
   };
 }
 

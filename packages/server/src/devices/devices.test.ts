@@ -49,6 +49,23 @@ describe('devices', () => {
     await devices.close();
   });
 
+  test('that are nodes tell which port of a switch they are plugged into; the last word counts, also after a restart', async () => {
+    const { nodes, open } = await small();
+    nodes.push({ mac: mac(1), ip: '10.73.0.2', name: 'node1' });
+    const first = await open();
+    for (const port of ['1', '2']) first.pluggedInto(mac(1), { mac: mac(100), port });
+    first.pluggedInto(mac(2), { mac: mac(100), port: '3' });
+    await first.close();
+    const second = await open();
+    const known = (await second.all()).map(({ mac, facts: { neighbour } }) => [
+      mac,
+      neighbour?.mac,
+      neighbour?.port,
+    ]);
+    assert.deepEqual(known, [[mac(1), mac(100), '2']]);
+    await second.close();
+  });
+
   test('stay over a restart, and who came meanwhile is known by his lease', async () => {
     const { network, open } = await small();
     const first = await open();

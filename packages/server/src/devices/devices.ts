@@ -77,6 +77,8 @@ export class Devices {
   readonly #requests = new Heard<DhcpRequest>();
   /** Boot files by the address that asked. */
   readonly #files = new Heard<string>();
+  /** By hardware address of the node that told. */
+  readonly #neighbours = new Heard<{ mac: string; port: string }>();
   /** Hardware addresses of the nodes at the last look. */
   #nodes = new Set<string>();
   #ears: { close(): Promise<void> } | undefined;
@@ -164,6 +166,14 @@ export class Devices {
     this.#lookSoon();
   }
 
+  /** A node tells which port of which switch it is plugged into. */
+  pluggedInto(mac: string, place: { mac: string; port: string }): void {
+    // The last word counts.
+    this.#neighbours.drop(mac);
+    this.#neighbours.keep(mac, place);
+    this.#lookSoon();
+  }
+
   /** Something of a node that should be told as long as it is so; `text` undefined: it is not. */
   async note(mac: string, kind: DeviceNote['kind'], text: string | undefined): Promise<void> {
     if (text === undefined && !this.#known.get(mac)?.facts.notes.some((note) => note.kind === kind)) return;
@@ -214,6 +224,11 @@ export class Devices {
     const lent = leases.filter(({ ip }) => network.isLent(ip));
     for (const device of afterLeases(this.#known, lent, known, now)) this.#known.set(device.mac, device);
     this.#takeFiles(addresses, now);
+    for (const [mac, [place]] of this.#neighbours.take()) {
+      const device = this.#known.get(mac) ?? newDevice(mac, now);
+      const neighbour = place ? { ...place, at: now } : null;
+      if (known.has(mac)) this.#known.set(mac, { ...device, facts: { ...device.facts, neighbour } });
+    }
     for (const device of this.#known.values()) {
       const port = ports.get(device.mac);
       if (port !== undefined) this.#change(device, afterPort(device.facts, port, now));

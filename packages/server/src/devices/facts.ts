@@ -14,7 +14,16 @@ export interface Facts {
   uuid: Trace | null;
   name: Trace | null;
   port: Trace | null;
+  /** The port of a switch that it is plugged into, as it has heard from there by LLDP. */
+  neighbour: SwitchPort | null;
   notes: readonly DeviceNote[];
+}
+
+export interface SwitchPort {
+  mac: string;
+  port: string;
+  /** Unix time in seconds when it told so last. */
+  at: number;
 }
 
 /** A value that rarely changes, and the one before. */
@@ -26,7 +35,7 @@ export interface Trace {
 
 export const nothingKnown: Facts = {
   ...{ hostname: null, vendorClass: null, userClass: null, architecture: null },
-  ...{ files: [], uuid: null, name: null, port: null, notes: [] },
+  ...{ files: [], uuid: null, name: null, port: null, neighbour: null, notes: [] },
 };
 
 /** Boot files that are remembered: a Raspberry Pi's firmware asks for twenty, and the last ones tell how far it came. */

@@ -65,6 +65,7 @@ function told(device: Device | undefined, vendor: string | undefined, now: numbe
   return {
     vendor: vendor ?? null,
     port: facts?.port?.value ?? null,
+    neighbour: facts?.neighbour ?? null,
     hostname: facts?.hostname ?? null,
     vendorClass: facts?.vendorClass ?? null,
     userClass: facts?.userClass ?? null,

@@ -54,6 +54,7 @@ async function smallDirectory(freeNodes: number, ssh: SshAuthority = Object.crea
       notesOf: () => [],
       note: async (...note) => void notes.push(note),
       asked: () => {},
+      pluggedInto: () => {},
     },
     platformVolume: 'platform.erofs',
     limits: { freeNodes },

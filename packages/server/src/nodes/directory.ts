@@ -43,6 +43,7 @@ interface Deps {
     notesOf(mac: string): readonly DeviceNote[];
     note(mac: string, kind: 'clock' | 'other-model' | 'boot', text: string | undefined): Promise<void>;
     asked(ip: string, protocol: 'tftp' | 'http', path: string): void;
+    pluggedInto(mac: string, place: { mac: string; port: string }): void;
   };
   platformVolume: string;
   limits: Pick<Limits, 'freeNodes'>;
@@ -200,6 +201,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
     },
 
     asked: (ip, protocol, path) => deps.devices.asked(ip, protocol, path),
+    pluggedInto: (mac, place) => deps.devices.pluggedInto(mac, place),
 
     async currentBoot(ip) {
       const node = await store.byIp(ip);

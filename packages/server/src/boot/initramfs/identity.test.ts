@@ -14,6 +14,17 @@ test('a node knows its name, its server and its own keys', () => {
   assert.equal(contentOf('etc/walt/ssh/host_key'), exampleTarget.identity.hostKey);
 });
 
+test('scripts on a node learn of their server, image and kind of node', () => {
+  const env = contentOf('etc/walt/env')?.split('\n') ?? [];
+  for (const line of [
+    'walt_server_ip=10.73.0.1',
+    `walt_image_id=${'d'.repeat(64)}`,
+    'walt_node_type=virtual',
+  ])
+    assert.ok(env.includes(`export ${line}`), line);
+  assert.match(contentOf('etc/walt/env', { ...exampleTarget, isVirtual: false }) ?? '', /_type=physical$/m);
+});
+
 test('a machine id stays the same at each boot and differs between nodes', () => {
   const id = contentOf('etc/machine-id');
   assert.match(id ?? '', /^[0-9a-f]{32}\n$/);
@@ -21,7 +32,7 @@ test('a machine id stays the same at each boot and differs between nodes', () =>
   assert.notEqual(contentOf('etc/machine-id', { ...exampleTarget, nodeId: 8 }), id);
 });
 
-test('the layer holds folders that sshd trusts, and a host key that only root reads', () => {
+test('the layer holds folders that sshd trusts, and secrets that only root reads', () => {
   const entries = identityTree(exampleTarget);
   const folders = entries.filter(({ type }) => type === 'folder');
   assert.deepEqual(
@@ -31,7 +42,7 @@ test('the layer holds folders that sshd trusts, and a host key that only root re
   assert.ok(folders.some(({ path }) => path === 'persist'));
   assert.deepEqual(
     entries.filter((one) => 'mode' in one && one.mode === 0o600).map(({ path }) => path),
-    ['etc/walt/ssh/host_key'],
+    ['etc/walt/token', 'etc/walt/ssh/host_key'],
   );
   assert.equal(entries[0]?.path, 'etc');
 });

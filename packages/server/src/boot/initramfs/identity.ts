@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import type { LentFile } from '../boot-files.ts';
 import { checkTarget } from '../checked.ts';
 import type { BootTarget } from '../directory.ts';
+import { TOOLS } from '../lent-paths.ts';
+import { environmentFile, environmentOf } from '../walt-images/index.ts';
 import type { CpioEntry } from './cpio.ts';
 
 /** One file of the identity layer, as an absolute path without its leading slash. */
@@ -31,6 +33,9 @@ const FILES: readonly { path: string; mode?: number; content: (target: BootTarge
     path: 'etc/NetworkManager/conf.d/00-walt.conf',
     content: ({ mac }) => `[keyfile]\nunmanaged-devices=mac:${mac}\n`,
   },
+  { path: 'etc/walt/env', content: (target) => environmentFile(environment(target)) },
+  // By which the node proves to the server which one it is.
+  { path: 'etc/walt/token', mode: 0o600, content: ({ token }) => line(token) },
   { path: 'etc/walt/ssh/host_key', mode: 0o600, content: ({ identity }) => line(identity.hostKey) },
   { path: 'etc/walt/ssh/host_key-cert.pub', content: ({ identity }) => line(identity.hostCertificate) },
   { path: 'etc/walt/ssh/user_ca.pub', content: ({ identity }) => line(identity.userCa) },
@@ -44,6 +49,15 @@ export const IDENTITY_PATHS: readonly string[] = FILES.map(({ path }) => path);
 export function identityFiles(target: BootTarget): IdentityFile[] {
   const checked = checkTarget(target);
   return FILES.map(({ path, mode = 0o644, content }) => ({ path, mode, content: content(checked) }));
+}
+
+/** What scripts on the node may know. */
+function environment(target: BootTarget): Record<string, string> {
+  return {
+    ...environmentOf(target),
+    walt_boot_mode: 'network',
+    walt_node_type: target.isVirtual ? 'virtual' : 'physical',
+  };
 }
 
 /**
@@ -70,11 +84,16 @@ export function identityTree(target: BootTarget, lent: readonly LentFile[] = [])
   ];
 }
 
+/** Mount points, and where the initramfs puts what the platform's programs run by. */
+const PLACES = ['persist', ...parentsOf(`${TOOLS.slice(1)}/bin/busybox`)];
+
 /** Parents before children: sshd's StrictModes looks at each folder's owner and mode. */
 function foldersOf(files: readonly { path: string }[]): string[] {
-  const folders = files.flatMap(({ path }) => {
-    const parts = path.split('/').slice(0, -1);
-    return parts.map((_, i) => parts.slice(0, i + 1).join('/'));
-  });
-  return [...new Set(folders), 'persist'].sort();
+  const folders = files.flatMap(({ path }) => parentsOf(path));
+  return [...new Set([...folders, ...PLACES])].sort();
+}
+
+function parentsOf(path: string): string[] {
+  const parts = path.split('/').slice(0, -1);
+  return parts.map((_, i) => parts.slice(0, i + 1).join('/'));
 }

@@ -6,6 +6,7 @@ export { readFacts } from './image-facts.ts';
 export { ensureModules, ensureTools, LENT_VOLUME } from './lender.ts';
 export { planLends } from './lends.ts';
 export { lentFiles } from './lent-files.ts';
+export { filesOfIdentity } from './node-programs.ts';
 export { ensurePlatformVolume } from './platform-layer.ts';
 export { type PlatformPaths, platformPaths } from './platform-paths.ts';
 export { type ServerAddress, TREE, Trees, templateValues } from './trees.ts';

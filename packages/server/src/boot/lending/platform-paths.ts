@@ -5,6 +5,7 @@ import { rawOf } from '../../trees/index.ts';
 import { readBootRecord } from '../boot-files.ts';
 import { IDENTITY_PATHS } from '../initramfs/index.ts';
 import { TOOLS } from '../lent-paths.ts';
+import { filesOfIdentity } from './node-programs.ts';
 
 /** What lies on a node beside its image. Absolute paths, as bytes. */
 export interface PlatformPaths {
@@ -17,7 +18,8 @@ export interface PlatformPaths {
 /** Of a node that runs this image: identity layer, platform layer, and what the image is lent. */
 export async function platformPaths(paths: Pick<Paths, 'bootFiles'>, digest: string): Promise<PlatformPaths> {
   const record = await readBootRecord(paths, digest);
-  const lent = record?.loan?.files.filter(({ type }) => type !== 'folder').map(({ path }) => path) ?? [];
+  const beside = record ? filesOfIdentity(record) : [];
+  const lent = beside.filter(({ type }) => type !== 'folder').map(({ path }) => path);
   const modules = record?.kernel ? [`/lib/modules/${record.kernel}`] : [];
   return {
     files: new Set([...IDENTITY_PATHS, ...lent, ...(await layerPaths())].map((path) => `/${rawOf(path)}`)),

@@ -7,8 +7,9 @@ import { digestHex } from '@walt/contract';
 import { fileExists, makeDiskImage, type Paths, projectFile, UserError } from '../../platform/index.ts';
 import { readBusybox } from '../binaries/index.ts';
 import { type BootRecord, imageBootFolder, readBootRecord } from '../boot-files.ts';
+import { TOOLS } from '../lent-paths.ts';
 import type { WaltImage } from '../walt-images/index.ts';
-import { renderTemplate } from '../walt-images/index.ts';
+import { environmentFile, environmentOf, renderTemplate } from '../walt-images/index.ts';
 
 /** The server's address and hardware address on walt-net. */
 export interface ServerAddress {
@@ -23,13 +24,6 @@ interface Deps {
   treeVolumes(diffIds: readonly string[]): Promise<string[]>;
 }
 
-/** Ports that the Python WalT had; its templates may name them. */
-const PORTS = {
-  walt_server_rpc_port: '12345',
-  walt_server_logs_port: '12347',
-  walt_server_notify_bootup_port: '12347',
-};
-
 /** Images of the platform's layer, among an image's boot files. */
 export const TREE = /^tree-[0-9a-f]{16}\.img$/;
 
@@ -39,14 +33,7 @@ export function templateValues(
   size: number,
   { server, mac }: ServerAddress,
 ): Record<string, string> {
-  return {
-    server_ip: server,
-    server_mac: mac,
-    walt_server_ip: server,
-    walt_image_id: digestHex(digest),
-    walt_image_size_kib: String(Math.ceil(size / 1024)),
-    ...PORTS,
-  };
+  return { server_ip: server, server_mac: mac, ...environmentOf({ digest, size, server }) };
 }
 
 interface LayerFile {
@@ -111,18 +98,22 @@ async function platformFiles(
   });
   const busybox = await readBusybox(architecture, paths);
   const environment = Object.entries(values).filter(([name]) => name.startsWith('walt_'));
+  const own = [
+    `${internal}/busybox`,
+    `${TOOLS.slice(1)}/bin/busybox`,
+    ...(image.busybox === undefined ? [] : [image.busybox]),
+  ];
   return [
     ...image.templates.map(({ path, mode, content }) => ({
       ...{ path, mode, content: renderTemplate(content, values) },
     })),
     await program(`${image.bin}/walt-init`, 'walt/walt-init'),
     await program(`${internal}/walt-agent`, 'initramfs/walt-agent'),
-    { path: `${internal}/busybox`, mode: 0o755, content: busybox },
-    ...(image.busybox === undefined ? [] : [{ path: image.busybox, mode: 0o755, content: busybox }]),
+    ...own.map((path) => ({ path, mode: 0o755, content: busybox })),
     {
       path: `${image.bin}/walt-env`,
       mode: 0o644,
-      content: environment.map(([name, value]) => `${name}=${value}\n`).join(''),
+      content: environmentFile(Object.fromEntries(environment)),
     },
     ...(await layerFiles('')),
   ];

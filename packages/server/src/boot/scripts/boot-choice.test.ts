@@ -45,6 +45,7 @@ function directory(target: BootTarget | undefined, known: boolean) {
       return 'stay';
     },
     asked() {},
+    pluggedInto() {},
     async recognize() {},
     reached() {},
     async failed() {

@@ -13,7 +13,7 @@ import type { BootTarget, NodeDirectory } from '../directory.ts';
 import type { InitArchives, Reads } from '../initramfs/index.ts';
 import { archiveName, bootstrapDocument, identityTree, nodeArchive, volumesOf } from '../initramfs/index.ts';
 import { DeviceTrees } from '../kernel/index.ts';
-import { type ServerAddress, templateValues } from '../lending/index.ts';
+import { filesOfIdentity, type ServerAddress, templateValues } from '../lending/index.ts';
 import { GRUB_HTTP } from '../scripts/index.ts';
 import { renderTemplate, servedFolder } from '../walt-images/index.ts';
 import { FileDigests } from './file-digests.ts';
@@ -142,7 +142,7 @@ export class NodeFiles {
     const document = bootstrapDocument(target, Date.now() / 1000, record, !complete);
     const [head, tail] = await Promise.all([
       archives.get(record.architecture),
-      nodeArchive(document, ranges, identityTree(target, record.loan?.files)),
+      nodeArchive(document, ranges, identityTree(target, filesOfIdentity(record))),
     ]);
     const file = await openDownload(modules, { head, tail });
     return this.#noted(file, { ip, digest: target.digest }, 'initramfs', () =>
@@ -178,7 +178,7 @@ export class NodeFiles {
     const record = target && (await readBootRecord(this.#deps.paths, target.digest));
     if (!target || !record) return undefined;
     const document = bootstrapDocument(target, Date.now() / 1000, record);
-    const file = downloadOf(await nodeArchive(document, [], identityTree(target, record.loan?.files)));
+    const file = downloadOf(await nodeArchive(document, [], identityTree(target, filesOfIdentity(record))));
     return this.#noted(file, { ip, digest: target.digest }, 'root', async () => undefined);
   }
 }

@@ -31,11 +31,15 @@ let address: string;
 let answerPoll: NodeDirectory['poll'] = async () => 'stay';
 
 /** What was told of boots, as it comes. */
-const told = new EventEmitter<{ reached: Parameters<NodeDirectory['reached']> }>();
+const told = new EventEmitter<{
+  reached: Parameters<NodeDirectory['reached']>;
+  pluggedInto: Parameters<NodeDirectory['pluggedInto']>;
+}>();
 
 const directory: NodeDirectory = {
   ...exampleDirectory(exampleTarget),
   reached: (...step) => void told.emit('reached', ...step),
+  pluggedInto: (...place) => void told.emit('pluggedInto', ...place),
   poll: (...question) => answerPoll(...question),
 };
 
@@ -208,6 +212,19 @@ test('what a node has read is told with its token, and the next boot reads it ah
   const archive = await own();
   assert.doesNotMatch(archive, /\nlearn=1\n/);
   assert.ok(archive.includes(`${volumes[0]} 4 4\n${volumes[2]} 8 8\n`));
+});
+
+test('a script on a node asks with the node’s token, and is heard as that node', async () => {
+  const question = "report_lldp_neighbor\n'00:1b:21:0a:0b:0c'\n'3'";
+  const call = (token: string, body = question) =>
+    ask('/node/rpc', { method: 'POST', headers: { 'x-walt-token': token }, body });
+  const heard = once(told, 'pluggedInto');
+  assert.equal((await call('guessed')).status, 403);
+  const answer = await call(exampleTarget.token);
+  assert.deepEqual([answer.status, await answer.text()], [200, 'RESULT None']);
+  assert.deepEqual(await heard, [exampleTarget.mac, { mac: '00:1b:21:0a:0b:0c', port: '3' }]);
+  const long = await call(exampleTarget.token, `sync_clock\n'${'x'.repeat(100_000)}'`);
+  assert.match(await long.text(), /^ISSUE /);
 });
 
 test('a node with another initramfs gets what it must know apart', async () => {

@@ -12,12 +12,13 @@ import {
   sendStream,
 } from '../../platform/index.ts';
 import { type Download, readBootRecord } from '../boot-files.ts';
-import type { NodeDirectory, PollReport } from '../directory.ts';
+import type { BootTarget, NodeDirectory, PollReport } from '../directory.ts';
 import type { InitArchives } from '../initramfs/index.ts';
 import { MAX_READS_REPORT, type Reads, volumesOf } from '../initramfs/index.ts';
 import { chooseBoot, ipxeScript, machineOf } from '../scripts/index.ts';
 import { neighbour } from './neighbours.ts';
 import type { NodeFiles } from './node-files.ts';
+import { answerRpc, MAX_QUESTION } from './node-rpc.ts';
 
 const log = createLog('boot');
 
@@ -99,6 +100,7 @@ export class NodeHttp {
     ['GET /node/poll', (http, question) => http.#poll(question)],
     ['POST /node/trouble', (http, question) => http.#trouble(question)],
     ['POST /node/reads', (http, question) => http.#learn(question)],
+    ['POST /node/rpc', (http, question) => http.#rpc(question)],
   ]);
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -161,16 +163,34 @@ export class NodeHttp {
   }
 
   /** What a node has read until it was up, if it was asked to tell. */
-  async #learn({ ip, request, response }: Question): Promise<void> {
-    const { paths, directory, reads } = this.#deps;
-    const target = await directory.currentBoot(ip);
-    if (!target || request.headers['x-walt-token'] !== target.token) {
-      return sendText(response, 403, 'wrong token');
-    }
+  async #learn(question: Question): Promise<void> {
+    const { request, response } = question;
+    const { paths, reads } = this.#deps;
+    const target = await this.#proven(question);
+    if (!target) return;
     const report = await bodyOf(request, MAX_READS_REPORT);
     const record = await readBootRecord(paths, target.digest);
     await reads.learn(volumesOf(target, record), report);
     sendText(response, 200, 'noted');
+  }
+
+  /** What a script on a node wants. */
+  async #rpc(question: Question): Promise<void> {
+    const { request, response } = question;
+    const target = await this.#proven(question);
+    if (!target) return;
+    const answer = await answerRpc(await bodyOf(request, MAX_QUESTION), {
+      pluggedInto: (place) => this.#deps.directory.pluggedInto(target.mac, place),
+    });
+    if (!response.destroyed) sendText(response, 200, answer);
+  }
+
+  /** The boot of the node that asks, if it knows its token; else it is told so. */
+  async #proven({ ip, request, response }: Question): Promise<BootTarget | undefined> {
+    const target = await this.#deps.directory.currentBoot(ip);
+    if (target && request.headers['x-walt-token'] === target.token) return target;
+    sendText(response, 403, 'wrong token');
+    return undefined;
   }
 }
 

@@ -68,6 +68,7 @@ class Nodes implements NodeDirectory {
   }
 
   asked(): void {}
+  pluggedInto(): void {}
 
   reached(): void {}
 

@@ -187,8 +187,11 @@ describe('the tree of such an image', () => {
     assert.deepEqual(tree?.lower.slice(1), ['/volumes/sha256:1', '/volumes/sha256:2']);
     const top = await unpacked(tree?.lower[0]);
     assert.equal(await readFile(join(top, 'etc/platform'), 'utf8'), 'at 10.73.0.1');
-    assert.match(await readFile(join(top, 'usr/bin/walt-env'), 'utf8'), /^walt_server_ip=10\.73\.0\.1$/m);
-    assert.match(await readFile(join(top, 'usr/bin/walt-env'), 'utf8'), /^walt_image_size_kib=4$/m);
+    assert.match(
+      await readFile(join(top, 'usr/bin/walt-env'), 'utf8'),
+      /^export walt_server_ip=10\.73\.0\.1$/m,
+    );
+    assert.match(await readFile(join(top, 'usr/bin/walt-env'), 'utf8'), /^export walt_image_size_kib=4$/m);
     assert.equal((await stat(join(top, 'usr/bin/walt-init'))).mode & 0o777, 0o755);
     assert.deepEqual(
       await readFile(join(top, 'usr/bin/busybox')),
