@@ -52,6 +52,7 @@ export async function referenceInitramfs(
     modules,
     quick,
     slow,
+    late: [],
     aliases: [],
   };
   const init: CpioEntry = {

@@ -36,6 +36,9 @@ export const nodePower = z.object({
 });
 export type NodePower = z.infer<typeof nodePower>;
 
+/** Bytes: how much there is, and how much of it is left. */
+const room = z.object({ total: z.number(), free: z.number() });
+
 export const node = z.object({
   name: nodeName,
   mac: macAddress,
@@ -68,10 +71,15 @@ export const node = z.object({
     .nullable(),
   cpuCores: z.number().nullable(),
   ramMiB: z.number().nullable(),
+  /**
+   * Of its memory, of its swap, and for what was changed on it, which lies in memory; `killed`: programs that its kernel killed for
+   * want of memory since it started. Null: it does not tell, or is not booted.
+   */
+  room: z.object({ memory: room, swap: room, killed: z.number(), changes: room.nullable() }).nullable(),
   power: nodePower,
   /**
-   * Why it does not become what it should be, and what to do; null: it does, as far as is known. `console`: the last lines of its
-   * console before that, as they came.
+   * Why it does not become what it should be, or may not stay it, and what to do; null: it does, as far as is known. `console`: the
+   * last lines of its console before that, as they came.
    */
   trouble: z.object({ message: z.string(), hint: z.string(), console: z.array(z.string()) }).nullable(),
   /** What somebody should know of its machine. */

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { NodeRoot } from '../node-root.fixture.ts';
@@ -28,8 +30,10 @@ const onNode = (...argv: string[]) => [
 ];
 
 interface Poll {
-  /** Without the clock. */
+  /** Without clock and room. */
   query: string;
+  /** Numbers in KiB. */
+  room: string | undefined;
   /** Unix time in seconds. */
   clock: number;
   token: string | undefined;
@@ -40,8 +44,9 @@ const polls = new EventEmitter<{ poll: [Poll] }>();
 const server = createServer((request: IncomingMessage, response: ServerResponse) => {
   const token = request.headers['x-walt-token'];
   polls.emit('poll', {
-    query: (request.url ?? '').replace(/&clock=\d+$/, ''),
-    clock: Number(/&clock=(\d+)$/.exec(request.url ?? '')?.[1]),
+    query: (request.url ?? '').replace(/&(?:clock=\d+|room=[\d,]+)/g, ''),
+    clock: Number(/&clock=(\d+)/.exec(request.url ?? '')?.[1]),
+    room: /&room=([\d,]+)/.exec(request.url ?? '')?.[1],
     token: typeof token === 'string' ? token : undefined,
     answer: (order) => response.end(order),
   });
@@ -96,7 +101,11 @@ test('a node is booting until its SSH port listens', limit, async () => {
   first.answer('stay');
   assert.equal((await nextPoll()).query, '/node/poll?generation=3&booted=0');
   start(onNode('--kill-child', 'socat', 'TCP6-LISTEN:22,fork', 'EXEC:true'));
-  assert.equal((await nextPoll()).query, '/node/poll?generation=3&booted=1');
+  const booted = await nextPoll();
+  assert.equal(booted.query, '/node/poll?generation=3&booted=1');
+  const [total = 0, free = 0, swap = 0, freeSwap = 0] = (booted.room ?? '').split(',').map(Number);
+  assert.ok(total > 0 && free > 0 && free <= total && freeSwap <= swap, String(booted.room));
+  assert.ok(Math.abs(total - totalmem() / 1024) < 1024, `${total} KiB is this machine's memory`);
 });
 
 test('an order to reboot is carried out, also while the node boots', limit, async () => {
@@ -125,7 +134,9 @@ test('a node tells how far it came until it is up, and that it goes down', limit
   }
   assert.equal(poll.query, '/node/poll?generation=3&booted=1');
   node.stdin?.end('\n');
-  const last = await nextPoll();
+  let last = await nextPoll();
+  // It also asks out of turn when this machine's memory is short.
+  while (!last.query.includes('leaving')) last = await nextPoll();
   assert.equal(last.query, '/node/poll?generation=3&booted=1&leaving=1');
   last.answer('stay');
 });
@@ -183,4 +194,38 @@ test('a server that was away is found again', limit, async () => {
   await once(server, 'close');
   server.listen(address.port, ADDRESS.server);
   assert.equal((await nextPoll()).query, '/node/poll?generation=3&booted=0');
+});
+
+/** As /proc/meminfo has it: always so long, so that who reads it while it changes reads no half line. */
+const meminfo = (available: number) => `MemTotal:        1000000 kB
+MemFree:               0 kB
+MemAvailable: ${String(available).padStart(10)} kB
+SwapTotal:        500000 kB
+SwapFree:         400000 kB
+`;
+
+test('memory that gets short is told out of turn, and an order is heard then, too', limit, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'walt-agent-'));
+  const file = join(folder, 'meminfo');
+  writeFileSync(file, meminfo(100_000));
+  try {
+    const short = 'mount --bind "$1" /proc/meminfo && changes=/proc exec "$0"';
+    const node = start(onNode('--kill-child', 'sh', '-c', short, AGENT, file));
+    start(onNode('--kill-child', 'socat', 'TCP6-LISTEN:22,fork', 'EXEC:true'));
+    let poll = await nextPoll();
+    while (!poll.query.includes('booted=1')) {
+      poll.answer('stay');
+      poll = await nextPoll();
+    }
+    assert.match(String(poll.room), /^1000000,100000,500000,400000,\d+,0,0$/, 'a tenth is enough');
+    // Nobody answers that question.
+    writeFileSync(file, meminfo(99_999), { flag: 'r+' });
+    const next = await nextPoll();
+    assert.match(String(next.room), /^1000000,99999,500000,400000,\d+,0,0$/);
+    next.answer('reboot');
+    const [, signal] = await once(node, 'exit');
+    assert.equal(signal, 'SIGHUP');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

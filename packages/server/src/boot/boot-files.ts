@@ -9,7 +9,7 @@ import { hasErrno, type Paths, readIfPresent } from '../platform/index.ts';
 import { insidePath, waltImage } from './walt-images/index.ts';
 
 /** Raise it when the files of an image become others for another reason than its boards. */
-const FORM = 6;
+const FORM = 7;
 
 /** Names what boot files are: which boards images are for, and which adapters' modules are packed, goes into it by itself. */
 export function layoutOf(

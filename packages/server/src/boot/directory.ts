@@ -65,6 +65,22 @@ export interface Glance {
   isBooting: boolean;
 }
 
+/** What a node has of something, and what is left. Bytes. */
+interface Room {
+  total: number;
+  free: number;
+}
+
+/** What a node says that it has left. */
+export interface NodeRoom {
+  memory: Room;
+  swap: Room;
+  /** Programs that its kernel killed for want of memory since it started. */
+  killed: number;
+  /** For what was changed on it, which lies in its memory. */
+  changes?: Room | undefined;
+}
+
 /** What an agent tells with each of its questions. */
 export interface PollReport {
   generation: number;
@@ -72,6 +88,8 @@ export interface PollReport {
   clock?: number | undefined;
   steps?: { up: number; network: number; root: number; init: number } | undefined;
   leaving?: boolean;
+  /** Told once it has booted. */
+  room?: NodeRoom | undefined;
 }
 
 /** The part of nodes/ that booting nodes talk to. */

@@ -51,6 +51,7 @@ async function kernelFiles(of = release): Promise<Record<string, string | Uint8A
       'kernel/erofs.ko:',
       'kernel/loop.ko.gz:',
       'kernel/e1000.ko:',
+      'kernel/zram.ko:',
       'kernel/btrfs.ko:',
     ].join('\n'),
     [`${modules}/modules.builtin`]: 'kernel/fs/overlayfs/overlay.ko\n',
@@ -60,6 +61,7 @@ async function kernelFiles(of = release): Promise<Record<string, string | Uint8A
     [`${modules}/kernel/erofs.ko`]: 'erofs',
     [`${modules}/kernel/loop.ko.gz`]: gzipSync('loop'),
     [`${modules}/kernel/e1000.ko`]: 'e1000',
+    [`${modules}/kernel/zram.ko`]: 'zram',
     [`${modules}/kernel/btrfs.ko`]: 'btrfs',
   };
 }
@@ -146,13 +148,18 @@ describe('an image with a kernel', () => {
       new Map([
         ['etc/quick-modules', 'loop erofs\n'],
         ['etc/slow-modules', 'sunrpc nfsv4\n'],
+        ['etc/late-modules', 'zram\n'],
         [`${prefix}/e1000.ko`, 'e1000'],
         [`${prefix}/erofs.ko`, 'erofs'],
         [`${prefix}/loop.ko`, 'loop'],
         [`${prefix}/modules.alias`, 'alias pci:v00008086d0000100E* e1000\n'],
-        [`${prefix}/modules.dep`, 'e1000.ko:\nloop.ko:\nerofs.ko:\nsunrpc.ko:\nnfsv4.ko: sunrpc.ko\n'],
+        [
+          `${prefix}/modules.dep`,
+          'e1000.ko:\nloop.ko:\nerofs.ko:\nsunrpc.ko:\nnfsv4.ko: sunrpc.ko\nzram.ko:\n',
+        ],
         [`${prefix}/nfsv4.ko`, 'nfsv4'],
         [`${prefix}/sunrpc.ko`, 'sunrpc'],
+        [`${prefix}/zram.ko`, 'zram'],
       ]),
     );
   });

@@ -32,6 +32,7 @@ const EVENTS: Record<DeviceNote['kind'], string> = {
   moved: 'a device on another port',
   clock: 'a clock is off',
   boot: 'a machine gets nothing to boot',
+  memory: 'a node kills programs for want of memory',
 };
 
 /** What devices ask of walt-net. */

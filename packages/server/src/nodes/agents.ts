@@ -1,7 +1,11 @@
 import { EventEmitter } from 'node:events';
+import type { NodeRoom } from '../boot/index.ts';
+import { lowOn } from './room.ts';
 
 /** Milliseconds that a poll stays open: an agent that is silent for longer than this and a little is gone. */
 const POLL_LIMIT = 20_000;
+/** The same where memory runs out: what an agent tells it tells when it asks. */
+const LOW_POLL_LIMIT = 3_000;
 
 /** Seconds without a question after which the next one is news. */
 const SILENCE = 5;
@@ -20,16 +24,19 @@ interface Connection {
 export class Agents extends EventEmitter<{ change: [] }> {
   readonly #connections = new Map<number, Connection>();
   readonly #lastHeard = new Map<number, number>();
+  readonly #rooms = new Map<number, NodeRoom>();
 
-  /** Holds the agent's question until there is an order for it, it hangs up, or time is up. */
-  poll(id: number, signal: AbortSignal): Promise<'reboot' | 'stay'> {
+  /** Holds the agent's question until there is an order for it, it hangs up, or time is up. `room` is what it told. */
+  poll(id: number, signal: AbortSignal, room?: NodeRoom): Promise<'reboot' | 'stay'> {
+    if (room) this.#rooms.set(id, room);
+    else this.#rooms.delete(id);
     const now = Date.now() / 1000;
     const isNews = !this.#connections.has(id) && now - (this.#lastHeard.get(id) ?? 0) > SILENCE;
     this.#connections.get(id)?.answer('stay');
     const { promise, resolve } = Promise.withResolvers<'reboot' | 'stay'>();
     const connection = { since: now, answer: resolve };
     this.#connections.set(id, connection);
-    const timer = setTimeout(resolve, POLL_LIMIT, 'stay');
+    const timer = setTimeout(resolve, room && lowOn(room) ? LOW_POLL_LIMIT : POLL_LIMIT, 'stay');
     const hangUp = () => resolve('stay');
     signal.addEventListener('abort', hangUp, { once: true });
     if (signal.aborted) hangUp();
@@ -59,6 +66,11 @@ export class Agents extends EventEmitter<{ change: [] }> {
   /** Unix times in seconds when each agent's last question ended. */
   heard(): ReadonlyMap<number, number> {
     return this.#lastHeard;
+  }
+
+  /** What a node told last; undefined: it does not tell, or has not booted. */
+  room(id: number): NodeRoom | undefined {
+    return this.#rooms.get(id);
   }
 
   isConnected(id: number): boolean {

@@ -11,7 +11,7 @@ import { openDatabase } from '../platform/index.ts';
 import { serverTables } from '../tables.ts';
 import { Agents } from './agents.ts';
 import { bootingNodes } from './booting-nodes.ts';
-import { clockTrouble, createDirectory } from './directory.ts';
+import { clockTrouble, createDirectory, killedWords } from './directory.ts';
 import { desiredState, type Failure } from './plan/index.ts';
 import { Power, qemuPower } from './power/index.ts';
 import { NodeStore } from './store.ts';
@@ -214,4 +214,24 @@ test('what a node tells of its clock and of its model is noted, and that it is r
     [node.mac, 'other-model', 'It says that it is a rpi-4-b, and is known as a rpi-3-b.'],
     [node.mac, 'other-model', undefined],
   ]);
+});
+
+test('programs that a node killed for want of memory are noted when there are more, and after a boot none', async () => {
+  const { directory, store, notes } = await smallDirectory(2);
+  await directory.seen(machine(1));
+  const [node] = await store.all();
+  assert.ok(node);
+  const hangUp = AbortSignal.abort();
+  const room = { memory: { total: 1000, free: 500 }, swap: { total: 0, free: 0 } };
+  for (const killed of [0, 1, 1, 3, 0]) {
+    const report = { generation: 1, booted: true, room: { ...room, killed } };
+    assert.equal(await directory.poll(node.ip, node.token, report, hangUp), 'stay');
+  }
+  assert.deepEqual(
+    notes,
+    [0, 1, 3, 0].map((killed) => [node.mac, 'memory', killedWords(killed)]),
+  );
+  assert.equal(killedWords(0), undefined);
+  assert.equal(killedWords(1), 'It killed a program for want of memory since it booted.');
+  assert.equal(killedWords(3), 'It killed 3 programs for want of memory since it booted.');
 });

@@ -41,7 +41,11 @@ interface Deps {
     /** What a user called a machine before it was a node. */
     nameOf(mac: string): string | null;
     notesOf(mac: string): readonly DeviceNote[];
-    note(mac: string, kind: 'clock' | 'other-model' | 'boot', text: string | undefined): Promise<void>;
+    note(
+      mac: string,
+      kind: 'clock' | 'other-model' | 'boot' | 'memory',
+      text: string | undefined,
+    ): Promise<void>;
     asked(ip: string, protocol: 'tftp' | 'http', path: string): void;
     pluggedInto(mac: string, place: { mac: string; port: string }): void;
   };
@@ -222,7 +226,10 @@ export function createDirectory(deps: Deps): NodeDirectory {
       if (report.leaving) return 'stay';
       if (report.clock !== undefined)
         await deps.devices.note(node.mac, 'clock', clockTrouble(report.clock, now()));
-      const answer = agents.poll(node.id, signal);
+      // Each note is written: only what is new is noted.
+      if (report.room && report.room.killed !== agents.room(node.id)?.killed)
+        await deps.devices.note(node.mac, 'memory', killedWords(report.room.killed));
+      const answer = agents.poll(node.id, signal, report.room);
       // An order that was given while nobody listened is delivered now.
       if (report.generation < node.generation) void deps.changed();
       return answer;
@@ -254,6 +261,12 @@ export function clockTrouble(clock: number, server: number): string | undefined 
   if (Math.abs(off) < CLOCK_TOLERANCE) return undefined;
   const date = new Date(clock * 1000).toISOString().slice(0, 10);
   return `Its clock is ${humanSpan(Math.abs(off))} ${off < 0 ? 'behind' : 'ahead of'} the server's: it says ${date}.`;
+}
+
+/** Undefined: it killed nothing. */
+export function killedWords(count: number): string | undefined {
+  if (count === 0) return undefined;
+  return `It killed ${count === 1 ? 'a program' : `${count} programs`} for want of memory since it booted.`;
 }
 
 function humanSpan(seconds: number): string {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { NodeRoom } from '../boot/index.ts';
 import { UserError } from '../platform/index.ts';
 import { troubleWords } from './troubles.ts';
 
+const MiB = 1024 ** 2;
 const pc1 = { name: 'pc1', type: 'physical' };
 const power = new UserError('EXTERNAL', 'The plug is gone.', 'Look for it.');
 const cases: [string, Parameters<typeof troubleWords>, ReturnType<typeof troubleWords>][] = [
@@ -60,4 +62,61 @@ const cases: [string, Parameters<typeof troubleWords>, ReturnType<typeof trouble
 ];
 for (const [what, [node, known], expected] of cases) {
   test(`a node’s trouble is ${what}`, () => assert.deepEqual(troubleWords(node, known), expected));
+}
+
+const none = { total: 0, free: 0 };
+const rooms: [string, NodeRoom, ReturnType<typeof troubleWords>][] = [
+  [
+    'memory that is nearly full',
+    {
+      memory: { total: 1000 * MiB, free: 90 * MiB },
+      swap: { total: 500 * MiB, free: 20 * MiB },
+      killed: 0,
+      changes: { total: 500 * MiB, free: 450 * MiB },
+    },
+    {
+      message: 'vnode1 has 90 of 1000 MiB of memory left: programs may be killed.',
+      hint: 'End what needs much (free, top). Changed files take 50 MiB of it; /persist takes none.',
+      console: [],
+    },
+  ],
+  [
+    'the same where nobody tells of changes',
+    { memory: { total: 1000 * MiB, free: 0 }, swap: none, killed: 3 },
+    {
+      message: 'vnode1 has 0 of 1000 MiB of memory left: programs may be killed.',
+      hint: 'End what needs much (free, top).',
+      console: [],
+    },
+  ],
+  [
+    'changes that leave little room for others',
+    {
+      memory: { total: 1000 * MiB, free: 500 * MiB },
+      swap: none,
+      killed: 0,
+      changes: { total: 500 * MiB, free: 49 * MiB },
+    },
+    {
+      message: 'What was changed on vnode1 takes 451 of the 500 MiB that may be changed.',
+      hint: 'Remove files there, or move them to /persist. A reboot forgets them: walt node reboot vnode1',
+      console: [],
+    },
+  ],
+  [
+    'nothing, with a tenth left',
+    {
+      memory: { total: 10 * MiB, free: MiB },
+      swap: none,
+      killed: 0,
+      changes: { total: 10 * MiB, free: MiB },
+    },
+    null,
+  ],
+];
+for (const [what, room, expected] of rooms) {
+  test(`a node’s trouble is ${what}`, () => {
+    const known = { boot: undefined, power: undefined, canSwitch: true, failure: null, room };
+    assert.deepEqual(troubleWords({ name: 'vnode1', type: 'virtual' }, known), expected);
+  });
 }

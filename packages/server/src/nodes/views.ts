@@ -79,6 +79,7 @@ export class NodeViews {
       now(),
     );
     const running = state === 'booted' ? row.served_digest : null;
+    const room = (state === 'booted' && agents.room(row.id)) || null;
     return {
       name: row.name,
       mac: row.mac,
@@ -96,12 +97,14 @@ export class NodeViews {
       boot: boot && (state === 'booting' || state === 'failed') ? progressOf(boot) : null,
       cpuCores: row.cpu_cores,
       ramMiB: row.ram_mib,
+      room: room && { ...room, changes: room.changes ?? null },
       power: { ...power.view(row), state: row.type === 'virtual' ? isOn(powered) : errands.state(row) },
       trouble: troubleWords(row, {
         boot: troubles().get(row.id),
         power: errands.failure(row),
         canSwitch: power.acts(row).reset,
         failure,
+        room: room ?? undefined,
       }),
       notes: [...this.#deps.devices.notesOf(row.mac)],
     };

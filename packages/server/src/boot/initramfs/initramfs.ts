@@ -90,6 +90,8 @@ export interface ModuleSet {
   quick: readonly string[];
   /** Names to load meanwhile, in this order: for NFS. */
   slow: readonly string[];
+  /** Names to load once the root is there, in this order: for swap. */
+  late: readonly string[];
   /** Device patterns of the modules that are loaded only where their device is. */
   aliases: readonly { pattern: string; name: string }[];
   /** Files below `/lib/firmware`. */
@@ -130,6 +132,7 @@ export async function moduleArchive(set: ModuleSet): Promise<Buffer> {
       ),
       text('etc/quick-modules', [set.quick.join(' ')]),
       text('etc/slow-modules', [set.slow.join(' ')]),
+      text('etc/late-modules', [set.late.join(' ')]),
       ...(set.isPacked ? [text('etc/packed-modules', [])] : []),
       ...firmwareEntries(set.firmware ?? []),
     ]),

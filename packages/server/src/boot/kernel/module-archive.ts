@@ -7,7 +7,7 @@ import { packModule, unpackModule } from './compressed.ts';
 import { type FirmwareFiles, firmwareFiles, firmwareNames, readFirmware } from './firmware.ts';
 import type { Kernel } from './kernel.ts';
 import { loadOrder, type ModuleIndex, modulesIn } from './modules.ts';
-import { nfsModules, volumeModules } from './volume-modules.ts';
+import { nfsModules, swapModules, volumeModules } from './volume-modules.ts';
 
 /** A module that is there. */
 export interface Module {
@@ -19,7 +19,8 @@ export interface Module {
 
 /** Names of the modules that go into the archive. */
 export function wantedModules(index: ModuleIndex, set: AdapterSet): string[] {
-  return loadOrder(index, [...set.always, ...matchingModules(index, set), ...volumeModules, ...nfsModules]);
+  const all = [...volumeModules, ...nfsModules, ...swapModules];
+  return loadOrder(index, [...set.always, ...matchingModules(index, set), ...all]);
 }
 
 function matchingModules(index: ModuleIndex, { matching, folders = [], except = [] }: AdapterSet): string[] {
@@ -48,6 +49,7 @@ export async function packModules(
     isPacked: set.folders !== undefined,
     quick: loadOrder(index, [...set.always, ...volumeModules]),
     slow: loadOrder(index, nfsModules),
+    late: loadOrder(index, swapModules),
     aliases: index.aliases.filter(({ name }) => matching.has(name)),
     firmware: await readFirmware(tree, firmware),
   });

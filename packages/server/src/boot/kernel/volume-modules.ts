@@ -12,5 +12,8 @@ export const volumeModules: readonly string[] = [
 /** What carries them. It takes longest by far: a second on an emulated CPU, while all others take 0.2 s. */
 export const nfsModules: readonly string[] = ['nfsv4'];
 
+/** What packs memory that is seldom used (Documentation/admin-guide/blockdev/zram.rst), and how. A node without boots as well. */
+export const swapModules: readonly string[] = ['zram', 'lzo_rle'];
+
 /** Without one of these a kernel cannot boot from volumes. */
 export const neededForVolumes: readonly string[] = ['loop', 'erofs', 'overlay', 'nfsv4'];

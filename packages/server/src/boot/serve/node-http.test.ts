@@ -15,7 +15,7 @@ import type { NodeDirectory } from '../directory.ts';
 import { exampleDirectory, exampleTarget } from '../example-target.ts';
 import { InitArchives, Reads, volumesOf } from '../initramfs/index.ts';
 import { NodeFiles } from './node-files.ts';
-import { NodeHttp } from './node-http.ts';
+import { NodeHttp, roomOf } from './node-http.ts';
 
 const kernel = Buffer.alloc(3_000_000, 'kernel');
 const modules = Buffer.from('modules');
@@ -333,7 +333,7 @@ describe('a poll', () => {
     for (const clock of ['', '&clock=', '&clock=-1', '&clock=1e3', `&clock=${'9'.repeat(12)}`])
       await ask(`/node/poll?generation=3&booted=1${clock}`, { headers });
     const question = { ip: '127.0.0.1', token: 'secret', generation: 3, booted: true };
-    Object.assign(question, { leaving: false, steps: undefined });
+    Object.assign(question, { leaving: false, steps: undefined, room: undefined });
     assert.deepEqual(questions, [
       { ...question, clock: 1_790_000_000 },
       ...Array.from({ length: 5 }, () => ({ ...question, clock: undefined })),
@@ -359,6 +359,35 @@ describe('a poll', () => {
       await ask(`/node/poll?generation=3&booted=0&${query}`, { headers });
       assert.deepEqual(await asked.promise, expected);
     });
+  }
+
+  const rooms: [string, string | null, ReturnType<typeof roomOf>][] = [
+    ['of an older agent', null, undefined],
+    [
+      'all',
+      '1000,400,500,500,2,300,100',
+      {
+        memory: { total: 1_024_000, free: 409_600 },
+        swap: { total: 512_000, free: 512_000 },
+        killed: 2,
+        changes: { total: 307_200, free: 102_400 },
+      },
+    ],
+    [
+      'without what may be changed',
+      '1000,400,0,0,0',
+      { memory: { total: 1_024_000, free: 409_600 }, swap: { total: 0, free: 0 }, killed: 0 },
+    ],
+    ['more than there is', '1000,1001,0,0,0', undefined],
+    ['of no memory', '0,0,0,0,0', undefined],
+    ['one number too few', '1000,400,0,0', undefined],
+    ['a pair too many', '1000,400,0,0,0,1,1,1,1', undefined],
+    ['no numbers', '1000,400,-1,0,0', undefined],
+    ['beyond all memories', `${'9'.repeat(13)},1,0,0,0`, undefined],
+    ['with text behind', '1000,400,0,0,0\n', undefined],
+  ];
+  for (const [what, text, room] of rooms) {
+    test(`tells what a node has left: ${what}`, () => assert.deepEqual(roomOf(text), room));
   }
 
   test('with a wrong token gets no order', async () => {

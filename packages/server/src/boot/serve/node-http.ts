@@ -12,7 +12,7 @@ import {
   sendStream,
 } from '../../platform/index.ts';
 import { type Download, readBootRecord } from '../boot-files.ts';
-import type { BootTarget, NodeDirectory, PollReport } from '../directory.ts';
+import type { BootTarget, NodeDirectory, NodeRoom, PollReport } from '../directory.ts';
 import type { InitArchives } from '../initramfs/index.ts';
 import { MAX_READS_REPORT, type Reads, volumesOf } from '../initramfs/index.ts';
 import { chooseBoot, ipxeScript, machineOf } from '../scripts/index.ts';
@@ -142,7 +142,8 @@ export class NodeHttp {
     const booted = url.searchParams.get('booted') === '1';
     const clock = clockOf(url.searchParams.get('clock'));
     const leaving = url.searchParams.get('leaving') === '1';
-    const report = { generation, booted, clock, leaving, steps: stepsOf(url.searchParams) };
+    const told = { steps: stepsOf(url.searchParams), room: roomOf(url.searchParams.get('room')) };
+    const report = { generation, booted, clock, leaving, ...told };
     if (typeof token !== 'string' || !Number.isSafeInteger(generation)) {
       return sendText(response, 400, 'generation and x-walt-token are needed');
     }
@@ -210,6 +211,19 @@ function stepsOf(query: URLSearchParams): PollReport['steps'] {
     ...{ root: seconds('root'), init: seconds('init') },
   };
   return Object.values(steps).some(Number.isNaN) ? undefined : steps;
+}
+
+/** KiB as its agent tells them, and the fifth number as a count; undefined when they make no sense. */
+export function roomOf(text: string | null): NodeRoom | undefined {
+  if (text === null || !/^\d{1,12}(?:,\d{1,12}){4}(?:(?:,\d{1,12}){2})?$/.test(text)) return undefined;
+  const numbers = text.split(',').map(Number);
+  const roomAt = (at: number) => {
+    const [total = 0, free = 0] = numbers.slice(at);
+    return { total: total * 1024, free: free * 1024 };
+  };
+  const [memory, swap, killed, changes] = [roomAt(0), roomAt(2), numbers[4] ?? 0, roomAt(5)];
+  if (memory.total === 0 || [memory, swap, changes].some(({ total, free }) => free > total)) return undefined;
+  return { memory, swap, killed, ...(changes.total > 0 && { changes }) };
 }
 
 /** A path of a URL; undefined when it is no text. */
