@@ -50,6 +50,11 @@ const HTTP_ONLY = ['IPv4PXESupport', 'IPv6PXESupport'].flatMap((name) => [
   ...['-fw_cfg', `name=opt/org.tianocore/${name},string=n`],
 ]);
 
+const WAY = '/bin/walt-network-reboot';
+const LEAVE = `#!/bin/sh
+/usr/lib/walt/bin/busybox wget -q http://server.walt/left
+exec reboot -f`;
+
 describe('boots to a shell', () => {
   const rows: [what: string, kind: Kind, module: string, questions: RegExp[]][] = [
     [
@@ -82,6 +87,10 @@ describe('boots to a shell', () => {
       assert.ok(lines.includes(module), told);
       // What the initramfs had in its place is gone.
       assert.equal(lines.at(-1), '/sbin/modprobe');
+      // A reboot is by the image's own program, where it has one.
+      await platform.root.on(name, `echo '${LEAVE}' >${WAY} && chmod +x ${WAY}`);
+      await platform.root.ok('node', 'reboot', name);
+      await pc.asked(/^http GET \/left$/);
     });
   }
 });
