@@ -9,6 +9,7 @@ export * from './ignore-rules.ts';
 export * from './images.ts';
 export * from './kinds.ts';
 export * from './limits.ts';
+export * from './logs.ts';
 export * from './names.ts';
 export * from './node-sets.ts';
 export * from './node-settings.ts';

@@ -1,0 +1,145 @@
+import { Worker } from 'node:worker_threads';
+import { RE2JS } from 're2js';
+import { type Log, UserError } from '../../platform/index.ts';
+import { isExpression } from './matcher.ts';
+import type { Answer, FromThread, Order } from './query-messages.ts';
+import type { Chunk, LogStore, Stream } from './store.ts';
+
+/** What a reader wants. Times are microseconds of Unix time, both included. */
+export interface Query {
+  /** By their key here; absent: all. */
+  issuers?: readonly string[] | undefined;
+  /** Expressions in RE2's syntax; absent: all. */
+  streams?: string | undefined;
+  lines?: string | undefined;
+  from: number;
+  to: number;
+  /** Only so many of the last. */
+  last?: number | undefined;
+  /** Whether lines that come are told, too. */
+  follow: boolean;
+}
+
+/** Readers at a time, each a thread of some MB. */
+const MAX_READERS = 64;
+/** Chunks that arrived, and go to a thread together. */
+const TOGETHER = 64;
+
+/** Where text goes; resolves when there is room for more. Rejects, or never resolves again, when nobody reads any more. */
+export type Write = (text: Uint8Array) => Promise<void>;
+
+export class Queries {
+  readonly #store: LogStore;
+  readonly #thread: URL;
+  readonly #log: Log;
+  #readers = 0;
+
+  /** `thread` is the file of query-thread.ts. */
+  constructor(store: LogStore, thread: URL, log: Log) {
+    this.#store = store;
+    this.#thread = thread;
+    this.#log = log;
+  }
+
+  /**
+   * Tells all lines of a query, as text of lines: `S ID ISSUER NAME` before the first line of a stream, `L ID TIME TEXT` for each,
+   * `H` where those that came before the query end. Resolves when that is done, or when `signal` is aborted. Throws UserError
+   * INVALID for what is no expression, BUSY when there are too many readers.
+   */
+  async run(query: Query, write: Write, signal: AbortSignal): Promise<void> {
+    for (const expression of [query.streams, query.lines]) requireExpression(expression);
+    if (this.#readers >= MAX_READERS) {
+      throw new UserError('BUSY', 'Too many read logs at this moment.', 'Repeat the command a little later.');
+    }
+    this.#readers += 1;
+    try {
+      await this.#read(query, write, signal);
+    } finally {
+      this.#readers -= 1;
+    }
+  }
+
+  async #read(query: Query, write: Write, signal: AbortSignal): Promise<void> {
+    const store = this.#store;
+    const selects = selection(query);
+    const { lines: expression, from, to, last, follow } = query;
+    const { streams, heads, reached: newest } = await store.heads(selects, from, to);
+    let reached = newest;
+    const order: Order = { expression, from, to, last, follow, streams, heads };
+    const told = new Set(streams.map(({ id }) => id));
+
+    const arrivals = async (): Promise<Answer> => {
+      for (;;) {
+        const changed = Promise.withResolvers<void>();
+        using _follower = store.follow(changed.resolve);
+        const stop = () => changed.resolve();
+        signal.addEventListener('abort', stop, { once: true });
+        const chunks: Chunk[] = await store.arrivals(reached, TOGETHER);
+        reached = chunks.at(-1)?.id ?? reached;
+        const wanted = chunks.filter(({ stream }) => {
+          const found = store.stream(stream);
+          return found !== undefined && selects(found);
+        });
+        if (wanted.length > 0) return { chunks: wanted, streams: fresh(wanted) };
+        if (chunks.length === 0 && !signal.aborted) await changed.promise;
+        signal.removeEventListener('abort', stop);
+        if (signal.aborted) return { chunks: [], streams: [] };
+      }
+    };
+    const fresh = (chunks: readonly Chunk[]): Stream[] =>
+      [...new Set(chunks.map(({ stream }) => stream))].flatMap((id) => {
+        const stream = told.has(id) ? undefined : store.stream(id);
+        told.add(id);
+        return stream ?? [];
+      });
+
+    const worker = new Worker(this.#thread, { workerData: order, resourceLimits: { maxOldGenerationSizeMb: 512 } });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const answer = async (question: Exclude<FromThread, { type: 'end' }>): Promise<Answer> => {
+      if (question.type === 'arrivals') return await arrivals();
+      if (question.type === 'chunks') return { chunks: await store.chunks(question.ids), streams: [] };
+      await write(question.text);
+      return { chunks: [], streams: [] };
+    };
+    worker.on('message', (message: FromThread) => {
+      if (message.type === 'end') return resolve();
+      answer(message).then((told) => worker.postMessage(told), reject);
+    });
+    worker.once('error', reject);
+    worker.once('exit', () => resolve());
+    const abort = () => resolve();
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+    try {
+      await promise;
+    } catch (error) {
+      if (!signal.aborted) this.#log.error('a reader failed', { reason: String(error) });
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', abort);
+      await worker.terminate();
+    }
+  }
+}
+
+function selection({ issuers, streams }: Query): (stream: Stream) => boolean {
+  const known = issuers && new Set(issuers);
+  const pattern = streams === undefined ? undefined : RE2JS.compile(streams);
+  const found = new Map<number, boolean>();
+  return ({ id, issuer, name }) => {
+    const before = found.get(id);
+    if (before !== undefined) return before;
+    const selected = (known?.has(issuer) ?? true) && (pattern?.test(name) ?? true);
+    found.set(id, selected);
+    return selected;
+  };
+}
+
+function requireExpression(text: string | undefined): void {
+  if (text === undefined || isExpression(text)) return;
+  throw new UserError(
+    'INVALID',
+    `${JSON.stringify(text)} is no regular expression.`,
+    'See its rules with: walt help show logs',
+  );
+}

@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, test } from 'node:test';
+import { createLog } from '../../platform/index.ts';
+import { storedLine } from './chunk.ts';
+import { Queries, type Query } from './queries.ts';
+import { type Batch, LogStore } from './store.ts';
+
+const log = createLog('test', () => {});
+const THREAD = new URL('./query-thread.ts', import.meta.url);
+
+let folder: string;
+let store: LogStore;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'walt-logs-'));
+});
+after(async () => {
+  await store.close();
+  await rm(folder, { recursive: true });
+});
+let count = 0;
+beforeEach(async () => {
+  await store?.close();
+  count += 1;
+  store = await LogStore.open(join(folder, `${count}.db`), log);
+});
+
+const T = 1_790_000_000_000_000;
+
+function batch(issuer: string, stream: string, ...lines: [time: number, text: string][]): Batch {
+  const stored = lines.map(([time, text]) => storedLine(T + time, Buffer.from(text)));
+  return { issuer, streams: new Map([[stream, stored]]) };
+}
+
+const ALL: Query = { from: 0, to: Number.MAX_SAFE_INTEGER, follow: false };
+
+/** What a reader is told, each line as `ISSUER.STREAM TIME TEXT`. */
+async function read(query: Partial<Query> = {}, until?: (lines: string[]) => boolean): Promise<string[]> {
+  const names = new Map<string, string>();
+  const lines: string[] = [];
+  const end = new AbortController();
+  let rest = '';
+  await new Queries(store, THREAD, log).run(
+    { ...ALL, ...query },
+    async (text) => {
+      const parts = (rest + Buffer.from(text).toString()).split('\n');
+      rest = parts.pop() ?? '';
+      for (const part of parts) {
+        const [kind = '', id = '', a = '', ...b] = part.split(' ');
+        if (kind === 'S') names.set(id, `${a}.${b.join(' ')}`);
+        else if (kind === 'L') lines.push(`${names.get(id)} ${Number(a) - T} ${b.join(' ')}`);
+      }
+      if (until?.(lines)) end.abort();
+    },
+    end.signal,
+  );
+  return lines;
+}
+
+test('lines of several streams are told by time; of the same time, as they came', async () => {
+  await store.append(batch('10.0.0.2', 'a', [1, 'one'], [5, 'five']));
+  await store.append(batch('10.0.0.3', 'b', [3, 'three'], [5, 'five, too']));
+  await store.append(batch('10.0.0.2', 'a', [4, 'four'], [2, 'two']));
+  const all = await read();
+  assert.deepEqual(all, [
+    ...['10.0.0.2.a 1 one', '10.0.0.2.a 2 two', '10.0.0.3.b 3 three', '10.0.0.2.a 4 four'],
+    ...['10.0.0.2.a 5 five', '10.0.0.3.b 5 five, too'],
+  ]);
+  assert.deepEqual(await read({ last: 2 }), all.slice(-2));
+  assert.deepEqual(await read({ from: T + 3, to: T + 4 }), all.slice(2, 4));
+  assert.deepEqual(await read({ lines: 'f.*e' }), all.slice(4));
+  assert.deepEqual(await read({ streams: '^b$' }), [all[2], all[5]]);
+  assert.deepEqual(await read({ issuers: ['10.0.0.3'] }), [all[2], all[5]]);
+  assert.deepEqual(await read({ issuers: [] }), []);
+});
+
+test('many small chunks become few, and no line is lost or told twice, also while somebody reads', async () => {
+  const lines = 1000;
+  const follow = read({ follow: true }, (told) => told.length >= lines);
+  const half = read({ last: 10_000 });
+  for (let at = 0; at < lines; at += 1) await store.append(batch('n', `s${at % 2}`, [at, `line ${at}`]));
+  await half;
+  await store.merge();
+  const expected = Array.from({ length: lines }, (_, at) => `n.s${at % 2} ${at} line ${at}`);
+  assert.deepEqual(await read(), expected);
+  assert.deepEqual(await follow, expected);
+  const { heads } = await store.heads(() => true, 0, ALL.to);
+  assert.ok(heads.length < 100, `${heads.length} chunks`);
+});
+
+test('history and what comes join without a gap and without a line twice', async () => {
+  const total = 2000;
+  let next = 0;
+  const write = async () => {
+    while (next < total) {
+      const some = Array.from({ length: 10 }, (): [number, string] => [next, String(next++)]);
+      await store.append(batch('n', 's', ...some));
+    }
+  };
+  const writing = write();
+  const readers = await Promise.all(
+    [0, 1, 2].map(async () => await read({ follow: true }, (told) => told.length >= total)),
+  );
+  await writing;
+  const expected = Array.from({ length: total }, (_, at) => `n.s ${at} ${at}`);
+  for (const told of readers) assert.deepEqual(told, expected);
+});
+
+test('a reader that takes nothing keeps nobody waiting, and ends when he leaves', async () => {
+  await store.append(batch('n', 's', ...Array.from({ length: 5000 }, (_, at): [number, string] => [at, 'x'.repeat(100)])));
+  const end = new AbortController();
+  const stuck = new Queries(store, THREAD, log).run(ALL, () => new Promise(() => {}), end.signal);
+  await store.append(batch('n', 's', [9999, 'later']));
+  assert.equal((await read({ lines: 'later' })).length, 1);
+  end.abort();
+  await stuck;
+});
+
+test('how far a spool is stored is kept with its lines; who is forgotten has neither', async () => {
+  assert.equal(await store.reached('n', 'boot.1'), 0);
+  await store.append({ ...batch('n', 's', [1, 'x']), spool: { id: 'boot.1', reached: 120 } });
+  assert.equal(await store.reached('n', 'boot.1'), 120);
+  assert.equal(await store.reached('m', 'boot.1'), 0);
+  assert.equal(await store.forget('n'), 1);
+  assert.equal(await store.reached('n', 'boot.1'), 0);
+  assert.deepEqual(await read(), []);
+});
+
+test('old lines go by age, then by size, the oldest first', async () => {
+  for (let at = 0; at < 10; at += 1) await store.append(batch('n', 's', [at, String(at).repeat(100)]));
+  assert.equal(await store.drop(T + 3, Number.MAX_SAFE_INTEGER), 3);
+  assert.equal((await read()).length, 7);
+  const { bytes } = await store.size();
+  assert.equal(await store.drop(0, bytes / 2), 4);
+  assert.deepEqual(
+    (await read()).map((line) => line.split(' ')[1]),
+    ['7', '8', '9'],
+  );
+});
+
+test('an expression that is none is refused', async () => {
+  await assert.rejects(read({ lines: '(' }), { code: 'INVALID', message: '"(" is no regular expression.' });
+  await assert.rejects(read({ streams: '*' }), { code: 'INVALID' });
+});

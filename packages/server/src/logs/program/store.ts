@@ -1,0 +1,380 @@
+import type { Selectable, Transaction } from 'kysely';
+import { type Database, type Log, openDatabase } from '../../platform/index.ts';
+import { chunksOf, LARGE, type Lines, pack, unpack } from './chunk.ts';
+import { type ChunkRow, type LogTables, logTables } from './tables.ts';
+
+/** Lines of one issuer that are stored together. */
+export interface Batch {
+  issuer: string;
+  /** Stored lines (chunk.ts) by stream. */
+  streams: ReadonlyMap<string, readonly Buffer[]>;
+  /** That spool is stored up to this byte. */
+  spool?: { id: string; reached: number };
+}
+
+/** A chunk without its lines. */
+export type ChunkHead = Pick<Selectable<ChunkRow>, (typeof HEAD_COLUMNS)[number]>;
+export type Chunk = ChunkHead & Pick<ChunkRow, 'data'>;
+
+const HEAD_COLUMNS = ['id', 'stream', 'first', 'last', 'lines', 'size', 'packed'] as const;
+/** Values in one query. */
+const FEW = 1000;
+
+export interface Stream {
+  id: number;
+  issuer: string;
+  name: string;
+}
+
+/** Bytes that one transaction stores: those that come meanwhile are in the next one. */
+const MAX_COMMIT = 16 * 1024 * 1024;
+/** So many chunks of a level become one of the next. */
+const MERGED = 16;
+/** Seconds for which replaced chunks stay: readers have begun with them. */
+const REPLACED_STAY = 600;
+/** Seconds after which a node that is back sends a spool as a new one. */
+const SPOOL_STAY = 30 * 86_400;
+/** Streams of one issuer. */
+const MAX_STREAMS = 10_000;
+/** Where lines go whose issuer has too many streams. */
+const OVERFLOW = 'walt-log';
+
+interface Waiting {
+  batch: Batch;
+  size: number;
+  done: PromiseWithResolvers<void>;
+}
+
+/** All lines, in one database. */
+export class LogStore {
+  readonly #database: Database<LogTables>;
+  readonly #log: Log;
+  readonly #streams = new Map<string, Stream>();
+  readonly #byId = new Map<number, Stream>();
+  #waiting: Waiting[] = [];
+  #committing: Promise<void> | undefined;
+  #merging: Promise<void> | undefined;
+  /** Streams with enough chunks of a level that it may be worth to merge them; how many came since. */
+  readonly #grown = new Map<number, number>();
+  /** Called after each commit. */
+  readonly #followers = new Set<() => void>();
+
+  private constructor(database: Database<LogTables>, log: Log) {
+    this.#database = database;
+    this.#log = log;
+  }
+
+  static async open(file: string, log: Log): Promise<LogStore> {
+    const database = await openDatabase(file, logTables);
+    const store = new LogStore(database, log);
+    for (const stream of await database.selectFrom('log_stream').selectAll().execute()) store.#know(stream);
+    await store.tidy();
+    return store;
+  }
+
+  /** Resolves when it is on disk. Throws UserError UNAVAILABLE when it cannot be stored: then nothing of it is. */
+  append(batch: Batch): Promise<void> {
+    const size = [...batch.streams.values()].flat().reduce((sum, { length }) => sum + length, 0);
+    const done = Promise.withResolvers<void>();
+    this.#waiting.push({ batch, size, done });
+    this.#committing ??= this.#commit();
+    return done.promise;
+  }
+
+  /** Bytes of that spool that are stored. */
+  async reached(issuer: string, spool: string): Promise<number> {
+    const row = await this.#database
+      .selectFrom('log_received')
+      .select('reached')
+      .where('issuer', '=', issuer)
+      .where('spool', '=', spool)
+      .executeTakeFirst();
+    return row?.reached ?? 0;
+  }
+
+  streams(): Iterable<Stream> {
+    return this.#byId.values();
+  }
+
+  stream(id: number): Stream | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Calls `act` after each commit. To be disposed. */
+  follow(act: () => void): Disposable {
+    this.#followers.add(act);
+    return { [Symbol.dispose]: () => this.#followers.delete(act) };
+  }
+
+  /**
+   * Streams that `selects` takes, and their chunks with lines between two times, by their first line: those that are there now. The
+   * last chunk that arrived until now is `reached`.
+   */
+  async heads(
+    selects: (stream: Stream) => boolean,
+    from: number,
+    to: number,
+  ): Promise<{ streams: Stream[]; heads: ChunkHead[]; reached: number }> {
+    return await this.#database.transaction().execute(async (t) => {
+      const streams = (await t.selectFrom('log_stream').selectAll().execute()).filter(selects);
+      const ids = new Set(streams.map(({ id }) => id));
+      const { newest } = await t
+        .selectFrom('log_chunk')
+        .select(({ fn }) => fn.max('id').as('newest'))
+        .where('level', '=', 0)
+        .executeTakeFirstOrThrow();
+      const heads = await t
+        .selectFrom('log_chunk')
+        .select(HEAD_COLUMNS)
+        .where('replaced', 'is', null)
+        .where('last', '>=', from)
+        .where('first', '<=', to)
+        // There are bounds to how many values a query may have; the rest is sorted out here.
+        .$if(ids.size < FEW, (query) => query.where('stream', 'in', [...ids]))
+        .orderBy('first')
+        .orderBy('id')
+        .execute();
+      return { streams, heads: heads.filter(({ stream }) => ids.has(stream)), reached: newest ?? 0 };
+    });
+  }
+
+  /** Those of these chunks that are still there, replaced ones too. */
+  async chunks(ids: readonly number[]): Promise<Chunk[]> {
+    return await this.#database
+      .selectFrom('log_chunk')
+      .select([...HEAD_COLUMNS, 'data'])
+      .where('id', 'in', [...ids])
+      .execute();
+  }
+
+  /** Chunks that arrived after that one, in their order, at most `count`. */
+  async arrivals(after: number, count: number): Promise<Chunk[]> {
+    return await this.#database
+      .selectFrom('log_chunk')
+      .select([...HEAD_COLUMNS, 'data'])
+      .where('id', '>', after)
+      .where('level', '=', 0)
+      .orderBy('id')
+      .limit(count)
+      .execute();
+  }
+
+  /** Removes all lines of an issuer. Answers how many there were. */
+  async forget(issuer: string): Promise<number> {
+    const streams = [...this.#byId.values()].filter((stream) => stream.issuer === issuer);
+    let lines = 0;
+    await this.#database.transaction().execute(async (t) => {
+      for (const { id } of streams) {
+        const { sum } = await t
+          .selectFrom('log_chunk')
+          .select(({ fn }) => fn.sum<number | null>('lines').as('sum'))
+          .where('stream', '=', id)
+          .where('replaced', 'is', null)
+          .executeTakeFirstOrThrow();
+        lines += sum ?? 0;
+        await t.deleteFrom('log_chunk').where('stream', '=', id).execute();
+        await t.deleteFrom('log_stream').where('id', '=', id).execute();
+      }
+      await t.deleteFrom('log_received').where('issuer', '=', issuer).execute();
+    });
+    for (const stream of streams) this.#unknow(stream);
+    return lines;
+  }
+
+  /** Lines and bytes of all, or of one issuer. */
+  async size(issuer?: string): Promise<{ lines: number; bytes: number }> {
+    const { lines, bytes } = await this.#database
+      .selectFrom('log_chunk')
+      .innerJoin('log_stream', 'log_stream.id', 'log_chunk.stream')
+      .select(({ fn, eb }) => [
+        fn.sum<number | null>('lines').as('lines'),
+        fn.sum<number | null>(eb.fn('length', ['data'])).as('bytes'),
+      ])
+      .where('replaced', 'is', null)
+      .$if(issuer !== undefined, (q) => q.where('issuer', '=', issuer ?? ''))
+      .executeTakeFirstOrThrow();
+    return { lines: lines ?? 0, bytes: bytes ?? 0 };
+  }
+
+  /**
+   * Removes chunks whose lines are all older than `before`, in microseconds, then the oldest until the rest has `most` bytes.
+   * Answers how many lines went.
+   */
+  async drop(before: number, most: number): Promise<number> {
+    const all = await this.#database
+      .selectFrom('log_chunk')
+      .select(({ eb }) => ['id', 'last', 'lines', eb.fn<number>('length', ['data']).as('bytes')])
+      .where('replaced', 'is', null)
+      .orderBy('last')
+      .execute();
+    let bytes = all.reduce((sum, chunk) => sum + chunk.bytes, 0);
+    const going = all.filter((chunk) => {
+      if (chunk.last >= before && bytes <= most) return false;
+      bytes -= chunk.bytes;
+      return true;
+    });
+    for (let from = 0; from < going.length; from += FEW) {
+      const ids = going.slice(from, from + FEW).map(({ id }) => id);
+      await this.#database.deleteFrom('log_chunk').where('id', 'in', ids).execute();
+    }
+    return going.reduce((sum, { lines }) => sum + lines, 0);
+  }
+
+  /** Removes what nobody reads any more, and merges what was not merged by an earlier program. */
+  async tidy(): Promise<void> {
+    const now = seconds();
+    await this.#database.deleteFrom('log_chunk').where('replaced', '<', now - REPLACED_STAY).execute();
+    await this.#database.deleteFrom('log_received').where('at', '<', now - SPOOL_STAY).execute();
+    for (const { id } of this.streams()) this.#grown.set(id, MERGED);
+    await this.merge();
+  }
+
+  /** Makes few large chunks of many small ones. */
+  async merge(): Promise<void> {
+    this.#merging ??= this.#mergeGrown().finally(() => {
+      this.#merging = undefined;
+    });
+    await this.#merging;
+  }
+
+  async close(): Promise<void> {
+    await this.#committing;
+    await this.#merging;
+    await this.#database.destroy();
+  }
+
+  async #commit(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const some: Waiting[] = [];
+      const made: Stream[] = [];
+      for (let size = 0; size < MAX_COMMIT; ) {
+        const next = this.#waiting.shift();
+        if (!next) break;
+        some.push(next);
+        size += next.size;
+      }
+      try {
+        await this.#database.transaction().execute(async (t) => {
+          for (const { batch } of some) await this.#store(t, batch, made);
+        });
+        for (const { done } of some) done.resolve();
+      } catch (error) {
+        for (const stream of made) this.#unknow(stream);
+        for (const { done } of some) done.reject(error);
+      }
+      for (const follower of this.#followers) follower();
+    }
+    // At once: who was told just now that his lines are stored may bring the next ones.
+    this.#committing = undefined;
+    void this.merge().catch((error) => this.#log.error('cannot merge', { reason: String(error) }));
+  }
+
+  async #store(t: Transaction<LogTables>, { issuer, streams, spool }: Batch, made: Stream[]): Promise<void> {
+    const now = seconds();
+    if (spool) {
+      await t
+        .insertInto('log_received')
+        .values({ issuer, spool: spool.id, reached: spool.reached, at: now })
+        .onConflict((c) => c.columns(['issuer', 'spool']).doUpdateSet({ reached: spool.reached, at: now }))
+        .execute();
+    }
+    for (const [name, parts] of streams) {
+      const { id } = await this.#streamOf(t, issuer, name, made);
+      for (const lines of chunksOf(Buffer.concat(parts))) {
+        await insert(t, id, lines, 0);
+        this.#grown.set(id, (this.#grown.get(id) ?? 0) + 1);
+      }
+    }
+  }
+
+  /** `made` are those of this transaction. */
+  async #streamOf(
+    t: Transaction<LogTables>,
+    issuer: string,
+    name: string,
+    made: Stream[],
+  ): Promise<Stream> {
+    const known = this.#streams.get(keyOf(issuer, name));
+    if (known) return known;
+    const count = [...this.#byId.values()].filter((stream) => stream.issuer === issuer).length;
+    if (count >= MAX_STREAMS && name !== OVERFLOW) return await this.#streamOf(t, issuer, OVERFLOW, made);
+    const { id } = await t
+      .insertInto('log_stream')
+      .values({ issuer, name })
+      .returning('id')
+      .executeTakeFirstOrThrow();
+    const stream = { id, issuer, name };
+    made.push(stream);
+    // Before others can read what it has.
+    this.#know(stream);
+    return stream;
+  }
+
+  #know(stream: Stream): void {
+    this.#streams.set(keyOf(stream.issuer, stream.name), stream);
+    this.#byId.set(stream.id, stream);
+  }
+
+  #unknow({ id, issuer, name }: Stream): void {
+    this.#byId.delete(id);
+    this.#streams.delete(keyOf(issuer, name));
+  }
+
+  async #mergeGrown(): Promise<void> {
+    for (const [stream, count] of this.#grown) {
+      if (count < MERGED) continue;
+      this.#grown.delete(stream);
+      for (let level = 0; await this.#mergeLevel(stream, level); level += 1);
+    }
+  }
+
+  /** Answers whether it merged: then there may be enough of the next level. */
+  async #mergeLevel(stream: number, level: number): Promise<boolean> {
+    return await this.#database.transaction().execute(async (t) => {
+      const rows = await t
+        .selectFrom('log_chunk')
+        .select(['id', 'size', 'packed', 'data'])
+        .where('stream', '=', stream)
+        .where('level', '=', level)
+        .where('replaced', 'is', null)
+        .where('size', '<', LARGE)
+        .orderBy('id')
+        .execute();
+      if (rows.length < MERGED) return false;
+      const text = Buffer.concat(rows.map(textOf));
+      for (const lines of chunksOf(text)) await insert(t, stream, lines, level + 1);
+      const ids = rows.map(({ id }) => id);
+      await t.updateTable('log_chunk').set({ replaced: seconds() }).where('id', 'in', ids).execute();
+      return true;
+    });
+  }
+}
+
+async function insert(
+  t: Transaction<LogTables>,
+  stream: number,
+  { first, last, count, text }: Lines,
+  level: number,
+): Promise<void> {
+  const packed = level > 0 || text.length >= LARGE;
+  await t
+    .insertInto('log_chunk')
+    .values({
+      ...{ stream, first, last, lines: count, size: text.length, level, replaced: null },
+      ...{ packed: Number(packed), data: packed ? pack(text) : text },
+    })
+    .execute();
+}
+
+/** The lines of a chunk, as chunk.ts has them. */
+export function textOf({ packed, data, size }: Pick<Chunk, 'packed' | 'data' | 'size'>): Buffer {
+  return packed === 1 ? unpack(data, size) : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+}
+
+function keyOf(issuer: string, name: string): string {
+  return `${issuer} ${name}`;
+}
+
+function seconds(): number {
+  return Math.floor(Date.now() / 1000);
+}
