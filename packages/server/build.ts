@@ -16,6 +16,8 @@ await build({
     admin: 'src/admin.ts',
     'registry-gate': 'src/images/registry-gate/main.ts',
     redfish: 'src/nodes/power/redfish/main.ts',
+    logs: 'src/logs/program/main.ts',
+    'query-thread': 'src/logs/program/query-thread.ts',
   },
   outdir,
   bundle: true,

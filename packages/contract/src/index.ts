@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { deviceContract } from './device.ts';
 import { errors } from './errors.ts';
 import { imageContract } from './image.ts';
+import { logContract } from './log.ts';
 import { nodeContract } from './node.ts';
 import { registryContract } from './registry.ts';
 import { ipv4, nodeName, userName } from './schemas.ts';
@@ -24,6 +25,7 @@ export * from './errors.ts';
 export * from './image.ts';
 export * from './image-history.ts';
 export * from './jobs.ts';
+export * from './log.ts';
 export * from './node.ts';
 export * from './node-changes.ts';
 export * from './node-history.ts';
@@ -116,6 +118,7 @@ export const contract = {
   image: imageContract,
   registry: registryContract,
   device: deviceContract,
+  log: logContract,
   access: {
     /** Signs an OpenSSH public key for some nodes, as root, for minutes. */
     certify: base

@@ -7,8 +7,8 @@
  */
 import { z } from 'zod';
 import type { JobEnd } from './jobs.ts';
-import { imagePath, imageReference, jobId, nodeName, sessionId } from './schemas.ts';
-import { IMAGE_FILES, MAX_TERMINAL } from './values/index.ts';
+import { imagePath, imageReference, jobId, nodeName, nodeSet, sessionId } from './schemas.ts';
+import { IMAGE_FILES, LOG_LINES, MAX_LOG_PATTERN, MAX_TERMINAL } from './values/index.ts';
 
 export const streams = {
   /**
@@ -58,8 +58,32 @@ export const imageFiles = {
   }),
 } as const;
 
+const time = z.coerce.number<number>().min(0).max(Number.MAX_SAFE_INTEGER);
+
+/**
+ * Plain HTTP: GET answers lines that were logged, as text: `S ID ISSUER STREAM` before the first line of a stream, `L ID TIME TEXT` for
+ * each line, `H` where those that were there end. TIME is 16 digits, microseconds of Unix time; TEXT any bytes but a newline. Lines
+ * that were there are sorted by time; with `follow`, those that come are told as they come, without an end.
+ */
+export const logLines = {
+  path: LOG_LINES,
+  query: z.object({
+    /** A set of nodes; the platform's own lines have the issuer `walt-server`, which is the set `server`. */
+    set: nodeSet,
+    /** Regular expressions, in the syntax of RE2. */
+    streams: z.string().max(MAX_LOG_PATTERN).optional(),
+    lines: z.string().max(MAX_LOG_PATTERN).optional(),
+    /** Both included; these three bound what was there already. */
+    from: time.default(0),
+    to: time.default(Number.MAX_SAFE_INTEGER),
+    /** Only so many of the last. */
+    last: z.coerce.number<number>().int().min(0).max(1_000_000).optional(),
+    follow: z.literal('yes').optional(),
+  }),
+} as const;
+
 /** All endpoints of plain HTTP. */
-export const plain = { imageFiles } as const;
+export const plain = { imageFiles, logLines } as const;
 
 export interface FileKind {
   /** Null: nothing is there. */

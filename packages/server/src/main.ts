@@ -17,6 +17,7 @@ import {
 } from './boot/index.ts';
 import { createDeviceCalls, DeviceEntry, Devices } from './devices/index.ts';
 import { createImageCalls, Images, OpenJobs, RaspiFirmware } from './images/index.ts';
+import { Checkpoints, createLogCalls, LogLines, Logs, startLogProgram } from './logs/index.ts';
 import { Network } from './network/index.ts';
 import {
   bootingNodes,
@@ -74,7 +75,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     serverTables,
     createLog('database'),
   );
-  const logs = new LogRotation(paths.logs, config.limits.logs, log);
+  const rotation = new LogRotation(paths.logs, config.limits.logs, log);
   const programs = new Programs(paths, createLog('programs'));
   const [network, platformVolume, ssh, accelerator] = await Promise.all([
     Network.open(config, paths, programs, createLog('network')),
@@ -82,6 +83,8 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     SshAuthority.open(paths),
     findAccelerator(paths, log),
   ]);
+  await startLogProgram(programs, paths, { server: network.server, nodes: network.permanent });
+  const logs = new Logs(paths, createLog('logs'));
   const reads = new Reads(paths);
   await Promise.all([sweepBootFiles(paths), reads.sweep()]);
   const images = await Images.open({
@@ -155,8 +158,10 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     entry: nodes.entry,
     devices: new DeviceEntry({ devices, rights, nodes: nodes.store }),
     images: ofImages.streams,
+    logs: new LogLines({ logs, nodes: (set, caller, signal) => nodes.calls.list(caller, { set }, signal) }),
     calls: {
       ...ofImages.calls,
+      log: createLogCalls(new Checkpoints(database)),
       node: { ...nodes.calls, changes },
       access: nodes.entry,
       device: createDeviceCalls({ devices, directory, network, nodes: nodes.calls }),
@@ -201,7 +206,8 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     await images.close();
     programs.close();
     await closeDatabase();
-    await logs.close();
+    logs.close();
+    await rotation.close();
   };
 }
 

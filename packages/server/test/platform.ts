@@ -64,6 +64,7 @@ export async function openPlatform(folder: string, options: PlatformOptions = {}
     images: options.retention ?? { versions: 0, days: 0 },
     power: {},
     firmware: { nonFree: false },
+    logs: { days: 90, size: 2 ** 30 },
     limits: defaultLimits(),
   };
   const paths = platformPaths(config);

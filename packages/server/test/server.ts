@@ -15,6 +15,7 @@ import { Trees } from '../src/boot/index.ts';
 import { createDeviceCalls, DeviceEntry, type Devices } from '../src/devices/index.ts';
 import { Catalogue } from '../src/images/catalogue/index.ts';
 import { createImageCalls, type ImageRecord, OpenJobs, unregisterEmulators } from '../src/images/index.ts';
+import { Checkpoints, createLogCalls, LogLines, Logs, openKeeper } from '../src/logs/index.ts';
 import type { Network } from '../src/network/index.ts';
 import { lowestFree, parseSubnet } from '../src/network/subnet.ts';
 import {
@@ -61,6 +62,9 @@ export interface TestServer extends AsyncDisposable {
   devices: Devices;
   ssh: SshAuthority;
   catalogue: Catalogue;
+  /** Where nodes bring lines. */
+  logPort: number | undefined;
+  logs: Logs;
   /** Calls that were let in, in their order: name and input. */
   calls: [name: string, input: unknown][];
   /** The node of that name, of that image's owner. A virtual one has booted when it resolves, unless machines are held. */
@@ -92,6 +96,8 @@ export interface ServerOptions {
   log?: Log;
   registries?: (Partial<RegistryConfig> & { label: string })[];
   power?: PowerConfigs;
+  /** Whether lines are kept, as by the program: then nodes need addresses of this machine (`loopbackNet`). */
+  lines?: boolean;
 }
 
 export async function startServer({
@@ -100,6 +106,7 @@ export async function startServer({
   signIn = { loginName: async () => USER },
   log = quiet,
   power = {},
+  lines = false,
 }: ServerOptions = {}): Promise<TestServer> {
   const folder = await temporaryFolder();
   const platform = await openPlatform(folder, {
@@ -143,6 +150,15 @@ export async function startServer({
     },
   });
   const firmware = { ensure: async () => {} };
+  const logs = new Logs(paths, log);
+  const keeper = lines
+    ? await openKeeper({
+        ...{ paths, limits: defaultLimits(), keep: platform.deps.config.logs, log },
+        // Nodes that are played have addresses of this machine.
+        ...{ address: '127.0.0.1', port: 0, nodes: { first: '127.0.0.1', last: '127.255.255.254' } },
+        thread: new URL('../src/logs/program/query-thread.ts', import.meta.url),
+      })
+    : undefined;
   const jobs = new OpenJobs();
   const held = new HeldChanges(log);
   // Nothing is loaded by machines that are played.
@@ -156,9 +172,11 @@ export async function startServer({
     entry: nodes.entry,
     devices: new DeviceEntry({ devices, rights, nodes: nodes.store }),
     images: ofImages.streams,
+    logs: new LogLines({ logs, nodes: (set, caller, signal) => nodes.calls.list(caller, { set }, signal) }),
     calls: noted(
       {
         ...ofImages.calls,
+        log: createLogCalls(new Checkpoints(database)),
         node: { ...nodes.calls, changes },
         access: nodes.entry,
         device: createDeviceCalls({ devices, directory, network, nodes: nodes.calls }),
@@ -185,6 +203,8 @@ export async function startServer({
       ssh,
       catalogue,
       calls,
+      logs,
+      logPort: keeper?.port,
     },
 
     async addNode(name, image = `${USER}/debian`, type = 'virtual') {
@@ -263,6 +283,8 @@ export async function startServer({
       await nodes.store.boots.close();
       await unregisterEmulators(paths);
       await held.close();
+      logs.close();
+      await keeper?.[Symbol.asyncDispose]();
       await destroyPlatform(platform);
       await rm(folder, { recursive: true, force: true });
     },

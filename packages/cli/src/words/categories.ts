@@ -116,6 +116,25 @@ export const categories: Readonly<Record<string, Category>> = {
       logout: { summary: 'forget a login', load: () => import('../commands/registry/logout.ts') },
     },
   },
+  log: {
+    summary: 'the lines that nodes and the platform log: read them, wait for them',
+    commands: {
+      show: { summary: 'print lines that were logged', load: () => import('../commands/log/show.ts') },
+      wait: { summary: 'wait until a line is logged', load: () => import('../commands/log/wait.ts') },
+      'add-checkpoint': {
+        summary: 'give a moment a name',
+        load: () => import('../commands/log/add-checkpoint.ts'),
+      },
+      'remove-checkpoint': {
+        summary: 'forget such a name',
+        load: () => import('../commands/log/remove-checkpoint.ts'),
+      },
+      'list-checkpoints': {
+        summary: 'list your checkpoints',
+        load: () => import('../commands/log/list-checkpoints.ts'),
+      },
+    },
+  },
   device: {
     summary: 'everything that is on the WalT network',
     commands: {

@@ -2,6 +2,7 @@ import type { contract } from '@walt/contract';
 import type { CallsOf, Identity, StandingRights } from '../access/index.ts';
 import type { DeviceEntry } from '../devices/index.ts';
 import type { ImageStreams } from '../images/index.ts';
+import type { LogLines } from '../logs/index.ts';
 import type { NodeEntry } from '../nodes/index.ts';
 import type { Log } from '../platform/index.ts';
 
@@ -15,5 +16,6 @@ export interface Services {
   /** Into what is no node. */
   devices: DeviceEntry;
   images: ImageStreams;
+  logs: LogLines;
   log: Log;
 }

@@ -17,7 +17,7 @@ import { learnedPorts } from './ip.ts';
 import type { PersistExport, TreeExport } from './nfs/index.ts';
 import { NfsServer, openPortmapper, type Portmapper } from './nfs/index.ts';
 import { Segments } from './segments.ts';
-import { isIn, lowestFree, parseSubnet, type Subnet } from './subnet.ts';
+import { type AddressRange, isIn, lowestFree, parseSubnet, type Subnet } from './subnet.ts';
 import type { Station } from './tap-frames.ts';
 
 export { type HostLink, isNamed, look, reasonAgainst, releaseAdapters, whyAbsent } from './adapters/index.ts';
@@ -36,6 +36,8 @@ const MEND_INTERVAL = 5_000;
 export class Network {
   /** The first address of the subnet. */
   readonly server: string;
+  /** The addresses that are given for good. */
+  readonly permanent: AddressRange;
   /** Address of all machines there. */
   readonly broadcast: string;
   /** Bits of the subnet's prefix. */
@@ -68,6 +70,7 @@ export class Network {
     this.prefix = subnet.prefix;
     this.broadcast = subnet.broadcast;
     this.#subnet = subnet;
+    this.permanent = subnet.permanent;
     this.#bridge = bridge;
     this.#dnsmasq = parts.dnsmasq;
     this.#nfs = parts.nfs;

@@ -214,6 +214,16 @@ const schema = z.strictObject({
     })
     .prefault({})
     .transform((keys) => ({ nonFree: keys['non-free'] })),
+  /** How long lines that nodes log stay: those of neither rule go, the oldest first. */
+  logs: z
+    .strictObject({
+      /** Days. */
+      'keep-days': z.number().min(0).max(36_500).default(90),
+      /** MiB on disk. */
+      size: z.int().min(16).max(16_777_216).default(10_240),
+    })
+    .prefault({})
+    .transform((keys) => ({ days: keys['keep-days'], size: keys.size * MIB })),
   limits,
 });
 

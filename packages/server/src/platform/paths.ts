@@ -15,6 +15,8 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     runtime: config.runtime,
     cache: config.cache,
     database: state('walt.db'),
+    /** Lines that nodes and the platform log: a database of its own, of the program that keeps them. */
+    logDatabase: state('logs.db'),
     /** Copies of the database: `walt-TIME.db`. */
     databaseCopies: state('database-copies'),
     /** The platform's number, which its database knows too. */
@@ -64,6 +66,7 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     /** Records of supervised programs: `NAME.json`. */
     programs: runtime('programs'),
     containersRun: runtime('containers'),
+    logSocket: runtime('logs.sock'),
     podmanSocket: runtime('podman.sock'),
     /** QMP and console sockets, by node id. */
     virtualRun: runtime('virtual'),

@@ -27,7 +27,9 @@ for (const [expression, literal] of literals) {
 }
 
 const LINES = ['one error', 'two', '', 'an 1700000000000003 in it', 'ERROR', 'last error'];
-const text = Buffer.concat(LINES.map((line, index) => storedLine(1_700_000_000_000_000 + index, Buffer.from(line))));
+const text = Buffer.concat(
+  LINES.map((line, index) => storedLine(1_700_000_000_000_000 + index, Buffer.from(line))),
+);
 
 function found(expression: string | undefined, from = 0, to = Number.MAX_SAFE_INTEGER): string[] {
   return [...lineFinder(expression, from, to)(text)].map((line) =>
@@ -65,6 +67,7 @@ test('what would take exponential time elsewhere does not', () => {
 });
 
 test('what is no expression is told', () => {
-  for (const text of ['(', '[a', 'a**', '(?<x', '\\8', '(a{1000}){1000}']) assert.equal(isExpression(text), false, text);
+  for (const text of ['(', '[a', 'a**', '(?<x', '\\8', '(a{1000}){1000}'])
+    assert.equal(isExpression(text), false, text);
   for (const text of ['a', 'a|b', '(?i)x', '\\d+']) assert.equal(isExpression(text), true, text);
 });

@@ -5,16 +5,16 @@ import { isExpression } from './matcher.ts';
 import type { Answer, FromThread, Order } from './query-messages.ts';
 import type { Chunk, LogStore, Stream } from './store.ts';
 
-/** What a reader wants. Times are microseconds of Unix time, both included. */
+/** What a reader wants. Times are microseconds of Unix time, both included; they bound what is there already. */
 export interface Query {
-  /** By their key here; absent: all. */
-  issuers?: readonly string[] | undefined;
+  /** What issuers are called, by what they are here. */
+  issuers: Readonly<Record<string, string>>;
   /** Expressions in RE2's syntax; absent: all. */
   streams?: string | undefined;
   lines?: string | undefined;
   from: number;
   to: number;
-  /** Only so many of the last. */
+  /** Only so many of the last of what is there already. */
   last?: number | undefined;
   /** Whether lines that come are told, too. */
   follow: boolean;
@@ -65,7 +65,8 @@ export class Queries {
     const { lines: expression, from, to, last, follow } = query;
     const { streams, heads, reached: newest } = await store.heads(selects, from, to);
     let reached = newest;
-    const order: Order = { expression, from, to, last, follow, streams, heads };
+    const called = (stream: Stream): Stream => ({ ...stream, issuer: query.issuers[stream.issuer] ?? '' });
+    const order: Order = { expression, from, to, last, follow, streams: streams.map(called), heads };
     const told = new Set(streams.map(({ id }) => id));
 
     const arrivals = async (): Promise<Answer> => {
@@ -90,10 +91,13 @@ export class Queries {
       [...new Set(chunks.map(({ stream }) => stream))].flatMap((id) => {
         const stream = told.has(id) ? undefined : store.stream(id);
         told.add(id);
-        return stream ?? [];
+        return stream ? called(stream) : [];
       });
 
-    const worker = new Worker(this.#thread, { workerData: order, resourceLimits: { maxOldGenerationSizeMb: 512 } });
+    const worker = new Worker(this.#thread, {
+      workerData: order,
+      resourceLimits: { maxOldGenerationSizeMb: 512 },
+    });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const answer = async (question: Exclude<FromThread, { type: 'end' }>): Promise<Answer> => {
       if (question.type === 'arrivals') return await arrivals();
@@ -123,13 +127,12 @@ export class Queries {
 }
 
 function selection({ issuers, streams }: Query): (stream: Stream) => boolean {
-  const known = issuers && new Set(issuers);
   const pattern = streams === undefined ? undefined : RE2JS.compile(streams);
   const found = new Map<number, boolean>();
   return ({ id, issuer, name }) => {
     const before = found.get(id);
     if (before !== undefined) return before;
-    const selected = (known?.has(issuer) ?? true) && (pattern?.test(name) ?? true);
+    const selected = Object.hasOwn(issuers, issuer) && (pattern?.test(name) ?? true);
     found.set(id, selected);
     return selected;
   };

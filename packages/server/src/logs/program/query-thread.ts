@@ -68,11 +68,13 @@ class Output {
 }
 
 const order = workerData as Order;
-const find = lineFinder(order.expression, order.from, order.to);
+const findOld = lineFinder(order.expression, order.from, order.to);
+/** Times bound what was there: a line that comes may have a time of long ago. */
+const findNew = lineFinder(order.expression, 0, Number.MAX_SAFE_INTEGER);
 const output = new Output();
 output.know(order.streams);
 
-function linesIn(chunk: Chunk): Line[] {
+function linesIn(chunk: Chunk, find = findOld): Line[] {
   const text = textOf(chunk);
   return Array.from(find(text), ({ time, from, to }: Found) => ({
     time,
@@ -105,7 +107,7 @@ async function tellAll(heads: readonly ChunkHead[]): Promise<void> {
 async function tellLast(heads: readonly ChunkHead[], count: number): Promise<void> {
   const latest = heads.toSorted((a, b) => b.last - a.last);
   let lines: Line[] = [];
-  for (let from = 0; from < latest.length; from += TOGETHER) {
+  for (let from = 0; from < latest.length && count > 0; from += TOGETHER) {
     const some = latest.slice(from, from + TOGETHER);
     const oldest = lines.length < count ? Number.NEGATIVE_INFINITY : (lines[0]?.time ?? 0);
     if ((some[0]?.last ?? 0) < oldest) break;
@@ -121,8 +123,7 @@ await output.mark('H');
 while (follow) {
   const { chunks, streams } = await ask({ type: 'arrivals' });
   output.know(streams);
-  for (const chunk of chunks) for (const line of linesIn(chunk)) await output.line(line);
+  for (const chunk of chunks) for (const line of linesIn(chunk, findNew)) await output.line(line);
   await output.flush();
 }
 port.postMessage({ type: 'end' } satisfies FromThread);
-

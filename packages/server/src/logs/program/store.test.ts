@@ -34,7 +34,8 @@ function batch(issuer: string, stream: string, ...lines: [time: number, text: st
   return { issuer, streams: new Map([[stream, stored]]) };
 }
 
-const ALL: Query = { from: 0, to: Number.MAX_SAFE_INTEGER, follow: false };
+const NAMES = { '10.0.0.2': 'n2', '10.0.0.3': 'n3', n: 'n' };
+const ALL: Query = { issuers: NAMES, from: 0, to: Number.MAX_SAFE_INTEGER, follow: false };
 
 /** What a reader is told, each line as `ISSUER.STREAM TIME TEXT`. */
 async function read(query: Partial<Query> = {}, until?: (lines: string[]) => boolean): Promise<string[]> {
@@ -65,15 +66,18 @@ test('lines of several streams are told by time; of the same time, as they came'
   await store.append(batch('10.0.0.2', 'a', [4, 'four'], [2, 'two']));
   const all = await read();
   assert.deepEqual(all, [
-    ...['10.0.0.2.a 1 one', '10.0.0.2.a 2 two', '10.0.0.3.b 3 three', '10.0.0.2.a 4 four'],
-    ...['10.0.0.2.a 5 five', '10.0.0.3.b 5 five, too'],
+    ...['n2.a 1 one', 'n2.a 2 two', 'n3.b 3 three', 'n2.a 4 four'],
+    ...['n2.a 5 five', 'n3.b 5 five, too'],
   ]);
   assert.deepEqual(await read({ last: 2 }), all.slice(-2));
   assert.deepEqual(await read({ from: T + 3, to: T + 4 }), all.slice(2, 4));
   assert.deepEqual(await read({ lines: 'f.*e' }), all.slice(4));
   assert.deepEqual(await read({ streams: '^b$' }), [all[2], all[5]]);
-  assert.deepEqual(await read({ issuers: ['10.0.0.3'] }), [all[2], all[5]]);
-  assert.deepEqual(await read({ issuers: [] }), []);
+  assert.deepEqual(await read({ issuers: { '10.0.0.3': 'other' } }), [
+    'other.b 3 three',
+    'other.b 5 five, too',
+  ]);
+  assert.deepEqual(await read({ issuers: {} }), []);
 });
 
 test('many small chunks become few, and no line is lost or told twice, also while somebody reads', async () => {
@@ -109,7 +113,9 @@ test('history and what comes join without a gap and without a line twice', async
 });
 
 test('a reader that takes nothing keeps nobody waiting, and ends when he leaves', async () => {
-  await store.append(batch('n', 's', ...Array.from({ length: 5000 }, (_, at): [number, string] => [at, 'x'.repeat(100)])));
+  await store.append(
+    batch('n', 's', ...Array.from({ length: 5000 }, (_, at): [number, string] => [at, 'x'.repeat(100)])),
+  );
   const end = new AbortController();
   const stuck = new Queries(store, THREAD, log).run(ALL, () => new Promise(() => {}), end.signal);
   await store.append(batch('n', 's', [9999, 'later']));

@@ -223,8 +223,14 @@ export class LogStore {
   /** Removes what nobody reads any more, and merges what was not merged by an earlier program. */
   async tidy(): Promise<void> {
     const now = seconds();
-    await this.#database.deleteFrom('log_chunk').where('replaced', '<', now - REPLACED_STAY).execute();
-    await this.#database.deleteFrom('log_received').where('at', '<', now - SPOOL_STAY).execute();
+    await this.#database
+      .deleteFrom('log_chunk')
+      .where('replaced', '<', now - REPLACED_STAY)
+      .execute();
+    await this.#database
+      .deleteFrom('log_received')
+      .where('at', '<', now - SPOOL_STAY)
+      .execute();
     for (const { id } of this.streams()) this.#grown.set(id, MERGED);
     await this.merge();
   }
@@ -288,12 +294,7 @@ export class LogStore {
   }
 
   /** `made` are those of this transaction. */
-  async #streamOf(
-    t: Transaction<LogTables>,
-    issuer: string,
-    name: string,
-    made: Stream[],
-  ): Promise<Stream> {
+  async #streamOf(t: Transaction<LogTables>, issuer: string, name: string, made: Stream[]): Promise<Stream> {
     const known = this.#streams.get(keyOf(issuer, name));
     if (known) return known;
     const count = [...this.#byId.values()].filter((stream) => stream.issuer === issuer).length;

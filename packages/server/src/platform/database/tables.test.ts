@@ -15,6 +15,7 @@ test('migrations of several domains run in the order of their names, those of on
     domain('b', '0002-b', '0001-first'),
     domain('c'),
     domain('d'),
+    domain('e'),
   );
   await (await openDatabase(':memory:', tables)).destroy();
   assert.deepEqual(ran, ['0001-first a', '0001-first b', '0002-b b', '0003-c a']);
@@ -24,7 +25,13 @@ test('what several domains declare is declared of the whole', () => {
   const other: TableSet<{ other: object }> = {
     ...{ migrations: {}, counted: { others: 'other' }, numbering: ['other'] },
   };
-  const { counted, numbering } = together(testTables, other, { migrations: {} }, { migrations: {} });
+  const { counted, numbering } = together(
+    testTables,
+    other,
+    { migrations: {} },
+    { migrations: {} },
+    { migrations: {} },
+  );
   assert.deepEqual(counted, { notes: 'note', others: 'other' });
   assert.deepEqual(numbering, ['note', 'other']);
 });

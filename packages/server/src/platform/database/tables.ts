@@ -44,19 +44,16 @@ export interface TableSet<Tables> {
 type Migrate = (db: Kysely<unknown>) => Promise<void>;
 
 /** The tables of several domains as one set. */
-export function together<A, B, C, D>(
-  ...sets: readonly [TableSet<A>, TableSet<B>, TableSet<C>, TableSet<D>]
-): TableSet<A & B & C & D> {
-  const [a, b, c, d] = sets;
+export function together<A, B, C, D, E>(
+  ...sets: readonly [TableSet<A>, TableSet<B>, TableSet<C>, TableSet<D>, TableSet<E>]
+): TableSet<A & B & C & D & E> {
+  const [a, b, c, d, e] = sets;
   return {
     migrations: inTurn(sets),
-    counted: { ...a.counted, ...b.counted, ...c.counted, ...d.counted },
-    numbering: [
-      ...(a.numbering ?? []),
-      ...(b.numbering ?? []),
-      ...(c.numbering ?? []),
-      ...(d.numbering ?? []),
-    ],
+    counted: { ...a.counted, ...b.counted, ...c.counted, ...d.counted, ...e.counted },
+    numbering: [a, b, c, d, e].flatMap(
+      ({ numbering }): readonly (keyof (A & B & C & D & E) & string)[] => numbering ?? [],
+    ),
   };
 }
 

@@ -1,0 +1,21 @@
+import type { Client } from '@walt/contract';
+import { type Range, readMoment, readRange } from './range.ts';
+
+/** Reads a range; checkpoints are asked for only where one may be named. */
+export async function rangeOf(client: Client, text: string): Promise<Range> {
+  return readRange(text, now(), await checkpointsFor(client, text));
+}
+
+/** Reads a moment, in microseconds of Unix time. */
+export function momentOf(text: string): number {
+  return readMoment(text, now(), new Map());
+}
+
+export function now(): number {
+  return Date.now() * 1000;
+}
+
+async function checkpointsFor(client: Client, text: string): Promise<ReadonlyMap<string, number>> {
+  if (text === 'full' || !/[A-Za-z]{2}|^[A-Za-z]|:[A-Za-z]/.test(text)) return new Map();
+  return new Map((await client.log.checkpoints()).map(({ name, at }) => [name, at]));
+}

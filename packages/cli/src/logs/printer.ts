@@ -1,0 +1,64 @@
+/** Prints lines of logs, one per line, as fast as whoever reads takes them. */
+
+import { flushed } from '@walt/client/drain';
+import type { LogLine } from '@walt/client/log-lines';
+import { type Colour, painter, wantsColours } from '../terminal/style.ts';
+import { terminalText, visibleJson, visibleName } from '../terminal/visible.ts';
+import { DEFAULT_FORMAT, readFormat } from './line-format.ts';
+
+export interface PrintOptions {
+  format?: string;
+  json?: true;
+  csv?: true;
+}
+
+/** Writes lines to standard output; resolves when they are taken. On a terminal, nothing in them steers it. */
+export function linePrinter({
+  format,
+  json,
+  csv,
+}: PrintOptions): (lines: readonly LogLine[]) => Promise<void> {
+  const form = json ? jsonLine : csv ? csvLine : textLine(format ?? DEFAULT_FORMAT);
+  return async (lines) => {
+    process.stdout.write(lines.map((line) => `${form(line)}\n`).join(''));
+    await flushed(process.stdout);
+  };
+}
+
+/** Names of the columns of `--csv`. */
+export const CSV_HEAD = 'timestamp,issuer,stream,line\n';
+
+const COLOURS: readonly Colour[] = ['cyan', 'green', 'yellow', 'magenta', 'blue', 'red'];
+
+function textLine(format: string): (line: LogLine) => string {
+  const print = readFormat(format);
+  if (!process.stdout.isTTY) return ({ line, ...rest }) => print({ ...rest, line: line.toString('utf8') });
+  const paint = painter(wantsColours(process.stdout));
+  const issuers = new Map<string, string>();
+  const painted = (issuer: string) => {
+    const known = issuers.get(issuer) ?? paint(issuer, COLOURS[issuers.size % COLOURS.length] ?? 'cyan');
+    issuers.set(issuer, known);
+    return known;
+  };
+  return ({ issuer, line, ...rest }) =>
+    terminalText(visibleName(print({ ...rest, issuer: painted(issuer), line: line.toString('utf8') })));
+}
+
+/** ISO 8601, in UTC, to the microsecond. */
+function isoTime(time: number): string {
+  const micros = String(Math.round(time) % 1000).padStart(3, '0');
+  return new Date(time / 1000).toISOString().replace('Z', `${micros}Z`);
+}
+
+function jsonLine({ time, issuer, stream, line }: LogLine): string {
+  return visibleJson(
+    JSON.stringify({ timestamp: isoTime(time), issuer, stream, line: line.toString('utf8') }),
+  );
+}
+
+/** RFC 4180. */
+function csvLine({ time, issuer, stream, line }: LogLine): string {
+  const text = line.toString('utf8');
+  const quoted = /[",\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return [isoTime(time), issuer, stream, quoted].join(',');
+}

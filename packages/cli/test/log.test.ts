@@ -1,0 +1,240 @@
+/** Lines of logs: read, waited for, named moments. Nodes are played by connections from their addresses. */
+import assert from 'node:assert/strict';
+import { request } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { after, before, describe, test } from 'node:test';
+import { loopbackNet } from '../../server/test/server.ts';
+import { openClient } from './client.ts';
+
+const { server, checkout } = await openClient({ subnet: loopbackNet(), lines: true });
+const ips = new Map<string, string>();
+
+before(async () => {
+  await server.addImage('alice/debian');
+  for (const name of ['n1', 'n2']) await server.addNode(name);
+  for (const { name, ip } of await server.nodes.store.all()) ips.set(name, ip);
+  await log('n1', 'app', 'one', 'ready \x1b[31m', 'three "x",');
+  await log('n2', 'app', 'ready');
+  await log('n2', 'other', 'else');
+});
+
+let spools = 0;
+let stamp = 0;
+const began = Date.now() / 1000 - 100;
+
+/** A node's sender: each line a millisecond after the one before. */
+async function log(node: string, stream: string, ...lines: string[]): Promise<void> {
+  const records = lines.map((line) => {
+    stamp += 1;
+    return `@${(began + stamp / 1000).toFixed(6)} ${stream} ${line}\n`;
+  });
+  spools += 1;
+  assert.deepEqual(await send(ips.get(node) ?? '', `boot.${spools}`, 0, Buffer.from(records.join(''))), {
+    status: 200,
+    answer: `${records.join('').length}\n`,
+  });
+}
+
+function send(localAddress: string, spool: string, from: number, body: Buffer, clock = Date.now() / 1000) {
+  return new Promise<{ status: number | undefined; answer: string }>((resolve, reject) => {
+    const sent = request({
+      ...{ host: '127.0.0.1', port: server.logPort, localAddress, method: 'POST' },
+      path: `/node/log?spool=${spool}&from=${from}`,
+      headers: { 'x-walt-clock': clock.toFixed(6), 'content-length': body.length },
+    });
+    sent.on('error', reject);
+    sent.on('response', (response) => {
+      text(response).then((answer) => resolve({ status: response.statusCode, answer }), reject);
+    });
+    sent.end(body);
+  });
+}
+
+const SHORT = ['--format', '{issuer}.{stream} {line}'];
+const ALL = ['n1.app one', 'n1.app ready \x1b[31m', 'n1.app three "x",', 'n2.app ready', 'n2.other else'];
+
+describe('walt log show', () => {
+  const shows: [args: string[], lines: string[]][] = [
+    [[], ALL],
+    [['--history', 'full'], ALL],
+    [['ready'], [ALL[1] ?? '', ALL[3] ?? '']],
+    [['--issuers', 'n2'], ALL.slice(3)],
+    [['--streams', '^oth'], ALL.slice(4)],
+    [['-n', '2'], ALL.slice(3)],
+    [['--history', '-10s:'], []],
+    [['--history', ':-10s', '--issuers', 'all-nodes'], ALL],
+  ];
+  for (const [args, lines] of shows) {
+    test(`tells what was asked for: ${args.join(' ')}`, async () => {
+      const { status, stdout, stderr } = await checkout.run(['log', 'show', ...args, ...SHORT]);
+      assert.equal(status, 0, stderr);
+      assert.deepEqual(stdout.split('\n').slice(0, -1), lines);
+    });
+  }
+
+  test('prints time, issuer, stream and line', async () => {
+    const { stdout } = await checkout.run(['log', 'show', '-n', '1']);
+    assert.match(stdout, /^\d\d:\d\d:\d\d\.\d{6} n2\.other -> else\n$/);
+  });
+
+  test('prints data', async () => {
+    const { stdout } = await checkout.run(['log', 'show', 'three', '--json']);
+    const { timestamp, ...rest } = JSON.parse(stdout);
+    assert.match(timestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
+    assert.deepEqual(rest, { issuer: 'n1', stream: 'app', line: 'three "x",' });
+    const csv = await checkout.run(['log', 'show', 'three', '--csv']);
+    assert.match(csv.stdout, /^timestamp,issuer,stream,line\n[^,]+,n1,app,"three ""x"","\n$/);
+  });
+
+  test('a line steers no terminal', async () => {
+    using terminal = checkout.terminal(['log', 'show', 'ready', '--issuers', 'n1', ...SHORT]);
+    await terminal.expect(/ready \\x1b\[31m/);
+    assert.equal(await terminal.exited, 0);
+  });
+
+  test('tells lines as they come', async () => {
+    using terminal = checkout.terminal(['log', 'show', 'comes', '--realtime', ...SHORT]);
+    // The first line may come before the reader: then it is of the past.
+    let seen = false;
+    const shown = terminal.expect(/n2\S*\.live comes \d+/).then(() => {
+      seen = true;
+    });
+    for (let at = 0; !seen; at += 1) await log('n2', 'live', `comes ${at}`);
+    await shown;
+    terminal.type('\x03');
+    await terminal.exited;
+  });
+
+  const refused: [args: string[], told: RegExp][] = [
+    [['('], /"\(" is no regular expression/],
+    [['--streams', '[a'], /"\[a" is no regular expression/],
+    [['--issuers', 'nobody'], /nobody/],
+    [['--history', 'nowhere:'], /"nowhere" is no moment/],
+    [['--history', '5'], /"5" is no range/],
+    [['--format', '{x}'], /no field "x"/],
+  ];
+  for (const [args, told] of refused) {
+    test(`refuses ${args.join(' ')}`, async () => {
+      const { status, stderr } = await checkout.run(['log', 'show', ...args]);
+      assert.notEqual(status, 0);
+      assert.match(stderr, told);
+      assert.match(stderr, /→/);
+    });
+  }
+});
+
+describe('walt log wait', () => {
+  test('ends with the first line that matches', async () => {
+    const { status, stdout } = await checkout.run([
+      'log',
+      'wait',
+      'ready',
+      '--time-margin',
+      '3600',
+      ...SHORT,
+    ]);
+    assert.equal(status, 0);
+    assert.equal(stdout, `${ALL[1]}\n`);
+  });
+
+  test('waits for each node', async () => {
+    const args = ['log', 'wait', 'ready', '--mode', 'ALL', '--issuers', 'n1,n2', '--time-margin', '3600'];
+    const { stdout } = await checkout.run([...args, ...SHORT]);
+    assert.equal(stdout, `${ALL[1]}\n${ALL[3]}\n`);
+  });
+
+  test('gives up, and names who did not log it', async () => {
+    const args = ['log', 'wait', 'else', '--mode', 'ALL', '--issuers', 'n1,n2', '--time-margin', '3600'];
+    const { status, stderr } = await checkout.run([...args, '--timeout', '1']);
+    assert.equal(status, 1);
+    assert.match(stderr, /Timeout was reached: no such line came of n1\./);
+  });
+});
+
+describe('checkpoints', () => {
+  test('name moments, for ranges', async () => {
+    const made = await checkout.run(['log', 'add-checkpoint', 'now']);
+    assert.match(made.stdout, /^Checkpoint now is at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\.\n$/);
+    await checkout.run(['log', 'add-checkpoint', 'before', '--date', '-1h']);
+    const list = JSON.parse((await checkout.run(['log', 'list-checkpoints', '--json'])).stdout);
+    assert.deepEqual(
+      list.map(({ name }: { name: string }) => name),
+      ['before', 'now'],
+    );
+    const args = ['log', 'show', '--streams', '^(app|other)$', ...SHORT];
+    const between = await checkout.run([...args, '--history', 'before:now']);
+    assert.equal(between.stdout, `${ALL.join('\n')}\n`);
+    assert.equal((await checkout.run([...args, '--history', 'now:'])).stdout, '');
+    const again = await checkout.run(['log', 'add-checkpoint', 'now']);
+    assert.match(again.stderr, /You have a checkpoint now already/);
+    assert.match(
+      (await checkout.run(['log', 'remove-checkpoint', 'now'])).stdout,
+      /^Checkpoint now is removed/,
+    );
+    const gone = await checkout.run(['log', 'remove-checkpoint', 'now']);
+    assert.match(gone.stderr, /You have no checkpoint now/);
+    assert.match((await checkout.run(['log', 'add-checkpoint', '-x'])).stderr, /./);
+  });
+});
+
+describe('what nodes send', () => {
+  after(async () => server.logs.keep([...ips.values()]));
+
+  test('is stored once, however often it comes', async () => {
+    const ip = ips.get('n1') ?? '';
+    const body = Buffer.from('@1790000000.1 once a\n@1790000000.2 once b\n@1790000000.3 once');
+    const whole = body.lastIndexOf('\n') + 1;
+    for (const from of [0, 0]) assert.equal((await send(ip, 'x.1', from, body)).answer, `${whole}\n`);
+    assert.equal((await send(ip, 'x.1', 0, body.subarray(0, 5))).answer, `${whole}\n`);
+    const rest = Buffer.from('@1790000000.3 once c\n');
+    assert.equal((await send(ip, 'x.1', whole, rest)).answer, `${whole + rest.length}\n`);
+    const { stdout } = await checkout.run(['log', 'show', '--streams', '^once$', '--format', '{line}']);
+    assert.equal(stdout, 'a\nb\nc\n');
+  });
+
+  test('has the time of the server, where it has none of its own', async () => {
+    const ip = ips.get('n1') ?? '';
+    const clock = 1000;
+    await send(ip, 'x.2', 0, Buffer.from('990.5 clocks late\n@1.0 clocks old\n'), clock);
+    const { stdout } = await checkout.run(['log', 'show', '--streams', '^clocks$', '--json']);
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const late = Date.now() - new Date(lines.find(({ line }) => line === 'late').timestamp).getTime();
+    const old = Date.now() - new Date(lines.find(({ line }) => line === 'old').timestamp).getTime();
+    assert.ok(late > 9_400 && late < 120_000, `${late} ms`);
+    assert.ok(old < 110_000, 'a time that no clock can have is that of its arrival');
+  });
+
+  const wrong: [what: string, path: [spool: string, from: number], body: string, status: number][] = [
+    ['a spool that is none', ['a b', 0], '', 400],
+    ['too much', ['a', 0], 'x'.repeat(300_000), 413],
+  ];
+  for (const [what, [spool, from], body, status] of wrong) {
+    test(`${what} is refused`, async () => {
+      const sent = send(ips.get('n1') ?? '', encodeURIComponent(spool), from, Buffer.from(body));
+      assert.equal((await sent).status, status);
+    });
+  }
+
+  test('who is no node is refused; what is no record is kept where its reader finds it', async () => {
+    await send(ips.get('n1') ?? '', 'x.3', 0, Buffer.from('nonsense\n\n1 2\n@1790000000.1 a;b c\n'));
+    const { stdout } = await checkout.run(['log', 'show', '--streams', '^walt-log$', '--format', '{line}']);
+    assert.deepEqual(stdout.split('\n'), ['nonsense', '', '1 2', '@1790000000.1 a;b c', '']);
+  });
+
+  test('goes with its node', async () => {
+    await server.logs.keep([ips.get('n2') ?? '']);
+    const { stdout } = await checkout.run(['log', 'show', '--issuers', 'all-nodes', '--json']);
+    assert.ok(stdout.includes('"n2"'));
+    assert.ok(!stdout.includes('"n1"'));
+  });
+});
+
+test("the platform's own lines", async () => {
+  server.logs.tell('platform.nodes', 'n1 is up\nand more');
+  const args = ['log', 'wait', 'n1 is up', '--platform', '--time-margin', '60', '--timeout', '60'];
+  const { stdout, stderr } = await checkout.run([...args, ...SHORT]);
+  assert.equal(stdout, 'walt-server.platform.nodes n1 is up and more\n', stderr);
+});

@@ -1,0 +1,49 @@
+import type { IncomingMessage } from 'node:http';
+import { type logContract, type logLines, PLATFORM_ISSUER } from '@walt/contract';
+import type { z } from 'zod';
+import type { Caller, CallsOf } from '../access/index.ts';
+import type { Checkpoints } from './checkpoints.ts';
+import type { Logs } from './logs.ts';
+
+/** The contract's calls about logs. Everybody may read all lines; checkpoints are their user's. */
+export function createLogCalls(checkpoints: Checkpoints): CallsOf<typeof logContract> {
+  return {
+    async addCheckpoint({ user }, { name, at = Date.now() * 1000 }) {
+      await checkpoints.add(user, { name, at });
+      return { name, at };
+    },
+    removeCheckpoint: ({ user }, { name }) => checkpoints.remove(user, name),
+    checkpoints: ({ user }) => checkpoints.of(user),
+  };
+}
+
+type LinesQuery = z.output<(typeof logLines)['query']>;
+
+interface LineDeps {
+  logs: Logs;
+  /** The nodes of a set. Throws UserError NOT_FOUND. */
+  nodes: (set: string, caller: Caller, signal: AbortSignal) => Promise<{ name: string; ip: string }[]>;
+}
+
+/** Where a set of nodes is named: the platform itself. */
+const SERVER = 'server';
+
+/** Lines for whoever asks. */
+export class LogLines {
+  readonly #deps: LineDeps;
+
+  constructor(deps: LineDeps) {
+    this.#deps = deps;
+  }
+
+  /** Text as the contract's `logLines` has it. Throws UserError. */
+  async read(caller: Caller, query: LinesQuery, signal: AbortSignal): Promise<IncomingMessage> {
+    const { set, follow, ...rest } = query;
+    const words = set.split(',');
+    const nodeWords = words.filter((word) => word !== SERVER);
+    const nodes = nodeWords.length === 0 ? [] : await this.#deps.nodes(nodeWords.join(','), caller, signal);
+    const issuers = Object.fromEntries(nodes.map(({ ip, name }) => [ip, name]));
+    if (nodeWords.length < words.length) issuers[PLATFORM_ISSUER] = PLATFORM_ISSUER;
+    return await this.#deps.logs.read({ ...rest, issuers, follow: follow === 'yes' }, signal);
+  }
+}

@@ -1,0 +1,136 @@
+/** What the server asks of the program, on a Unix socket that is root's: HTTP, JSON in, JSON or text of lines (queries.ts) out. */
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { z } from 'zod';
+import { HttpListener, isUserError, type Limits, type Log, UserError } from '../../platform/index.ts';
+import { storedLine } from './chunk.ts';
+import type { Queries } from './queries.ts';
+import type { LogStore } from './store.ts';
+
+/** Bytes of a question: ten thousand nodes have addresses of 15 characters. */
+const MAX_BODY = 1024 * 1024;
+
+const time = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
+
+const questions = {
+  /** Lines of the platform itself. */
+  '/append': z.object({
+    issuer: z.string(),
+    lines: z.array(z.object({ stream: z.string(), time, text: z.string() })),
+  }),
+  '/query': z.object({
+    /** What they are called now, by their address. */
+    issuers: z.record(z.string(), z.string()),
+    streams: z.string().optional(),
+    lines: z.string().optional(),
+    from: time,
+    to: time,
+    last: z.number().optional(),
+    follow: z.boolean(),
+  }),
+  /** Lines of all others go. */
+  '/keep': z.object({ issuers: z.array(z.string()) }),
+  '/size': z.object({ issuer: z.string().optional() }),
+};
+export type Questions = { [Path in keyof typeof questions]: z.infer<(typeof questions)[Path]> };
+
+interface Deps {
+  store: LogStore;
+  queries: Queries;
+  limits: Limits['clients'];
+  log: Log;
+}
+
+export class Control {
+  readonly #deps: Deps;
+  readonly #listener: HttpListener;
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+    this.#listener = new HttpListener({
+      ...{ name: 'logs', log: deps.log, limits: deps.limits, maxHead: 16 * 1024 },
+      answer: (request, response) => this.#answer(request, response),
+      failed: (error, response) => {
+        if (!isUserError(error)) deps.log.error('a question failed', { error: String(error) });
+        const { code, message, hint } = isUserError(error)
+          ? error
+          : { code: 'EXTERNAL', message: String(error), hint: '' };
+        send(response, isUserError(error) ? 400 : 500, { code, message, hint });
+      },
+      refusal: () => ({ status: 503, type: 'application/json', text: '{}' }),
+    });
+  }
+
+  async listen(path: string): Promise<void> {
+    await this.#listener.listen({ path });
+  }
+
+  close(): Promise<void> {
+    return this.#listener.close();
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { store, queries } = this.#deps;
+    const body = await bodyOf(request);
+    switch (request.url) {
+      case '/append': {
+        const { issuer, lines } = questions['/append'].parse(body);
+        const streams = new Map<string, Buffer[]>();
+        for (const line of lines) {
+          const stored = storedLine(line.time, Buffer.from(line.text.replaceAll('\n', ' ')));
+          streams.set(line.stream, [...(streams.get(line.stream) ?? []), stored]);
+        }
+        await store.append({ issuer, streams });
+        return send(response, 200, {});
+      }
+      case '/query': {
+        const query = questions['/query'].parse(body);
+        const gone = new AbortController();
+        response.once('close', () => gone.abort());
+        const write = async (text: Uint8Array) => {
+          if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/plain' });
+          if (!response.write(text)) await once(response, 'drain', { signal: gone.signal });
+        };
+        try {
+          await queries.run(query, write, gone.signal);
+        } catch (error) {
+          if (!gone.signal.aborted) throw error;
+        }
+        response.end();
+        return;
+      }
+      case '/keep': {
+        const kept = new Set(questions['/keep'].parse(body).issuers);
+        const others = new Set(
+          [...store.streams()].map(({ issuer }) => issuer).filter((issuer) => !kept.has(issuer)),
+        );
+        for (const issuer of others) await store.forget(issuer);
+        return send(response, 200, {});
+      }
+      case '/size':
+        return send(response, 200, await store.size(questions['/size'].parse(body).issuer));
+      default:
+        throw new UserError('NOT_FOUND', `Nothing is at ${request.url}.`, '');
+    }
+  }
+}
+
+async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of request) {
+    size += (part as Buffer).length;
+    if (size > MAX_BODY) throw new UserError('INVALID', 'The question is too large.', '');
+    parts.push(part as Buffer);
+  }
+  return JSON.parse(Buffer.concat(parts).toString() || '{}');
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+  });
+  response.end(text);
+}

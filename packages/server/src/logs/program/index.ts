@@ -1,0 +1,3 @@
+/** The program `walt-logs`, as far as the server knows it. */
+export type { Questions } from './control.ts';
+export { type Keeper, openKeeper } from './keeper.ts';

@@ -1,0 +1,69 @@
+import { rm } from 'node:fs/promises';
+import { BlockList } from 'node:net';
+import { PLATFORM_ISSUER } from '@walt/contract';
+import type { Config, Limits, Log, Paths } from '../../platform/index.ts';
+import { storedLine } from './chunk.ts';
+import { Control } from './control.ts';
+import { NodeEndpoint } from './node-endpoint.ts';
+import { Queries } from './queries.ts';
+import { LogStore } from './store.ts';
+
+/** Milliseconds between two looks for what is too old or too much. */
+const TIDY = 600_000;
+
+interface Options {
+  paths: Pick<Paths, 'logDatabase' | 'logSocket'>;
+  limits: Pick<Limits, 'machines' | 'clients'>;
+  keep: Config['logs'];
+  /** Where nodes bring lines. */
+  address: string;
+  /** 0: one that is free. */
+  port: number;
+  /** The first and the last address that nodes have. */
+  nodes: { first: string; last: string };
+  /** File of query-thread.ts. */
+  thread: URL;
+  log: Log;
+}
+
+export interface Keeper extends AsyncDisposable {
+  port: number;
+}
+
+/** Takes lines, keeps them, tells them, until it is disposed of. */
+export async function openKeeper(options: Options): Promise<Keeper> {
+  const { paths, limits, keep, log, nodes } = options;
+  const store = await LogStore.open(paths.logDatabase, log);
+  const queries = new Queries(store, options.thread, log);
+  const addresses = new BlockList();
+  addresses.addRange(nodes.first, nodes.last);
+  const isIssuer = (ip: string) => addresses.check(ip);
+  const endpoint = new NodeEndpoint({ store, log, limits: limits.machines, isIssuer });
+  const control = new Control({ store, queries, log, limits: limits.clients });
+  await rm(paths.logSocket, { force: true });
+  // Nobody but root may connect, from the first moment on.
+  const before = process.umask(0o177);
+  await control.listen(paths.logSocket).finally(() => process.umask(before));
+  const port = await endpoint.listen(options.address, options.port);
+  const timer = setInterval(() => {
+    tidy(store, keep, log).catch((error) => log.error('cannot remove old lines', { reason: String(error) }));
+  }, TIDY).unref();
+  return {
+    port,
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      await Promise.all([endpoint.close(), control.close()]);
+      await store.close();
+    },
+  };
+}
+
+async function tidy(store: LogStore, { days, size }: Config['logs'], log: Log): Promise<void> {
+  await store.tidy();
+  const gone = await store.drop((Date.now() - days * 86_400_000) * 1000, size);
+  if (gone === 0) return;
+  log.info('old lines went', { lines: gone });
+  const words = `${gone} lines went: they were older than ${days} days, or all lines took more than ${size / 2 ** 20} MiB.`;
+  const lines = [storedLine(Date.now() * 1000, Buffer.from(words))];
+  await store.append({ issuer: PLATFORM_ISSUER, streams: new Map([['platform.logs', lines]]) });
+}

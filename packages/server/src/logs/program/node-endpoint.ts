@@ -1,0 +1,157 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  HttpListener,
+  isUserError,
+  type Limits,
+  type Log,
+  type Reason,
+  type Refusal,
+  rarely,
+} from '../../platform/index.ts';
+import { readRecords, readStamp } from './records.ts';
+import type { LogStore } from './store.ts';
+
+const TEXT = 'text/plain; charset=utf-8';
+/** Bytes of a request's head: senders have some hundred. */
+const MAX_HEAD = 8 * 1024;
+/** Bytes that a node sends at a time. */
+const MAX_BODY = 256 * 1024;
+/** Bytes of all nodes that wait to be stored. */
+const MAX_WAITING = 64 * 1024 * 1024;
+/** Bytes that a node may have sent of one spool. */
+const MAX_OFFSET = 2 ** 50;
+
+const SPOOL = /^[A-Za-z0-9._-]{1,80}$/;
+
+interface Deps {
+  store: LogStore;
+  log: Log;
+  limits: Limits['machines'];
+  /** Whether lines from that address are taken. */
+  isIssuer: (ip: string) => boolean;
+}
+
+/** Where nodes bring their lines: `POST /node/log?spool=ID&from=OFFSET`, answered by how far that spool is stored. */
+export class NodeEndpoint {
+  readonly #deps: Deps;
+  readonly #listener: HttpListener;
+  /** The last request of each spool, by issuer and spool: they follow one another. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+  #waiting = 0;
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+    const warn = rarely(deps.log.warn);
+    this.#listener = new HttpListener({
+      ...{
+        name: 'node logs',
+        log: deps.log,
+        limits: deps.limits,
+        maxHead: MAX_HEAD,
+        cutsReaders: true,
+        refusal,
+      },
+      answer: (request, response) => this.#answer(request, response),
+      failed: (error, response) => {
+        // The node has its lines still, and brings them again.
+        warn('lines were not stored', { reason: String(error) }, response.req.socket.remoteAddress);
+        sendText(response, isUserError(error) ? 503 : 500, 'not stored');
+      },
+    });
+  }
+
+  /** Resolves to the port: 0 asks the system for a free one. */
+  listen(host: string, port: number): Promise<number> {
+    return this.#listener.listen({ host, port });
+  }
+
+  close(): Promise<void> {
+    return this.#listener.close();
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = URL.parse(request.url ?? '/', 'http://server');
+    const ip = request.socket.remoteAddress?.replace(/^::ffff:/, '');
+    if (url?.pathname !== '/node/log' || request.method !== 'POST' || ip === undefined) {
+      return sendText(response, 404, 'nothing is here');
+    }
+    if (!this.#deps.isIssuer(ip)) return sendText(response, 403, 'this is no node');
+    const spool = url.searchParams.get('spool') ?? '';
+    const from = offsetOf(url.searchParams.get('from'));
+    const clock = readStamp(String(request.headers['x-walt-clock'] ?? ''));
+    const length = Number(request.headers['content-length'] ?? Number.NaN);
+    if (!SPOOL.test(spool) || from === undefined || clock === undefined || !Number.isSafeInteger(length)) {
+      return sendText(response, 400, 'spool, from, x-walt-clock and content-length are needed');
+    }
+    if (length > MAX_BODY) return sendText(response, 413, `at most ${MAX_BODY} bytes at a time`);
+    if (this.#waiting + length > MAX_WAITING) return sendText(response, 503, 'too much waits to be stored');
+    this.#waiting += length;
+    try {
+      const body = await bodyOf(request, length);
+      if (body === undefined) return sendText(response, 400, 'the body has another length');
+      const arrival = { now: Date.now() * 1000, clock };
+      const reached = await this.#inTurn(`${ip} ${spool}`, () => this.#store(ip, spool, from, body, arrival));
+      sendText(response, 200, `${reached}\n`);
+    } finally {
+      this.#waiting -= length;
+    }
+  }
+
+  /** Stores what is new. Answers how far the spool is stored then. */
+  async #store(
+    issuer: string,
+    spool: string,
+    from: number,
+    body: Buffer,
+    arrival: { now: number; clock: number },
+  ): Promise<number> {
+    const { store } = this.#deps;
+    const known = await store.reached(issuer, spool);
+    if (from + body.length <= known) return known;
+    const start = Math.max(from, known);
+    const { streams, length } = readRecords(body.subarray(start - from), arrival);
+    if (length === 0) return start;
+    await store.append({ issuer, streams, spool: { id: spool, reached: start + length } });
+    return start + length;
+  }
+
+  async #inTurn<T>(key: string, act: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(key) ?? Promise.resolve();
+    const result = before.then(act);
+    const turn = result.catch(() => {}); // its own sender is told
+    this.#turns.set(key, turn);
+    try {
+      return await result;
+    } finally {
+      if (this.#turns.get(key) === turn) this.#turns.delete(key);
+    }
+  }
+}
+
+function offsetOf(text: string | null): number | undefined {
+  const offset = text !== null && /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  return offset <= MAX_OFFSET ? offset : undefined;
+}
+
+/** Undefined: it has not that length. */
+async function bodyOf(request: IncomingMessage, length: number): Promise<Buffer | undefined> {
+  const parts: Buffer[] = [];
+  for await (const part of request) parts.push(part as Buffer);
+  const body = Buffer.concat(parts);
+  return body.length === length ? body : undefined;
+}
+
+function sendText(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'content-type': TEXT, 'content-length': Buffer.byteLength(text) });
+  response.end(text);
+}
+
+function refusal(reason: Reason): Refusal {
+  const words = {
+    all: [503, 'the server has too many connections: ask again later'],
+    each: [429, 'this node has too many connections to the server'],
+    slow: [408, 'the request did not come in time'],
+  } as const;
+  const [status, text] = words[reason];
+  return { status, type: TEXT, text };
+}
