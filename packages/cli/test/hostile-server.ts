@@ -54,6 +54,13 @@ export class HostileServer implements AsyncDisposable {
     outgoing.end(await buffer(incoming));
     const [answer] = (await once(outgoing, 'response')) as [IncomingMessage];
     const text = (await buffer(answer)).toString();
+    if (answer.headers['content-type'] === 'text/plain') {
+      // Lines of logs: one more, of what it makes of a word.
+      const word = this.tamper('log.lines', 'word');
+      response.writeHead(answer.statusCode ?? 500, { 'content-type': 'text/plain' });
+      response.end(`S 1 ${word} ${word}\nL 1 1790000000000000 ${word}\n${text}`);
+      return;
+    }
     const events = answer.headers['content-type']?.startsWith('text/event-stream');
     const changed = events
       ? text.replace(/^data: (.*)$/gm, (_line, data) => `data: ${this.#change(call, data)}`)

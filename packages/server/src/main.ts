@@ -75,16 +75,16 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     serverTables,
     createLog('database'),
   );
+  const logs = new Logs(paths, createLog('logs'));
   const rotation = new LogRotation(paths.logs, config.limits.logs, log);
-  const programs = new Programs(paths, createLog('programs'));
+  const programs = new Programs(paths, logs.journal('programs'));
   const [network, platformVolume, ssh, accelerator] = await Promise.all([
-    Network.open(config, paths, programs, createLog('network')),
+    Network.open(config, paths, programs, logs.journal('network')),
     ensurePlatformVolume(paths),
     SshAuthority.open(paths),
     findAccelerator(paths, log),
   ]);
   await startLogProgram(programs, paths, { server: network.server, nodes: network.permanent });
-  const logs = new Logs(paths, createLog('logs'));
   const reads = new Reads(paths);
   await Promise.all([sweepBootFiles(paths), reads.sweep()]);
   const images = await Images.open({
@@ -94,16 +94,23 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     nodes: bootingNodes,
     prepareBoot: (image) => prepareBootFiles(image, paths, config.limits),
     hasBootFiles: (digest) => hasBootFiles(digest, paths),
-    log: createLog('images'),
+    log: logs.journal('images'),
   });
-  const rights = new StandingRights(createLog('access'));
+  const rights = new StandingRights(logs.journal('access'));
   const address = { server: network.server, mac: await network.mac() };
   const trees = new Trees({ paths, address, treeVolumes: (diffIds) => images.treeVolumes(diffIds) });
   const devices = await Devices.open({
-    ...{ database, network, limits: config.limits, log: createLog('devices') },
+    ...{ database, network, limits: config.limits, log: logs.journal('devices') },
     nodes: { all: async () => nodes.store.all(), heard: (mac) => nodes.store.boots.heard(mac) },
   });
+  const lines = {
+    keep: (addresses: readonly string[]) =>
+      logs.keep(addresses).catch((error) => {
+        log.warn('lines of nodes that were removed are still there', { reason: String(error) });
+      }),
+  };
   const nodes = await createNodes({
+    lines,
     database,
     network,
     programs,
@@ -116,8 +123,12 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     powerConfigs: config.power,
     onHost: (argv) => hostNetwork(config, argv),
     devices,
-    log: createLog('nodes'),
+    log: logs.journal('nodes'),
   });
+
+  logs.nameNodes(async (node) => (await nodes.store.byId(node))?.name);
+  // Some may have been removed while the program was away.
+  await lines.keep((await nodes.store.all()).map(({ ip }) => ip));
 
   const directory = createDirectory({
     ...nodes,
@@ -127,7 +138,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     devices,
     platformVolume,
     limits: config.limits,
-    log: createLog('boot'),
+    log: logs.journal('boot'),
   });
   const archives = new InitArchives(paths);
   const files = new NodeFiles({ directory, paths, archives, reads, address });
@@ -136,7 +147,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     limits: config.limits.machines,
   });
   const firmware = new RaspiFirmware({
-    ...{ cache: config.cache, allowed: config.firmware.nonFree, log: createLog('firmware') },
+    ...{ cache: config.cache, allowed: config.firmware.nonFree, log: logs.journal('firmware') },
     host: (argv) => hostNetwork(config, argv),
   });
   firmware.begin();
@@ -149,7 +160,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
 
   await mountSignInFolder(paths.auth, config.limits.signInFiles);
   const jobs = new OpenJobs();
-  const held = new HeldChanges(createLog('nodes'));
+  const held = new HeldChanges(logs.journal('nodes'));
   const changes = createChangesCalls({ ...nodes, images, jobs, held, paths, files });
   const ofImages = createImageCalls({ images, nodes: nodes.lookup, firmware, jobs });
   const services: Services = {
@@ -186,7 +197,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
         }),
       },
     },
-    log: createLog('api'),
+    log: logs.journal('api'),
   };
   const api = await listen(services, paths, { limits: config.limits });
   await noteServing(paths);

@@ -132,7 +132,17 @@ export async function startServer({
     all: async () => nodes.store.all(),
     heard: (mac) => nodes.store.boots.heard(mac),
   });
+  const logs = new Logs(paths, log);
+  const keeper = lines
+    ? await openKeeper({
+        ...{ paths, limits: defaultLimits(), keep: platform.deps.config.logs, log },
+        // Nodes that are played have addresses of this machine.
+        ...{ address: '127.0.0.1', port: 0, nodes: { first: '127.0.0.1', last: '127.255.255.254' } },
+        thread: new URL('../src/logs/program/query-thread.ts', import.meta.url),
+      })
+    : undefined;
   const nodes = await createNodes({
+    lines: keeper ? logs : { keep: async () => {} },
     ...{ database, network, paths, ssh, rights, trees, images, devices, accelerator: 'tcg', log: quiet },
     ...{ powerConfigs: power, onHost: (argv) => [...argv] },
     programs: machines as unknown as Programs,
@@ -150,15 +160,6 @@ export async function startServer({
     },
   });
   const firmware = { ensure: async () => {} };
-  const logs = new Logs(paths, log);
-  const keeper = lines
-    ? await openKeeper({
-        ...{ paths, limits: defaultLimits(), keep: platform.deps.config.logs, log },
-        // Nodes that are played have addresses of this machine.
-        ...{ address: '127.0.0.1', port: 0, nodes: { first: '127.0.0.1', last: '127.255.255.254' } },
-        thread: new URL('../src/logs/program/query-thread.ts', import.meta.url),
-      })
-    : undefined;
   const jobs = new OpenJobs();
   const held = new HeldChanges(log);
   // Nothing is loaded by machines that are played.

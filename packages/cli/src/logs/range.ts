@@ -1,4 +1,8 @@
-/** Ranges of time, as users write them: `full`, or `[START]:[END]`, each a moment. */
+/**
+ * Folder `logs/`: lines that nodes and the platform log: which of them, and how they are printed.
+ *
+ * This file: ranges of time, as users write them: `full`, or `[START]:[END]`, each a moment.
+ */
 import { AbortError } from '@walt/client/errors';
 
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;

@@ -3,6 +3,7 @@ const WORDS: Readonly<Record<string, string>> = {
   all: '--all',
   architecture: '--arch',
   args: '--build-arg',
+  at: '--date',
   both: 'The directions to end',
   cache: '--no-cache',
   columns: 'The width of the terminal',

@@ -3,9 +3,13 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { PLATFORM_ISSUER } from '@walt/contract';
 import {
   answers,
+  createLog,
+  eventText,
+  type Fields,
   hasErrno,
   type Log,
   type Paths,
@@ -19,10 +23,30 @@ import type { Questions } from './program/index.ts';
 const RETRY = 500;
 /** Lines of the platform that wait for the program; beyond it, the newest are dropped, and counted. */
 const MAX_WAITING = 10_000;
+/** Lines that are handed over together. */
+const TOGETHER = 200;
+/** Characters of a line that are kept. */
+const MAX_TEXT = 1000;
 /** Milliseconds that an answer may take to begin. */
 const PATIENCE = 60_000;
 
+/** Milliseconds that it may be away until a question fails, and between two looks. */
+const RESTART = 10_000;
+const RESTART_LOOK = 50;
+
 const PROGRAM = 'walt-logs';
+
+/** Parts of the server whose journal tells what happens to what users see. */
+const PLATFORM_AREAS: ReadonlySet<string> = new Set(['nodes', 'boot', 'devices', 'images', 'power']);
+
+interface Waiting {
+  stream: string;
+  /** Microseconds of Unix time. */
+  time: number;
+  text: string;
+  /** Its number. */
+  node: number | undefined;
+}
 
 /**
  * Starts the program that keeps lines, or adopts one of the same version. `nodes` are the first and the last address that nodes have.
@@ -50,7 +74,8 @@ export async function startLogProgram(
 export class Logs {
   readonly #socket: string;
   readonly #log: Log;
-  #waiting: Questions['/append']['lines'] = [];
+  readonly #waiting: Waiting[] = [];
+  #nameOf: (node: number) => Promise<string | undefined> = async () => undefined;
   #dropped = 0;
   #sending = false;
   #closed = false;
@@ -60,10 +85,33 @@ export class Logs {
     this.#log = log;
   }
 
-  /** Logs a line of the platform, in that stream (`platform.…`). It waits in memory while the program is away. */
-  tell(stream: string, line: string): void {
+  /**
+   * The server's journal of an area, whose lines are also lines of the platform: in stream `platform.AREA` what happens to nodes,
+   * devices and images, in `daemon.AREA` the rest.
+   */
+  journal(area: string): Log {
+    const journal = createLog(area);
+    const stream = `${PLATFORM_AREAS.has(area) ? 'platform' : 'daemon'}.${area}`;
+    const both =
+      (level: keyof Log) =>
+      (message: string, fields: Fields = {}) => {
+        journal[level](message, fields);
+        const { node, ...rest } = fields;
+        if (typeof node === 'number') this.tell(stream, eventText(message, rest), node);
+        else this.tell(stream, eventText(message, fields));
+      };
+    return { info: both('info'), warn: both('warn'), error: both('error') };
+  }
+
+  /** From now on, lines about nodes begin with what these are called. */
+  nameNodes(nameOf: (node: number) => Promise<string | undefined>): void {
+    this.#nameOf = nameOf;
+  }
+
+  /** Logs a line of the platform, about a node if one is given. It waits in memory while the program is away. */
+  tell(stream: string, text: string, node?: number): void {
     if (this.#waiting.length >= MAX_WAITING) this.#dropped += 1;
-    else this.#waiting.push({ stream, time: Date.now() * 1000, text: line });
+    else this.#waiting.push({ stream, time: Date.now() * 1000, text: text.slice(0, MAX_TEXT), node });
     void this.#send();
   }
 
@@ -86,20 +134,34 @@ export class Logs {
     if (this.#sending) return;
     this.#sending = true;
     while (this.#waiting.length > 0 && !this.#closed) {
-      const lines = this.#waiting.slice(0, 500);
+      const some = this.#waiting.slice(0, TOGETHER);
       try {
+        const lines = await Promise.all(some.map((line) => this.#named(line)));
         (await this.#ask('/append', { issuer: PLATFORM_ISSUER, lines })).resume();
-        this.#waiting.splice(0, lines.length);
-        if (this.#dropped > 0 && this.#waiting.length === 0) {
-          const words = `${this.#dropped} lines of the platform were lost while the program that keeps them was away.`;
-          this.#dropped = 0;
-          this.#waiting.push({ stream: 'platform.logs', time: Date.now() * 1000, text: words });
-        }
+        this.#waiting.splice(0, some.length);
+        if (this.#dropped === 0 || this.#waiting.length > 0) continue;
+        const text = `${this.#dropped} lines of the platform were lost: too many came while none could be stored.`;
+        this.#dropped = 0;
+        this.tell('platform.logs', text);
       } catch {
-        await new Promise((resolve) => setTimeout(resolve, RETRY).unref());
+        await delay(RETRY, undefined, { ref: false });
       }
     }
     this.#sending = false;
+  }
+
+  async #named({ node, text, ...line }: Waiting): Promise<Questions['/append']['lines'][number]> {
+    if (node === undefined) return { ...line, text };
+    const name = await this.#nameOf(node);
+    return { ...line, text: name === undefined ? `${text} node=${node}` : `${name}: ${text}` };
+  }
+
+  /** Waits for the program where it is just being started again. */
+  async #there(signal: AbortSignal): Promise<void> {
+    const end = Date.now() + RESTART;
+    while (!(await answers({ path: this.#socket }, { signal })) && Date.now() < end && !signal.aborted) {
+      await delay(RESTART_LOOK);
+    }
   }
 
   async #ask<Path extends keyof Questions>(
@@ -107,6 +169,7 @@ export class Logs {
     question: Questions[Path],
     signal = AbortSignal.timeout(PATIENCE),
   ): Promise<IncomingMessage> {
+    await this.#there(signal);
     const sent = request({ socketPath: this.#socket, path, method: 'POST', signal });
     sent.on('error', () => {}); // `once` tells of it
     sent.end(JSON.stringify(question));

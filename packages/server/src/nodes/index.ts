@@ -11,7 +11,7 @@ import { NodeEntry } from './entry.ts';
 import { lastLines } from './history/index.ts';
 import { ImageChoice } from './image-choice.ts';
 import { NodeLookup } from './lookup.ts';
-import { createWorld, desiredState, Reconciler } from './plan/index.ts';
+import { createWorld, desiredState, type LinesOfNodes, Reconciler } from './plan/index.ts';
 import { Power, PowerErrands, powerSources, qemuPower } from './power/index.ts';
 import { NodeStore } from './store.ts';
 import type { NodeTables } from './tables.ts';
@@ -44,6 +44,7 @@ interface Deps {
   onHost(argv: readonly string[]): string[];
   /** What is known of machines by their hardware address; nodes have no names that devices have. */
   devices: DevicesOfNodes;
+  lines: LinesOfNodes;
   log: Log;
 }
 
@@ -62,7 +63,17 @@ export async function createNodes(deps: Deps) {
   const sources = powerSources(deps.powerConfigs, { server, broadcast, onHost: deps.onHost });
   const power = new Power([qemuPower(machines), ...sources]);
   const errands = new PowerErrands({ power, log });
-  const world = createWorld({ network, machines, agents, errands, paths, ssh, trees, store });
+  const world = createWorld({
+    network,
+    machines,
+    agents,
+    errands,
+    paths,
+    ssh,
+    trees,
+    store,
+    lines: deps.lines,
+  });
   const noteEnd = async (id: number) => {
     const failure = { at: Date.now() / 1000, reason: 'it has not come up in its time', final: true };
     try {

@@ -55,7 +55,17 @@ export {
 } from './files.ts';
 export { hostNamespace, hostNetwork, namespaceFile } from './host.ts';
 export type { WantedAdapter } from './interfaces.ts';
-export { createLog, followLog, type Log, LogRotation, lastLines, rarely, rotateLog } from './logs/index.ts';
+export {
+  createLog,
+  eventText,
+  type Fields,
+  followLog,
+  type Log,
+  LogRotation,
+  lastLines,
+  rarely,
+  rotateLog,
+} from './logs/index.ts';
 export { nameList } from './name-list.ts';
 export { nearNames } from './near-names.ts';
 export { type Paths, platformPaths } from './paths.ts';

@@ -4,4 +4,4 @@ export type { BootTrouble } from './boots.ts';
 export { desiredState } from './desired.ts';
 export { concerns, plan, type Step, troubles } from './plan.ts';
 export { type Failure, Reconciler } from './reconciler.ts';
-export { createWorld } from './world/index.ts';
+export { createWorld, type LinesOfNodes } from './world/index.ts';

@@ -38,12 +38,17 @@ export function createLog(area: string, write: (line: string) => void = toStanda
 
 /** One line, whatever is in the values: nothing in it steers a terminal, ends the line or turns the direction of writing. */
 export function formatLine(level: string, area: string, message: string, fields: Fields): string {
+  return `${eventText(`${new Date().toISOString()} ${level} ${area} ${message}`, fields)}\n`;
+}
+
+/** What happened, without when and where: as safe. */
+export function eventText(message: string, fields: Fields = {}): string {
   const tail = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => ` ${key}=${typeof value === 'string' ? quoted(value) : value}`)
     .join('');
-  const line = escapeControls(`${new Date().toISOString()} ${level} ${area} ${message}${tail}`);
-  return `${line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)}…` : line}\n`;
+  const line = escapeControls(message + tail);
+  return line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)}…` : line;
 }
 
 function quoted(value: string): string {

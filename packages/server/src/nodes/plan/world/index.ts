@@ -15,9 +15,12 @@ import { exportsPart } from './exports.ts';
 import { gatewayPart } from './gateway.ts';
 import { hostsPart } from './hosts.ts';
 import { machinesPart } from './machines.ts';
-import { removal } from './removed.ts';
+import { type LinesOfNodes, removal } from './removed.ts';
+
+export type { LinesOfNodes };
 
 interface Deps {
+  lines: LinesOfNodes;
   network: Pick<Network, 'setHosts' | 'setExports' | 'setRouted' | 'ensureTap' | 'removeTap'>;
   machines: VirtualMachines;
   agents: Agents;

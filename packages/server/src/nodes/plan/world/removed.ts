@@ -9,17 +9,25 @@ import type { Executors } from '../steps.ts';
 interface Deps {
   paths: Pick<Paths, 'persist'>;
   ssh: Pick<SshAuthority, 'removeNode'>;
-  store: Pick<NodeStore, 'noteForgotten'>;
+  store: Pick<NodeStore, 'all' | 'noteForgotten'>;
+  lines: LinesOfNodes;
 }
 
-export function removal({ paths, ssh, store }: Deps): Executors<RemovalSteps> {
+/** What nodes logged. */
+export interface LinesOfNodes {
+  /** Removes lines of all that have none of these addresses: whoever gets a free one must not have another's. */
+  keep(addresses: readonly string[]): Promise<void>;
+}
+
+export function removal({ paths, ssh, store, lines }: Deps): Executors<RemovalSteps> {
   return {
-    /** Deletes what a removed node left on the server: its /persist and its keys. Idempotent. */
+    /** Deletes what a removed node left on the server: its /persist, its keys, its lines. Idempotent. */
     forgetNode: async ({ id }) => {
       await ssh.removeNode(id);
       for (const owner of await namesIn(paths.persist)) {
         await rm(persistImage(paths, owner, id), { force: true });
       }
+      await lines.keep((await store.all()).map(({ ip }) => ip));
       await store.noteForgotten(id);
     },
   };

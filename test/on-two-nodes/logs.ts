@@ -1,0 +1,82 @@
+/** What nodes log: read, waited for, and complete, whoever is killed meanwhile. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Platform } from '../platform.ts';
+import { haveNodes, leavePlatform, usePlatform } from '../shared-platform.ts';
+
+let platform: Platform;
+before(async () => {
+  platform = await usePlatform();
+  await haveNodes(platform, 'alpha', 'beta');
+});
+after(leavePlatform);
+
+const SHORT = ['--format', '{issuer}.{stream} {line}'];
+
+test('a line is waited for, and told with its node, its stream and the time of the server', async () => {
+  const { root } = platform;
+  const began = Date.now();
+  await root.on('alpha', 'walt-log-echo app "ready to go"');
+  const args = ['--issuers', 'alpha,beta', '--time-margin', '3600', '--timeout', '5m'];
+  const waited = await root.ok('log', 'wait', 'ready to', ...args, '--json');
+  const { timestamp, ...line } = JSON.parse(waited);
+  assert.deepEqual(line, { issuer: 'alpha', stream: 'app', line: 'ready to go' });
+  const time = new Date(timestamp).getTime();
+  assert.ok(time > began - 5_000 && time < Date.now() + 5_000, timestamp);
+  await root.on('beta', 'printf "one\\ntwo\\n" | walt-log-tee lines');
+  await root.ok('log', 'wait', '^two$', ...args);
+  const shown = await root.ok('log', 'show', '--issuers', 'beta', '--streams', '^lines$', ...SHORT);
+  assert.equal(shown, 'beta.lines one\nbeta.lines two\n');
+  assert.match(await root.ok('log', 'show', '--platform', 'node booted'), /alpha: node booted/);
+});
+
+test('no line is lost and none comes twice when what keeps them, and the server, are killed', async () => {
+  const { root } = platform;
+  const total = 300;
+  // Slowly, so that all that is killed below is killed while lines come.
+  const loop = `i=0; while [ $i -lt ${total} ]; do i=$((i + 1)); echo "number $i"; sleep 0.05; done | walt-log-cat count`;
+  const logging = root.on('alpha', loop);
+  await root.ok(
+    'log',
+    'wait',
+    'number 20$',
+    '--issuers',
+    'alpha',
+    '--time-margin',
+    '3600',
+    '--timeout',
+    '5m',
+  );
+  for (let round = 0; round < 3; round += 1) {
+    await platform.kill('walt-logs');
+    const last = await root.ok('log', 'wait', 'number', '--issuers', 'alpha', '--timeout', '5m', ...SHORT);
+    assert.match(last, /^alpha\.count number \d+\n$/);
+  }
+  await platform.crash();
+  await logging;
+  const all = [
+    'log',
+    'wait',
+    `number ${total}$`,
+    '--issuers',
+    'alpha',
+    '--time-margin',
+    '3600',
+    '--timeout',
+    '5m',
+  ];
+  await root.ok(...all);
+  const shown = await root.ok(
+    'log',
+    'show',
+    '--issuers',
+    'alpha',
+    '--streams',
+    '^count$',
+    '--history',
+    'full',
+    ...SHORT,
+  );
+  const expected = Array.from({ length: total }, (_, at) => `alpha.count number ${at + 1}\n`);
+  assert.equal(shown, expected.join(''));
+});
