@@ -43,9 +43,13 @@ export class LogNode implements AsyncDisposable {
     for (const name of ['busybox', 'sh']) symlinkSync(`/${BUSYBOX}`, join(this.folder, 'bin', name));
     for (const name of ['walt-log-spool', 'walt-log-sender']) {
       const text = readFileSync(join(NODE_FILES, 'initramfs', name), 'utf8');
-      writeFileSync(join(this.folder, name), text.replace(/^ANSWER_LIMIT=\d+/m, `ANSWER_LIMIT=${answerLimit}`), {
-        mode: 0o755,
-      });
+      writeFileSync(
+        join(this.folder, name),
+        text.replace(/^ANSWER_LIMIT=\d+/m, `ANSWER_LIMIT=${answerLimit}`),
+        {
+          mode: 0o755,
+        },
+      );
     }
     execFileSync('chmod', ['-R', 'a+rX', this.folder]);
     execFileSync('chmod', ['1777', join(this.folder, 'tmp')]);
@@ -100,7 +104,6 @@ export class LogNode implements AsyncDisposable {
     }
     rmSync(this.folder, { recursive: true, force: true });
   }
-
 }
 
 export interface Line {
@@ -151,7 +154,7 @@ export class LogServer extends EventEmitter<{ stored: []; asked: [Mood] }> {
         .filter((record) => record !== '')
         .map((record) => {
           const [, time = '', stream = '', text = record] =
-            /^(@?\d+\.\d{6}) ([\w.:/+@-]{1,128}) ([^]*)$/.exec(record) ?? [];
+            /^(@?\d+\.\d{6}) ([\w.:/+@-]{1,128}) (.*)$/s.exec(record) ?? [];
           return { time, stream, text };
         }),
     );
@@ -182,7 +185,8 @@ export class LogServer extends EventEmitter<{ stored: []; asked: [Mood] }> {
       return;
     }
     const body = Buffer.concat(chunks);
-    if (request.method !== 'POST' || url.pathname !== '/node/log') this.wrong.push(`${request.method} ${request.url}`);
+    if (request.method !== 'POST' || url.pathname !== '/node/log')
+      this.wrong.push(`${request.method} ${request.url}`);
     if (!/^[A-Za-z0-9._-]{1,80}$/.test(spool)) this.wrong.push(`spool ${spool}`);
     if (!/^\d{10}\.\d{6}$/.test(String(request.headers['x-walt-clock']))) this.wrong.push('x-walt-clock');
     if (body.length === 0 || body.length > BODY_LIMIT) this.wrong.push(`${body.length} bytes`);
