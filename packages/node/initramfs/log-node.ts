@@ -1,13 +1,25 @@
 /** A node and a server of logs for tests: the node's programs are the real ones, in a root and namespaces of their own. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NODE_FILES = fileURLToPath(new URL('..', import.meta.url));
+/** Milliseconds of a tick of /proc: USER_HZ is 100 wherever Linux runs. */
+const TICK = 10;
 const BUSYBOX = 'usr/lib/walt/bin/busybox';
 
 /** What the kernel mounts on a node, then what init does for logs. */
@@ -96,6 +108,25 @@ export class LogNode implements AsyncDisposable {
     return { status, ...told };
   }
 
+  /** Milliseconds of processors that its programs took until now; those that ended count when somebody waited for them. */
+  spent(): number {
+    const space = readlinkSync(`/proc/${this.#pid}/ns/pid`);
+    let ticks = 0;
+    for (const process of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      try {
+        if (readlinkSync(`/proc/${process}/ns/pid`) !== space) continue;
+        const fields = readFileSync(`/proc/${process}/stat`, 'latin1')
+          .replace(/^.*\) /s, '')
+          .split(' ');
+        // utime, stime, cutime, cstime (proc_pid_stat(5)).
+        for (const field of fields.slice(11, 15)) ticks += Number(field);
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+    return ticks * TICK;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const init = this.#init;
     if (init && init.exitCode === null && init.signalCode === null) {
@@ -127,15 +158,23 @@ export class LogServer extends EventEmitter<{ stored: []; asked: [Mood] }> {
   readonly wrong: string[] = [];
   mood: () => Mood = () => 'ok';
   #server = createServer((request, response) => this.#take(request, response));
-  #port = 0;
+  #port: number;
+  readonly #address: string;
+
+  /** port: 0 for a free one, which is kept. */
+  constructor(address = '127.0.0.1', port = 0) {
+    super();
+    this.#address = address;
+    this.#port = port;
+  }
 
   async listen(): Promise<string> {
-    this.#server.listen(this.#port, '127.0.0.1');
+    this.#server.listen(this.#port, this.#address);
     await once(this.#server, 'listening');
     const address = this.#server.address();
     if (address === null || typeof address === 'string') throw new Error('no port');
     this.#port = address.port;
-    return `127.0.0.1:${this.#port}`;
+    return `${this.#address}:${this.#port}`;
   }
 
   async close(): Promise<void> {
@@ -143,6 +182,10 @@ export class LogServer extends EventEmitter<{ stored: []; asked: [Mood] }> {
     this.#server.close();
     this.#server.closeAllConnections();
     await closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
   /** All lines, in the order in which they were sent. */

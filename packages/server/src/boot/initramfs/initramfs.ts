@@ -30,7 +30,7 @@ const folders = [
   'trace',
 ];
 
-/** The archive with busybox, init and agent. */
+/** The archive with busybox, init, agent, and what sends logs. */
 export async function initArchive(busybox: Uint8Array): Promise<Buffer> {
   const script = async (name: string, mode: number): Promise<CpioEntry> => ({
     path: name,
@@ -47,6 +47,8 @@ export async function initArchive(busybox: Uint8Array): Promise<Buffer> {
       { path: 'bin/sh', type: 'link', target: 'busybox' },
       await script('init', 0o755),
       await script('walt-agent', 0o755),
+      await script('walt-log-spool', 0o755),
+      await script('walt-log-sender', 0o755),
       await script('modprobe', 0o755),
     ]),
   );

@@ -109,6 +109,8 @@ async function platformFiles(
     })),
     await program(`${image.bin}/walt-init`, 'walt/walt-init'),
     await program(`${internal}/walt-agent`, 'initramfs/walt-agent'),
+    await program(`${internal}/walt-log-spool`, 'initramfs/walt-log-spool'),
+    await program(`${internal}/walt-log-sender`, 'initramfs/walt-log-sender'),
     ...own.map((path) => ({ path, mode: 0o755, content: busybox })),
     {
       path: `${image.bin}/walt-env`,
