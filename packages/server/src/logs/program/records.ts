@@ -1,4 +1,4 @@
-/** What a node's spool holds (packages/node, walt-log): records `STAMP STREAM TEXT\n`. Hostile until it was read here. */
+/** What a node's spool holds (packages/node, walt-log): records `STAMP STREAM TEXT\n`, and empty lines. Hostile until it was read here. */
 import { LOG_STREAM } from '@walt/contract';
 import { stamp } from './chunk.ts';
 
@@ -48,6 +48,8 @@ export function readRecords(
   for (let to = body.indexOf(NEWLINE); to !== -1; to = body.indexOf(NEWLINE, from)) {
     const record = body.subarray(from, to);
     from = to + 1;
+    // Writers end whatever another one may have left unended.
+    if (record.length === 0) continue;
     const stampEnd = record.subarray(0, MAX_STAMP + 1).indexOf(BLANK);
     const streamEnd = stampEnd < 0 ? -1 : record.indexOf(BLANK, stampEnd + 1);
     const time = readStamp(record.toString('latin1', 0, Math.max(stampEnd, 0)));
