@@ -1,0 +1,182 @@
+/**
+ * How fast lines of logs are kept and searched, by the real program: 50 connections that bring lines of some 100 bytes, each batch on
+ * disk before it is acknowledged, against the same batches appended to a file and synced; then a word that is nowhere, and one line
+ * of a stream. usage: logs.ts [--runs N] [--lines N] [--json]
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { Agent, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { answers, projectFile } from '../packages/server/src/platform/index.ts';
+import { benchOptions, progress } from './options.ts';
+import { conclude } from './report.ts';
+import { summarize } from './statistics.ts';
+
+const { runs, json, own } = benchOptions(3, ['lines']);
+const total = Number(own.lines ?? 2_000_000);
+
+const CONNECTIONS = 50;
+/** Lines of a batch: some 240 KB. */
+const BATCH = 2000;
+const PORT = 12_347;
+
+/** Lines as servers write them: words that come again, numbers that do not. */
+function batchOf(connection: number, batch: number): Buffer {
+  const lines: string[] = [];
+  for (let at = 0; at < BATCH; at += 1) {
+    const number = (connection * 7919 + batch * 104_729 + at * 31) >>> 0;
+    const time = (1_790_000_000 + batch + at / BATCH).toFixed(6);
+    const address = `192.168.${number % 250}.${(number >> 8) % 250}`;
+    lines.push(
+      `@${time} app sshd[${number % 32_768}]: Failed password for invalid user admin${number % 97} from ${address} port ${1024 + (number % 60_000)} ssh2\n`,
+    );
+  }
+  return Buffer.from(lines.join(''));
+}
+
+interface Run {
+  rate: number;
+  plain: number;
+  memory: number;
+  perLine: number;
+  search: number;
+  first: number;
+}
+
+async function measure(folder: string): Promise<Run> {
+  await mkdir(folder);
+  const config = join(folder, 'server.conf');
+  await writeFile(config, JSON.stringify({ state: join(folder, 'state'), runtime: join(folder, 'run') }));
+  await Promise.all([mkdir(join(folder, 'state')), mkdir(join(folder, 'run'))]);
+  const file = projectFile('dist/server/logs.js');
+  const program = spawn(process.execPath, [file, '127.0.0.1', '127.0.0.1', '127.255.255.254', 'bench'], {
+    env: { ...process.env, WALT_CONFIG: config },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  try {
+    const socket = join(folder, 'run', 'logs.sock');
+    while (!(await answers({ path: socket }))) await delay(20);
+    const batches = Math.ceil(total / BATCH / CONNECTIONS);
+    const bodies = Array.from({ length: 8 }, (_, at) => batchOf(at, at));
+    const raw = bodies.reduce((sum, { length }) => sum + length, 0) / bodies.length / BATCH;
+    const began = performance.now();
+    await Promise.all(
+      Array.from({ length: CONNECTIONS }, async (_, connection) => {
+        const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+        for (let batch = 0; batch < batches; batch += 1) {
+          await post(
+            agent,
+            connection,
+            batch,
+            bodies[(connection + batch) % bodies.length] ?? Buffer.alloc(0),
+          );
+        }
+        agent.destroy();
+      }),
+    );
+    const stored = batches * CONNECTIONS * BATCH;
+    const rate = stored / ((performance.now() - began) / 1000);
+    const memory = await residentOf(program.pid ?? 0);
+    const plain = await plainRate(join(folder, 'plain'), bodies, batches * CONNECTIONS);
+    const size = (await stat(join(folder, 'state', 'logs.db'))).size;
+    const issuers = Object.fromEntries(
+      Array.from({ length: CONNECTIONS }, (_, at) => [`127.0.0.${at + 1}`, `n${at}`]),
+    );
+    const query = { issuers, from: 0, to: Number.MAX_SAFE_INTEGER, follow: false };
+    const search = stored / (await ask(socket, { ...query, lines: 'nowhere to be found' })).seconds;
+    const one = { ...query, issuers: { '127.0.0.1': 'n0' }, lines: 'admin1 ' };
+    return {
+      rate,
+      plain,
+      memory,
+      perLine: size / stored / raw,
+      search,
+      first: (await ask(socket, one)).first,
+    };
+  } finally {
+    program.kill('SIGTERM');
+    await once(program, 'exit');
+    await rm(folder, { recursive: true });
+  }
+}
+
+function post(agent: Agent, connection: number, batch: number, body: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const sent = request({
+      ...{ agent, host: '127.0.0.1', port: PORT, localAddress: `127.0.0.${connection + 1}`, method: 'POST' },
+      path: `/node/log?spool=b.${batch}&from=0`,
+      headers: { 'content-length': body.length, 'x-walt-clock': (Date.now() / 1000).toFixed(6) },
+    });
+    sent.on('error', reject);
+    sent.on('response', (response) => {
+      response.resume();
+      if (response.statusCode !== 200) reject(new Error(`status ${response.statusCode}`));
+      else response.on('end', resolve);
+    });
+    sent.end(body);
+  });
+}
+
+/** Seconds until the first line and the end of what a query tells. */
+async function ask(socketPath: string, query: object): Promise<{ seconds: number; first: number }> {
+  const began = performance.now();
+  const sent = request({ socketPath, path: '/query', method: 'POST' });
+  sent.end(JSON.stringify(query));
+  const [response] = await once(sent, 'response');
+  let first: number | undefined;
+  for await (const _ of response) first ??= (performance.now() - began) / 1000;
+  return { seconds: (performance.now() - began) / 1000, first: first ?? 0 };
+}
+
+/** Lines a second, of the same batches in a file, each synced. */
+async function plainRate(path: string, bodies: readonly Buffer[], batches: number): Promise<number> {
+  const file = await open(path, 'w');
+  const began = performance.now();
+  for (let batch = 0; batch < batches; batch += 1) {
+    await file.write(bodies[batch % bodies.length] ?? Buffer.alloc(0));
+    await file.datasync();
+  }
+  const seconds = (performance.now() - began) / 1000;
+  await file.close();
+  return (batches * BATCH) / seconds;
+}
+
+/** MB. */
+async function residentOf(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024;
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'walt-bench-logs-'));
+const all: Run[] = [];
+for (let run = 0; run < runs; run += 1) {
+  progress(`run ${run + 1} of ${runs}`);
+  all.push(await measure(join(folder, String(run))));
+}
+await rm(folder, { recursive: true });
+
+const of = (key: keyof Run) => summarize(all.map((run) => run[key]));
+conclude(
+  {
+    bench: 'logs',
+    measures: [
+      { what: 'lines kept', unit: '/s', ...of('rate') },
+      { what: 'the same appended to a file and synced', unit: '/s', ...of('plain') },
+      { what: 'memory at most', unit: 'MB', ...of('memory') },
+      { what: 'disk / raw', unit: '', ...of('perLine') },
+      { what: 'lines searched for what is nowhere', unit: '/s', ...of('search') },
+      { what: 'first line of one node', unit: 's', ...of('first') },
+    ],
+    bounds: [
+      { claim: 'lines kept per second', value: of('rate').median, limit: 150_000, atLeast: true },
+      { claim: 'memory, MB', value: of('memory').median, limit: 300 },
+      { claim: 'disk / raw', value: of('perLine').median, limit: 0.25 },
+      { claim: 'lines searched per second', value: of('search').median, limit: 5_000_000, atLeast: true },
+      { claim: 'first line of one node, s', value: of('first').median, limit: 0.5 },
+    ],
+  },
+  json,
+);
