@@ -1,7 +1,9 @@
 /** Lines that nodes and the platform logged (contract, `logLines`). */
+import { setTimeout as delay } from 'node:timers/promises';
 import { LOG_LINES } from '@walt/contract/values/logs';
 import type { Connection } from './connection.ts';
-import { connectionError, responseError, sendAs } from './transport.ts';
+import { hasCode } from './errors.ts';
+import { connectionError, connectionLost, responseError, sendAs } from './transport.ts';
 
 export interface LogQuery {
   /** A set of nodes; `server` in it is the platform itself. */
@@ -31,13 +33,51 @@ const NEWLINE = 0x0a;
 /** Digits of a time. */
 const TIME = 16;
 
-/** Lines in portions, as they come; null where those end that were there. */
+/** How often a server that does not answer is asked again by who follows, and after how many milliseconds. */
+const TRIES = 120;
+const PAUSE = 500;
+
+/**
+ * Lines in portions, as they come; null where those end that were there. Who follows goes on where he was when the server is started
+ * anew meanwhile.
+ */
 export async function* readLogLines(
   connection: Connection,
-  { follow, ...query }: LogQuery,
+  query: LogQuery,
   signal?: AbortSignal,
 ): AsyncGenerator<LogLine[] | null> {
-  const given = Object.entries({ ...query, follow: follow ? 'yes' : undefined }).flatMap(([name, value]) =>
+  const place: Place = {};
+  for (let failures = 0; ; failures += 1) {
+    try {
+      for await (const portion of readOnce(connection, query, place, signal)) {
+        failures = 0;
+        yield portion;
+      }
+      return;
+    } catch (error) {
+      if (signal?.aborted) return;
+      const goesOn = query.follow === true && (place.after !== undefined || !place.told);
+      if (!goesOn || failures === TRIES || !hasCode(error, 'UNAVAILABLE')) throw error;
+      await delay(PAUSE);
+    }
+  }
+}
+
+/** What a reader has been told. */
+interface Place {
+  /** All that came before this position. */
+  after?: number;
+  told?: boolean;
+}
+
+async function* readOnce(
+  connection: Connection,
+  { follow, ...query }: LogQuery,
+  place: Place,
+  signal?: AbortSignal,
+): AsyncGenerator<LogLine[] | null> {
+  const words = { ...query, follow: follow ? 'yes' : undefined, after: place.after };
+  const given = Object.entries(words).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, String(value)]],
   );
   const response = await sendAs(connection.socket, connection.credentials, {
@@ -56,27 +96,29 @@ export async function* readLogLines(
       }
       const text = Buffer.concat([...rest, part.subarray(0, end + 1)]);
       rest = [part.subarray(end + 1)];
-      const { lines, complete } = parse(text, streams);
+      const { lines, complete, after } = parse(text, streams);
+      place.told ||= lines.length > 0;
+      if (after !== undefined) place.after = after;
       if (lines.length > 0) yield lines;
+      if (complete && !ended) yield null;
       ended ||= complete;
-      if (complete) yield null;
     }
   } catch (error) {
-    if (signal?.aborted) return;
     throw error instanceof Error ? connectionError(error, connection.socket) : error;
   } finally {
     response.destroy();
   }
-  // Without its mark, it is not all.
-  if (!ended && !signal?.aborted) throw connectionError(new Error('the lines broke off'), connection.socket);
+  // Without its mark, it is not all; and who follows is told of no end.
+  if (!ended || follow) throw connectionLost();
 }
 
 function parse(
   text: Buffer,
   streams: Map<string, { issuer: string; stream: string }>,
-): { lines: LogLine[]; complete: boolean } {
+): { lines: LogLine[]; complete: boolean; after?: number } {
   const lines: LogLine[] = [];
   let complete = false;
+  let after: number | undefined;
   for (let from = 0; from < text.length; ) {
     const to = text.indexOf(NEWLINE, from);
     const kind = text[from];
@@ -88,8 +130,9 @@ function parse(
     } else if (kind === 0x53) {
       const [, id = '', issuer = '', stream = ''] = text.toString('utf8', from, to).split(' ');
       streams.set(id, { issuer, stream });
-    } else complete ||= kind === 0x48;
+    } else if (kind === 0x50) after = Number(text.toString('latin1', from + 2, to));
+    else complete ||= kind === 0x48;
     from = to + 1;
   }
-  return { lines, complete };
+  return { lines, complete, ...(after !== undefined && { after }) };
 }

@@ -63,7 +63,8 @@ const time = z.coerce.number<number>().min(0).max(Number.MAX_SAFE_INTEGER);
 /**
  * Plain HTTP: GET answers lines that were logged, as text: `S ID ISSUER STREAM` before the first line of a stream, `L ID TIME TEXT` for
  * each line, `H` where those that were there end. TIME is 16 digits, microseconds of Unix time; TEXT any bytes but a newline. Lines
- * that were there are sorted by time; with `follow`, those that come are told as they come, without an end.
+ * that were there are sorted by time; with `follow`, those that come are told as they come, without an end, and `P POSITION` wherever
+ * all that came until then was told: who lost his connection goes on there.
  */
 export const logLines = {
   path: LOG_LINES,
@@ -79,6 +80,8 @@ export const logLines = {
     /** Only so many of the last. */
     last: z.coerce.number<number>().int().min(0).max(1_000_000).optional(),
     follow: z.literal('yes').optional(),
+    /** A position: nothing that came before is told. */
+    after: z.coerce.number<number>().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
   }),
 } as const;
 

@@ -1,6 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from '@walt/client/connection';
-import { AbortError, hasCode } from '@walt/client/errors';
+import { AbortError } from '@walt/client/errors';
 import { type LogLine, readLogLines } from '@walt/client/log-lines';
 import { Command, Option } from 'commander';
 import { DEFAULT_FORMAT, readFormat } from '../../logs/line-format.ts';
@@ -8,10 +7,6 @@ import { now } from '../../logs/moments.ts';
 import { linePrinter, type PrintOptions } from '../../logs/printer.ts';
 import { pattern, type Selection, selected, withSelection } from '../../logs/selection.ts';
 import { duration, wholeNumber } from '../../options.ts';
-
-/** How often it asks again a server that does not answer, and after how many milliseconds. */
-const TRIES = 60;
-const PAUSE = 500;
 
 interface Options extends Selection, PrintOptions {
   mode: 'ANY' | 'ALL';
@@ -46,23 +41,13 @@ export function command(): Command {
       const end = new AbortController();
       const timer = timeout && setTimeout(() => end.abort(), timeout * 1000);
       const query = { ...selection, lines, from: now() - timeMargin * 1e6, follow: true };
-      for (let failures = 0; !end.signal.aborted; failures += 1) {
-        try {
-          for await (const portion of readLogLines(connection, query, end.signal)) {
-            failures = 0;
-            const news = mode === 'ANY' ? (portion ?? []).slice(0, 1) : newOnes(portion ?? [], missing);
-            if (news.length === 0) continue;
-            await print(news);
-            if (missing.size > 0) continue;
-            clearTimeout(timer || undefined);
-            return;
-          }
-        } catch (error) {
-          if (end.signal.aborted) break;
-          // The server is started anew: what came meanwhile is told then.
-          if (!hasCode(error, 'UNAVAILABLE') || failures === TRIES) throw error;
-          await delay(PAUSE);
-        }
+      for await (const portion of readLogLines(connection, query, end.signal)) {
+        const news = mode === 'ANY' ? (portion ?? []).slice(0, 1) : newOnes(portion ?? [], missing);
+        if (news.length === 0) continue;
+        await print(news);
+        if (missing.size > 0) continue;
+        clearTimeout(timer || undefined);
+        return;
       }
       throw new AbortError(
         'TIMEOUT',

@@ -27,6 +27,7 @@ const questions = {
     to: time,
     last: z.number().optional(),
     follow: z.boolean(),
+    after: z.number().optional(),
   }),
   /** Lines of all others go. */
   '/keep': z.object({ issuers: z.array(z.string()) }),

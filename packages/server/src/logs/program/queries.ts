@@ -18,6 +18,8 @@ export interface Query {
   last?: number | undefined;
   /** Whether lines that come are told, too. */
   follow: boolean;
+  /** Nothing of what arrived up to this position (`P`) is told. */
+  after?: number | undefined;
 }
 
 /** Readers at a time, each a thread of some MB. */
@@ -43,7 +45,8 @@ export class Queries {
 
   /**
    * Tells all lines of a query, as text of lines: `S ID ISSUER NAME` before the first line of a stream, `L ID TIME TEXT` for each,
-   * `H` where those that came before the query end. Resolves when that is done, or when `signal` is aborted. Throws UserError
+   * `H` where those that came before the query end; then, with `follow`, `P POSITION` wherever all that arrived until then was told.
+   * Resolves when that is done, or when `signal` is aborted. Throws UserError
    * INVALID for what is no expression, BUSY when there are too many readers.
    */
   async run(query: Query, write: Write, signal: AbortSignal): Promise<void> {
@@ -63,10 +66,11 @@ export class Queries {
     const store = this.#store;
     const selects = selection(query);
     const { lines: expression, from, to, last, follow } = query;
-    const { streams, heads, reached: newest } = await store.heads(selects, from, to);
-    let reached = newest;
+    const { streams, heads: all, reached: newest } = await store.heads(selects, from, to);
+    let reached = query.after ?? newest;
+    const heads = query.after === undefined ? all : [];
     const called = (stream: Stream): Stream => ({ ...stream, issuer: query.issuers[stream.issuer] ?? '' });
-    const order: Order = { expression, from, to, last, follow, streams: streams.map(called), heads };
+    const order: Order = { expression, from, to, last, follow, streams: streams.map(called), heads, reached };
     const told = new Set(streams.map(({ id }) => id));
 
     const arrivals = async (): Promise<Answer> => {
@@ -81,10 +85,10 @@ export class Queries {
           const found = store.stream(stream);
           return found !== undefined && selects(found);
         });
-        if (wanted.length > 0) return { chunks: wanted, streams: fresh(wanted) };
+        if (wanted.length > 0) return { chunks: wanted, streams: fresh(wanted), reached };
         if (chunks.length === 0 && !signal.aborted) await changed.promise;
         signal.removeEventListener('abort', stop);
-        if (signal.aborted) return { chunks: [], streams: [] };
+        if (signal.aborted) return { chunks: [], streams: [], reached };
       }
     };
     const fresh = (chunks: readonly Chunk[]): Stream[] =>
@@ -101,9 +105,10 @@ export class Queries {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const answer = async (question: Exclude<FromThread, { type: 'end' }>): Promise<Answer> => {
       if (question.type === 'arrivals') return await arrivals();
-      if (question.type === 'chunks') return { chunks: await store.chunks(question.ids), streams: [] };
+      if (question.type === 'chunks')
+        return { chunks: await store.chunks(question.ids), streams: [], reached };
       await write(question.text);
-      return { chunks: [], streams: [] };
+      return { chunks: [], streams: [], reached };
     };
     worker.on('message', (message: FromThread) => {
       if (message.type === 'end') return resolve();

@@ -15,6 +15,8 @@ export interface Order {
   streams: Stream[];
   /** Whether lines that come are told, too. */
   follow: boolean;
+  /** The last chunk that had arrived then. */
+  reached: number;
 }
 
 export type Question =
@@ -24,7 +26,7 @@ export type Question =
   /** To be written; answered when there is room for more. */
   | { type: 'text'; text: Uint8Array };
 
-/** `streams` are those that were not told before. */
-export type Answer = { chunks: Chunk[]; streams: Stream[] };
+/** `streams` are those that were not told before; `reached` is the last chunk that has arrived by now. */
+export type Answer = { chunks: Chunk[]; streams: Stream[]; reached: number };
 
 export type FromThread = Question | { type: 'end' };

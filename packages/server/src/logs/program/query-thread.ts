@@ -120,10 +120,11 @@ async function tellLast(heads: readonly ChunkHead[], count: number): Promise<voi
 const { heads, last, follow } = order;
 await (last === undefined ? tellAll(heads) : tellLast(heads, last));
 await output.mark('H');
+if (follow) await output.mark(`P ${order.reached}`);
 while (follow) {
-  const { chunks, streams } = await ask({ type: 'arrivals' });
+  const { chunks, streams, reached } = await ask({ type: 'arrivals' });
   output.know(streams);
   for (const chunk of chunks) for (const line of linesIn(chunk, findNew)) await output.line(line);
-  await output.flush();
+  await output.mark(`P ${reached}`);
 }
 port.postMessage({ type: 'end' } satisfies FromThread);

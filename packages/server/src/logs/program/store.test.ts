@@ -38,7 +38,11 @@ const NAMES = { '10.0.0.2': 'n2', '10.0.0.3': 'n3', n: 'n' };
 const ALL: Query = { issuers: NAMES, from: 0, to: Number.MAX_SAFE_INTEGER, follow: false };
 
 /** What a reader is told, each line as `ISSUER.STREAM TIME TEXT`. */
-async function read(query: Partial<Query> = {}, until?: (lines: string[]) => boolean): Promise<string[]> {
+async function read(
+  query: Partial<Query> = {},
+  until?: (lines: string[]) => boolean,
+  heard?: (text: string) => void,
+): Promise<string[]> {
   const names = new Map<string, string>();
   const lines: string[] = [];
   const end = new AbortController();
@@ -46,6 +50,7 @@ async function read(query: Partial<Query> = {}, until?: (lines: string[]) => boo
   await new Queries(store, THREAD, log).run(
     { ...ALL, ...query },
     async (text) => {
+      heard?.(Buffer.from(text).toString());
       const parts = (rest + Buffer.from(text).toString()).split('\n');
       rest = parts.pop() ?? '';
       for (const part of parts) {
@@ -110,6 +115,23 @@ test('history and what comes join without a gap and without a line twice', async
   await writing;
   const expected = Array.from({ length: total }, (_, at) => `n.s ${at} ${at}`);
   for (const told of readers) assert.deepEqual(told, expected);
+});
+
+test('who lost his connection goes on where he was', async () => {
+  await store.append(batch('n', 's', [1, 'before']));
+  let position = Number.NaN;
+  const note = (text: string) => {
+    const marks = text.match(/^P \d+$/gm) ?? [];
+    position = Number(marks.at(-1)?.slice(2) ?? position);
+  };
+  await read({ follow: true }, (lines) => lines.length === 1 && !Number.isNaN(position), note);
+  for (let at = 2; at < 40; at += 1) await store.append(batch('n', 's', [at, `line ${at}`]));
+  await store.merge();
+  const rest = await read({ follow: true, after: position }, (lines) => lines.length >= 38);
+  assert.deepEqual(
+    rest,
+    Array.from({ length: 38 }, (_, at) => `n.s ${at + 2} line ${at + 2}`),
+  );
 });
 
 test('a reader that takes nothing keeps nobody waiting, and ends when he leaves', async () => {
