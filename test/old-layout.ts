@@ -52,10 +52,12 @@ function forgetMigrations(file: string): void {
     database.exec('DROP TABLE node_boot');
     // 0071-real-kernel.
     database.exec('ALTER TABLE image_digest DROP COLUMN real_kernel');
+    // 0100-log-checkpoints.
+    database.exec('DROP TABLE log_checkpoint');
     const gone = database
       .prepare('DELETE FROM kysely_migration WHERE name >= ?')
       .run('0047-own-file-systems');
-    if (gone.changes !== 7) throw new Error('there are newer migrations: take back what they made here, too');
+    if (gone.changes !== 8) throw new Error('there are newer migrations: take back what they made here, too');
   } finally {
     database.close();
   }

@@ -37,6 +37,7 @@ import {
   isUserError,
   LogRotation,
   loadConfig,
+  mayCollect,
   noteServing,
   openFiles,
   openPlatformDatabase,
@@ -104,10 +105,13 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     nodes: { all: async () => nodes.store.all(), heard: (mac) => nodes.store.boots.heard(mac) },
   });
   const lines = {
-    keep: (addresses: readonly string[]) =>
-      logs.keep(addresses).catch((error) => {
+    keep: async (addresses: readonly string[]) => {
+      // A database that was restored may not know all nodes that log.
+      if (!(await mayCollect(database))) return;
+      await logs.keep(addresses).catch((error) => {
         log.warn('lines of nodes that were removed are still there', { reason: String(error) });
-      }),
+      });
+    },
   };
   const nodes = await createNodes({
     lines,
