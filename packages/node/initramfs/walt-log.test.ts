@@ -213,6 +213,11 @@ test('a program that dies in the middle of a record spoils no other line', limit
   );
   await server.until(() => server.of('dead').length === 2);
   assert.deepEqual(server.of('dead'), ['ha', 'alone']);
+  // Nor does what is no record at all.
+  await node.run(
+    `head -c 600000 /dev/zero | tr '\\0' x >> /dev/walt-log/spool/current; walt-log-echo next too`,
+  );
+  await server.until(() => server.of('next').length === 2);
 });
 
 test(
