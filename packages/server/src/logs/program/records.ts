@@ -68,7 +68,7 @@ const END = Buffer.from('\n');
 
 /** Microseconds; undefined for what is no time. */
 export function readStamp(text: string): number | undefined {
-  const match = /^@?(\d{1,11})(?:\.(\d{1,6}))?$/.exec(text);
+  const match = /^@?(\d{1,12})(?:\.(\d{1,6}))?$/.exec(text);
   return match ? Number(match[1]) * 1e6 + Number((match[2] ?? '').padEnd(6, '0')) : undefined;
 }
 
