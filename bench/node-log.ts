@@ -6,7 +6,7 @@
  */
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LogNode, LogServer } from '../packages/node/initramfs/log-node.ts';
+import { LogNode, LogServer } from '../packages/node/initramfs/log-node.fixture.ts';
 import { benchOptions, progress } from './options.ts';
 import { conclude } from './report.ts';
 import { summarize } from './statistics.ts';
@@ -24,7 +24,7 @@ await using server = new LogServer();
 await using node = new LogNode();
 await node.start(await server.listen());
 
-const programs = { echo: '/bin/busybox echo', 'walt-log-echo': '/usr/bin/walt-log-echo' };
+const programs = { echo: '/bin/busybox echo', 'walt-log-echo': '/bin/walt-log-echo' };
 const starts: Record<keyof typeof programs, number[]> = { echo: [], 'walt-log-echo': [] };
 progress(`${runs} times ${STARTS} starts of each`);
 // The first round only fills caches.

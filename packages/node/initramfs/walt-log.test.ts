@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { afterEach, beforeEach, test } from 'node:test';
-import { LogNode, LogServer, type Mood } from './log-node.ts';
+import { LogNode, LogServer, type Mood } from './log-node.fixture.ts';
 
 const USER = 65534;
 

@@ -1,9 +1,14 @@
-/** Programs that scripts on nodes call, at the places where WalT 10 has them. */
+/** Programs that people and scripts on nodes call, at the places and by the names that WalT 10 has for them. */
 import type { BootRecord, LentFile } from '../boot-files.ts';
 import { TOOLS } from '../lent-paths.ts';
 
 /** What lies in `bin`, and where it leads: to the platform's layer, or to the identity layer. */
 const LINKS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    ['echo', 'cat', 'tee', 'monitor'].flatMap((what) =>
+      [`walt-log-${what}`, `walt-${what}`].map((name) => [name, `${TOOLS}/bin/walt-log-${what}`]),
+    ),
+  ),
   'walt-env': '/etc/walt/env',
   'walt-rpc': `${TOOLS}/bin/walt-rpc`,
   'walt-report-lldp-neighbor': `${TOOLS}/bin/walt-report-lldp-neighbor`,

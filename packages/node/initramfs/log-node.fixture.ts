@@ -14,8 +14,9 @@ import {
 } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { filesOfIdentity } from '../../server/src/boot/lending/index.ts';
 
 const NODE_FILES = fileURLToPath(new URL('..', import.meta.url));
 /** Milliseconds of a tick of /proc: USER_HZ is 100 wherever Linux runs. */
@@ -53,6 +54,11 @@ export class LogNode implements AsyncDisposable {
     cpSync(join(NODE_FILES, 'layer'), this.folder, { recursive: true });
     cpSync('/bin/busybox', join(this.folder, BUSYBOX));
     for (const name of ['busybox', 'sh']) symlinkSync(`/${BUSYBOX}`, join(this.folder, 'bin', name));
+    for (const one of filesOfIdentity({ bin: 'bin' })) {
+      if (one.type !== 'link') continue;
+      mkdirSync(dirname(join(this.folder, one.path)), { recursive: true });
+      symlinkSync(one.target, join(this.folder, one.path));
+    }
     for (const name of ['walt-log-spool', 'walt-log-sender']) {
       const text = readFileSync(join(NODE_FILES, 'initramfs', name), 'utf8');
       writeFileSync(
@@ -89,7 +95,7 @@ export class LogNode implements AsyncDisposable {
         ...(user === 0 ? [] : [`--setuid=${user}`, `--setgid=${user}`]),
         ...['/bin/sh', '-c', script],
       ],
-      { env: { PATH: '/usr/bin:/bin' } },
+      { env: { PATH: '/bin' } },
     );
   }
 
