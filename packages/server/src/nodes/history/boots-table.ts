@@ -77,7 +77,8 @@ export async function beginBoot(boots: Boots, served: Served, now: number, dhcp?
   const { ordered, served: last } = (await newestOf(boots, [served.node])).get(served.node) ?? {};
   if (!ordered && last && goesOn(last, served, now)) return;
   const since = Math.max(ordered?.began ?? 0, ...Object.values(last?.times ?? {}));
-  const isOfThisBoot = dhcp !== undefined && dhcp > since;
+  // A machine can ask in the very millisecond of what came before.
+  const isOfThisBoot = dhcp !== undefined && dhcp >= since && dhcp !== last?.times.dhcp;
   const times = { ...ordered?.times, ...(isOfThisBoot && { dhcp }), asked: now };
   const goesOnTrying = last?.generation === served.generation && last.times.booted === undefined;
   const attempt = goesOnTrying ? last.attempt + 1 : 1;
