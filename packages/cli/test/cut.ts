@@ -7,12 +7,14 @@ export class Cut implements AsyncDisposable {
   readonly #behind: string;
   readonly #listener;
   readonly #open = new Set<Socket>();
+  #dead = false;
 
   private constructor(behind: string, path: string, whole: number, bytes: number) {
     this.#behind = behind;
     this.path = path;
     let connections = 0;
     this.#listener = createServer((client) => {
+      if (this.#dead) return void client.destroy();
       connections += 1;
       this.#relay(client, connections > whole ? bytes : Number.POSITIVE_INFINITY);
     });
@@ -20,6 +22,7 @@ export class Cut implements AsyncDisposable {
 
   /** As when the server dies in the end. */
   cut(): void {
+    this.#dead = true;
     for (const socket of this.#open) socket.destroy();
   }
 

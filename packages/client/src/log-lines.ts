@@ -33,9 +33,11 @@ const NEWLINE = 0x0a;
 /** Digits of a time. */
 const TIME = 16;
 
-/** How often a server that does not answer is asked again by who follows, and after how many milliseconds. */
-const TRIES = 120;
+/** Milliseconds for which a server that does not answer is asked again by who follows, and between two questions. */
+const PATIENCE = 15_000;
 const PAUSE = 500;
+/** A connection that held so many milliseconds was no try. */
+const STEADY = 5_000;
 
 /**
  * Lines in portions, as they come; null where those end that were there. Who follows goes on where he was when the server is started
@@ -47,17 +49,18 @@ export async function* readLogLines(
   signal?: AbortSignal,
 ): AsyncGenerator<LogLine[] | null> {
   const place: Place = {};
-  for (let failures = 0; ; failures += 1) {
+  let lost: number | undefined;
+  for (;;) {
+    const began = Date.now();
     try {
-      for await (const portion of readOnce(connection, query, place, signal)) {
-        failures = 0;
-        yield portion;
-      }
+      yield* readOnce(connection, query, place, signal);
       return;
     } catch (error) {
       if (signal?.aborted) return;
+      const now = Date.now();
+      if (lost === undefined || now - began > STEADY) lost = now;
       const goesOn = query.follow === true && (place.after !== undefined || !place.told);
-      if (!goesOn || failures === TRIES || !hasCode(error, 'UNAVAILABLE')) throw error;
+      if (!goesOn || now - lost > PATIENCE || !hasCode(error, 'UNAVAILABLE')) throw error;
       await delay(PAUSE);
     }
   }

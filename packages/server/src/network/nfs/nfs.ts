@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, statfs } from 'node:fs/promises';
+import { mkdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -212,7 +212,8 @@ export class NfsServer {
         // It may just have died, and not for the first time; when it lives on, it was not that.
         if (attempt >= INSIDE_ATTEMPTS) throw error;
         await delay(INSIDE_PAUSE);
-        if (pid !== undefined && this.#programs.pid(PROGRAM) === pid) throw error;
+        // Of a process that has ended, the files of its namespaces are gone before we are told.
+        if (pid !== undefined && (await stat(`/proc/${pid}/ns/mnt`).catch(() => undefined))) throw error;
       }
       await delay(INSIDE_PAUSE);
     }
