@@ -6,6 +6,6 @@ before(usePlatform);
 after(leavePlatform);
 
 // The first one sees alpha boot.
-for (const name of ['node-shell', 'node-access', 'devices', 'node-state', 'node-save']) {
+for (const name of ['node-shell', 'node-access', 'devices', 'node-state', 'node-save', 'logs']) {
   describe(name, () => import(`./on-two-nodes/${name}.ts`));
 }
