@@ -47,7 +47,7 @@ async function holds(pid: number): Promise<void> {
     const now = await platform.status();
     return now.programs.every(({ state }) => state === 'running') && now;
   });
-  assert.deepEqual(status.programs.map(({ name }) => name).sort(), ['dnsmasq', 'nfs']);
+  assert.deepEqual(status.programs.map(({ name }) => name).sort(), ['dnsmasq', 'nfs', 'walt-logs']);
   assert.ok(status.memory < MAX_MEMORY, `${status.memory} bytes`);
   assert.deepEqual(await platform.mistakes(), []);
   // Whoever sends ten thousand packets must not fill the disk either.
@@ -73,6 +73,10 @@ for (const name of ['http', 'tftp', 'dhcp', 'dns', 'portmapper', 'nfs']) {
     await attack(t, (...words) => machine.program(`attack/${name}.ts`, server, ...words));
   });
 }
+
+test('lines of logs, from a machine of walt-net', { timeout: 1_200_000 }, async (t) => {
+  await attack(t, (...words) => machine.program('attack/http.ts', `${server}:12347`, ...words));
+});
 
 test('http, from a user', { timeout: 1_200_000 }, async (t) => {
   const attacker = join(import.meta.dirname, 'attack/http.ts');

@@ -31,7 +31,7 @@ async function down(): Promise<{ running: boolean; supervised: boolean; crashes:
 
 test('killed in a loop, by several signals: it is back in time, and the programs beside it are the same', async (t) => {
   const before = await others();
-  assert.deepEqual(Object.keys(before).sort(), ['dnsmasq', 'nfs']);
+  assert.deepEqual(Object.keys(before).sort(), ['dnsmasq', 'nfs', 'walt-logs']);
   const times: number[] = [];
   for (const signal of ['SIGKILL', 'SIGSEGV', 'SIGABRT'] as const) {
     times.push(await platform.crash(signal));

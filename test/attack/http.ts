@@ -1,4 +1,4 @@
-/** HTTP: requests that are nearly right. SERVER is an address of walt-net, or the path of the API's socket. */
+/** HTTP: requests that are nearly right. SERVER is an address of walt-net, with a port or without, or the path of the API's socket. */
 import { mutate } from './mutate.ts';
 import { packets, sendStreams } from './send.ts';
 import { target } from './target.ts';
@@ -18,6 +18,7 @@ const PATHS = [
     '/node/trouble',
     '/node/reads',
     '/node/rpc',
+    '/node/log?spool=a&from=0',
   ],
   ...[
     '/rpc/node/list',
@@ -27,7 +28,13 @@ const PATHS = [
     '/rpc/__proto__',
     '/rpc/image/constructor',
   ],
-  ...['/stream/tcp?node=a', '/stream/console', '/stream/job?job=[]', '/image-files?image=a&path=/'],
+  ...[
+    '/stream/tcp?node=a',
+    '/stream/console',
+    '/stream/job?job=[]',
+    '/image-files?image=a&path=/',
+    '/log/lines?set=a',
+  ],
   ...['/boot/%2e%2e/%00', '/boot/files/x/vmlinuz', `/${'a'.repeat(9000)}`, 'http://other/', '/%', '/?%ff'],
 ];
 const HEADERS = [
@@ -45,7 +52,7 @@ const HEADERS = [
     'content-type: multipart/form-data; boundary=x',
     'authorization: Bearer x',
   ],
-  ...['x-walt-token: x', 'content-encoding: gzip', `x: ${'y'.repeat(20_000)}`],
+  ...['x-walt-token: x', 'x-walt-clock: 1790000000.5', 'content-encoding: gzip', `x: ${'y'.repeat(20_000)}`],
 ];
 const BODIES = [
   '',
@@ -64,6 +71,7 @@ function request(): Buffer {
   return random.chance(10) ? Buffer.concat([one, one, one]) : one;
 }
 
-const where = server.startsWith('/') ? { path: server } : { host: server, port: 80 };
+const [host = '', port = '80'] = server.split(':');
+const where = server.startsWith('/') ? { path: server } : { host, port: Number(port) };
 const answers = await sendStreams(where, packets(count, request), 24);
 process.stdout.write(`${answers} of ${count} answered\n`);
