@@ -4,8 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** Datagrams that are sent before a pause of a millisecond, so that the server's buffer does not just drop them. */
 const BURST = 32;
-/** Milliseconds for an answer that does not come. */
+/** Milliseconds for an answer that does not come, as long as few have come: a busy server is slow. */
 const PATIENCE = 500;
+/** Answers on connections after which it is known that the server is there, and the milliseconds for one from then on. */
+const SURE = 200;
+const HASTE = 20;
 
 interface Datagrams {
   port: number;
@@ -50,7 +53,7 @@ export async function sendStreams(
   let answers = 0;
   const worker = async () => {
     for (let next = pieces.next(); !next.done; next = pieces.next()) {
-      if (await talk(to, next.value)) answers += 1;
+      if (await talk(to, next.value, answers < SURE ? PATIENCE : HASTE)) answers += 1;
     }
   };
   await Promise.all(Array.from({ length: parallel }, worker));
@@ -58,11 +61,11 @@ export async function sendStreams(
 }
 
 /** Whether something came back until the connection ended, or nothing more came. */
-function talk(to: NetConnectOpts, piece: Buffer): Promise<boolean> {
+function talk(to: NetConnectOpts, piece: Buffer, patience: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(to);
     let came = false;
-    socket.setTimeout(20, () => socket.destroy());
+    socket.setTimeout(patience, () => socket.destroy());
     socket.on('connect', () => socket.write(piece));
     socket.on('data', () => {
       came = true;
