@@ -1,6 +1,6 @@
 /** The database is lost: the server refuses to start, deletes nothing, and says what to do; that works. */
 import assert from 'node:assert/strict';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Image } from '@walt/contract';
@@ -115,4 +115,17 @@ test('not a byte is free: users are told so, the server lives, the platform stop
   await small.up();
   await root.ok('image', 'duplicate', 'tiny', 'last');
   await root.ok('image', 'run', 'tiny', '/bin/busybox', 'true');
+});
+
+test('without a database of log lines that can be read, nodes are served all the same, and the journal tells it', async () => {
+  const lines = platform.paths.logDatabase;
+  await platform.server('stop');
+  await writeFile(lines, 'no database at all'.repeat(1000));
+  await platform.up();
+  await platform.root.ok('node', 'show');
+  assert.match(await platform.journal(), /lines that nodes log are not kept/);
+  await platform.server('stop');
+  await rm(lines);
+  await platform.up();
+  assert.equal(await platform.root.ok('log', 'show', '--issuers', 'server', '--history', ':-1h'), '');
 });

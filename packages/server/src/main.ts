@@ -1,4 +1,5 @@
 /** The server: wires the parts, serves until SIGTERM. Runs inside the platform's network namespace (see admin.ts). */
+import { statfs } from 'node:fs/promises';
 import type { ServerStatus } from '@walt/contract';
 import packageFile from '../../../package.json' with { type: 'json' };
 import { Identity, mountSignInFolder, SshAuthority, StandingRights } from './access/index.ts';
@@ -33,6 +34,7 @@ import {
   createLog,
   hasErrno,
   hostNetwork,
+  isExternalError,
   isSupervised,
   isUserError,
   LogRotation,
@@ -55,6 +57,9 @@ const log = createLog('server');
 const EXIT_MISTAKE = 70;
 /** sysexits.h: EX_CONFIG; a start that fails the same way until somebody acts. systemd does not repeat it (service-unit.ts). */
 const EXIT_NEEDS_HELP = 78;
+
+/** Milliseconds after which what keeps lines of logs is started again where it could not be. */
+const LOGS_AGAIN = 30_000;
 
 /** Brings the platform up, adopting what an earlier server left running. Answers how to end it; the rest lives on. */
 async function serve(config: Config): Promise<() => Promise<void>> {
@@ -85,7 +90,16 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     SshAuthority.open(paths),
     findAccelerator(paths, log),
   ]);
-  await startLogProgram(programs, paths, { server: network.server, nodes: network.permanent });
+  // Nodes boot and run without it, and keep their lines until it is there.
+  const keepLines = async (): Promise<void> => {
+    try {
+      await startLogProgram(programs, paths, { server: network.server, nodes: network.permanent });
+    } catch (error) {
+      log.warn('lines that nodes log are not kept', { reason: String(error) });
+      setTimeout(keepLines, LOGS_AGAIN).unref();
+    }
+  };
+  await keepLines();
   const reads = new Reads(paths);
   await Promise.all([sweepBootFiles(paths), reads.sweep()]);
   const images = await Images.open({
@@ -238,6 +252,17 @@ function fail(error: unknown): void {
   process.exit(EXIT_MISTAKE);
 }
 
+/** Bytes with which no program can start. */
+const NO_ROOM = 1024 * 1024;
+
+/** Whether it failed because the disk is full: of outside programs, not all say so. */
+async function isDiskFull(error: unknown, folder: string | undefined): Promise<boolean> {
+  if (hasErrno(error, 'ENOSPC', 'EDQUOT')) return true;
+  if (folder === undefined || !isExternalError(error)) return false;
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize < NO_ROOM;
+}
+
 function diskFull(error: unknown): UserError {
   const message = `The server's disk is full: ${error instanceof Error ? error.message : error}`;
   return new UserError('UNAVAILABLE', message, 'Make room on it, then start again: walt-server start');
@@ -250,8 +275,11 @@ function stackOf(error: unknown): string {
 // Rejections that nobody handles come here, too.
 process.on('uncaughtException', fail);
 
+let state: string | undefined;
 try {
-  const stop = await serve(await loadConfig());
+  const config = await loadConfig();
+  state = config.state;
+  const stop = await serve(config);
   const end = (signal: string) => {
     log.info('stopping', { signal });
     // Whatever hangs, the end comes: nodes and programs live on anyway.
@@ -267,7 +295,7 @@ try {
   process.once('SIGTERM', end);
   process.once('SIGINT', end);
 } catch (error) {
-  const told = hasErrno(error, 'ENOSPC', 'EDQUOT') ? diskFull(error) : error;
+  const told = (await isDiskFull(error, state)) ? diskFull(error) : error;
   if (!isUserError(told)) fail(error);
   else process.stderr.write(`walt-server: ${told.message}\n  → ${told.hint}\n`);
   process.exit(EXIT_NEEDS_HELP);
