@@ -308,7 +308,12 @@ describe('a terminal', () => {
     'registry show': [[]],
     'registry login': null,
     'registry logout': [['lab']],
-    'log show': [[], ['--history', 'now:', '--issuers', 'server']],
+    'log show': [
+      [],
+      ['--csv'],
+      ['--format', '{issuer} {stream} {line}'],
+      ['--history', 'now:', '--issuers', 'server'],
+    ],
     'log wait': [['x', '--time-margin', '5', '--timeout', '1']],
     'log add-checkpoint': [['now']],
     'log remove-checkpoint': [['now']],

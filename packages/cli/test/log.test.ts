@@ -155,14 +155,14 @@ describe('checkpoints', () => {
   test('name moments, for ranges', async () => {
     const made = await checkout.run(['log', 'add-checkpoint', 'now']);
     assert.match(made.stdout, /^Checkpoint now is at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\.\n$/);
-    await checkout.run(['log', 'add-checkpoint', 'before', '--date', '-1h']);
+    await checkout.run(['log', 'add-checkpoint', '24', '--date', '-1h']);
     const list = JSON.parse((await checkout.run(['log', 'list-checkpoints', '--json'])).stdout);
     assert.deepEqual(
       list.map(({ name }: { name: string }) => name),
-      ['before', 'now'],
+      ['24', 'now'],
     );
     const args = ['log', 'show', '--streams', '^(app|other)$', ...SHORT];
-    const between = await checkout.run([...args, '--history', 'before:now']);
+    const between = await checkout.run([...args, '--history', '24:now']);
     assert.equal(between.stdout, `${ALL.join('\n')}\n`);
     assert.equal((await checkout.run([...args, '--history', 'now:'])).stdout, '');
     const again = await checkout.run(['log', 'add-checkpoint', 'now']);

@@ -1,7 +1,7 @@
 import type { Client } from '@walt/contract';
 import { type Range, readMoment, readRange } from './range.ts';
 
-/** Reads a range; checkpoints are asked for only where one may be named. */
+/** Reads a range, which may name checkpoints. */
 export async function rangeOf(client: Client, text: string): Promise<Range> {
   return readRange(text, now(), await checkpointsFor(client, text));
 }
@@ -16,6 +16,6 @@ export function now(): number {
 }
 
 async function checkpointsFor(client: Client, text: string): Promise<ReadonlyMap<string, number>> {
-  if (text === 'full' || !/[A-Za-z]{2}|^[A-Za-z]|:[A-Za-z]/.test(text)) return new Map();
+  if (text === 'full') return new Map();
   return new Map((await client.log.checkpoints()).map(({ name, at }) => [name, at]));
 }

@@ -60,5 +60,6 @@ function jsonLine({ time, issuer, stream, line }: LogLine): string {
 function csvLine({ time, issuer, stream, line }: LogLine): string {
   const text = line.toString('utf8');
   const quoted = /[",\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  return [isoTime(time), issuer, stream, quoted].join(',');
+  const row = [isoTime(time), issuer, stream, quoted].join(',');
+  return process.stdout.isTTY ? visibleName(row) : row;
 }

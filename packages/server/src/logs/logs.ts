@@ -37,7 +37,7 @@ const RESTART_LOOK = 50;
 const PROGRAM = 'walt-logs';
 
 /** Parts of the server whose journal tells what happens to what users see. */
-const PLATFORM_AREAS: ReadonlySet<string> = new Set(['nodes', 'boot', 'devices', 'images', 'power']);
+const PLATFORM_AREAS: ReadonlySet<string> = new Set(['nodes', 'boot', 'devices', 'images']);
 
 interface Waiting {
   stream: string;
@@ -156,31 +156,36 @@ export class Logs {
     return { ...line, text: name === undefined ? `${text} node=${node}` : `${name}: ${text}` };
   }
 
-  /** Waits for the program where it is just being started again. */
-  async #there(signal: AbortSignal): Promise<void> {
-    const end = Date.now() + RESTART;
-    while (!(await answers({ path: this.#socket }, { signal })) && Date.now() < end && !signal.aborted) {
-      await delay(RESTART_LOOK);
-    }
-  }
-
   async #ask<Path extends keyof Questions>(
     path: Path,
     question: Questions[Path],
     signal = AbortSignal.timeout(PATIENCE),
   ): Promise<IncomingMessage> {
-    await this.#there(signal);
-    const sent = request({ socketPath: this.#socket, path, method: 'POST', signal });
-    sent.on('error', () => {}); // `once` tells of it
-    sent.end(JSON.stringify(question));
-    const [response] = (await once(sent, 'response').catch((error: unknown) => {
-      throw hasErrno(error, 'ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE') ? away() : error;
-    })) as [IncomingMessage];
+    const response = await this.#post(path, JSON.stringify(question), signal);
     if (response.statusCode === 200) return response;
     const { code, message, hint } = JSON.parse(await text(response)) as UserError;
     if (code) throw new UserError(code, message, hint);
     this.#log.warn('the program that keeps lines refuses', { path, status: response.statusCode });
     throw away();
+  }
+
+  /** Waits for the program where it is just being started again. */
+  async #post(path: string, body: string, signal: AbortSignal): Promise<IncomingMessage> {
+    for (const end = Date.now() + RESTART; ; ) {
+      const sent = request({ socketPath: this.#socket, path, method: 'POST', signal });
+      sent.on('error', () => {}); // `once` tells of it
+      sent.end(body);
+      try {
+        const [response] = (await once(sent, 'response')) as [IncomingMessage];
+        return response;
+      } catch (error) {
+        // Not there at all: nothing was sent.
+        const absent = hasErrno(error, 'ENOENT', 'ECONNREFUSED');
+        if (!absent && !hasErrno(error, 'ECONNRESET', 'EPIPE')) throw error;
+        if (!absent || Date.now() > end) throw away();
+        await delay(RESTART_LOOK, undefined, { signal });
+      }
+    }
   }
 }
 

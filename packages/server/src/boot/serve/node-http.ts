@@ -5,11 +5,11 @@ import {
   defaultLimits,
   HttpListener,
   type Limits,
+  machineRefusal,
   type Paths,
-  type Reason,
-  type Refusal,
   rarely,
   sendStream,
+  sendText,
 } from '../../platform/index.ts';
 import { type Download, readBootRecord } from '../boot-files.ts';
 import type { BootTarget, NodeDirectory, NodeRoom, PollReport } from '../directory.ts';
@@ -21,8 +21,6 @@ import type { NodeFiles } from './node-files.ts';
 import { answerRpc, MAX_QUESTION } from './node-rpc.ts';
 
 const log = createLog('boot');
-
-const TEXT = 'text/plain; charset=utf-8';
 
 /** Longest report of a failed boot that is read, in bytes. */
 const MAX_TROUBLE = 2000;
@@ -65,7 +63,7 @@ export class NodeHttp {
         limits: deps.limits ?? defaultLimits().machines,
         maxHead: MAX_HEAD,
         cutsReaders: true,
-        refusal,
+        refusal: machineRefusal,
       },
       answer: (request, response) => this.#answer(request, response),
       failed: (error, response) => {
@@ -252,19 +250,4 @@ async function sendFile({ request, response }: Question, { size, content }: Down
   if (request.method !== 'HEAD') return await sendStream(response, content);
   response.end();
   content.destroy();
-}
-
-function sendText(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, { 'content-type': TEXT, 'content-length': Buffer.byteLength(text) });
-  response.end(text);
-}
-
-function refusal(reason: Reason): Refusal {
-  const words = {
-    all: [503, 'the server has too many connections: ask again later'],
-    each: [429, 'this node has too many connections to the server'],
-    slow: [408, 'the request did not come in time'],
-  } as const;
-  const [status, text] = words[reason];
-  return { status, type: TEXT, text };
 }

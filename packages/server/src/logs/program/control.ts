@@ -31,7 +31,6 @@ const questions = {
   }),
   /** Lines of all others go. */
   '/keep': z.object({ issuers: z.array(z.string()) }),
-  '/size': z.object({ issuer: z.string().optional() }),
 };
 export type Questions = { [Path in keyof typeof questions]: z.infer<(typeof questions)[Path]> };
 
@@ -76,11 +75,12 @@ export class Control {
     switch (request.url) {
       case '/append': {
         const { issuer, lines } = questions['/append'].parse(body);
-        const streams = new Map<string, Buffer[]>();
-        for (const line of lines) {
-          const stored = storedLine(line.time, Buffer.from(line.text.replaceAll('\n', ' ')));
-          streams.set(line.stream, [...(streams.get(line.stream) ?? []), stored]);
-        }
+        const streams = new Map(
+          [...Map.groupBy(lines, ({ stream }) => stream)].map(([stream, some]) => [
+            stream,
+            some.map((line) => storedLine(line.time, Buffer.from(line.text.replaceAll('\n', ' ')))),
+          ]),
+        );
         await store.append({ issuer, streams });
         return send(response, 200, {});
       }
@@ -108,8 +108,6 @@ export class Control {
         for (const issuer of others) await store.forget(issuer);
         return send(response, 200, {});
       }
-      case '/size':
-        return send(response, 200, await store.size(questions['/size'].parse(body).issuer));
       default:
         throw new UserError('NOT_FOUND', `Nothing is at ${request.url}.`, '');
     }

@@ -4,14 +4,13 @@ import {
   isUserError,
   type Limits,
   type Log,
-  type Reason,
-  type Refusal,
+  machineRefusal,
   rarely,
+  sendText,
 } from '../../platform/index.ts';
 import { readRecords, readStamp } from './records.ts';
 import type { LogStore } from './store.ts';
 
-const TEXT = 'text/plain; charset=utf-8';
 /** Bytes of a request's head: senders have some hundred. */
 const MAX_HEAD = 8 * 1024;
 /** Bytes that a node sends at a time. */
@@ -49,7 +48,7 @@ export class NodeEndpoint {
         limits: deps.limits,
         maxHead: MAX_HEAD,
         cutsReaders: true,
-        refusal,
+        refusal: machineRefusal,
       },
       answer: (request, response) => this.#answer(request, response),
       failed: (error, response) => {
@@ -139,19 +138,4 @@ async function bodyOf(request: IncomingMessage, length: number): Promise<Buffer 
   for await (const part of request) parts.push(part as Buffer);
   const body = Buffer.concat(parts);
   return body.length === length ? body : undefined;
-}
-
-function sendText(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, { 'content-type': TEXT, 'content-length': Buffer.byteLength(text) });
-  response.end(text);
-}
-
-function refusal(reason: Reason): Refusal {
-  const words = {
-    all: [503, 'the server has too many connections: ask again later'],
-    each: [429, 'this node has too many connections to the server'],
-    slow: [408, 'the request did not come in time'],
-  } as const;
-  const [status, text] = words[reason];
-  return { status, type: TEXT, text };
 }

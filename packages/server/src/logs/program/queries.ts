@@ -65,6 +65,9 @@ export class Queries {
   async #read(query: Query, write: Write, signal: AbortSignal): Promise<void> {
     const store = this.#store;
     const selects = selection(query);
+    // Released when all that was there is told.
+    using held = new DisposableStack();
+    held.use(store.hold());
     const { lines: expression, from, to, last, follow } = query;
     const { streams, heads: all, reached: newest } = await store.heads(selects, from, to);
     let reached = query.after ?? newest;
@@ -104,7 +107,10 @@ export class Queries {
     });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const answer = async (question: Exclude<FromThread, { type: 'end' }>): Promise<Answer> => {
-      if (question.type === 'arrivals') return await arrivals();
+      if (question.type === 'arrivals') {
+        if (!held.disposed) held.dispose();
+        return await arrivals();
+      }
       if (question.type === 'chunks')
         return { chunks: await store.chunks(question.ids), streams: [], reached };
       await write(question.text);

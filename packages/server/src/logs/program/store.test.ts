@@ -151,16 +151,33 @@ test('how far a spool is stored is kept with its lines; who is forgotten has nei
   await store.append({ ...batch('n', 's', [1, 'x']), spool: { id: 'boot.1', reached: 120 } });
   assert.equal(await store.reached('n', 'boot.1'), 120);
   assert.equal(await store.reached('m', 'boot.1'), 0);
-  assert.equal(await store.forget('n'), 1);
+  await store.forget('n');
   assert.equal(await store.reached('n', 'boot.1'), 0);
   assert.deepEqual(await read(), []);
+});
+
+test('what a reader has begun with stays for him, however long he takes', async (t) => {
+  for (let at = 0; at < 15; at += 1) await store.append(batch('n', 's', [at, `line ${at}`]));
+  const { heads } = await store.heads(() => true, 0, ALL.to);
+  const ids = heads.map(({ id }) => id);
+  const held = store.hold();
+  // The sixteenth makes one of all.
+  await store.append(batch('n', 's', [15, 'line 15']));
+  await store.merge();
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 3_600_000 });
+  await store.tidy();
+  assert.equal((await store.chunks(ids)).length, ids.length);
+  held[Symbol.dispose]();
+  await store.tidy();
+  assert.deepEqual(await store.chunks(ids), []);
 });
 
 test('old lines go by age, then by size, the oldest first', async () => {
   for (let at = 0; at < 10; at += 1) await store.append(batch('n', 's', [at, String(at).repeat(100)]));
   assert.equal(await store.drop(T + 3, Number.MAX_SAFE_INTEGER), 3);
   assert.equal((await read()).length, 7);
-  const { bytes } = await store.size();
+  const { heads } = await store.heads(() => true, 0, ALL.to);
+  const bytes = heads.reduce((sum, { size }) => sum + size, 0);
   assert.equal(await store.drop(0, bytes / 2), 4);
   assert.deepEqual(
     (await read()).map((line) => line.split(' ')[1]),

@@ -30,8 +30,10 @@ export interface Stream {
 const MAX_COMMIT = 16 * 1024 * 1024;
 /** So many chunks of a level become one of the next. */
 const MERGED = 16;
-/** Seconds for which replaced chunks stay: readers have begun with them. */
+/** Seconds for which replaced chunks stay at least: who follows lines may be behind. */
 const REPLACED_STAY = 600;
+/** Seconds for which they stay for who reads what was there. */
+const LONGEST_HOLD = 86_400;
 /** Seconds after which a node that is back sends a spool as a new one. */
 const SPOOL_STAY = 30 * 86_400;
 /** Streams of one issuer. */
@@ -58,6 +60,8 @@ export class LogStore {
   readonly #grown = new Map<number, number>();
   /** Called after each commit. */
   readonly #followers = new Set<() => void>();
+  /** Since when readers read what was there then, in Unix seconds. */
+  readonly #readers = new Map<symbol, number>();
 
   private constructor(database: Database<LogTables>, log: Log) {
     this.#database = database;
@@ -159,41 +163,21 @@ export class LogStore {
       .execute();
   }
 
-  /** Removes all lines of an issuer. Answers how many there were. */
-  async forget(issuer: string): Promise<number> {
-    const streams = [...this.#byId.values()].filter((stream) => stream.issuer === issuer);
-    let lines = 0;
+  /** Removes all lines of an issuer. */
+  async forget(issuer: string): Promise<void> {
     await this.#database.transaction().execute(async (t) => {
-      for (const { id } of streams) {
-        const { sum } = await t
-          .selectFrom('log_chunk')
-          .select(({ fn }) => fn.sum<number | null>('lines').as('sum'))
-          .where('stream', '=', id)
-          .where('replaced', 'is', null)
-          .executeTakeFirstOrThrow();
-        lines += sum ?? 0;
-        await t.deleteFrom('log_chunk').where('stream', '=', id).execute();
-        await t.deleteFrom('log_stream').where('id', '=', id).execute();
-      }
+      // With their chunks.
+      await t.deleteFrom('log_stream').where('issuer', '=', issuer).execute();
       await t.deleteFrom('log_received').where('issuer', '=', issuer).execute();
     });
-    for (const stream of streams) this.#unknow(stream);
-    return lines;
+    for (const stream of [...this.streams()]) if (stream.issuer === issuer) this.#unknow(stream);
   }
 
-  /** Lines and bytes of all, or of one issuer. */
-  async size(issuer?: string): Promise<{ lines: number; bytes: number }> {
-    const { lines, bytes } = await this.#database
-      .selectFrom('log_chunk')
-      .innerJoin('log_stream', 'log_stream.id', 'log_chunk.stream')
-      .select(({ fn, eb }) => [
-        fn.sum<number | null>('lines').as('lines'),
-        fn.sum<number | null>(eb.fn('length', ['data'])).as('bytes'),
-      ])
-      .where('replaced', 'is', null)
-      .$if(issuer !== undefined, (q) => q.where('issuer', '=', issuer ?? ''))
-      .executeTakeFirstOrThrow();
-    return { lines: lines ?? 0, bytes: bytes ?? 0 };
+  /** From now on, chunks that are replaced stay for this reader, for a day at most, until it is disposed of. */
+  hold(): Disposable {
+    const reader = Symbol('reader');
+    this.#readers.set(reader, seconds());
+    return { [Symbol.dispose]: () => this.#readers.delete(reader) };
   }
 
   /**
@@ -223,9 +207,10 @@ export class LogStore {
   /** Removes what nobody reads any more, and merges what was not merged by an earlier program. */
   async tidy(): Promise<void> {
     const now = seconds();
+    const read = Math.max(Math.min(now, ...this.#readers.values()), now - LONGEST_HOLD);
     await this.#database
       .deleteFrom('log_chunk')
-      .where('replaced', '<', now - REPLACED_STAY)
+      .where('replaced', '<', Math.min(read, now - REPLACED_STAY))
       .execute();
     await this.#database
       .deleteFrom('log_received')
