@@ -1,11 +1,11 @@
 import { type Architecture, PLATFORM_OWNER } from '@walt/contract';
 import { keepBusybox, keepGrub } from '../boot/index.ts';
 import type { Config, Paths } from '../platform/index.ts';
+import { KeyedLock } from '../platform/index.ts';
 import { defaultImageName, runsNatively, serverArchitecture } from './architectures.ts';
 import type { Catalogue } from './catalogue/index.ts';
 import { registerEmulator } from './emulation.ts';
 import type { Committer } from './layers/index.ts';
-import { KeyedLock } from './locks.ts';
 import type { Report } from './progress.ts';
 import { ensureDefaultTar } from './recipes/index.ts';
 import type { HostCommand, ImageRecord } from './types.ts';

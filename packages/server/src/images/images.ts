@@ -7,7 +7,7 @@ import {
   shortDigest,
 } from '@walt/contract';
 import type { Config, Database, Log, Paths } from '../platform/index.ts';
-import { hostNetwork } from '../platform/index.ts';
+import { hostNetwork, KeyedLock } from '../platform/index.ts';
 import { defaultImageName, serverArchitecture } from './architectures.ts';
 import { ImageBuilds } from './build/index.ts';
 import type { BootingNodes, Expected, ImageTables } from './catalogue/index.ts';
@@ -21,7 +21,6 @@ import { endStrays } from './halt.ts';
 import { GRACE_SECONDS, ImageHistory, squash } from './history/index.ts';
 import { type FileKind, kindOfFile, readFiles, writeFiles } from './image-files.ts';
 import { Committer, treeVolumes, Volumes } from './layers/index.ts';
-import { KeyedLock } from './locks.ts';
 import { withReports } from './progress.ts';
 import { sweepMaking } from './recipes/index.ts';
 import { Registries, RegistryAccounts } from './registries/index.ts';

@@ -55,6 +55,7 @@ export {
 } from './files.ts';
 export { hostNamespace, hostNetwork, namespaceFile } from './host.ts';
 export type { WantedAdapter } from './interfaces.ts';
+export { KeyedLock } from './keyed-lock.ts';
 export {
   createLog,
   eventText,

@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import type { Architecture, Progress } from '@walt/contract';
 import type { Config } from '../../platform/index.ts';
+import { KeyedLock } from '../../platform/index.ts';
 import { withTree } from '../../trees/index.ts';
 import { runsNatively, serverArchitecture } from '../architectures.ts';
-import { KeyedLock } from '../locks.ts';
 import { withReports } from '../progress.ts';
 import type { Store } from '../store/index.ts';
 import type { HostCommand } from '../types.ts';

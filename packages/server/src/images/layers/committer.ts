@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isUserError, type Log, type Paths, type Retention } from '../../platform/index.ts';
+import { isUserError, KeyedLock, type Log, type Paths, type Retention } from '../../platform/index.ts';
 import type { Catalogue, Keeping } from '../catalogue/index.ts';
 import { DiskFull, explainDiskFull } from '../disk-full.ts';
-import { KeyedLock, SharedLock } from '../locks.ts';
+import { SharedLock } from '../locks.ts';
 import type { Report } from '../progress.ts';
 import { imageId, type Store } from '../store/index.ts';
 import type { DigestRecord, PrepareBoot } from '../types.ts';

@@ -2,13 +2,13 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import {
+  KeyedLock,
   type Paths,
   type RegistryConfig,
   readIfPresent,
   UserError,
   writeFileAtomic,
 } from '../../platform/index.ts';
-import { KeyedLock } from '../locks.ts';
 import {
   type RegistryAccess,
   RegistryGate,

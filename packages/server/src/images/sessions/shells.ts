@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { fullName, type NamedImage, type Progress } from '@walt/contract';
-import { type ContainerLimits, UserError } from '../../platform/index.ts';
+import { type ContainerLimits, KeyedLock, UserError } from '../../platform/index.ts';
 import { textOf } from '../../trees/index.ts';
 import { runsNatively, serverArchitecture } from '../architectures.ts';
 import type { Expected, SessionRow } from '../catalogue/index.ts';
@@ -14,7 +14,6 @@ import {
   shellSpec,
 } from '../containers/index.ts';
 import { refusalOf } from '../layers/index.ts';
-import { KeyedLock } from '../locks.ts';
 import { withReports } from '../progress.ts';
 import type { RoomGuard } from '../room-guard.ts';
 import type { Change } from '../saves/index.ts';

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   HttpListener,
   isUserError,
+  KeyedLock,
   type Limits,
   type Log,
   machineRefusal,
@@ -34,8 +35,8 @@ interface Deps {
 export class NodeEndpoint {
   readonly #deps: Deps;
   readonly #listener: HttpListener;
-  /** The last request of each spool, by issuer and spool: they follow one another. */
-  readonly #turns = new Map<string, Promise<unknown>>();
+  /** By issuer and spool: what a node sends of a spool is stored in its order. */
+  readonly #turns = new KeyedLock();
   #waiting = 0;
 
   constructor(deps: Deps) {
@@ -89,7 +90,9 @@ export class NodeEndpoint {
       const body = await bodyOf(request, length);
       if (body === undefined) return sendText(response, 400, 'the body has another length');
       const arrival = { now: Date.now() * 1000, clock };
-      const reached = await this.#inTurn(`${ip} ${spool}`, () => this.#store(ip, spool, from, body, arrival));
+      const reached = await this.#turns.hold(`${ip} ${spool}`, () =>
+        this.#store(ip, spool, from, body, arrival),
+      );
       sendText(response, 200, `${reached}\n`);
     } finally {
       this.#waiting -= length;
@@ -112,18 +115,6 @@ export class NodeEndpoint {
     if (length === 0) return start;
     await store.append({ issuer, streams, spool: { id: spool, reached: start + length } });
     return start + length;
-  }
-
-  async #inTurn<T>(key: string, act: () => Promise<T>): Promise<T> {
-    const before = this.#turns.get(key) ?? Promise.resolve();
-    const result = before.then(act);
-    const turn = result.catch(() => {}); // its own sender is told
-    this.#turns.set(key, turn);
-    try {
-      return await result;
-    } finally {
-      if (this.#turns.get(key) === turn) this.#turns.delete(key);
-    }
   }
 }
 
