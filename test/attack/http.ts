@@ -18,7 +18,7 @@ const PATHS = [
     '/node/trouble',
     '/node/reads',
     '/node/rpc',
-    '/node/log?spool=a&from=0',
+    '/node/log?spool=a.1&from=0',
   ],
   ...[
     '/rpc/node/list',

@@ -100,7 +100,10 @@ async function all(work: readonly (() => Promise<number>)[]): Promise<number> {
   const queue = [...work];
   let visits = 0;
   const worker = async () => {
-    for (let next = queue.shift(); next; next = queue.shift()) visits += await next();
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const made = await next();
+      visits += made;
+    }
   };
   await Promise.all(Array.from({ length: PARALLEL }, worker));
   return visits;

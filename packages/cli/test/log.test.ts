@@ -209,7 +209,7 @@ describe('what nodes send', () => {
 
   const wrong: [what: string, path: [spool: string, from: number], body: string, status: number][] = [
     ['a spool that is none', ['a b', 0], '', 400],
-    ['too much', ['a', 0], 'x'.repeat(300_000), 413],
+    ['too much', ['a.1', 0], 'x'.repeat(300_000), 413],
   ];
   for (const [what, [spool, from], body, status] of wrong) {
     test(`${what} is refused`, async () => {

@@ -236,7 +236,7 @@ export class LogServer extends EventEmitter<{ stored: []; asked: [Mood] }> {
     const body = Buffer.concat(chunks);
     if (request.method !== 'POST' || url.pathname !== '/node/log')
       this.wrong.push(`${request.method} ${request.url}`);
-    if (!/^[A-Za-z0-9._-]{1,80}$/.test(spool)) this.wrong.push(`spool ${spool}`);
+    if (!/^[A-Za-z0-9_-]{1,80}\.\d{1,15}$/.test(spool)) this.wrong.push(`spool ${spool}`);
     if (!/^\d{10}\.\d{6}$/.test(String(request.headers['x-walt-clock']))) this.wrong.push('x-walt-clock');
     if (body.length === 0 || body.length > BODY_LIMIT) this.wrong.push(`${body.length} bytes`);
     if (body.at(-1) !== 10) this.wrong.push('a record without an end');

@@ -9,6 +9,7 @@ import {
   rarely,
   sendText,
 } from '../../platform/index.ts';
+import { type Arrival, heard, settled } from './clock.ts';
 import { readRecords, readStamp } from './records.ts';
 import type { LogStore } from './store.ts';
 
@@ -21,7 +22,8 @@ const MAX_WAITING = 64 * 1024 * 1024;
 /** Bytes that a node may have sent of one spool. */
 const MAX_OFFSET = 2 ** 50;
 
-const SPOOL = /^[A-Za-z0-9._-]{1,80}$/;
+/** `BOOT.NUMBER`: a boot has several. */
+const SPOOL = /^([A-Za-z0-9_-]{1,80})\.\d{1,15}$/;
 
 interface Deps {
   store: LogStore;
@@ -31,11 +33,11 @@ interface Deps {
   isIssuer: (ip: string) => boolean;
 }
 
-/** Where nodes bring their lines: `POST /node/log?spool=ID&from=OFFSET`, answered by how far that spool is stored. */
+/** Where nodes bring their lines: `POST /node/log?spool=BOOT.NUMBER&from=OFFSET`, answered by how far that spool is stored. */
 export class NodeEndpoint {
   readonly #deps: Deps;
   readonly #listener: HttpListener;
-  /** By issuer and spool: what a node sends of a spool is stored in its order. */
+  /** By issuer: what a node sends is stored in its order. */
   readonly #turns = new KeyedLock();
   #waiting = 0;
 
@@ -70,6 +72,7 @@ export class NodeEndpoint {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const now = Date.now() * 1000;
     const url = URL.parse(request.url ?? '/', 'http://server');
     const ip = request.socket.remoteAddress?.replace(/^::ffff:/, '');
     if (url?.pathname !== '/node/log' || request.method !== 'POST' || ip === undefined) {
@@ -89,10 +92,7 @@ export class NodeEndpoint {
     try {
       const body = await bodyOf(request, length);
       if (body === undefined) return sendText(response, 400, 'the body has another length');
-      const arrival = { now: Date.now() * 1000, clock };
-      const reached = await this.#turns.hold(`${ip} ${spool}`, () =>
-        this.#store(ip, spool, from, body, arrival),
-      );
+      const reached = await this.#turns.hold(ip, () => this.#store(ip, spool, from, body, { now, clock }));
       sendText(response, 200, `${reached}\n`);
     } finally {
       this.#waiting -= length;
@@ -100,21 +100,21 @@ export class NodeEndpoint {
   }
 
   /** Stores what is new. Answers how far the spool is stored then. */
-  async #store(
-    issuer: string,
-    spool: string,
-    from: number,
-    body: Buffer,
-    arrival: { now: number; clock: number },
-  ): Promise<number> {
+  async #store(issuer: string, spool: string, from: number, body: Buffer, arrival: Arrival): Promise<number> {
     const { store } = this.#deps;
-    const known = await store.reached(issuer, spool);
+    const [known, before] = await Promise.all([store.reached(issuer, spool), store.clock(issuer)]);
     if (from + body.length <= known) return known;
     const start = Math.max(from, known);
-    const { streams, length } = readRecords(body.subarray(start - from), arrival);
+    const clock = heard(before, SPOOL.exec(spool)?.[1] ?? '', arrival);
+    const { streams, length } = readRecords(body.subarray(start - from), clock, arrival.now);
     if (length === 0) return start;
-    await store.append({ issuer, streams, spool: { id: spool, reached: start + length } });
-    return start + length;
+    const reached = start + length;
+    await store.append({
+      issuer,
+      streams,
+      spool: { id: spool, reached, clock: settled(clock, arrival.clock) },
+    });
+    return reached;
   }
 }
 

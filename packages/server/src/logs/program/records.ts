@@ -1,6 +1,7 @@
 /** What a node's spool holds (packages/node, walt-log): records `STAMP STREAM TEXT\n`, and empty lines. Hostile until it was read here. */
 import { LOG_STREAM } from '@walt/contract';
 import { stamp } from './chunk.ts';
+import { type Clock, serverTime } from './clock.ts';
 
 const NEWLINE = 0x0a;
 const BLANK = 0x20;
@@ -19,20 +20,14 @@ const UNREADABLE = 'walt-log';
 const OLDEST = 10 * 365 * 86_400 * 1e6;
 const AHEAD = 1e6;
 
-export interface Arrival {
-  /** The server's time, microseconds. */
-  now: number;
-  /** The node's, when it sent. */
-  clock: number;
-}
-
 /**
  * Text of each stream as it is stored (chunk.ts), of whole records; what comes behind the last newline is left for the next time.
- * Times by a node's own clock (without `@`) become the server's; those that no clock can have become that of the arrival.
+ * Times by a node's clock (without `@`) become the server's; those that no clock can have become `now`, that of the arrival.
  */
 export function readRecords(
   body: Buffer,
-  { now, clock }: Arrival,
+  clock: Clock,
+  now: number,
 ): { streams: Map<string, Buffer[]>; length: number } {
   const streams = new Map<string, Buffer[]>();
   const add = (stream: string, time: number, text: Buffer) => {
@@ -43,7 +38,6 @@ export function readRecords(
       some.push(stamp(time), text.subarray(from, from + MAX_LINE), END);
     }
   };
-  const difference = now - clock;
   let from = 0;
   for (let to = body.indexOf(NEWLINE); to !== -1; to = body.indexOf(NEWLINE, from)) {
     const record = body.subarray(from, to);
@@ -58,7 +52,7 @@ export function readRecords(
       add(UNREADABLE, now, record);
       continue;
     }
-    const corrected = record[0] === AT ? time : time + difference;
+    const corrected = record[0] === AT ? time : serverTime(clock, time);
     add(stream, isPossible(corrected, now) ? corrected : now, record.subarray(streamEnd + 1));
   }
   return { streams, length: from };

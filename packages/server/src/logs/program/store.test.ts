@@ -146,13 +146,18 @@ test('a reader that takes nothing keeps nobody waiting, and ends when he leaves'
   await stuck;
 });
 
-test('how far a spool is stored is kept with its lines; who is forgotten has neither', async () => {
+test('how far a spool is stored, and the clock of who sent it, are kept with its lines; who is forgotten has neither', async () => {
   assert.equal(await store.reached('n', 'boot.1'), 0);
-  await store.append({ ...batch('n', 's', [1, 'x']), spool: { id: 'boot.1', reached: 120 } });
-  assert.equal(await store.reached('n', 'boot.1'), 120);
+  const clock = { boot: 'boot', least: -7, since: T, earlier: null, sent: T + 7, told: T };
+  for (const reached of [60, 120]) {
+    await store.append({ ...batch('n', 's', [1, 'x']), spool: { id: 'boot.1', reached, clock } });
+    assert.equal(await store.reached('n', 'boot.1'), reached);
+    assert.deepEqual({ ...(await store.clock('n')) }, clock);
+  }
   assert.equal(await store.reached('m', 'boot.1'), 0);
   await store.forget('n');
   assert.equal(await store.reached('n', 'boot.1'), 0);
+  assert.equal(await store.clock('n'), undefined);
   assert.deepEqual(await read(), []);
 });
 

@@ -1,6 +1,7 @@
 import type { Selectable, Transaction } from 'kysely';
 import { type Database, type Log, openDatabase } from '../../platform/index.ts';
 import { chunksOf, LARGE, type Lines, pack, unpack } from './chunk.ts';
+import type { Clock } from './clock.ts';
 import { type ChunkRow, type LogTables, logTables } from './tables.ts';
 
 /** Lines of one issuer that are stored together. */
@@ -8,8 +9,8 @@ export interface Batch {
   issuer: string;
   /** Stored lines (chunk.ts) by stream. */
   streams: ReadonlyMap<string, readonly Buffer[]>;
-  /** That spool is stored up to this byte. */
-  spool?: { id: string; reached: number };
+  /** That spool is stored up to this byte; the clock of who sent it. */
+  spool?: { id: string; reached: number; clock: Clock };
 }
 
 /** A chunk without its lines. */
@@ -96,6 +97,15 @@ export class LogStore {
     return row?.reached ?? 0;
   }
 
+  /** What is known of the clock of an issuer. */
+  async clock(issuer: string): Promise<Clock | undefined> {
+    return await this.#database
+      .selectFrom('log_clock')
+      .select(['boot', 'least', 'since', 'earlier', 'sent', 'told'])
+      .where('issuer', '=', issuer)
+      .executeTakeFirst();
+  }
+
   streams(): Iterable<Stream> {
     return this.#byId.values();
   }
@@ -169,6 +179,7 @@ export class LogStore {
       // With their chunks.
       await t.deleteFrom('log_stream').where('issuer', '=', issuer).execute();
       await t.deleteFrom('log_received').where('issuer', '=', issuer).execute();
+      await t.deleteFrom('log_clock').where('issuer', '=', issuer).execute();
     });
     for (const stream of [...this.streams()]) if (stream.issuer === issuer) this.#unknow(stream);
   }
@@ -267,6 +278,11 @@ export class LogStore {
         .insertInto('log_received')
         .values({ issuer, spool: spool.id, reached: spool.reached, at: now })
         .onConflict((c) => c.columns(['issuer', 'spool']).doUpdateSet({ reached: spool.reached, at: now }))
+        .execute();
+      await t
+        .insertInto('log_clock')
+        .values({ issuer, ...spool.clock })
+        .onConflict((c) => c.column('issuer').doUpdateSet(spool.clock))
         .execute();
     }
     for (const [name, parts] of streams) {

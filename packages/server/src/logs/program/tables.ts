@@ -1,10 +1,12 @@
 import type { Generated, Kysely } from 'kysely';
 import type { TableSet } from '../../platform/index.ts';
+import type { Clock } from './clock.ts';
 
 export interface LogTables {
   log_stream: StreamRow;
   log_chunk: ChunkRow;
   log_received: ReceivedRow;
+  log_clock: ClockRow;
 }
 
 interface StreamRow {
@@ -44,6 +46,11 @@ interface ReceivedRow {
   at: number;
 }
 
+/** By which clock lines of a node got their times. */
+interface ClockRow extends Clock {
+  issuer: string;
+}
+
 async function first(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('log_stream')
@@ -75,6 +82,16 @@ async function first(db: Kysely<unknown>): Promise<void> {
     .addColumn('reached', 'bigint', (c) => c.notNull())
     .addColumn('at', 'integer', (c) => c.notNull())
     .addPrimaryKeyConstraint('log_received_of', ['issuer', 'spool'])
+    .execute();
+  await db.schema
+    .createTable('log_clock')
+    .addColumn('issuer', 'text', (c) => c.primaryKey())
+    .addColumn('boot', 'text', (c) => c.notNull())
+    .addColumn('least', 'bigint', (c) => c.notNull())
+    .addColumn('since', 'bigint', (c) => c.notNull())
+    .addColumn('earlier', 'bigint')
+    .addColumn('sent', 'bigint', (c) => c.notNull())
+    .addColumn('told', 'bigint', (c) => c.notNull())
     .execute();
 }
 

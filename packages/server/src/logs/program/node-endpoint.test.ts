@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { createLog, defaultLimits } from '../../platform/index.ts';
+import { NodeEndpoint } from './node-endpoint.ts';
+import { LogStore, textOf } from './store.ts';
+
+const log = createLog('test', () => {});
+const limits = defaultLimits().machines;
+
+let folder: string;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'walt-logs-'));
+});
+after(() => rm(folder, { recursive: true }));
+
+/** Brings a record of some seconds ago, by a clock that is an hour late, which was read so long before it came. Answers the status. */
+async function bring(port: number, query: string, ago: number, way: number): Promise<string> {
+  const stamp = (before: number) => (Date.now() / 1000 - before - 3600).toFixed(6);
+  const answer = await fetch(`http://127.0.0.1:${port}/node/log?${query}`, {
+    method: 'POST',
+    headers: { 'x-walt-clock': stamp(way) },
+    body: `${stamp(ago)} s line ${query}\n`,
+  });
+  return `${answer.status} ${(await answer.text()).trim()}`;
+}
+
+test('lines keep the order of their node, however long their ways are, and whoever is started again', async () => {
+  const spools = [
+    { query: 'spool=boot.1&from=0', ago: 20, way: 19 },
+    { query: 'spool=boot.2&from=0', ago: 15, way: 12 },
+    { query: 'spool=boot.3&from=0', ago: 10, way: 5 },
+    { query: 'spool=boot.4&from=0', ago: 4, way: 0 },
+  ];
+  for (const { query, ago, way } of spools) {
+    const store = await LogStore.open(join(folder, 'logs.db'), log);
+    const endpoint = new NodeEndpoint({ store, log, limits, isIssuer: () => true });
+    try {
+      const port = await endpoint.listen('127.0.0.1', 0);
+      assert.match(await bring(port, query, ago, way), /^200 \d+$/);
+    } finally {
+      await endpoint.close();
+      await store.close();
+    }
+  }
+  const store = await LogStore.open(join(folder, 'logs.db'), log);
+  try {
+    const { heads } = await store.heads(() => true, 0, Number.MAX_SAFE_INTEGER);
+    const chunks = await store.chunks(heads.map(({ id }) => id));
+    const lines = heads.map(({ id }) =>
+      String(textOf(chunks.find((chunk) => chunk.id === id) ?? assert.fail())),
+    );
+    assert.deepEqual(
+      lines.map((line) => line.replace(/^\d+ /, '')),
+      spools.map(({ query }) => `line ${query}\n`),
+    );
+    const ago = Date.now() / 1000 - Number(lines.at(-1)?.slice(0, 16)) / 1e6;
+    assert.ok(ago > -1 && ago < 60, `the last line is of ${ago} s ago`);
+  } finally {
+    await store.close();
+  }
+});
+
+test('what is no spool is refused', async () => {
+  const store = await LogStore.open(join(folder, 'refused.db'), log);
+  const endpoint = new NodeEndpoint({ store, log, limits, isIssuer: () => true });
+  try {
+    const port = await endpoint.listen('127.0.0.1', 0);
+    for (const spool of ['', 'boot', '.1', 'boot.', 'boot.x', '../boot.1', 'b%20.1', `${'b'.repeat(81)}.1`]) {
+      assert.match(await bring(port, `spool=${spool}&from=0`, 0, 0), /^400 /, spool);
+    }
+    assert.match(await bring(port, 'spool=boot.1&from=0', 0, 0), /^200 /);
+  } finally {
+    await endpoint.close();
+    await store.close();
+  }
+});
