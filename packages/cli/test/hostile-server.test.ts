@@ -314,6 +314,8 @@ describe('a terminal', () => {
       ['--format', '{issuer} {stream} {line}'],
       ['--history', 'now:', '--issuers', 'server'],
     ],
+    'log export': [[], ['--csv'], ['--output', '/nonexistent/x']],
+    'log import': [['/dev/null']],
     'log wait': [['x', '--time-margin', '5', '--timeout', '1']],
     'log add-checkpoint': [['now']],
     'log remove-checkpoint': [['now']],

@@ -1,6 +1,8 @@
 /** Lines of logs: read, waited for, named moments. Nodes are played by connections from their addresses. */
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { loopbackNet } from '../../server/test/server.ts';
@@ -20,7 +22,7 @@ before(async () => {
 
 let spools = 0;
 let stamp = 0;
-const began = Date.now() / 1000 - 100;
+const began = Math.floor(Date.now() / 1000) - 100;
 
 /** A node's sender: each line a millisecond after the one before. */
 async function log(node: string, stream: string, ...lines: string[]): Promise<void> {
@@ -63,6 +65,8 @@ describe('walt log show', () => {
     [['-n', '2'], ALL.slice(3)],
     [['--history', '-10s:'], []],
     [['--history', ':-10s', '--issuers', 'all-nodes'], ALL],
+    [['--emitters', 'n2'], ALL.slice(3)],
+    [['--nodes', 'n2'], ALL.slice(3)],
   ];
   for (const [args, lines] of shows) {
     test(`tells what was asked for: ${args.join(' ')}`, async () => {
@@ -112,6 +116,8 @@ describe('walt log show', () => {
     [['--history', 'nowhere:'], /"nowhere" is no moment/],
     [['--history', '5'], /"5" is no range/],
     [['--format', '{x}'], /no field "x"/],
+    [['--emitters', 'n1', '--issuers', 'n2'], /cannot be used with/],
+    [['--server', '--platform'], /cannot be used with/],
   ];
   for (const [args, told] of refused) {
     test(`refuses ${args.join(' ')}`, async () => {
@@ -177,6 +183,98 @@ describe('checkpoints', () => {
   });
 });
 
+describe('lines in files', () => {
+  const file = join(checkout.home, 'lines.jsonl');
+  const everything = ['log', 'export', '--issuers', 'all-nodes,server', '--streams', '^(app|other|odd)$'];
+  const write = (lines: readonly (object | string)[]) =>
+    writeFileSync(
+      file,
+      lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join(''),
+    );
+  const line = { timestamp: new Date().toISOString(), issuer: 'n1', stream: 'bad', line: 'x' };
+
+  test('go to another platform whose nodes have these names, and are the same there', async () => {
+    // The same time in two streams, a text that is no UTF-8, steering, and one as long as a line may be.
+    const odd = `@${began + 50} odd \xff\xfe\x1b[31m\n`;
+    const same = `@${began + 50} app \u202eat the same time\n@${began + 50} app and again\n`;
+    const long = `@${began + 51} odd ${'é'.repeat(32_768)}\n`;
+    const body = Buffer.concat([Buffer.from(odd, 'latin1'), Buffer.from(same + long)]);
+    assert.equal((await send(ips.get('n2') ?? '', 'odd.1', 0, body)).status, 200);
+    const written = await checkout.run([...everything, '--output', file]);
+    assert.match(written.stderr, /^9 lines are in /m);
+    const before = readFileSync(file, 'utf8');
+    assert.equal((await checkout.run(everything)).stdout, before);
+    assert.match(before, /"base64":"\/\/4bWzMxbQ=="/);
+    assert.ok(!before.includes('\u202e'));
+
+    const other = await openClient({ subnet: loopbackNet(), lines: true });
+    await other.server.addImage('alice/debian');
+    // Their addresses are others.
+    for (const name of ['n2', 'n1']) await other.server.addNode(name);
+    const first = await other.checkout.run(['log', 'import', file]);
+    assert.equal(first.stdout, '9 lines imported.\n', first.stderr);
+    assert.equal((await other.checkout.run(everything)).stdout, before);
+
+    const again = await other.checkout.run(['log', 'import', file, '--json']);
+    assert.deepEqual(JSON.parse(again.stdout), { stored: 0, known: 9, expired: 0 });
+    assert.equal((await other.checkout.run(everything)).stdout, before);
+    const told = [
+      'log',
+      'wait',
+      'alice imported lines: 9 stored, 0 known',
+      '--platform',
+      '--time-margin',
+      '60',
+    ];
+    assert.equal((await other.checkout.run([...told, '--timeout', '60'])).status, 0);
+  });
+
+  test('are left out where they would not stay', async () => {
+    write([
+      { ...line, timestamp: '2001-01-01T00:00:00Z' },
+      { ...line, stream: 'fresh' },
+    ]);
+    const { stdout } = await checkout.run(['log', 'import', file]);
+    assert.equal(
+      stdout,
+      '1 line imported.\n1 line left out: older than logs.keep-days, they would not stay.\n',
+    );
+    assert.equal((await checkout.run(['log', 'show', '--streams', '^bad$', ...SHORT])).stdout, '');
+    assert.equal(
+      (await checkout.run(['log', 'show', '--streams', '^fresh$', ...SHORT])).stdout,
+      'n1.fresh x\n',
+    );
+  });
+
+  const hostile: [what: string, lines: (object | string)[], told: RegExp][] = [
+    ['no JSON', [line, 'L 1 2'], /Line 2 of the file cannot be imported: it is no JSON/],
+    [
+      '10 MB',
+      [line, line, `"${'x'.repeat(10_000_000)}"`],
+      /Line 3 of the file cannot be imported: it has more than 394240 bytes/,
+    ],
+  ];
+  for (const [what, lines, told] of hostile) {
+    test(`with ${what}: nothing is taken`, async () => {
+      write(lines);
+      const { status, stderr } = await checkout.run(['log', 'import', file]);
+      assert.equal(status, 1);
+      assert.match(stderr, told);
+      assert.match(stderr, /→ Nothing was imported\. /);
+      assert.equal((await checkout.run(['log', 'show', '--streams', '^bad$'])).stdout, '');
+    });
+  }
+
+  test('a file that cannot be read or written is named', async () => {
+    assert.match(
+      (await checkout.run(['log', 'import', '/nowhere/x'])).stderr,
+      /Cannot read \/nowhere\/x: .*\.\n {2}→/,
+    );
+    const { stderr } = await checkout.run(['log', 'export', '--output', '/nowhere/x']);
+    assert.match(stderr, /Cannot write to \/nowhere\/x: .*\.\n {2}→/);
+  });
+});
+
 describe('what nodes send', () => {
   after(async () => server.logs.keep([...ips.values()]));
 
@@ -232,9 +330,18 @@ describe('what nodes send', () => {
   });
 });
 
-test("the platform's own lines", async () => {
-  server.logs.tell('platform.nodes', 'n1 is up\nand more');
-  const args = ['log', 'wait', 'n1 is up', '--platform', '--time-margin', '60', '--timeout', '60'];
-  const { stdout, stderr } = await checkout.run([...args, ...SHORT]);
-  assert.equal(stdout, 'walt-server.platform.nodes n1 is up and more\n', stderr);
+describe("the platform's own lines", () => {
+  const wait = ['--time-margin', '60', '--timeout', '60', ...SHORT];
+
+  test('tell what happened to nodes, devices and images', async () => {
+    server.logs.tell('platform.nodes', 'n1 is up\nand more');
+    const { stdout, stderr } = await checkout.run(['log', 'wait', 'n1 is up', '--platform', ...wait]);
+    assert.equal(stdout, 'walt-server.platform.nodes n1 is up and more\n', stderr);
+  });
+
+  test('tell all the rest', async () => {
+    server.logs.tell('daemon.network', 'n1 has a cable');
+    const { stdout, stderr } = await checkout.run(['log', 'wait', 'n1', '--server', ...wait]);
+    assert.equal(stdout, 'walt-server.daemon.network n1 has a cable\n', stderr);
+  });
 });

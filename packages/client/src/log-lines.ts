@@ -1,9 +1,11 @@
 /** Lines that nodes and the platform logged (contract, `logLines`). */
+import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LOG_LINES } from '@walt/contract/values/logs';
+import type { LogImported } from '@walt/contract';
+import { LOG_IMPORT, LOG_LINES } from '@walt/contract/values/logs';
 import type { Connection } from './connection.ts';
 import { hasCode } from './errors.ts';
-import { connectionError, connectionLost, responseError, sendAs } from './transport.ts';
+import { connectionError, connectionLost, readText, responseError, sendAs } from './transport.ts';
 
 export interface LogQuery {
   /** A set of nodes; `server` in it is the platform itself. */
@@ -63,6 +65,26 @@ export async function* readLogLines(
       if (!goesOn || now - lost > PATIENCE || !hasCode(error, 'UNAVAILABLE')) throw error;
       await delay(PAUSE);
     }
+  }
+}
+
+/** Takes in lines of a file (contract, `logImport`). Throws INVALID, FORBIDDEN, UNAVAILABLE. */
+export async function importLogLines(
+  connection: Connection,
+  file: AsyncIterable<Buffer>,
+): Promise<LogImported> {
+  // The body goes out once: a token that has run out must show before.
+  await connection.client.server.status();
+  const body = Readable.from(file, { objectMode: false });
+  try {
+    const response = await sendAs(connection.socket, connection.credentials, {
+      ...{ method: 'PUT', path: LOG_IMPORT, headers: { 'content-type': 'application/jsonl' }, body },
+    });
+    if (response.statusCode !== 200) throw await responseError(response, connection.socket);
+    return JSON.parse(await readText(response)) as LogImported;
+  } finally {
+    // After a refusal, nobody reads the rest.
+    body.destroy();
   }
 }
 

@@ -9,7 +9,7 @@ const progress = z.object({
   /** How much of `total` is done, both in `unit`; absent where it cannot be told. */
   done: z.number().optional(),
   total: z.number().optional(),
-  unit: z.enum(['bytes', 'percent', 'nodes', 'layers']).optional(),
+  unit: z.enum(['bytes', 'percent', 'nodes', 'layers', 'lines']).optional(),
 });
 export type Progress = z.infer<typeof progress>;
 

@@ -8,7 +8,7 @@
 import { z } from 'zod';
 import type { JobEnd } from './jobs.ts';
 import { imagePath, imageReference, jobId, nodeName, nodeSet, sessionId } from './schemas.ts';
-import { IMAGE_FILES, LOG_LINES, MAX_LOG_PATTERN, MAX_TERMINAL } from './values/index.ts';
+import { IMAGE_FILES, LOG_IMPORT, LOG_LINES, MAX_LOG_PATTERN, MAX_TERMINAL } from './values/index.ts';
 
 export const streams = {
   /**
@@ -85,8 +85,21 @@ export const logLines = {
   }),
 } as const;
 
+/**
+ * Plain HTTP: PUT takes lines of a file, each a JSON object as `walt log export` prints it, and answers `LogImported`. All are
+ * checked before one is stored. Throws INVALID that names the number of the first line that is none, FORBIDDEN.
+ */
+export const logImport = { path: LOG_IMPORT, query: z.object({}) } as const;
+
+/** How many lines of the file became lines of the platform, were so before, and are older than lines are kept. */
+export interface LogImported {
+  stored: number;
+  known: number;
+  expired: number;
+}
+
 /** All endpoints of plain HTTP. */
-export const plain = { imageFiles, logLines } as const;
+export const plain = { imageFiles, logLines, logImport } as const;
 
 export interface FileKind {
   /** Null: nothing is there. */

@@ -18,7 +18,7 @@ import {
 } from './boot/index.ts';
 import { createDeviceCalls, DeviceEntry, Devices } from './devices/index.ts';
 import { createImageCalls, Images, OpenJobs, RaspiFirmware } from './images/index.ts';
-import { Checkpoints, createLogCalls, LogLines, Logs, startLogProgram } from './logs/index.ts';
+import { Checkpoints, createLogCalls, LogImports, LogLines, Logs, startLogProgram } from './logs/index.ts';
 import { Network } from './network/index.ts';
 import {
   bootingNodes,
@@ -188,6 +188,10 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     devices: new DeviceEntry({ devices, rights, nodes: nodes.store }),
     images: ofImages.streams,
     logs: new LogLines({ logs, nodes: (set, caller, signal) => nodes.calls.list(caller, { set }, signal) }),
+    logImports: new LogImports({
+      ...{ logs, folder: paths.state, days: config.logs.days },
+      nodes: () => nodes.store.all(),
+    }),
     calls: {
       ...ofImages.calls,
       log: createLogCalls(new Checkpoints(database)),

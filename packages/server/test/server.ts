@@ -15,7 +15,7 @@ import { Trees } from '../src/boot/index.ts';
 import { createDeviceCalls, DeviceEntry, type Devices } from '../src/devices/index.ts';
 import { Catalogue } from '../src/images/catalogue/index.ts';
 import { createImageCalls, type ImageRecord, OpenJobs, unregisterEmulators } from '../src/images/index.ts';
-import { Checkpoints, createLogCalls, LogLines, Logs, openKeeper } from '../src/logs/index.ts';
+import { Checkpoints, createLogCalls, LogImports, LogLines, Logs, openKeeper } from '../src/logs/index.ts';
 import type { Network } from '../src/network/index.ts';
 import { lowestFree, parseSubnet } from '../src/network/subnet.ts';
 import {
@@ -174,6 +174,10 @@ export async function startServer({
     devices: new DeviceEntry({ devices, rights, nodes: nodes.store }),
     images: ofImages.streams,
     logs: new LogLines({ logs, nodes: (set, caller, signal) => nodes.calls.list(caller, { set }, signal) }),
+    logImports: new LogImports({
+      ...{ logs, folder: paths.state, days: platform.deps.config.logs.days },
+      nodes: () => nodes.store.all(),
+    }),
     calls: noted(
       {
         ...ofImages.calls,

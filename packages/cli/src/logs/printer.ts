@@ -1,5 +1,7 @@
 /** Prints lines of logs, one per line, as fast as whoever reads takes them. */
 
+import { isUtf8 } from 'node:buffer';
+import type { Writable } from 'node:stream';
 import { flushed } from '@walt/client/drain';
 import type { LogLine } from '@walt/client/log-lines';
 import { type Colour, painter, wantsColours } from '../terminal/style.ts';
@@ -12,16 +14,15 @@ export interface PrintOptions {
   csv?: true;
 }
 
-/** Writes lines to standard output; resolves when they are taken. On a terminal, nothing in them steers it. */
-export function linePrinter({
-  format,
-  json,
-  csv,
-}: PrintOptions): (lines: readonly LogLine[]) => Promise<void> {
+/** Writes lines to standard output, or to a file; resolves when they are taken. On a terminal, nothing in them steers it. */
+export function linePrinter(
+  { format, json, csv }: PrintOptions,
+  sink: Writable = process.stdout,
+): (lines: readonly LogLine[]) => Promise<void> {
   const form = json ? jsonLine : csv ? csvLine : textLine(format ?? DEFAULT_FORMAT);
   return async (lines) => {
-    process.stdout.write(lines.map((line) => `${form(line)}\n`).join(''));
-    await flushed(process.stdout);
+    sink.write(lines.map((line) => `${form(line)}\n`).join(''));
+    await flushed(sink);
   };
 }
 
@@ -50,10 +51,11 @@ function isoTime(time: number): string {
   return new Date(time / 1000).toISOString().replace('Z', `${micros}Z`);
 }
 
+/** A line that is no UTF-8 has its bytes beside its text. */
 function jsonLine({ time, issuer, stream, line }: LogLine): string {
-  return visibleJson(
-    JSON.stringify({ timestamp: isoTime(time), issuer, stream, line: line.toString('utf8') }),
-  );
+  const bytes = isUtf8(line) ? {} : { base64: line.toString('base64') };
+  const data = { timestamp: isoTime(time), issuer, stream, line: line.toString('utf8'), ...bytes };
+  return visibleJson(JSON.stringify(data));
 }
 
 /** RFC 4180. */

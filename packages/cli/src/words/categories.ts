@@ -121,6 +121,14 @@ export const categories: Readonly<Record<string, Category>> = {
     commands: {
       show: { summary: 'print lines that were logged', load: () => import('../commands/log/show.ts') },
       wait: { summary: 'wait until a line is logged', load: () => import('../commands/log/wait.ts') },
+      export: {
+        summary: 'write lines that were logged to a file',
+        load: () => import('../commands/log/export.ts'),
+      },
+      import: {
+        summary: 'take in lines that were exported',
+        load: () => import('../commands/log/import.ts'),
+      },
       'add-checkpoint': {
         summary: 'give a moment a name',
         load: () => import('../commands/log/add-checkpoint.ts'),

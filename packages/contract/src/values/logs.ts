@@ -15,5 +15,6 @@ export const MAX_LOG_PATTERN = 1000;
 /** Lines that are shown when nobody says which. */
 export const LAST_LINES = 50;
 
-/** Plain HTTP: lines of logs. */
+/** Plain HTTP: lines of logs, and lines of a file. */
 export const LOG_LINES = '/log/lines';
+export const LOG_IMPORT = '/log/import';

@@ -100,6 +100,11 @@ const table: { [A in Action]: Row<A> } = {
     'Ask the administrator for: sudo walt node config lab power=…',
   ],
   'node.remove': act('remove'),
+  'log.import': [
+    ...([{}, 'root', 'FORBIDDEN'] as const),
+    'Only root imports lines of logs: they may be of any node, and of the platform.',
+    'Ask the administrator for: sudo walt log import FILE',
+  ],
   'node.forget': [
     ...([lab, '', 'CONFIRM'] as const),
     'Removing lab deletes what is stored in /persist there. Go on?',

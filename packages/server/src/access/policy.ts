@@ -161,6 +161,15 @@ export const policy = {
     ],
   }),
   'node.remove': actOnNodes('remove'),
+  /** Everybody may read all lines. What is imported says itself which node, or that the platform, has logged it. */
+  'log.import': rule<object>({
+    who: (caller) => caller.admin,
+    code: 'FORBIDDEN',
+    told: () => [
+      'Only root imports lines of logs: they may be of any node, and of the platform.',
+      'Ask the administrator for: sudo walt log import FILE',
+    ],
+  }),
   /** After `node.remove`: of one's own nodes, too. */
   'node.forget': rule<{ name: string }>({
     who: nobody,

@@ -2,7 +2,7 @@ import type { contract } from '@walt/contract';
 import type { CallsOf, Identity, StandingRights } from '../access/index.ts';
 import type { DeviceEntry } from '../devices/index.ts';
 import type { ImageStreams } from '../images/index.ts';
-import type { LogLines } from '../logs/index.ts';
+import type { LogImports, LogLines } from '../logs/index.ts';
 import type { NodeEntry } from '../nodes/index.ts';
 import type { Log } from '../platform/index.ts';
 
@@ -17,5 +17,6 @@ export interface Services {
   devices: DeviceEntry;
   images: ImageStreams;
   logs: LogLines;
+  logImports: LogImports;
   log: Log;
 }

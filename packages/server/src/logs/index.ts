@@ -4,6 +4,7 @@
  */
 export { createLogCalls, LogLines } from './calls.ts';
 export { Checkpoints } from './checkpoints.ts';
+export { LogImports } from './imports.ts';
 export { Logs, startLogProgram } from './logs.ts';
 export { type Keeper, openKeeper } from './program/index.ts';
 export { type CheckpointTables, checkpointTables } from './tables.ts';

@@ -120,6 +120,12 @@ export class Logs {
     return await this.#ask('/query', query, signal);
   }
 
+  /** Stores lines of a file; answers how many of them were not stored before. */
+  async import(lines: Questions['/import']): Promise<number> {
+    const { stored } = JSON.parse(await text(await this.#ask('/import', lines))) as { stored: number };
+    return stored;
+  }
+
   /** Removes all lines of nodes that have none of these addresses any more. */
   async keep(addresses: readonly string[]): Promise<void> {
     (await this.#ask('/keep', { issuers: [...addresses, PLATFORM_ISSUER] })).resume();

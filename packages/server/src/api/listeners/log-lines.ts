@@ -1,8 +1,8 @@
 import { logLines } from '@walt/contract';
 import { sendStream, UserError } from '../../platform/index.ts';
-import { parseQuery } from '../http.ts';
+import { parseQuery, sendJson } from '../http.ts';
 import type { Services } from '../services.ts';
-import type { PlainQuestion } from './image-files.ts';
+import { bodyOf, type PlainQuestion } from './image-files.ts';
 
 /** Lines that were logged (GET, text): as they are read, so that a slow reader takes no memory. */
 export async function serveLogLines(
@@ -11,13 +11,27 @@ export async function serveLogLines(
 ): Promise<void> {
   const caller = await identity.caller(context.token);
   context.enter(caller.user);
-  if (request.method !== 'GET') {
-    throw new UserError('INVALID', `${request.method} is no way to use ${url.pathname}.`, 'Use GET.');
-  }
+  requireMethod('GET', request.method, url);
   const gone = new AbortController();
   response.once('close', () => gone.abort());
   const lines = await logs.read(caller, parseQuery(logLines.query, url), gone.signal);
   response.writeHead(200, { 'content-type': 'text/plain' });
   response.flushHeaders();
   await sendStream(response, lines);
+}
+
+/** Lines of a file (PUT, JSON lines). */
+export async function serveLogImport(
+  { identity, logImports }: Services,
+  { context, url, request, response }: PlainQuestion,
+): Promise<void> {
+  const caller = await identity.caller(context.token);
+  context.enter(caller.user);
+  requireMethod('PUT', request.method, url);
+  sendJson(response, 200, await logImports.write(caller, () => bodyOf(request)));
+}
+
+function requireMethod(method: string, used: string | undefined, { pathname }: URL): void {
+  if (used === method) return;
+  throw new UserError('INVALID', `${used} is no way to use ${pathname}.`, `Use ${method}.`);
 }

@@ -1,7 +1,7 @@
 import { plain } from '@walt/contract';
 import type { Services } from '../services.ts';
 import { type PlainQuestion, serveImageFiles } from './image-files.ts';
-import { serveLogLines } from './log-lines.ts';
+import { serveLogImport, serveLogLines } from './log-lines.ts';
 
 type Serve = (question: PlainQuestion) => Promise<void>;
 
@@ -10,6 +10,7 @@ export function plainRoutes(services: Services): ReadonlyMap<string, Serve> {
   const serve: { [Name in keyof typeof plain]: Serve } = {
     imageFiles: (question) => serveImageFiles(services, question),
     logLines: (question) => serveLogLines(services, question),
+    logImport: (question) => serveLogImport(services, question),
   };
   return new Map(Object.entries(plain).map(([name, { path }]) => [path, serve[name as keyof typeof plain]]));
 }

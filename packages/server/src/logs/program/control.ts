@@ -2,7 +2,14 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
-import { HttpListener, isUserError, type Limits, type Log, UserError } from '../../platform/index.ts';
+import {
+  HttpListener,
+  isUserError,
+  KeyedLock,
+  type Limits,
+  type Log,
+  UserError,
+} from '../../platform/index.ts';
 import { storedLine } from './chunk.ts';
 import type { Queries } from './queries.ts';
 import type { LogStore } from './store.ts';
@@ -17,6 +24,14 @@ const questions = {
   '/append': z.object({
     issuer: z.string(),
     lines: z.array(z.object({ stream: z.string(), time, text: z.string() })),
+  }),
+  /** Lines of a file, by their number there, in its order: what was stored is not stored again. Answers how many were. */
+  '/import': z.object({
+    issuer: z.string(),
+    /** The file. */
+    spool: z.string(),
+    /** `text` in base64. */
+    lines: z.array(z.object({ number: z.int().min(1), stream: z.string(), time, text: z.string() })),
   }),
   '/query': z.object({
     /** What they are called now, by their address. */
@@ -44,6 +59,8 @@ interface Deps {
 export class Control {
   readonly #deps: Deps;
   readonly #listener: HttpListener;
+  /** By issuer and file. */
+  readonly #imports = new KeyedLock();
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -75,15 +92,12 @@ export class Control {
     switch (request.url) {
       case '/append': {
         const { issuer, lines } = questions['/append'].parse(body);
-        const streams = new Map(
-          [...Map.groupBy(lines, ({ stream }) => stream)].map(([stream, some]) => [
-            stream,
-            some.map((line) => storedLine(line.time, Buffer.from(line.text.replaceAll('\n', ' ')))),
-          ]),
-        );
+        const streams = byStream(lines, (text) => Buffer.from(text.replaceAll('\n', ' ')));
         await store.append({ issuer, streams });
         return send(response, 200, {});
       }
+      case '/import':
+        return send(response, 200, { stored: await this.#import(questions['/import'].parse(body)) });
       case '/query': {
         const query = questions['/query'].parse(body);
         const gone = new AbortController();
@@ -112,6 +126,31 @@ export class Control {
         throw new UserError('NOT_FOUND', `Nothing is at ${request.url}.`, '');
     }
   }
+
+  async #import({ issuer, spool, lines }: Questions['/import']): Promise<number> {
+    const { store } = this.#deps;
+    return await this.#imports.hold(`${issuer} ${spool}`, async () => {
+      const known = await store.reached(issuer, spool);
+      const fresh = lines.filter(({ number }) => number > known);
+      const last = fresh.at(-1);
+      if (!last) return 0;
+      const streams = byStream(fresh, (text) => Buffer.from(text, 'base64'));
+      await store.append({ issuer, streams, spool: { id: spool, reached: last.number } });
+      return fresh.length;
+    });
+  }
+}
+
+function byStream<Line extends { stream: string; time: number; text: string }>(
+  lines: readonly Line[],
+  bytesOf: (text: string) => Buffer,
+): Map<string, Buffer[]> {
+  return new Map(
+    [...Map.groupBy(lines, ({ stream }) => stream)].map(([stream, some]) => [
+      stream,
+      some.map(({ time, text }) => storedLine(time, bytesOf(text))),
+    ]),
+  );
 }
 
 async function bodyOf(request: IncomingMessage): Promise<unknown> {

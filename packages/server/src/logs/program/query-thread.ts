@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Found, lineFinder } from './matcher.ts';
 import type { Answer, FromThread, Order, Question } from './query-messages.ts';
-import { type Chunk, type ChunkHead, textOf } from './store.ts';
+import { type Chunk, type ChunkHead, type Stream, textOf } from './store.ts';
 
 /** Bytes that are handed on together. */
 const PORTION = 64 * 1024;
@@ -71,8 +71,19 @@ const order = workerData as Order;
 const findOld = lineFinder(order.expression, order.from, order.to);
 /** Times bound what was there: a line that comes may have a time of long ago. */
 const findNew = lineFinder(order.expression, 0, Number.MAX_SAFE_INTEGER);
+/** Of lines with the same time, and of several streams: told in this order wherever, and however they came to be stored. */
+const places = new Map(order.streams.toSorted(byName).map(({ id }, place) => [id, place]));
 const output = new Output();
 output.know(order.streams);
+
+function byName(a: Stream, b: Stream): number {
+  const [nameA, nameB] = [a, b].map(({ issuer, name }) => `${issuer} ${name}`) as [string, string];
+  return nameA < nameB ? -1 : Number(nameA > nameB);
+}
+
+function byTime(a: Line, b: Line): number {
+  return a.time - b.time || (places.get(a.stream) ?? 0) - (places.get(b.stream) ?? 0);
+}
 
 function linesIn(chunk: Chunk, find = findOld): Line[] {
   const text = textOf(chunk);
@@ -94,7 +105,7 @@ async function tellAll(heads: readonly ChunkHead[]): Promise<void> {
   let waiting: Line[] = [];
   for (let from = 0; from < heads.length; from += TOGETHER) {
     for (const chunk of await fetch(heads.slice(from, from + TOGETHER))) waiting.push(...linesIn(chunk));
-    waiting.sort((a, b) => a.time - b.time);
+    waiting.sort(byTime);
     const next = heads[from + TOGETHER]?.first ?? Number.POSITIVE_INFINITY;
     const complete = waiting.findIndex(({ time }) => time >= next);
     const ready = complete === -1 ? waiting : waiting.slice(0, complete);
@@ -112,7 +123,7 @@ async function tellLast(heads: readonly ChunkHead[], count: number): Promise<voi
     const oldest = lines.length < count ? Number.NEGATIVE_INFINITY : (lines[0]?.time ?? 0);
     if ((some[0]?.last ?? 0) < oldest) break;
     for (const chunk of await fetch(some)) lines.push(...linesIn(chunk));
-    lines = lines.sort((a, b) => a.time - b.time).slice(-count);
+    lines = lines.sort(byTime).slice(-count);
   }
   for (const line of lines) await output.line(line);
 }

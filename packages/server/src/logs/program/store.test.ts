@@ -65,7 +65,7 @@ async function read(
   return lines;
 }
 
-test('lines of several streams are told by time; of the same time, as they came', async () => {
+test('lines of several streams are told by time; of the same time, by name, and of one stream as they came', async () => {
   await store.append(batch('10.0.0.2', 'a', [1, 'one'], [5, 'five']));
   await store.append(batch('10.0.0.3', 'b', [3, 'three'], [5, 'five, too']));
   await store.append(batch('10.0.0.2', 'a', [4, 'four'], [2, 'two']));

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { after, before, beforeEach, test } from 'node:test';
+import { LogImports } from './imports.ts';
+import type { Logs } from './logs.ts';
+
+const root = { uid: 0, user: 'root', admin: true };
+const nodes = async () => [{ name: 'n1', ip: '10.0.0.2' }];
+
+type Portion = Parameters<Logs['import']>[0];
+
+let folder: string;
+let portions: Portion[];
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'walt-imports-'));
+});
+beforeEach(() => {
+  portions = [];
+});
+after(() => rm(folder, { recursive: true }));
+
+/** What keeps lines takes all of them. */
+const logs = {
+  import: async (portion: Portion) => {
+    portions.push(structuredClone(portion));
+    return portion.lines.length;
+  },
+  tell: () => {},
+};
+
+/** A file of these bytes, in pieces of `size`. */
+function fileOf(bytes: Buffer, size = 7): () => Readable {
+  const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
+    bytes.subarray(at * size, (at + 1) * size),
+  );
+  return () => Readable.from(pieces);
+}
+
+const imports = () => new LogImports({ logs, nodes, folder, days: 90 });
+const line = { timestamp: new Date().toISOString(), issuer: 'n1', stream: 'app', line: 'x' };
+const bytesOf = (lines: readonly (object | string | Buffer)[]) =>
+  Buffer.concat(
+    lines.flatMap((text) => [
+      Buffer.isBuffer(text) ? text : Buffer.from(typeof text === 'string' ? text : JSON.stringify(text)),
+      Buffer.from('\n'),
+    ]),
+  );
+
+test('lines are stored by number and issuer, to the microsecond, whatever pieces they come in', async () => {
+  const day = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
+  const at = new Date(`${day}T00:00:00Z`).getTime() * 1000;
+  const file = bytesOf([
+    { ...line, timestamp: `${day}T00:00:00.000001Z`, line: 'é' },
+    { ...line, timestamp: `${day}T00:00:01.5Z`, issuer: 'walt-server', stream: 'daemon.api' },
+    { ...line, timestamp: `${day}T00:00:02Z`, line: '\ufffd', base64: '/w==' },
+    { ...line, timestamp: '1999-12-31T23:59:59Z' },
+  ]);
+  // Without its last newline, too.
+  for (const whole of [file, file.subarray(0, -1)]) {
+    portions = [];
+    const told = await imports().write(root, fileOf(whole));
+    assert.deepEqual(told, { stored: 3, known: 0, expired: 1 });
+    const [ofNode, ofServer] = portions;
+    assert.equal(ofNode?.issuer, '10.0.0.2');
+    assert.deepEqual(ofNode.lines, [
+      { number: 1, stream: 'app', time: at + 1, text: 'w6k=' },
+      { number: 3, stream: 'app', time: at + 2e6, text: '/w==' },
+    ]);
+    assert.equal(ofServer?.issuer, 'walt-server');
+    assert.deepEqual(ofServer.lines, [{ number: 2, stream: 'daemon.api', time: at + 1.5e6, text: 'eA==' }]);
+    assert.equal(ofServer.spool, ofNode.spool);
+  }
+  assert.deepEqual(await readdir(folder), []);
+});
+
+test('many lines are stored in portions', async () => {
+  const file = bytesOf(Array.from({ length: 5000 }, (_, at) => ({ ...line, line: `line ${at}` })));
+  assert.deepEqual(await imports().write(root, fileOf(file, 64 * 1024)), {
+    stored: 5000,
+    known: 0,
+    expired: 0,
+  });
+  assert.ok(portions.length > 1);
+  const numbers = portions.flatMap(({ lines }) => lines.map(({ number }) => number));
+  assert.deepEqual(
+    numbers,
+    Array.from({ length: 5000 }, (_, at) => at + 1),
+  );
+});
+
+const refused: [what: string, lines: (object | string | Buffer)[], why: RegExp][] = [
+  ['no JSON', [line, 'L 1 2'], /^Line 2 of the file cannot be imported: it is no JSON\.$/],
+  ['an empty line', [line, '', line], /^Line 2 .* it is no JSON/],
+  ['no object', [line, '[]'], /^Line 2 /],
+  ['no UTF-8', [Buffer.from([0x22, 0xff, 0x22])], /^Line 1 .* it is no UTF-8/],
+  ['10 MB', [line, line, 'x'.repeat(10_000_000)], /^Line 3 .* it has more than 394240 bytes/],
+  [
+    'a date that is none',
+    [{ ...line, timestamp: '2026-02-30T00:00:00Z' }],
+    /"2026-02-30T00:00:00Z" is no time/,
+  ],
+  ['a time of a zone', [{ ...line, timestamp: '2026-02-03T00:00:00+01:00' }], /is no time/],
+  ['a time before all', [{ ...line, timestamp: '1969-12-31T23:59:59Z' }], /is no time/],
+  ['a time to come', [{ ...line, timestamp: '2285-01-01T00:00:00Z' }], /is yet to come/],
+  ['an unknown node', [line, { ...line, issuer: 'nobody' }], /^Line 2 .* no node is called "nobody"/],
+  ['a name that objects have', [{ ...line, issuer: '__proto__' }], /no node is called "__proto__"/],
+  ['a stream with SQL', [{ ...line, stream: "'; drop table log_chunk" }], /is no name of a stream/],
+  ['two lines in one', [{ ...line, line: 'a\nb' }], /its text has several lines/],
+  ['two lines in one, as bytes', [{ ...line, base64: 'YQpi' }], /its text has several lines/],
+  ['half a character', [{ ...line, line: '\ud800' }], /its text is no Unicode/],
+  ['a text that is too long', [{ ...line, line: 'x'.repeat(65_537) }], /more than 65536 bytes/],
+  ['what is no base64', [{ ...line, base64: '*' }], /^Line 1 .* "base64": /],
+  ['a field too many', [{ ...line, more: 1 }], /^Line 1 .* "more"/],
+  ['a field too few', [{ timestamp: line.timestamp }], /^Line 1 .* "issuer": /],
+];
+for (const [what, lines, why] of refused) {
+  test(`a file with ${what} is refused, and nothing of it is stored`, async () => {
+    // What is wrong comes behind what would be stored.
+    const good = Array.from({ length: 100 }, () => line);
+    const write = (some: typeof lines) => imports().write(root, fileOf(bytesOf(some), 64 * 1024));
+    await assert.rejects(write(lines), { code: 'INVALID', message: why });
+    await assert.rejects(write([...good, ...lines]), { code: 'INVALID', message: /^Line 10\d / });
+    assert.deepEqual(portions, []);
+    assert.deepEqual(await readdir(folder), []);
+  });
+}
+
+test('who is not root imports nothing', async () => {
+  const write = imports().write({ uid: 1000, user: 'alice', admin: false }, () => {
+    throw new Error('the file is read');
+  });
+  await assert.rejects(write, { code: 'FORBIDDEN' });
+});
