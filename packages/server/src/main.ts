@@ -93,7 +93,9 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   // Nodes boot and run without it, and keep their lines until it is there.
   const keepLines = async (): Promise<void> => {
     try {
-      await startLogProgram(programs, paths, { server: network.server, nodes: network.permanent });
+      await startLogProgram(programs, paths, {
+        ...{ server: network.server, nodes: network.permanent, end: network.dynamic.last },
+      });
     } catch (error) {
       log.warn('lines that nodes log are not kept', { reason: String(error) });
       setTimeout(keepLines, LOGS_AGAIN).unref();
@@ -122,7 +124,8 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     keep: async (addresses: readonly string[]) => {
       // A database that was restored may not know all nodes that log.
       if (!(await mayCollect(database))) return;
-      await logs.keep(addresses).catch((error) => {
+      const all = [...addresses, ...devices.others().map(({ ip }) => ip)];
+      await logs.keep(all).catch((error) => {
         log.warn('lines of nodes that were removed are still there', { reason: String(error) });
       });
     },
@@ -187,10 +190,14 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     entry: nodes.entry,
     devices: new DeviceEntry({ devices, rights, nodes: nodes.store }),
     images: ofImages.streams,
-    logs: new LogLines({ logs, nodes: (set, caller, signal) => nodes.calls.list(caller, { set }, signal) }),
+    logs: new LogLines({
+      logs,
+      nodes: (set, caller, signal) => nodes.calls.list(caller, { set }, signal),
+      devices: () => devices.others(),
+    }),
     logImports: new LogImports({
       ...{ logs, folder: paths.state, days: config.logs.days },
-      nodes: () => nodes.store.all(),
+      issuers: async () => [...(await nodes.store.all()), ...devices.others()],
     }),
     calls: {
       ...ofImages.calls,

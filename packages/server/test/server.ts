@@ -64,6 +64,8 @@ export interface TestServer extends AsyncDisposable {
   catalogue: Catalogue;
   /** Where nodes bring lines. */
   logPort: number | undefined;
+  /** Where they bring syslog. */
+  syslog: { udp: number; tcp: number } | undefined;
   logs: Logs;
   /** Calls that were let in, in their order: name and input. */
   calls: [name: string, input: unknown][];
@@ -133,11 +135,13 @@ export async function startServer({
     heard: (mac) => nodes.store.boots.heard(mac),
   });
   const logs = new Logs(paths, log);
+  // Nodes that are played have addresses of this machine.
+  const loopback = { first: '127.0.0.1', last: '127.255.255.254' };
   const keeper = lines
     ? await openKeeper({
         ...{ paths, limits: defaultLimits(), keep: platform.deps.config.logs, log },
-        // Nodes that are played have addresses of this machine.
-        ...{ address: '127.0.0.1', port: 0, nodes: { first: '127.0.0.1', last: '127.255.255.254' } },
+        ...{ address: '127.0.0.1', port: 0, nodes: loopback },
+        ...{ syslogPort: 0, machines: loopback },
         thread: new URL('../src/logs/program/query-thread.ts', import.meta.url),
       })
     : undefined;
@@ -173,10 +177,14 @@ export async function startServer({
     entry: nodes.entry,
     devices: new DeviceEntry({ devices, rights, nodes: nodes.store }),
     images: ofImages.streams,
-    logs: new LogLines({ logs, nodes: (set, caller, signal) => nodes.calls.list(caller, { set }, signal) }),
+    logs: new LogLines({
+      logs,
+      nodes: (set, caller, signal) => nodes.calls.list(caller, { set }, signal),
+      devices: () => devices.others(),
+    }),
     logImports: new LogImports({
       ...{ logs, folder: paths.state, days: platform.deps.config.logs.days },
-      nodes: () => nodes.store.all(),
+      issuers: async () => [...(await nodes.store.all()), ...devices.others()],
     }),
     calls: noted(
       {
@@ -210,6 +218,7 @@ export async function startServer({
       calls,
       logs,
       logPort: keeper?.port,
+      syslog: keeper?.syslog,
     },
 
     async addNode(name, image = `${USER}/debian`, type = 'virtual') {

@@ -14,6 +14,7 @@ import { Heard } from './heard.ts';
 import { afterLeases, newDevice } from './leases.ts';
 import { type Device, DeviceStore } from './store.ts';
 import type { DeviceTables } from './tables.ts';
+import { nameOf } from './view.ts';
 
 /** Milliseconds until what was heard is noted: many requests at once are one write. */
 const NOTE_DELAY = 2_000;
@@ -124,6 +125,14 @@ export class Devices {
   /** As far as it is noted; what was heard in the last seconds may be missing. */
   noted(): Device[] {
     return [...this.#known.values()];
+  }
+
+  /** What has an address and is no node, as far as it is noted. */
+  others(): { name: string; ip: string }[] {
+    return this.noted().flatMap((device) => {
+      const { ip, mac } = device;
+      return ip === null || this.#nodes.has(mac) ? [] : [{ name: nameOf(device), ip }];
+    });
   }
 
   notesOf(mac: string): readonly DeviceNote[] {

@@ -19,10 +19,18 @@ export function createLogCalls(checkpoints: Checkpoints): CallsOf<typeof logCont
 
 type LinesQuery = z.output<(typeof logLines)['query']>;
 
+/** Whose lines are kept. */
+export interface Issuer {
+  name: string;
+  ip: string;
+}
+
 interface LineDeps {
   logs: Logs;
   /** The nodes of a set. Throws UserError NOT_FOUND. */
-  nodes: (set: string, caller: Caller, signal: AbortSignal) => Promise<{ name: string; ip: string }[]>;
+  nodes: (set: string, caller: Caller, signal: AbortSignal) => Promise<Issuer[]>;
+  /** Devices that are no nodes. */
+  devices: () => Issuer[];
 }
 
 /** Where a set of nodes is named: the platform itself. */
@@ -39,11 +47,19 @@ export class LogLines {
   /** Text as the contract's `logLines` has it. Throws UserError. */
   async read(caller: Caller, query: LinesQuery, signal: AbortSignal): Promise<IncomingMessage> {
     const { set, follow, ...rest } = query;
-    const words = set.split(',');
-    const nodeWords = words.filter((word) => word !== SERVER);
-    const nodes = nodeWords.length === 0 ? [] : await this.#deps.nodes(nodeWords.join(','), caller, signal);
-    const issuers = Object.fromEntries(nodes.map(({ ip, name }) => [ip, name]));
-    if (nodeWords.length < words.length) issuers[PLATFORM_ISSUER] = PLATFORM_ISSUER;
+    const issuers = await this.#issuers(set, caller, signal);
     return await this.#deps.logs.read({ ...rest, issuers, follow: follow === 'yes' }, signal);
+  }
+
+  /** What they are called, by what they are where lines are kept. */
+  async #issuers(set: string, caller: Caller, signal: AbortSignal): Promise<Record<string, string>> {
+    const devices = new Map(this.#deps.devices().map((device) => [device.name, device]));
+    const words = set.split(',');
+    const ofNodes = words.filter((word) => word !== SERVER && !devices.has(word));
+    const nodes = ofNodes.length === 0 ? [] : await this.#deps.nodes(ofNodes.join(','), caller, signal);
+    const named = [...words.flatMap((word) => devices.get(word) ?? []), ...nodes];
+    const issuers = Object.fromEntries(named.map(({ ip, name }) => [ip, name]));
+    if (words.includes(SERVER)) issuers[PLATFORM_ISSUER] = PLATFORM_ISSUER;
+    return issuers;
   }
 }

@@ -8,7 +8,7 @@ import { LogImports } from './imports.ts';
 import type { Logs } from './logs.ts';
 
 const root = { uid: 0, user: 'root', admin: true };
-const nodes = async () => [{ name: 'n1', ip: '10.0.0.2' }];
+const issuers = async () => [{ name: 'n1', ip: '10.0.0.2' }];
 
 type Portion = Parameters<Logs['import']>[0];
 
@@ -39,7 +39,7 @@ function fileOf(bytes: Buffer, size = 7): () => Readable {
   return () => Readable.from(pieces);
 }
 
-const imports = () => new LogImports({ logs, nodes, folder, days: 90 });
+const imports = () => new LogImports({ logs, issuers, folder, days: 90 });
 const line = { timestamp: new Date().toISOString(), issuer: 'n1', stream: 'app', line: 'x' };
 const bytesOf = (lines: readonly (object | string | Buffer)[]) =>
   Buffer.concat(
@@ -105,8 +105,8 @@ const refused: [what: string, lines: (object | string | Buffer)[], why: RegExp][
   ['a time of a zone', [{ ...line, timestamp: '2026-02-03T00:00:00+01:00' }], /is no time/],
   ['a time before all', [{ ...line, timestamp: '1969-12-31T23:59:59Z' }], /is no time/],
   ['a time to come', [{ ...line, timestamp: '2285-01-01T00:00:00Z' }], /is yet to come/],
-  ['an unknown node', [line, { ...line, issuer: 'nobody' }], /^Line 2 .* no node is called "nobody"/],
-  ['a name that objects have', [{ ...line, issuer: '__proto__' }], /no node is called "__proto__"/],
+  ['an unknown node', [line, { ...line, issuer: 'nobody' }], /^Line 2 .* nothing here is called "nobody"/],
+  ['a name that objects have', [{ ...line, issuer: '__proto__' }], /nothing here is called "__proto__"/],
   ['a stream with SQL', [{ ...line, stream: "'; drop table log_chunk" }], /is no name of a stream/],
   ['two lines in one', [{ ...line, line: 'a\nb' }], /its text has several lines/],
   ['two lines in one, as bytes', [{ ...line, base64: 'YQpi' }], /its text has several lines/],

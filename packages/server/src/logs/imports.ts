@@ -7,6 +7,7 @@ import { LOG_STREAM, type LogImported, PLATFORM_ISSUER } from '@walt/contract';
 import { z } from 'zod';
 import { type Caller, demand } from '../access/index.ts';
 import { hasErrno, UserError } from '../platform/index.ts';
+import type { Issuer } from './calls.ts';
 import type { Logs } from './logs.ts';
 import { MAX_LINE } from './program/index.ts';
 
@@ -24,7 +25,8 @@ const NEWLINE = 0x0a;
 
 interface Deps {
   logs: Pick<Logs, 'import' | 'tell'>;
-  nodes: () => Promise<readonly { name: string; ip: string }[]>;
+  /** Nodes and other devices. */
+  issuers: () => Promise<readonly Issuer[]>;
   /** For the file while it is checked. */
   folder: string;
   /** For which lines are kept. */
@@ -54,8 +56,8 @@ export class LogImports {
    */
   async write(caller: Caller, open: () => Readable): Promise<LogImported> {
     demand('log.import', caller, {});
-    const { logs, nodes, folder, days } = this.#deps;
-    const issuers = new Map((await nodes()).map(({ name, ip }) => [name, ip]));
+    const { logs, folder, days } = this.#deps;
+    const issuers = new Map((await this.#deps.issuers()).map(({ name, ip }) => [name, ip]));
     issuers.set(PLATFORM_ISSUER, PLATFORM_ISSUER);
     const now = Date.now() * 1000;
     const rules = { issuers, latest: now + AHEAD };
@@ -202,8 +204,8 @@ export function readLine(number: number, bytes: Buffer, { issuers, latest }: Rul
   if (known === undefined) {
     throw wrong(
       number,
-      `no node is called ${quoted(issuer)}`,
-      'Make a node of that name, or leave the line out',
+      `nothing here is called ${quoted(issuer)}`,
+      'Make a node of that name, or take the line out',
     );
   }
   if (!LOG_STREAM.test(stream)) throw wrong(number, `${quoted(stream)} is no name of a stream`);

@@ -49,12 +49,13 @@ interface Waiting {
 }
 
 /**
- * Starts the program that keeps lines, or adopts one of the same version. `nodes` are the first and the last address that nodes have.
+ * Starts the program that keeps lines, or adopts one of the same version. `nodes` are the first and the last address that nodes have;
+ * other machines have those behind them, up to `end`.
  */
 export async function startLogProgram(
   programs: Pick<Programs, 'ensure'>,
   paths: Pick<Paths, 'logSocket'>,
-  network: { server: string; nodes: { first: string; last: string } },
+  network: { server: string; nodes: { first: string; last: string }; end: string },
 ): Promise<void> {
   const file = projectFile('dist/server/logs.js');
   // Another build is another program: its file names its parts by what is in them.
@@ -62,10 +63,10 @@ export async function startLogProgram(
     .update(await readFile(file))
     .digest('hex')
     .slice(0, 12);
-  const { server, nodes } = network;
+  const { server, nodes, end } = network;
   await programs.ensure({
     name: PROGRAM,
-    argv: [process.execPath, '--enable-source-maps', file, server, nodes.first, nodes.last, build],
+    argv: [process.execPath, '--enable-source-maps', file, server, nodes.first, nodes.last, end, build],
     ready: () => answers({ path: paths.logSocket }),
   });
 }

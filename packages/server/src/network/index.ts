@@ -38,6 +38,8 @@ export class Network {
   readonly server: string;
   /** The addresses that are given for good. */
   readonly permanent: AddressRange;
+  /** Those that are lent to machines which are no nodes. */
+  readonly dynamic: AddressRange;
   /** Address of all machines there. */
   readonly broadcast: string;
   /** Bits of the subnet's prefix. */
@@ -71,6 +73,7 @@ export class Network {
     this.broadcast = subnet.broadcast;
     this.#subnet = subnet;
     this.permanent = subnet.permanent;
+    this.dynamic = subnet.dynamic;
     this.#bridge = bridge;
     this.#dnsmasq = parts.dnsmasq;
     this.#nfs = parts.nfs;

@@ -7,6 +7,7 @@ import { Control } from './control.ts';
 import { NodeEndpoint } from './node-endpoint.ts';
 import { Queries } from './queries.ts';
 import { LogStore } from './store.ts';
+import { SyslogEndpoint } from './syslog/index.ts';
 
 /** Milliseconds between two looks for what is too old or too much. */
 const TIDY = 600_000;
@@ -17,10 +18,13 @@ interface Options {
   keep: Config['logs'];
   /** Where nodes bring lines. */
   address: string;
-  /** 0: one that is free. */
+  /** 0: one that is free; so is `syslogPort`. */
   port: number;
-  /** The first and the last address that nodes have. */
+  /** Where whatever is on walt-net brings syslog. */
+  syslogPort: number;
+  /** The first and the last address that nodes have, and that others have, too. */
   nodes: { first: string; last: string };
+  machines: { first: string; last: string };
   /** File of query-thread.ts. */
   thread: URL;
   log: Log;
@@ -28,34 +32,42 @@ interface Options {
 
 export interface Keeper extends AsyncDisposable {
   port: number;
+  syslog: { udp: number; tcp: number };
 }
 
 /** Takes lines, keeps them, tells them, until it is disposed of. */
 export async function openKeeper(options: Options): Promise<Keeper> {
-  const { paths, limits, keep, log, nodes } = options;
+  const { paths, limits, keep, log, nodes, machines } = options;
   const store = await LogStore.open(paths.logDatabase, log);
   const queries = new Queries(store, options.thread, log);
-  const addresses = new BlockList();
-  addresses.addRange(nodes.first, nodes.last);
-  const isIssuer = (ip: string) => addresses.check(ip);
+  const isIssuer = within(nodes);
   const endpoint = new NodeEndpoint({ store, log, limits: limits.machines, isIssuer });
+  const syslog = new SyslogEndpoint({ store, log, limits: limits.machines, isMachine: within(machines) });
   const control = new Control({ store, queries, log, limits: limits.clients });
   await rm(paths.logSocket, { force: true });
   // Nobody but root may connect, from the first moment on.
   const before = process.umask(0o177);
   await control.listen(paths.logSocket).finally(() => process.umask(before));
   const port = await endpoint.listen(options.address, options.port);
+  const syslogPorts = await syslog.listen(options.address, options.syslogPort);
   const timer = setInterval(() => {
     tidy(store, keep, log).catch((error) => log.error('cannot remove old lines', { reason: String(error) }));
   }, TIDY).unref();
   return {
     port,
+    syslog: syslogPorts,
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
-      await Promise.all([endpoint.close(), control.close()]);
+      await Promise.all([endpoint.close(), syslog.close(), control.close()]);
       await store.close();
     },
   };
+}
+
+function within({ first, last }: { first: string; last: string }): (ip: string) => boolean {
+  const addresses = new BlockList();
+  addresses.addRange(first, last);
+  return (ip) => addresses.check(ip);
 }
 
 async function tidy(store: LogStore, { days, size }: Config['logs'], log: Log): Promise<void> {

@@ -1,0 +1,220 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { PLATFORM_ISSUER } from '@walt/contract';
+import { Gate, isHangUp, type Limits, type Log, rarely, UdpPort } from '../../../platform/index.ts';
+import { storedLine } from '../chunk.ts';
+import type { LogStore } from '../store.ts';
+import { Frames } from './frames.ts';
+import { readMessage, SYSLOG } from './message.ts';
+
+/** Bytes of datagrams that wait to be stored; beyond it, they are dropped, and counted. */
+const MAX_WAITING = 16 * 1024 * 1024;
+/** Streams of all addresses: whoever sends datagrams can make up programs, and addresses. More go to `syslog`, then nowhere. */
+const MAX_STREAMS = 20_000;
+/** Streams of one address. */
+const MAX_STREAMS_EACH = 200;
+/** Milliseconds after which lines that could not be stored are tried again, and between two looks at what was dropped. */
+const RETRY = 1000;
+const LOOK = 10_000;
+
+interface Deps {
+  store: LogStore;
+  log: Log;
+  limits: Limits['machines'];
+  /** Whether an address is of walt-net. */
+  isMachine: (ip: string) => boolean;
+}
+
+/** Stored lines of one address, by stream. */
+type Streams = Map<string, Buffer[]>;
+
+/** Takes messages of whatever is on walt-net, by UDP (RFC 5426) and TCP (RFC 6587). */
+export class SyslogEndpoint {
+  readonly #deps: Deps;
+  readonly #server: Server;
+  readonly #gate: Gate;
+  readonly #warn: ReturnType<typeof rarely>;
+  /** By address. */
+  readonly #streams = new Map<string, Set<string>>();
+  #streamCount = 0;
+  /** From datagrams, by address. */
+  #waiting = new Map<string, Streams>();
+  #waitingSize = 0;
+  #storing: Promise<void> | undefined;
+  #dropped = 0;
+  /** What the kernel had dropped at the last look, since there was no room in the socket. */
+  #lost = 0;
+  #udp: UdpPort | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  readonly #closed = new AbortController();
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+    this.#warn = rarely(deps.log.warn);
+    for (const { issuer, name } of deps.store.streams()) {
+      if (name.startsWith(SYSLOG)) this.#know(issuer, name);
+    }
+    this.#server = createServer((socket) => {
+      this.#serve(socket).catch((error) => {
+        if (!isHangUp(error) && !this.#closed.signal.aborted) this.#gate.fail(socket, error);
+      });
+    });
+    this.#gate = new Gate(this.#server, { name: 'syslog', limits: deps.limits, log: deps.log });
+  }
+
+  /** Resolves to the ports: 0 asks the system for free ones. */
+  async listen(address: string, port: number): Promise<{ udp: number; tcp: number }> {
+    this.#server.listen(port, address);
+    await once(this.#server, 'listening');
+    this.#udp = await UdpPort.open({
+      ...{ name: 'syslog', log: this.#deps.log, address, port },
+      receive: (bytes, from) => this.#receive(bytes, from.address),
+    });
+    const { port: udp } = this.#udp;
+    this.#timer = setInterval(() => {
+      this.#look(udp).catch((error) => this.#warn('cannot tell what was dropped', { error: String(error) }));
+    }, LOOK).unref();
+    const bound = this.#server.address();
+    return { udp, tcp: typeof bound === 'object' && bound !== null ? bound.port : 0 };
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#closed.abort();
+    await this.#udp?.close();
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const socket of this.#sockets) socket.destroy();
+    this.#gate.close();
+    await Promise.all([closed, this.#storing]);
+  }
+
+  readonly #sockets = new Set<Socket>();
+
+  #receive(bytes: Buffer, ip: string): void {
+    if (!this.#deps.isMachine(ip)) return;
+    if (this.#waitingSize + bytes.length > MAX_WAITING) {
+      this.#dropped += 1;
+      return;
+    }
+    const streams = this.#waiting.get(ip) ?? new Map();
+    if (!this.#add(ip, bytes, streams)) return;
+    this.#waiting.set(ip, streams);
+    this.#waitingSize += bytes.length;
+    this.#storing ??= this.#store().finally(() => {
+      this.#storing = undefined;
+    });
+  }
+
+  /** What comes meanwhile is stored together. */
+  async #store(): Promise<void> {
+    while (this.#waiting.size > 0) {
+      // Whoever sends has no way to send again: a moment's datagrams share a transaction.
+      const batches = this.#waiting;
+      this.#waiting = new Map();
+      this.#waitingSize = 0;
+      const stored = [...batches].map(([issuer, streams]) => this.#deps.store.append({ issuer, streams }));
+      for (const [at, result] of (await Promise.allSettled(stored)).entries()) {
+        if (result.status === 'fulfilled') continue;
+        const lines = [...([...batches.values()][at]?.values() ?? [])].flat().length;
+        this.#dropped += lines;
+        this.#warn('messages of syslog were not stored', { reason: String(result.reason) });
+      }
+    }
+  }
+
+  async #serve(socket: Socket): Promise<void> {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    const ip = socket.remoteAddress?.replace(/^::ffff:/, '');
+    if (ip === undefined || !this.#deps.isMachine(ip)) return void socket.destroy();
+    socket.setKeepAlive(true);
+    const frames = new Frames();
+    try {
+      for await (const part of socket) {
+        const messages = this.#cut(frames, part as Buffer);
+        if (messages === undefined) break;
+        // Who sends something is not the first to make room for others.
+        if (messages.length > 0) this.#gate.busy(socket);
+        await this.#take(ip, messages);
+      }
+    } finally {
+      const rest = frames.end();
+      if (rest.length > 0) await this.#take(ip, [rest]);
+      socket.destroy();
+    }
+  }
+
+  /** Undefined: it is no stream of messages. */
+  #cut(frames: Frames, part: Buffer): Buffer[] | undefined {
+    try {
+      return frames.push(part);
+    } catch (error) {
+      if (error instanceof RangeError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Stores messages; who has sent them waits meanwhile, as long as it takes. */
+  async #take(ip: string, messages: readonly Buffer[]): Promise<void> {
+    const streams: Streams = new Map();
+    for (const message of messages) this.#add(ip, message, streams);
+    while (streams.size > 0) {
+      try {
+        return await this.#deps.store.append({ issuer: ip, streams });
+      } catch (error) {
+        this.#warn('messages of syslog cannot be stored yet', { reason: String(error) });
+        await delay(RETRY, undefined, { signal: this.#closed.signal });
+      }
+    }
+  }
+
+  /** Answers whether there is a stream for it. */
+  #add(ip: string, message: Buffer, streams: Streams): boolean {
+    const { stream, time, lines } = readMessage(message, Date.now() * 1000);
+    const name = [stream, SYSLOG].find((wanted) => this.#know(ip, wanted));
+    if (name === undefined) {
+      this.#dropped += 1;
+      return false;
+    }
+    const stored = streams.get(name) ?? [];
+    for (const line of lines) stored.push(storedLine(time, line));
+    streams.set(name, stored);
+    return true;
+  }
+
+  /** Whether an address has that stream, or may have it. */
+  #know(ip: string, name: string): boolean {
+    const known = this.#streams.get(ip) ?? new Set();
+    if (known.has(name)) return true;
+    // One place is left for what has no name.
+    const most = name === SYSLOG ? MAX_STREAMS_EACH : MAX_STREAMS_EACH - 1;
+    if (known.size >= most || this.#streamCount >= MAX_STREAMS) return false;
+    this.#streamCount += 1;
+    this.#streams.set(ip, known.add(name));
+    return true;
+  }
+
+  /** Tells how many messages were dropped since the last look. */
+  async #look(port: number): Promise<void> {
+    const lost = droppedBy(await readFile('/proc/net/udp', 'latin1'), port);
+    const count = this.#dropped + Math.max(lost - this.#lost, 0);
+    this.#lost = lost;
+    this.#dropped = 0;
+    if (count === 0) return;
+    const text = `${count} messages of syslog were dropped: too many came at once, or too many streams.`;
+    const lines = [storedLine(Date.now() * 1000, Buffer.from(text))];
+    await this.#deps.store.append({ issuer: PLATFORM_ISSUER, streams: new Map([['platform.logs', lines]]) });
+  }
+}
+
+/** Datagrams that the kernel has dropped of a port's sockets (proc(5), /proc/net/udp: the last column). */
+export function droppedBy(table: string, port: number): number {
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  return table
+    .split('\n')
+    .map((row) => row.trim().split(/\s+/))
+    .filter(([, local]) => local?.endsWith(suffix))
+    .reduce((sum, columns) => sum + Number(columns.at(-1)), 0);
+}
