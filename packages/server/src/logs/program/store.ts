@@ -9,8 +9,8 @@ export interface Batch {
   issuer: string;
   /** Stored lines (chunk.ts) by stream. */
   streams: ReadonlyMap<string, readonly Buffer[]>;
-  /** That spool is stored up to this byte; the clock of who sent it. */
-  spool?: { id: string; reached: number; clock: Clock };
+  /** That spool is stored up to this byte, or that file up to this line; the clock of who sent it, if it is a node. */
+  spool?: { id: string; reached: number; clock?: Clock };
 }
 
 /** A chunk without its lines. */
@@ -279,10 +279,13 @@ export class LogStore {
         .values({ issuer, spool: spool.id, reached: spool.reached, at: now })
         .onConflict((c) => c.columns(['issuer', 'spool']).doUpdateSet({ reached: spool.reached, at: now }))
         .execute();
+    }
+    const clock = spool?.clock;
+    if (clock) {
       await t
         .insertInto('log_clock')
-        .values({ issuer, ...spool.clock })
-        .onConflict((c) => c.column('issuer').doUpdateSet(spool.clock))
+        .values({ issuer, ...clock })
+        .onConflict((c) => c.column('issuer').doUpdateSet(clock))
         .execute();
     }
     for (const [name, parts] of streams) {
