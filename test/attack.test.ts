@@ -21,10 +21,13 @@ const MAX_MEMORY = 300 * 1024 * 1024;
 const seed = seedOfDay();
 let platform: Platform;
 let machine: Machine;
+/** Of loopback, and nobody else's: other platforms on this machine may have the same port. */
+const bytes = Array.from({ length: 3 }, () => 1 + Math.floor(Math.random() * 250));
+const http = { address: `127.${bytes.join('.')}`, port: 12_380 };
 let server: string;
 
 before(async () => {
-  platform = await Platform.start({ image: false });
+  platform = await Platform.start({ image: false, http });
   machine = await Machine.plug(platform, 1, { ip: '10.73.200.1', mac: '02:77:61:6c:74:01' });
   ({ server } = (await platform.status()).network);
 });
@@ -47,7 +50,7 @@ async function holds(pid: number): Promise<void> {
     const now = await platform.status();
     return now.programs.every(({ state }) => state === 'running') && now;
   });
-  assert.deepEqual(status.programs.map(({ name }) => name).sort(), ['dnsmasq', 'nfs', 'walt-logs']);
+  assert.deepEqual(status.programs.map(({ name }) => name).sort(), ['dnsmasq', 'http', 'nfs', 'walt-logs']);
   assert.ok(status.memory < MAX_MEMORY, `${status.memory} bytes`);
   assert.deepEqual(await platform.mistakes(), []);
   // Whoever sends ten thousand packets must not fill the disk either.
@@ -81,4 +84,16 @@ test('lines of logs, from a machine of walt-net', { timeout: 1_200_000 }, async 
 test('http, from a user', { timeout: 1_200_000 }, async (t) => {
   const attacker = join(import.meta.dirname, 'attack/http.ts');
   await attack(t, (...words) => run([process.execPath, attacker, platform.paths.socket, ...words]));
+});
+
+test('http, from a program of the machine', { timeout: 1_200_000 }, async (t) => {
+  const { address, port } = http;
+  const figures = async () => (await fetch(`http://${address}:${port}/metrics`)).text();
+  assert.match(
+    await until('the port to be open', () => figures().catch(() => undefined)),
+    /^walt_nodes\{state="off"\} 0$/m,
+  );
+  const attacker = join(import.meta.dirname, 'attack/http.ts');
+  await attack(t, (...words) => run([process.execPath, attacker, `${address}:${port}`, ...words]));
+  assert.match(await figures(), /^walt_program_up\{program="http"\} 1$/m);
 });

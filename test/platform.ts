@@ -35,6 +35,8 @@ export interface PlatformOptions {
   host?: string;
   /** Registries of its server.conf; default: none, so that no test asks Docker Hub. */
   registries?: readonly object[];
+  /** Where programs of the machine ask by HTTP; default: nowhere. */
+  http?: { address: string; port: number };
   /** True: it may fetch firmware that is not free software. */
   nonFree?: boolean;
 }
@@ -84,7 +86,15 @@ export class Platform implements AsyncDisposable {
   }
 
   static async #make(options: PlatformOptions): Promise<Platform> {
-    const { ownCache = false, stateSize, registries = [], nonFree = false, network = {}, host } = options;
+    const {
+      ownCache = false,
+      stateSize,
+      registries = [],
+      nonFree = false,
+      network = {},
+      host,
+      http,
+    } = options;
     made += 1;
     const folder = await mkdtemp(join(process.env.TMPDIR ?? '/var/tmp', 'walt-test-'));
     await chmod(folder, 0o755); // other users' homes are in it
@@ -102,6 +112,7 @@ export class Platform implements AsyncDisposable {
       `network: ${JSON.stringify({ namespace: `wt${process.pid}-${made}`, ...network })}`,
       `registries: ${JSON.stringify(registries)}`,
       `firmware: { non-free: ${nonFree} }`,
+      ...(http ? [`http: ${JSON.stringify(http)}`] : []),
     ];
     await writeFile(configFile, `${settings.join('\n')}\n`);
     const root = await Client.make(userInfo().username, folder, join(folder, 'run', 'walt.sock'));

@@ -34,6 +34,13 @@ const PATHS = [
     '/stream/job?job=[]',
     '/image-files?image=a&path=/',
     '/log/lines?set=a',
+    '/log/import',
+  ],
+  ...[
+    '/metrics',
+    '/api/v1/nodes?booted=true&name=%ff',
+    '/api/v1/images?in_use=false',
+    '/api/v1/logs?from=1727090181&to=1727101440&stream=(',
   ],
   ...['/boot/%2e%2e/%00', '/boot/files/x/vmlinuz', `/${'a'.repeat(9000)}`, 'http://other/', '/%', '/?%ff'],
 ];

@@ -51,6 +51,7 @@ import {
   UserError,
 } from './platform/index.ts';
 import { serverTables } from './tables.ts';
+import { WebApi } from './web/index.ts';
 
 const log = createLog('server');
 /** sysexits.h: EX_SOFTWARE. */
@@ -120,7 +121,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     ...{ database, network, limits: config.limits, log: logs.journal('devices') },
     nodes: { all: async () => nodes.store.all(), heard: (mac) => nodes.store.boots.heard(mac) },
   });
-  const lines = {
+  const kept = {
     keep: async (addresses: readonly string[]) => {
       // A database that was restored may not know all nodes that log.
       if (!(await mayCollect(database))) return;
@@ -131,7 +132,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     },
   };
   const nodes = await createNodes({
-    lines,
+    lines: kept,
     database,
     network,
     programs,
@@ -149,7 +150,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
 
   logs.nameNodes(async (node) => (await nodes.store.byId(node))?.name);
   // Some may have been removed while the program was away.
-  await lines.keep((await nodes.store.all()).map(({ ip }) => ip));
+  await kept.keep((await nodes.store.all()).map(({ ip }) => ip));
 
   const directory = createDirectory({
     ...nodes,
@@ -184,17 +185,35 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   const held = new HeldChanges(logs.journal('nodes'));
   const changes = createChangesCalls({ ...nodes, images, jobs, held, paths, files });
   const ofImages = createImageCalls({ images, nodes: nodes.lookup, firmware, jobs });
+  const lines = new LogLines({
+    logs,
+    nodes: (set, caller, signal) => nodes.calls.list(caller, { set }, signal),
+    devices: () => devices.others(),
+  });
+  const status = async (): Promise<Omit<ServerStatus, 'user'>> => ({
+    version: packageFile.version,
+    uptime: Math.round((Date.now() - startedAt) / 1000),
+    configFile: config.file,
+    stateFolder: config.state,
+    namespace: config.network.namespace,
+    network: { subnet: config.network.subnet, server: network.server },
+    accelerator,
+    unguarded: network.unguarded ?? null,
+    adapters: [...network.adapters],
+    dhcpServers: network.dhcpServers,
+    memory: process.memoryUsage.rss(),
+    files: openFiles(),
+    supervised: isSupervised(),
+    crashes: await crashes(paths),
+    programs: programs.status(),
+  });
   const services: Services = {
     identity: await Identity.open({ paths, database }),
     rights,
     entry: nodes.entry,
     devices: new DeviceEntry({ devices, rights, nodes: nodes.store }),
     images: ofImages.streams,
-    logs: new LogLines({
-      logs,
-      nodes: (set, caller, signal) => nodes.calls.list(caller, { set }, signal),
-      devices: () => devices.others(),
-    }),
+    logs: lines,
     logImports: new LogImports({
       ...{ logs, folder: paths.state, days: config.logs.days },
       issuers: async () => [...(await nodes.store.all()), ...devices.others()],
@@ -205,35 +224,25 @@ async function serve(config: Config): Promise<() => Promise<void>> {
       node: { ...nodes.calls, changes },
       access: nodes.entry,
       device: createDeviceCalls({ devices, directory, network, nodes: nodes.calls }),
-      server: {
-        status: async ({ user }) => ({
-          user,
-          version: packageFile.version,
-          uptime: Math.round((Date.now() - startedAt) / 1000),
-          configFile: config.file,
-          stateFolder: config.state,
-          namespace: config.network.namespace,
-          network: { subnet: config.network.subnet, server: network.server },
-          accelerator,
-          unguarded: network.unguarded ?? null,
-          adapters: [...network.adapters],
-          dhcpServers: network.dhcpServers,
-          memory: process.memoryUsage.rss(),
-          files: openFiles(),
-          supervised: isSupervised(),
-          crashes: await crashes(paths),
-          programs: programs.status(),
-        }),
-      },
+      server: { status: async ({ user }) => ({ user, ...(await status()) }) },
     },
     log: logs.journal('api'),
   };
   const api = await listen(services, paths, { limits: config.limits });
+  const web = new WebApi({
+    ...{ config, paths, limits: config.limits.clients, lines, logs, bridge: network.bridge },
+    ...{ nodes: nodes.calls, images: ofImages.calls.image, boots: nodes.store.boots.figures, status },
+    log: logs.journal('http'),
+  });
+  await web.listen();
+  // Nobody waits for those who only look on.
+  web.open(programs).catch((error) => log.warn('nobody can ask by HTTP', { reason: String(error) }));
   await noteServing(paths);
   log.info('serving', { socket: paths.socket, namespace: config.network.namespace });
 
   return async () => {
     await api.close();
+    await web.close();
     rights.close();
     await nodes.reconciler.stop();
     nodes.agents.close();

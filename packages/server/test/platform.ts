@@ -65,6 +65,7 @@ export async function openPlatform(folder: string, options: PlatformOptions = {}
     power: {},
     firmware: { nonFree: false },
     logs: { days: 90, size: 2 ** 30 },
+    http: { address: '127.0.0.1', port: 0 },
     limits: defaultLimits(),
   };
   const paths = platformPaths(config);

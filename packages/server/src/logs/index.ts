@@ -8,3 +8,4 @@ export { LogImports } from './imports.ts';
 export { Logs, startLogProgram } from './logs.ts';
 export { type Keeper, openKeeper } from './program/index.ts';
 export { type CheckpointTables, checkpointTables } from './tables.ts';
+export { type ToldLine, toldLines } from './told.ts';

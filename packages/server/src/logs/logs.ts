@@ -17,7 +17,7 @@ import {
   projectFile,
   UserError,
 } from '../platform/index.ts';
-import type { Questions } from './program/index.ts';
+import type { ProgramFigures, Questions } from './program/index.ts';
 
 /** Milliseconds between two tries to hand over lines of the platform. */
 const RETRY = 500;
@@ -78,6 +78,7 @@ export class Logs {
   readonly #waiting: Waiting[] = [];
   #nameOf: (node: number) => Promise<string | undefined> = async () => undefined;
   #dropped = 0;
+  #allDropped = 0;
   #sending = false;
   #closed = false;
 
@@ -111,8 +112,10 @@ export class Logs {
 
   /** Logs a line of the platform, about a node if one is given. It waits in memory while the program is away. */
   tell(stream: string, text: string, node?: number): void {
-    if (this.#waiting.length >= MAX_WAITING) this.#dropped += 1;
-    else this.#waiting.push({ stream, time: Date.now() * 1000, text: text.slice(0, MAX_TEXT), node });
+    if (this.#waiting.length >= MAX_WAITING) {
+      this.#dropped += 1;
+      this.#allDropped += 1;
+    } else this.#waiting.push({ stream, time: Date.now() * 1000, text: text.slice(0, MAX_TEXT), node });
     void this.#send();
   }
 
@@ -130,6 +133,16 @@ export class Logs {
   /** Removes all lines of nodes that have none of these addresses any more. */
   async keep(addresses: readonly string[]): Promise<void> {
     (await this.#ask('/keep', { issuers: [...addresses, PLATFORM_ISSUER] })).resume();
+  }
+
+  /** What the program counts. Throws UserError UNAVAILABLE while it is away. */
+  async figures(): Promise<ProgramFigures> {
+    return JSON.parse(await text(await this.#ask('/figures', {})));
+  }
+
+  /** Lines of the platform that wait for the program, and those that were dropped since the start. */
+  get own(): { waiting: number; dropped: number } {
+    return { waiting: this.#waiting.length, dropped: this.#allDropped };
   }
 
   /** Ends without what still waits. */

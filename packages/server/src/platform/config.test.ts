@@ -43,7 +43,17 @@ test('firmware that is not free software is fetched only where the administrator
   assert.deepEqual((await load('firmware: { non-free: true }')).firmware, { nonFree: true });
 });
 
+test('by HTTP, nobody is let in where the administrator does not say so', async () => {
+  assert.deepEqual((await load('')).http, { address: '127.0.0.1', port: 0 });
+  assert.deepEqual((await load('http: { port: 8080, address: 192.0.2.1 }')).http, {
+    ...{ address: '192.0.2.1', port: 8080 },
+  });
+});
+
 const refused: [text: string, message: RegExp][] = [
+  ['http: { port: 65536 }', /http\.port/],
+  ['http: { address: "127.0.0.1,fork" }', /http\.address/],
+  ['http: { address: localhost }', /http\.address/],
   ['firmware: { non-free: maybe }', /firmware\.non-free: .*boolean/],
   ['firmware: { free: true }', /firmware: .*free/],
   ['registries: [{ label: lab }]', /registries\.0\.kind/],

@@ -224,6 +224,15 @@ const schema = z.strictObject({
     })
     .prefault({})
     .transform((keys) => ({ days: keys['keep-days'], size: keys.size * MIB })),
+  /** Where the host's network reads what the platform knows: for Grafana, Prometheus and the like. */
+  http: z
+    .strictObject({
+      /** Of this machine. */
+      address: z.ipv4().default('127.0.0.1'),
+      /** 0: nobody listens. */
+      port: z.int().min(0).max(65_535).default(0),
+    })
+    .prefault({}),
   limits,
 });
 

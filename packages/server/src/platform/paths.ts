@@ -67,6 +67,8 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     programs: runtime('programs'),
     containersRun: runtime('containers'),
     logSocket: runtime('logs.sock'),
+    /** Where the program answers that passes on requests by HTTP from the host's network. */
+    webSocket: runtime('web.sock'),
     podmanSocket: runtime('podman.sock'),
     /** QMP and console sockets, by node id. */
     virtualRun: runtime('virtual'),

@@ -13,6 +13,7 @@ import {
 import { storedLine } from './chunk.ts';
 import type { Queries } from './queries.ts';
 import type { LogStore } from './store.ts';
+import type { SyslogEndpoint } from './syslog/index.ts';
 
 /** Bytes of a question: ten thousand nodes have addresses of 15 characters. */
 const MAX_BODY = 1024 * 1024;
@@ -44,14 +45,29 @@ const questions = {
     follow: z.boolean(),
     after: z.number().optional(),
   }),
+  /** Answers `ProgramFigures`. */
+  '/figures': z.object({}),
   /** Lines of all others go. */
   '/keep': z.object({ issuers: z.array(z.string()) }),
 };
 export type Questions = { [Path in keyof typeof questions]: z.infer<(typeof questions)[Path]> };
 
+/** Counted since the program's start. */
+export interface ProgramFigures {
+  /** Lines that were stored, bytes that wait for it, readers. */
+  lines: number;
+  waiting: number;
+  readers: number;
+  /** Messages of syslog. */
+  dropped: number;
+  /** Resident bytes. */
+  memory: number;
+}
+
 interface Deps {
   store: LogStore;
   queries: Queries;
+  syslog: Pick<SyslogEndpoint, 'dropped'>;
   limits: Limits['clients'];
   log: Log;
 }
@@ -114,6 +130,8 @@ export class Control {
         response.end();
         return;
       }
+      case '/figures':
+        return send(response, 200, this.#figures());
       case '/keep': {
         const kept = new Set(questions['/keep'].parse(body).issuers);
         const others = new Set(
@@ -125,6 +143,12 @@ export class Control {
       default:
         throw new UserError('NOT_FOUND', `Nothing is at ${request.url}.`, '');
     }
+  }
+
+  #figures(): ProgramFigures {
+    const { store, queries, syslog } = this.#deps;
+    const { readers } = queries;
+    return { ...store.figures, readers, dropped: syslog.dropped, memory: process.memoryUsage.rss() };
   }
 
   async #import({ issuer, spool, lines }: Questions['/import']): Promise<number> {

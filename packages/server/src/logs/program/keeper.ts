@@ -43,7 +43,7 @@ export async function openKeeper(options: Options): Promise<Keeper> {
   const isIssuer = within(nodes);
   const endpoint = new NodeEndpoint({ store, log, limits: limits.machines, isIssuer });
   const syslog = new SyslogEndpoint({ store, log, limits: limits.machines, isMachine: within(machines) });
-  const control = new Control({ store, queries, log, limits: limits.clients });
+  const control = new Control({ store, queries, syslog, log, limits: limits.clients });
   await rm(paths.logSocket, { force: true });
   // Nobody but root may connect, from the first moment on.
   const before = process.umask(0o177);

@@ -43,6 +43,10 @@ export class Queries {
     this.#log = log;
   }
 
+  get readers(): number {
+    return this.#readers;
+  }
+
   /**
    * Tells all lines of a query, as text of lines: `S ID ISSUER NAME` before the first line of a stream, `L ID TIME TEXT` for each,
    * `H` where those that came before the query end; then, with `follow`, `P POSITION` wherever all that arrived until then was told.

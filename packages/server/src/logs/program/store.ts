@@ -27,6 +27,8 @@ export interface Stream {
   name: string;
 }
 
+const NEWLINE = 0x0a;
+
 /** Bytes that one transaction stores: those that come meanwhile are in the next one. */
 const MAX_COMMIT = 16 * 1024 * 1024;
 /** So many chunks of a level become one of the next. */
@@ -61,6 +63,8 @@ export class LogStore {
   readonly #grown = new Map<number, number>();
   /** Called after each commit. */
   readonly #followers = new Set<() => void>();
+  /** Lines that were stored, and bytes that wait for it. */
+  readonly figures = { lines: 0, waiting: 0 };
   /** Since when readers read what was there then, in Unix seconds. */
   readonly #readers = new Map<symbol, number>();
 
@@ -79,11 +83,23 @@ export class LogStore {
 
   /** Resolves when it is on disk. Throws UserError UNAVAILABLE when it cannot be stored: then nothing of it is. */
   append(batch: Batch): Promise<void> {
-    const size = [...batch.streams.values()].flat().reduce((sum, { length }) => sum + length, 0);
+    const parts = [...batch.streams.values()].flat();
+    const size = parts.reduce((sum, { length }) => sum + length, 0);
     const done = Promise.withResolvers<void>();
+    this.#count(parts, size, done.promise);
     this.#waiting.push({ batch, size, done });
     this.#committing ??= this.#commit();
     return done.promise;
+  }
+
+  #count(parts: readonly Buffer[], size: number, stored: Promise<void>): void {
+    this.figures.waiting += size;
+    const lines = parts.filter((part) => part.at(-1) === NEWLINE).length;
+    const end = (count: number) => () => {
+      this.figures.waiting -= size;
+      this.figures.lines += count;
+    };
+    stored.then(end(lines), end(0));
   }
 
   /** Bytes of that spool that are stored. */

@@ -33,6 +33,8 @@ const log = createLog('nodes');
  */
 export class BootHistory extends EventEmitter<{ change: [] }> {
   readonly #database: Database<NodeTables>;
+  /** Of boots since this server started; `seconds`: how long those took that came up, from their order on. */
+  readonly figures = { booted: 0, failed: 0, seconds: 0 };
   readonly #seen = new Map<number, Seen>();
   /** By hardware address, Unix times in seconds. */
   readonly #requests = new Map<string, number>();
@@ -66,6 +68,7 @@ export class BootHistory extends EventEmitter<{ change: [] }> {
   /** The boot that was served last could not go on. */
   failed(node: number, failure: BootFailure): void {
     this.#of(node).failure = failure;
+    this.figures.failed += 1;
     this.emit('change');
   }
 
@@ -104,8 +107,12 @@ export class BootHistory extends EventEmitter<{ change: [] }> {
 
   /** In the transaction that notes that a node is up. */
   async booted(transaction: Database<NodeTables>, node: number): Promise<void> {
-    this.reached(node, { booted: unixTime() });
+    const now = unixTime();
+    this.reached(node, { booted: now });
     await this.#settle(transaction);
+    const began = (await newestOf(transaction, [node])).get(node)?.served?.began ?? now;
+    this.figures.booted += 1;
+    this.figures.seconds += Math.max(now - began, 0);
   }
 
   /** The boot of each of these nodes that counts: the one that was ordered, else the last one that was served. */

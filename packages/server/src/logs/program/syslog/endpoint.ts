@@ -43,7 +43,9 @@ export class SyslogEndpoint {
   #waiting = new Map<string, Streams>();
   #waitingSize = 0;
   #storing: Promise<void> | undefined;
+  /** Since the start. */
   #dropped = 0;
+  #told = 0;
   /** What the kernel had dropped at the last look, since there was no room in the socket. */
   #lost = 0;
   #udp: UdpPort | undefined;
@@ -62,6 +64,11 @@ export class SyslogEndpoint {
       });
     });
     this.#gate = new Gate(this.#server, { name: 'syslog', limits: deps.limits, log: deps.log });
+  }
+
+  /** Messages that were dropped since the start, as far as they were counted. */
+  get dropped(): number {
+    return this.#dropped;
   }
 
   /** Resolves to the ports: 0 asks the system for free ones. */
@@ -199,9 +206,10 @@ export class SyslogEndpoint {
   /** Tells how many messages were dropped since the last look. */
   async #look(port: number): Promise<void> {
     const lost = droppedBy(await readFile('/proc/net/udp', 'latin1'), port);
-    const count = this.#dropped + Math.max(lost - this.#lost, 0);
+    this.#dropped += Math.max(lost - this.#lost, 0);
     this.#lost = lost;
-    this.#dropped = 0;
+    const count = this.#dropped - this.#told;
+    this.#told = this.#dropped;
     if (count === 0) return;
     const text = `${count} messages of syslog were dropped: too many came at once, or too many streams.`;
     const lines = [storedLine(Date.now() * 1000, Buffer.from(text))];
