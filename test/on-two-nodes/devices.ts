@@ -28,7 +28,7 @@ test('a node told what it is when it booted, is heard on its own port, and nothi
   assert.ok(node.files.includes('http:node/initramfs'), node.files.join(' '));
 });
 
-test('a stranger is known by what it says, also to the next server; it can be pinged, heard by syslog, and forgotten', async () => {
+test('a stranger is known by what it says, also to the next server; it can be pinged and forgotten', async () => {
   const machine = `${platform.namespace}-m`;
   const inside = ['ip', 'netns', 'exec', machine];
   await run(['ip', 'netns', 'add', machine]);
@@ -52,15 +52,6 @@ test('a stranger is known by what it says, also to the next server; it can be pi
     );
     await run(['ip', '-netns', machine, 'address', 'add', `${heard.ip}/16`, 'dev', 'eth0']);
     await platform.root.ok('device', 'ping', '-c', '1', STRANGER);
-    const { server } = (await platform.status()).network;
-    for (const way of [['--udp'], ['--tcp', '--port', '514']]) {
-      const [protocol = ''] = way;
-      await run([...inside, 'logger', '--server', server, ...way, '-t', 'ports', `${protocol} is up`]);
-      const waited = ['--issuers', STRANGER, '--time-margin', '3600', '--timeout', '5m'];
-      const form = ['--format', '{issuer}.{stream} {line}'];
-      const line = await platform.root.ok('log', 'wait', `${protocol} is up`, ...waited, ...form);
-      assert.match(line, /^unknown-b827eb123456\.syslog\.ports user\.notice .*: --(?:udp|tcp) is up\n$/);
-    }
 
     await platform.crash();
     assert.equal((await find(STRANGER))?.hostname, 'printer');

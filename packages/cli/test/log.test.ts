@@ -151,7 +151,8 @@ describe('walt log wait', () => {
 
   test('gives up, and names who did not log it', async () => {
     const args = ['log', 'wait', 'else', '--mode', 'ALL', '--issuers', 'n1,n2', '--time-margin', '3600'];
-    const { status, stderr } = await checkout.run([...args, '--timeout', '1']);
+    // Time enough for what is there to be told.
+    const { status, stderr } = await checkout.run([...args, '--timeout', '10']);
     assert.equal(status, 1);
     assert.match(stderr, /Timeout was reached: no such line came of n1\./);
   });

@@ -39,16 +39,14 @@ export function command(): Command {
       }
       const print = linePrinter(options);
       const end = new AbortController();
-      let timer: NodeJS.Timeout | undefined;
+      const timer = timeout && setTimeout(() => end.abort(), timeout * 1000);
       const query = { ...selection, lines, from: now() - timeMargin * 1e6, follow: true };
       for await (const portion of readLogLines(connection, query, end.signal)) {
-        // What was there already counts, however long it takes to be told.
-        if (portion === null && timeout) timer ??= setTimeout(() => end.abort(), timeout * 1000);
         const news = mode === 'ANY' ? (portion ?? []).slice(0, 1) : newOnes(portion ?? [], missing);
         if (news.length === 0) continue;
         await print(news);
         if (missing.size > 0) continue;
-        clearTimeout(timer);
+        clearTimeout(timer || undefined);
         return;
       }
       throw new AbortError(
