@@ -117,7 +117,7 @@ export const categories: Readonly<Record<string, Category>> = {
     },
   },
   log: {
-    summary: 'the lines that nodes and the platform log: read them, wait for them',
+    summary: 'lines that nodes and the platform log',
     commands: {
       show: { summary: 'print lines that were logged', load: () => import('../commands/log/show.ts') },
       wait: { summary: 'wait until a line is logged', load: () => import('../commands/log/wait.ts') },
