@@ -99,10 +99,14 @@ export class WebApi {
   }
 
   /** Lets the host's network in, or nobody, as the configuration says. Rejects when the address cannot be had. */
-  async open(programs: Pick<Programs, 'ensure' | 'stop'>): Promise<void> {
+  async open(programs: Pick<Programs, 'ensure' | 'stop' | 'recorded'>): Promise<void> {
     const { config, paths } = this.#deps;
     const { address, port } = config.http;
-    if (port === 0) return await programs.stop(PROGRAM);
+    if (port === 0) {
+      // One of before, when the configuration was another.
+      for (const name of await programs.recorded([PROGRAM])) await programs.stop(name);
+      return;
+    }
     const from = `TCP4-LISTEN:${port},bind=${address},fork,reuseaddr,max-children=${CONNECTIONS}`;
     await programs.ensure({
       name: PROGRAM,
