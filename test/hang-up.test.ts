@@ -80,7 +80,9 @@ async function leavesNothing(t: TestContext, act: (rounds: number) => Promise<nu
   const visits = await act(ROUNDS);
   t.diagnostic(`WALT_SEED=${seed}: ${visits} visits in ${Math.round((performance.now() - began) / 1000)} s`);
   const end = await settled(start);
-  t.diagnostic(`bytes of the server: ${start.memory} before, ${end.memory} after; files: ${start.files}, ${end.files}`);
+  t.diagnostic(
+    `bytes of the server: ${start.memory} before, ${end.memory} after; files: ${start.files}, ${end.files}`,
+  );
   assert.deepEqual(things(end), things(start));
   assert.ok(end.files <= start.files + FILES, `${end.files} files are open, ${start.files} were`);
   assert.ok(end.memory < start.memory + GROWTH, `${end.memory} bytes are resident, ${start.memory} were`);
