@@ -48,7 +48,15 @@ export class ReferenceMachine implements Subject {
     await mkdir(files.folder, { recursive: true });
     await mkdir(files.runFolder, { recursive: true });
     await writeSharedFiles(paths);
-    const machine = { id: 0, model: 'pc-x86-64' as const, mac: MAC, tap: TAP, cpuCores: 2, ramMiB: 1024 };
+    const machine = {
+      id: 0,
+      model: 'pc-x86-64' as const,
+      mac: MAC,
+      tap: TAP,
+      cpuCores: 2,
+      ramMiB: 1024,
+      disks: [],
+    };
     const { accelerator } = await platform.status();
     const host = { accelerator, vhostNet: false, userIds: 65_536 };
     const append = [

@@ -47,6 +47,8 @@ test('a reboot undoes every change, but for /persist', async () => {
     'mkdir -p /persist/kept && echo 42 >/persist/kept/result && chown 1234:4321 /persist/kept/result && chmod 640 /persist/kept/result',
   );
   assert.match(await root.ok('node', 'config', 'alpha', 'netsetup=NAT'), /reboot/);
+  const asked = await root.ok('node', 'config', 'beta', 'disks=1G[template=ext4],2G');
+  assert.match(asked, /Reboot to apply it: `walt node reboot beta`\./);
   // Both: what tests before this one wrote is gone, too.
   await reboot('alpha', 'beta');
 
@@ -97,6 +99,18 @@ test('a node with netsetup=NAT has a way out while it is set, and no other node 
   assert.notEqual(await gateways(), 0);
   await root.ok('node', 'config', 'alpha', 'netsetup=default');
   await until('no gateway, since nobody needs it', async () => (await gateways()) === 0);
+});
+
+test('a node has the disks that were set, each with what its template says', async () => {
+  const { root } = platform;
+  assert.equal(
+    await root.on('beta', 'lsblk --bytes --noheadings --raw --output NAME,SIZE,TYPE --sort NAME'),
+    'vda 1000000000 disk\nvda1 998951424 part\nvdb 2000000000 disk\n',
+  );
+  await root.on(
+    'beta',
+    'mount /dev/vda1 /mnt && echo kept >/mnt/file && echo raw >/dev/vdb && umount /mnt && sync',
+  );
 });
 
 test('what the first boot read of a volume is known, for the next ones to read ahead', async () => {
@@ -179,9 +193,37 @@ test('a change of an image disturbs no running node, and is there after its rebo
   assert.equal(before.current, false, 'and is known to run the older digest');
   assert.equal(await root.on('beta', 'ls /etc | grep from-image || true'), '');
 
+  // What needs a reboot of its own to be seen is seen here, too.
+  await root.ok('node', 'config', 'beta', 'disks=3G[template=ext4],2G', 'mount.persist=false');
   await reboot('beta');
   assert.equal(await root.on('beta', 'cat /etc/from-image'), 'made in the image\n');
   const after = (await platform.node()).find(({ name }) => name === 'beta');
   assert.equal(after?.current, true);
   assert.notEqual(after.running, before.running);
+});
+
+test('its disks are there after that reboot, larger where that was set; its /persist is not, where that was', async () => {
+  const { root } = platform;
+  assert.equal(
+    await root.on(
+      'beta',
+      'blockdev --getsize64 /dev/vda; mount /dev/vda1 /mnt; cat /mnt/file; head -n 1 /dev/vdb',
+    ),
+    '3000000000\nkept\nraw\n',
+  );
+  assert.equal(await root.on('beta', 'findmnt --noheadings /persist || echo none'), 'none\n');
+});
+
+test('a disk is not lost without a question', async () => {
+  const { root } = platform;
+  for (const change of [
+    ['config', 'beta', 'disks=none'],
+    ['config', 'beta', 'disks=1G[template=ext4],2G'],
+    ['remove', 'beta'],
+  ]) {
+    const { status, stderr } = await root.walt('node', ...change);
+    assert.equal(status, 1);
+    assert.match(stderr, /disk 1 of beta \(3 GB, \d+ MB in use\)/);
+  }
+  assert.equal(await root.on('beta', 'head -n 1 /dev/vdb'), 'raw\n');
 });

@@ -3,22 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { landing, requireFolderFor } from './images/copy/destination.ts';
 import { renderChanges } from './images/shell/changes.ts';
-import { duration, memorySize, wholeNumber } from './options.ts';
+import { duration, wholeNumber } from './options.ts';
 import { escapeParser } from './terminal/escape.ts';
 import { nodeSets } from './words/completion-values.ts';
-
-test('memorySize in MiB', () => {
-  for (const [text, size] of [
-    ['512', 512],
-    ['512M', 512],
-    ['2g', 2048],
-    ['1GiB', 1024],
-  ] as const) {
-    assert.equal(memorySize(text), size);
-  }
-  for (const text of ['', 'M', '1.5G', '2T', '-1', '1GX'])
-    assert.throws(() => memorySize(text), /512M or 2G/);
-});
 
 test('duration in seconds', () => {
   for (const [text, seconds] of [

@@ -54,18 +54,6 @@ export function wholeNumber(min: number): (text: string) => number {
   };
 }
 
-const MIB = { '': 1, M: 1, MB: 1, MIB: 1, G: 1024, GB: 1024, GIB: 1024 } as const;
-
-/** Memory in MiB from `512`, `512M` or `2G`. */
-export function memorySize(text: string): number {
-  const match = /^(\d{1,7})(|[MG]I?B?)$/i.exec(text);
-  const unit = match?.[2]?.toUpperCase();
-  if (!match || unit === undefined || !Object.hasOwn(MIB, unit)) {
-    throw new InvalidArgumentError('It must look like 512M or 2G.');
-  }
-  return Number(match[1]) * MIB[unit as keyof typeof MIB];
-}
-
 const SECONDS = { '': 1, s: 1, m: 60, h: 3600 } as const;
 
 /** Seconds from `90`, `90s`, `5m` or `1h`. */

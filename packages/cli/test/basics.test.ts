@@ -108,7 +108,17 @@ describe('changes', () => {
   const cases: [args: string[], call: [string, unknown], output: RegExp][] = [
     [
       ['node', 'create', 'new1', '--ram', '2G', '--cpu-cores', '1', '--image', 'debian'],
-      ['node.create', { name: 'new1', image: 'debian', cpuCores: 1, ramMiB: 2048 }],
+      [
+        'node.create',
+        {
+          name: 'new1',
+          image: 'debian',
+          settings: [
+            { name: 'cpu.cores', value: '1' },
+            { name: 'ram', value: '2G' },
+          ],
+        },
+      ],
       /^new1 is made and boots alice\/debian\.\n`walt node wait new1` ends when it has booted\.\n$/,
     ],
     [
@@ -277,7 +287,11 @@ describe('wrong usage and failures', () => {
     [['node', 'boot', 'vnode1'], 2, /Missing required argument 'image'\.\n {2}→ `walt node boot --help`/],
     [['node', 'show', '--al'], 2, /Unknown option '--al'/],
     [['node', 'show', 'vnode1'], 2, /Too many arguments/],
-    [['node', 'create', 'n1', '--ram', 'much'], 2, /It must look like 512M or 2G\./],
+    [
+      ['node', 'create', 'n1', '--ram', 'much'],
+      1,
+      /ram cannot be "much"\.\n {2}→ It must be a size from 128M to 1024G/,
+    ],
     [['node', 'create', 'Bad_Name'], 1, /The name "Bad_Name" must be 2 to 63 lower-case letters/],
     [
       ['node', 'reboot', 'nope'],

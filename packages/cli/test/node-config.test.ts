@@ -25,11 +25,17 @@ describe('walt node config', () => {
   netsetup=LAN
   boot.timeout=180
   boot.retries=9
+  mount.persist=true
 
 vnode1
   netsetup=LAN
+  cpu.cores=2
+  ram=1G
+  disks=none
+  boot.delay=0
   boot.timeout=180
   boot.retries=9
+  mount.persist=true
 `,
     );
   });
@@ -57,11 +63,79 @@ vnode1
         name: 'vnode1',
         settings: [
           { name: 'netsetup', value: 'LAN', isSet: false },
+          { name: 'cpu.cores', value: '2', isSet: false },
+          { name: 'ram', value: '1G', isSet: false },
+          { name: 'disks', value: 'none', isSet: false },
+          { name: 'boot.delay', value: '0', isSet: false },
           { name: 'boot.timeout', value: '180', isSet: false },
           { name: 'boot.retries', value: '3', isSet: true },
+          { name: 'mount.persist', value: 'true', isSet: false },
         ],
       },
     ]);
+  });
+
+  test('memory, cores and disks are those of `node create`, too, and need a reboot where they change', async () => {
+    await server.addImage('alice/board', { models: ['qemu-armhf'], architecture: 'armhf' });
+    const made = await checkout.run([
+      'node',
+      'create',
+      'made',
+      '--image',
+      'debian',
+      '--ram',
+      '512M',
+      'disks=1G',
+      'cpu.cores=default',
+    ]);
+    assert.equal(made.stderr, '');
+    assert.match(
+      await shown('made'),
+      /^ {2}cpu\.cores=2\n {2}ram=512M {2}\(set\)\n {2}disks=1G {2}\(set\)$/m,
+    );
+    const same = await checkout.run([
+      'node',
+      'config',
+      'made',
+      'ram=512M',
+      'cpu.cores=default',
+      'boot.delay=random',
+    ]);
+    assert.equal(same.stdout, 'made has ram=512M, cpu.cores=default, boot.delay=random now.\n');
+    const larger = await checkout.run(['node', 'config', 'made,vnode1', 'ram=768M']);
+    assert.match(larger.stdout, /\nReboot to apply it: `walt node reboot made,vnode1`\.\n$/);
+    const kept = await checkout.run(['node', 'config', 'made', 'disks=2G,1G[template=ext4]', '--json']);
+    assert.deepEqual(JSON.parse(kept.stdout), { nodes: ['made'], reboot: ['made'] });
+    const refused = await checkout.run(['node', 'create', 'arm', '--image', 'board', '--cpu-cores', '9']);
+    assert.match(refused.stderr, /of the model qemu-armhf has 8 CPU cores and 3072 MiB of memory at most/);
+    assert.equal((await checkout.run(['node', 'create', 'arm', 'power=none'])).status, 1);
+  });
+
+  test('what loses the data of a disk is asked first, with its size', async () => {
+    await checkout.run(['node', 'config', 'vnode1', 'disks=2G,1G[template=ext4]']);
+    const before = await shown('vnode1');
+    for (const [value, lost] of [
+      [
+        'disks=none',
+        /^walt: All data on disk 1 of vnode1 \(2 GB, 0 MB in use\), disk 2 of vnode1 \(1 GB, \d+ MB in use\) would be lost/,
+      ],
+      [
+        'disks=1G,1G[template=ext4]',
+        /^walt: All data on disk 1 of vnode1 \(2 GB, 0 MB in use\) would be lost for good/,
+      ],
+      ['disks=2G,1G[template=fat32]', /^walt: All data on disk 2 of vnode1 \(1 GB/],
+    ] as const) {
+      const { status, stderr } = await checkout.run(['node', 'config', 'vnode1', value]);
+      assert.equal(status, 1);
+      assert.match(stderr, lost);
+      assert.equal(await shown('vnode1'), before);
+    }
+    const removal = await checkout.run(['node', 'remove', 'vnode1']);
+    assert.match(
+      removal.stderr,
+      /^walt: Removing vnode1 deletes what is stored in \/persist there, and disk 1 of vnode1 \(2 GB/,
+    );
+    assert.equal((await checkout.run(['node', 'config', 'vnode1', 'disks=none', '--yes'])).status, 0);
   });
 
   test('another model needs a reboot, and gives a free node the default image for it', async () => {
@@ -103,6 +177,23 @@ vnode1
   });
 });
 
+const machineRefusals: [args: string[], stderr: RegExp][] = [
+  [['vnode1,pc1', 'ram=2G'], /Only virtual nodes have the setting ram: pc1 is not\./],
+  [['pc1', 'disks=1G'], /Only virtual nodes have the setting disks: pc1 is not\./],
+  [
+    ['vnode1', 'ram=127M'],
+    /ram cannot be "127M"\.\n {2}→ It must be a size from 128M to 1024G; default means 1G/,
+  ],
+  [['vnode1', 'cpu.cores=65'], /cpu\.cores cannot be "65"\.\n.* 1 to 64/],
+  [['vnode1', 'cpu.cores=0'], /cpu\.cores cannot be "0"/],
+  [['vnode1', 'disks=32'], /disks cannot be "32"\.\n.*up to 8 sizes as 32G,1T/],
+  [['vnode1', 'disks=1G[template=../x]'], /disks cannot be/],
+  [['vnode1', 'disks=1G\u001b[2J'], /disks cannot be "1G.*2J"/],
+  [['vnode1', 'boot.delay=soon'], /boot\.delay cannot be "soon"\.\n.*random \(1 to 10\)/],
+  [['vnode1', 'boot.delay=3601'], /boot\.delay cannot be "3601"/],
+  [['all-nodes', 'mount.persist=no'], /mount\.persist cannot be "no"\.\n.*true or false/],
+];
+
 describe('walt node config refuses, and changes nothing', () => {
   const cases: [args: string[], stderr: RegExp][] = [
     [
@@ -124,6 +215,7 @@ describe('walt node config refuses, and changes nothing', () => {
       ['pc1', 'boot.retries=1', 'power=nowhere'],
       /There is no source of power "nowhere"\.\n {2}→ There are wake-on-lan/,
     ],
+    ...machineRefusals,
     [['pc1', 'power=wake-on-lan:3'], /wake-on-lan has no ports/],
     [['pc1', 'power=-x'], /power cannot be "-x"/],
     [['pc1', 'power=wake-on-lan:../x'], /power cannot be/],

@@ -126,7 +126,7 @@ test('a plug is not pulled while the agent may be between two questions: it is t
   assert.ok(row);
   const { id } = row;
   await store.noteServed(row, {
-    ...{ generation: 1, digest: `sha256:${'0'.repeat(64)}`, token: 'none', cycle: null },
+    ...{ generation: 1, digest: `sha256:${'0'.repeat(64)}`, token: 'none', cycle: null, mounts: true },
     persist: await store.persistFolder(id, 'alice'),
   });
   await store.noteBooted(id);

@@ -69,6 +69,7 @@ export const node = z.object({
       final: z.boolean(),
     })
     .nullable(),
+  /** Of a virtual node, as they are set. */
   cpuCores: z.number().nullable(),
   ramMiB: z.number().nullable(),
   /**
@@ -131,8 +132,8 @@ export const nodeContract = {
         name: newNodeName,
         image: imageReference.optional(),
         model: virtualModel.optional(),
-        cpuCores: z.int().min(1).max(64).default(2),
-        ramMiB: z.int().min(128).max(1_048_576).default(1024),
+        /** As `config` takes them. */
+        settings: z.array(typedSetting).max(64).default([]),
       }),
     )
     .output(node),

@@ -226,7 +226,6 @@ export async function startServer({
       const id = await nodes.store.register(async (all) => ({
         ...{ name, type, model: 'pc-x86-64', architecture: 'amd64' },
         ...{ image_owner: owner, image_name: imageName },
-        ...(type === 'virtual' ? { cpu_cores: 2, ram_mib: 1024 } : { cpu_cores: null, ram_mib: null }),
         ip: await network.freeAddress(new Set(all.map(({ ip }) => ip))),
         mac: `52:54:00:00:00:${(all.length + 16).toString(16)}`,
       }));

@@ -41,12 +41,16 @@ function renderSetting({ name, value, isSet }: NodeSettingValue, paint: Paint): 
   return isSet ? `${text}  ${paint('(set)', 'dim')}` : text;
 }
 
-/** All settings, for `--help`. */
-export function settingsHelp(): string {
-  const rows = SETTING_NAMES.map((name) => {
+/** Settings for `--help`: all, or those that such nodes have. */
+export function settingsHelp(kind?: 'virtual nodes'): string {
+  const names = SETTING_NAMES.filter((name) => {
+    const { of } = NODE_SETTINGS[name];
+    return kind === undefined || of === 'all nodes' || of === kind;
+  });
+  const rows = names.map((name) => {
     const { summary, takes, fallback, of, applies } = NODE_SETTINGS[name];
     const remarks = [
-      of === 'all nodes' ? '' : ` Only ${of}.`,
+      of === 'all nodes' || of === kind ? '' : ` Only ${of}.`,
       applies === 'at once' ? '' : ` Applies ${applies}.`,
     ].join('');
     const otherwise = fallback === null ? '' : ` Default: ${fallback}.`;

@@ -10,6 +10,7 @@ export * from './images.ts';
 export * from './kinds.ts';
 export * from './limits.ts';
 export * from './logs.ts';
+export * from './machine-sizes.ts';
 export * from './names.ts';
 export * from './node-sets.ts';
 export * from './node-settings.ts';

@@ -1,5 +1,7 @@
 /** Settings of nodes: one row for each, from which the server's checks, help, completion and listings follow. */
 
+import { DISK_TEMPLATES, MAX_DISKS, parseDisks, parseRam } from './machine-sizes.ts';
+
 /** What server.conf calls a source of power. */
 export const POWER_SOURCE = /^[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
 /** What a source calls one of those that it has in hand. It may become a word of a command line, so no dash is first. */
@@ -23,7 +25,7 @@ export interface NodeSetting {
   /** Its value while nobody has set it; null: what the node told when it registered. */
   fallback: string | null;
   /** Nodes that have it. */
-  of: 'all nodes' | 'physical nodes';
+  of: 'all nodes' | 'physical nodes' | 'virtual nodes';
   /** When a change takes effect. */
   applies: 'at once' | 'with a reboot';
   /** Values that completion offers, besides those that only the server knows. */
@@ -35,6 +37,10 @@ export interface NodeSetting {
 const number = (least: number, most: number) => (value: string) =>
   /^(?:0|[1-9]\d{0,8})$/.test(value) && Number(value) >= least && Number(value) <= most;
 const anyTimeout = number(60, 86_400);
+const anyDelay = number(0, 3600);
+
+/** In place of a number of seconds: another one at each boot. */
+export const RANDOM = 'random';
 
 const rows = {
   model: {
@@ -64,6 +70,44 @@ const rows = {
     offers: ['NAT', 'LAN'],
     accepts: (value) => value === 'NAT' || value === 'LAN',
   },
+  'cpu.cores': {
+    summary: 'its CPU cores',
+    takes: 'a whole number from 1 to 64',
+    fallback: '2',
+    of: 'virtual nodes',
+    applies: 'with a reboot',
+    offers: [],
+    accepts: number(1, 64),
+  },
+  ram: {
+    summary: 'its memory, which holds what it writes to its root, too',
+    takes: 'a size from 128M to 1024G',
+    fallback: '1G',
+    of: 'virtual nodes',
+    applies: 'with a reboot',
+    offers: [],
+    accepts: (value) => parseRam(value) !== undefined,
+  },
+  disks: {
+    summary: 'its disks',
+    takes:
+      `${NO_VALUE}, or up to ${MAX_DISKS} sizes as 32G,1T; with [template=${DISK_TEMPLATES.join('|')}] behind a size, ` +
+      'which is 2T at most then',
+    fallback: NO_VALUE,
+    of: 'virtual nodes',
+    applies: 'with a reboot',
+    offers: [NO_VALUE],
+    accepts: (value) => parseDisks(value) !== undefined,
+  },
+  'boot.delay': {
+    summary: 'seconds that its boot waits, so that many do not load at once',
+    takes: `${RANDOM} (1 to 10), or a whole number from 0 to 3600`,
+    fallback: '0',
+    of: 'virtual nodes',
+    applies: 'at once',
+    offers: [RANDOM],
+    accepts: (value) => value === RANDOM || anyDelay(value),
+  },
   'boot.timeout': {
     summary: 'seconds for a boot to come up, before its power is cut and given back',
     takes: `${NO_VALUE}, or a whole number from 60 to 86400`,
@@ -81,6 +125,15 @@ const rows = {
     applies: 'at once',
     offers: [],
     accepts: number(0, 1000),
+  },
+  'mount.persist': {
+    summary: 'whether it has its folder /persist on the server',
+    takes: 'true or false',
+    fallback: 'true',
+    of: 'all nodes',
+    applies: 'with a reboot',
+    offers: ['true', 'false'],
+    accepts: (value) => value === 'true' || value === 'false',
   },
 } satisfies Record<string, NodeSetting>;
 

@@ -105,9 +105,14 @@ const table: { [A in Action]: Row<A> } = {
     'Only root imports lines of logs: they may be of any node, and of the platform.',
     'Ask the administrator for: sudo walt log import FILE',
   ],
+  'node.loseDisks': [
+    ...([{ name: 'lab', disks: [{ number: 2, size: 1e12, used: 26_214_400 }] }, '', 'CONFIRM'] as const),
+    'All data on disk 2 of lab (1 TB, 27 MB in use) would be lost for good. Go on?',
+    answer,
+  ],
   'node.forget': [
-    ...([lab, '', 'CONFIRM'] as const),
-    'Removing lab deletes what is stored in /persist there. Go on?',
+    ...([{ name: 'lab', disks: [{ number: 1, size: 32e9, used: 1.25e9 }] }, '', 'CONFIRM'] as const),
+    'Removing lab deletes what is stored in /persist there, and disk 1 of lab (32 GB, 1.25 GB in use). Go on?',
     answer,
   ],
 };

@@ -26,6 +26,13 @@ interface RunningNode extends OwnedNode {
   bootOwner: string | null;
 }
 
+/** Of a virtual node. */
+interface NodeDisks {
+  name: string;
+  /** Their numbers as users count them; bytes, and how many of these are taken on the server. */
+  disks: readonly { number: number; size: number; used: number }[];
+}
+
 interface OpenSession {
   id: string;
   /** `owner/name`. */
@@ -160,6 +167,12 @@ export const policy = {
       `Ask the administrator for: sudo walt node config ${name} power=…`,
     ],
   }),
+  /** About nodes with disks that are to be taken away, or made anew. */
+  'node.loseDisks': rule<NodeDisks>({
+    who: (_caller, { disks }) => disks.length === 0,
+    code: 'CONFIRM',
+    told: (nodes) => [`All data on ${disksOf(nodes)} would be lost for good. Go on?`, ANSWER],
+  }),
   'node.remove': actOnNodes('remove'),
   /** Everybody may read all lines. What is imported says itself which node, or that the platform, has logged it. */
   'log.import': rule<object>({
@@ -170,14 +183,16 @@ export const policy = {
       'Ask the administrator for: sudo walt log import FILE',
     ],
   }),
-  /** After `node.remove`: of one's own nodes, too. */
-  'node.forget': rule<{ name: string }>({
+  /** Of one's own nodes, too. */
+  'node.forget': rule<NodeDisks>({
     who: nobody,
     code: 'CONFIRM',
-    told: (nodes) => [
-      `Removing ${nodes.map(({ name }) => name).join(', ')} deletes what is stored in /persist there. Go on?`,
-      ANSWER,
-    ],
+    told: (nodes) => {
+      const withDisks = nodes.filter(({ disks }) => disks.length > 0);
+      const theirs = withDisks.length > 0 ? `, and ${disksOf(withDisks)}` : '';
+      const names = nodes.map(({ name }) => name).join(', ');
+      return [`Removing ${names} deletes what is stored in /persist there${theirs}. Go on?`, ANSWER];
+    },
   }),
 };
 
@@ -255,6 +270,21 @@ function isFreeOrOwn(caller: Caller, { owner }: OwnedNode): boolean {
 
 function isOpenTo(caller: Caller, owner: string | null): boolean {
   return caller.admin || owner === null || owner === caller.user;
+}
+
+function disksOf(nodes: readonly NodeDisks[]): string {
+  return nodes
+    .flatMap(({ name, disks }) =>
+      disks.map(
+        ({ number, size, used }) => `disk ${number} of ${name} (${sizeOf(size)}, ${sizeOf(used)} in use)`,
+      ),
+    )
+    .join(', ');
+}
+
+function sizeOf(bytes: number): string {
+  if (bytes < 1e9) return `${Math.ceil(bytes / 1e6)} MB`;
+  return bytes < 1e12 ? `${Number((bytes / 1e9).toFixed(2))} GB` : `${Number((bytes / 1e12).toFixed(2))} TB`;
 }
 
 function ownersOf(nodes: readonly OwnedNode[]): string {

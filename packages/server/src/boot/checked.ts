@@ -24,7 +24,8 @@ export const bootTarget = z.object({
   isVirtual: z.boolean(),
   generation: z.int().nonnegative(),
   token: word,
-  persist: z.int().positive(),
+  persist: z.int().positive().nullable(),
+  delay: z.int().min(0).max(3600),
   platformVolume: word,
 }) satisfies z.ZodType<Omit<BootTarget, 'identity'>>;
 

@@ -39,8 +39,10 @@ export interface BootTarget {
   isVirtual: boolean;
   generation: number;
   token: string;
-  /** Id of the NFS export that it mounts as /persist: SERVER:/persist/ID. */
-  persist: number;
+  /** Id of the NFS export that it mounts as /persist: SERVER:/persist/ID. Null: it mounts none. */
+  persist: number | null;
+  /** Seconds that its loader waits before it loads the image. */
+  delay: number;
   identity: NodeIdentity;
   /** File name in the volumes folder, from `ensurePlatformVolume`. */
   platformVolume: string;

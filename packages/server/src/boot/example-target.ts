@@ -18,6 +18,7 @@ export const exampleTarget: BootTarget = {
   generation: 3,
   token: 'Zm9vYmFy',
   persist: 12,
+  delay: 0,
   platformVolume: 'platform-0123456789abcdef.erofs',
   identity: {
     hostKey: '-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n',

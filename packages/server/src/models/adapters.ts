@@ -21,11 +21,11 @@ export interface AdapterSet {
 
 const virtio = ['virtio_pci', 'virtio_mmio', 'virtio_net'];
 
-/** What QEMU gives virtual nodes, and what older definitions of them have. */
+/** What QEMU gives virtual nodes, and what older definitions of them have; and their disks, for images that load no modules. */
 export const virtualAdapters: AdapterSet = {
   name: 'virtual',
   always: virtio,
-  matching: ['e1000', 'e1000e'],
+  matching: ['e1000', 'e1000e', 'virtio_blk'],
   areVirtual: true,
 };
 

@@ -15,6 +15,7 @@ import { type BootTrouble, desiredState, type Failure, plan, type Step, troubles
 import { Power, PowerErrands, type PowerSource, qemuPower } from './power/index.ts';
 import { NodeStore } from './store.ts';
 import { NodeViews } from './views.ts';
+import type { Machine } from './virtual/index.ts';
 
 const alice = { uid: 1001, user: 'alice', admin: false };
 const bob = { uid: 1002, user: 'bob', admin: false };
@@ -27,7 +28,7 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
   const images = await smallCatalogue(database);
   const store = new NodeStore(database);
   const agents = new Agents();
-  const running = new Set<number>();
+  const running = new Map<number, Machine>();
   const steps: Step[] = [];
   const forgotten: number[] = [];
   /** What the next passes of the reconciler answer. */
@@ -41,7 +42,7 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
   let found: ReadonlyMap<number, BootTrouble> = new Map();
   const reconcile = async () => {
     const observed = {
-      machines: running,
+      machines: new Set(running.keys()),
       watched: running,
       hosts: null,
       exports: null,
@@ -57,7 +58,7 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
     found = troubles(desired, observed, now);
     for (const step of plan(desired, observed, now)) {
       steps.push(step);
-      if (step.kind === 'startMachine') running.add(step.machine.id);
+      if (step.kind === 'startMachine') running.set(step.machine.id, step.machine);
       if (step.kind === 'removeMachine') running.delete(step.id);
       if (step.kind === 'orderReboot') agents.orderReboot(step.id);
       if (step.kind === 'forgetNode') {
@@ -70,7 +71,9 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
   const rights = new StandingRights(log);
   const machines = {
     require: async () => {},
-    running: async () => [...running],
+    requireRoom: async () => {},
+    diskUse: async () => [],
+    running: async () => [...running.keys()],
     consolePath: (id: number) => `/run/${id}.sock`,
     consoleLog: (id: number) => `/run/${id}.log`,
   };
@@ -97,7 +100,7 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
     const row = (await store.all()).find((node) => node.name === name);
     assert.ok(row?.digest);
     await store.noteServed(row, {
-      ...{ generation: row.generation, digest: row.digest, token: row.token, cycle: null },
+      ...{ generation: row.generation, digest: row.digest, token: row.token, cycle: null, mounts: true },
       persist: await store.persistFolder(row.id, row.image_owner),
     });
     await store.noteBooted(row.id);
@@ -147,7 +150,7 @@ async function smallCatalogue(database: ServerDatabase) {
 
 const failsWith = (code: string, text: RegExp) => (error: unknown) =>
   isUserError(error) && error.code === code && text.test(error.message);
-const size = { cpuCores: 1, ramMiB: 256 };
+const size = { settings: [] };
 
 describe('nodes', () => {
   let platform: Awaited<ReturnType<typeof smallPlatform>>;
@@ -168,7 +171,7 @@ describe('nodes', () => {
   });
 
   test('a new virtual node is the first model that its image is for, or the one that is asked for', async () => {
-    const make = { name: 'arm1', cpuCores: 2, ramMiB: 1024 };
+    const make = { name: 'arm1', ...size };
     const board = await platform.calls.create(alice, { ...make, image: 'arm' }, never);
     assert.deepEqual([board.model, board.architecture], ['qemu-arm64', 'arm64']);
     const started = platform.steps.flatMap((step) => (step.kind === 'startMachine' ? [step.machine] : []));
@@ -287,7 +290,7 @@ describe('nodes', () => {
 
   describe('of several kinds, one of which has no default image', () => {
     beforeEach(async () => {
-      const arm = { name: 'arm1', image: 'arm', cpuCores: 2, ramMiB: 1024 };
+      const arm = { name: 'arm1', image: 'arm', ...size };
       await platform.calls.create(alice, arm, never);
     });
     const acts: [string, () => Promise<unknown>][] = [
@@ -345,7 +348,7 @@ describe('who may be on a node', () => {
 
   test('changes with its owner, and what its last owner booted is not the next one’s to enter', async () => {
     const { calls, lookup, bootUp } = platform;
-    await calls.create(alice, { name: 'probe', cpuCores: 1, ramMiB: 512 }, never);
+    await calls.create(alice, { name: 'probe', ...size }, never);
     const { id } = await bootUp('probe');
     assert.deepEqual(await lookup.tenants(id), { name: 'probe', owner: 'alice', bootOwner: 'alice' });
     await calls.release(alice, { set: 'probe', yes: false }, never);
@@ -361,7 +364,7 @@ describe('who may be on a node', () => {
   for (const act of ['release', 'boot', 'remove'] as const) {
     test(`is asked anew by the time that ${act} answers`, async () => {
       const { calls, lookup, bootUp, rights } = platform;
-      await calls.create(alice, { name: 'probe', cpuCores: 1, ramMiB: 512 }, never);
+      await calls.create(alice, { name: 'probe', ...size }, never);
       const { id } = await bootUp('probe');
       const isAlices = async () => {
         const { owner } = await lookup.tenants(id);

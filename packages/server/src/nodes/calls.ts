@@ -23,8 +23,8 @@ import { ping } from './ping.ts';
 import { type BootTrouble, concerns, type Failure } from './plan/index.ts';
 import type { Power, PowerErrands } from './power/index.ts';
 import { expandSet, selectSet } from './sets.ts';
-import { createSettingCalls } from './settings/index.ts';
-import type { BootOrder, NodeRow, NodeStore } from './store.ts';
+import { createSettingCalls, disksAtStake, readChanges, requireMachine } from './settings/index.ts';
+import type { BootOrder, NodeRow, NodeSettings, NodeStore } from './store.ts';
 import type { DevicesOfNodes, NodeViews } from './views.ts';
 import type { VirtualMachines } from './virtual/index.ts';
 import { waitBooted } from './wait.ts';
@@ -32,7 +32,7 @@ import { waitBooted } from './wait.ts';
 interface Deps {
   store: NodeStore;
   agents: Agents;
-  machines: Pick<VirtualMachines, 'require'>;
+  machines: Pick<VirtualMachines, 'require' | 'requireRoom' | 'diskUse'>;
   views: NodeViews;
   lookup: NodeLookup;
   network: Pick<Network, 'freeAddress'>;
@@ -141,10 +141,11 @@ export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, '
       return power ? views.withPower(rows, caller) : views.of(rows, caller);
     },
 
-    async create(caller, { name, image: reference, model: wanted, cpuCores, ramMiB }) {
+    async create(caller, { name, image: reference, model: wanted, settings: typed }) {
       checkNewName(name, await store.all());
+      const settings = initialSettings(name, typed);
       const { image, hardware } = await inventMachine(reference, wanted, caller);
-      await machines.require({ model: hardware.model, cpuCores, ramMiB });
+      await requireMachine({ model: hardware.model, settings }, machines);
       const id = await store.register(async (nodes) => {
         checkNewName(name, nodes);
         return {
@@ -155,8 +156,7 @@ export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, '
           ...hardware,
           image_owner: image.owner,
           image_name: image.name,
-          cpu_cores: cpuCores,
-          ram_mib: ramMiB,
+          settings,
         };
       }, caller.user);
       await settle([id]);
@@ -174,7 +174,7 @@ export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, '
         );
       }
       demandAll('node.remove', caller, owned(rows), yes);
-      demandAll('node.forget', caller, rows, yes);
+      demandAll('node.forget', caller, await withDisks(rows, machines), yes);
       const ids = rows.map((row) => row.id);
       await store.remove(ids);
       changes.emit('change');
@@ -271,6 +271,19 @@ export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, '
 
 function virtualHardware(model: VirtualModel): Hardware & { model: VirtualModel } {
   return { model, architecture: virtualModelOf(model).architecture };
+}
+
+/** What a virtual node that is made begins with. Throws UserError. */
+function initialSettings(name: string, typed: readonly { name: string; value: string }[]): NodeSettings {
+  const changes = readChanges(typed, [{ name, type: 'virtual', model: '', settings: {} }]);
+  return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== null));
+}
+
+/** Nodes, each with the disks that go with it. */
+async function withDisks(rows: readonly NodeRow[], machines: Pick<VirtualMachines, 'diskUse'>) {
+  const found = await disksAtStake(rows, { disks: null }, machines);
+  const disks = new Map(found.map((node) => [node.name, node.disks]));
+  return rows.map(({ name }) => ({ name, disks: disks.get(name) ?? [] }));
 }
 
 /** Nodes that share a default image. */

@@ -114,7 +114,7 @@ describe('a virtual node that goes from one user to the next', () => {
     }
     await world.store.register(async () => ({
       ...{ mac: '52:54:00:00:00:01', ip, name: 'vnode1', type: 'virtual', model: 'pc-x86-64' },
-      ...{ architecture: 'amd64', image_owner: 'alice', image_name: 'exp', cpu_cores: 1, ram_mib: 512 },
+      ...{ architecture: 'amd64', image_owner: 'alice', image_name: 'exp' },
     }));
   });
   afterEach(() => rm(keys, { recursive: true, force: true }));
@@ -161,6 +161,39 @@ describe('a virtual node that goes from one user to the next', () => {
       undefined,
       'its token is worth nothing',
     );
+  });
+
+  test('has no /persist from the boot on that begins without it, and still is its owner’s', async () => {
+    const { directory, machine, store } = world;
+    assert.ok((await directory.beginBoot(ip))?.persist);
+    await store.configure([1], { 'mount.persist': 'false' });
+    assert.equal(await exported(), 1, 'what runs keeps it');
+    assert.ok((await directory.currentBoot(ip))?.persist);
+    machine.cycle = 'second';
+    assert.equal((await directory.beginBoot(ip))?.persist, null);
+    assert.equal((await directory.currentBoot(ip))?.persist, null);
+    assert.deepEqual([await exported(), (await store.byId(1))?.boot_owner], [0, 'alice']);
+    await store.configure([1], { 'mount.persist': null });
+    machine.cycle = 'third';
+    assert.ok((await directory.beginBoot(ip))?.persist);
+    assert.equal(await exported(), 1);
+  });
+
+  test('waits as long as it was set', async () => {
+    const { directory, store } = world;
+    const delay = async () => (await directory.beginBoot(ip))?.delay;
+    assert.equal(await delay(), 0);
+    await store.configure([1], { 'boot.delay': '42' });
+    assert.equal(await delay(), 42);
+    await store.configure([1], { 'boot.delay': 'random' });
+    const seconds = await delay();
+    assert.ok(seconds !== undefined && seconds >= 1 && seconds <= 10, `${seconds}`);
+    const { nodes } = await desiredState({
+      ...world,
+      images: world.catalogue,
+      paths: { persist: '/persist' },
+    });
+    assert.equal(nodes[0]?.timeout, 190, 'its time to boot begins after it');
   });
 
   test('keeps keys and token over its owner’s own reboots', async () => {

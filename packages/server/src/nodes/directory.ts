@@ -1,4 +1,4 @@
-import { timingSafeEqual } from 'node:crypto';
+import { randomInt, timingSafeEqual } from 'node:crypto';
 import { type DeviceNote, PLATFORM_OWNER } from '@walt/contract';
 import type { SshAuthority } from '../access/index.ts';
 import type { BootTarget, NodeDirectory, PollReport } from '../boot/index.ts';
@@ -9,7 +9,7 @@ import { lastLines, timesOf } from './history/index.ts';
 import type { ImageChoice } from './image-choice.ts';
 import type { Failure } from './plan/index.ts';
 import type { Power } from './power/index.ts';
-import { bootRetries, isRouted } from './settings/index.ts';
+import { bootDelay, bootRetries, isRouted, mountsPersist } from './setting-values.ts';
 import { type AgentRow, freshToken, type NodeRow, type NodeStore, now } from './store.ts';
 import type { VirtualMachines } from './virtual/index.ts';
 
@@ -66,9 +66,10 @@ export function createDirectory(deps: Deps): NodeDirectory {
 
   async function target(
     node: NodeRow,
-    { digest, persist, owner }: { digest: string; persist: number; owner: string },
+    served: Pick<BootTarget, 'digest' | 'persist' | 'delay'> & { owner: string },
   ): Promise<BootTarget | undefined> {
-    const image = await images.byDigest(digest);
+    const { owner, ...noted } = served;
+    const image = await images.byDigest(noted.digest);
     if (!image?.bootPlan) return undefined;
     return {
       nodeId: node.id,
@@ -78,7 +79,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
       name: node.name,
       server: deps.network.server,
       nat: isRouted(node),
-      digest,
+      ...noted,
       layers: image.layers,
       size: image.size,
       bootPlan: image.bootPlan,
@@ -86,7 +87,6 @@ export function createDirectory(deps: Deps): NodeDirectory {
       isVirtual: node.type === 'virtual',
       generation: node.generation,
       token: node.token,
-      persist,
       identity: await deps.ssh.nodeIdentity({ id: node.id, owner }),
       platformVolume: deps.platformVolume,
     };
@@ -114,11 +114,16 @@ export function createDirectory(deps: Deps): NodeDirectory {
     const persist = await store.persistFolder(id, owner);
     const token = changesHands ? freshToken() : node.token;
     await deps.ssh.beginBoot({ id, owner });
-    const boot = await target({ ...node, token }, { digest, persist, owner });
+    const mounts = mountsPersist(node);
+    const [least, most] = bootDelay(node);
+    const boot = await target(
+      { ...node, token },
+      { digest, persist: mounts ? persist : null, delay: randomInt(least, most + 1), owner },
+    );
     if (!boot) return undefined;
     // A first boot has no last owner, and its loader's words are already in the history.
     if (changesHands && node.served_generation !== null) await deps.machines.forgetConsole(id);
-    await store.noteServed(node, { generation, digest, persist, token, cycle });
+    await store.noteServed(node, { generation, digest, persist, mounts, token, cycle });
     // What is noted stays. Somebody may have given up that version just before: its name points elsewhere by now.
     if (!(await images.byDigest(digest))) return beginBoot(ip);
     served('boot served', { node: id, generation, digest }, String(id));
@@ -145,7 +150,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
                 model,
                 architecture,
               },
-              ...{ image_owner: PLATFORM_OWNER, image_name: image, cpu_cores: null, ram_mib: null },
+              ...{ image_owner: PLATFORM_OWNER, image_name: image },
             },
       );
       if (id === undefined) {
@@ -211,7 +216,8 @@ export function createDirectory(deps: Deps): NodeDirectory {
       const node = await store.byIp(ip);
       const { served_digest: digest, served_persist: persist, boot_owner: owner } = node ?? {};
       if (!node || node.served_generation === null || !digest || !persist || !owner) return undefined;
-      const boot = await target(node, { digest, persist, owner });
+      const mounted = node.served_mounts === 0 ? null : persist;
+      const boot = await target(node, { digest, persist: mounted, delay: 0, owner });
       return boot && { ...boot, generation: node.served_generation };
     },
 

@@ -32,8 +32,8 @@ export type SettingChanges = Readonly<Partial<Record<SettingName, string | null>
 
 export type NewNode = Pick<
   NodeTable,
-  'mac' | 'name' | 'ip' | 'type' | 'model' | 'image_owner' | 'image_name' | 'cpu_cores' | 'ram_mib'
-> & { architecture: Architecture };
+  'mac' | 'name' | 'ip' | 'type' | 'model' | 'image_owner' | 'image_name'
+> & { architecture: Architecture; settings?: NodeSettings };
 
 export interface BootOrder {
   ids: readonly number[];
@@ -129,11 +129,12 @@ export class NodeStore {
     return result;
   }
 
-  #insert(node: NewNode, user: string | null): Promise<number> {
+  #insert({ settings = {}, ...node }: NewNode, user: string | null): Promise<number> {
+    const rest = { generation: 1, hard: 0, token: freshToken(), created: now() };
     return this.#database.transaction().execute(async (transaction) => {
       const { id } = await transaction
         .insertInto('node')
-        .values({ ...node, generation: 1, hard: 0, token: freshToken(), created: now() })
+        .values({ ...node, settings: JSON.stringify(settings), ...rest })
         .returning('id')
         .executeTakeFirstOrThrow();
       if (user !== null) await this.boots.expect(transaction, [id], { cause: 'create', user });
@@ -222,7 +223,14 @@ export class NodeStore {
   /** Notes what a node was just given to boot, and the token that its agent shows from now on. */
   async noteServed(
     { id, mac, image_owner, image_name }: Pick<NodeRow, 'id' | 'mac' | 'image_owner' | 'image_name'>,
-    served: { generation: number; digest: string; persist: number; token: string; cycle: string | null },
+    served: {
+      generation: number;
+      digest: string;
+      persist: number;
+      mounts: boolean;
+      token: string;
+      cycle: string | null;
+    },
   ): Promise<void> {
     const { generation, digest } = served;
     await this.#write(async (transaction) => {
@@ -232,6 +240,7 @@ export class NodeStore {
           served_generation: generation,
           served_digest: digest,
           served_persist: served.persist,
+          served_mounts: served.mounts ? 1 : 0,
           token: served.token,
           served_cycle: served.cycle,
           served_at: now(),

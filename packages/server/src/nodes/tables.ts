@@ -1,5 +1,5 @@
 /** Tables of nodes, and the migrations that made them. */
-import type { Generated, Kysely } from 'kysely';
+import { type Generated, type Kysely, sql } from 'kysely';
 import { type TableSet, tablesOf } from '../platform/index.ts';
 
 export interface NodeTable {
@@ -17,16 +17,16 @@ export interface NodeTable {
   generation: number;
   /** 1: the generation is to be reached by a power cycle, without asking the node. */
   hard: number;
-  cpu_cores: number | null;
-  ram_mib: number | null;
   /** Secret by which the node's agent proves which node it is. */
   token: string;
   created: number;
   /** Generation and digest of the last boot that was served; null before the first. */
   served_generation: number | null;
   served_digest: string | null;
-  /** Folder that this boot has as /persist. */
+  /** Folder of this boot's owner for /persist. */
   served_persist: number | null;
+  /** 0: this boot does not mount it. */
+  served_mounts: number | null;
   /** Of a virtual node: in which power cycle of its machine. */
   served_cycle: string | null;
   /** Unix time in seconds when `served_generation` was handed out. */
@@ -171,6 +171,20 @@ async function boots(db: Kysely<unknown>): Promise<void> {
   await db.schema.createIndex('node_boot_by_node').on('node_boot').columns(['node', 'id']).execute();
 }
 
+/** Settings as `walt node config` shows them; what is as by default is not set. */
+async function machineSettings(db: Kysely<unknown>): Promise<void> {
+  const set = (column: string, setting: string, value: string, fallback: number) =>
+    sql.raw(
+      `update node set settings = json_set(settings, '$."${setting}"', ${value}) ` +
+        `where type = 'virtual' and ${column} <> ${fallback}`,
+    );
+  await set('cpu_cores', 'cpu.cores', 'cast(cpu_cores as text)', 2).execute(db);
+  await set('ram_mib', 'ram', "ram_mib || 'M'", 1024).execute(db);
+  await db.schema.alterTable('node').dropColumn('cpu_cores').execute();
+  await db.schema.alterTable('node').dropColumn('ram_mib').execute();
+  await db.schema.alterTable('node').addColumn('served_mounts', 'integer').execute();
+}
+
 export const nodeTables: TableSet<NodeTables> = {
   migrations: {
     '0001-first': first,
@@ -180,6 +194,7 @@ export const nodeTables: TableSet<NodeTables> = {
     '0058-node-settings': settings,
     '0059-ordered-at': orderedAt,
     '0065-node-boots': boots,
+    '0072-machine-settings': machineSettings,
   },
   counted: { nodes: 'node' },
   // Folders, keys, exports.

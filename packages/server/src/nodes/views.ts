@@ -5,6 +5,7 @@ import { type BootHistory, type BootRow, failureSeenBy, lastStep } from './histo
 import { ownerOf } from './owners.ts';
 import type { BootTrouble } from './plan/index.ts';
 import type { Power, PowerErrands } from './power/index.ts';
+import { machineSize } from './setting-values.ts';
 import { nodeState } from './state.ts';
 import { type NodeRow, now } from './store.ts';
 import { troubleWords } from './troubles.ts';
@@ -95,8 +96,7 @@ export class NodeViews {
       bootPlan: row.boot_plan === 'nfs-root' ? 'nfs-root' : 'volumes',
       since,
       boot: boot && (state === 'booting' || state === 'failed') ? progressOf(boot) : null,
-      cpuCores: row.cpu_cores,
-      ramMiB: row.ram_mib,
+      ...sizeOf(row),
       room: room && { ...room, changes: room.changes ?? null },
       power: { ...power.view(row), state: row.type === 'virtual' ? isOn(powered) : errands.state(row) },
       trouble: troubleWords(row, {
@@ -115,6 +115,12 @@ function progressOf(boot: BootRow): Node['boot'] {
   const { attempt, began, failure } = boot;
   const last = lastStep(boot);
   return { ...(last ?? { step: null, since: began }), attempt, final: failure?.final ?? false };
+}
+
+function sizeOf(row: NodeRow): Pick<Node, 'cpuCores' | 'ramMiB'> {
+  if (row.type !== 'virtual') return { cpuCores: null, ramMiB: null };
+  const { cpuCores, ramMiB } = machineSize(row);
+  return { cpuCores, ramMiB };
 }
 
 function isOn(powered: boolean): 'on' | 'off' {

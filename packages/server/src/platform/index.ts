@@ -27,9 +27,11 @@ export {
 } from './database/index.ts';
 export {
   closeDisks,
+  type DiskContent,
   draftDiskImage,
   ensureDiskImage,
   loopDevicesOf,
+  makeDisk,
   makeDiskImage,
   makeErofs,
   mountImage,

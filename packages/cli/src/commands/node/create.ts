@@ -2,15 +2,16 @@ import { connect } from '@walt/client/connection';
 import type { VirtualModel } from '@walt/contract';
 import { VIRTUAL_MODELS } from '@walt/contract/values/kinds';
 import { Command, Option } from 'commander';
+import { parseSettings, settingsHelp } from '../../nodes/node-settings.ts';
 import { waitForNodes } from '../../nodes/node-wait.ts';
-import { jsonOption, memorySize, wholeNumber } from '../../options.ts';
+import { jsonOption } from '../../options.ts';
 import { print, printJson } from '../../terminal/output.ts';
 
 interface Options {
   image?: string;
   model?: VirtualModel;
-  cpuCores?: number;
-  ram?: number;
+  cpuCores?: string;
+  ram?: string;
   wait?: true;
   json?: true;
 }
@@ -24,18 +25,19 @@ export function command(): Command {
         VIRTUAL_MODELS,
       ),
     )
-    .option('--cpu-cores <number>', 'number of its CPU cores', wholeNumber(1))
-    .option('--ram <size>', 'its memory, as 512M or 2G', memorySize)
+    .argument('[settings...]', 'other settings of it, as NAME=VALUE: see below')
+    .option('--cpu-cores <number>', 'the same as cpu.cores=NUMBER')
+    .option('--ram <size>', 'the same as ram=SIZE')
     .option('--wait', 'wait until it has booted')
     .addOption(jsonOption())
-    .action(async (name: string, { image, model, cpuCores, ram, wait, json }: Options) => {
+    .addHelpText('after', settingsHelp('virtual nodes'))
+    .action(async (name: string, words: string[], { image, model, wait, json, ...sizes }: Options) => {
       const { client } = connect();
       const node = await client.node.create({
         name,
         ...(image !== undefined && { image }),
         ...(model !== undefined && { model }),
-        ...(cpuCores !== undefined && { cpuCores }),
-        ...(ram !== undefined && { ramMiB: ram }),
+        settings: [...sizeSettings(sizes), ...parseSettings(words)],
       });
       if (!json) print(`${node.name} is made and boots ${node.image}.`);
       if (wait) await waitForNodes(client, node.name);
@@ -43,4 +45,11 @@ export function command(): Command {
       if (wait) print(`${node.name} has booted: \`walt node shell ${node.name}\` opens a shell on it.`);
       else print(`\`walt node wait ${node.name}\` ends when it has booted.`);
     });
+}
+
+function sizeSettings({ cpuCores, ram }: Pick<Options, 'cpuCores' | 'ram'>) {
+  return [
+    ...(cpuCores === undefined ? [] : [{ name: 'cpu.cores', value: cpuCores }]),
+    ...(ram === undefined ? [] : [{ name: 'ram', value: ram }]),
+  ];
 }

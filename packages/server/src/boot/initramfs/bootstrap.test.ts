@@ -23,6 +23,10 @@ test('a node that may leave walt-net is told the way', () => {
   assert.match(bootstrapDocument({ ...exampleTarget, nat: true }, 0), /^gateway=10\.73\.0\.1$/m);
 });
 
+test('a node that is to have no /persist hears of none', () => {
+  assert.doesNotMatch(bootstrapDocument({ ...exampleTarget, persist: null }, 0), /persist/);
+});
+
 test('what an image is lent lies between the platform layer and its own layers, and is named', () => {
   const volumes = ['lent-tools-0123456789abcdef.erofs', 'lent-modules-0123456789abcdef.erofs'];
   const document = bootstrapDocument(exampleTarget, 0, {

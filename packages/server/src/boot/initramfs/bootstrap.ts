@@ -36,7 +36,7 @@ export function bootstrapDocument(
     `token=${token}`,
     `volumes=${server}:/volumes`,
     ...volumesOf(target, record).map((volume) => `layer=${volume}`),
-    `persist=${server}:/persist/${persist}`,
+    ...(persist === null ? [] : [`persist=${server}:/persist/${persist}`]),
     ...(nat ? [`gateway=${server}`] : []),
     ...(learn ? ['learn=1'] : []),
     ...(lends.includes('ssh') ? [`start=${LENT_START}`] : []),

@@ -30,6 +30,16 @@ ${retry}`,
   );
 });
 
+test('a boot that is to wait says so, and waits before it loads anything', () => {
+  const target = { ...exampleTarget, delay: 7 };
+  const waits =
+    /^(?:#!ipxe\n)?echo WalT: vnode1 waits 7 seconds \(boot\.delay\)\nsleep 7\necho WalT: vnode1 (?:loads|runs)/;
+  for (const kind of ['kernel', 'script'] as const) {
+    assert.match(ipxeScript({ kind, target }, target.server), waits);
+    assert.match(uBootScript({ kind, target }).subarray(72).toString('latin1'), waits);
+  }
+});
+
 test('a PC has a screen', () => {
   assert.match(kernelArguments({ ...exampleTarget, isVirtual: false }), /^console=tty0 /);
 });

@@ -4,7 +4,7 @@ import { fittingsOf } from '../../models/index.ts';
 import { checkTarget } from '../checked.ts';
 import type { BootTarget } from '../directory.ts';
 import type { BootChoice } from './boot-choice.ts';
-import { imageVariables, kernelArguments, kernelPath, RETRY_PAUSE, shown } from './script-parts.ts';
+import { imageVariables, kernelArguments, kernelPath, pause, RETRY_PAUSE, shown } from './script-parts.ts';
 
 /** The script for a choice. Whatever it is told, the machine asks again in the end. */
 export function ipxeScript(choice: BootChoice, server: string): string {
@@ -19,6 +19,7 @@ function bootScript(target: BootTarget): string {
   const kernel = `http://${server}${kernelPath(target)}`;
   const initramfs = `initramfs-${fittingsOf(target).adapters.name}`;
   return script([
+    ...pause(target),
     `echo WalT: ${name} loads its image`,
     // `initrd=` names the file for a kernel that UEFI starts.
     `kernel ${kernel} initrd=${initramfs} ${kernelArguments(target)} || goto failed`,
@@ -37,6 +38,7 @@ function bootScript(target: BootTarget): string {
 function imageScript(target: BootTarget): string {
   const { server, name } = checkTarget(target);
   return script([
+    ...pause(target),
     `echo WalT: ${name} runs the boot script of its image`,
     ...Object.entries(imageVariables(target)).map(([key, value]) => `set ${key} ${value}`),
     `chain http://${server}/boot/start.ipxe || goto failed`,

@@ -41,6 +41,12 @@ function isX86(model: string): boolean {
   return ['amd64', 'i386'].includes(findModel(model)?.architecture ?? '');
 }
 
+/** Commands by which iPXE and U-Boot wait before they load an image, if they are to. */
+export function pause(target: BootTarget): string[] {
+  const { name, delay } = checkTarget(target);
+  return delay === 0 ? [] : [`echo WalT: ${name} waits ${delay} seconds (boot.delay)`, `sleep ${delay}`];
+}
+
 /** Path of an image's boot file on the server. */
 export function bootFilePath(digest: string, name: string): string {
   return `/boot/files/${digestHex(digest)}/${name}`;

@@ -11,6 +11,7 @@ import {
   imageVariables,
   kernelArguments,
   kernelPath,
+  pause,
   RETRY_PAUSE,
   shown,
 } from './script-parts.ts';
@@ -71,6 +72,7 @@ function kernelScript(target: BootTarget, deviceTree: string | undefined): Buffe
     load('ramdisk_addr_r', 'node/initramfs', boot),
   );
   return script([
+    ...pause(target),
     `echo WalT: ${name} loads its image`,
     `setenv bootargs '${kernelArguments(target)}'`,
     deviceTree === undefined ? system : load('fdt_addr_r', deviceTreePath(digest, deviceTree), system),
@@ -86,6 +88,7 @@ function deviceTreePath(digest: string, name: string): string {
 /** Runs the boot script that the image brings. */
 function imageScript(target: BootTarget): Buffer {
   return script([
+    ...pause(target),
     `echo WalT: ${checkTarget(target).name} runs the boot script of its image`,
     ...Object.entries(imageVariables(target)).map(([name, value]) => `setenv ${name} ${value}`),
     load('scriptaddr', 'start.uboot', `source ${field('scriptaddr')}`),

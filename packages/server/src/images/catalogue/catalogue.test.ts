@@ -41,7 +41,7 @@ async function addNode(database: ServerDatabase, image: string): Promise<void> {
     .values({
       ...{ mac: '02:00:00:00:00:01', name: 'vnode1', ip: '10.0.0.2', type: 'virtual', model: 'pc-x86-64' },
       ...{ architecture: 'amd64', image_owner: 'ann', image_name: image, generation: 1, hard: 0 },
-      ...{ cpu_cores: 1, ram_mib: 512, token: 'x', created: 1 },
+      ...{ token: 'x', created: 1 },
       ...{
         served_generation: null,
         served_digest: null,

@@ -7,6 +7,8 @@ export interface QemuBoard {
   kvm: boolean;
   /** Its network card. */
   card: string;
+  /** Its disks. */
+  disk: string;
   /** Options that give it other devices. */
   devices: readonly string[];
   /** Options that make it boot from the network. `file`: path of one of `files`; `id`: the node's number. */
@@ -27,9 +29,10 @@ export interface SharedFile {
 }
 
 /** Card and devices of a board whose devices are virtio's, on a bus. */
-export function virtioDevices(bus: 'pci' | 'device'): Pick<QemuBoard, 'card' | 'devices'> {
+export function virtioDevices(bus: 'pci' | 'device'): Pick<QemuBoard, 'card' | 'disk' | 'devices'> {
   return {
     card: `virtio-net-${bus}`,
+    disk: `virtio-blk-${bus}`,
     devices: [
       // Entropy from the first moment on: without it, sshd may wait for minutes.
       ...['-object', 'rng-builtin,id=rng'],

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Images } from '../../images/index.ts';
 import type { Paths } from '../../platform/index.ts';
 import type { Power } from '../power/index.ts';
-import { bootRetries, bootTimeout, isRouted } from '../settings/index.ts';
+import { bootDelay, bootRetries, bootTimeout, isRouted } from '../setting-values.ts';
 import type { NodeStore } from '../store.ts';
 import { machineOf } from '../virtual/index.ts';
 import type { TreeImage } from './exports.ts';
@@ -46,11 +46,12 @@ export async function desiredState({ store, images, paths, power }: Deps): Promi
     servedAt: row.served_at,
     bootedAt: row.booted_at,
     orderedAt: row.ordered_at,
-    timeout: bootTimeout(row),
+    // It begins when the boot is served, which may then wait.
+    timeout: bootTimeout(row) + bootDelay(row)[1],
     retries: bootRetries(row),
     // Of the boot that runs, not of the owner that the node has by now: his is not to be seen before his boot begins.
     persist: (byNode.get(row.id) ?? [])
-      .filter((folder) => folder.id === row.served_persist)
+      .filter((folder) => folder.id === row.served_persist && row.served_mounts !== 0)
       .map((folder) => ({ id: folder.id, file: persistImage(paths, folder.owner, row.id) })),
     tree: trees.get(row.served_digest ?? '') ?? null,
   }));

@@ -1,17 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Machine } from '../virtual/index.ts';
 import { awaitsStart, type MachineWish, planMachines } from './machines.ts';
 import { machine, node } from './plan.fixture.ts';
 
 const start = [{ kind: 'startMachine', machine, ip: '10.73.0.2', generation: 1 }];
 const physical = { ...node, machine: null };
 
-const rows: [name: string, nodes: MachineWish[], runs: number[], watched: number[], steps: object[]][] = [
-  ['that runs is left alone', [node], [1], [1], []],
+const rows: [name: string, nodes: MachineWish[], runs: number[], watched: Machine[], steps: object[]][] = [
+  ['that runs is left alone', [node], [1], [machine], []],
+  ['that is to be another one hears so', [node], [1], [{ ...machine, ramMiB: 1024 }], start],
   ['that does not run is started', [node], [], [], start],
-  ['that ended for good is started', [node], [], [1], start],
+  ['that ended for good is started', [node], [], [machine], start],
   ['that an earlier server started is adopted', [node], [1], [], start],
-  ['without a node is removed', [], [1], [1], [{ kind: 'removeMachine', id: 1 }]],
+  ['without a node is removed', [], [1], [machine], [{ kind: 'removeMachine', id: 1 }]],
   [
     'of a node that became a physical one is removed',
     [physical],
@@ -23,7 +25,10 @@ const rows: [name: string, nodes: MachineWish[], runs: number[], watched: number
 ];
 for (const [name, nodes, runs, watched, steps] of rows) {
   test(`a machine ${name}`, () => {
-    assert.deepEqual(planMachines(nodes, { machines: new Set(runs), watched: new Set(watched) }), steps);
+    assert.deepEqual(
+      planMachines(nodes, { machines: new Set(runs), watched: new Map(watched.map((one) => [one.id, one])) }),
+      steps,
+    );
   });
 }
 

@@ -1,9 +1,10 @@
 /** Virtual machines: one for each virtual node, and no other. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Machine } from '../virtual/index.ts';
 import type { StepOf } from './steps.ts';
 
 export interface MachineSteps {
-  /** Starts it, or adopts the one that runs. */
+  /** Starts it, or adopts the one that runs; the next start is as `machine` says. */
   startMachine: { machine: Machine; ip: string; generation: number };
   removeMachine: { id: number };
 }
@@ -19,8 +20,8 @@ export interface MachineWish {
 export interface MachinesSeen {
   /** Virtual machines that run, by node id. */
   machines: ReadonlySet<number>;
-  /** Those that this server has started or adopted: it starts them again when they end. */
-  watched: ReadonlySet<number>;
+  /** Those that this server has started or adopted, by node id: it starts them again when they end, as they are here. */
+  watched: ReadonlyMap<number, Machine>;
 }
 
 export function planMachines(nodes: readonly MachineWish[], seen: MachinesSeen): StepOf<MachineSteps>[] {
@@ -29,7 +30,7 @@ export function planMachines(nodes: readonly MachineWish[], seen: MachinesSeen):
   return [
     ...surplus.map((id) => ({ kind: 'removeMachine' as const, id })),
     ...nodes.flatMap(({ id, machine, ip, generation }): StepOf<MachineSteps>[] => {
-      const runs = seen.machines.has(id) && seen.watched.has(id);
+      const runs = seen.machines.has(id) && isDeepStrictEqual(seen.watched.get(id), machine);
       return machine && !runs ? [{ kind: 'startMachine', machine, ip, generation }] : [];
     }),
   ];

@@ -10,6 +10,7 @@ export const machine: Machine = {
   mac: '52:54:00:00:00:01',
   cpuCores: 2,
   ramMiB: 512,
+  disks: [],
 };
 
 export const node: DesiredNode = {
@@ -37,7 +38,7 @@ export const exports = [{ id: 5, file: '/state/persist/alice/1', ip: node.ip }];
 
 export const settled: Observed = {
   machines: new Set([1]),
-  watched: new Set([1]),
+  watched: new Map([[1, machine]]),
   hosts,
   exports,
   trees: [],

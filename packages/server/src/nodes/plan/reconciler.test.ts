@@ -6,7 +6,7 @@ import { Reconciler } from './reconciler.ts';
 
 const empty: Observed = {
   machines: new Set(),
-  watched: new Set(),
+  watched: new Map(),
   hosts: [],
   exports: [],
   trees: [],

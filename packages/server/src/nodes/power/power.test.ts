@@ -12,11 +12,11 @@ async function nodes() {
   const common = { image_owner: 'alice', image_name: 'exp', architecture: 'amd64' as const };
   await store.register(async () => ({
     ...{ ...common, mac: '52:54:00:00:00:01', ip: '10.73.0.2', name: 'vnode1', type: 'virtual' },
-    ...{ model: 'pc-x86-64', cpu_cores: 1, ram_mib: 512 },
+    ...{ model: 'pc-x86-64', settings: { 'cpu.cores': '1', ram: '512M' } },
   }));
   await store.register(async () => ({
     ...{ ...common, mac: 'b8:27:eb:00:00:01', ip: '10.73.0.3', name: 'pi', type: 'physical' },
-    ...{ model: 'rpi-3-b', cpu_cores: null, ram_mib: null },
+    model: 'rpi-3-b',
   }));
   const [vnode1, pi] = await store.all();
   assert.ok(vnode1 && pi);
@@ -45,7 +45,7 @@ test('what can be done to a node’s power is what its source can', async () => 
   assert.deepEqual(power.view(pi), { kind: 'none', source: 'none' });
   await power.reset(vnode1);
   assert.deepEqual(reset, [
-    ...[{ id: 1, mac: vnode1.mac, model: 'pc-x86-64', cpuCores: 1, ramMiB: 512, tap: 'vm1' }],
+    ...[{ id: 1, mac: vnode1.mac, model: 'pc-x86-64', cpuCores: 1, ramMiB: 512, disks: [], tap: 'vm1' }],
   ]);
   await assert.rejects(power.reset(pi), /nobody can reset node 2/);
 });

@@ -1,17 +1,21 @@
-import { NODE_SETTINGS, type nodeContract, type SettingName } from '@walt/contract';
+import { NODE_SETTINGS, type nodeContract, SETTING_NAMES, type SettingName } from '@walt/contract';
 import { type Caller, type CallsOf, demandAll } from '../../access/index.ts';
 import { findModel } from '../../models/index.ts';
 import type { ImageChoice } from '../image-choice.ts';
 import { owned } from '../owners.ts';
 import type { Power, PowerErrands } from '../power/index.ts';
-import type { NodeRow, NodeStore } from '../store.ts';
+import { settingOf } from '../setting-values.ts';
+import type { NodeRow, NodeStore, SettingChanges } from '../store.ts';
+import type { VirtualMachines } from '../virtual/index.ts';
 import { checks, choicesOf } from './checks.ts';
-import { readChanges, settingOf, settingsOf } from './settings.ts';
+import { changed, disksAtStake, requireMachines } from './machines.ts';
+import { readChanges, settingsOf } from './settings.ts';
 
 interface Deps {
   store: Pick<NodeStore, 'configure'>;
   choice: Pick<ImageChoice, 'nameFor'>;
   power: Power;
+  machines: Pick<VirtualMachines, 'require' | 'requireRoom' | 'diskUse'>;
   errands: Pick<PowerErrands, 'forget'>;
   /** The nodes that a caller means. */
   chosen(set: string, caller: Caller): Promise<NodeRow[]>;
@@ -47,12 +51,9 @@ export function createSettingCalls(deps: Deps): Pick<CallsOf<typeof nodeContract
       const hardware = await hardwareOf(model, rows);
       if ('power' in changes) demandAll('node.power', caller, rows);
       demandAll('node.config', caller, owned(rows), yes);
-      const reboot = rows.filter((row) =>
-        settings.some(({ name, value }) => {
-          const setting = name as SettingName;
-          return NODE_SETTINGS[setting].applies === 'with a reboot' && settingOf(row, setting) !== value;
-        }),
-      );
+      await requireMachines(rows, changes, deps.machines);
+      demandAll('node.loseDisks', caller, await disksAtStake(rows, changes, deps.machines), yes);
+      const reboot = rows.filter((row) => needsReboot(row, { ...changes, ...(model && { model }) }));
       const ids = rows.map(({ id }) => id);
       const check = (nodes: readonly NodeRow[]) => {
         for (const [name, value] of Object.entries({ ...changes, ...(model && { model }) }))
@@ -64,6 +65,14 @@ export function createSettingCalls(deps: Deps): Pick<CallsOf<typeof nodeContract
       return { nodes: names(rows), reboot: names(reboot) };
     },
   };
+}
+
+function needsReboot(row: NodeRow, changes: SettingChanges): boolean {
+  const after = changed(row, changes);
+  return SETTING_NAMES.some(
+    (name) =>
+      NODE_SETTINGS[name].applies === 'with a reboot' && settingOf(row, name) !== settingOf(after, name),
+  );
 }
 
 function names(rows: readonly { name: string }[]): string[] {

@@ -1,3 +1,4 @@
 /** Settings of nodes: what is set, what may be set, and the calls for it. The table itself is the contract's. */
 export { createSettingCalls } from './calls.ts';
-export { bootRetries, bootTimeout, isRouted } from './settings.ts';
+export { disksAtStake, requireMachine } from './machines.ts';
+export { readChanges, settingsOf } from './settings.ts';

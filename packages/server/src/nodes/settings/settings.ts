@@ -1,6 +1,5 @@
 import {
   isSettingName,
-  NO_VALUE,
   NODE_SETTINGS,
   type NodeSettingValue,
   SETTING_NAMES,
@@ -8,14 +7,10 @@ import {
   UNSET,
 } from '@walt/contract';
 import { nameList, nearNames, UserError } from '../../platform/index.ts';
+import { settingOf } from '../setting-values.ts';
 import type { NodeRow, SettingChanges } from '../store.ts';
 
 type Configured = Pick<NodeRow, 'name' | 'type' | 'model' | 'settings'>;
-
-/** The value that holds for a node, be it set or not. */
-export function settingOf(node: Pick<NodeRow, 'model' | 'settings'>, name: SettingName): string {
-  return name === 'model' ? node.model : (node.settings[name] ?? NODE_SETTINGS[name].fallback ?? '');
-}
 
 /** Those that the node has, in the order of the table. */
 export function settingsOf(node: Configured): NodeSettingValue[] {
@@ -24,21 +19,6 @@ export function settingsOf(node: Configured): NodeSettingValue[] {
     value: settingOf(node, name),
     isSet: node.settings[name] !== undefined,
   }));
-}
-
-/** Seconds; Infinity: a boot is never retried. */
-export function bootTimeout(node: Pick<NodeRow, 'model' | 'settings'>): number {
-  const value = settingOf(node, 'boot.timeout');
-  return value === NO_VALUE ? Number.POSITIVE_INFINITY : Number(value);
-}
-
-export function bootRetries(node: Pick<NodeRow, 'model' | 'settings'>): number {
-  return Number(settingOf(node, 'boot.retries'));
-}
-
-/** Whether it reaches what the server reaches. */
-export function isRouted(node: Pick<NodeRow, 'model' | 'settings'>): boolean {
-  return settingOf(node, 'netsetup') === 'NAT';
 }
 
 /**
@@ -79,7 +59,8 @@ export function readChanges(
 }
 
 function has({ type }: Pick<NodeRow, 'type'>, name: SettingName): boolean {
-  return NODE_SETTINGS[name].of === 'all nodes' || type === 'physical';
+  const { of } = NODE_SETTINGS[name];
+  return of === 'all nodes' || (of === 'physical nodes') === (type === 'physical');
 }
 
 function unknown(name: string): UserError {

@@ -1,5 +1,6 @@
 /** Virtual nodes: QEMU and all that only QEMU's owner must know. */
 export { findAccelerator } from './accelerator.ts';
 export { olderConsoleLog } from './console-log.ts';
+export { compareDisks } from './disks.ts';
 export { type Accelerator, type Machine, machineOf, onTap, tapName, type VirtualMachine } from './machine.ts';
 export { VirtualMachines } from './virtual-machines.ts';

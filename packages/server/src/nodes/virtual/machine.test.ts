@@ -10,6 +10,7 @@ const vm: VirtualMachine = {
   tap: 'vm7',
   cpuCores: 2,
   ramMiB: 1024,
+  disks: [],
 };
 const host: Host = { accelerator: 'tcg', vhostNet: false, userIds: 2 ** 32 - 1 };
 
@@ -61,6 +62,27 @@ describe('qemuArguments', () => {
       assert.ok(argv.includes('virtio-net-device,netdev=net,mac=52:54:00:00:00:07,bootindex=0'));
     });
   }
+
+  it('has its disks in the order in which they were given, and none to boot from', () => {
+    const disks = [
+      { size: 1e9, template: 'ext4' },
+      { size: 2e9, template: 'none' },
+    ] as const;
+    const wanted = (bus: string) => [
+      ...['-drive', 'if=none,id=disk1,format=raw,discard=unmap,file=/a,,b/7/disk1.ext4.img'],
+      ...['-device', `virtio-blk-${bus},drive=disk1,serial=disk1,werror=report,rerror=report`],
+      ...['-drive', 'if=none,id=disk2,format=raw,discard=unmap,file=/a,,b/7/disk2.none.img'],
+      ...['-device', `virtio-blk-${bus},drive=disk2,serial=disk2,werror=report,rerror=report`],
+    ];
+    for (const [model, bus] of [
+      ['pc-x86-64', 'pci'],
+      ['qemu-arm64', 'device'],
+    ] as const) {
+      const argv = qemuArguments({ ...vm, model, disks }, host, { ...paths, virtual: '/a,b' });
+      const first = argv.findIndex((word) => word.includes('id=disk1')) - 1;
+      assert.deepEqual(argv.slice(first, first + 8), wanted(bus));
+    }
+  });
 
   it('boots from the network card, with the MAC of the node', () => {
     const devices = qemuArguments(vm, host, paths).filter((word) => word.startsWith('virtio-net-pci'));

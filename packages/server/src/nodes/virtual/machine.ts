@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { type VirtualModel, virtualModel } from '@walt/contract';
 import { type QemuBoard, virtualModelOf } from '../../models/index.ts';
 import type { Paths } from '../../platform/index.ts';
+import { type Configured, type MachineSize, machineSize } from '../setting-values.ts';
+import { diskFile } from './disks.ts';
 import { sharedFile } from './shared-files.ts';
 
 /** What runs the guest's instructions: the CPU itself, or QEMU. */
@@ -14,13 +16,11 @@ export function escapeValue(value: string): string {
 }
 
 /** What a virtual node is. */
-export interface Machine {
+export interface Machine extends MachineSize {
   /** The node's number. */
   id: number;
   model: VirtualModel;
   mac: string;
-  cpuCores: number;
-  ramMiB: number;
 }
 
 export interface VirtualMachine extends Machine {
@@ -29,15 +29,8 @@ export interface VirtualMachine extends Machine {
 }
 
 /** The machine of a virtual node's row. Throws ZodError for a model that no machine has. */
-export function machineOf(row: {
-  id: number;
-  mac: string;
-  model: string;
-  cpu_cores: number | null;
-  ram_mib: number | null;
-}): Machine {
-  const { id, mac, model, cpu_cores, ram_mib } = row;
-  return { id, mac, model: virtualModel.parse(model), cpuCores: cpu_cores ?? 2, ramMiB: ram_mib ?? 1024 };
+export function machineOf(row: Configured & { id: number; mac: string }): Machine {
+  return { id: row.id, mac: row.mac, model: virtualModel.parse(row.model), ...machineSize(row) };
 }
 
 /** Interface names have 15 characters at most (IFNAMSIZ). */
@@ -102,6 +95,7 @@ export function qemuArguments(vm: VirtualMachine, host: Host, paths: MachinePath
     ...['-netdev', tapDevice(vm, host)],
     ...['-device', `${board.card},netdev=net,mac=${vm.mac},bootindex=0`],
     ...board.devices,
+    ...vm.disks.flatMap((disk, index) => diskDevice(board, diskFile(files.folder, index, disk), index + 1)),
     // A reader that comes late finds the history in the log; it is opened O_APPEND, so it may be truncated under QEMU.
     ...[
       '-chardev',
@@ -130,6 +124,18 @@ function hardware(board: QemuBoard, { id }: VirtualMachine, host: Host, paths: M
     ...['-accel', board.kvm && host.accelerator === 'kvm' ? 'kvm' : TCG],
     ...['-cpu', board.cpu],
     ...board.firmware({ id, file: (name) => escapeValue(sharedFile(name, paths)) }),
+  ];
+}
+
+/**
+ * What the guest frees is free in the file, too. Where the server's disk is full, the guest hears of an error: one that QEMU pauses
+ * would hang for ever.
+ */
+function diskDevice(board: QemuBoard, file: string, number: number): string[] {
+  const name = `disk${number}`;
+  return [
+    ...['-drive', `if=none,id=${name},format=raw,discard=unmap,file=${escapeValue(file)}`],
+    ...['-device', `${board.disk},drive=${name},serial=${name},werror=report,rerror=report`],
   ];
 }
 

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { createConnection } from 'node:net';
-import { tmpdir } from 'node:os';
+import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isExternalError, type ProgramSpec, Programs } from '../../platform/index.ts';
+import { isExternalError, type ProgramSpec, Programs, run } from '../../platform/index.ts';
 import { capConsoleLog, olderConsoleLog } from './console-log.ts';
 import type { VirtualMachine } from './machine.ts';
 import { countUserIds, VirtualMachines } from './virtual-machines.ts';
@@ -20,6 +20,7 @@ const vm: VirtualMachine = {
   tap: 'vm7',
   cpuCores: 1,
   ramMiB: 128,
+  disks: [],
 };
 
 async function until(what: string, condition: () => Promise<boolean> | boolean, limit = 300_000) {
@@ -134,6 +135,15 @@ describe('VirtualMachines', () => {
     }
   });
 
+  it('refuses machines with more memory than the server has', async () => {
+    const memory = Math.floor(totalmem() / 1024 ** 2);
+    await machines.require({ model: 'pc-x86-64', cpuCores: 1, ramMiB: memory });
+    await assert.rejects(machines.require({ model: 'pc-x86-64', cpuCores: 1, ramMiB: memory + 1 }), {
+      code: 'INVALID',
+      message: `This server has ${memory} MiB of memory: no virtual node can have ${memory + 1} MiB.`,
+    });
+  });
+
   it('has no rights on the server', async () => {
     await machines.ensure(vm);
     const status = await readFile(`/proc/${pid()}/status`, 'utf8');
@@ -176,6 +186,34 @@ describe('VirtualMachines', () => {
     await boots('a reset', () => machines.reset({ ...vm, ramMiB: 192 }));
     assert.notEqual(pid(), before);
     assert.ok((await commandLine()).includes('size=192M'));
+  });
+
+  it('has disks that QEMU opens, which go when they are no longer wanted', async () => {
+    const disks = [
+      { size: 1e9, template: 'ext4' },
+      { size: 2e9, template: 'none' },
+    ] as const;
+    const names = async () =>
+      (await readdir(join(folder, 'virtual', '7'))).filter((name) => name.startsWith('disk'));
+    await machines.ensure({ ...vm, disks });
+    assert.deepEqual((await names()).sort(), ['disk1.ext4.img', 'disk2.none.img']);
+    const open = async () => (await run(['ls', '-l', `/proc/${pid()}/fd`])).match(/disk\d/g)?.sort();
+    assert.deepEqual(await open(), ['disk1', 'disk2']);
+    assert.equal(
+      (await machines.diskUse(7, [{ size: 2e9, template: 'none' }]))[0],
+      null,
+      'it is another one',
+    );
+    // At the same time, as a change and an order to reboot may come.
+    await Promise.all([
+      machines.reset({ ...vm, disks: [...disks, disks[1]] }),
+      machines.ensure({ ...vm, disks }),
+    ]);
+    assert.deepEqual((await names()).sort(), ['disk1.ext4.img', 'disk2.none.img']);
+    await machines.ensure(vm);
+    assert.deepEqual(await names(), []);
+    await machines.reset(vm);
+    assert.equal(await open(), undefined);
   });
 
   it('replaces a QEMU that does not answer', async () => {

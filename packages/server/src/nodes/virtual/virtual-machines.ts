@@ -1,8 +1,11 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
+import { totalmem } from 'node:os';
+import type { DiskSpec } from '@walt/contract';
 import { virtualModelOf } from '../../models/index.ts';
 import { fileExists, type Log, type Paths, type Programs, UserError } from '../../platform/index.ts';
 import { isUsable } from './accelerator.ts';
 import { capConsoleLog, clearConsoleLog } from './console-log.ts';
+import { ensureDisks, removeOtherDisks, requireDiskRoom, usedBytes } from './disks.ts';
 import { type Accelerator, type Host, machineFiles, qemuArguments, type VirtualMachine } from './machine.ts';
 import { answers } from './qmp.ts';
 import { writeSharedFiles } from './shared-files.ts';
@@ -31,6 +34,7 @@ export class VirtualMachines {
   readonly #host: Host;
   readonly #log: Log;
   readonly #timer: NodeJS.Timeout;
+  readonly #turns = new Map<number, Promise<void>>();
 
   private constructor(deps: Deps, host: Host) {
     this.#programs = deps.programs;
@@ -53,10 +57,19 @@ export class VirtualMachines {
   }
 
   /**
-   * Throws UserError INVALID when no machine of that model can be so large, UNAVAILABLE when this server lacks what they need.
+   * Throws UserError INVALID when no machine of that model can be so large, or none here, UNAVAILABLE when this server lacks what
+   * they need.
    */
   async require({ model, cpuCores, ramMiB }: Size): Promise<void> {
     const { limit, needs } = virtualModelOf(model).qemu;
+    const memory = Math.floor(totalmem() / 1024 ** 2);
+    if (ramMiB > memory) {
+      throw new UserError(
+        'INVALID',
+        `This server has ${memory} MiB of memory: no virtual node can have ${ramMiB} MiB.`,
+        'Ask for less.',
+      );
+    }
     if (limit && (cpuCores > limit.cpuCores || ramMiB > limit.ramMiB)) {
       throw new UserError(
         'INVALID',
@@ -74,28 +87,46 @@ export class VirtualMachines {
     }
   }
 
+  /** Throws UserError unless so many disks can be made, and be so large. */
+  async requireRoom(disks: readonly DiskSpec[]): Promise<void> {
+    await requireDiskRoom(this.#paths.virtual, disks);
+  }
+
+  /** Bytes that disks of a machine take here; null: it is not made yet. */
+  async diskUse(id: number, disks: readonly DiskSpec[]): Promise<(number | null)[]> {
+    return await usedBytes(machineFiles(id, this.#paths).folder, disks);
+  }
+
   /**
    * Starts the machine, or adopts the one that runs, whatever its arguments. Resolves when QEMU answers.
    * Throws ExternalError with QEMU's words when it does not come up.
    */
   async ensure(vm: VirtualMachine): Promise<void> {
+    await this.#inTurn(vm.id, () => this.#ensure(vm));
+  }
+
+  async #ensure(vm: VirtualMachine): Promise<void> {
     // One that lives is not asked: if it is stuck, that is for `reset` to mend.
     const lives = (await this.running()).includes(vm.id);
     const { folder, runFolder, qmpSocket } = machineFiles(vm.id, this.#paths);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await mkdir(runFolder, { recursive: true, mode: 0o700 });
+    await ensureDisks(folder, vm.disks);
     await this.#programs.ensure({
       name: programName(vm.id),
       argv: qemuArguments(vm, this.#host, this.#paths),
       adopt: 'any',
       ready: async () => lives || answers(qmpSocket),
     });
+    await removeOtherDisks(folder, vm.disks);
   }
 
   /** Power-cycles the machine, whatever state it is in: a new QEMU, as `vm` says. */
   async reset(vm: VirtualMachine): Promise<void> {
-    await this.powerOff(vm.id);
-    await this.ensure(vm);
+    await this.#inTurn(vm.id, async () => {
+      await this.powerOff(vm.id);
+      await this.#ensure(vm);
+    });
   }
 
   /** As if the plug was pulled; nothing starts it again. Does nothing when it is off. */
@@ -106,9 +137,22 @@ export class VirtualMachines {
   /** Powers off, then deletes all that the machine had. */
   async remove(id: number): Promise<void> {
     const { folder, runFolder } = machineFiles(id, this.#paths);
-    await this.powerOff(id);
-    await rm(runFolder, { recursive: true, force: true });
-    await rm(folder, { recursive: true, force: true });
+    await this.#inTurn(id, async () => {
+      await this.powerOff(id);
+      await rm(runFolder, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true });
+    });
+  }
+
+  /** A disk that is made twice at once would be another one than QEMU has opened. */
+  #inTurn(id: number, action: () => Promise<void>): Promise<void> {
+    const result = (this.#turns.get(id) ?? Promise.resolve()).then(action);
+    const turn = result.catch(() => undefined);
+    this.#turns.set(id, turn);
+    void turn.then(() => {
+      if (this.#turns.get(id) === turn) this.#turns.delete(id);
+    });
+    return result;
   }
 
   /** Node ids of all machines that live, those that an earlier server started included; sorted. `among`: only of these is asked. */

@@ -1,4 +1,4 @@
-/** File systems in files, and what is mounted. Owns mkfs.erofs, mkfs.ext4, loop devices, mount. */
+/** File systems in files, and what is mounted. Owns mkfs.erofs, mkfs.ext4, mkfs.vfat, loop devices, mount. */
 export {
   draftDiskImage,
   ensureDiskImage,
@@ -10,6 +10,7 @@ export {
 } from './disk-image.ts';
 export { makeErofs } from './erofs.ts';
 export { unmountIn } from './mounts.ts';
+export { type DiskContent, makeDisk } from './partitioned-disk.ts';
 export {
   closeDisks,
   openVolumesDisk,

@@ -1,6 +1,6 @@
 import type { Network } from '../../../network/index.ts';
 import type { NodeStore } from '../../store.ts';
-import { onTap, tapName, type VirtualMachines } from '../../virtual/index.ts';
+import { type Machine, onTap, tapName, type VirtualMachines } from '../../virtual/index.ts';
 import type { MachineSteps, MachinesSeen } from '../machines.ts';
 import type { Part } from '../steps.ts';
 import type { Attempts } from './attempts.ts';
@@ -13,7 +13,7 @@ interface Deps {
 }
 
 export function machinesPart({ network, machines, store, attempts }: Deps): Part<MachinesSeen, MachineSteps> {
-  const watched = new Set<number>();
+  const watched = new Map<number, Machine>();
   return {
     observe: async () => ({ machines: new Set(await machines.running()), watched }),
     executors: {
@@ -26,7 +26,7 @@ export function machinesPart({ network, machines, store, attempts }: Deps): Part
         }
         await network.ensureTap(tapName(machine.id), { mac: machine.mac, ip });
         await machines.ensure(onTap(machine));
-        watched.add(machine.id);
+        watched.set(machine.id, machine);
       },
       removeMachine: async ({ id }) => {
         await machines.remove(id);

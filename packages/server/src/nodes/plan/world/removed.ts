@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import type { SshAuthority } from '../../../access/index.ts';
 import { namesIn, type Paths } from '../../../platform/index.ts';
 import type { NodeStore } from '../../store.ts';
+import type { VirtualMachines } from '../../virtual/index.ts';
 import { persistImage } from '../desired.ts';
 import type { RemovalSteps } from '../removed.ts';
 import type { Executors } from '../steps.ts';
@@ -9,6 +10,7 @@ import type { Executors } from '../steps.ts';
 interface Deps {
   paths: Pick<Paths, 'persist'>;
   ssh: Pick<SshAuthority, 'removeNode'>;
+  machines: Pick<VirtualMachines, 'remove'>;
   store: Pick<NodeStore, 'all' | 'noteForgotten'>;
   lines: LinesOfNodes;
 }
@@ -19,11 +21,13 @@ export interface LinesOfNodes {
   keep(addresses: readonly string[]): Promise<void>;
 }
 
-export function removal({ paths, ssh, store, lines }: Deps): Executors<RemovalSteps> {
+export function removal({ paths, ssh, machines, store, lines }: Deps): Executors<RemovalSteps> {
   return {
-    /** Deletes what a removed node left on the server: its /persist, its keys, its lines. Idempotent. */
+    /** Deletes what a removed node left on the server: its /persist, its keys, its disks, its lines. Idempotent. */
     forgetNode: async ({ id }) => {
       await ssh.removeNode(id);
+      // One that did not run has left its disks.
+      await machines.remove(id);
       for (const owner of await namesIn(paths.persist)) {
         await rm(persistImage(paths, owner, id), { force: true });
       }

@@ -1,0 +1,62 @@
+/** What settings say of a node, as the rest of the server takes it. */
+import {
+  type DiskSpec,
+  NO_VALUE,
+  NODE_SETTINGS,
+  parseDisks,
+  parseRam,
+  RANDOM,
+  type SettingName,
+} from '@walt/contract';
+import type { NodeRow } from './store.ts';
+
+export type Configured = Pick<NodeRow, 'model' | 'settings'>;
+
+/** The value that holds for a node, be it set or not. */
+export function settingOf(node: Configured, name: SettingName): string {
+  return name === 'model' ? node.model : (node.settings[name] ?? NODE_SETTINGS[name].fallback ?? '');
+}
+
+/** Seconds; Infinity: a boot is never retried. */
+export function bootTimeout(node: Configured): number {
+  const value = settingOf(node, 'boot.timeout');
+  return value === NO_VALUE ? Number.POSITIVE_INFINITY : Number(value);
+}
+
+export function bootRetries(node: Configured): number {
+  return Number(settingOf(node, 'boot.retries'));
+}
+
+/** Seconds at most when it is random. */
+const RANDOM_DELAY = 10;
+
+/** Seconds that a boot waits, at least and at most. Of a virtual node. */
+export function bootDelay(node: Configured): readonly [least: number, most: number] {
+  const value = settingOf(node, 'boot.delay');
+  return value === RANDOM ? [1, RANDOM_DELAY] : [Number(value), Number(value)];
+}
+
+/** Whether it reaches what the server reaches. */
+export function isRouted(node: Configured): boolean {
+  return settingOf(node, 'netsetup') === 'NAT';
+}
+
+export function mountsPersist(node: Configured): boolean {
+  return settingOf(node, 'mount.persist') === 'true';
+}
+
+export interface MachineSize {
+  cpuCores: number;
+  ramMiB: number;
+  disks: readonly DiskSpec[];
+}
+
+/** Of a virtual node. Throws RangeError for what only a newer server can have stored. */
+export function machineSize(node: Configured): MachineSize {
+  const ramMiB = parseRam(settingOf(node, 'ram'));
+  const disks = parseDisks(settingOf(node, 'disks'));
+  if (ramMiB === undefined || disks === undefined) {
+    throw new RangeError(`no machine is so: ${JSON.stringify(node.settings)}`);
+  }
+  return { cpuCores: Number(settingOf(node, 'cpu.cores')), ramMiB, disks };
+}

@@ -1,0 +1,64 @@
+/** Settings that change what a virtual machine is: whether it can be so, and what is lost by it. */
+import type { SettingName, VirtualModel } from '@walt/contract';
+import { type Configured, machineSize } from '../setting-values.ts';
+import type { NodeRow, SettingChanges } from '../store.ts';
+import { compareDisks, machineOf, type VirtualMachines } from '../virtual/index.ts';
+
+/** A node as it is once the changes are made. */
+export function changed<Row extends Configured>(row: Row, changes: SettingChanges): Row {
+  const { model = row.model, ...others } = changes;
+  const settings = Object.entries({ ...row.settings, ...others }).filter(([, value]) => value !== null);
+  return { ...row, model: model ?? row.model, settings: Object.fromEntries(settings) };
+}
+
+const SIZES: readonly SettingName[] = ['cpu.cores', 'ram', 'disks'];
+
+function touched(rows: readonly NodeRow[], changes: SettingChanges): NodeRow[] {
+  return SIZES.some((name) => name in changes) ? rows.filter(({ type }) => type === 'virtual') : [];
+}
+
+/** Throws UserError unless all of them can be so, on this server, at once. */
+export async function requireMachines(
+  rows: readonly NodeRow[],
+  changes: SettingChanges,
+  machines: Pick<VirtualMachines, 'require' | 'requireRoom'>,
+): Promise<void> {
+  const pairs = touched(rows, changes).map((row) => [row, changed(row, changes)] as const);
+  for (const [, after] of pairs) await machines.require(machineOf(after));
+  await machines.requireRoom(
+    pairs.flatMap(([row, after]) => compareDisks(machineSize(row).disks, machineSize(after).disks).made),
+  );
+}
+
+/** As `requireMachines`, of one that is to be made. */
+export async function requireMachine(
+  node: Configured & { model: VirtualModel },
+  machines: Pick<VirtualMachines, 'require' | 'requireRoom'>,
+): Promise<void> {
+  const size = machineSize(node);
+  await machines.require({ model: node.model, ...size });
+  await machines.requireRoom(size.disks);
+}
+
+/** What is lost of each node's disks when the changes are made. */
+export async function disksAtStake(
+  rows: readonly NodeRow[],
+  changes: SettingChanges,
+  machines: Pick<VirtualMachines, 'diskUse'>,
+) {
+  return await Promise.all(
+    touched(rows, changes).map(async (row) => {
+      const { disks } = machineSize(row);
+      const used = await machines.diskUse(row.id, disks);
+      const { lost } = compareDisks(disks, machineSize(changed(row, changes)).disks);
+      return {
+        name: row.name,
+        disks: lost.map((index) => ({
+          number: index + 1,
+          size: disks[index]?.size ?? 0,
+          used: used[index] ?? 0,
+        })),
+      };
+    }),
+  );
+}
