@@ -75,6 +75,55 @@ vnode2  booted    alice/debian  10.73.0.3  amd64  pc-x86-64  virtual
     assert.match(stdout, /^Nodes of others\n\nNAME/);
   });
 
+  test('node show tells all about the nodes that are named, and the same with --json', async () => {
+    await checkout.run(['node', 'config', 'vnode1', 'disks=32G,1G[template=ext4]', 'boot.retries=3']);
+    const { stdout } = await checkout.run(['node', 'show', 'vnode1', 'free1,bobs']);
+    const text = stdout
+      .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d/g, 'DATE')
+      .replaceAll(/\((?:\d+ (?:s|min) ?)+\)/g, '(AGO)');
+    const [named] = (await nodes()).filter(({ name }) => name === 'vnode1');
+    const runs = named?.running?.slice(0, 'sha256:'.length + 12);
+    assert.equal(
+      text.slice(text.indexOf('vnode1')).replaceAll(/[\d.]+ k?M?B in use/g, 'N in use'),
+      `vnode1
+
+state        booted since DATE (AGO)
+used by      alice and root
+is           a virtual pc-x86-64 (amd64)
+address      10.73.0.2, 52:54:00:00:00:10
+known since  DATE
+image        alice/debian
+runs         ${runs}
+next boot    ${CHANGED.slice(0, 'sha256:'.length + 12)}
+last boot    DATE, ${runs}, volumes
+power        virtual machine: on
+disk 1       32 GB, N in use
+disk 2       1 GB, N in use, made as ext4
+
+settings
+  cpu.cores=2
+  ram=1G
+  disks=32G,1G[template=ext4]  (set)
+  boot.delay=0
+  boot.timeout=180
+  boot.retries=3  (set)
+  mount.persist=true
+`,
+    );
+    assert.match(text, /^used by +everybody: it is free$/m);
+    assert.match(text, /^used by +bob and root$/m);
+    const { stdout: json } = await checkout.run(['node', 'show', 'vnode1,free1', '--json']);
+    const [free, own] = JSON.parse(json);
+    assert.deepEqual([free.disks, free.served, free.bootOwner], [[], null, null]);
+    const { created, digest, served, bootOwner, settings, disks, ...rest } = own;
+    assert.deepEqual(rest, named);
+    assert.deepEqual([digest, served.digest, bootOwner], [CHANGED, named?.running, 'alice']);
+    assert.ok(served.at >= created);
+    assert.deepEqual(settings[0], { name: 'cpu.cores', value: '2', isSet: false });
+    assert.deepEqual(disks[0], { template: 'none', size: 32_000_000_000, used: disks[0].used });
+    assert.ok(disks[1].used > 0 && disks[1].used < disks[1].size);
+  });
+
   test('image show tells what boots, and where a session waits', async () => {
     const opened = { id: '0123456789abcdef', user: 'alice', container: 'none', opened: 1_790_000_000 };
     await server.catalogue.addSession({ ...opened, owner: 'alice', name: 'debian', digest: CHANGED });
@@ -286,7 +335,8 @@ describe('wrong usage and failures', () => {
     [['node', 'rebot'], 2, /Did you mean `walt node reboot`\?/],
     [['node', 'boot', 'vnode1'], 2, /Missing required argument 'image'\.\n {2}→ `walt node boot --help`/],
     [['node', 'show', '--al'], 2, /Unknown option '--al'/],
-    [['node', 'show', 'vnode1'], 2, /Too many arguments/],
+    [['node', 'show', 'vnode1', '--all'], 2, /--all and --names-only are for the list/],
+    [['node', 'show', 'vnode1', 'nope'], 1, /nope/],
     [
       ['node', 'create', 'n1', '--ram', 'much'],
       1,

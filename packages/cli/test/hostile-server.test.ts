@@ -263,7 +263,7 @@ describe('a terminal', () => {
 
   /** What to call each command with; null: its output is that of a program elsewhere, or help of our own. */
   const lines: Record<string, string[][] | null> = {
-    'node show': [[], ['--all'], ['--names-only'], ['--where', 'type=virtual']],
+    'node show': [[], ['vnode1'], ['--all'], ['--names-only'], ['--where', 'type=virtual']],
     'node create': [['new1']],
     'node remove': [['vnode1']],
     'node boot': [['vnode1', 'debian']],

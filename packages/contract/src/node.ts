@@ -16,7 +16,7 @@ import {
   nodeSet,
   virtualModel,
 } from './schemas.ts';
-import { BOOTS_KEPT, DEFAULT_IMAGE } from './values/index.ts';
+import { BOOTS_KEPT, DEFAULT_IMAGE, DISK_TEMPLATES } from './values/index.ts';
 
 const base = oc.errors(errors);
 
@@ -88,12 +88,31 @@ export const node = z.object({
 });
 export type Node = z.infer<typeof node>;
 
-const affected = z.object({ nodes: z.array(nodeName) });
-/** `unheard`: those of them that do not listen, and whose power nobody has. They boot when somebody switches them on. */
-const ordered = affected.extend({ unheard: z.array(nodeName) });
 /** A setting as it holds, be it set or not. */
 export const settingValue = z.object({ name: z.string(), value: z.string(), isSet: z.boolean() });
 export type NodeSettingValue = z.infer<typeof settingValue>;
+
+/** All that is known of one node. */
+export const nodeDetails = node.extend({
+  /** Unix time in seconds when it was made, or first seen. */
+  created: z.number(),
+  /** What its image's name points to: its next boot. Null: nothing. */
+  digest: digest.nullable(),
+  /** The boot that it was given last, and when, as Unix time in seconds. */
+  served: z.object({ digest, at: z.number() }).nullable(),
+  /** Whose boot that was; null: nobody's. */
+  bootOwner: z.string().nullable(),
+  settings: z.array(settingValue),
+  /** Bytes. `used`: those that it takes on the server; null: it is not made yet. */
+  disks: z.array(
+    z.object({ template: z.enum(DISK_TEMPLATES), size: z.number(), used: z.number().nullable() }),
+  ),
+});
+export type NodeDetails = z.infer<typeof nodeDetails>;
+
+const affected = z.object({ nodes: z.array(nodeName) });
+/** `unheard`: those of them that do not listen, and whose power nobody has. They boot when somebody switches them on. */
+const ordered = affected.extend({ unheard: z.array(nodeName) });
 /** A setting as a user typed it. */
 export const typedSetting = z.object({ name: z.string().max(64), value: z.string().max(256) });
 /** Answer `yes` in advance to the question that the error CONFIRM would ask. */
@@ -122,6 +141,8 @@ export const nodeContract = {
       }),
     )
     .output(z.array(node)),
+  /** Nodes of a set, told whole. */
+  details: base.input(z.object({ set: nodeSet })).output(z.array(nodeDetails)),
   /**
    * Defines a virtual node and starts it. Ends when it is defined; `wait` tells when it has booted. Without `model`, the
    * first one that the image is for.

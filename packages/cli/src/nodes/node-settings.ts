@@ -36,7 +36,7 @@ export function renderSettings(nodes: readonly NodeSettings[], paint: Paint): st
 }
 
 /** What is shown is what can be typed; what was set says so. */
-function renderSetting({ name, value, isSet }: NodeSettingValue, paint: Paint): string {
+export function renderSetting({ name, value, isSet }: NodeSettingValue, paint: Paint): string {
   const text = visibleName(`${name}=${value}`);
   return isSet ? `${text}  ${paint('(set)', 'dim')}` : text;
 }

@@ -90,10 +90,15 @@ function troubleText(name: string, { message, hint, console }: NonNullable<Node[
   return `${about(name, visibleName(message))}\n${printed}  → ${hint}\n`;
 }
 
+/** Why it does not become what it should be: one text, or none. */
+export function troubleLines({ name, trouble }: Pick<Node, 'name' | 'trouble'>): string[] {
+  return trouble === null ? [] : [troubleText(name, trouble)];
+}
+
 function footnotes(nodes: readonly Node[], { all, user }: { all: boolean; user: string }): string[] {
-  const notes = nodes.flatMap(({ name, trouble, notes: noted }) => [
-    ...(trouble === null ? [] : [troubleText(name, trouble)]),
-    ...noted.map(({ text }) => `${about(name, text)}\n`),
+  const notes = nodes.flatMap((node) => [
+    ...troubleLines(node),
+    ...node.notes.map(({ text }) => `${about(node.name, text)}\n`),
   ]);
   if (nodes.some(isOutdated)) {
     notes.push('* Its image changed since it booted: `walt node reboot NODE` brings the change.\n');

@@ -1,20 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import {
-  type BootCause,
-  DEFAULT_IMAGE,
-  fullName,
-  type nodeContract,
-  PLATFORM_OWNER,
-  type VirtualModel,
-  virtualModel,
-} from '@walt/contract';
+import { type BootCause, DEFAULT_IMAGE, fullName, type nodeContract, PLATFORM_OWNER } from '@walt/contract';
 import { type Caller, type CallsOf, demandAll, type StandingRights } from '../access/index.ts';
 import type { ImageRecord } from '../images/index.ts';
-import { virtualModelOf } from '../models/index.ts';
 import type { Network } from '../network/index.ts';
 import { isExternalError, isUserError, nameList, UserError } from '../platform/index.ts';
 import type { Agents } from './agents.ts';
+import { createMachineCall, virtualHardware } from './creation.ts';
+import { detailsOf } from './details.ts';
 import { bootsSeenBy } from './history/index.ts';
 import type { Hardware, ImageChoice } from './image-choice.ts';
 import type { NodeLookup } from './lookup.ts';
@@ -23,8 +15,8 @@ import { ping } from './ping.ts';
 import { type BootTrouble, concerns, type Failure } from './plan/index.ts';
 import type { Power, PowerErrands } from './power/index.ts';
 import { expandSet, selectSet } from './sets.ts';
-import { createSettingCalls, disksAtStake, readChanges, requireMachine } from './settings/index.ts';
-import type { BootOrder, NodeRow, NodeSettings, NodeStore } from './store.ts';
+import { createSettingCalls, disksAtStake } from './settings/index.ts';
+import type { BootOrder, NodeRow, NodeStore } from './store.ts';
 import type { DevicesOfNodes, NodeViews } from './views.ts';
 import type { VirtualMachines } from './virtual/index.ts';
 import { waitBooted } from './wait.ts';
@@ -89,26 +81,6 @@ export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, '
     return await order(orders, rows);
   }
 
-  /** Image and hardware of a new virtual node. The image decides, where no model is asked for. */
-  async function inventMachine(
-    reference: string | undefined,
-    wanted: VirtualModel | undefined,
-    caller: Caller,
-  ) {
-    if (reference === undefined) {
-      const hardware = virtualHardware(wanted ?? 'pc-x86-64');
-      return { image: await choice.ownDefault(hardware, caller), hardware };
-    }
-    const image = await choice.bootable(reference, caller, wanted ? [virtualHardware(wanted)] : []);
-    const model = wanted ?? virtualModel.options.find((one) => image.models.includes(one));
-    if (model) return { image, hardware: virtualHardware(model) };
-    throw new UserError(
-      'INVALID',
-      `${reference} is an image for ${image.models.join(', ')}: no virtual node can be that.`,
-      `Virtual nodes are ${virtualModel.options.join(', ')}.`,
-    );
-  }
-
   /** Throws UserError when another node or device is called so; the contract has refused names that no node may have. */
   function checkNewName(name: string, nodes: readonly { name: string }[]): void {
     if (!nodes.some((node) => node.name === name) && !deps.devices.isTaken(name)) return;
@@ -135,32 +107,12 @@ export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, '
 
   return {
     ...createSettingCalls({ ...deps, chosen, settle }),
+    create: createMachineCall({ ...deps, checkNewName, settle }),
+    details: async (caller, { set }) => detailsOf(await chosen(set, caller), caller, deps),
 
     async list(caller, { set, power }) {
       const rows = await selectSet(set, await store.all(), caller.user, (nodes) => views.of(nodes));
       return power ? views.withPower(rows, caller) : views.of(rows, caller);
-    },
-
-    async create(caller, { name, image: reference, model: wanted, settings: typed }) {
-      checkNewName(name, await store.all());
-      const settings = initialSettings(name, typed);
-      const { image, hardware } = await inventMachine(reference, wanted, caller);
-      await requireMachine({ model: hardware.model, settings }, machines);
-      const id = await store.register(async (nodes) => {
-        checkNewName(name, nodes);
-        return {
-          name,
-          ip: await deps.network.freeAddress(new Set(nodes.map((node) => node.ip))),
-          mac: freshMac(new Set(nodes.map((node) => node.mac))),
-          type: 'virtual',
-          ...hardware,
-          image_owner: image.owner,
-          image_name: image.name,
-          settings,
-        };
-      }, caller.user);
-      await settle([id]);
-      return lookup.view(name);
     },
 
     async remove(caller, { set, yes }) {
@@ -269,16 +221,6 @@ export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, '
   };
 }
 
-function virtualHardware(model: VirtualModel): Hardware & { model: VirtualModel } {
-  return { model, architecture: virtualModelOf(model).architecture };
-}
-
-/** What a virtual node that is made begins with. Throws UserError. */
-function initialSettings(name: string, typed: readonly { name: string; value: string }[]): NodeSettings {
-  const changes = readChanges(typed, [{ name, type: 'virtual', model: '', settings: {} }]);
-  return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== null));
-}
-
 /** Nodes, each with the disks that go with it. */
 async function withDisks(rows: readonly NodeRow[], machines: Pick<VirtualMachines, 'diskUse'>) {
   const found = await disksAtStake(rows, { disks: null }, machines);
@@ -310,12 +252,4 @@ function requirePower(rows: readonly NodeRow[], power: Pick<Power, 'acts'>): voi
 
 function names(rows: readonly { name: string }[]): string[] {
   return rows.map((row) => row.name);
-}
-
-/** An address under QEMU's prefix that no node has. */
-function freshMac(taken: ReadonlySet<string>): string {
-  for (;;) {
-    const mac = `52:54:00:${randomBytes(3).toString('hex').match(/../g)?.join(':')}`;
-    if (!taken.has(mac)) return mac;
-  }
 }

@@ -1,0 +1,50 @@
+import type { NodeDetails } from '@walt/contract';
+import type { Caller } from '../access/index.ts';
+import { bootOwnerOf } from './owners.ts';
+import { machineSize } from './setting-values.ts';
+import { settingsOf } from './settings/index.ts';
+import type { NodeRow } from './store.ts';
+import type { NodeViews } from './views.ts';
+import type { VirtualMachines } from './virtual/index.ts';
+
+interface Deps {
+  views: Pick<NodeViews, 'withPower'>;
+  machines: Pick<VirtualMachines, 'diskUse'>;
+}
+
+/** Nodes told whole: what is set, what was served, what is there on the server. */
+export async function detailsOf(
+  rows: readonly NodeRow[],
+  caller: Caller,
+  deps: Deps,
+): Promise<NodeDetails[]> {
+  const nodes = await deps.views.withPower(rows, caller);
+  return await Promise.all(
+    rows.map(async (row, index): Promise<NodeDetails[]> => {
+      const node = nodes[index];
+      if (!node) return [];
+      return [
+        {
+          ...node,
+          created: row.created,
+          digest: row.digest,
+          served: servedOf(row),
+          bootOwner: bootOwnerOf(row),
+          settings: settingsOf(row),
+          disks: await disksOf(row, deps.machines),
+        },
+      ];
+    }),
+  ).then((found) => found.flat());
+}
+
+function servedOf({ served_digest: digest, served_at: at }: NodeRow): NodeDetails['served'] {
+  return digest === null || at === null ? null : { digest, at };
+}
+
+async function disksOf(row: NodeRow, machines: Deps['machines']): Promise<NodeDetails['disks']> {
+  if (row.type !== 'virtual') return [];
+  const { disks } = machineSize(row);
+  const used = await machines.diskUse(row.id, disks);
+  return disks.map((disk, index) => ({ ...disk, used: used[index] ?? null }));
+}
