@@ -96,6 +96,7 @@ image        alice/debian
 runs         ${runs}
 next boot    ${CHANGED.slice(0, 'sha256:'.length + 12)}
 last boot    DATE, ${runs}, volumes
+all boots    walt node log vnode1
 power        virtual machine: on
 disk 1       32 GB, N in use
 disk 2       1 GB, N in use, made as ext4

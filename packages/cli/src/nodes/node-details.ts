@@ -55,7 +55,7 @@ function users(owner: string): string {
 }
 
 /** What it runs, and what it would run. */
-function boots({ image, digest, running, served, bootPlan }: NodeDetails): Row[] {
+function boots({ name, image, digest, running, served, bootPlan }: NodeDetails): Row[] {
   const next = digest === null ? 'nothing: its image is gone, or cannot boot' : shortDigest(digest);
   const isNext = running === null || running !== digest;
   return [
@@ -65,6 +65,7 @@ function boots({ image, digest, running, served, bootPlan }: NodeDetails): Row[]
     ...(served === null
       ? []
       : [['last boot', `${humanDate(served.at)}, ${shortDigest(served.digest)}, ${bootPlan}`] satisfies Row]),
+    ['all boots', `walt node log ${name}`],
   ];
 }
 
