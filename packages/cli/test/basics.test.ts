@@ -102,6 +102,7 @@ disk 1       32 GB, N in use
 disk 2       1 GB, N in use, made as ext4
 
 settings
+  netsetup=LAN
   cpu.cores=2
   ram=1G
   disks=32G,1G[template=ext4]  (set)
@@ -120,7 +121,7 @@ settings
     assert.deepEqual(rest, named);
     assert.deepEqual([digest, served.digest, bootOwner], [CHANGED, named?.running, 'alice']);
     assert.ok(served.at >= created);
-    assert.deepEqual(settings[0], { name: 'cpu.cores', value: '2', isSet: false });
+    assert.deepEqual(settings[0], { name: 'netsetup', value: 'LAN', isSet: false });
     assert.deepEqual(disks[0], { template: 'none', size: 32_000_000_000, used: disks[0].used });
     assert.ok(disks[1].used > 0 && disks[1].used < disks[1].size);
   });
