@@ -25,7 +25,7 @@ function renderNode(node: NodeDetails, now: number, paint: Paint): string {
   const facts = rows.map(([label, value]) => `${paint(label.padEnd(width), 'dim')}  ${visibleName(value)}\n`);
   const settings = node.settings.map((setting) => `  ${renderSetting(setting, paint)}\n`);
   const parts = [
-    `${paint(node.name, 'bold', 'cyan')}\n`,
+    `${paint(visibleName(node.name), 'bold', 'cyan')}\n`,
     facts.join(''),
     `${paint('settings', 'dim')}\n${settings.join('')}`,
     ...noteLines([node], paint),
