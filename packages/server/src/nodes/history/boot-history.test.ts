@@ -42,7 +42,14 @@ async function serve(from = store, digest = DIGEST): Promise<void> {
   const row = await from.byId(id);
   assert.ok(row);
   const persist = await from.persistFolder(id, row.image_owner);
-  await from.noteServed(row, { generation: row.generation, digest, persist, token: 't', cycle: null, mounts: true });
+  await from.noteServed(row, {
+    generation: row.generation,
+    digest,
+    persist,
+    token: 't',
+    cycle: null,
+    mounts: true,
+  });
 }
 
 async function bootUp(): Promise<void> {
@@ -196,7 +203,14 @@ test('a node that is removed while it asks for its boot has none', async () => {
   const row = await store.byId(id);
   assert.ok(row);
   await store.remove([id]);
-  await store.noteServed(row, { generation: 1, digest: DIGEST, persist: 1, token: 't', cycle: null, mounts: true });
+  await store.noteServed(row, {
+    generation: 1,
+    digest: DIGEST,
+    persist: 1,
+    token: 't',
+    cycle: null,
+    mounts: true,
+  });
   assert.deepEqual(await log(), []);
 });
 
