@@ -30,7 +30,7 @@ function addNode(to: NodeStore, user: string | null): Promise<number> {
   return to.register(
     async () => ({
       ...{ mac: MAC, ip: '10.73.0.2', name: 'vnode1', type: 'virtual', model: 'pc-x86-64' },
-      ...{ architecture: 'amd64' as const, cpu_cores: 1, ram_mib: 512 },
+      ...{ architecture: 'amd64' as const },
       ...{ image_owner: image.owner, image_name: image.name },
     }),
     user,
