@@ -56,6 +56,7 @@ export class ReferenceMachine implements Subject {
       cpuCores: 2,
       ramMiB: 1024,
       disks: [],
+      networks: [{ name: 'walt-net' }],
     };
     const { accelerator } = await platform.status();
     const host = { accelerator, vhostNet: false, userIds: 65_536 };

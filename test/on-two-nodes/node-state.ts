@@ -7,6 +7,8 @@ import { after, before, test } from 'node:test';
 import { BOOT_STEPS, type ImageDetails, type NodeBoot } from '@walt/contract';
 import { imageBootFolder } from '../../packages/server/src/boot/boot-files.ts';
 import { volumeName } from '../../packages/server/src/images/index.ts';
+import { shapeWords } from '../../packages/server/src/network/node-networks/shape.ts';
+import { run } from '../../packages/server/src/platform/index.ts';
 import { DEFAULT_IMAGE, type Platform } from '../platform.ts';
 import { haveNodes, leavePlatform, usePlatform } from '../shared-platform.ts';
 import { TREE_LISTING } from '../tree-listing.ts';
@@ -49,6 +51,7 @@ test('a reboot undoes every change, but for /persist', async () => {
   assert.match(await root.ok('node', 'config', 'alpha', 'netsetup=NAT'), /reboot/);
   const asked = await root.ok('node', 'config', 'beta', 'disks=1G[template=ext4],2G');
   assert.match(asked, /Reboot to apply it: `walt node reboot beta`\./);
+  await root.ok('node', 'config', 'alpha,beta', 'networks=walt-net,home-net[bw=100Mbps]');
   // Both: what tests before this one wrote is gone, too.
   await reboot('alpha', 'beta');
 
@@ -111,6 +114,43 @@ test('a node has the disks that were set, each with what its template says', asy
     'beta',
     'mount /dev/vda1 /mnt && echo kept >/mnt/file && echo raw >/dev/vdb && umount /mnt && sync',
   );
+});
+
+/** Links of the platform that lead to networks beside walt-net. */
+async function otherLinks(): Promise<string[]> {
+  const shown = await run(['ip', '-netns', platform.namespace, '-json', 'link', 'show']);
+  const names = (JSON.parse(shown) as { ifname: string }[]).map(({ ifname }) => ifname);
+  return names.filter((name) => /^n-|^vm\d+\./.test(name)).sort();
+}
+
+test('nodes reach each other on a network of their own, where the server is not, also when that was killed', async () => {
+  const { root } = platform;
+  const addresses = { alpha: '192.168.7.1', beta: '192.168.7.2' };
+  for (const [node, address] of Object.entries(addresses)) {
+    const before = await root.on(node, 'ip -brief address show dev eth1');
+    assert.match(before, /^eth1 +DOWN *$/m, 'it asked for no address there');
+    await root.on(node, `ip address add ${address}/24 dev eth1 && ip link set eth1 up`);
+  }
+  const ping = `ping -c 3 -W 20 ${addresses.beta}`;
+  await root.on('alpha', ping);
+  const server = (await persistSource('alpha')).split(':')[0];
+  const asked = await root.on('alpha', `ping -c 1 -W 1 -I eth1 ${server}; ip neighbour show dev eth1`);
+  assert.match(asked, /^192\.168\.7\.2 lladdr 06:/m);
+  assert.doesNotMatch(asked, new RegExp(`^${server} lladdr`, 'm'));
+  assert.equal((await otherLinks()).length, 3);
+  await platform.crash();
+  await root.on('alpha', ping);
+});
+
+test('Debian’s kernel delays frames by the words that a server with such a kernel uses', async () => {
+  const words = shapeWords({ latency: 50_000, bandwidth: 1e9 })?.join(' ');
+  const answer = await platform.root.on(
+    'alpha',
+    `tc qdisc replace dev lo root ${words} && ping -c 2 127.0.0.1; tc qdisc delete dev lo root`,
+  );
+  const [, least] = /= ([\d.]+)\//.exec(answer) ?? [];
+  // There and back.
+  assert.ok(Number(least) >= 100, answer);
 });
 
 test('what the first boot read of a volume is known, for the next ones to read ahead', async () => {
@@ -195,6 +235,7 @@ test('a change of an image disturbs no running node, and is there after its rebo
 
   // What needs a reboot of its own to be seen is seen here, too.
   await root.ok('node', 'config', 'beta', 'disks=3G[template=ext4],2G', 'mount.persist=false');
+  await root.ok('node', 'config', 'alpha,beta', 'networks=default');
   await reboot('beta');
   assert.equal(await root.on('beta', 'cat /etc/from-image'), 'made in the image\n');
   const after = (await platform.node()).find(({ name }) => name === 'beta');
@@ -212,6 +253,12 @@ test('its disks are there after that reboot, larger where that was set; its /per
     '3000000000\nkept\nraw\n',
   );
   assert.equal(await root.on('beta', 'findmnt --noheadings /persist || echo none'), 'none\n');
+});
+
+test('a node is no more on a network that it left before that reboot; who has not rebooted is', async () => {
+  assert.equal(await platform.root.on('beta', 'ls /sys/class/net'), 'eth0\nlo\n');
+  await until('the end of its tap', async () => (await otherLinks()).length === 2);
+  assert.match(await platform.root.on('alpha', 'ip -brief address show dev eth1'), /192\.168\.7\.1/);
 });
 
 test('a disk is not lost without a question', async () => {

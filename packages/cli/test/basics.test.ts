@@ -106,6 +106,7 @@ settings
   cpu.cores=2
   ram=1G
   disks=32G,1G[template=ext4]  (set)
+  networks=walt-net
   boot.delay=0
   boot.timeout=180
   boot.retries=3  (set)
@@ -168,6 +169,7 @@ describe('changes', () => {
             { name: 'cpu.cores', value: '1' },
             { name: 'ram', value: '2G' },
           ],
+          yes: false,
         },
       ],
       /^new1 is made and boots alice\/debian\.\n`walt node wait new1` ends when it has booted\.\n$/,

@@ -32,6 +32,7 @@ vnode1
   cpu.cores=2
   ram=1G
   disks=none
+  networks=walt-net
   boot.delay=0
   boot.timeout=180
   boot.retries=9
@@ -66,6 +67,7 @@ vnode1
           { name: 'cpu.cores', value: '2', isSet: false },
           { name: 'ram', value: '1G', isSet: false },
           { name: 'disks', value: 'none', isSet: false },
+          { name: 'networks', value: 'walt-net', isSet: false },
           { name: 'boot.delay', value: '0', isSet: false },
           { name: 'boot.timeout', value: '180', isSet: false },
           { name: 'boot.retries', value: '3', isSet: true },
@@ -138,6 +140,40 @@ vnode1
     assert.equal((await checkout.run(['node', 'config', 'vnode1', 'disks=none', '--yes'])).status, 0);
   });
 
+  test('other networks need a reboot, and how fast they are does not', async () => {
+    const set = async (value: string) => (await checkout.run(['node', 'config', 'vnode1', value])).stdout;
+    assert.match(await set('networks=walt-net,home-net[bw=100Mbps]'), /\nReboot to apply it/);
+    assert.equal(
+      await set('networks=walt-net,home-net[bw=1Gbps,lat=300us]'),
+      'vnode1 has networks=walt-net,home-net[bw=1Gbps,lat=300us] now.\n',
+    );
+    assert.match(await set('networks=default'), /\nReboot to apply it/);
+  });
+
+  test('whoever joins a network on which others are is asked first', async () => {
+    await server.addImage('bob/debian');
+    await server.addNode('theirs', 'bob/debian');
+    await server.addNode('mine', 'alice/debian');
+    const home = 'networks=walt-net,home-net';
+    await checkout.run(['node', 'config', 'theirs', home, '--yes']);
+    const asked =
+      /^walt: theirs is on home-net already, of bob: they would hear each other\. Go on\?\n {2}→ If you agree/;
+    for (const joins of [
+      ['node', 'config', 'mine', home],
+      ['node', 'create', 'new1', '--image', 'debian', home],
+    ]) {
+      const refused = await checkout.run(joins);
+      assert.equal(refused.status, 1);
+      assert.match(refused.stderr, asked);
+      assert.equal((await checkout.run([...joins, '--yes'])).status, 0);
+    }
+    assert.equal(
+      (await checkout.run(['node', 'config', 'mine', `${home}[lat=1ms]`])).stderr,
+      '',
+      'it is there',
+    );
+  });
+
   test('another model needs a reboot, and gives a free node the default image for it', async () => {
     const { stdout } = await checkout.run(['node', 'config', 'pc1', 'model=qemu-arm64']);
     assert.equal(stdout, 'pc1 has model=qemu-arm64 now.\nReboot to apply it: `walt node reboot pc1`.\n');
@@ -189,6 +225,19 @@ const machineRefusals: [args: string[], stderr: RegExp][] = [
   [['vnode1', 'disks=32'], /disks cannot be "32"\.\n.*up to 8 sizes as 32G,1T/],
   [['vnode1', 'disks=1G[template=../x]'], /disks cannot be/],
   [['vnode1', 'disks=1G\u001b[2J'], /disks cannot be "1G.*2J"/],
+  [['vnode1,pc1', 'networks=walt-net'], /Only virtual nodes have the setting networks: pc1 is not\./],
+  [
+    ['vnode1', 'networks=home-net'],
+    /networks cannot be "home-net"\.\n {2}→ It must be walt-net and up to 7 other names/,
+  ],
+  [['vnode1', 'networks=walt-net,walt-net'], /networks cannot be/],
+  [
+    ['vnode1', 'networks=walt-net,no-bridge-is-called-so'],
+    /networks cannot be.*\n.*up to 13 lower-case letters/,
+  ],
+  [['vnode1', 'networks=walt-net,a[bw=0Mbps]'], /networks cannot be.*\n.*bw in Mbps or Gbps/],
+  [['vnode1', 'networks=walt-net,a;reboot'], /networks cannot be/],
+  [['vnode1', 'networks=walt-net,\u001b[31m'], /networks cannot be "walt-net,.*31m"/],
   [['vnode1', 'boot.delay=soon'], /boot\.delay cannot be "soon"\.\n.*random \(1 to 10\)/],
   [['vnode1', 'boot.delay=3601'], /boot\.delay cannot be "3601"/],
   [['all-nodes', 'mount.persist=no'], /mount\.persist cannot be "no"\.\n.*true or false/],

@@ -114,7 +114,7 @@ const affected = z.object({ nodes: z.array(nodeName) });
 /** `unheard`: those of them that do not listen, and whose power nobody has. They boot when somebody switches them on. */
 const ordered = affected.extend({ unheard: z.array(nodeName) });
 /** A setting as a user typed it. */
-export const typedSetting = z.object({ name: z.string().max(64), value: z.string().max(256) });
+export const typedSetting = z.object({ name: z.string().max(64), value: z.string().max(512) });
 /** Answer `yes` in advance to the question that the error CONFIRM would ask. */
 const yes = z.boolean().default(false);
 
@@ -155,6 +155,7 @@ export const nodeContract = {
         model: virtualModel.optional(),
         /** As `config` takes them. */
         settings: z.array(typedSetting).max(64).default([]),
+        yes,
       }),
     )
     .output(node),

@@ -340,6 +340,7 @@ function playNetwork(text: string, neighbours: PlayedNeighbours): Network {
     | 'setRouted'
     | 'ensureTap'
     | 'removeTap'
+    | 'others'
     | 'mac'
     | 'forgetLeases'
   > = {
@@ -348,6 +349,13 @@ function playNetwork(text: string, neighbours: PlayedNeighbours): Network {
     ...{ server: subnet.server, broadcast: subnet.broadcast, prefix: subnet.prefix },
     freeAddress: async (taken) => lowestFree(subnet, (address) => taken.has(address)),
     ...{ setHosts: nothing, setExports: nothing, setRouted: nothing, ensureTap: nothing, removeTap: nothing },
+    others: {
+      require: nothing,
+      connect: nothing,
+      look: async () => [],
+      remove: nothing,
+      removeNode: nothing,
+    },
   };
   return played as Network;
 }

@@ -12,6 +12,7 @@ export * from './limits.ts';
 export * from './logs.ts';
 export * from './machine-sizes.ts';
 export * from './names.ts';
+export * from './networks.ts';
 export * from './node-sets.ts';
 export * from './node-settings.ts';
 export * from './proofs.ts';

@@ -1,6 +1,7 @@
 /** Settings of nodes: one row for each, from which the server's checks, help, completion and listings follow. */
 
 import { DISK_TEMPLATES, MAX_DISKS, parseDisks, parseRam } from './machine-sizes.ts';
+import { NETWORKS_TAKE, parseNetworks, WALT_NET } from './networks.ts';
 
 /** What server.conf calls a source of power. */
 export const POWER_SOURCE = /^[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
@@ -28,6 +29,8 @@ export interface NodeSetting {
   of: 'all nodes' | 'physical nodes' | 'virtual nodes';
   /** When a change takes effect. */
   applies: 'at once' | 'with a reboot';
+  /** The part of a value for which that is so, where another part applies at once. */
+  rebootPart?(value: string): string;
   /** Values that completion offers, besides those that only the server knows. */
   offers: readonly string[];
   /** True for what is well-formed; whether it fits a node, the server knows. */
@@ -98,6 +101,17 @@ const rows = {
     applies: 'with a reboot',
     offers: [NO_VALUE],
     accepts: (value) => parseDisks(value) !== undefined,
+  },
+  networks: {
+    summary:
+      'the networks that it is on, with an adapter for each; what it is sent may be slowed down (bw), and delayed (lat)',
+    takes: NETWORKS_TAKE,
+    fallback: WALT_NET,
+    of: 'virtual nodes',
+    applies: 'with a reboot',
+    rebootPart: (value) => JSON.stringify(parseNetworks(value)?.map(({ name }) => name)),
+    offers: [WALT_NET],
+    accepts: (value) => parseNetworks(value) !== undefined,
   },
   'boot.delay': {
     summary: 'seconds that its boot waits, so that many do not load at once',

@@ -99,6 +99,11 @@ const table: { [A in Action]: Row<A> } = {
     'Only root says who has the power of a node.',
     'Ask the administrator for: sudo walt node config lab power=…',
   ],
+  'node.joinNetwork': [
+    ...([{ ...lab, network: 'home-net' }, 'alice', 'CONFIRM'] as const),
+    'lab is on home-net already, of alice: they would hear each other. Go on?',
+    'Choose another name for the network, answer the question, or repeat the command with --yes.',
+  ],
   'node.remove': act('remove'),
   'log.import': [
     ...([{}, 'root', 'FORBIDDEN'] as const),

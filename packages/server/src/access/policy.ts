@@ -33,6 +33,11 @@ interface NodeDisks {
   disks: readonly { number: number; size: number; used: number }[];
 }
 
+/** A node on a network that another one is to join. */
+interface NetworkMember extends OwnedNode {
+  network: string;
+}
+
 interface OpenSession {
   id: string;
   /** `owner/name`. */
@@ -172,6 +177,18 @@ export const policy = {
     who: (_caller, { disks }) => disks.length === 0,
     code: 'CONFIRM',
     told: (nodes) => [`All data on ${disksOf(nodes)} would be lost for good. Go on?`, ANSWER],
+  }),
+  /** About nodes of others on it. */
+  'node.joinNetwork': rule<NetworkMember>({
+    who: isFreeOrOwn,
+    code: 'CONFIRM',
+    told: (nodes) => {
+      const networks = [...new Set(nodes.map(({ network }) => network))].join(', ');
+      return [
+        `${nameList(nodes)} on ${networks} already, of ${ownersOf(nodes)}: they would hear each other. Go on?`,
+        'Choose another name for the network, answer the question, or repeat the command with --yes.',
+      ];
+    },
   }),
   'node.remove': actOnNodes('remove'),
   /** Everybody may read all lines. What is imported says itself which node, or that the platform, has logged it. */

@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
-import { createLog, hasErrno, isExternalError, UserError } from '../platform/index.ts';
+import type { LinkShape } from '@walt/contract';
+import { createLog, isExternalError, UserError } from '../platform/index.ts';
 import { ROUTER_ADDRESS } from './dhcp/index.ts';
 import { addresses, ip, links } from './ip.ts';
+import { setShape } from './node-networks/index.ts';
 import type { Subnet } from './subnet.ts';
+import { setSysctl } from './sysctl.ts';
 import { guardTap, type Station, unguardTap } from './tap-frames.ts';
 
 const log = createLog('network');
@@ -60,9 +62,9 @@ export class Bridge {
 
   /**
    * A tap on the bridge, up, through which comes only what its node may send; idempotent. It lasts until `removeTap`, whatever
-   * becomes of its QEMU.
+   * becomes of its QEMU. `shape`: how fast and how late its node is sent what is for it.
    */
-  async ensureTap(name: string, station: Station): Promise<void> {
+  async ensureTap(name: string, station: Station, shape: LinkShape = {}): Promise<void> {
     requireLinkName(name);
     const found = (await links()).find((link) => link.ifname === name);
     if (!found) await ip('tuntap', 'add', 'dev', name, 'mode', 'tap');
@@ -70,6 +72,7 @@ export class Bridge {
       throw new UserError('CONFLICT', `The link ${name} exists and is no tap.`, 'Remove it, then try again.');
     }
     await this.#guard(name, station);
+    await setShape(name, shape, found?.qdisc);
     await ip('link', 'set', name, 'master', this.name, 'up');
   }
 
@@ -113,14 +116,4 @@ function requireLinkName(name: string): void {
 function randomMac(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(5));
   return ['02', ...[...bytes].map((byte) => byte.toString(16).padStart(2, '0'))].join(':');
-}
-
-/** /proc/sys/net shows the settings of the network namespace of who looks, so this never changes the host's. */
-export async function setSysctl(path: string, value: string): Promise<void> {
-  try {
-    await writeFile(`/proc/sys/${path}`, value, { flag: 'r+' });
-  } catch (error) {
-    // ENOENT: the kernel has no such part; EROFS, EACCES: a container does not let us, and its default is the same.
-    if (!hasErrno(error, 'ENOENT', 'EROFS', 'EACCES')) throw error;
-  }
 }

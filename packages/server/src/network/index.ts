@@ -1,4 +1,5 @@
-/** walt-net: the platform's namespace, its bridge, DHCP, DNS and NFS. Alone knows ip, dnsmasq and nfs-ganesha. */
+/** walt-net: the platform's namespace, its bridge, DHCP, DNS and NFS; other networks of nodes. Alone knows ip, dnsmasq and nfs-ganesha. */
+import type { LinkShape } from '@walt/contract';
 import {
   type Config,
   hostNamespace,
@@ -16,6 +17,7 @@ import { Gateway } from './gateway/index.ts';
 import { learnedPorts } from './ip.ts';
 import type { PersistExport, TreeExport } from './nfs/index.ts';
 import { NfsServer, openPortmapper, type Portmapper } from './nfs/index.ts';
+import { NodeNetworks } from './node-networks/index.ts';
 import { Segments } from './segments.ts';
 import { type AddressRange, isIn, lowestFree, parseSubnet, type Subnet } from './subnet.ts';
 import type { Station } from './tap-frames.ts';
@@ -27,7 +29,10 @@ export { ensureNamespace, removeNamespace } from './namespace.ts';
 export type { PersistExport, TreeExport } from './nfs/index.ts';
 export { PORTMAP_PORT, PROCEDURES } from './nfs/index.ts';
 
+export type { NodeTap } from './node-networks/index.ts';
 export { parseSubnet } from './subnet.ts';
+
+export type OtherNetworks = Pick<NodeNetworks, keyof NodeNetworks>;
 
 const BRIDGE = 'walt0';
 /** Milliseconds. */
@@ -45,6 +50,8 @@ export class Network {
   /** Bits of the subnet's prefix. */
   readonly prefix: number;
   readonly bridge = BRIDGE;
+  /** Those that nodes have beside it. */
+  readonly others: OtherNetworks;
   readonly #subnet: Subnet;
   readonly #bridge: Bridge;
   readonly #dnsmasq: Dnsmasq;
@@ -65,6 +72,7 @@ export class Network {
       portmapper: Portmapper;
       segments: Segments;
       gateway: Gateway;
+      others: NodeNetworks;
     },
     log: Log,
   ) {
@@ -80,6 +88,7 @@ export class Network {
     this.#portmapper = parts.portmapper;
     this.#segments = parts.segments;
     this.#gateway = parts.gateway;
+    this.others = parts.others;
     this.#log = log;
     const mend = () => {
       this.#nfs
@@ -100,6 +109,7 @@ export class Network {
   ): Promise<Network> {
     const subnet = parseSubnet(config.network.subnet);
     const bridge = await Bridge.open(BRIDGE, subnet);
+    const others = await NodeNetworks.open();
     const { network } = config;
     const { namespace } = network;
     const host = hostNamespace({ network });
@@ -118,7 +128,7 @@ export class Network {
       }),
       NfsServer.open({ subnet, paths, programs, persistSize: config.limits.persist, log }),
     ]);
-    return new Network(subnet, bridge, { dnsmasq, nfs, portmapper, segments, gateway }, log);
+    return new Network(subnet, bridge, { dnsmasq, nfs, portmapper, segments, gateway, others }, log);
   }
 
   /** Replaces all permanent DHCP addresses and DNS names (NAME and NAME.walt); resolves when they hold. */
@@ -207,8 +217,8 @@ export class Network {
   }
 
   /** A tap on the bridge, up, for one node; idempotent. */
-  ensureTap(name: string, station: Station): Promise<void> {
-    return this.#bridge.ensureTap(name, station);
+  ensureTap(name: string, station: Station, shape: LinkShape): Promise<void> {
+    return this.#bridge.ensureTap(name, station, shape);
   }
 
   /** Why virtual nodes can send frames in the name of others; undefined when they cannot. */

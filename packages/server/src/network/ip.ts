@@ -12,6 +12,8 @@ const link = z.object({
   ifalias: z.string().optional(),
   address: z.string().optional(),
   master: z.string().optional(),
+  /** How frames that go out by it wait their turn (tc(8)). */
+  qdisc: z.string().optional(),
   /** What it lies on, as a VLAN does; of a veth, its other end. */
   link: z.string().nullish(),
   linkinfo: z.object({ info_kind: z.string().optional() }).optional(),

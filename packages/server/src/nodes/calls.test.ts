@@ -20,6 +20,8 @@ import type { Machine } from './virtual/index.ts';
 const alice = { uid: 1001, user: 'alice', admin: false };
 const bob = { uid: 1002, user: 'bob', admin: false };
 const never = new AbortController().signal;
+const done = async () => {};
+const NO_NETWORKS = { require: done, connect: done, look: async () => [], remove: done, removeNode: done };
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 
 /** A platform whose database and rules are real, whose machines only exist as a set of numbers. */
@@ -48,6 +50,7 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
       exports: null,
       trees: null,
       routed: null,
+      taps: [],
       agents: agents.connected(),
       heard: agents.heard(),
       since: 0,
@@ -90,7 +93,7 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
   const lookup = new NodeLookup({ store, views, machines });
   const calls = createNodeCalls({
     ...{ store, agents, machines, views, lookup, power, errands, devices, troubles: () => found },
-    network: { freeAddress: async (taken) => `10.73.0.${taken.size + 2}` },
+    network: { freeAddress: async (taken) => `10.73.0.${taken.size + 2}`, others: NO_NETWORKS },
     choice: new ImageChoice(images),
     rights,
     reconcile,
@@ -150,7 +153,7 @@ async function smallCatalogue(database: ServerDatabase) {
 
 const failsWith = (code: string, text: RegExp) => (error: unknown) =>
   isUserError(error) && error.code === code && text.test(error.message);
-const size = { settings: [] };
+const size = { settings: [], yes: false };
 
 describe('nodes', () => {
   let platform: Awaited<ReturnType<typeof smallPlatform>>;

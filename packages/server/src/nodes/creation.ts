@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { type nodeContract, type VirtualModel, virtualModel } from '@walt/contract';
-import type { Caller, CallsOf } from '../access/index.ts';
+import { type Caller, type CallsOf, demandAll } from '../access/index.ts';
 import { virtualModelOf } from '../models/index.ts';
 import type { Network } from '../network/index.ts';
 import { UserError } from '../platform/index.ts';
 import type { Hardware, ImageChoice } from './image-choice.ts';
 import type { NodeLookup } from './lookup.ts';
-import { readChanges, requireMachine } from './settings/index.ts';
+import { readChanges, requireMachine, strangersOn } from './settings/index.ts';
 import type { NodeSettings, NodeStore } from './store.ts';
 import type { VirtualMachines } from './virtual/index.ts';
 
@@ -14,7 +14,7 @@ interface Deps {
   store: Pick<NodeStore, 'all' | 'register'>;
   machines: Pick<VirtualMachines, 'require' | 'requireRoom'>;
   lookup: Pick<NodeLookup, 'view'>;
-  network: Pick<Network, 'freeAddress'>;
+  network: Pick<Network, 'freeAddress' | 'others'>;
   choice: Pick<ImageChoice, 'ownDefault' | 'bootable'>;
   /** Throws UserError when another node or device is called so. */
   checkNewName(name: string, nodes: readonly { name: string }[]): void;
@@ -46,11 +46,14 @@ export function createMachineCall(deps: Deps): CallsOf<typeof nodeContract>['cre
     );
   }
 
-  return async (caller, { name, image: reference, model, settings: typed }) => {
-    deps.checkNewName(name, await store.all());
+  return async (caller, { name, image: reference, model, settings: typed, yes }) => {
+    const all = await store.all();
+    deps.checkNewName(name, all);
     const settings = initialSettings(name, typed);
     const { image, hardware } = await inventMachine(reference, model, caller);
-    await requireMachine({ model: hardware.model, settings }, machines);
+    await requireMachine({ model: hardware.model, settings }, machines, deps.network.others);
+    const made = { name, model: hardware.model, image_owner: image.owner, settings };
+    demandAll('node.joinNetwork', caller, strangersOn([{ before: undefined, after: made }], all), yes);
     const id = await store.register(async (nodes) => {
       deps.checkNewName(name, nodes);
       return {

@@ -1,9 +1,11 @@
 /** What settings say of a node, as the rest of the server takes it. */
 import {
   type DiskSpec,
+  type NetworkSpec,
   NO_VALUE,
   NODE_SETTINGS,
   parseDisks,
+  parseNetworks,
   parseRam,
   RANDOM,
   type SettingName,
@@ -45,18 +47,26 @@ export function mountsPersist(node: Configured): boolean {
   return settingOf(node, 'mount.persist') === 'true';
 }
 
+/** Of a virtual node; undefined: only a newer server can have stored that. */
+export function networksOf(node: Configured): NetworkSpec[] | undefined {
+  return parseNetworks(settingOf(node, 'networks'));
+}
+
 export interface MachineSize {
   cpuCores: number;
   ramMiB: number;
   disks: readonly DiskSpec[];
+  /** Walt-net first: the order of its adapters. */
+  networks: readonly NetworkSpec[];
 }
 
 /** Of a virtual node. Throws RangeError for what only a newer server can have stored. */
 export function machineSize(node: Configured): MachineSize {
   const ramMiB = parseRam(settingOf(node, 'ram'));
   const disks = parseDisks(settingOf(node, 'disks'));
-  if (ramMiB === undefined || disks === undefined) {
+  const networks = networksOf(node);
+  if (ramMiB === undefined || disks === undefined || networks === undefined) {
     throw new RangeError(`no machine is so: ${JSON.stringify(node.settings)}`);
   }
-  return { cpuCores: Number(settingOf(node, 'cpu.cores')), ramMiB, disks };
+  return { cpuCores: Number(settingOf(node, 'cpu.cores')), ramMiB, disks, networks };
 }

@@ -4,10 +4,11 @@ import { VIRTUAL_MODELS } from '@walt/contract/values/kinds';
 import { Command, Option } from 'commander';
 import { parseSettings, settingsHelp } from '../../nodes/node-settings.ts';
 import { waitForNodes } from '../../nodes/node-wait.ts';
-import { jsonOption } from '../../options.ts';
+import { jsonOption, yesOption } from '../../options.ts';
+import { confirming, type YesOption } from '../../terminal/confirm.ts';
 import { print, printJson } from '../../terminal/output.ts';
 
-interface Options {
+interface Options extends YesOption {
   image?: string;
   model?: VirtualModel;
   cpuCores?: string;
@@ -29,22 +30,28 @@ export function command(): Command {
     .option('--cpu-cores <number>', 'the same as cpu.cores=NUMBER')
     .option('--ram <size>', 'the same as ram=SIZE')
     .option('--wait', 'wait until it has booted')
+    .addOption(yesOption())
     .addOption(jsonOption())
     .addHelpText('after', settingsHelp('virtual nodes'))
-    .action(async (name: string, words: string[], { image, model, wait, json, ...sizes }: Options) => {
-      const { client } = connect();
-      const node = await client.node.create({
-        name,
-        ...(image !== undefined && { image }),
-        ...(model !== undefined && { model }),
-        settings: [...sizeSettings(sizes), ...parseSettings(words)],
-      });
-      if (!json) print(`${node.name} is made and boots ${node.image}.`);
-      if (wait) await waitForNodes(client, node.name);
-      if (json) return printJson(node);
-      if (wait) print(`${node.name} has booted: \`walt node shell ${node.name}\` opens a shell on it.`);
-      else print(`\`walt node wait ${node.name}\` ends when it has booted.`);
-    });
+    .action(
+      async (name: string, words: string[], { image, model, wait, json, yes: agreed, ...sizes }: Options) => {
+        const { client } = connect();
+        const wish = {
+          name,
+          ...(image !== undefined && { image }),
+          ...(model !== undefined && { model }),
+          settings: [...sizeSettings(sizes), ...parseSettings(words)],
+        };
+        const node = await confirming({ ...(agreed && { yes: agreed }) }, (yes) =>
+          client.node.create({ ...wish, yes }),
+        );
+        if (!json) print(`${node.name} is made and boots ${node.image}.`);
+        if (wait) await waitForNodes(client, node.name);
+        if (json) return printJson(node);
+        if (wait) print(`${node.name} has booted: \`walt node shell ${node.name}\` opens a shell on it.`);
+        else print(`\`walt node wait ${node.name}\` ends when it has booted.`);
+      },
+    );
 }
 
 function sizeSettings({ cpuCores, ram }: Pick<Options, 'cpuCores' | 'ram'>) {

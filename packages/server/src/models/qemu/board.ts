@@ -7,6 +7,10 @@ export interface QemuBoard {
   kvm: boolean;
   /** Its network card. */
   card: string;
+  /** Others, from which it never boots. */
+  otherCard: string;
+  /** The card that is named last is the one that software finds first. */
+  findsLastFirst: boolean;
   /** Its disks. */
   disk: string;
   /** Options that give it other devices. */
@@ -29,9 +33,15 @@ export interface SharedFile {
 }
 
 /** Card and devices of a board whose devices are virtio's, on a bus. */
-export function virtioDevices(bus: 'pci' | 'device'): Pick<QemuBoard, 'card' | 'disk' | 'devices'> {
+export function virtioDevices(
+  bus: 'pci' | 'device',
+): Pick<QemuBoard, 'card' | 'otherCard' | 'findsLastFirst' | 'disk' | 'devices'> {
   return {
     card: `virtio-net-${bus}`,
+    // Without iPXE, which would ask there, too.
+    otherCard: bus === 'pci' ? 'virtio-net-pci,romfile=' : 'virtio-net-device',
+    // QEMU's `virt` fills its places for such devices from the highest address down (hw/arm/virt.c).
+    findsLastFirst: bus === 'device',
     disk: `virtio-blk-${bus}`,
     devices: [
       // Entropy from the first moment on: without it, sshd may wait for minutes.

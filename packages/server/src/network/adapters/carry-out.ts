@@ -1,7 +1,7 @@
 /** Carries out what plan.ts decided. */
 import { createLog, isExternalError, UserError } from '../../platform/index.ts';
-import { setSysctl } from '../bridge.ts';
 import { ipIn, type Link, links, type Where } from '../ip.ts';
+import { setSysctl } from '../sysctl.ts';
 import type { Step, Steps } from './plan.ts';
 import type { AdapterRecord, Taken } from './record.ts';
 import { type Address, isNamed, look, type Route } from './world.ts';

@@ -11,6 +11,7 @@ export const machine: Machine = {
   cpuCores: 2,
   ramMiB: 512,
   disks: [],
+  networks: [{ name: 'walt-net' }],
 };
 
 export const node: DesiredNode = {
@@ -43,6 +44,7 @@ export const settled: Observed = {
   exports,
   trees: [],
   routed: [],
+  taps: [],
   agents: new Map([[1, NOW - 15]]),
   heard: new Map([[1, NOW - 15]]),
   since: NOW - 1000,

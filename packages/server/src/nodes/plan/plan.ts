@@ -14,6 +14,7 @@ import { type ExportSteps, type ExportsSeen, type ExportWish, planExports } from
 import { type GatewaySeen, type GatewaySteps, type GatewayWish, planGateway } from './gateway.ts';
 import { type HostSteps, type HostsSeen, planHosts } from './hosts.ts';
 import { type MachineSteps, type MachinesSeen, planMachines } from './machines.ts';
+import { type NetworkSteps, type NetworksSeen, planNetworks } from './networks.ts';
 import type { PowerSteps } from './power.ts';
 import { planRemoval, type RemovalSteps } from './removed.ts';
 import type { StepOf } from './steps.ts';
@@ -27,13 +28,20 @@ export interface Desired {
 
 export interface DesiredNode extends ExportWish, BootWish, GatewayWish {}
 
-export interface Observed extends HostsSeen, ExportsSeen, MachinesSeen, BootsSeen, GatewaySeen {}
+export interface Observed
+  extends HostsSeen,
+    ExportsSeen,
+    MachinesSeen,
+    BootsSeen,
+    GatewaySeen,
+    NetworksSeen {}
 
 /** Kinds of steps, and what each needs. An executor exists for each (world/). */
 export interface StepInputs
   extends HostSteps,
     ExportSteps,
     GatewaySteps,
+    NetworkSteps,
     MachineSteps,
     BootSteps,
     PowerSteps,
@@ -51,6 +59,7 @@ export function plan({ nodes, removed }: Desired, observed: Observed, now: numbe
     ...planExports(nodes, observed),
     ...planGateway(nodes, observed),
     ...planMachines(nodes, observed),
+    ...planNetworks(nodes, observed),
     ...nodes.flatMap((node) => planBoot(node, observed, now)),
     ...planRemoval(removed, observed),
   ];
@@ -72,6 +81,7 @@ export function nodeOf(step: Step): number | undefined {
     case 'setHosts':
     case 'setExports':
     case 'setRouted':
+    case 'removeTaps':
       return undefined;
     case 'startMachine':
       return step.machine.id;
@@ -86,6 +96,7 @@ export function nodeOf(step: Step): number | undefined {
 
 /** Whether these nodes depend on it, among others. */
 export function concerns(step: Step, ids: readonly number[]): boolean {
+  if (step.kind === 'removeTaps') return false;
   if (step.kind === 'setRouted') return step.nodes.some(({ id }) => ids.includes(id));
   const node = nodeOf(step);
   return node === undefined || ids.includes(node);

@@ -11,6 +11,7 @@ const empty: Observed = {
   exports: [],
   trees: [],
   routed: [],
+  taps: [],
   agents: new Map(),
   heard: new Map(),
   since: 0,

@@ -45,7 +45,18 @@ test('what can be done to a node’s power is what its source can', async () => 
   assert.deepEqual(power.view(pi), { kind: 'none', source: 'none' });
   await power.reset(vnode1);
   assert.deepEqual(reset, [
-    ...[{ id: 1, mac: vnode1.mac, model: 'pc-x86-64', cpuCores: 1, ramMiB: 512, disks: [], tap: 'vm1' }],
+    ...[
+      {
+        id: 1,
+        mac: vnode1.mac,
+        model: 'pc-x86-64',
+        cpuCores: 1,
+        ramMiB: 512,
+        disks: [],
+        networks: [{ name: 'walt-net' }],
+        tap: 'vm1',
+      },
+    ],
   ]);
   await assert.rejects(power.reset(pi), /nobody can reset node 2/);
 });

@@ -1,6 +1,7 @@
 import { NODE_SETTINGS, type nodeContract, SETTING_NAMES, type SettingName } from '@walt/contract';
 import { type Caller, type CallsOf, demandAll } from '../../access/index.ts';
 import { findModel } from '../../models/index.ts';
+import type { Network } from '../../network/index.ts';
 import type { ImageChoice } from '../image-choice.ts';
 import { owned } from '../owners.ts';
 import type { Power, PowerErrands } from '../power/index.ts';
@@ -9,10 +10,12 @@ import type { NodeRow, NodeStore, SettingChanges } from '../store.ts';
 import type { VirtualMachines } from '../virtual/index.ts';
 import { checks, choicesOf } from './checks.ts';
 import { changed, disksAtStake, requireMachines } from './machines.ts';
+import { strangersOn } from './networks.ts';
 import { readChanges, settingsOf } from './settings.ts';
 
 interface Deps {
-  store: Pick<NodeStore, 'configure'>;
+  store: Pick<NodeStore, 'configure' | 'all'>;
+  network: Pick<Network, 'others'>;
   choice: Pick<ImageChoice, 'nameFor'>;
   power: Power;
   machines: Pick<VirtualMachines, 'require' | 'requireRoom' | 'diskUse'>;
@@ -51,7 +54,9 @@ export function createSettingCalls(deps: Deps): Pick<CallsOf<typeof nodeContract
       const hardware = await hardwareOf(model, rows);
       if ('power' in changes) demandAll('node.power', caller, rows);
       demandAll('node.config', caller, owned(rows), yes);
-      await requireMachines(rows, changes, deps.machines);
+      await requireMachines(rows, changes, deps.machines, deps.network.others);
+      const joining = rows.map((row) => ({ before: row, after: changed(row, changes) }));
+      demandAll('node.joinNetwork', caller, strangersOn(joining, await store.all()), yes);
       demandAll('node.loseDisks', caller, await disksAtStake(rows, changes, deps.machines), yes);
       const reboot = rows.filter((row) => needsReboot(row, { ...changes, ...(model && { model }) }));
       const ids = rows.map(({ id }) => id);
@@ -69,10 +74,12 @@ export function createSettingCalls(deps: Deps): Pick<CallsOf<typeof nodeContract
 
 function needsReboot(row: NodeRow, changes: SettingChanges): boolean {
   const after = changed(row, changes);
-  return SETTING_NAMES.some(
-    (name) =>
-      NODE_SETTINGS[name].applies === 'with a reboot' && settingOf(row, name) !== settingOf(after, name),
-  );
+  return SETTING_NAMES.some((name) => {
+    const { applies, rebootPart = (value: string) => value } = NODE_SETTINGS[name];
+    return (
+      applies === 'with a reboot' && rebootPart(settingOf(row, name)) !== rebootPart(settingOf(after, name))
+    );
+  });
 }
 
 function names(rows: readonly { name: string }[]): string[] {

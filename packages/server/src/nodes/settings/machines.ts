@@ -1,5 +1,6 @@
 /** Settings that change what a virtual machine is: whether it can be so, and what is lost by it. */
 import type { SettingName, VirtualModel } from '@walt/contract';
+import type { OtherNetworks } from '../../network/index.ts';
 import { type Configured, machineSize } from '../setting-values.ts';
 import type { NodeRow, SettingChanges } from '../store.ts';
 import { compareDisks, machineOf, type VirtualMachines } from '../virtual/index.ts';
@@ -11,7 +12,7 @@ export function changed<Row extends Configured>(row: Row, changes: SettingChange
   return { ...row, model: model ?? row.model, settings: Object.fromEntries(settings) };
 }
 
-const SIZES: readonly SettingName[] = ['cpu.cores', 'ram', 'disks'];
+const SIZES: readonly SettingName[] = ['cpu.cores', 'ram', 'disks', 'networks'];
 
 function touched(rows: readonly NodeRow[], changes: SettingChanges): NodeRow[] {
   return SIZES.some((name) => name in changes) ? rows.filter(({ type }) => type === 'virtual') : [];
@@ -22,9 +23,15 @@ export async function requireMachines(
   rows: readonly NodeRow[],
   changes: SettingChanges,
   machines: Pick<VirtualMachines, 'require' | 'requireRoom'>,
+  networks: Pick<OtherNetworks, 'require'>,
 ): Promise<void> {
   const pairs = touched(rows, changes).map((row) => [row, changed(row, changes)] as const);
   for (const [, after] of pairs) await machines.require(machineOf(after));
+  if ('networks' in changes) {
+    // The change is the same for all of them.
+    const [first] = pairs;
+    await networks.require(first ? machineSize(first[1]).networks : []);
+  }
   await machines.requireRoom(
     pairs.flatMap(([row, after]) => compareDisks(machineSize(row).disks, machineSize(after).disks).made),
   );
@@ -34,9 +41,11 @@ export async function requireMachines(
 export async function requireMachine(
   node: Configured & { model: VirtualModel },
   machines: Pick<VirtualMachines, 'require' | 'requireRoom'>,
+  networks: Pick<OtherNetworks, 'require'>,
 ): Promise<void> {
   const size = machineSize(node);
   await machines.require({ model: node.model, ...size });
+  await networks.require(size.networks);
   await machines.requireRoom(size.disks);
 }
 

@@ -2,5 +2,13 @@
 export { findAccelerator } from './accelerator.ts';
 export { olderConsoleLog } from './console-log.ts';
 export { compareDisks } from './disks.ts';
-export { type Accelerator, type Machine, machineOf, onTap, tapName, type VirtualMachine } from './machine.ts';
+export {
+  type Accelerator,
+  adapterOn,
+  type Machine,
+  machineOf,
+  onTap,
+  tapName,
+  type VirtualMachine,
+} from './machine.ts';
 export { VirtualMachines } from './virtual-machines.ts';

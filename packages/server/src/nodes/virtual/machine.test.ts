@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Host, machineFiles, qemuArguments, type VirtualMachine } from './machine.ts';
+import { adapterOn, type Host, machineFiles, qemuArguments, type VirtualMachine } from './machine.ts';
 
 const paths = { virtual: '/state/virtual', virtualRun: '/run/virtual' };
 const vm: VirtualMachine = {
@@ -11,6 +11,7 @@ const vm: VirtualMachine = {
   cpuCores: 2,
   ramMiB: 1024,
   disks: [],
+  networks: [{ name: 'walt-net' }],
 };
 const host: Host = { accelerator: 'tcg', vhostNet: false, userIds: 2 ** 32 - 1 };
 
@@ -87,6 +88,40 @@ describe('qemuArguments', () => {
   it('boots from the network card, with the MAC of the node', () => {
     const devices = qemuArguments(vm, host, paths).filter((word) => word.startsWith('virtio-net-pci'));
     assert.deepEqual(devices, ['virtio-net-pci,netdev=net,mac=52:54:00:00:00:07,bootindex=0']);
+  });
+
+  it('has an adapter on each network, found in their order, and boots from the first one alone', () => {
+    const networks = ['walt-net', 'home-net', 'lab'].map((name) => ({ name }));
+    const [home, lab] = [adapterOn(vm, 'home-net'), adapterOn(vm, 'lab')];
+    const adapter = (id: string, tap: string, device: string) => [
+      ...['-netdev', `tap,id=${id},ifname=${tap},script=no,downscript=no`],
+      ...['-device', device],
+    ];
+    const found = (model: VirtualMachine['model']) => {
+      const argv = qemuArguments({ ...vm, model, networks }, host, paths);
+      const first = argv.indexOf('-netdev');
+      return argv.slice(first, first + 12);
+    };
+    const first = (card: string) => adapter('net', 'vm7', `${card},netdev=net,mac=${vm.mac},bootindex=0`);
+    assert.deepEqual(found('pc-x86-64'), [
+      ...first('virtio-net-pci'),
+      ...adapter('net1', home.tap, `virtio-net-pci,romfile=,netdev=net1,mac=${home.mac}`),
+      ...adapter('net2', lab.tap, `virtio-net-pci,romfile=,netdev=net2,mac=${lab.mac}`),
+    ]);
+    // These find the last one first.
+    assert.deepEqual(found('qemu-arm64'), [
+      ...adapter('net2', lab.tap, `virtio-net-device,netdev=net2,mac=${lab.mac}`),
+      ...adapter('net1', home.tap, `virtio-net-device,netdev=net1,mac=${home.mac}`),
+      ...first('virtio-net-device'),
+    ]);
+  });
+
+  it('gives an adapter names that stay, and fit', () => {
+    const { tap, mac } = adapterOn(vm, 'home-net');
+    assert.match(tap, /^vm7\.[0-9a-f]{6}$/);
+    assert.match(mac, /^06(?::[0-9a-f]{2}){5}$/);
+    assert.notDeepEqual(adapterOn({ ...vm, id: 8, mac: '52:54:00:00:00:08' }, 'home-net'), { tap, mac });
+    assert.equal(adapterOn({ ...vm, id: 12_345_678 }, 'home-net').tap.length, 15);
   });
 
   it('keeps the history of the console, with a comma in a path taken as such', () => {

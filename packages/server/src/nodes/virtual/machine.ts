@@ -24,7 +24,7 @@ export interface Machine extends MachineSize {
 }
 
 export interface VirtualMachine extends Machine {
-  /** Name of its tap interface, which exists and is a port of the bridge. */
+  /** Name of its tap interface on walt-net, which exists and is a port of the bridge; so do those on its other networks. */
   tap: string;
 }
 
@@ -36,6 +36,18 @@ export function machineOf(row: Configured & { id: number; mac: string }): Machin
 /** Interface names have 15 characters at most (IFNAMSIZ). */
 export function tapName(id: number): string {
   return `vm${id}`;
+}
+
+/** What a machine has on a network other than walt-net. Both stay what they are, whatever other networks the node is on. */
+export function adapterOn({ id, mac }: Pick<Machine, 'id' | 'mac'>, network: string) {
+  const hash = createHash('sha256').update(`walt network ${network} of ${mac}`).digest('hex');
+  const tap = `${tapName(id)}.`;
+  return {
+    /** Of six letters, as long as ids have no seven digits. */
+    tap: `${tap}${hash.slice(0, Math.min(6, 15 - tap.length))}`,
+    /** Of those that anybody may give (IEEE 802-2014, section 8.4), apart from those of walt-net and of bridges. */
+    mac: ['06', ...(hash.slice(-10).match(/../g) ?? [])].join(':'),
+  };
 }
 
 export function onTap(machine: Machine): VirtualMachine {
@@ -92,8 +104,7 @@ export function qemuArguments(vm: VirtualMachine, host: Host, paths: MachinePath
     ...['-smp', `cpus=${vm.cpuCores}`],
     ...['-m', `size=${vm.ramMiB}M`],
     ...['-uuid', uuid(vm.mac)],
-    ...['-netdev', tapDevice(vm, host)],
-    ...['-device', `${board.card},netdev=net,mac=${vm.mac},bootindex=0`],
+    ...cards(board, vm, host),
     ...board.devices,
     ...vm.disks.flatMap((disk, index) => diskDevice(board, diskFile(files.folder, index, disk), index + 1)),
     // A reader that comes late finds the history in the log; it is opened O_APPEND, so it may be truncated under QEMU.
@@ -139,9 +150,23 @@ function diskDevice(board: QemuBoard, file: string, number: number): string[] {
   ];
 }
 
-function tapDevice(vm: VirtualMachine, host: Host): string {
-  const base = `tap,id=net,ifname=${escapeValue(vm.tap)},script=no,downscript=no`;
-  return host.vhostNet ? `${base},vhost=on` : base;
+/** Its adapters, so that the guest finds them in the order of its networks. It boots from the first one alone. */
+function cards(board: QemuBoard, vm: VirtualMachine, host: Host): string[] {
+  const others = vm.networks.slice(1).map(({ name }) => adapterOn(vm, name));
+  const all = [
+    ...tapDevice('net', vm.tap, host),
+    ...['-device', `${board.card},netdev=net,mac=${vm.mac},bootindex=0`],
+  ];
+  const more = others.map(({ tap, mac }, index) => [
+    ...tapDevice(`net${index + 1}`, tap, host),
+    ...['-device', `${board.otherCard},netdev=net${index + 1},mac=${mac}`],
+  ]);
+  return (board.findsLastFirst ? [...more.reverse(), all] : [all, ...more]).flat();
+}
+
+function tapDevice(id: string, tap: string, host: Host): string[] {
+  const base = `tap,id=${id},ifname=${escapeValue(tap)},script=no,downscript=no`;
+  return ['-netdev', host.vhostNet ? `${base},vhost=on` : base];
 }
 
 /** First of the user ids that no distribution and no container manager hands out (systemd's UIDS-GIDS.md). */

@@ -21,6 +21,7 @@ const vm: VirtualMachine = {
   cpuCores: 1,
   ramMiB: 128,
   disks: [],
+  networks: [{ name: 'walt-net' }],
 };
 
 async function until(what: string, condition: () => Promise<boolean> | boolean, limit = 300_000) {

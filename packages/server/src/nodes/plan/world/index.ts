@@ -15,13 +15,14 @@ import { exportsPart } from './exports.ts';
 import { gatewayPart } from './gateway.ts';
 import { hostsPart } from './hosts.ts';
 import { machinesPart } from './machines.ts';
+import { networksPart } from './networks.ts';
 import { type LinesOfNodes, removal } from './removed.ts';
 
 export type { LinesOfNodes };
 
 interface Deps {
   lines: LinesOfNodes;
-  network: Pick<Network, 'setHosts' | 'setExports' | 'setRouted' | 'ensureTap' | 'removeTap'>;
+  network: Pick<Network, 'setHosts' | 'setExports' | 'setRouted' | 'ensureTap' | 'removeTap' | 'others'>;
   machines: VirtualMachines;
   agents: Agents;
   errands: PowerErrands;
@@ -37,12 +38,14 @@ export function createWorld(deps: Deps) {
   const hosts = hostsPart(deps.network);
   const exports = exportsPart(deps);
   const gateway = gatewayPart(deps.network);
+  const networks = networksPart(deps.network);
   const machines = machinesPart({ ...deps, attempts });
   const boots = bootsPart({ ...deps, attempts });
   const executors: Executors<StepInputs> = {
     ...hosts.executors,
     ...exports.executors,
     ...gateway.executors,
+    ...networks.executors,
     ...machines.executors,
     ...boots.executors,
     ...removal(deps),
@@ -53,6 +56,7 @@ export function createWorld(deps: Deps) {
         ...(await hosts.observe()),
         ...(await exports.observe()),
         ...(await gateway.observe()),
+        ...(await networks.observe()),
         ...(await machines.observe()),
         ...(await boots.observe()),
       };

@@ -1,12 +1,12 @@
 import type { Network } from '../../../network/index.ts';
 import type { NodeStore } from '../../store.ts';
-import { type Machine, onTap, tapName, type VirtualMachines } from '../../virtual/index.ts';
+import { adapterOn, type Machine, onTap, tapName, type VirtualMachines } from '../../virtual/index.ts';
 import type { MachineSteps, MachinesSeen } from '../machines.ts';
 import type { Part } from '../steps.ts';
 import type { Attempts } from './attempts.ts';
 
 interface Deps {
-  network: Pick<Network, 'ensureTap' | 'removeTap'>;
+  network: Pick<Network, 'ensureTap' | 'removeTap' | 'others'>;
   machines: Pick<VirtualMachines, 'running' | 'ensure' | 'remove'>;
   store: Pick<NodeStore, 'boots'>;
   attempts: Attempts;
@@ -24,13 +24,19 @@ export function machinesPart({ network, machines, store, attempts }: Deps): Part
           await store.boots.expectUnlessOrdered(machine.id, 'start');
           store.boots.restarted(machine.id);
         }
-        await network.ensureTap(tapName(machine.id), { mac: machine.mac, ip });
+        const [waltNet, ...others] = machine.networks;
+        await network.ensureTap(tapName(machine.id), { mac: machine.mac, ip }, waltNet ?? {});
+        for (const other of others) {
+          const { tap, mac } = adapterOn(machine, other.name);
+          await network.others.connect(tap, other, mac);
+        }
         await machines.ensure(onTap(machine));
         watched.set(machine.id, machine);
       },
       removeMachine: async ({ id }) => {
         await machines.remove(id);
         await network.removeTap(tapName(id));
+        await network.others.removeNode(id);
         attempts.forget(id);
         watched.delete(id);
       },
