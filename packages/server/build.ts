@@ -15,6 +15,7 @@ await build({
     main: 'src/main.ts',
     admin: 'src/admin.ts',
     'registry-gate': 'src/images/registry-gate/main.ts',
+    exposed: 'src/network/exposed/main.ts',
     redfish: 'src/nodes/power/redfish/main.ts',
     logs: 'src/logs/program/main.ts',
     'query-thread': 'src/logs/program/query-thread.ts',

@@ -1,14 +1,16 @@
 /** What a node keeps and what it forgets, and whose it is: two nodes of one image. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { BOOT_STEPS, type ImageDetails, type NodeBoot } from '@walt/contract';
 import { imageBootFolder } from '../../packages/server/src/boot/boot-files.ts';
 import { volumeName } from '../../packages/server/src/images/index.ts';
 import { shapeWords } from '../../packages/server/src/network/node-networks/shape.ts';
-import { run } from '../../packages/server/src/platform/index.ts';
+import { answers, dial, run } from '../../packages/server/src/platform/index.ts';
 import { DEFAULT_IMAGE, type Platform } from '../platform.ts';
 import { haveNodes, leavePlatform, usePlatform } from '../shared-platform.ts';
 import { TREE_LISTING } from '../tree-listing.ts';
@@ -140,6 +142,26 @@ test('nodes reach each other on a network of their own, where the server is not,
   assert.equal((await otherLinks()).length, 3);
   await platform.crash();
   await root.on('alpha', ping);
+});
+
+test('a port of the server machine leads to a node while that is set', async () => {
+  const { root } = platform;
+  const free = createServer().listen(0);
+  await once(free, 'listening');
+  const { port } = free.address() as AddressInfo;
+  const set = `expose=22:${port}`;
+  assert.match(
+    (await root.walt('node', 'config', 'alpha', set)).stderr,
+    /Port \d+ of the server machine is in use/,
+  );
+  free.close();
+  await once(free, 'close');
+  assert.doesNotMatch(await root.ok('node', 'config', 'alpha', set), /[Rr]eboot/);
+  const ssh = await dial({ host: '127.0.0.1', port });
+  assert.match(String(await once(ssh, 'data')), /^SSH-2\.0-/);
+  await root.ok('node', 'config', 'alpha', 'expose=default');
+  await once(ssh, 'close');
+  assert.equal(await answers({ host: '127.0.0.1', port }), false);
 });
 
 test('Debian’s kernel delays frames by the words that a server with such a kernel uses', async () => {

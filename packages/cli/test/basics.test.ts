@@ -103,6 +103,7 @@ disk 2       1 GB, N in use, made as ext4
 
 settings
   netsetup=LAN
+  expose=none
   cpu.cores=2
   ram=1G
   disks=32G,1G[template=ext4]  (set)

@@ -23,12 +23,14 @@ describe('walt node config', () => {
   model=pc-x86-64
   power=none
   netsetup=LAN
+  expose=none
   boot.timeout=180
   boot.retries=9
   mount.persist=true
 
 vnode1
   netsetup=LAN
+  expose=none
   cpu.cores=2
   ram=1G
   disks=none
@@ -64,6 +66,7 @@ vnode1
         name: 'vnode1',
         settings: [
           { name: 'netsetup', value: 'LAN', isSet: false },
+          { name: 'expose', value: 'none', isSet: false },
           { name: 'cpu.cores', value: '2', isSet: false },
           { name: 'ram', value: '1G', isSet: false },
           { name: 'disks', value: 'none', isSet: false },
@@ -150,6 +153,21 @@ vnode1
     assert.match(await set('networks=default'), /\nReboot to apply it/);
   });
 
+  test('a port of the server leads to one node', async () => {
+    const set = (node: string, value: string) => checkout.run(['node', 'config', node, `expose=${value}`]);
+    assert.equal((await set('vnode1', '80:8080,81:8081')).stdout, 'vnode1 has expose=80:8080,81:8081 now.\n');
+    const second = await set('pc1', '80:8081');
+    assert.match(
+      second.stderr,
+      /Port 8081 of the server leads to vnode1 already\.\n {2}→ .*walt node config vnode1 expose=none/,
+    );
+    const made = await checkout.run(['node', 'create', 'new1', '--image', 'debian', 'expose=22:8080']);
+    assert.match(made.stderr, /Port 8080 of the server leads to vnode1 already/);
+    assert.equal((await set('vnode1', '82:8081')).status, 0, 'its own are its own');
+    assert.equal((await set('all-nodes', 'none')).status, 0);
+    assert.equal((await set('pc1', '80:8081')).status, 0);
+  });
+
   test('whoever joins a network on which others are is asked first', async () => {
     await server.addImage('bob/debian');
     await server.addNode('theirs', 'bob/debian');
@@ -213,6 +231,19 @@ vnode1
   });
 });
 
+const exposeRefusals: [args: string[], stderr: RegExp][] = [
+  [
+    ['pc1', 'expose=80'],
+    /expose cannot be "80"\.\n {2}→ It must be none, or up to 32 pairs as 80:8080,443:8443/,
+  ],
+  [['pc1', 'expose=80:8080,81:8080'], /expose cannot be/],
+  [['pc1', 'expose=80:70000'], /expose cannot be/],
+  [
+    ['pc1,vnode1', 'expose=80:8080'],
+    /A port of the server leads to one node, not to 2\.\n {2}→ Set it node by node/,
+  ],
+];
+
 const machineRefusals: [args: string[], stderr: RegExp][] = [
   [['vnode1,pc1', 'ram=2G'], /Only virtual nodes have the setting ram: pc1 is not\./],
   [['pc1', 'disks=1G'], /Only virtual nodes have the setting disks: pc1 is not\./],
@@ -265,6 +296,7 @@ describe('walt node config refuses, and changes nothing', () => {
       /There is no source of power "nowhere"\.\n {2}→ There are wake-on-lan/,
     ],
     ...machineRefusals,
+    ...exposeRefusals,
     [['pc1', 'power=wake-on-lan:3'], /wake-on-lan has no ports/],
     [['pc1', 'power=-x'], /power cannot be "-x"/],
     [['pc1', 'power=wake-on-lan:../x'], /power cannot be/],

@@ -341,6 +341,7 @@ function playNetwork(text: string, neighbours: PlayedNeighbours): Network {
     | 'ensureTap'
     | 'removeTap'
     | 'others'
+    | 'exposed'
     | 'mac'
     | 'forgetLeases'
   > = {
@@ -349,6 +350,7 @@ function playNetwork(text: string, neighbours: PlayedNeighbours): Network {
     ...{ server: subnet.server, broadcast: subnet.broadcast, prefix: subnet.prefix },
     freeAddress: async (taken) => lowestFree(subnet, (address) => taken.has(address)),
     ...{ setHosts: nothing, setExports: nothing, setRouted: nothing, ensureTap: nothing, removeTap: nothing },
+    exposed: { require: nothing, set: nothing, close: nothing },
     others: {
       require: nothing,
       connect: nothing,

@@ -4,6 +4,7 @@
  */
 export * from './boots.ts';
 export * from './digests.ts';
+export * from './exposed-ports.ts';
 export * from './globs.ts';
 export * from './ignore-rules.ts';
 export * from './images.ts';

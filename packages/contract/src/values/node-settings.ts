@@ -1,5 +1,6 @@
 /** Settings of nodes: one row for each, from which the server's checks, help, completion and listings follow. */
 
+import { MAX_EXPOSED, parseExposed } from './exposed-ports.ts';
 import { DISK_TEMPLATES, MAX_DISKS, parseDisks, parseRam } from './machine-sizes.ts';
 import { NETWORKS_TAKE, parseNetworks, WALT_NET } from './networks.ts';
 
@@ -72,6 +73,15 @@ const rows = {
     applies: 'with a reboot',
     offers: ['NAT', 'LAN'],
     accepts: (value) => value === 'NAT' || value === 'LAN',
+  },
+  expose: {
+    summary: 'its ports to which ports of the server machine lead',
+    takes: `${NO_VALUE}, or up to ${MAX_EXPOSED} pairs as 80:8080,443:8443: the port of the node, then that of the server`,
+    fallback: NO_VALUE,
+    of: 'all nodes',
+    applies: 'at once',
+    offers: [NO_VALUE],
+    accepts: (value) => parseExposed(value) !== undefined,
   },
   'cpu.cores': {
     summary: 'its CPU cores',

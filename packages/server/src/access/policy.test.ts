@@ -99,6 +99,11 @@ const table: { [A in Action]: Row<A> } = {
     'Only root says who has the power of a node.',
     'Ask the administrator for: sudo walt node config lab power=…',
   ],
+  'node.takePort': [
+    ...([{ name: 'lab', port: 443 }, 'root', 'FORBIDDEN'] as const),
+    'Only root opens ports of the server machine below 1024, as 443.',
+    'Take a higher one, or ask the administrator for: sudo walt node config lab expose=…',
+  ],
   'node.joinNetwork': [
     ...([{ ...lab, network: 'home-net' }, 'alice', 'CONFIRM'] as const),
     'lab is on home-net already, of alice: they would hear each other. Go on?',

@@ -2,7 +2,7 @@
  * Who may do what: the one table. A row tells who may, and what everybody else is told. Whoever carries out an act demands its
  * row first. What lasts demands it again while it lasts (`StandingRights`).
  */
-import { fullName, type NamedImage, PLATFORM_OWNER, withoutTag } from '@walt/contract';
+import { FIRST_PORT_OF_USERS, fullName, type NamedImage, PLATFORM_OWNER, withoutTag } from '@walt/contract';
 import { nameList, UserError } from '../platform/index.ts';
 import type { Caller } from './caller.ts';
 
@@ -170,6 +170,15 @@ export const policy = {
     told: ([{ name }]) => [
       'Only root says who has the power of a node.',
       `Ask the administrator for: sudo walt node config ${name} power=…`,
+    ],
+  }),
+  /** About a port of the server machine that is to lead to a node: as on any such machine. */
+  'node.takePort': rule<{ name: string; port: number }>({
+    who: (caller, { port }) => caller.admin || port >= FIRST_PORT_OF_USERS,
+    code: 'FORBIDDEN',
+    told: ([{ name, port }]) => [
+      `Only root opens ports of the server machine below ${FIRST_PORT_OF_USERS}, as ${port}.`,
+      `Take a higher one, or ask the administrator for: sudo walt node config ${name} expose=…`,
     ],
   }),
   /** About nodes with disks that are to be taken away, or made anew. */

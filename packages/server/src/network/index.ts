@@ -13,6 +13,7 @@ import type { AdapterStatus } from './adapters/index.ts';
 import { Bridge } from './bridge.ts';
 import type { DhcpRequest, ForeignServer, HostEntry, Lease } from './dhcp/index.ts';
 import { boundUnknown, Dnsmasq, hearDhcp } from './dhcp/index.ts';
+import { ExposedPorts } from './exposed/index.ts';
 import { Gateway } from './gateway/index.ts';
 import { learnedPorts } from './ip.ts';
 import type { PersistExport, TreeExport } from './nfs/index.ts';
@@ -32,6 +33,7 @@ export { PORTMAP_PORT, PROCEDURES } from './nfs/index.ts';
 export type { NodeTap } from './node-networks/index.ts';
 export { parseSubnet } from './subnet.ts';
 
+export type HostPorts = Pick<ExposedPorts, keyof ExposedPorts>;
 export type OtherNetworks = Pick<NodeNetworks, keyof NodeNetworks>;
 
 const BRIDGE = 'walt0';
@@ -52,6 +54,8 @@ export class Network {
   readonly bridge = BRIDGE;
   /** Those that nodes have beside it. */
   readonly others: OtherNetworks;
+  /** Ports of the host that lead to nodes. */
+  readonly exposed: HostPorts;
   readonly #subnet: Subnet;
   readonly #bridge: Bridge;
   readonly #dnsmasq: Dnsmasq;
@@ -73,6 +77,7 @@ export class Network {
       segments: Segments;
       gateway: Gateway;
       others: NodeNetworks;
+      exposed: ExposedPorts;
     },
     log: Log,
   ) {
@@ -89,6 +94,7 @@ export class Network {
     this.#segments = parts.segments;
     this.#gateway = parts.gateway;
     this.others = parts.others;
+    this.exposed = parts.exposed;
     this.#log = log;
     const mend = () => {
       this.#nfs
@@ -113,6 +119,7 @@ export class Network {
     const { network } = config;
     const { namespace } = network;
     const host = hostNamespace({ network });
+    const exposed = new ExposedPorts(host);
     const gateway = await Gateway.open({ subnet, bridge: BRIDGE, namespace, host, paths, programs });
     // Ganesha asks it when it starts.
     const portmapper = await openPortmapper(subnet.server, config.limits.machines);
@@ -128,7 +135,7 @@ export class Network {
       }),
       NfsServer.open({ subnet, paths, programs, persistSize: config.limits.persist, log }),
     ]);
-    return new Network(subnet, bridge, { dnsmasq, nfs, portmapper, segments, gateway, others }, log);
+    return new Network(subnet, bridge, { dnsmasq, nfs, portmapper, segments, gateway, others, exposed }, log);
   }
 
   /** Replaces all permanent DHCP addresses and DNS names (NAME and NAME.walt); resolves when they hold. */
@@ -192,6 +199,7 @@ export class Network {
   async close(): Promise<void> {
     clearInterval(this.#mending);
     await this.#segments.close();
+    await this.exposed.close();
     await this.#gateway.close();
     await this.#portmapper.close();
   }

@@ -51,6 +51,7 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
       trees: null,
       routed: null,
       taps: [],
+      exposed: new Map(),
       agents: agents.connected(),
       heard: agents.heard(),
       since: 0,
@@ -93,7 +94,11 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
   const lookup = new NodeLookup({ store, views, machines });
   const calls = createNodeCalls({
     ...{ store, agents, machines, views, lookup, power, errands, devices, troubles: () => found },
-    network: { freeAddress: async (taken) => `10.73.0.${taken.size + 2}`, others: NO_NETWORKS },
+    network: {
+      freeAddress: async (taken) => `10.73.0.${taken.size + 2}`,
+      others: NO_NETWORKS,
+      exposed: { require: done, set: done, close: done },
+    },
     choice: new ImageChoice(images),
     rights,
     reconcile,
@@ -160,6 +165,26 @@ describe('nodes', () => {
   beforeEach(async () => {
     platform = await smallPlatform();
     await platform.calls.create(alice, { name: 'vnode1', ...size, image: undefined }, never);
+  });
+
+  test('ports of the server below 1024 are for root to give; what he gave stays', async () => {
+    const set = (caller: typeof alice, value: string) =>
+      platform.calls.config(
+        caller,
+        { set: 'vnode1', settings: [{ name: 'expose', value }], yes: caller.admin },
+        never,
+      );
+    await assert.rejects(
+      set(alice, '80:80'),
+      failsWith('FORBIDDEN', /Only root opens ports.* below 1024, as 80/),
+    );
+    await set({ uid: 0, user: 'root', admin: true }, '80:80');
+    await set(alice, '80:80,443:8443');
+    await assert.rejects(set(alice, '80:80,443:443'), failsWith('FORBIDDEN', /as 443/));
+    assert.deepEqual(
+      platform.steps.flatMap((step) => (step.kind === 'exposeNode' ? [step.ports.length] : [])),
+      [1, 2],
+    );
   });
 
   test('a new virtual node boots a copy of the default image that its maker owns', async () => {

@@ -27,7 +27,7 @@ interface Deps {
   machines: Pick<VirtualMachines, 'require' | 'requireRoom' | 'diskUse'>;
   views: NodeViews;
   lookup: NodeLookup;
-  network: Pick<Network, 'freeAddress' | 'others'>;
+  network: Pick<Network, 'freeAddress' | 'others' | 'exposed'>;
   choice: ImageChoice;
   power: Power;
   errands: Pick<PowerErrands, 'done' | 'forget'>;

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { type nodeContract, type VirtualModel, virtualModel } from '@walt/contract';
+import { NO_VALUE, type nodeContract, type VirtualModel, virtualModel } from '@walt/contract';
 import { type Caller, type CallsOf, demandAll } from '../access/index.ts';
 import { virtualModelOf } from '../models/index.ts';
 import type { Network } from '../network/index.ts';
 import { UserError } from '../platform/index.ts';
 import type { Hardware, ImageChoice } from './image-choice.ts';
 import type { NodeLookup } from './lookup.ts';
-import { readChanges, requireMachine, strangersOn } from './settings/index.ts';
+import { checkExposed, readChanges, requireMachine, requirePorts, strangersOn } from './settings/index.ts';
 import type { NodeSettings, NodeStore } from './store.ts';
 import type { VirtualMachines } from './virtual/index.ts';
 
@@ -14,7 +14,7 @@ interface Deps {
   store: Pick<NodeStore, 'all' | 'register'>;
   machines: Pick<VirtualMachines, 'require' | 'requireRoom'>;
   lookup: Pick<NodeLookup, 'view'>;
-  network: Pick<Network, 'freeAddress' | 'others'>;
+  network: Pick<Network, 'freeAddress' | 'others' | 'exposed'>;
   choice: Pick<ImageChoice, 'ownDefault' | 'bootable'>;
   /** Throws UserError when another node or device is called so. */
   checkNewName(name: string, nodes: readonly { name: string }[]): void;
@@ -54,8 +54,11 @@ export function createMachineCall(deps: Deps): CallsOf<typeof nodeContract>['cre
     await requireMachine({ model: hardware.model, settings }, machines, deps.network.others);
     const made = { name, model: hardware.model, image_owner: image.owner, settings };
     demandAll('node.joinNetwork', caller, strangersOn([{ before: undefined, after: made }], all), yes);
+    checkExposed(settings.expose ?? NO_VALUE, [made], { nodes: all });
+    await requirePorts(undefined, made, caller, deps.network.exposed);
     const id = await store.register(async (nodes) => {
       deps.checkNewName(name, nodes);
+      checkExposed(settings.expose ?? NO_VALUE, [made], { nodes });
       return {
         name,
         ip: await deps.network.freeAddress(new Set(nodes.map((node) => node.ip))),

@@ -1,10 +1,12 @@
 /** What settings say of a node, as the rest of the server takes it. */
 import {
   type DiskSpec,
+  type ExposedPort,
   type NetworkSpec,
   NO_VALUE,
   NODE_SETTINGS,
   parseDisks,
+  parseExposed,
   parseNetworks,
   parseRam,
   RANDOM,
@@ -41,6 +43,11 @@ export function bootDelay(node: Configured): readonly [least: number, most: numb
 /** Whether it reaches what the server reaches. */
 export function isRouted(node: Configured): boolean {
   return settingOf(node, 'netsetup') === 'NAT';
+}
+
+/** None, where only a newer server can have stored what it says. */
+export function exposedPorts(node: Configured): ExposedPort[] {
+  return parseExposed(settingOf(node, 'expose')) ?? [];
 }
 
 export function mountsPersist(node: Configured): boolean {

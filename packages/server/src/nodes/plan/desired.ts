@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Images } from '../../images/index.ts';
 import type { Paths } from '../../platform/index.ts';
 import type { Power } from '../power/index.ts';
-import { bootDelay, bootRetries, bootTimeout, isRouted } from '../setting-values.ts';
+import { bootDelay, bootRetries, bootTimeout, exposedPorts, isRouted } from '../setting-values.ts';
 import type { NodeStore } from '../store.ts';
 import { machineOf } from '../virtual/index.ts';
 import type { TreeImage } from './exports.ts';
@@ -38,6 +38,7 @@ export async function desiredState({ store, images, paths, power }: Deps): Promi
     ip: row.ip,
     name: row.name,
     nat: isRouted(row),
+    exposed: exposedPorts(row),
     machine: row.type === 'virtual' ? machineOf(row) : null,
     power: power.acts(row),
     generation: row.generation,

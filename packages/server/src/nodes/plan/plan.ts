@@ -11,6 +11,7 @@ import {
   troubleOf,
 } from './boots.ts';
 import { type ExportSteps, type ExportsSeen, type ExportWish, planExports } from './exports.ts';
+import { type ExposedSeen, type ExposedSteps, type ExposedWish, planExposed } from './exposed.ts';
 import { type GatewaySeen, type GatewaySteps, type GatewayWish, planGateway } from './gateway.ts';
 import { type HostSteps, type HostsSeen, planHosts } from './hosts.ts';
 import { type MachineSteps, type MachinesSeen, planMachines } from './machines.ts';
@@ -26,7 +27,7 @@ export interface Desired {
   removed: readonly number[];
 }
 
-export interface DesiredNode extends ExportWish, BootWish, GatewayWish {}
+export interface DesiredNode extends ExportWish, BootWish, GatewayWish, ExposedWish {}
 
 export interface Observed
   extends HostsSeen,
@@ -34,13 +35,15 @@ export interface Observed
     MachinesSeen,
     BootsSeen,
     GatewaySeen,
-    NetworksSeen {}
+    NetworksSeen,
+    ExposedSeen {}
 
 /** Kinds of steps, and what each needs. An executor exists for each (world/). */
 export interface StepInputs
   extends HostSteps,
     ExportSteps,
     GatewaySteps,
+    ExposedSteps,
     NetworkSteps,
     MachineSteps,
     BootSteps,
@@ -58,6 +61,7 @@ export function plan({ nodes, removed }: Desired, observed: Observed, now: numbe
     ...planHosts(nodes, observed),
     ...planExports(nodes, observed),
     ...planGateway(nodes, observed),
+    ...planExposed(nodes, observed),
     ...planMachines(nodes, observed),
     ...planNetworks(nodes, observed),
     ...nodes.flatMap((node) => planBoot(node, observed, now)),
@@ -85,6 +89,7 @@ export function nodeOf(step: Step): number | undefined {
       return undefined;
     case 'startMachine':
       return step.machine.id;
+    case 'exposeNode':
     case 'removeMachine':
     case 'orderReboot':
     case 'resetPower':

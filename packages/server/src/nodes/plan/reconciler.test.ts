@@ -12,6 +12,7 @@ const empty: Observed = {
   trees: [],
   routed: [],
   taps: [],
+  exposed: new Map(),
   agents: new Map(),
   heard: new Map(),
   since: 0,

@@ -1,4 +1,4 @@
-import { NODE_SETTINGS, type nodeContract, SETTING_NAMES, type SettingName } from '@walt/contract';
+import { NO_VALUE, NODE_SETTINGS, type nodeContract, SETTING_NAMES, type SettingName } from '@walt/contract';
 import { type Caller, type CallsOf, demandAll } from '../../access/index.ts';
 import { findModel } from '../../models/index.ts';
 import type { Network } from '../../network/index.ts';
@@ -8,14 +8,14 @@ import type { Power, PowerErrands } from '../power/index.ts';
 import { settingOf } from '../setting-values.ts';
 import type { NodeRow, NodeStore, SettingChanges } from '../store.ts';
 import type { VirtualMachines } from '../virtual/index.ts';
-import { checks, choicesOf } from './checks.ts';
-import { changed, disksAtStake, requireMachines } from './machines.ts';
+import { checkExposed, checks, choicesOf } from './checks.ts';
+import { changed, disksAtStake, requireMachines, requirePorts } from './machines.ts';
 import { strangersOn } from './networks.ts';
 import { readChanges, settingsOf } from './settings.ts';
 
 interface Deps {
   store: Pick<NodeStore, 'configure' | 'all'>;
-  network: Pick<Network, 'others'>;
+  network: Pick<Network, 'others' | 'exposed'>;
   choice: Pick<ImageChoice, 'nameFor'>;
   power: Power;
   machines: Pick<VirtualMachines, 'require' | 'requireRoom' | 'diskUse'>;
@@ -54,9 +54,15 @@ export function createSettingCalls(deps: Deps): Pick<CallsOf<typeof nodeContract
       const hardware = await hardwareOf(model, rows);
       if ('power' in changes) demandAll('node.power', caller, rows);
       demandAll('node.config', caller, owned(rows), yes);
+      const all = await store.all();
       await requireMachines(rows, changes, deps.machines, deps.network.others);
       const joining = rows.map((row) => ({ before: row, after: changed(row, changes) }));
-      demandAll('node.joinNetwork', caller, strangersOn(joining, await store.all()), yes);
+      if ('expose' in changes) {
+        checkExposed(changes.expose ?? NO_VALUE, rows, { nodes: all });
+        for (const { before, after } of joining)
+          await requirePorts(before, after, caller, deps.network.exposed);
+      }
+      demandAll('node.joinNetwork', caller, strangersOn(joining, all), yes);
       demandAll('node.loseDisks', caller, await disksAtStake(rows, changes, deps.machines), yes);
       const reboot = rows.filter((row) => needsReboot(row, { ...changes, ...(model && { model }) }));
       const ids = rows.map(({ id }) => id);

@@ -1,9 +1,13 @@
 /** Whether values fit the nodes that are to get them: what only the server knows. */
-import { NO_VALUE, parsePower, type SettingName } from '@walt/contract';
+import { NO_VALUE, parseExposed, parsePower, type SettingName } from '@walt/contract';
 import { findModel, models } from '../../models/index.ts';
 import { nameList, UserError } from '../../platform/index.ts';
 import type { Power } from '../power/index.ts';
+import { exposedPorts } from '../setting-values.ts';
 import type { NodeRow } from '../store.ts';
+
+/** `id`: undefined for a node that is to be made. */
+type Chosen = Pick<NodeRow, 'name'> & { id?: number };
 
 interface Known {
   power: Pick<Power, 'named' | 'names'>;
@@ -13,7 +17,7 @@ interface Known {
 
 /** Throw UserError. */
 export const checks: Partial<
-  Record<SettingName, (value: string, chosen: readonly NodeRow[], known: Known) => void>
+  Record<SettingName, (value: string, chosen: readonly Chosen[], known: Known) => void>
 > = {
   model: (value) => {
     if (findModel(value)) return;
@@ -24,6 +28,7 @@ export const checks: Partial<
     );
   },
   power: checkPower,
+  expose: checkExposed,
 };
 
 /** Values that completion offers. */
@@ -31,7 +36,7 @@ export function choicesOf(power: Pick<Power, 'names'>): Partial<Record<SettingNa
   return { model: models.map(({ name }) => name), power: [NO_VALUE, ...power.names] };
 }
 
-function checkPower(value: string, chosen: readonly NodeRow[], { power, nodes }: Known): void {
+function checkPower(value: string, chosen: readonly Chosen[], { power, nodes }: Known): void {
   if (value === NO_VALUE) return;
   const { source: name = '', port } = parsePower(value) ?? {};
   const source = power.named(name);
@@ -62,4 +67,32 @@ function checkPower(value: string, chosen: readonly NodeRow[], { power, nodes }:
       ? `Take it away there first: walt node config ${taken[0]?.name} power=${NO_VALUE}`
       : 'Set it node by node. Nothing was changed.',
   );
+}
+
+/** Each port of the server leads to one node. Whether somebody else has it, `ExposedPorts.require` finds out. */
+export function checkExposed(
+  value: string,
+  chosen: readonly Chosen[],
+  { nodes }: Pick<Known, 'nodes'>,
+): void {
+  const ports = parseExposed(value) ?? [];
+  if (ports.length === 0) return;
+  if (chosen.length > 1) {
+    throw new UserError(
+      'CONFLICT',
+      `A port of the server leads to one node, not to ${chosen.length}.`,
+      'Set it node by node. Nothing was changed.',
+    );
+  }
+  const wanted = new Set(ports.map(({ server }) => server));
+  for (const node of nodes) {
+    if (node.id === chosen[0]?.id) continue;
+    const taken = exposedPorts(node).find(({ server }) => wanted.has(server));
+    if (!taken) continue;
+    throw new UserError(
+      'CONFLICT',
+      `Port ${taken.server} of the server leads to ${node.name} already.`,
+      `Take another port, or end that first: walt node config ${node.name} expose=${NO_VALUE}`,
+    );
+  }
 }

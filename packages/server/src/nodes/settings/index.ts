@@ -1,5 +1,6 @@
 /** Settings of nodes: what is set, what may be set, and the calls for it. The table itself is the contract's. */
 export { createSettingCalls } from './calls.ts';
-export { disksAtStake, requireMachine } from './machines.ts';
+export { checkExposed } from './checks.ts';
+export { disksAtStake, requireMachine, requirePorts } from './machines.ts';
 export { strangersOn } from './networks.ts';
 export { readChanges, settingsOf } from './settings.ts';

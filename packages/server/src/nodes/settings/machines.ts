@@ -1,7 +1,8 @@
 /** Settings that change what a virtual machine is: whether it can be so, and what is lost by it. */
 import type { SettingName, VirtualModel } from '@walt/contract';
-import type { OtherNetworks } from '../../network/index.ts';
-import { type Configured, machineSize } from '../setting-values.ts';
+import { type Caller, demandAll } from '../../access/index.ts';
+import type { HostPorts, OtherNetworks } from '../../network/index.ts';
+import { type Configured, exposedPorts, machineSize } from '../setting-values.ts';
 import type { NodeRow, SettingChanges } from '../store.ts';
 import { compareDisks, machineOf, type VirtualMachines } from '../virtual/index.ts';
 
@@ -47,6 +48,24 @@ export async function requireMachine(
   await machines.require({ model: node.model, ...size });
   await networks.require(size.networks);
   await machines.requireRoom(size.disks);
+}
+
+/** Throws UserError unless the caller may have the ports of the server machine that the node has not had `before`, and all are free. */
+export async function requirePorts(
+  before: Configured | undefined,
+  after: Configured & { name: string; id?: number },
+  caller: Caller,
+  host: Pick<HostPorts, 'require'>,
+): Promise<void> {
+  const had = new Set((before ? exposedPorts(before) : []).map(({ server }) => server));
+  const ports = exposedPorts(after);
+  const asked = ports.filter(({ server }) => !had.has(server));
+  demandAll(
+    'node.takePort',
+    caller,
+    asked.map(({ server: port }) => ({ name: after.name, port })),
+  );
+  await host.require(after.id, ports);
 }
 
 /** What is lost of each node's disks when the changes are made. */

@@ -12,6 +12,7 @@ import type { Executors, StepOf } from '../steps.ts';
 import { Attempts } from './attempts.ts';
 import { bootsPart } from './boots.ts';
 import { exportsPart } from './exports.ts';
+import { exposedPart } from './exposed.ts';
 import { gatewayPart } from './gateway.ts';
 import { hostsPart } from './hosts.ts';
 import { machinesPart } from './machines.ts';
@@ -22,7 +23,10 @@ export type { LinesOfNodes };
 
 interface Deps {
   lines: LinesOfNodes;
-  network: Pick<Network, 'setHosts' | 'setExports' | 'setRouted' | 'ensureTap' | 'removeTap' | 'others'>;
+  network: Pick<
+    Network,
+    'setHosts' | 'setExports' | 'setRouted' | 'ensureTap' | 'removeTap' | 'others' | 'exposed'
+  >;
   machines: VirtualMachines;
   agents: Agents;
   errands: PowerErrands;
@@ -38,6 +42,7 @@ export function createWorld(deps: Deps) {
   const hosts = hostsPart(deps.network);
   const exports = exportsPart(deps);
   const gateway = gatewayPart(deps.network);
+  const exposed = exposedPart(deps.network);
   const networks = networksPart(deps.network);
   const machines = machinesPart({ ...deps, attempts });
   const boots = bootsPart({ ...deps, attempts });
@@ -45,6 +50,7 @@ export function createWorld(deps: Deps) {
     ...hosts.executors,
     ...exports.executors,
     ...gateway.executors,
+    ...exposed.executors,
     ...networks.executors,
     ...machines.executors,
     ...boots.executors,
@@ -56,6 +62,7 @@ export function createWorld(deps: Deps) {
         ...(await hosts.observe()),
         ...(await exports.observe()),
         ...(await gateway.observe()),
+        ...(await exposed.observe()),
         ...(await networks.observe()),
         ...(await machines.observe()),
         ...(await boots.observe()),

@@ -1,0 +1,151 @@
+import type { Server, Socket } from 'node:net';
+import type { ExposedPort } from '@walt/contract';
+import { createLog, dial, Gate, hasErrno, UserError } from '../../platform/index.ts';
+import { listenIn } from './host-listeners.ts';
+
+const log = createLog('network');
+
+/** Connections to a port at a time, of all and of one address: each takes two files of the server. */
+const LIMITS = { all: 1024, each: 256 };
+/** Milliseconds for a node to answer. */
+const CONNECT_LIMIT = 10_000;
+
+/** Milliseconds of silence after which an end that is gone is found out. */
+const KEEP_ALIVE = 60_000;
+
+interface OpenPort {
+  node: number;
+  leadsTo: { host: string; port: number };
+  listener: Server;
+  sockets: Set<Socket>;
+}
+
+/** Ports of the host, at all its addresses, that lead to ports of nodes on walt-net. They end with the server, and come back with it. */
+export class ExposedPorts {
+  readonly #host: string;
+  /** By port of the host. */
+  readonly #open = new Map<number, OpenPort>();
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** `host`: name of the host's network namespace. */
+  constructor(host: string) {
+    this.#host = host;
+  }
+
+  /** Throws UserError unless each of these ports of the host can be opened, or is open already for that node. */
+  require(node: number | undefined, ports: readonly ExposedPort[]): Promise<void> {
+    return this.#inTurn(async () => {
+      for (const { server: port } of ports) {
+        const known = this.#open.get(port);
+        if (known && known.node === node) continue;
+        if (known) throw taken(port);
+        await this.#listen(port, (listener) => listener.close());
+      }
+    });
+  }
+
+  /** All ports that lead to a node. Those that can be opened are open, when it throws UserError for others. */
+  set(node: number, ip: string, ports: readonly ExposedPort[]): Promise<void> {
+    return this.#inTurn(async () => {
+      const wanted = new Map(ports.map((port) => [port.server, port.node]));
+      for (const [port, { node: owner, leadsTo }] of this.#open) {
+        const isSame = leadsTo.host === ip && leadsTo.port === wanted.get(port);
+        if (owner === node && !isSame) this.#close(port);
+      }
+      const failures: unknown[] = [];
+      for (const [port, target] of wanted) {
+        if (this.#open.get(port)?.node === node) continue;
+        await this.#openPort(port, node, { host: ip, port: target }).catch((error) => failures.push(error));
+      }
+      if (failures.length > 0) throw failures[0];
+    });
+  }
+
+  /** Resolves when no port is open. */
+  close(): Promise<void> {
+    return this.#inTurn(async () => {
+      for (const port of this.#open.keys()) this.#close(port);
+    });
+  }
+
+  async #openPort(port: number, node: number, leadsTo: OpenPort['leadsTo']): Promise<void> {
+    if (this.#open.has(port)) throw taken(port);
+    await this.#listen(port, (listener) => this.#serve(listener, port, node, leadsTo));
+  }
+
+  #serve(listener: Server, port: number, node: number, leadsTo: OpenPort['leadsTo']): void {
+    const sockets = new Set<Socket>();
+    // Each end may say that it has said all (net.Server has this of its constructor, which the handing over leaves out).
+    Object.assign(listener, { allowHalfOpen: true });
+    listener.on('connection', (socket) => {
+      gate.busy(socket);
+      socket.setKeepAlive(true, KEEP_ALIVE);
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+      relay(socket, leadsTo);
+    });
+    const gate = new Gate(listener, { limits: LIMITS, log, name: `port ${port} of this machine` });
+    this.#open.set(port, { node, leadsTo, listener, sockets });
+  }
+
+  #close(port: number): void {
+    const { listener, sockets } = this.#open.get(port) ?? {};
+    this.#open.delete(port);
+    listener?.close();
+    for (const socket of sockets ?? []) socket.destroy();
+  }
+
+  async #listen(port: number, take: (listener: Server) => void): Promise<void> {
+    try {
+      await listenIn(this.#host, port, take);
+    } catch (error) {
+      if (hasErrno(error, 'EADDRINUSE')) throw taken(port);
+      throw new UserError(
+        'UNAVAILABLE',
+        `Port ${port} of the server machine cannot be opened: ${error instanceof Error ? error.message : error}.`,
+        'Take another port.',
+      );
+    }
+  }
+
+  #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(action);
+    this.#turn = result.catch(() => {}); // the caller gets the error
+    return result;
+  }
+}
+
+function taken(port: number): UserError {
+  return new UserError(
+    'CONFLICT',
+    `Port ${port} of the server machine is in use.`,
+    'Take another port, or end what listens there.',
+  );
+}
+
+/** Until both ends have said all, or one of them breaks. A node that does not answer is told by the end of the connection. */
+function relay(socket: Socket, leadsTo: OpenPort['leadsTo']): void {
+  const left = new AbortController();
+  socket.once('close', () => left.abort());
+  const where = {
+    ...leadsTo,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE,
+    allowHalfOpen: true,
+  };
+  dial(where, { timeout: CONNECT_LIMIT, signal: left.signal }).then(
+    (node) => {
+      socket.pipe(node).pipe(socket);
+      for (const [one, other] of [
+        [socket, node],
+        [node, socket],
+      ] as const) {
+        one.once('close', () => {
+          if (!one.readableEnded || !one.writableFinished) other.destroy();
+        });
+      }
+    },
+    () => socket.resetAndDestroy(),
+  );
+}

@@ -1,0 +1,43 @@
+/** Ports of the server machine that lead to nodes. */
+import { isDeepStrictEqual } from 'node:util';
+import type { ExposedPort } from '@walt/contract';
+import type { StepOf } from './steps.ts';
+
+export interface Exposed {
+  ip: string;
+  ports: readonly ExposedPort[];
+}
+
+export interface ExposedSteps {
+  /** These ports, and no others, lead to the node. */
+  exposeNode: Exposed & { id: number };
+}
+
+export interface ExposedWish {
+  id: number;
+  ip: string;
+  exposed: readonly ExposedPort[];
+}
+
+export interface ExposedSeen {
+  /** By node, as it was done; nodes that are missing have none. */
+  exposed: ReadonlyMap<number, Exposed>;
+}
+
+/** Those that end come first: a port may lead to another node then. */
+export function planExposed(
+  nodes: readonly ExposedWish[],
+  { exposed: seen }: ExposedSeen,
+): StepOf<ExposedSteps>[] {
+  const wanted = new Map(nodes.map(({ id, ip, exposed: ports }): [number, Exposed] => [id, { ip, ports }]));
+  const changed = [...wanted.keys(), ...seen.keys()].filter((id, index, all) => {
+    const [wish, done] = [wanted.get(id), seen.get(id)];
+    const isSame = (wish?.ports.length ?? 0) === 0 ? !done : isDeepStrictEqual(wish, done);
+    return !isSame && all.indexOf(id) === index;
+  });
+  const steps = changed.map((id): StepOf<ExposedSteps> => {
+    const { ip, ports } = wanted.get(id) ?? { ip: seen.get(id)?.ip ?? '', ports: [] };
+    return { kind: 'exposeNode', id, ip, ports };
+  });
+  return steps.toSorted((one, other) => one.ports.length - other.ports.length);
+}
