@@ -70,7 +70,8 @@ function boots({ name, image, digest, running, served, bootPlan }: NodeDetails):
 }
 
 function memory({ memory, swap, changes }: NonNullable<NodeDetails['room']>): Row[] {
-  const left = ({ total, free }: { total: number; free: number }) => `${humanSize(free)} of ${humanSize(total)} left`;
+  const left = ({ total, free }: { total: number; free: number }) =>
+    `${humanSize(free)} of ${humanSize(total)} left`;
   return [
     ['memory', left(memory)],
     ...(swap.total > 0 ? [['swap', left(swap)] satisfies Row] : []),
