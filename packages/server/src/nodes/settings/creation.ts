@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { NO_VALUE, type nodeContract, type VirtualModel, virtualModel } from '@walt/contract';
-import { type Caller, type CallsOf, demandAll } from '../access/index.ts';
-import { virtualModelOf } from '../models/index.ts';
-import type { Network } from '../network/index.ts';
-import { UserError } from '../platform/index.ts';
-import type { Hardware, ImageChoice } from './image-choice.ts';
-import type { NodeLookup } from './lookup.ts';
-import { checkExposed, readChanges, requireMachine, requirePorts, strangersOn } from './settings/index.ts';
-import type { NodeSettings, NodeStore } from './store.ts';
-import type { VirtualMachines } from './virtual/index.ts';
+import { type Caller, type CallsOf, demandAll } from '../../access/index.ts';
+import { virtualModelOf } from '../../models/index.ts';
+import type { Network } from '../../network/index.ts';
+import { UserError } from '../../platform/index.ts';
+import type { Hardware, ImageChoice } from '../image-choice.ts';
+import type { NodeLookup } from '../lookup.ts';
+import type { NodeSettings, NodeStore } from '../store.ts';
+import type { VirtualMachines } from '../virtual/index.ts';
+import { checkExposed } from './checks.ts';
+import { requireMachine, requirePorts } from './machines.ts';
+import { strangersOn } from './networks.ts';
+import { readChanges } from './settings.ts';
 
 interface Deps {
   store: Pick<NodeStore, 'all' | 'register'>;
