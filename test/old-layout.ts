@@ -52,14 +52,14 @@ function forgetMigrations(file: string): void {
     database.exec('DROP TABLE node_boot');
     // 0071-real-kernel.
     database.exec('ALTER TABLE image_digest DROP COLUMN real_kernel');
-    // 0072-machine-settings: virtual nodes have the default sizes there.
+    // 0100-log-checkpoints.
+    database.exec('DROP TABLE log_checkpoint');
+    // 0103-machine-settings: virtual nodes have the default sizes there.
     database.exec('ALTER TABLE node DROP COLUMN served_mounts');
     database.exec(
       'ALTER TABLE node ADD COLUMN cpu_cores integer; ALTER TABLE node ADD COLUMN ram_mib integer',
     );
     database.exec("UPDATE node SET cpu_cores = 2, ram_mib = 1024 WHERE type = 'virtual'");
-    // 0100-log-checkpoints.
-    database.exec('DROP TABLE log_checkpoint');
     const gone = database
       .prepare('DELETE FROM kysely_migration WHERE name >= ?')
       .run('0047-own-file-systems');

@@ -36,7 +36,7 @@ test('nodes that an older server has served boot once more, others do not', asyn
 
 test('cores and memory of virtual nodes become settings, where they are not as by default', async () => {
   const { migrations } = nodeTables;
-  const { '0072-machine-settings': toSettings, ...before } = migrations;
+  const { '0103-machine-settings': toSettings, ...before } = migrations;
   const database = await openDatabase(':memory:', { ...nodeTables, migrations: before });
   const untyped = tablesOf<{ node: Record<string, unknown> }>(database);
   const node = (id: number, type: string, cores: number | null, ram: number | null, settings = '{}') => ({

@@ -194,7 +194,7 @@ export const nodeTables: TableSet<NodeTables> = {
     '0058-node-settings': settings,
     '0059-ordered-at': orderedAt,
     '0065-node-boots': boots,
-    '0072-machine-settings': machineSettings,
+    '0103-machine-settings': machineSettings,
   },
   counted: { nodes: 'node' },
   // Folders, keys, exports.
