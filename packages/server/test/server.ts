@@ -350,7 +350,7 @@ function playNetwork(text: string, neighbours: PlayedNeighbours): Network {
     ...{ server: subnet.server, broadcast: subnet.broadcast, prefix: subnet.prefix },
     freeAddress: async (taken) => lowestFree(subnet, (address) => taken.has(address)),
     ...{ setHosts: nothing, setExports: nothing, setRouted: nothing, ensureTap: nothing, removeTap: nothing },
-    exposed: { require: nothing, set: nothing, close: nothing },
+    exposed: { require: nothing, look: () => new Map(), set: nothing, close: nothing },
     others: {
       require: nothing,
       connect: nothing,

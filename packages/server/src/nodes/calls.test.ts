@@ -97,7 +97,7 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
     network: {
       freeAddress: async (taken) => `10.73.0.${taken.size + 2}`,
       others: NO_NETWORKS,
-      exposed: { require: done, set: done, close: done },
+      exposed: { require: done, look: () => new Map(), set: done, close: done },
     },
     choice: new ImageChoice(images),
     rights,

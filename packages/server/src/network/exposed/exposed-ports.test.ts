@@ -86,7 +86,16 @@ testInNamespace(import.meta.filename, () => {
     ];
     await assert.rejects(exposed.set(2, OTHER, both), conflict);
     assert.equal(await say('abc', 'TCP4:127.0.0.1:8081'), '3');
+    assert.deepEqual(
+      [...exposed.look()],
+      [
+        [1, { ip: NODE, ports: [{ node: 80, server: 8080 }] }],
+        [2, { ip: OTHER, ports: [{ node: 80, server: 8081 }] }],
+      ],
+      'what could be opened is known, so that it is closed with the others',
+    );
     await exposed.set(2, OTHER, []);
+    assert.deepEqual([...exposed.look().keys()], [1]);
   });
 
   it('ends a connection to where nobody listens', async () => {

@@ -61,6 +61,16 @@ export class ExposedPorts {
     });
   }
 
+  /** What is open, by node; nodes that are missing have none. */
+  look(): Map<number, { ip: string; ports: ExposedPort[] }> {
+    const found = new Map<number, { ip: string; ports: ExposedPort[] }>();
+    for (const [server, { node, leadsTo }] of this.#open) {
+      const ports = [...(found.get(node)?.ports ?? []), { node: leadsTo.port, server }];
+      found.set(node, { ip: leadsTo.host, ports });
+    }
+    return found;
+  }
+
   /** Resolves when no port is open. */
   close(): Promise<void> {
     return this.#inTurn(async () => {

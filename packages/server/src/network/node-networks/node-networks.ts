@@ -39,9 +39,9 @@ export class NodeNetworks {
     const networks = new NodeNetworks();
     const found = await links();
     for (const link of found) if (isTap(link)) networks.#taps.set(link.ifname, networkOf(link.master));
-    for (const { ifname } of found) {
+    for (const { ifname, linkinfo } of found) {
       const network = networkOf(ifname);
-      if (network !== null) await networks.#removeIfEmpty(network);
+      if (network !== null && linkinfo?.info_kind === 'bridge') await networks.#removeIfEmpty(network);
     }
     return networks;
   }

@@ -4,6 +4,7 @@ import { type Exposed, planExposed } from './exposed.ts';
 import { node } from './plan.fixture.ts';
 
 const ports = [{ node: 80, server: 8080 }];
+const more = [{ node: 22, server: 2222 }];
 const others = [{ node: 81, server: 8080 }];
 const [one, two] = [
   { ...node, exposed: ports },
@@ -20,6 +21,18 @@ const rows: [
   ['none are wanted, and there are none', [node], [], []],
   ['they are there', [one], [[1, done]], []],
   ['they are not there, as after a start', [one], [], [{ id: 1, ...done }]],
+  [
+    'they are there, in another order',
+    [{ ...one, exposed: [...more, ...ports] }],
+    [[1, { ip: node.ip, ports: [...ports, ...more] }]],
+    [],
+  ],
+  [
+    'one of them could not be opened',
+    [{ ...one, exposed: [...ports, ...more] }],
+    [[1, done]],
+    [{ id: 1, ip: node.ip, ports: [...ports, ...more] }],
+  ],
   ['they are others', [{ ...one, exposed: others }], [[1, done]], [{ id: 1, ip: node.ip, ports: others }]],
   [
     'the node has another address',

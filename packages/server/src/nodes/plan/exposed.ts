@@ -20,7 +20,7 @@ export interface ExposedWish {
 }
 
 export interface ExposedSeen {
-  /** By node, as it was done; nodes that are missing have none. */
+  /** By node, as it is; nodes that are missing have none. */
   exposed: ReadonlyMap<number, Exposed>;
 }
 
@@ -32,7 +32,7 @@ export function planExposed(
   const wanted = new Map(nodes.map(({ id, ip, exposed: ports }): [number, Exposed] => [id, { ip, ports }]));
   const changed = [...wanted.keys(), ...seen.keys()].filter((id, index, all) => {
     const [wish, done] = [wanted.get(id), seen.get(id)];
-    const isSame = (wish?.ports.length ?? 0) === 0 ? !done : isDeepStrictEqual(wish, done);
+    const isSame = (wish?.ports.length ?? 0) === 0 ? !done : isDeepStrictEqual(inOrder(wish), inOrder(done));
     return !isSame && all.indexOf(id) === index;
   });
   const steps = changed.map((id): StepOf<ExposedSteps> => {
@@ -40,4 +40,8 @@ export function planExposed(
     return { kind: 'exposeNode', id, ip, ports };
   });
   return steps.toSorted((one, other) => one.ports.length - other.ports.length);
+}
+
+function inOrder(exposed: Exposed | undefined): Exposed | undefined {
+  return exposed && { ...exposed, ports: exposed.ports.toSorted((one, other) => one.server - other.server) };
 }

@@ -2,7 +2,14 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import type { DiskSpec } from '@walt/contract';
 import { virtualModelOf } from '../../models/index.ts';
-import { fileExists, type Log, type Paths, type Programs, UserError } from '../../platform/index.ts';
+import {
+  fileExists,
+  KeyedLock,
+  type Log,
+  type Paths,
+  type Programs,
+  UserError,
+} from '../../platform/index.ts';
 import { isUsable } from './accelerator.ts';
 import { capConsoleLog, clearConsoleLog } from './console-log.ts';
 import { ensureDisks, removeOtherDisks, requireDiskRoom, usedBytes } from './disks.ts';
@@ -34,7 +41,8 @@ export class VirtualMachines {
   readonly #host: Host;
   readonly #log: Log;
   readonly #timer: NodeJS.Timeout;
-  readonly #turns = new Map<number, Promise<void>>();
+  /** By node: a disk that is made twice at once would be another one than QEMU has opened. */
+  readonly #turns = new KeyedLock();
 
   private constructor(deps: Deps, host: Host) {
     this.#programs = deps.programs;
@@ -102,7 +110,7 @@ export class VirtualMachines {
    * Throws ExternalError with QEMU's words when it does not come up.
    */
   async ensure(vm: VirtualMachine): Promise<void> {
-    await this.#inTurn(vm.id, () => this.#ensure(vm));
+    await this.#turns.hold(String(vm.id), () => this.#ensure(vm));
   }
 
   async #ensure(vm: VirtualMachine): Promise<void> {
@@ -123,7 +131,7 @@ export class VirtualMachines {
 
   /** Power-cycles the machine, whatever state it is in: a new QEMU, as `vm` says. */
   async reset(vm: VirtualMachine): Promise<void> {
-    await this.#inTurn(vm.id, async () => {
+    await this.#turns.hold(String(vm.id), async () => {
       await this.powerOff(vm.id);
       await this.#ensure(vm);
     });
@@ -137,22 +145,11 @@ export class VirtualMachines {
   /** Powers off, then deletes all that the machine had. */
   async remove(id: number): Promise<void> {
     const { folder, runFolder } = machineFiles(id, this.#paths);
-    await this.#inTurn(id, async () => {
+    await this.#turns.hold(String(id), async () => {
       await this.powerOff(id);
       await rm(runFolder, { recursive: true, force: true });
       await rm(folder, { recursive: true, force: true });
     });
-  }
-
-  /** A disk that is made twice at once would be another one than QEMU has opened. */
-  #inTurn(id: number, action: () => Promise<void>): Promise<void> {
-    const result = (this.#turns.get(id) ?? Promise.resolve()).then(action);
-    const turn = result.catch(() => undefined);
-    this.#turns.set(id, turn);
-    void turn.then(() => {
-      if (this.#turns.get(id) === turn) this.#turns.delete(id);
-    });
-    return result;
   }
 
   /** Node ids of all machines that live, those that an earlier server started included; sorted. `among`: only of these is asked. */
