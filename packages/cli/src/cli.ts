@@ -16,12 +16,23 @@ declare const WALT_VERSION: string;
 /** Runs one command line; answers the exit status unless the command has set `process.exitCode` itself. */
 export async function main(words: readonly string[]): Promise<void> {
   try {
-    await dispatch(words);
+    await dispatch(chooseServer(words));
   } catch (error) {
     const failure = describeFailure(error);
     process.stderr.write(renderFailure(failure, wantsJson(words)));
     process.exitCode = failure.status;
   }
+}
+
+/** `--server NAME` in front of all: which server is meant, by this walt and what it starts. Answers the other words. */
+function chooseServer(words: readonly string[]): readonly string[] {
+  const [option = '', value] = words;
+  const [, joined] = /^--server(?:=(.*))?$/s.exec(option) ?? [undefined, null];
+  if (joined === null) return words;
+  const name = joined ?? value;
+  if (!name) throw new UsageError('`--server` needs a name.', '`walt server list` lists your servers.');
+  process.env.WALT_SERVER = name;
+  return words.slice(joined === undefined ? 2 : 1);
 }
 
 /** Failures are data too when the command prints data. Words behind `--` or of a command elsewhere are not ours. */

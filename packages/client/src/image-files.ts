@@ -16,13 +16,13 @@ export type { ImageWritten };
 
 /** A tar of what is at that place, with one entry at its top. Throws NOT_FOUND. */
 export async function readFromImage(connection: Connection, place: ImagePlace): Promise<IncomingMessage> {
-  const response = await sendAs(connection.socket, connection.credentials, {
+  const response = await sendAs(connection.route, connection.credentials, {
     method: 'GET',
     path: `${IMAGE_FILES}?${new URLSearchParams({ ...place })}`,
     headers: {},
   });
   if (response.statusCode === 200) return response;
-  throw await responseError(response, connection.socket);
+  throw await responseError(response, connection.route);
 }
 
 /** Unpacks the tar in a folder of the image, or as a new file or folder there, which makes a new version of it. */
@@ -34,13 +34,13 @@ export async function writeToImage(
   // The body goes out once: a token that has run out must show before.
   await connection.client.server.status();
   try {
-    const response = await sendAs(connection.socket, connection.credentials, {
+    const response = await sendAs(connection.route, connection.credentials, {
       method: 'PUT',
       path: `${IMAGE_FILES}?${new URLSearchParams({ ...place })}`,
       headers: { 'content-type': 'application/x-tar' },
       body: tar,
     });
-    if (response.statusCode !== 200) throw await responseError(response, connection.socket);
+    if (response.statusCode !== 200) throw await responseError(response, connection.route);
     return JSON.parse(await readText(response)) as ImageWritten;
   } finally {
     // After a refusal, nobody reads the rest: whoever makes the tar must not wait for that.
@@ -50,11 +50,11 @@ export async function writeToImage(
 
 /** What is there, links followed; null: nothing. Throws NOT_FOUND when there is no such image. */
 export async function kindInImage(connection: Connection, place: ImagePlace): Promise<FileKind['kind']> {
-  const response = await sendAs(connection.socket, connection.credentials, {
+  const response = await sendAs(connection.route, connection.credentials, {
     method: 'GET',
     path: `${IMAGE_FILES}?${new URLSearchParams({ ...place, only: 'kind' })}`,
     headers: {},
   });
-  if (response.statusCode !== 200) throw await responseError(response, connection.socket);
+  if (response.statusCode !== 200) throw await responseError(response, connection.route);
   return (JSON.parse(await readText(response)) as FileKind).kind;
 }

@@ -22,6 +22,7 @@ export {
 } from './image-files.ts';
 export { attachToJob, type JobHandlers } from './job.ts';
 export { resultOf } from './long-call.ts';
-export { cacheFolder, configFolder, DEFAULT_SOCKET, serverFolder, socketPath } from './paths.ts';
+export { cacheFolder, configFolder, DEFAULT_SOCKET, serverFolder } from './paths.ts';
+export { type Place, usualPlace } from './place.ts';
 export { ByteStream, frameError, type StreamEnd, type StreamHandlers } from './stream.ts';
 export { connectionLost } from './transport.ts';

@@ -5,7 +5,7 @@ import type { LogImported } from '@walt/contract';
 import { LOG_IMPORT, LOG_LINES } from '@walt/contract/values/logs';
 import type { Connection } from './connection.ts';
 import { hasCode } from './errors.ts';
-import { connectionError, connectionLost, readText, responseError, sendAs } from './transport.ts';
+import { connectionLost, readText, responseError, sendAs } from './transport.ts';
 
 export interface LogQuery {
   /** A set of nodes; `server` in it is the platform itself. */
@@ -77,10 +77,10 @@ export async function importLogLines(
   await connection.client.server.status();
   const body = Readable.from(file, { objectMode: false });
   try {
-    const response = await sendAs(connection.socket, connection.credentials, {
+    const response = await sendAs(connection.route, connection.credentials, {
       ...{ method: 'PUT', path: LOG_IMPORT, headers: { 'content-type': 'application/jsonl' }, body },
     });
-    if (response.statusCode !== 200) throw await responseError(response, connection.socket);
+    if (response.statusCode !== 200) throw await responseError(response, connection.route);
     return JSON.parse(await readText(response)) as LogImported;
   } finally {
     // After a refusal, nobody reads the rest.
@@ -105,10 +105,10 @@ async function* readOnce(
   const given = Object.entries(words).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, String(value)]],
   );
-  const response = await sendAs(connection.socket, connection.credentials, {
+  const response = await sendAs(connection.route, connection.credentials, {
     ...{ method: 'GET', path: `${LOG_LINES}?${new URLSearchParams(given)}`, headers: {}, signal },
   });
-  if (response.statusCode !== 200) throw await responseError(response, connection.socket);
+  if (response.statusCode !== 200) throw await responseError(response, connection.route);
   const streams = new Map<string, { issuer: string; stream: string }>();
   let rest: Buffer[] = [];
   let ended = false;
@@ -129,7 +129,7 @@ async function* readOnce(
       ended ||= complete;
     }
   } catch (error) {
-    throw error instanceof Error ? connectionError(error, connection.socket) : error;
+    throw error instanceof Error ? connection.route.failure(error) : error;
   } finally {
     response.destroy();
   }

@@ -6,7 +6,8 @@ import { RUNTIME_FOLDER, SOCKET_NAME } from '@walt/contract/values/wire';
 /** Of this machine's own server. */
 export const DEFAULT_SOCKET = `${RUNTIME_FOLDER}/${SOCKET_NAME}`;
 
-export function socketPath(): string {
+/** That of this machine, whichever server is used. */
+export function ownSocket(): string {
   return process.env.WALT_SOCKET || DEFAULT_SOCKET;
 }
 
@@ -24,9 +25,9 @@ export function configFolder(): string {
 }
 
 /**
- * Folder of what one server told us: token, certificates, host authority. Named by the socket's path, which
- * has at most 107 bytes (unix(7)), so its base64 fits in a file name, and costs no hash at start-up.
+ * Folder of what one server told us: token, certificates, host authority. Named by the socket's path, which has at most 107 bytes
+ * (unix(7)), or by a URL of at most 180, so its base64 fits in a file name, and costs no hash at start-up.
  */
-export function serverFolder(socket: string): string {
-  return join(cacheFolder(), `server-${Buffer.from(socket).toString('base64url')}`);
+export function serverFolder(place: string): string {
+  return join(cacheFolder(), `server-${Buffer.from(place).toString('base64url')}`);
 }

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Connection } from './connection.ts';
 import { flushed } from './drain.ts';
+import { localRoute } from './local.ts';
 import { ByteStream } from './stream.ts';
 
 const PIECE = Buffer.alloc(16 * 1024);
@@ -28,7 +29,7 @@ beforeEach(async () => {
   await new Promise<void>((resolve) => http.listen(socket, resolve));
   const token = async () => 'token';
   const credentials = { token, renew: token, user: async () => 'ann' };
-  connection = { client: {} as Connection['client'], credentials, socket };
+  connection = { client: {} as Connection['client'], credentials, route: localRoute(socket) };
 });
 
 afterEach(() => {

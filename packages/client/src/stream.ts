@@ -1,11 +1,13 @@
-/** WebSockets on the server's Unix socket: bytes as binary messages, control as JSON text (contract, `streams`). */
+/** WebSockets to the server: bytes as binary messages, control as JSON text (contract, `streams`). */
 import type { Readable, Writable } from 'node:stream';
 import type { ClientFrame, ServerFrame, StreamPath, StreamQuery, WriterFrame } from '@walt/contract';
+import { CONTRACT_HEADER, CONTRACT_TEXT } from '@walt/contract/values/version';
 import WebSocket from 'ws';
 import type { Connection } from './connection.ts';
 import { whenFree } from './drain.ts';
 import { AbortError } from './errors.ts';
-import { connectionError, responseError } from './transport.ts';
+import { responseError } from './transport.ts';
+import { otherMajor } from './versions.ts';
 
 export interface StreamHandlers {
   onData: (bytes: Buffer) => void;
@@ -47,7 +49,9 @@ export class ByteStream<Path extends StreamPath = StreamPath> {
   constructor(connection: Connection, path: Path, query: StreamQuery<Path>, handlers: StreamHandlers) {
     const parameters = Object.entries(query).map(([key, value]): [string, string] => [key, String(value)]);
     this.#connection = connection;
-    this.#url = `ws+unix:${connection.socket}:${path}?${new URLSearchParams(parameters)}`;
+    const { options } = connection.route;
+    const server = 'agent' in options ? 'ws://walt' : `ws+unix:${options.socketPath}:`;
+    this.#url = `${server}${path}?${new URLSearchParams(parameters)}`;
     this.#handlers = handlers;
     this.ended = this.#run();
   }
@@ -114,8 +118,10 @@ export class ByteStream<Path extends StreamPath = StreamPath> {
   /** One WebSocket from its opening to its end. */
   #converse(token: string): Promise<StreamEnd> {
     if (this.#closed) return Promise.resolve(undefined);
-    const headers = { authorization: `Bearer ${token}` };
-    const socket = new WebSocket(this.#url, { headers, perMessageDeflate: false });
+    const { route } = this.#connection;
+    const headers = { authorization: `Bearer ${token}`, [CONTRACT_HEADER]: CONTRACT_TEXT };
+    const agent = 'agent' in route.options ? route.options.agent : undefined;
+    const socket = new WebSocket(this.#url, { headers, perMessageDeflate: false, ...(agent && { agent }) });
     this.#socket = socket;
     return new Promise((resolve, reject) => {
       let last: StreamEnd;
@@ -136,12 +142,18 @@ export class ByteStream<Path extends StreamPath = StreamPath> {
           this.#handlers.onWriter?.(frame);
         } else last = frame;
       });
+      socket.on('upgrade', ({ headers: told }) => {
+        const other = otherMajor(told[CONTRACT_HEADER], route.name);
+        if (!other) return;
+        reject(other);
+        socket.terminate();
+      });
       socket.on('unexpected-response', (_request, response) => {
-        responseError(response, this.#connection.socket)
+        responseError(response, route)
           .then(reject, reject)
           .finally(() => socket.terminate());
       });
-      socket.on('error', (error) => reject(connectionError(error, this.#connection.socket)));
+      socket.on('error', (error) => reject(route.failure(error)));
       socket.on('close', (code) => {
         this.#lost = code === NO_CLOSING_FRAME;
         resolve(last);

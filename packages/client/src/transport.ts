@@ -1,10 +1,22 @@
-/** HTTP requests on the server's Unix socket, for RPC calls and plain bodies alike. */
-import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
+/** HTTP requests to the server, for RPC calls and plain bodies alike. */
+import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import http from 'node:http';
 import type { Readable } from 'node:stream';
 import type { ClientContext } from '@orpc/client';
 import type { StandardLinkClient } from '@orpc/client/standard';
-import { AbortError, hasCode, hintOf, isRecord } from './errors.ts';
+import { CONTRACT_HEADER, CONTRACT_TEXT } from '@walt/contract/values/version';
+import { AbortError, hintOf, isRecord } from './errors.ts';
+import { otherMajor, unknownCall } from './versions.ts';
+
+/** The way to one server. */
+export interface Route {
+  /** As messages name it: the path of a socket, or a URL. */
+  name: string;
+  /** What Node.js's HTTP client connects by. */
+  options: { socketPath: string } | { agent: Agent };
+  /** The user's view of a socket error. */
+  failure: (error: Error) => Error;
+}
 
 export interface HttpRequest {
   method: string;
@@ -27,12 +39,18 @@ export interface Credentials {
 const NO_SERVER_NAME = { servername: '' };
 
 /** Sends one request; resolves with the head of the answer. Throws AbortError when there is no server. */
-export function send(socketPath: string, request: HttpRequest): Promise<IncomingMessage> {
+export function send(route: Route, request: HttpRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const { method, path, headers, body, signal } = request;
-    const options = { socketPath, method, path, headers, ...NO_SERVER_NAME, ...(signal && { signal }) };
-    const outgoing = http.request(options, resolve);
-    outgoing.on('error', (error) => reject(connectionError(error, socketPath)));
+    const { method, path, body, signal } = request;
+    const headers = { ...request.headers, [CONTRACT_HEADER]: CONTRACT_TEXT };
+    const where = { ...route.options, method, path, headers, ...NO_SERVER_NAME };
+    const outgoing = http.request({ ...where, ...(signal && { signal }) }, (response) => {
+      const other = otherMajor(response.headers[CONTRACT_HEADER], route.name);
+      if (!other) return resolve(response);
+      response.destroy();
+      reject(other);
+    });
+    outgoing.on('error', (error) => reject(route.failure(error)));
     write(outgoing, body);
   });
 }
@@ -48,29 +66,9 @@ function write(outgoing: ClientRequest, body: string | Readable | undefined): vo
   body.pipe(outgoing);
 }
 
-/** The user's view of a socket error. */
-export function connectionError(error: Error, socketPath: string): Error {
-  if (hasCode(error, 'ENOENT') || hasCode(error, 'ECONNREFUSED')) {
-    return new AbortError(
-      'UNAVAILABLE',
-      `Cannot reach the WalT server at ${socketPath}.`,
-      'Start it with `sudo ./walt-server start`, or set WALT_SOCKET to the socket of another one.',
-    );
-  }
-  if (hasCode(error, 'EACCES')) {
-    return new AbortError(
-      'FORBIDDEN',
-      `You may not open the WalT server's socket ${socketPath}.`,
-      'Ask its administrator to let you in.',
-    );
-  }
-  if (hasCode(error, 'ECONNRESET') || hasCode(error, 'EPIPE')) return connectionLost();
-  return error;
-}
-
 /** Sends with the caller's token; once more with a new one when the server does not accept it. */
 export async function sendAs(
-  socketPath: string,
+  route: Route,
   credentials: Credentials,
   request: HttpRequest,
 ): Promise<IncomingMessage> {
@@ -78,10 +76,10 @@ export async function sendAs(
     ...request,
     headers: { ...request.headers, authorization: `Bearer ${token}` },
   });
-  const response = await send(socketPath, withToken(await credentials.token()));
+  const response = await send(route, withToken(await credentials.token()));
   if (response.statusCode !== 401 || isStream(request.body)) return response;
   response.resume();
-  return send(socketPath, withToken(await credentials.renew()));
+  return send(route, withToken(await credentials.renew()));
 }
 
 /** A body that was read once cannot be sent again. */
@@ -90,12 +88,12 @@ function isStream(body: HttpRequest['body']): body is Readable {
 }
 
 /** How oRPC's client reaches the server. Without credentials only `auth` calls are answered. */
-export class SocketLinkClient implements StandardLinkClient<ClientContext> {
-  readonly #socketPath: string;
+export class ServerLinkClient implements StandardLinkClient<ClientContext> {
+  readonly #route: Route;
   readonly #credentials: Credentials | undefined;
 
-  constructor(socketPath: string, credentials?: Credentials) {
-    this.#socketPath = socketPath;
+  constructor(route: Route, credentials?: Credentials) {
+    this.#route = route;
     this.#credentials = credentials;
   }
 
@@ -116,13 +114,14 @@ export class SocketLinkClient implements StandardLinkClient<ClientContext> {
       signal: request.signal,
     };
     const response = this.#credentials
-      ? await sendAs(this.#socketPath, this.#credentials, sent)
-      : await send(this.#socketPath, sent);
+      ? await sendAs(this.#route, this.#credentials, sent)
+      : await send(this.#route, sent);
     // Read here: what fails in `body` would reach the user in oRPC's words.
-    const body = await readBody(response, this.#socketPath);
+    const body = await readBody(response, this.#route);
     // What a call answers lies in `json`; without it, no call was reached.
     const refusal = isRecord(body) && !('json' in body) ? refusalOf(body) : undefined;
-    if (refusal) throw refusal;
+    const { path } = sent;
+    if (refusal) throw unknownCall(refusal, { path, header: response.headers[CONTRACT_HEADER] }) ?? refusal;
     return {
       status: response.statusCode ?? 500,
       headers: response.headers as IncomingHttpHeaders,
@@ -131,27 +130,27 @@ export class SocketLinkClient implements StandardLinkClient<ClientContext> {
   }
 }
 
-async function readBody(response: IncomingMessage, socketPath: string): Promise<unknown> {
+async function readBody(response: IncomingMessage, route: Route): Promise<unknown> {
   if (response.headers['content-type']?.startsWith('text/event-stream')) {
     const { readEvents } = await import('./events.ts');
-    return readEvents(response, socketPath);
+    return readEvents(response, route);
   }
   let text: string;
   try {
     text = await readText(response);
   } catch (error) {
-    throw error instanceof Error ? connectionError(error, socketPath) : error;
+    throw error instanceof Error ? route.failure(error) : error;
   }
   try {
     return text === '' ? undefined : JSON.parse(text);
   } catch {
-    throw foreign(socketPath);
+    throw foreign(route);
   }
 }
 
 /** What a refusal says that is no answer to a call: to a plain request, to a stream, or to any of them at a full server. */
-export async function responseError(response: IncomingMessage, socketPath: string): Promise<Error> {
-  return refusalOf(await readBody(response, socketPath)) ?? foreign(socketPath);
+export async function responseError(response: IncomingMessage, route: Route): Promise<Error> {
+  return refusalOf(await readBody(response, route)) ?? foreign(route);
 }
 
 function refusalOf(body: unknown): AbortError | undefined {
@@ -159,10 +158,10 @@ function refusalOf(body: unknown): AbortError | undefined {
   return new AbortError(body.code, String(body.message), hintOf(body.data));
 }
 
-function foreign(socketPath: string): AbortError {
+function foreign({ name }: Route): AbortError {
   return new AbortError(
     'UNAVAILABLE',
-    `What answers at ${socketPath} is no WalT server of this version.`,
+    `What answers at ${name} is no WalT server of this version.`,
     'See `sudo ./walt-server status`.',
   );
 }

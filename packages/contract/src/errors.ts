@@ -18,6 +18,8 @@ export const errors = {
   CONFIRM: { status: 412, data },
   /** The caller has as much open at the server as he may. */
   BUSY: { status: 429, data },
+  /** Client and server speak contracts of different major versions. */
+  VERSION: { status: 426, data },
   /** A waiting time ran out. */
   TIMEOUT: { status: 408, data },
   /** The world is not ready: node not booted, disk full, missing device. */

@@ -6,7 +6,7 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AbortError } from '@walt/client/errors';
-import { DEFAULT_SOCKET, socketPath } from '@walt/client/paths';
+import { placeEnvironment, usualPlace } from '@walt/client/place';
 import type { Client, Node } from '@walt/contract';
 import { NODE_NAME } from '@walt/contract/values/names';
 import { HOST_KEY_ALIAS, KNOWN_HOSTS, MAX_PRINCIPALS, USER_CERTIFICATE } from '@walt/contract/values/proofs';
@@ -18,8 +18,7 @@ import { type SshFiles, sshFiles } from './files.ts';
 import { ensureKey } from './key.ts';
 
 export function thisWalt(): Walt {
-  const socket = socketPath();
-  return { launcher: launcher(), socket: socket === DEFAULT_SOCKET ? undefined : socket };
+  return { launcher: launcher(), environment: placeEnvironment(usualPlace()) };
 }
 
 /**

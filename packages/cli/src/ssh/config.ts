@@ -5,8 +5,8 @@ import { HOST_SUFFIX, type SshFiles } from './files.ts';
 export interface Walt {
   /** Absolute path of the launcher. */
   launcher: string;
-  /** Socket of the server, when it is not the default one. */
-  socket: string | undefined;
+  /** `NAME=VALUE` that tells it which server is meant. */
+  environment: readonly string[];
 }
 
 /** The file that walt's own calls of ssh and scp use instead of the user's and the system's. */
@@ -68,8 +68,8 @@ export function proxyCommand(walt: Walt): string {
 }
 
 /** Shell words that start walt; ssh hands them to the user's shell after it has replaced `%` tokens. */
-function waltCommand({ launcher, socket }: Walt): string {
-  const words = socket === undefined ? [launcher] : ['env', `WALT_SOCKET=${socket}`, launcher];
+function waltCommand({ launcher, environment }: Walt): string {
+  const words = environment.length === 0 ? [launcher] : ['env', ...environment, launcher];
   return words.map((word) => shellWord(word).replaceAll('%', '%%')).join(' ');
 }
 

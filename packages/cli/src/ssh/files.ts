@@ -1,6 +1,7 @@
 /** Where the client keeps what OpenSSH needs. */
 import { join } from 'node:path';
-import { configFolder, serverFolder, socketPath } from '@walt/client/paths';
+import { configFolder, serverFolder } from '@walt/client/paths';
+import { placeName, usualPlace } from '@walt/client/place';
 
 export interface SshFiles {
   /** The user's own key, for all servers. */
@@ -17,7 +18,7 @@ export interface SshFiles {
 }
 
 export function sshFiles(): SshFiles {
-  const server = join(serverFolder(socketPath()), 'ssh');
+  const server = join(serverFolder(placeName(usualPlace())), 'ssh');
   return {
     privateKey: join(configFolder(), 'id_ed25519'),
     publicKey: join(configFolder(), 'id_ed25519.pub'),

@@ -29,7 +29,7 @@ test('shellWord gives any text as one word', () => {
 });
 
 test('the stanza quotes paths for ssh, and those in commands for the shell too', (t) => {
-  const text = renderStanza(['n1'], files, { launcher: "/opt/a b/100%/it's/walt", socket: undefined });
+  const text = renderStanza(['n1'], files, { launcher: "/opt/a b/100%/it's/walt", environment: [] });
   const folder = mkdtempSync(join(tmpdir(), 'walt-cli-stanza-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   writeFileSync(join(folder, 'config'), text);
@@ -44,7 +44,7 @@ test('the stanza quotes paths for ssh, and those in commands for the shell too',
 
 test('a path that ssh cannot use is refused', () => {
   assert.throws(
-    () => renderStanza([], files, { launcher: '/a"b/walt', socket: undefined }),
+    () => renderStanza([], files, { launcher: '/a"b/walt', environment: [] }),
     /contains a double quote/,
   );
 });

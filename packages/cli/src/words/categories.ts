@@ -163,6 +163,18 @@ export const categories: Readonly<Record<string, Category>> = {
       },
     },
   },
+  server: {
+    summary: 'the servers that you use: on this machine, or elsewhere by ssh',
+    commands: {
+      add: { summary: 'give a server elsewhere a name', load: () => import('../commands/server/add.ts') },
+      list: { summary: 'list your servers', load: () => import('../commands/server/list.ts') },
+      use: {
+        summary: 'choose the server that is meant from now on',
+        load: () => import('../commands/server/use.ts'),
+      },
+      remove: { summary: 'forget a server', load: () => import('../commands/server/remove.ts') },
+    },
+  },
   help: {
     summary: 'the manual',
     commands: {
@@ -201,7 +213,7 @@ export const singles: Readonly<Record<string, CommandEntry>> = {
   },
 };
 
-/** Called by ssh and by the shells, not by people. */
+/** Called by ssh, by the shells and by a walt elsewhere, not by people. */
 export const plumbing: Readonly<Record<string, CommandEntry>> = {
   'ssh-proxy': {
     summary: 'relay to the SSH server of a node',
@@ -210,6 +222,14 @@ export const plumbing: Readonly<Record<string, CommandEntry>> = {
   'ssh-cert': {
     summary: 'make a fresh certificate for a node',
     load: () => import('../commands/plumbing/ssh-cert.ts'),
+  },
+  'sign-in': {
+    summary: 'tell a walt elsewhere who you are here',
+    load: () => import('../commands/plumbing/sign-in.ts'),
+  },
+  'dial-stdio': {
+    summary: "join standard input and output to this machine's server",
+    load: () => import('../commands/plumbing/dial-stdio.ts'),
   },
   complete: { summary: 'print completions', load: () => import('../commands/plumbing/complete.ts') },
 };

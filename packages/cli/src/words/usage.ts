@@ -7,7 +7,7 @@ export function mainHelp(paint: Paint): string {
   const groups = Object.entries(categories).map(([name, { summary }]): [string, string] => [name, summary]);
   const others = Object.entries(singles).map(([name, { summary }]): [string, string] => [name, summary]);
   return (
-    `${paint('Usage:', 'bold')} walt CATEGORY COMMAND [OPTIONS] ARGUMENTS\n\n` +
+    `${paint('Usage:', 'bold')} walt [--server NAME] CATEGORY COMMAND [OPTIONS] ARGUMENTS\n\n` +
     `${paint('Categories:', 'bold')}\n${list(groups, paint)}\n` +
     `${paint('Other commands:', 'bold')}\n${list(others, paint)}\n` +
     '`walt CATEGORY` lists its commands, `walt CATEGORY COMMAND --help` explains one.\n' +

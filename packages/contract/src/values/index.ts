@@ -18,4 +18,5 @@ export * from './node-sets.ts';
 export * from './node-settings.ts';
 export * from './proofs.ts';
 export * from './registries.ts';
+export * from './version.ts';
 export * from './wire.ts';

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { CONTRACT, CONTRACT_HEADER, CONTRACT_TEXT, olderSide, parseContract } from '@walt/contract';
 import type { ZodType } from 'zod';
 import { UserError } from '../platform/index.ts';
 import { type ApiError, invalidInput, unreadableRequest } from './errors.ts';
@@ -6,6 +7,19 @@ import { type ApiError, invalidInput, unreadableRequest } from './errors.ts';
 /** The token in `authorization: Bearer TOKEN` (RFC 6750, 2.1). */
 export function bearerToken(request: IncomingMessage): string | undefined {
   return /^Bearer ([A-Za-z0-9._~+/-]+=*)$/i.exec(request.headers.authorization ?? '')?.[1];
+}
+
+/** Throws VERSION for a client that speaks another contract than this server: nothing else of its request is looked at. */
+export function requireContract(request: IncomingMessage): void {
+  const told = parseContract(request.headers[CONTRACT_HEADER]);
+  if (told?.major === CONTRACT.major) return;
+  const older = told && olderSide(told, CONTRACT) === 'client';
+  const version = told ? `${told.major}.${told.minor}` : 'that there is not';
+  throw new UserError(
+    'VERSION',
+    `Your walt speaks version ${version} of its contract, this server version ${CONTRACT_TEXT}.`,
+    older ? 'Upgrade walt on your machine.' : 'Ask the administrator of the server to upgrade it.',
+  );
 }
 
 /** Throws INVALID for what is no path. */

@@ -1,6 +1,6 @@
 import { chmod, rm } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { RPC_PREFIX } from '@walt/contract';
+import { CONTRACT_HEADER, CONTRACT_TEXT, RPC_PREFIX } from '@walt/contract';
 import {
   defaultLimits,
   dial,
@@ -13,7 +13,7 @@ import {
   UserError,
 } from '../../platform/index.ts';
 import { toApiError } from '../errors.ts';
-import { bearerToken, parseUrl, readJson, sendError } from '../http.ts';
+import { bearerToken, parseUrl, readJson, requireContract, sendError } from '../http.ts';
 import type { Services } from '../services.ts';
 import { Shares } from '../shares.ts';
 import { type StreamOptions, Streams } from '../streams/index.ts';
@@ -52,6 +52,8 @@ export async function listen(
   const streams = new Streams(services, new Shares('streams', limits.streamsPerUser), options);
 
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    response.setHeader(CONTRACT_HEADER, CONTRACT_TEXT);
+    requireContract(request);
     const url = parseUrl(request);
     const context = {
       token: bearerToken(request),

@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type ServerFrame, streams } from '@walt/contract';
+import { CONTRACT_HEADER, CONTRACT_TEXT, type ServerFrame, streams } from '@walt/contract';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { type Caller, LostRight } from '../../access/index.ts';
 import { type Log, rarely } from '../../platform/index.ts';
 import { toApiError } from '../errors.ts';
-import { bearerToken, parseQuery } from '../http.ts';
+import { bearerToken, parseQuery, requireContract } from '../http.ts';
 import type { Services } from '../services.ts';
 import type { Shares } from '../shares.ts';
 import { ConsoleHub } from './console-hub.ts';
@@ -52,6 +52,7 @@ export class Streams {
   constructor(services: Services, shares: Shares, { heartbeat = 30_000 }: StreamOptions) {
     this.#services = services;
     this.#shares = shares;
+    this.#server.on('headers', (headers) => headers.push(`${CONTRACT_HEADER}: ${CONTRACT_TEXT}`));
     this.#broke = rarely(services.log.warn);
     this.#heartbeat = setInterval(() => this.#beat(), heartbeat).unref();
     this.#consoles = new ConsoleHub();
@@ -78,7 +79,7 @@ export class Streams {
       socket.on('error', (error) => this.#broke('stream broke', { error: error.message }));
       // Whatever the client sends is kept in the kernel until the stream behind is there.
       socket.pause();
-      void this.#run(serve, socket, bearerToken(request), url);
+      void this.#run(serve, socket, request, url);
     });
   }
 
@@ -94,10 +95,11 @@ export class Streams {
     }
   }
 
-  async #run(serve: Serve, socket: WebSocket, token: string | undefined, url: URL): Promise<void> {
+  async #run(serve: Serve, socket: WebSocket, request: IncomingMessage, url: URL): Promise<void> {
     const { identity, rights, log } = this.#services;
     try {
-      const caller = await identity.caller(token);
+      requireContract(request);
+      const caller = await identity.caller(bearerToken(request));
       using _share = this.#shares.take(caller.user);
       const last = await rights.whileHeld(
         () => identity.requireUser(caller),
