@@ -4,19 +4,23 @@
  *
  * This file: from the words of a command line to the one command that it means, and from a failure to its text.
  */
+import { hasCode } from '@walt/client/errors';
+import { NO_SERVER } from '@walt/client/place';
 import type { Command } from 'commander';
 import { describeFailure, renderFailure, UsageError } from './errors.ts';
 import { paintOutput } from './terminal/output.ts';
+import { canAsk } from './terminal/prompt.ts';
 import { terminalText } from './terminal/visible.ts';
 import { type CommandEntry, categories, plumbing, singles } from './words/categories.ts';
 import { nearest } from './words/near.ts';
+import { chooseServer } from './words/server-choice.ts';
 
 declare const WALT_VERSION: string;
 
 /** Runs one command line; answers the exit status unless the command has set `process.exitCode` itself. */
 export async function main(words: readonly string[]): Promise<void> {
   try {
-    await dispatch(chooseServer(words));
+    await dispatchOnSomeServer(chooseServer(words));
   } catch (error) {
     const failure = describeFailure(error);
     process.stderr.write(renderFailure(failure, wantsJson(words)));
@@ -24,15 +28,16 @@ export async function main(words: readonly string[]): Promise<void> {
   }
 }
 
-/** `--server NAME` in front of all: which server is meant, by this walt and what it starts. Answers the other words. */
-function chooseServer(words: readonly string[]): readonly string[] {
-  const [option = '', value] = words;
-  const [, joined] = /^--server(?:=(.*))?$/s.exec(option) ?? [undefined, null];
-  if (joined === null) return words;
-  const name = joined ?? value;
-  if (!name) throw new UsageError('`--server` needs a name.', '`walt server list` lists your servers.');
-  process.env.WALT_SERVER = name;
-  return words.slice(joined === undefined ? 2 : 1);
+/** Where there is no server and somebody who can tell of one, he is asked, and the command begins anew. */
+async function dispatchOnSomeServer(words: readonly string[]): Promise<void> {
+  try {
+    await dispatch(words);
+  } catch (error) {
+    if (!hasCode(error, NO_SERVER) || !canAsk() || wantsJson(words)) throw error;
+    const { askForServer } = await import('./servers/first-server.ts');
+    if (!(await askForServer())) throw error;
+    await dispatch(words);
+  }
 }
 
 /** Failures are data too when the command prints data. Words behind `--` or of a command elsewhere are not ours. */

@@ -326,6 +326,11 @@ describe('a terminal', () => {
     'device ping': [['vnode1', '-c', '1']],
     'device shell': [['unknown-b827eb123456']],
     'device forget': [['free1']],
+    // These ask no server.
+    'server add': null,
+    'server list': null,
+    'server use': null,
+    'server remove': null,
     'help list': null,
     'help show': null,
     'advanced server-status': [[]],

@@ -27,12 +27,12 @@ const REPOSITORY = join(import.meta.dirname, '../../..');
 /** For examples (RFC 5737); nothing leaves the two namespaces. */
 export const SERVER_ADDRESS = '192.0.2.1';
 const LAPTOP_ADDRESS = '192.0.2.2';
-/** Of the server's machine. */
-export const USERS: Readonly<Record<string, number>> = { alice: 64_001, bob: 64_002, norights: 64_003 };
+/** Of the server's machine; WalT's server has never heard of the last one. */
+export const USERS: Readonly<Record<string, number>> = { alice: 64_001, bob: 64_002, stranger: 64_003 };
 
 /** For `startServer`: whom the server's machine knows. */
 export const signIn = {
-  loginName: async (uid: number) => Object.entries(USERS).find(([, id]) => id === uid)?.[0],
+  loginName: async (uid: number) => ['alice', 'bob'].find((user) => USERS[user] === uid),
 };
 
 /** Namespaces that last as long as this process, or until they are ended. */
@@ -130,7 +130,7 @@ export class Lab implements AsyncDisposable {
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(this.home, '.ssh/id_ed25519')]);
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, 'host_key')]);
     const key = readFileSync(join(this.home, '.ssh/id_ed25519.pub'), 'utf8');
-    for (const user of ['alice', 'bob', 'norights']) writeFileSync(join(folder, 'keys', user), key);
+    for (const user of ['alice', 'bob', 'stranger']) writeFileSync(join(folder, 'keys', user), key);
     this.knowHost();
     const binds = [
       'mount --bind "$1/passwd.host" /etc/passwd',
@@ -242,6 +242,19 @@ export class Lab implements AsyncDisposable {
       XDG_RUNTIME_DIR: folder,
       ...(url !== undefined && { WALT_SERVER: url }),
     };
+  }
+
+  /** The command line of a program on the laptop. */
+  argvOnLaptop(...argv: string[]): string[] {
+    return this.#laptop.argv(...argv);
+  }
+
+  /** The command line of a `walt` on the server's machine, by one of its users. */
+  argvOnServer(user: string, ...words: string[]): string[] {
+    const uid = USERS[user];
+    const env = [`HOME=${this.homeOf(user)}`, `WALT_SOCKET=${this.#socket}`, 'PATH=/usr/bin:/bin'];
+    const as = ['/usr/bin/setpriv', `--reuid=${uid}`, '--regid=65534', '--clear-groups', '--'];
+    return this.#host.argv(...as, '/usr/bin/env', ...env, join(this.folder, 'walt/walt'), ...words);
   }
 
   /** Any program on the laptop. */

@@ -188,10 +188,11 @@ export async function openStream(
   { socket: socketPath }: Pick<TestApi, 'socket'>,
   path: string,
   token?: string,
+  more: Record<string, string> = {},
 ): Promise<TestStream> {
   const socket = new WebSocket(`ws+unix:${socketPath}:${path}`, {
     perMessageDeflate: false,
-    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    headers: { ...more, ...(token !== undefined && { authorization: `Bearer ${token}` }) },
   });
   let text = '';
   let last: unknown;

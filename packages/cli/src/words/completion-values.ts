@@ -1,5 +1,6 @@
 /** Candidates that only the server or the manual know. */
-import { connect } from '@walt/client/connection';
+import { type Connection, connect } from '@walt/client/connection';
+import { readServers, THIS_MACHINE } from '@walt/client/remote/servers';
 import { shortDigest } from '@walt/contract/values/digests';
 import { DEFAULT_IMAGE, NODE_SETS, PLATFORM_LABEL } from '@walt/contract/values/names';
 import { isNodeField, NODE_FIELDS } from '@walt/contract/values/node-sets';
@@ -19,10 +20,16 @@ export type ArgumentKind =
   | 'image-location'
   | 'image-link'
   | 'registry'
+  | 'server'
   | 'topic'
   | 'setting'
   | 'condition'
   | 'none';
+
+/** Nobody expects a question of ssh behind a keypress, nor to wait. */
+function way(): Connection {
+  return connect(undefined, { quiet: true });
+}
 
 export async function candidatesFor(kind: ArgumentKind, current: string): Promise<string[]> {
   const candidates = await all(kind, current);
@@ -36,7 +43,7 @@ async function all(kind: ArgumentKind, current: string): Promise<string[]> {
     case 'node-set':
       return nodeSets(current, await nodeNames());
     case 'device':
-      return (await connect().client.device.list()).map(({ name }) => name);
+      return (await way().client.device.list()).map(({ name }) => name);
     case 'device-setting':
       return ['type=node', ...(await settings(current))];
     case 'image':
@@ -59,6 +66,8 @@ async function all(kind: ArgumentKind, current: string): Promise<string[]> {
       return settings(current);
     case 'condition':
       return conditions(current);
+    case 'server':
+      return [...readServers().known.keys(), THIS_MACHINE];
     case 'topic':
       return (await listTopics()).map(({ name }) => name);
     case 'none':
@@ -74,7 +83,7 @@ export function nodeSets(current: string, names: readonly string[]): string[] {
 }
 
 async function nodeNames(): Promise<string[]> {
-  const nodes = await connect().client.node.list({ set: 'all-nodes' });
+  const nodes = await way().client.node.list({ set: 'all-nodes' });
   return nodes.map(({ name }) => name);
 }
 
@@ -82,7 +91,7 @@ async function nodeNames(): Promise<string[]> {
 async function conditions(current: string): Promise<string[]> {
   const [, field = '', sign = ''] = /^([a-z]+)(!?=)/.exec(current) ?? [];
   if (!isNodeField(field)) return Object.keys(NODE_FIELDS).map((name) => `${name}=`);
-  const nodes = await connect().client.node.list({ set: 'all-nodes' });
+  const nodes = await way().client.node.list({ set: 'all-nodes' });
   return [...new Set(nodes.map((node) => NODE_FIELDS[field](node)))].map(
     (value) => `${field}${sign}${value}`,
   );
@@ -94,7 +103,7 @@ async function settings(current: string): Promise<string[]> {
   if (name === '') return SETTING_NAMES.map((setting) => `${setting}=`);
   if (!isSettingName(name)) return [];
   const { fallback, offers } = NODE_SETTINGS[name];
-  const { choices } = await connect().client.node.settings({ set: 'all-nodes' });
+  const { choices } = await way().client.node.settings({ set: 'all-nodes' });
   const known = choices[name] ?? [];
   const values = [...offers, ...known, ...(fallback === null ? [] : [UNSET])];
   return [...new Set(values)].map((value) => `${name}=${value}`);
@@ -102,7 +111,7 @@ async function settings(current: string): Promise<string[]> {
 
 /** One's own by name; others' by `owner/name`, once a slash is typed or nothing of one's own fits. */
 async function imageNames(current: string): Promise<string[]> {
-  const { client, credentials } = connect();
+  const { client, credentials } = way();
   const images = await client.image.list({ all: true });
   const user = await credentials.user();
   const own = images.filter(({ owner }) => owner === user).map(({ name }) => name);
@@ -114,7 +123,7 @@ async function imageNames(current: string): Promise<string[]> {
 /** Versions that can still be had: by number, or by digest once that is begun. */
 async function versions(current: string): Promise<string[]> {
   const [image = '', begun = ''] = current.split('@');
-  const steps = await connect().client.image.log({ image });
+  const steps = await way().client.image.log({ image });
   const kept = steps.filter(({ version, kept }) => version !== null && kept);
   const names = kept.map(({ version, digest }) =>
     begun.startsWith('s') ? `${image}@${shortDigest(digest ?? '')}` : `${image}@{${version}}`,
@@ -124,7 +133,7 @@ async function versions(current: string): Promise<string[]> {
 
 /** Others' images as a whole; of registries the beginning only: their images are not asked for at a keypress. */
 async function imageLinks(): Promise<string[]> {
-  const { client, credentials } = connect();
+  const { client, credentials } = way();
   const [images, user] = [await client.image.list({ all: true }), await credentials.user()];
   const others = images
     .filter(({ owner }) => owner !== user)
@@ -133,5 +142,5 @@ async function imageLinks(): Promise<string[]> {
 }
 
 async function registryLabels(): Promise<string[]> {
-  return (await connect().client.registry.list()).map(({ label }) => label);
+  return (await way().client.registry.list()).map(({ label }) => label);
 }

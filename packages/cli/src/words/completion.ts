@@ -2,12 +2,16 @@
 import type { Command } from 'commander';
 import { type CommandEntry, categories, singles } from './categories.ts';
 import { type ArgumentKind, candidatesFor } from './completion-values.ts';
+import { chooseServer, namesServer } from './server-choice.ts';
 
 /** All words after `walt`; the last one, perhaps empty, is to be completed. Answers nothing rather than an error. */
-export async function complete(words: readonly string[]): Promise<string[]> {
-  const current = words.at(-1) ?? '';
+export async function complete(all: readonly string[]): Promise<string[]> {
+  const current = all.at(-1) ?? '';
+  if (namesServer(all)) return candidatesFor('server', current);
+  const words = all.length > 2 ? chooseServer(all) : all;
   const [first, second] = words;
-  if (words.length <= 1) return matching([...Object.keys(categories), ...Object.keys(singles)], current);
+  const starts = [...Object.keys(categories), ...Object.keys(singles)];
+  if (words.length <= 1) return matching(current.startsWith('-') ? ['--server'] : starts, current);
   if (first === undefined || second === undefined) return [];
   const category = Object.hasOwn(categories, first) ? categories[first] : undefined;
   if (category !== undefined) {
@@ -68,6 +72,8 @@ function kindOf(name: string, category: string): ArgumentKind {
     case 'node':
     case 'host':
       return 'node';
+    case 'server':
+      return 'server';
     case 'where':
       return 'condition';
     case 'device':

@@ -35,20 +35,24 @@ export function wayFiles(url: string): WayFiles {
 }
 
 function ownFolder(): string {
-  const { XDG_RUNTIME_DIR: given } = process.env;
-  const mine = given !== undefined && PLAIN.test(given) && given.length <= MAX_FOLDER && ours(given);
-  const folder = mine ? join(given, 'walt') : `/tmp/walt-${process.getuid?.()}`;
-  try {
-    mkdirSync(folder, { mode: 0o700 });
-  } catch (error) {
-    if (!hasCode(error, 'EEXIST')) throw error;
-  }
+  const { XDG_RUNTIME_DIR: given = '' } = process.env;
+  if (PLAIN.test(given) && given.length <= MAX_FOLDER && ours(given)) return made(join(given, 'walt'));
+  const folder = made(`/tmp/walt-${process.getuid?.()}`);
   if (ours(folder)) return folder;
   throw new AbortError(
     'FORBIDDEN',
     `The folder ${folder} is not yours alone: who has it could read what you send to a server.`,
     'Remove it, or have its owner remove it; or set XDG_RUNTIME_DIR to a folder of mode 700 of yours.',
   );
+}
+
+function made(folder: string): string {
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error;
+  }
+  return folder;
 }
 
 /** A folder, no link, which nobody else may enter. */

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { ORPCError } from '@orpc/client';
-import { RPC_PREFIX } from '@walt/contract';
+import { CONTRACT_HEADER, CONTRACT_TEXT, RPC_PREFIX } from '@walt/contract';
 import { errorFrame, failure, openApi, openStream, send } from '../../../test/api.ts';
 import { defaultLimits, ExternalError, isUserError, run } from '../../platform/index.ts';
 import { listen } from './listen.ts';
@@ -36,6 +36,39 @@ describe('the socket', () => {
     await second.close();
     await assert.rejects(stat(path), { code: 'ENOENT' });
   });
+});
+
+describe('a client of another version of the contract', () => {
+  const foreign: [version: string, message: RegExp, hint: RegExp][] = [
+    ['0.9', /^Your walt speaks version 0\.9 of its contract, this server version 1\.\d+\.$/, /Upgrade walt/],
+    ['2.0', /speaks version 2\.0/, /Ask the administrator/],
+    ['nonsense', /speaks version that there is not/, /Ask the administrator/],
+  ];
+  for (const [version, message, hint] of foreign) {
+    test(`${version} is told who must be upgraded, before anything else`, async () => {
+      const answer = await send(api.socket, `${RPC_PREFIX}/none`, {
+        method: 'POST',
+        headers: { [CONTRACT_HEADER]: version },
+      });
+      const refusal = JSON.parse(Buffer.concat(await answer.toArray()).toString());
+      assert.deepEqual([answer.statusCode, refusal.code], [426, 'VERSION']);
+      assert.match(refusal.message, message);
+      assert.match(refusal.data.hint, hint);
+      const stream = await openStream(api, '/stream/console?node=n1', undefined, {
+        [CONTRACT_HEADER]: version,
+      });
+      errorFrame('VERSION', message)(await stream.ended);
+    });
+  }
+
+  for (const version of ['1.0', '1.9999']) {
+    test(`${version}, of the same major one, is answered, and told ours`, async () => {
+      const headers = { authorization: `Bearer ${await api.token('alice')}`, [CONTRACT_HEADER]: version };
+      const answer = await send(api.socket, `${RPC_PREFIX}/server/status`, { method: 'POST', headers });
+      answer.resume();
+      assert.deepEqual([answer.statusCode, answer.headers[CONTRACT_HEADER]], [200, CONTRACT_TEXT]);
+    });
+  }
 });
 
 describe('a client that', () => {
