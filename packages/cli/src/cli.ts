@@ -19,11 +19,13 @@ declare const WALT_VERSION: string;
 
 /** Runs one command line; answers the exit status unless the command has set `process.exitCode` itself. */
 export async function main(words: readonly string[]): Promise<void> {
+  let own = words;
   try {
-    await dispatchOnSomeServer(chooseServer(words));
+    own = chooseServer(words);
+    await dispatchOnSomeServer(own);
   } catch (error) {
     const failure = describeFailure(error);
-    process.stderr.write(renderFailure(failure, wantsJson(words)));
+    process.stderr.write(renderFailure(failure, wantsJson(own)));
     process.exitCode = failure.status;
   }
 }

@@ -401,6 +401,13 @@ describe('wrong usage and failures', () => {
     });
   });
 
+  test('--server in front changes nothing of that', async () => {
+    const { stderr } = await checkout.run(['--server', 'nope', 'node', 'reboot', 'x', '--json']);
+    assert.equal(JSON.parse(stderr).error.code, 'NOT_FOUND');
+    const { stderr: text } = await checkout.run(['--server', 'nope', 'node', 'run', 'x', 'cmd', '--json']);
+    assert.match(text, /^walt: There is no server named "nope"/);
+  });
+
   test('no server: the socket is named, and the next step', async () => {
     const { status, stderr } = await checkout.run(['node', 'show'], {
       env: { WALT_SOCKET: '/nope/walt.sock' },

@@ -23,6 +23,6 @@ export {
 export { attachToJob, type JobHandlers } from './job.ts';
 export { resultOf } from './long-call.ts';
 export { cacheFolder, configFolder, DEFAULT_SOCKET, serverFolder } from './paths.ts';
-export { type Place, usualPlace } from './place.ts';
+export { namedPlace, type Place, usualPlace } from './place.ts';
 export { ByteStream, frameError, type StreamEnd, type StreamHandlers } from './stream.ts';
 export { connectionLost } from './transport.ts';
