@@ -94,9 +94,8 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   // Nodes boot and run without it, and keep their lines until it is there.
   const keepLines = async (): Promise<void> => {
     try {
-      await startLogProgram(programs, paths, {
-        ...{ server: network.server, nodes: network.permanent, end: network.dynamic.last },
-      });
+      const walt = { server: network.server, nodes: network.permanent, end: network.dynamic.last };
+      await startLogProgram(programs, paths, walt, config.logs);
     } catch (error) {
       log.warn('lines that nodes log are not kept', { reason: String(error) });
       setTimeout(keepLines, LOGS_AGAIN).unref();

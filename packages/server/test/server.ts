@@ -139,7 +139,8 @@ export async function startServer({
   const loopback = { first: '127.0.0.1', last: '127.255.255.254' };
   const keeper = lines
     ? await openKeeper({
-        ...{ paths, limits: defaultLimits(), keep: platform.deps.config.logs, log },
+        ...{ place: { file: paths.logDatabase }, paths, limits: defaultLimits(), log },
+        keep: platform.deps.config.logs,
         ...{ address: '127.0.0.1', port: 0, nodes: loopback },
         ...{ syslogPort: 0, machines: loopback },
         thread: new URL('../src/logs/program/query-thread.ts', import.meta.url),

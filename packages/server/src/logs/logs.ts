@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { PLATFORM_ISSUER } from '@walt/contract';
 import {
   answers,
+  type Config,
   createLog,
   eventText,
   type Fields,
@@ -56,11 +57,13 @@ export async function startLogProgram(
   programs: Pick<Programs, 'ensure'>,
   paths: Pick<Paths, 'logSocket'>,
   network: { server: string; nodes: { first: string; last: string }; end: string },
+  settings: Config['logs'],
 ): Promise<void> {
   const file = projectFile('dist/server/logs.js');
-  // Another build is another program: its file names its parts by what is in them.
+  // Another build is another program: its file names its parts by what is in them. So are other settings.
   const build = createHash('sha256')
     .update(await readFile(file))
+    .update(JSON.stringify(settings))
     .digest('hex')
     .slice(0, 12);
   const { server, nodes, end } = network;

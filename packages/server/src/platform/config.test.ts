@@ -50,11 +50,49 @@ test('by HTTP, nobody is let in where the administrator does not say so', async 
   });
 });
 
+test('lines of logs are in a database of PostgreSQL that a URL names', async () => {
+  const place = async (url: string) => (await load(`logs: { database: "${url}" }`)).logs.database;
+  const local = { host: '/run/postgresql', port: 5432, tls: 'disable', ca: undefined };
+  assert.deepEqual(await place('postgresql://'), { ...local, user: 'root', database: 'root' });
+  assert.deepEqual(await place('postgres://walt@/logs'), { ...local, user: 'walt', database: 'logs' });
+  assert.deepEqual(await place('postgresql:///a%20b?host=/var/lib/pg&port=5433&user=w'), {
+    ...{ ...local, host: '/var/lib/pg', port: 5433, user: 'w', database: 'a b' },
+  });
+  assert.deepEqual(await place('postgresql://%2Frun%2Fx/logs'), {
+    ...{ ...local, host: '/run/x', user: 'root', database: 'logs' },
+  });
+  const far = { port: 5432, user: 'walt', database: 'logs', tls: 'verify-full', ca: undefined };
+  assert.deepEqual(await place('postgresql://walt@db.example/logs'), { ...far, host: 'db.example' });
+  assert.deepEqual(await place('postgresql://walt@[fe80::1]:9/logs?sslmode=require'), {
+    ...{ ...far, host: 'fe80::1', port: 9, tls: 'require' },
+  });
+  assert.deepEqual(await place('postgresql://walt@db/logs?sslrootcert=/etc/ca.pem'), {
+    ...{ ...far, host: 'db', ca: '/etc/ca.pem' },
+  });
+  assert.equal((await place('postgresql://walt@127.0.0.1/logs'))?.tls, 'disable');
+});
+
 const refused: [text: string, message: RegExp][] = [
   ['http: { port: 65536 }', /http\.port/],
   ['http: { address: "127.0.0.1,fork" }', /http\.address/],
   ['http: { address: localhost }', /http\.address/],
   ['firmware: { non-free: maybe }', /firmware\.non-free: .*boolean/],
+  ['logs: { database: "mysql://db/logs" }', /logs\.database: must be like postgresql:/],
+  [
+    'logs: { database: "postgresql://walt:secret@db/logs" }',
+    /logs\.database: has a password: .*password-file/,
+  ],
+  [
+    'logs: { database: "postgresql://db/logs?password=x" }',
+    /logs\.database: has password, which is not known/,
+  ],
+  ['logs: { database: "postgresql://-x/logs" }', /logs\.database: has no host name/],
+  ['logs: { database: "postgresql://db:99999/logs" }', /logs\.database: has no port/],
+  ['logs: { database: "postgresql://%ff/logs" }', /logs\.database: has a % that is no character/],
+  ['logs: { database: "postgresql://db/a%00b" }', /logs\.database: has no name of a database/],
+  ['logs: { database: "postgresql://db/x?sslmode=prefer" }', /logs\.database: has another sslmode/],
+  ['logs: { database: "postgresql://db,db2/x" }', /logs\.database: has no host name/],
+  ['logs: { password-file: secret }', /logs\.password-file: must be an absolute path/],
   ['firmware: { free: true }', /firmware: .*free/],
   ['registries: [{ label: lab }]', /registries\.0\.kind/],
   [`registries: [{ ${lab} }]`, /registries\.0\.host/],

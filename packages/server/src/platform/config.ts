@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { hasErrno, UserError } from './errors.ts';
 import { interfaces } from './interfaces.ts';
+import { type PostgresPlace, postgresUrl } from './postgres-config.ts';
 import { powerConfig } from './power-config.ts';
 import type { HttpLimits } from './sockets/index.ts';
 
@@ -144,6 +145,14 @@ const limits = z
     }),
   );
 
+export interface LogsConfig {
+  days: number;
+  /** Bytes. */
+  size: number;
+  database?: PostgresPlace | undefined;
+  passwordFile?: string | undefined;
+}
+
 export interface ContainerLimits {
   processes: number;
   /** Bytes. */
@@ -221,9 +230,17 @@ const schema = z.strictObject({
       'keep-days': z.number().min(0).max(36_500).default(90),
       /** MiB on disk. */
       size: z.int().min(16).max(16_777_216).default(10_240),
+      /** A PostgreSQL database that has them instead of a file of the state folder; and the password for it, in a file of mode 600. */
+      database: postgresUrl.optional(),
+      'password-file': absolute.optional(),
     })
     .prefault({})
-    .transform((keys) => ({ days: keys['keep-days'], size: keys.size * MIB })),
+    .transform(
+      (keys): LogsConfig => ({
+        ...{ days: keys['keep-days'], size: keys.size * MIB },
+        ...{ database: keys.database, passwordFile: keys['password-file'] },
+      }),
+    ),
   /** Where the host's network reads what the platform knows: for Grafana, Prometheus and the like. */
   http: z
     .strictObject({

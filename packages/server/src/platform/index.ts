@@ -17,9 +17,13 @@ export {
   type Database,
   type DescribedCopy,
   describeCopies,
+  isPostgres,
   mayCollect,
   openDatabase,
   openPlatformDatabase,
+  openPostgres,
+  type PostgresAccess,
+  type PostgresSession,
   restoreDatabase,
   type TableSet,
   tablesOf,
@@ -72,6 +76,7 @@ export {
 export { nameList } from './name-list.ts';
 export { nearNames } from './near-names.ts';
 export { type Paths, platformPaths } from './paths.ts';
+export type { PostgresPlace } from './postgres-config.ts';
 export type { PowerConfig, PowerConfigOf, PowerConfigs } from './power-config.ts';
 export type { ProgramSpec } from './programs/index.ts';
 export {
@@ -101,5 +106,6 @@ export {
   sinceLastStart,
   streamProgram,
 } from './programs/index.ts';
+export { readSecretFile } from './secret-file.ts';
 export * from './sockets/index.ts';
 export { closeFolders } from './state-folders.ts';

@@ -3,6 +3,7 @@ import { BlockList } from 'node:net';
 import { PLATFORM_ISSUER } from '@walt/contract';
 import type { Config, Limits, Log, Paths } from '../../platform/index.ts';
 import { storedLine } from './chunk.ts';
+import type { LogPlace } from './connection.ts';
 import { Control } from './control.ts';
 import { NodeEndpoint } from './node-endpoint.ts';
 import { Queries } from './queries.ts';
@@ -13,9 +14,10 @@ import { SyslogEndpoint } from './syslog/index.ts';
 const TIDY = 600_000;
 
 interface Options {
-  paths: Pick<Paths, 'logDatabase' | 'logSocket'>;
+  place: LogPlace;
+  paths: Pick<Paths, 'logSocket'>;
   limits: Pick<Limits, 'machines' | 'clients'>;
-  keep: Config['logs'];
+  keep: Pick<Config['logs'], 'days' | 'size'>;
   /** Where nodes bring lines. */
   address: string;
   /** 0: one that is free; so is `syslogPort`. */
@@ -38,7 +40,7 @@ export interface Keeper extends AsyncDisposable {
 /** Takes lines, keeps them, tells them, until it is disposed of. */
 export async function openKeeper(options: Options): Promise<Keeper> {
   const { paths, limits, keep, log, nodes, machines } = options;
-  const store = await LogStore.open(paths.logDatabase, log);
+  const store = await LogStore.open(options.place, log);
   const queries = new Queries(store, options.thread, log);
   const isIssuer = within(nodes);
   const endpoint = new NodeEndpoint({ store, log, limits: limits.machines, isIssuer });
@@ -51,7 +53,9 @@ export async function openKeeper(options: Options): Promise<Keeper> {
   const port = await endpoint.listen(options.address, options.port);
   const syslogPorts = await syslog.listen(options.address, options.syslogPort);
   const timer = setInterval(() => {
-    tidy(store, keep, log).catch((error) => log.error('cannot remove old lines', { reason: String(error) }));
+    tidy(store, keep, log).catch((error) => {
+      if (!store.away) log.error('cannot remove old lines', { reason: String(error) });
+    });
   }, TIDY).unref();
   return {
     port,
@@ -70,7 +74,7 @@ function within({ first, last }: { first: string; last: string }): (ip: string) 
   return (ip) => addresses.check(ip);
 }
 
-async function tidy(store: LogStore, { days, size }: Config['logs'], log: Log): Promise<void> {
+async function tidy(store: LogStore, { days, size }: Options['keep'], log: Log): Promise<void> {
   await store.tidy();
   const gone = await store.drop((Date.now() - days * 86_400_000) * 1000, size);
   if (gone === 0) return;

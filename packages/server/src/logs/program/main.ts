@@ -4,6 +4,7 @@
  * have, and the last of all machines; BUILD tells one version of the program from another.
  */
 import { createLog, loadConfig, platformPaths } from '../../platform/index.ts';
+import { logPlace } from './connection.ts';
 import { openKeeper } from './keeper.ts';
 
 /** TCP port on walt-net, as of older versions of WalT. */
@@ -20,7 +21,7 @@ process.on('uncaughtException', (error) => {
 const [address = '', first = '', last = '', end = ''] = process.argv.slice(2);
 const config = await loadConfig();
 const keeper = await openKeeper({
-  ...{ paths: platformPaths(config), limits: config.limits, keep: config.logs, log },
+  ...{ place: logPlace(config), paths: platformPaths(config), limits: config.limits, keep: config.logs, log },
   ...{ address, port: PORT, nodes: { first, last } },
   ...{ syslogPort: SYSLOG_PORT, machines: { first, last: end } },
   thread: new URL('./query-thread.js', import.meta.url),

@@ -35,7 +35,7 @@ test('lines keep the order of their node, however long their ways are, and whoev
     { query: 'spool=boot.4&from=0', ago: 4, way: 0 },
   ];
   for (const { query, ago, way } of spools) {
-    const store = await LogStore.open(join(folder, 'logs.db'), log);
+    const store = await LogStore.open({ file: join(folder, 'logs.db') }, log);
     const endpoint = new NodeEndpoint({ store, log, limits, isIssuer: () => true });
     try {
       const port = await endpoint.listen('127.0.0.1', 0);
@@ -45,7 +45,7 @@ test('lines keep the order of their node, however long their ways are, and whoev
       await store.close();
     }
   }
-  const store = await LogStore.open(join(folder, 'logs.db'), log);
+  const store = await LogStore.open({ file: join(folder, 'logs.db') }, log);
   try {
     const { heads } = await store.heads(() => true, 0, Number.MAX_SAFE_INTEGER);
     const chunks = await store.chunks(heads.map(({ id }) => id));
@@ -64,7 +64,7 @@ test('lines keep the order of their node, however long their ways are, and whoev
 });
 
 test('what is no spool is refused', async () => {
-  const store = await LogStore.open(join(folder, 'refused.db'), log);
+  const store = await LogStore.open({ file: join(folder, 'refused.db') }, log);
   const endpoint = new NodeEndpoint({ store, log, limits, isIssuer: () => true });
   try {
     const port = await endpoint.listen('127.0.0.1', 0);

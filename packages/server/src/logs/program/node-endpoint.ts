@@ -55,8 +55,9 @@ export class NodeEndpoint {
       },
       answer: (request, response) => this.#answer(request, response),
       failed: (error, response) => {
-        // The node has its lines still, and brings them again.
-        warn('lines were not stored', { reason: String(error) }, response.req.socket.remoteAddress);
+        // The node has its lines still, and brings them again. That the database is away was told.
+        if (!deps.store.away)
+          warn('lines were not stored', { reason: String(error) }, response.req.socket.remoteAddress);
         sendText(response, isUserError(error) ? 503 : 500, 'not stored');
       },
     });

@@ -86,7 +86,11 @@ export class Queries {
         using _follower = store.follow(changed.resolve);
         const stop = () => changed.resolve();
         signal.addEventListener('abort', stop, { once: true });
-        const chunks: Chunk[] = await store.arrivals(reached, TOGETHER);
+        const chunks: Chunk[] = await store.arrivals(reached, TOGETHER).catch((error) => {
+          // Waits until it is back.
+          if (store.away) return [];
+          throw error;
+        });
         reached = chunks.at(-1)?.id ?? reached;
         const wanted = chunks.filter(({ stream }) => {
           const found = store.stream(stream);

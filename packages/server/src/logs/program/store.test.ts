@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, beforeEach, test } from 'node:test';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { TestPostgres } from '../../../test/postgres.ts';
 import { createLog } from '../../platform/index.ts';
 import { storedLine } from './chunk.ts';
+import type { LogPlace } from './connection.ts';
 import { Queries, type Query } from './queries.ts';
 import { type Batch, LogStore } from './store.ts';
 
@@ -12,20 +14,30 @@ const log = createLog('test', () => {});
 const THREAD = new URL('./query-thread.ts', import.meta.url);
 
 let folder: string;
+let postgres: TestPostgres;
 let store: LogStore;
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'walt-logs-'));
+  postgres = await TestPostgres.start();
 });
 after(async () => {
-  await store.close();
+  await store?.close();
+  await postgres?.[Symbol.asyncDispose]();
   await rm(folder, { recursive: true });
 });
+
 let count = 0;
-beforeEach(async () => {
-  await store?.close();
-  count += 1;
-  store = await LogStore.open(join(folder, `${count}.db`), log);
-});
+/** Each with an empty database. */
+const engines: Record<string, () => Promise<LogPlace>> = {
+  SQLite: async () => {
+    count += 1;
+    return { file: join(folder, `${count}.db`) };
+  },
+  PostgreSQL: async () => {
+    await postgres.ask('drop schema public cascade; create schema public');
+    return { place: postgres.place, passwordFile: undefined };
+  },
+};
 
 const T = 1_790_000_000_000_000;
 
@@ -65,132 +77,144 @@ async function read(
   return lines;
 }
 
-test('lines of several streams are told by time; of the same time, by name, and of one stream as they came', async () => {
-  await store.append(batch('10.0.0.2', 'a', [1, 'one'], [5, 'five']));
-  await store.append(batch('10.0.0.3', 'b', [3, 'three'], [5, 'five, too']));
-  await store.append(batch('10.0.0.2', 'a', [4, 'four'], [2, 'two']));
-  const all = await read();
-  assert.deepEqual(all, [
-    ...['n2.a 1 one', 'n2.a 2 two', 'n3.b 3 three', 'n2.a 4 four'],
-    ...['n2.a 5 five', 'n3.b 5 five, too'],
-  ]);
-  assert.deepEqual(await read({ last: 2 }), all.slice(-2));
-  assert.deepEqual(await read({ from: T + 3, to: T + 4 }), all.slice(2, 4));
-  assert.deepEqual(await read({ lines: 'f.*e' }), all.slice(4));
-  assert.deepEqual(await read({ streams: '^b$' }), [all[2], all[5]]);
-  assert.deepEqual(await read({ issuers: { '10.0.0.3': 'other' } }), [
-    'other.b 3 three',
-    'other.b 5 five, too',
-  ]);
-  assert.deepEqual(await read({ issuers: {} }), []);
-});
+for (const [engine, place] of Object.entries(engines)) {
+  describe(engine, () => {
+    beforeEach(async () => {
+      await store?.close();
+      store = await LogStore.open(await place(), log);
+    });
 
-test('many small chunks become few, and no line is lost or told twice, also while somebody reads', async () => {
-  const lines = 1000;
-  const follow = read({ follow: true }, (told) => told.length >= lines);
-  const half = read({ last: 10_000 });
-  for (let at = 0; at < lines; at += 1) await store.append(batch('n', `s${at % 2}`, [at, `line ${at}`]));
-  await half;
-  await store.merge();
-  const expected = Array.from({ length: lines }, (_, at) => `n.s${at % 2} ${at} line ${at}`);
-  assert.deepEqual(await read(), expected);
-  assert.deepEqual(await follow, expected);
-  const { heads } = await store.heads(() => true, 0, ALL.to);
-  assert.ok(heads.length < 100, `${heads.length} chunks`);
-});
+    test('lines of several streams are told by time; of the same time, by name, and of one stream as they came', async () => {
+      await store.append(batch('10.0.0.2', 'a', [1, 'one'], [5, 'five']));
+      await store.append(batch('10.0.0.3', 'b', [3, 'three'], [5, 'five, too']));
+      await store.append(batch('10.0.0.2', 'a', [4, 'four'], [2, 'two']));
+      const all = await read();
+      assert.deepEqual(all, [
+        ...['n2.a 1 one', 'n2.a 2 two', 'n3.b 3 three', 'n2.a 4 four'],
+        ...['n2.a 5 five', 'n3.b 5 five, too'],
+      ]);
+      assert.deepEqual(await read({ last: 2 }), all.slice(-2));
+      assert.deepEqual(await read({ from: T + 3, to: T + 4 }), all.slice(2, 4));
+      assert.deepEqual(await read({ lines: 'f.*e' }), all.slice(4));
+      assert.deepEqual(await read({ streams: '^b$' }), [all[2], all[5]]);
+      assert.deepEqual(await read({ issuers: { '10.0.0.3': 'other' } }), [
+        'other.b 3 three',
+        'other.b 5 five, too',
+      ]);
+      assert.deepEqual(await read({ issuers: {} }), []);
+    });
 
-test('history and what comes join without a gap and without a line twice', async () => {
-  const total = 2000;
-  let next = 0;
-  const write = async () => {
-    while (next < total) {
-      const some = Array.from({ length: 10 }, (): [number, string] => [next, String(next++)]);
-      await store.append(batch('n', 's', ...some));
-    }
-  };
-  const writing = write();
-  const readers = await Promise.all(
-    [0, 1, 2].map(async () => await read({ follow: true }, (told) => told.length >= total)),
-  );
-  await writing;
-  const expected = Array.from({ length: total }, (_, at) => `n.s ${at} ${at}`);
-  for (const told of readers) assert.deepEqual(told, expected);
-});
+    test('many small chunks become few, and no line is lost or told twice, also while somebody reads', async () => {
+      const lines = 400;
+      const follow = read({ follow: true }, (told) => told.length >= lines);
+      const half = read({ last: 10_000 });
+      for (let at = 0; at < lines; at += 1) await store.append(batch('n', `s${at % 2}`, [at, `line ${at}`]));
+      await half;
+      await store.merge();
+      const expected = Array.from({ length: lines }, (_, at) => `n.s${at % 2} ${at} line ${at}`);
+      assert.deepEqual(await read(), expected);
+      assert.deepEqual(await follow, expected);
+      const { heads } = await store.heads(() => true, 0, ALL.to);
+      assert.ok(heads.length < 50, `${heads.length} chunks`);
+    });
 
-test('who lost his connection goes on where he was', async () => {
-  await store.append(batch('n', 's', [1, 'before']));
-  let position = Number.NaN;
-  const note = (text: string) => {
-    const marks = text.match(/^P \d+$/gm) ?? [];
-    position = Number(marks.at(-1)?.slice(2) ?? position);
-  };
-  await read({ follow: true }, (lines) => lines.length === 1 && !Number.isNaN(position), note);
-  for (let at = 2; at < 40; at += 1) await store.append(batch('n', 's', [at, `line ${at}`]));
-  await store.merge();
-  const rest = await read({ follow: true, after: position }, (lines) => lines.length >= 38);
-  assert.deepEqual(
-    rest,
-    Array.from({ length: 38 }, (_, at) => `n.s ${at + 2} line ${at + 2}`),
-  );
-});
+    test('history and what comes join without a gap and without a line twice', async () => {
+      const total = 1000;
+      let next = 0;
+      const write = async () => {
+        while (next < total) {
+          const some = Array.from({ length: 10 }, (): [number, string] => [next, String(next++)]);
+          await store.append(batch('n', 's', ...some));
+        }
+      };
+      const writing = write();
+      const readers = await Promise.all(
+        [0, 1, 2].map(async () => await read({ follow: true }, (told) => told.length >= total)),
+      );
+      await writing;
+      const expected = Array.from({ length: total }, (_, at) => `n.s ${at} ${at}`);
+      for (const told of readers) assert.deepEqual(told, expected);
+    });
 
-test('a reader that takes nothing keeps nobody waiting, and ends when he leaves', async () => {
-  await store.append(
-    batch('n', 's', ...Array.from({ length: 5000 }, (_, at): [number, string] => [at, 'x'.repeat(100)])),
-  );
-  const end = new AbortController();
-  const stuck = new Queries(store, THREAD, log).run(ALL, () => new Promise(() => {}), end.signal);
-  await store.append(batch('n', 's', [9999, 'later']));
-  assert.equal((await read({ lines: 'later' })).length, 1);
-  end.abort();
-  await stuck;
-});
+    test('who lost his connection goes on where he was', async () => {
+      await store.append(batch('n', 's', [1, 'before']));
+      let position = Number.NaN;
+      const note = (text: string) => {
+        const marks = text.match(/^P \d+$/gm) ?? [];
+        position = Number(marks.at(-1)?.slice(2) ?? position);
+      };
+      await read({ follow: true }, (lines) => lines.length === 1 && !Number.isNaN(position), note);
+      for (let at = 2; at < 40; at += 1) await store.append(batch('n', 's', [at, `line ${at}`]));
+      await store.merge();
+      const rest = await read({ follow: true, after: position }, (lines) => lines.length >= 38);
+      assert.deepEqual(
+        rest,
+        Array.from({ length: 38 }, (_, at) => `n.s ${at + 2} line ${at + 2}`),
+      );
+    });
 
-test('how far a spool is stored, and the clock of who sent it, are kept with its lines; who is forgotten has neither', async () => {
-  assert.equal(await store.reached('n', 'boot.1'), 0);
-  const clock = { boot: 'boot', least: -7, since: T, earlier: null, sent: T + 7, told: T };
-  for (const reached of [60, 120]) {
-    await store.append({ ...batch('n', 's', [1, 'x']), spool: { id: 'boot.1', reached, clock } });
-    assert.equal(await store.reached('n', 'boot.1'), reached);
-    assert.deepEqual({ ...(await store.clock('n')) }, clock);
-  }
-  assert.equal(await store.reached('m', 'boot.1'), 0);
-  await store.forget('n');
-  assert.equal(await store.reached('n', 'boot.1'), 0);
-  assert.equal(await store.clock('n'), undefined);
-  assert.deepEqual(await read(), []);
-});
+    test('a reader that takes nothing keeps nobody waiting, and ends when he leaves', async () => {
+      await store.append(
+        batch('n', 's', ...Array.from({ length: 5000 }, (_, at): [number, string] => [at, 'x'.repeat(100)])),
+      );
+      const end = new AbortController();
+      const stuck = new Queries(store, THREAD, log).run(ALL, () => new Promise(() => {}), end.signal);
+      await store.append(batch('n', 's', [9999, 'later']));
+      assert.equal((await read({ lines: 'later' })).length, 1);
+      end.abort();
+      await stuck;
+    });
 
-test('what a reader has begun with stays for him, however long he takes', async (t) => {
-  for (let at = 0; at < 15; at += 1) await store.append(batch('n', 's', [at, `line ${at}`]));
-  const { heads } = await store.heads(() => true, 0, ALL.to);
-  const ids = heads.map(({ id }) => id);
-  const held = store.hold();
-  // The sixteenth makes one of all.
-  await store.append(batch('n', 's', [15, 'line 15']));
-  await store.merge();
-  t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 3_600_000 });
-  await store.tidy();
-  assert.equal((await store.chunks(ids)).length, ids.length);
-  held[Symbol.dispose]();
-  await store.tidy();
-  assert.deepEqual(await store.chunks(ids), []);
-});
+    test('how far a spool is stored, and the clock of who sent it, are kept with its lines; who is forgotten has neither', async () => {
+      assert.equal(await store.reached('n', 'boot.1'), 0);
+      const clock = { boot: 'boot', least: -7, since: T, earlier: null, sent: T + 7, told: T };
+      for (const reached of [60, 120]) {
+        await store.append({ ...batch('n', 's', [1, 'x']), spool: { id: 'boot.1', reached, clock } });
+        assert.equal(await store.reached('n', 'boot.1'), reached);
+        assert.deepEqual({ ...(await store.clock('n')) }, clock);
+      }
+      assert.equal(await store.reached('m', 'boot.1'), 0);
+      await store.forget('n');
+      assert.equal(await store.reached('n', 'boot.1'), 0);
+      assert.equal(await store.clock('n'), undefined);
+      assert.deepEqual(await read(), []);
+    });
 
-test('old lines go by age, then by size, the oldest first', async () => {
-  for (let at = 0; at < 10; at += 1) await store.append(batch('n', 's', [at, String(at).repeat(100)]));
-  assert.equal(await store.drop(T + 3, Number.MAX_SAFE_INTEGER), 3);
-  assert.equal((await read()).length, 7);
-  const { heads } = await store.heads(() => true, 0, ALL.to);
-  const bytes = heads.reduce((sum, { size }) => sum + size, 0);
-  assert.equal(await store.drop(0, bytes / 2), 4);
-  assert.deepEqual(
-    (await read()).map((line) => line.split(' ')[1]),
-    ['7', '8', '9'],
-  );
-});
+    test('what a reader has begun with stays for him, however long he takes', async (t) => {
+      for (let at = 0; at < 15; at += 1) await store.append(batch('n', 's', [at, `line ${at}`]));
+      const { heads } = await store.heads(() => true, 0, ALL.to);
+      const ids = heads.map(({ id }) => id);
+      const held = store.hold();
+      // The sixteenth makes one of all.
+      await store.append(batch('n', 's', [15, 'line 15']));
+      await store.merge();
+      t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 3_600_000 });
+      await store.tidy();
+      assert.equal((await store.chunks(ids)).length, ids.length);
+      held[Symbol.dispose]();
+      await store.tidy();
+      assert.deepEqual(await store.chunks(ids), []);
+    });
 
-test('an expression that is none is refused', async () => {
-  await assert.rejects(read({ lines: '(' }), { code: 'INVALID', message: '"(" is no regular expression.' });
-  await assert.rejects(read({ streams: '*' }), { code: 'INVALID' });
-});
+    test('old lines go by age, then by size, the oldest first', async () => {
+      for (let at = 0; at < 10; at += 1) await store.append(batch('n', 's', [at, String(at).repeat(100)]));
+      assert.equal(await store.drop(T + 3, Number.MAX_SAFE_INTEGER), 3);
+      assert.equal((await read()).length, 7);
+      const { heads } = await store.heads(() => true, 0, ALL.to);
+      const bytes = heads.reduce((sum, { size }) => sum + size, 0);
+      assert.equal(await store.drop(0, bytes / 2), 4);
+      assert.deepEqual(
+        (await read()).map((line) => line.split(' ')[1]),
+        ['7', '8', '9'],
+      );
+    });
+
+    test('an expression that is none is refused', async () => {
+      await assert.rejects(read({ lines: '(' }), {
+        code: 'INVALID',
+        message: '"(" is no regular expression.',
+      });
+      await assert.rejects(read({ streams: '*' }), { code: 'INVALID' });
+    });
+  });
+}

@@ -1,8 +1,9 @@
-import type { Selectable, Transaction } from 'kysely';
-import { type Database, type Log, openDatabase } from '../../platform/index.ts';
+import { type Insertable, type RawBuilder, type Selectable, sql, type Transaction } from 'kysely';
+import type { Database, Log } from '../../platform/index.ts';
 import { chunksOf, LARGE, type Lines, pack, unpack } from './chunk.ts';
 import type { Clock } from './clock.ts';
-import { type ChunkRow, type LogTables, logTables } from './tables.ts';
+import { LogConnection, type LogPlace } from './connection.ts';
+import type { ChunkRow, ClockRow, LogTables, ReceivedRow } from './tables.ts';
 
 /** Lines of one issuer that are stored together. */
 export interface Batch {
@@ -52,12 +53,14 @@ interface Waiting {
 
 /** All lines, in one database. */
 export class LogStore {
-  readonly #database: Database<LogTables>;
+  #connection: LogConnection | undefined;
   readonly #log: Log;
-  readonly #streams = new Map<string, Stream>();
+  /** By issuer and name. */
+  readonly #streams = new Map<string, Map<string, Stream>>();
   readonly #byId = new Map<number, Stream>();
   #waiting: Waiting[] = [];
   #committing: Promise<void> | undefined;
+  #busy = false;
   #merging: Promise<void> | undefined;
   /** Streams with enough chunks of a level that it may be worth to merge them; how many came since. */
   readonly #grown = new Map<number, number>();
@@ -68,17 +71,27 @@ export class LogStore {
   /** Since when readers read what was there then, in Unix seconds. */
   readonly #readers = new Map<symbol, number>();
 
-  private constructor(database: Database<LogTables>, log: Log) {
-    this.#database = database;
+  private constructor(log: Log) {
     this.#log = log;
   }
 
-  static async open(file: string, log: Log): Promise<LogStore> {
-    const database = await openDatabase(file, logTables);
-    const store = new LogStore(database, log);
-    for (const stream of await database.selectFrom('log_stream').selectAll().execute()) store.#know(stream);
-    await store.tidy();
+  static async open(place: LogPlace, log: Log): Promise<LogStore> {
+    const store = new LogStore(log);
+    store.#connection = await LogConnection.open(
+      place,
+      log,
+      (database) => store.#load(database),
+      () => store.#wake(),
+    );
+    if (!store.away) {
+      await store.tidy().catch((error) => log.error('cannot remove old lines', { reason: String(error) }));
+    }
     return store;
+  }
+
+  /** Whether its database is away: all that it is asked throws UserError UNAVAILABLE then. Followers are called when it is back. */
+  get away(): boolean {
+    return this.#connection?.away ?? true;
   }
 
   /** Resolves when it is on disk. Throws UserError UNAVAILABLE when it cannot be stored: then nothing of it is. */
@@ -88,7 +101,8 @@ export class LogStore {
     const done = Promise.withResolvers<void>();
     this.#count(parts, size, done.promise);
     this.#waiting.push({ batch, size, done });
-    this.#committing ??= this.#commit();
+    // A commit may end before it answers a promise: when the database is away.
+    if (!this.#busy) this.#committing = this.#commit();
     return done.promise;
   }
 
@@ -104,7 +118,7 @@ export class LogStore {
 
   /** Bytes of that spool that are stored. */
   async reached(issuer: string, spool: string): Promise<number> {
-    const row = await this.#database
+    const row = await this.#db
       .selectFrom('log_received')
       .select('reached')
       .where('issuer', '=', issuer)
@@ -115,7 +129,7 @@ export class LogStore {
 
   /** What is known of the clock of an issuer. */
   async clock(issuer: string): Promise<Clock | undefined> {
-    return await this.#database
+    return await this.#db
       .selectFrom('log_clock')
       .select(['boot', 'least', 'since', 'earlier', 'sent', 'told'])
       .where('issuer', '=', issuer)
@@ -145,7 +159,7 @@ export class LogStore {
     from: number,
     to: number,
   ): Promise<{ streams: Stream[]; heads: ChunkHead[]; reached: number }> {
-    return await this.#database.transaction().execute(async (t) => {
+    return await this.#db.transaction().execute(async (t) => {
       const streams = (await t.selectFrom('log_stream').selectAll().execute()).filter(selects);
       const ids = new Set(streams.map(({ id }) => id));
       const { newest } = await t
@@ -160,7 +174,7 @@ export class LogStore {
         .where('last', '>=', from)
         .where('first', '<=', to)
         // There are bounds to how many values a query may have; the rest is sorted out here.
-        .$if(ids.size < FEW, (query) => query.where('stream', 'in', [...ids]))
+        .$if(ids.size > 0 && ids.size < FEW, (query) => query.where('stream', 'in', [...ids]))
         .orderBy('first')
         .orderBy('id')
         .execute();
@@ -170,7 +184,8 @@ export class LogStore {
 
   /** Those of these chunks that are still there, replaced ones too. */
   async chunks(ids: readonly number[]): Promise<Chunk[]> {
-    return await this.#database
+    if (ids.length === 0) return [];
+    return await this.#db
       .selectFrom('log_chunk')
       .select([...HEAD_COLUMNS, 'data'])
       .where('id', 'in', [...ids])
@@ -179,7 +194,7 @@ export class LogStore {
 
   /** Chunks that arrived after that one, in their order, at most `count`. */
   async arrivals(after: number, count: number): Promise<Chunk[]> {
-    return await this.#database
+    return await this.#db
       .selectFrom('log_chunk')
       .select([...HEAD_COLUMNS, 'data'])
       .where('id', '>', after)
@@ -191,13 +206,17 @@ export class LogStore {
 
   /** Removes all lines of an issuer. */
   async forget(issuer: string): Promise<void> {
-    await this.#database.transaction().execute(async (t) => {
-      // With their chunks.
-      await t.deleteFrom('log_stream').where('issuer', '=', issuer).execute();
-      await t.deleteFrom('log_received').where('issuer', '=', issuer).execute();
-      await t.deleteFrom('log_clock').where('issuer', '=', issuer).execute();
-    });
-    for (const stream of [...this.streams()]) if (stream.issuer === issuer) this.#unknow(stream);
+    try {
+      await this.#db.transaction().execute(async (t) => {
+        // With their chunks.
+        await t.deleteFrom('log_stream').where('issuer', '=', issuer).execute();
+        await t.deleteFrom('log_received').where('issuer', '=', issuer).execute();
+        await t.deleteFrom('log_clock').where('issuer', '=', issuer).execute();
+      });
+    } finally {
+      // Also where nobody was told that they are gone.
+      for (const stream of [...this.streams()]) if (stream.issuer === issuer) this.#unknow(stream);
+    }
   }
 
   /** From now on, chunks that are replaced stay for this reader, for a day at most, until it is disposed of. */
@@ -212,7 +231,7 @@ export class LogStore {
    * Answers how many lines went.
    */
   async drop(before: number, most: number): Promise<number> {
-    const all = await this.#database
+    const all = await this.#db
       .selectFrom('log_chunk')
       .select(({ eb }) => ['id', 'last', 'lines', eb.fn<number>('length', ['data']).as('bytes')])
       .where('replaced', 'is', null)
@@ -226,7 +245,7 @@ export class LogStore {
     });
     for (let from = 0; from < going.length; from += FEW) {
       const ids = going.slice(from, from + FEW).map(({ id }) => id);
-      await this.#database.deleteFrom('log_chunk').where('id', 'in', ids).execute();
+      await this.#db.deleteFrom('log_chunk').where('id', 'in', ids).execute();
     }
     return going.reduce((sum, { lines }) => sum + lines, 0);
   }
@@ -235,11 +254,11 @@ export class LogStore {
   async tidy(): Promise<void> {
     const now = seconds();
     const read = Math.max(Math.min(now, ...this.#readers.values()), now - LONGEST_HOLD);
-    await this.#database
+    await this.#db
       .deleteFrom('log_chunk')
       .where('replaced', '<', Math.min(read, now - REPLACED_STAY))
       .execute();
-    await this.#database
+    await this.#db
       .deleteFrom('log_received')
       .where('at', '<', now - SPOOL_STAY)
       .execute();
@@ -258,10 +277,28 @@ export class LogStore {
   async close(): Promise<void> {
     await this.#committing;
     await this.#merging;
-    await this.#database.destroy();
+    await this.#connection?.close();
+  }
+
+  get #db(): Database<LogTables> {
+    if (!this.#connection) throw new TypeError('not open yet');
+    return this.#connection.database;
+  }
+
+  /** What another program may have changed since. */
+  async #load(database: Database<LogTables>): Promise<void> {
+    const streams = await database.selectFrom('log_stream').selectAll().execute();
+    this.#streams.clear();
+    this.#byId.clear();
+    for (const stream of streams) this.#know(stream);
+  }
+
+  #wake(): void {
+    for (const follower of this.#followers) follower();
   }
 
   async #commit(): Promise<void> {
+    this.#busy = true;
     while (this.#waiting.length > 0) {
       const some: Waiting[] = [];
       const made: Stream[] = [];
@@ -272,56 +309,72 @@ export class LogStore {
         size += next.size;
       }
       try {
-        await this.#database.transaction().execute(async (t) => {
-          for (const { batch } of some) await this.#store(t, batch, made);
+        await this.#db.transaction().execute(async (t) => {
+          await this.#store(t, some, made);
         });
         for (const { done } of some) done.resolve();
       } catch (error) {
         for (const stream of made) this.#unknow(stream);
         for (const { done } of some) done.reject(error);
       }
-      for (const follower of this.#followers) follower();
+      this.#wake();
     }
     // At once: who was told just now that his lines are stored may bring the next ones.
-    this.#committing = undefined;
-    void this.merge().catch((error) => this.#log.error('cannot merge', { reason: String(error) }));
+    this.#busy = false;
+    void this.merge().catch((error) => {
+      if (!this.away) this.#log.error('cannot merge', { reason: String(error) });
+    });
   }
 
-  async #store(t: Transaction<LogTables>, { issuer, streams, spool }: Batch, made: Stream[]): Promise<void> {
-    const now = seconds();
-    if (spool) {
-      await t
-        .insertInto('log_received')
-        .values({ issuer, spool: spool.id, reached: spool.reached, at: now })
-        .onConflict((c) => c.columns(['issuer', 'spool']).doUpdateSet({ reached: spool.reached, at: now }))
-        .execute();
-    }
-    const clock = spool?.clock;
-    if (clock) {
-      await t
-        .insertInto('log_clock')
-        .values({ issuer, ...clock })
-        .onConflict((c) => c.column('issuer').doUpdateSet(clock))
-        .execute();
-    }
-    for (const [name, parts] of streams) {
-      const { id } = await this.#streamOf(t, issuer, name, made);
-      for (const lines of chunksOf(Buffer.concat(parts))) {
-        await insert(t, id, lines, 0);
-        this.#grown.set(id, (this.#grown.get(id) ?? 0) + 1);
+  async #store(t: Transaction<LogTables>, some: readonly Waiting[], made: Stream[]): Promise<void> {
+    const chunks: NewChunk[] = [];
+    const received = new Map<string, Insertable<ReceivedRow>>();
+    const clocks = new Map<string, Insertable<ClockRow>>();
+    for (const { batch } of some) {
+      const { issuer, streams, spool } = batch;
+      if (spool) {
+        const row = { issuer, spool: spool.id, reached: spool.reached, at: seconds() };
+        received.set(`${issuer} ${spool.id}`, row);
+        if (spool.clock) clocks.set(issuer, { issuer, ...spool.clock });
+      }
+      for (const [name, parts] of streams) {
+        const { id } = await this.#streamOf(t, issuer, name, made);
+        for (const lines of chunksOf(Buffer.concat(parts))) {
+          chunks.push(newChunk(id, lines, 0));
+          this.#grown.set(id, (this.#grown.get(id) ?? 0) + 1);
+        }
       }
     }
+    await insert(t, chunks);
+    if (received.size > 0) {
+      await t
+        .insertInto('log_received')
+        .values([...received.values()])
+        .onConflict((c) => c.columns(['issuer', 'spool']).doUpdateSet(newer('reached', 'at')))
+        .execute();
+    }
+    if (clocks.size === 0) return;
+    await t
+      .insertInto('log_clock')
+      .values([...clocks.values()])
+      .onConflict((c) =>
+        c.column('issuer').doUpdateSet(newer('boot', 'least', 'since', 'earlier', 'sent', 'told')),
+      )
+      .execute();
   }
 
   /** `made` are those of this transaction. */
   async #streamOf(t: Transaction<LogTables>, issuer: string, name: string, made: Stream[]): Promise<Stream> {
-    const known = this.#streams.get(keyOf(issuer, name));
+    const own = this.#streams.get(issuer);
+    const known = own?.get(name);
     if (known) return known;
-    const count = [...this.#byId.values()].filter((stream) => stream.issuer === issuer).length;
-    if (count >= MAX_STREAMS && name !== OVERFLOW) return await this.#streamOf(t, issuer, OVERFLOW, made);
+    if (own && own.size >= MAX_STREAMS && name !== OVERFLOW)
+      return await this.#streamOf(t, issuer, OVERFLOW, made);
     const { id } = await t
       .insertInto('log_stream')
       .values({ issuer, name })
+      // It may be there: nobody was told whether the transaction that made it was done.
+      .onConflict((c) => c.columns(['issuer', 'name']).doUpdateSet({ name }))
       .returning('id')
       .executeTakeFirstOrThrow();
     const stream = { id, issuer, name };
@@ -332,13 +385,17 @@ export class LogStore {
   }
 
   #know(stream: Stream): void {
-    this.#streams.set(keyOf(stream.issuer, stream.name), stream);
+    const own = this.#streams.get(stream.issuer) ?? new Map<string, Stream>();
+    this.#streams.set(stream.issuer, own.set(stream.name, stream));
     this.#byId.set(stream.id, stream);
   }
 
-  #unknow({ id, issuer, name }: Stream): void {
-    this.#byId.delete(id);
-    this.#streams.delete(keyOf(issuer, name));
+  #unknow(stream: Stream): void {
+    // Another one may have its number or name by now.
+    if (this.#byId.get(stream.id) === stream) this.#byId.delete(stream.id);
+    const own = this.#streams.get(stream.issuer);
+    if (own?.get(stream.name) === stream) own.delete(stream.name);
+    if (own?.size === 0) this.#streams.delete(stream.issuer);
   }
 
   async #mergeGrown(): Promise<void> {
@@ -351,7 +408,7 @@ export class LogStore {
 
   /** Answers whether it merged: then there may be enough of the next level. */
   async #mergeLevel(stream: number, level: number): Promise<boolean> {
-    return await this.#database.transaction().execute(async (t) => {
+    return await this.#db.transaction().execute(async (t) => {
       const rows = await t
         .selectFrom('log_chunk')
         .select(['id', 'size', 'packed', 'data'])
@@ -363,7 +420,10 @@ export class LogStore {
         .execute();
       if (rows.length < MERGED) return false;
       const text = Buffer.concat(rows.map(textOf));
-      for (const lines of chunksOf(text)) await insert(t, stream, lines, level + 1);
+      await insert(
+        t,
+        chunksOf(text).map((lines) => newChunk(stream, lines, level + 1)),
+      );
       const ids = rows.map(({ id }) => id);
       await t.updateTable('log_chunk').set({ replaced: seconds() }).where('id', 'in', ids).execute();
       return true;
@@ -371,29 +431,37 @@ export class LogStore {
   }
 }
 
-async function insert(
-  t: Transaction<LogTables>,
-  stream: number,
-  { first, last, count, text }: Lines,
-  level: number,
-): Promise<void> {
+/** For rows that are there already: what these columns would get as a new row. */
+function newer<Column extends string>(...columns: Column[]) {
+  return Object.fromEntries(columns.map((column) => [column, sql.ref(`excluded.${column}`)])) as Record<
+    Column,
+    RawBuilder<never>
+  >;
+}
+
+type NewChunk = Insertable<ChunkRow>;
+
+function newChunk(stream: number, { first, last, count, text }: Lines, level: number): NewChunk {
   const packed = level > 0 || text.length >= LARGE;
-  await t
-    .insertInto('log_chunk')
-    .values({
-      ...{ stream, first, last, lines: count, size: text.length, level, replaced: null },
-      ...{ packed: Number(packed), data: packed ? pack(text) : text },
-    })
-    .execute();
+  return {
+    ...{ stream, first, last, lines: count, size: text.length, level, replaced: null },
+    ...{ packed: Number(packed), data: packed ? pack(text) : text },
+  };
+}
+
+/** They get numbers in their order. */
+async function insert(t: Transaction<LogTables>, chunks: readonly NewChunk[]): Promise<void> {
+  for (let from = 0; from < chunks.length; from += FEW) {
+    await t
+      .insertInto('log_chunk')
+      .values(chunks.slice(from, from + FEW))
+      .execute();
+  }
 }
 
 /** The lines of a chunk, as chunk.ts has them. */
 export function textOf({ packed, data, size }: Pick<Chunk, 'packed' | 'data' | 'size'>): Buffer {
   return packed === 1 ? unpack(data, size) : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-}
-
-function keyOf(issuer: string, name: string): string {
-  return `${issuer} ${name}`;
 }
 
 function seconds(): number {

@@ -1,5 +1,4 @@
-import { lstat, readFile } from 'node:fs/promises';
-import { hasErrno } from '../../platform/index.ts';
+import { readSecretFile } from '../../platform/index.ts';
 import { powerFailure } from './source.ts';
 
 /** Where sources of power are reached from. */
@@ -19,24 +18,13 @@ export function inNetwork(
   return network === 'host' ? onHost(argv) : argv;
 }
 
-/** Bytes of a password file: more is something else. */
-const MAX_SECRET = 1024;
-
 /** The password in a file that only root can read, without the end of its line. Throws UserError. */
 export async function readSecret(source: string, path: string): Promise<string> {
-  let wrong: string | undefined;
-  try {
-    const { mode, size } = await lstat(path);
-    if ((mode & 0o170_000) !== 0o100_000) wrong = 'is no file';
-    else if ((mode & 0o077) !== 0) wrong = 'can be read by others';
-    else if (size === 0 || size > MAX_SECRET) wrong = `is empty, or larger than ${MAX_SECRET} bytes`;
-  } catch (error) {
-    wrong = hasErrno(error, 'ENOENT') ? 'is missing' : `cannot be read: ${error}`;
-  }
-  if (wrong === undefined) return (await readFile(path, 'utf8')).replace(/\r?\n$/, '');
+  const found = await readSecretFile(path);
+  if ('secret' in found) return found.secret;
   throw powerFailure(
     source,
-    `cannot be asked: its password file ${path} ${wrong}.`,
+    `cannot be asked: its password file ${path} ${found.wrong}.`,
     `Write the password into it, then: chmod 600 ${path}`,
   );
 }

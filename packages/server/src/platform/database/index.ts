@@ -7,4 +7,5 @@ export {
   openPlatformDatabase,
   restoreDatabase,
 } from './platform-database.ts';
+export { isPostgres, openPostgres, type PostgresAccess, type PostgresSession } from './postgres.ts';
 export { type AnyDatabase, type Database, type TableSet, tablesOf, together } from './tables.ts';

@@ -22,7 +22,7 @@ let endpoint: SyslogEndpoint;
 let ports: { udp: number; tcp: number };
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'walt-syslog-'));
-  store = await LogStore.open(join(folder, 'logs.db'), log);
+  store = await LogStore.open({ file: join(folder, 'logs.db') }, log);
   endpoint = new SyslogEndpoint({ store, log, limits, isMachine: (ip) => ip !== '127.0.0.9' });
   ports = await endpoint.listen('127.0.0.1', 0);
 });

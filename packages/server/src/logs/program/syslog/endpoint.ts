@@ -171,7 +171,9 @@ export class SyslogEndpoint {
       try {
         return await this.#deps.store.append({ issuer: ip, streams });
       } catch (error) {
-        this.#warn('messages of syslog cannot be stored yet', { reason: String(error) });
+        // That the database is away was told.
+        if (!this.#deps.store.away)
+          this.#warn('messages of syslog cannot be stored yet', { reason: String(error) });
         await delay(RETRY, undefined, { signal: this.#closed.signal });
       }
     }
