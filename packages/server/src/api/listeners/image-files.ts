@@ -47,7 +47,8 @@ export async function serveImageFiles(
 export function bodyOf(request: IncomingMessage): Readable {
   const body = new PassThrough({ highWaterMark: 1024 * 1024 });
   const broken = () => {
-    if (!request.complete) body.destroy(new Error('the client has gone'));
+    // It may have come as a whole, and nobody reads the rest any more.
+    if (!request.readableEnded) body.destroy(new Error('the client has gone'));
   };
   // A request that broke off before tells nobody again.
   if (request.destroyed) broken();
