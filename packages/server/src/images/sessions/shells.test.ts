@@ -96,6 +96,19 @@ test('a session that nobody entered has changed nothing; it can be saved, discar
   await platform.images.shells.discard(third.id);
 });
 
+test('a container that several remove at once is gone', async () => {
+  const containers = await containersOf(platform);
+  const image = await copy('removed');
+  for (let round = 0; round < 4; round += 1) {
+    const { id } = await platform.images.shells.open('ann', image);
+    const name = shellContainerName(id);
+    await until('the container is there', async () => (await containers.inspect(name)) !== undefined);
+    await Promise.all([1, 2, 3, 4].map(() => containers.remove(name)));
+    assert.equal(await containers.inspect(name), undefined);
+    await platform.images.shells.discard(id);
+  }
+});
+
 test('a platform that is stopped ends the session that nobody entered; it can be entered afterwards', async () => {
   const image = await copy('halted');
   const { id } = await platform.images.shells.open('ann', image);

@@ -300,7 +300,9 @@ async function failure({ method, path }: RequestOptions, response: IncomingMessa
   } catch {
     // Not JSON: the text says it.
   }
-  return new PodmanError([`${method} ${path}`], response.statusCode ?? 0, message.trim());
+  // So answers podman 4 of a container that somebody else removes just then.
+  const gone = message.trimEnd().endsWith('no such container');
+  return new PodmanError([`${method} ${path}`], gone ? 404 : (response.statusCode ?? 0), message.trim());
 }
 
 async function readText(response: IncomingMessage): Promise<string> {
