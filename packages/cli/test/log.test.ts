@@ -197,32 +197,48 @@ describe('lines in files', () => {
   test('go to another platform whose nodes have these names, and are the same there', async () => {
     // The same time in two streams, a text that is no UTF-8, steering, and one as long as a line may be.
     const odd = `@${began + 50} odd \xff\xfe\x1b[31m\n`;
-    const same = `@${began + 50} app \u202eat the same time\n@${began + 50} app and again\n`;
+    const same = `@${began + 50} app \u202eat the same time\n@${began + 50} app and again\n@${began + 50} app and again\n`;
     const long = `@${began + 51} odd ${'é'.repeat(32_768)}\n`;
     const body = Buffer.concat([Buffer.from(odd, 'latin1'), Buffer.from(same + long)]);
     assert.equal((await send(ips.get('n2') ?? '', 'odd.1', 0, body)).status, 200);
     const written = await checkout.run([...everything, '--output', file]);
-    assert.match(written.stderr, /^9 lines are in /m);
+    assert.match(written.stderr, /^10 lines are in /m);
     const before = readFileSync(file, 'utf8');
     assert.equal((await checkout.run(everything)).stdout, before);
     assert.match(before, /"base64":"\/\/4bWzMxbQ=="/);
     assert.ok(!before.includes('\u202e'));
 
+    // Here all of them are, each as often as the file has it.
+    const here = await checkout.run(['log', 'import', file]);
+    assert.equal(here.stdout, '0 lines imported.\n10 lines had been there before.\n', here.stderr);
+    assert.equal((await checkout.run(everything)).stdout, before);
+
     const other = await openClient({ subnet: loopbackNet(), lines: true });
     await other.server.addImage('alice/debian');
     // Their addresses are others.
     for (const name of ['n2', 'n1']) await other.server.addNode(name);
-    const first = await other.checkout.run(['log', 'import', file]);
-    assert.equal(first.stdout, '9 lines imported.\n', first.stderr);
+    // A part of it, as of an import that broke off.
+    const part = join(checkout.home, 'part.jsonl');
+    writeFileSync(
+      part,
+      before
+        .split(/(?<=\n)/)
+        .slice(0, 7)
+        .join(''),
+    );
+    const first = await other.checkout.run(['log', 'import', part]);
+    assert.equal(first.stdout, '7 lines imported.\n', first.stderr);
+    const rest = await other.checkout.run(['log', 'import', file]);
+    assert.equal(rest.stdout, '3 lines imported.\n7 lines had been there before.\n', rest.stderr);
     assert.equal((await other.checkout.run(everything)).stdout, before);
 
     const again = await other.checkout.run(['log', 'import', file, '--json']);
-    assert.deepEqual(JSON.parse(again.stdout), { stored: 0, known: 9, expired: 0 });
+    assert.deepEqual(JSON.parse(again.stdout), { stored: 0, known: 10, expired: 0 });
     assert.equal((await other.checkout.run(everything)).stdout, before);
     const told = [
       'log',
       'wait',
-      'alice imported lines: 9 stored, 0 known',
+      'alice imported lines: 3 stored, 7 known',
       '--platform',
       '--time-margin',
       '60',

@@ -49,7 +49,7 @@ const bytesOf = (lines: readonly (object | string | Buffer)[]) =>
     ]),
   );
 
-test('lines are stored by number and issuer, to the microsecond, whatever pieces they come in', async () => {
+test('lines are stored by issuer, to the microsecond, whatever pieces they come in', async () => {
   const day = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
   const at = new Date(`${day}T00:00:00Z`).getTime() * 1000;
   const file = bytesOf([
@@ -66,28 +66,50 @@ test('lines are stored by number and issuer, to the microsecond, whatever pieces
     const [ofNode, ofServer] = portions;
     assert.equal(ofNode?.issuer, '10.0.0.2');
     assert.deepEqual(ofNode.lines, [
-      { number: 1, stream: 'app', time: at + 1, text: 'w6k=' },
-      { number: 3, stream: 'app', time: at + 2e6, text: '/w==' },
+      { stream: 'app', time: at + 1, text: 'w6k=' },
+      { stream: 'app', time: at + 2e6, text: '/w==' },
     ]);
     assert.equal(ofServer?.issuer, 'walt-server');
-    assert.deepEqual(ofServer.lines, [{ number: 2, stream: 'daemon.api', time: at + 1.5e6, text: 'eA==' }]);
-    assert.equal(ofServer.spool, ofNode.spool);
+    assert.deepEqual(ofServer.lines, [{ stream: 'daemon.api', time: at + 1.5e6, text: 'eA==' }]);
   }
   assert.deepEqual(await readdir(folder), []);
 });
 
-test('many lines are stored in portions', async () => {
-  const file = bytesOf(Array.from({ length: 5000 }, (_, at) => ({ ...line, line: `line ${at}` })));
+test('lines of one time are in one portion, unless they are too many', async () => {
+  const file = bytesOf(
+    Array.from({ length: 5000 }, (_, at) => ({
+      ...line,
+      timestamp: new Date(Date.now() - 60_000 + Math.floor(at / 10)).toISOString(),
+      line: `line ${at}`,
+    })),
+  );
   assert.deepEqual(await imports().write(root, fileOf(file, 64 * 1024)), {
     stored: 5000,
     known: 0,
     expired: 0,
   });
   assert.ok(portions.length > 1);
-  const numbers = portions.flatMap(({ lines }) => lines.map(({ number }) => number));
+  for (const [at, { lines }] of portions.slice(1).entries()) {
+    assert.notEqual(
+      lines[0]?.time,
+      portions[at]?.lines.at(-1)?.time,
+      'no portion ends between lines of one time',
+    );
+  }
+  const texts = portions.flatMap(({ lines }) =>
+    lines.map(({ text }) => Buffer.from(text, 'base64').toString()),
+  );
   assert.deepEqual(
-    numbers,
-    Array.from({ length: 5000 }, (_, at) => at + 1),
+    texts,
+    Array.from({ length: 5000 }, (_, at) => `line ${at}`),
+  );
+
+  const same = bytesOf(Array.from({ length: 7000 }, () => line));
+  portions = [];
+  await imports().write(root, fileOf(same, 64 * 1024));
+  assert.deepEqual(
+    portions.map(({ lines }) => lines.length),
+    [3000, 3000, 1000],
   );
 });
 

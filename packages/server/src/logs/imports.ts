@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { createHash, type Hash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -15,9 +15,9 @@ import { MAX_LINE } from './program/index.ts';
 const MAX_RECORD = 6 * MAX_LINE + 1024;
 /** Bytes of a file. */
 const MAX_FILE = 4 * 2 ** 30;
-/** Bytes of text, and lines, that are stored together. */
-const PORTION = 256 * 1024;
-const TOGETHER = 2000;
+/** Bytes of text, and lines, that are stored together; more, up to these, while the time is the same. */
+const PORTION = { size: 256 * 1024, count: 2000 };
+const MOST = { size: 384 * 1024, count: 3000 };
 /** Microseconds that a line may be ahead of this server's clock: it may be another's. */
 const AHEAD = 3600e6;
 
@@ -51,7 +51,7 @@ export class LogImports {
   }
 
   /**
-   * Stores all lines, or, where one is none, nothing. A file is known by its content: what was stored of it is not stored again.
+   * Stores all lines, or, where one is none, nothing. What is there already, with the same time and text, does not come twice.
    * Throws UserError FORBIDDEN, INVALID, UNAVAILABLE.
    */
   async write(caller: Caller, open: () => Readable): Promise<LogImported> {
@@ -62,16 +62,14 @@ export class LogImports {
     const now = Date.now() * 1000;
     const rules = { issuers, latest: now + AHEAD };
     await using file = await unnamedFile(folder);
-    const hash = createHash('sha256');
     // Nothing is stored before all of it was read.
-    for await (const { number, bytes } of linesOf(copied(open(), file, hash))) readLine(number, bytes, rules);
-    const spool = `import.${hash.digest('hex').slice(0, 40)}`;
-    const portions = new Portions(spool, (lines) => logs.import(lines));
+    for await (const { number, bytes } of linesOf(copied(open(), file))) readLine(number, bytes, rules);
+    const portions = new Portions((lines) => logs.import(lines));
     const oldest = now - days * 86_400e6;
     for await (const { number, bytes } of linesOf(file.createReadStream({ start: 0, autoClose: false }))) {
       const line = readLine(number, bytes, rules);
       if (line.time < oldest) portions.expired += 1;
-      else await portions.add(number, line);
+      else await portions.add(line);
     }
     const told = await portions.end();
     logs.tell('platform.logs', `${caller.user} imported lines: ${told.stored} stored, ${told.known} known`);
@@ -81,28 +79,33 @@ export class LogImports {
 
 /** Lines on their way to the program that keeps them. */
 class Portions {
-  readonly #spool: string;
   readonly #send: Deps['logs']['import'];
   readonly #waiting = new Map<string, Parameters<Deps['logs']['import']>[0]['lines']>();
   #size = 0;
   #count = 0;
+  #last = 0;
   #all = 0;
   #stored = 0;
   expired = 0;
 
-  constructor(spool: string, send: Deps['logs']['import']) {
-    this.#spool = spool;
+  constructor(send: Deps['logs']['import']) {
     this.#send = send;
   }
 
-  async add(number: number, { issuer, stream, time, text }: FileLine): Promise<void> {
+  async add({ issuer, stream, time, text }: FileLine): Promise<void> {
+    // Lines with one time and text may be several: those that are there already are counted against all of them.
+    if (this.#has(MOST) || (this.#has(PORTION) && time !== this.#last)) await this.#flush();
     const lines = this.#waiting.get(issuer) ?? [];
     this.#waiting.set(issuer, lines);
-    lines.push({ number, stream, time, text: text.toString('base64') });
+    lines.push({ stream, time, text: text.toString('base64') });
+    this.#last = time;
     this.#all += 1;
     this.#count += 1;
     this.#size += text.length;
-    if (this.#size >= PORTION || this.#count >= TOGETHER) await this.#flush();
+  }
+
+  #has({ size, count }: typeof MOST): boolean {
+    return this.#size >= size || this.#count >= count;
   }
 
   async end(): Promise<LogImported> {
@@ -112,7 +115,7 @@ class Portions {
 
   async #flush(): Promise<void> {
     for (const [issuer, lines] of this.#waiting) {
-      this.#stored += await this.#send({ issuer, spool: this.#spool, lines });
+      this.#stored += await this.#send({ issuer, lines });
     }
     this.#waiting.clear();
     this.#size = 0;
@@ -129,14 +132,13 @@ async function unnamedFile(folder: string): Promise<FileHandle> {
 }
 
 /** What comes, once it is in the file, too. */
-async function* copied(body: Readable, file: FileHandle, hash: Hash): AsyncGenerator<Buffer> {
+async function* copied(body: Readable, file: FileHandle): AsyncGenerator<Buffer> {
   let size = 0;
   for await (const part of body as AsyncIterable<Buffer>) {
     size += part.length;
     if (size > MAX_FILE) {
       throw new UserError('INVALID', `The file has more than ${MAX_FILE / 2 ** 30} GiB.`, 'Split it.');
     }
-    hash.update(part);
     await file.writeFile(part).catch((error) => {
       if (!hasErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
       throw new UserError(

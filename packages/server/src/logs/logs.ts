@@ -127,7 +127,7 @@ export class Logs {
     return await this.#ask('/query', query, signal);
   }
 
-  /** Stores lines of a file; answers how many of them were not stored before. */
+  /** Stores lines of a file; answers how many of them were not there before. */
   async import(lines: Questions['/import']): Promise<number> {
     const { stored } = JSON.parse(await text(await this.#ask('/import', lines))) as { stored: number };
     return stored;

@@ -114,7 +114,7 @@ describe('/api/v1/logs', () => {
 
   before(async () => {
     const line = (number: number, stream: string, words: string) => {
-      return { number, stream, time: at + number, text: Buffer.from(words).toString('base64') };
+      return { stream, time: at + number, text: Buffer.from(words).toString('base64') };
     };
     const [{ ip = '' } = {}] = await server.nodes.store.all();
     const lines = [
@@ -122,8 +122,8 @@ describe('/api/v1/logs', () => {
       line(2, 'app.more', 'two \x1b[31m'),
       line(3, 'netconsole', 'é'),
     ];
-    await server.logs.import({ issuer: ip, spool: 'a', lines });
-    await server.logs.import({ issuer: 'walt-server', spool: 'b', lines: [line(4, 'platform.nodes', 'up')] });
+    await server.logs.import({ issuer: ip, lines });
+    await server.logs.import({ issuer: 'walt-server', lines: [line(4, 'platform.nodes', 'up')] });
   });
 
   const told = (answer: { logs: { issuer: string; stream: string; line: string }[] }) =>

@@ -12,7 +12,7 @@ export function command(): Command {
   return new Command()
     .argument('<file>', 'lines as `walt log export` prints them')
     .description(
-      'Take in lines that were exported, of nodes that are here, by their names. All of them or, where one cannot be, none; what was taken in of the file before does not come twice. For root.',
+      'Take in lines that were exported, of nodes that are here, by their names. All of them or, where one cannot be, none; what is there already does not come twice. For root.',
     )
     .addOption(jsonOption())
     .action(async (path: string, { json }: { json?: true }) => {
@@ -50,7 +50,7 @@ async function send(path: string): Promise<LogImported> {
 function sentence({ stored, known, expired }: LogImported): string {
   const lines = (count: number) => `${count} ${count === 1 ? 'line' : 'lines'}`;
   const parts = [`${lines(stored)} imported.`];
-  if (known > 0) parts.push(`${lines(known)} of this file had been imported before.`);
+  if (known > 0) parts.push(`${lines(known)} had been there before.`);
   if (expired > 0) parts.push(`${lines(expired)} left out: older than logs.keep-days, they would not stay.`);
   return parts.join('\n');
 }

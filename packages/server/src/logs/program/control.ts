@@ -11,6 +11,7 @@ import {
   UserError,
 } from '../../platform/index.ts';
 import { storedLine } from './chunk.ts';
+import { missingLines } from './missing-lines.ts';
 import type { Queries } from './queries.ts';
 import type { LogStore } from './store.ts';
 import type { SyslogEndpoint } from './syslog/index.ts';
@@ -26,13 +27,10 @@ const questions = {
     issuer: z.string(),
     lines: z.array(z.object({ stream: z.string(), time, text: z.string() })),
   }),
-  /** Lines of a file, by their number there, in its order: what was stored is not stored again. Answers how many were. */
+  /** Lines of a file, `text` in base64: those that are there already are not stored again. Answers how many were stored. */
   '/import': z.object({
     issuer: z.string(),
-    /** The file. */
-    spool: z.string(),
-    /** `text` in base64. */
-    lines: z.array(z.object({ number: z.int().min(1), stream: z.string(), time, text: z.string() })),
+    lines: z.array(z.object({ stream: z.string(), time, text: z.string() })),
   }),
   '/query': z.object({
     /** What they are called now, by their address. */
@@ -75,7 +73,7 @@ interface Deps {
 export class Control {
   readonly #deps: Deps;
   readonly #listener: HttpListener;
-  /** By issuer and file. */
+  /** By issuer. */
   readonly #imports = new KeyedLock();
 
   constructor(deps: Deps) {
@@ -151,16 +149,14 @@ export class Control {
     return { ...store.figures, readers, dropped: syslog.dropped, memory: process.memoryUsage.rss() };
   }
 
-  async #import({ issuer, spool, lines }: Questions['/import']): Promise<number> {
+  async #import({ issuer, lines }: Questions['/import']): Promise<number> {
     const { store } = this.#deps;
-    return await this.#imports.hold(`${issuer} ${spool}`, async () => {
-      const known = await store.reached(issuer, spool);
-      const fresh = lines.filter(({ number }) => number > known);
-      const last = fresh.at(-1);
-      if (!last) return 0;
-      const streams = byStream(fresh, (text) => Buffer.from(text, 'base64'));
-      await store.append({ issuer, streams, spool: { id: spool, reached: last.number } });
-      return fresh.length;
+    const streams = byStream(lines, (text) => Buffer.from(text, 'base64'));
+    return await this.#imports.hold(issuer, async () => {
+      const missing = await missingLines(store, issuer, streams);
+      const count = [...missing.values()].flat().length;
+      if (count > 0) await store.append({ issuer, streams: missing });
+      return count;
     });
   }
 }

@@ -10,8 +10,8 @@ export interface Batch {
   issuer: string;
   /** Stored lines (chunk.ts) by stream. */
   streams: ReadonlyMap<string, readonly Buffer[]>;
-  /** That spool is stored up to this byte, or that file up to this line; the clock of who sent it, if it is a node. */
-  spool?: { id: string; reached: number; clock?: Clock };
+  /** That spool is stored up to this byte; the clock of who sent it. */
+  spool?: { id: string; reached: number; clock: Clock };
 }
 
 /** A chunk without its lines. */
@@ -335,7 +335,7 @@ export class LogStore {
       if (spool) {
         const row = { issuer, spool: spool.id, reached: spool.reached, at: seconds() };
         received.set(`${issuer} ${spool.id}`, row);
-        if (spool.clock) clocks.set(issuer, { issuer, ...spool.clock });
+        clocks.set(issuer, { issuer, ...spool.clock });
       }
       for (const [name, parts] of streams) {
         const { id } = await this.#streamOf(t, issuer, name, made);
