@@ -18,6 +18,8 @@ interface UdpOptions {
   broadcast?: boolean;
   /** Beside another program's socket on the same port, which agrees (socket(7), SO_REUSEPORT). */
   shared?: boolean;
+  /** Bytes that wait to be read, as many as the kernel grants (socket(7), SO_RCVBUF). Default: the kernel's. */
+  room?: number;
   /** What it throws goes to the journal, and the datagram is dropped. Default: nothing is read. */
   receive?: (bytes: Buffer, from: Peer) => void;
 }
@@ -32,9 +34,22 @@ export class UdpPort {
 
   /** Throws when the port is taken. */
   static async open(options: UdpOptions): Promise<UdpPort> {
-    const { name, log, address, port, family = 'udp4', broadcast = false, shared = false, receive } = options;
+    const {
+      name,
+      log,
+      address,
+      port,
+      family = 'udp4',
+      broadcast = false,
+      shared = false,
+      room,
+      receive,
+    } = options;
     const warn = rarely(log.error);
-    const socket = createSocket({ type: family, reusePort: shared });
+    const socket = createSocket({
+      ...{ type: family, reusePort: shared },
+      ...(room !== undefined && { recvBufferSize: room }),
+    });
     const listening = once(socket, 'listening');
     try {
       socket.bind(port, address);

@@ -11,10 +11,14 @@ import { readMessage, SYSLOG } from './message.ts';
 
 /** Bytes of datagrams that wait to be stored; beyond it, they are dropped, and counted. */
 const MAX_WAITING = 16 * 1024 * 1024;
+/** Bytes of datagrams that nobody has read yet: a switch that starts sends hundreds at once. */
+const UNREAD = 8 * 1024 * 1024;
 /** Streams of all addresses: whoever sends datagrams can make up programs, and addresses. More go to `syslog`, then nowhere. */
 const MAX_STREAMS = 20_000;
 /** Streams of one address. */
 const MAX_STREAMS_EACH = 200;
+/** Milliseconds in which datagrams are gathered. */
+const GATHER = 50;
 /** Milliseconds after which lines that could not be stored are tried again, and between two looks at what was dropped. */
 const RETRY = 1000;
 const LOOK = 10_000;
@@ -76,7 +80,7 @@ export class SyslogEndpoint {
     this.#server.listen(port, address);
     await once(this.#server, 'listening');
     this.#udp = await UdpPort.open({
-      ...{ name: 'syslog', log: this.#deps.log, address, port },
+      ...{ name: 'syslog', log: this.#deps.log, address, port, room: UNREAD },
       receive: (bytes, from) => this.#receive(bytes, from.address),
     });
     const { port: udp } = this.#udp;
@@ -117,7 +121,8 @@ export class SyslogEndpoint {
   /** What comes meanwhile is stored together. */
   async #store(): Promise<void> {
     while (this.#waiting.size > 0) {
-      // Whoever sends has no way to send again: a moment's datagrams share a transaction.
+      // While a transaction is written, nothing is read: the datagrams of a moment share one.
+      await delay(GATHER);
       const batches = this.#waiting;
       this.#waiting = new Map();
       this.#waitingSize = 0;
