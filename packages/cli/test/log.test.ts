@@ -65,6 +65,7 @@ describe('walt log show', () => {
     [['-n', '2'], ALL.slice(3)],
     [['--history', '-10s:'], []],
     [['--history', ':-10s', '--issuers', 'all-nodes'], ALL],
+    [['--issuers', 'all-devices', '--streams', '^(app|other)$'], ALL],
     [['--emitters', 'n2'], ALL.slice(3)],
     [['--nodes', 'n2'], ALL.slice(3)],
   ];

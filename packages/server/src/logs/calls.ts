@@ -35,6 +35,8 @@ interface LineDeps {
 
 /** Where a set of nodes is named: the platform itself. */
 const SERVER = 'server';
+/** Nodes, other devices and the platform. */
+const ALL = 'all-devices';
 
 /** Lines for whoever asks. */
 export class LogLines {
@@ -54,7 +56,8 @@ export class LogLines {
   /** What they are called, by what they are where lines are kept. */
   async #issuers(set: string, caller: Caller, signal: AbortSignal): Promise<Record<string, string>> {
     const devices = new Map(this.#deps.devices().map((device) => [device.name, device]));
-    const words = set.split(',');
+    const everybody = ['all-nodes', ...devices.keys(), SERVER];
+    const words = set.split(',').flatMap((word) => (word === ALL ? everybody : word));
     const ofNodes = words.filter((word) => word !== SERVER && !devices.has(word));
     const nodes = ofNodes.length === 0 ? [] : await this.#deps.nodes(ofNodes.join(','), caller, signal);
     const named = [...words.flatMap((word) => devices.get(word) ?? []), ...nodes];

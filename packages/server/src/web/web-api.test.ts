@@ -186,6 +186,8 @@ describe('what is wrong', () => {
     ['/api/v1/logs?from=1727090181&to=1727090182&ts_unit=us', 400, /ts_unit is s or ms/],
     ['/api/v1/logs?from=1727090181&to=1727090182&stream=(', 400, /is no regular expression/],
     ['/api/v1/logs?from=1727090181&to=1727090182&issuer=nobody', 404, /nobody/],
+    ["/api/v1/logs?from=1727090181&to=1727090182&issuer=';drop", 400, /issuer is no name/],
+    ['/api/v1/logs?from=1727090181&to=1727090182&issuer=all-nodes%20owner=', 400, /issuer is no name/],
     [`/api/v1/logs?from=1727090181&to=1727090182&stream=${'a'.repeat(1001)}`, 400, /too long/],
   ];
   for (const [path, status, words] of refused) {

@@ -3,7 +3,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { errors, type imageContract, type nodeContract, type ServerStatus } from '@walt/contract';
+import {
+  errors,
+  type imageContract,
+  MAX_LOG_PATTERN,
+  NODE_NAME,
+  type nodeContract,
+  PLATFORM_ISSUER,
+  type ServerStatus,
+} from '@walt/contract';
 import type { CallsOf } from '../access/index.ts';
 import { type LogLines, type Logs, toldLines } from '../logs/index.ts';
 import {
@@ -36,10 +44,10 @@ const MAX_HEAD = 16 * 1024;
 const CONNECTIONS = 32;
 /** Readers of lines among them: each is a thread. */
 const MAX_READERS = 8;
-/** Streams and issuers have a name of so many characters at most. */
-const MAX_WORD = 1000;
 
 const PROGRAM = 'http';
+/** Whose lines are told where nobody says whose. */
+const ALL = 'all-devices';
 
 /** Who asks: nobody in particular, who may read all. */
 const READER = { uid: 0, user: 'root', admin: true };
@@ -178,7 +186,7 @@ export class WebApi {
     }
     this.#readers += 1;
     try {
-      const lines = await this.#deps.lines.read(READER, await this.#query(question, signal), signal);
+      const lines = await this.#deps.lines.read(READER, this.#query(question), signal);
       response.writeHead(200, { 'content-type': 'application/json' });
       await pipeline(Readable.from(logData(lines, question.unit), { objectMode: false }), response);
     } finally {
@@ -186,14 +194,19 @@ export class WebApi {
     }
   }
 
-  async #query({ from, to, issuer, stream }: LogQuestion, signal: AbortSignal) {
-    for (const word of [issuer ?? '', stream ?? '']) {
-      if (word.length > MAX_WORD) throw new UserError('INVALID', 'A parameter is too long.', 'Shorten it.');
+  #query({ from, to, issuer = ALL, stream }: LogQuestion) {
+    if (!NODE_NAME.test(issuer)) {
+      throw new UserError(
+        'INVALID',
+        'The parameter issuer is no name.',
+        'Give the name of one node or device.',
+      );
     }
-    const nodes = await this.#deps.nodes.list(READER, { set: 'all-nodes' }, signal);
-    const everybody = ['server', ...(nodes.length > 0 ? ['all-nodes'] : [])].join(',');
+    if (stream !== undefined && stream.length > MAX_LOG_PATTERN) {
+      throw new UserError('INVALID', 'The parameter stream is too long.', 'Shorten it.');
+    }
     // The platform has the name in an answer that it has in a question.
-    const set = issuer === undefined ? everybody : issuer === 'walt-server' ? 'server' : issuer;
+    const set = issuer === PLATFORM_ISSUER ? 'server' : issuer;
     return { set, from, to, ...(stream !== undefined && { streams: `^(?:${stream})$` }) };
   }
 
