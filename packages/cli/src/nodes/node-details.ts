@@ -43,11 +43,20 @@ function standing(node: NodeDetails, now: number): Row[] {
   const stays = bootOwner !== null && bootOwner !== owner ? `; ${bootOwner}'s boot still runs there` : '';
   return [
     ['state', whole],
+    ...progress(node, now),
     ['used by', (owner === null ? 'everybody: it is free' : users(owner)) + stays],
     ['is', `a ${type} ${model} (${architecture})`],
     ['address', `${ip}, ${mac}`],
     ['known since', humanDate(created)],
   ];
+}
+
+/** How far a boot has come, or had come when it failed. */
+function progress({ boot }: NodeDetails, now: number): Row[] {
+  if (boot === null) return [];
+  const { step, since, attempt } = boot;
+  const again = attempt > 1 ? `, attempt ${attempt}` : '';
+  return [['boot', `${step ?? 'ordered'}, ${humanDuration(now - since)} ago${again}`]];
 }
 
 function users(owner: string): string {

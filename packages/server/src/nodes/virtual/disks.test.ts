@@ -127,7 +127,7 @@ describe('requireDiskRoom', () => {
       await requireDiskRoom(place, disks('1T[template=ext4]'));
       await assert.rejects(requireDiskRoom(place, disks('1000T')), {
         code: 'INVALID',
-        message: 'The file system of the server has no files of 1000000 GB, as this disk would be.',
+        message: 'The file system of the server has no files of 1000T, as this disk would be.',
       });
       await assert.rejects(requireDiskRoom(place, disks('1G,1G')), {
         code: 'UNAVAILABLE',

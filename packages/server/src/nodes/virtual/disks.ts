@@ -97,7 +97,7 @@ export async function requireDiskRoom(folder: string, disks: readonly DiskSpec[]
   if (await hasRoomFor(folder, largest)) return;
   throw new UserError(
     'INVALID',
-    `The file system of the server has no files of ${largest / 1_000_000_000} GB, as this disk would be.`,
+    `The file system of the server has no files of ${asTyped(largest)}, as this disk would be.`,
     'Ask for smaller disks. Nothing was changed.',
   );
 }
@@ -115,6 +115,12 @@ async function hasRoomFor(folder: string, size: number): Promise<boolean> {
   } finally {
     await rm(file, { force: true });
   }
+}
+
+/** A size as users type it. */
+function asTyped(bytes: number): string {
+  const [tera, giga] = [bytes / 1_000_000_000_000, bytes / 1_000_000_000];
+  return Number.isInteger(tera) ? `${tera}T` : `${giga}G`;
 }
 
 async function sizeOf(file: string): Promise<number | undefined> {
