@@ -16,8 +16,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TestServer } from '../../server/test/server.ts';
 import { type Checkout, type Outcome, outcome, type RunOptions } from './checkout.ts';
@@ -91,23 +90,26 @@ class Machine {
 export class Lab implements AsyncDisposable {
   readonly folder: string;
   readonly #checkout: Checkout;
+  /** Folder of the server's socket. */
+  readonly #server: string;
+  /** As the server's machine sees it. */
   readonly #socket: string;
   #host!: Machine;
   #laptop!: Machine;
 
-  private constructor(checkout: Checkout, socket: string) {
-    this.folder = mkdtempSync(join(tmpdir(), 'walt-lab-'));
+  private constructor(checkout: Checkout, socketFolder: string) {
+    // Paths of sockets are short (unix(7)), whatever TMPDIR is.
+    this.folder = mkdtempSync('/tmp/walt-lab-');
     this.#checkout = checkout;
-    this.#socket = socket;
+    this.#server = socketFolder;
+    this.#socket = join(this.folder, 'run/walt.sock');
   }
 
   static async open(server: TestServer, checkout: Checkout): Promise<Lab> {
-    const lab = new Lab(checkout, server.socket);
+    const lab = new Lab(checkout, server.folder);
     try {
       chmodSync(lab.folder, 0o755);
-      // Others than root go by there.
-      for (let folder = server.folder; folder !== tmpdir() && folder !== '/'; folder = dirname(folder))
-        chmodSync(folder, 0o755);
+      chmodSync(server.folder, 0o755);
       await lab.#start();
       return lab;
     } catch (error) {
@@ -121,6 +123,7 @@ export class Lab implements AsyncDisposable {
     const there = join(folder, 'walt');
     mkdirSync(join(there, 'node_modules'), { recursive: true });
     mkdirSync(join(there, 'dist'));
+    mkdirSync(join(folder, 'run'));
     cpSync(this.#checkout.walt, join(there, 'walt'));
     mkdirSync(this.home, { recursive: true });
     mkdirSync(join(this.home, '.ssh'), { mode: 0o700 });
@@ -136,8 +139,15 @@ export class Lab implements AsyncDisposable {
       'mount --bind "$1/passwd.host" /etc/passwd',
       'mount --bind "$2/dist" "$1/walt/dist"',
       'mount --bind "$3/node_modules" "$1/walt/node_modules"',
+      'mount --bind "$4" "$1/run"',
     ];
-    this.#host = await Machine.start(binds.join('; '), folder, this.#checkout.folder, REPOSITORY);
+    this.#host = await Machine.start(
+      binds.join('; '),
+      folder,
+      this.#checkout.folder,
+      REPOSITORY,
+      this.#server,
+    );
     // A laptop has no server.
     const hides = ['/run', '/var/lib'].map((path) => `mount -t tmpfs none ${path}`);
     const own = 'mount --bind "$1/passwd.laptop" /etc/passwd';

@@ -130,6 +130,13 @@ for (const [what, url] of [
       assert.ok(stdout === input);
     });
 
+    test('several at the same time', async () => {
+      const ended = await Promise.all(
+        Array.from({ length: 4 }, () => lab.run(['node', 'show', '--names-only'], { env })),
+      );
+      for (const { stdout, stderr } of ended) assert.deepEqual([stdout, stderr], ['vnode1\n', '']);
+    });
+
     test('a shell of an image: size, ctrl-c, questions', async () => {
       using pty = lab.terminal(['image', 'shell', 'debian'], env);
       const { tty } = await pty.identity();
@@ -168,6 +175,17 @@ for (const [what, url] of [
     test('a node: its shell, its copies, and the user’s own ssh', async () => {
       const ran = await lab.run(['node', 'run', 'vnode1', 'cat; exit 4'], { env, input: 'piped' });
       assert.deepEqual([ran.status, ran.stdout], [4, 'piped'], ran.stderr);
+      using pty = lab.terminal(['node', 'shell', 'vnode1'], env);
+      const { tty } = await pty.identity();
+      pty.resize(tty, 101, 37);
+      pty.type('until stty size | grep "^37 101$"; do sleep 0.1; done; echo told\r');
+      await pty.expect(/37 101\s+told/);
+      pty.type(`sh -c 'echo started; exec sleep 1000'\r`);
+      await pty.expect(/[\r\n]started/);
+      pty.type('\x03');
+      await pty.expect(/# /);
+      pty.type('exit 5\r');
+      assert.equal(await pty.exited, 5);
       const there = join(lab.folder, 'on-node');
       const copied = await lab.run(['node', 'cp', join(folder, 'file'), `vnode1:${there}`], { env });
       assert.equal(copied.status, 0, copied.stderr);
@@ -303,6 +321,10 @@ describe('what is refused', () => {
     });
     await lab.sshd(2202, [`SetEnv PATH=${fake}:/usr/bin:/bin`]);
     assert.match((await shown(`${ALICE}:2202`)).stderr, /What your login at .* runs is no walt/);
+    const steering = '#!/bin/sh\nprintf "\\033]0;x\\007 go away\\n" >&2; exit 1\n';
+    writeFileSync(join(fake, 'walt'), steering, { mode: 0o755 });
+    const { stderr } = await shown(`${ALICE}:2202`);
+    assert.match(stderr, /is no walt: it ended with status 1\.\n\\x1b\]0;x\\x07 go away\n/);
     await lab.sshd(2203, [
       `SetEnv PATH=${join(lab.folder, 'walt')}:/usr/bin:/bin WALT_SOCKET=/run/none/walt.sock`,
     ]);

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { globSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { CONTRACT_HEADER } from '@walt/contract';
 import { build } from 'esbuild';
 import { startServer, type TestServer } from '../../server/test/server.ts';
 import { connect, resultOf, tellError } from './index.ts';
@@ -49,6 +52,25 @@ test('what fails tells a code, a sentence and the next step, whoever refused', a
   const gone = await told(connect('/nonexistent/walt.sock').client.server.status());
   assert.deepEqual([gone?.code, gone?.message.includes('/nonexistent/walt.sock')], ['UNAVAILABLE', true]);
   assert.equal(tellError(new TypeError('ours')), undefined);
+});
+
+test('a server of another major version of the contract is asked nothing more', async () => {
+  const socket = join(server.folder, 'newer.sock');
+  const asked: string[] = [];
+  const newer = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    response.setHeader(CONTRACT_HEADER, '2.0').end('{}');
+  });
+  newer.listen(socket);
+  await once(newer, 'listening');
+  const error = await connect(socket)
+    .client.node.list({ set: 'all-nodes' })
+    .catch((thrown: unknown) => thrown);
+  assert.match(tellError(error)?.message ?? '', /too far apart: .* the server speaks version 2\.0\.$/);
+  assert.equal(tellError(error)?.hint, 'Upgrade walt on this machine.');
+  assert.deepEqual(asked, ['/rpc/auth/challenge']);
+  newer.closeAllConnections();
+  newer.close();
 });
 
 /** Files that a program loads which imports this one. */

@@ -49,9 +49,13 @@ export function placeEnvironment(place: Place): string[] {
   return process.env.WALT_SERVER ? [`WALT_SERVER=${THIS_MACHINE}`] : [];
 }
 
+export function hasServerHere(): boolean {
+  return TRACES.some((path) => existsSync(path));
+}
+
 /** Throws AbortError NO_SERVER when the usual server is that of this machine, which has none. */
 export function requireServerHere(socket: string): void {
-  if (socket !== DEFAULT_SOCKET || TRACES.some((path) => existsSync(path))) return;
+  if (socket !== DEFAULT_SOCKET || hasServerHere()) return;
   throw new AbortError(
     NO_SERVER,
     'There is no WalT server on this machine, and none elsewhere was named.',

@@ -1,4 +1,5 @@
 import { AbortError } from '@walt/client/errors';
+import { hasServerHere } from '@walt/client/place';
 import { checkServerName, readServers, THIS_MACHINE, writeServers } from '@walt/client/remote/servers';
 import { parseSshUrl } from '@walt/client/remote/url';
 import { Command } from 'commander';
@@ -9,7 +10,7 @@ export function command(): Command {
     .argument('<name>', 'what you will call it')
     .argument('<url>', 'ssh://[USER@]HOST[:PORT]; HOST may be one of your ~/.ssh/config')
     .description(
-      'Give a server elsewhere a name. The first one is used from then on; others, when you say so:\n`walt server use NAME`, or `walt --server NAME …` for one command.',
+      'Give a server elsewhere a name. The first one of a machine without a server is used from then on; others,\nwhen you say so: `walt server use NAME`, or `walt --server NAME …` for one command.',
     )
     .action((name: string, url: string) => {
       const { known, used } = readServers();
@@ -29,7 +30,8 @@ export function command(): Command {
           `Choose another name, or forget that one: \`walt server remove ${name}\`.`,
         );
       }
-      writeServers({ known: new Map([...known, [name, place]]), used: known.size === 0 ? name : used });
-      print(known.size === 0 ? `${name} is ${place.url}, and used from now on.` : `${name} is ${place.url}.`);
+      const first = known.size === 0 && !hasServerHere();
+      writeServers({ known: new Map([...known, [name, place]]), used: first ? name : used });
+      print(`${name} is ${place.url}${first ? ', and used from now on' : ''}.`);
     });
 }
