@@ -54,7 +54,7 @@ const cases: [words: string[], candidates: string[]][] = [
   ],
   [
     ['node', 'config', 'vnode1', 'boot.retries=3', 'boot.'],
-    ['boot.timeout=', 'boot.retries='],
+    ['boot.delay=', 'boot.timeout=', 'boot.retries='],
   ],
   [
     ['node', 'config', 'vnode1', 'power='],
