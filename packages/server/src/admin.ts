@@ -16,6 +16,7 @@ import {
   serverServes,
   withPrograms,
 } from './launcher.ts';
+import { bringLines } from './logs/index.ts';
 import { releaseAdapters, removeNamespace } from './network/index.ts';
 import {
   type Config,
@@ -172,6 +173,14 @@ async function restore(config: Config, options: RestoreOptions, name?: string): 
   await restoreCopy(config, options, name, say);
 }
 
+async function migrateLogs(config: Config): Promise<void> {
+  requireRoot();
+  if ((await answers(config)) || (await isWatched(config))) {
+    throw new UserError('CONFLICT', 'The platform runs, and lines come.', 'Stop it first: walt-server stop');
+  }
+  await bringLines(config, platformPaths(config), say);
+}
+
 async function enable(config: Config): Promise<void> {
   requireRoot();
   await enableService(config);
@@ -259,6 +268,7 @@ command('restore', 'put a copy of the database in its place; the newest sound on
   .argument('[copy]', 'its name')
   .option('--list', 'show the copies that there are')
   .option('--json', 'as data, with --list');
+command('migrate-logs', 'move lines of logs to the database that server.conf names', migrateLogs);
 command('enable', 'make the platform a service of systemd, which starts with this machine', enable);
 command('disable', 'undo that', disable);
 command('run', 'become the process that keeps the server running (for systemd)', runHere, true);

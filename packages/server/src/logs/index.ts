@@ -6,6 +6,6 @@ export { createLogCalls, LogLines } from './calls.ts';
 export { Checkpoints } from './checkpoints.ts';
 export { LogImports } from './imports.ts';
 export { Logs, startLogProgram } from './logs.ts';
-export { type Keeper, openKeeper } from './program/index.ts';
+export { bringLines, type Keeper, openKeeper } from './program/index.ts';
 export { type CheckpointTables, checkpointTables } from './tables.ts';
 export { type ToldLine, toldLines } from './told.ts';

@@ -17,6 +17,8 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     database: state('walt.db'),
     /** Lines that nodes and the platform log: a database of its own, of the program that keeps them. */
     logDatabase: state('logs.db'),
+    /** Where these lines are, or were: see logs/program/places.ts. */
+    logPlaces: state('log-places.json'),
     /** Copies of the database: `walt-TIME.db`. */
     databaseCopies: state('database-copies'),
     /** The platform's number, which its database knows too. */

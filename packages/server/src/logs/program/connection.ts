@@ -1,41 +1,17 @@
-import { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
-  type Config,
   type Database,
-  hostNetwork,
   isUserError,
   type Log,
   openDatabase,
   openPostgres,
   type PostgresAccess,
-  platformPaths,
-  streamProgram,
   UserError,
 } from '../../platform/index.ts';
 import { type LogTables, logTables } from './tables.ts';
 
-/** Where lines are kept: a file of SQLite, or a database of PostgreSQL. */
-export type LogPlace = { file: string } | PostgresAccess;
-
-/** Where a configuration has them. Hosts are reached by the host's network, not by walt-net. */
-export function logPlace(config: Config): LogPlace {
-  const { database: place, passwordFile } = config.logs;
-  if (!place) return { file: platformPaths(config).logDatabase };
-  const reach = (host: string, port: number) => {
-    const address = host.includes(':') ? `[${host}]` : host;
-    const relay = streamProgram(
-      hostNetwork(config, ['socat', 'STDIO', `TCP:${address}:${port},nodelay,keepalive`]),
-      {
-        stdin: 'pipe',
-      },
-    );
-    // Its types want streams of the web here.
-    const { stdout: readable, stdin: writable } = relay as unknown as Record<'stdout' | 'stdin', never>;
-    return Duplex.from({ readable, writable });
-  };
-  return { place, passwordFile, reach };
-}
+/** Where lines are kept: a file of SQLite, or a database of PostgreSQL. `opened` is called when it is open for the first time. */
+export type LogPlace = ({ file: string } | PostgresAccess) & { opened?: (() => Promise<void>) | undefined };
 
 /** Milliseconds between two tries to reach a database that is away. */
 const RETRY = 500;
@@ -68,6 +44,7 @@ export class LogConnection {
     if ('file' in place) {
       const database = await openDatabase(place.file, logTables);
       await began(database);
+      await place.opened?.();
       connection.#database = database;
     } else {
       const tried = Promise.withResolvers<void>();
@@ -109,19 +86,20 @@ export class LogConnection {
     else await this.#database?.destroy();
   }
 
-  async #keep(access: PostgresAccess, tried: () => void): Promise<void> {
+  async #keep(place: PostgresAccess & Pick<LogPlace, 'opened'>, tried: () => void): Promise<void> {
     const { signal } = this.#end;
     for (; !signal.aborted; tried()) {
       try {
-        const { database, lost, isLost, close } = await openPostgres(access, logTables);
+        const { database, lost, isLost, close } = await openPostgres(place, logTables);
         await using _session = { [Symbol.asyncDispose]: close };
         signal.addEventListener('abort', close, { once: true });
         await this.#began(database);
+        await place.opened?.();
         if (signal.aborted) return;
         this.#database = database;
         this.#isLost = isLost;
         this.#reason = undefined;
-        this.#log.info('the database of lines is there', { host: access.place.host });
+        this.#log.info('the database of lines is there', { host: place.place.host });
         this.#returned();
         tried();
         await lost;
@@ -140,4 +118,13 @@ export class LogConnection {
     this.#reason = error;
     this.#log.error('the database of lines is away', { reason: String(error) });
   }
+}
+
+/** For one task, without waiting for it. Throws UserError. */
+export async function openPlace(
+  place: LogPlace,
+): Promise<{ database: Database<LogTables>; close(): Promise<void> }> {
+  if (!('file' in place)) return await openPostgres(place, logTables);
+  const database = await openDatabase(place.file, logTables);
+  return { database, close: () => database.destroy() };
 }

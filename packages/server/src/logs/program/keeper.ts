@@ -74,7 +74,8 @@ function within({ first, last }: { first: string; last: string }): (ip: string) 
   return (ip) => addresses.check(ip);
 }
 
-async function tidy(store: LogStore, { days, size }: Options['keep'], log: Log): Promise<void> {
+/** Removes lines that are too old or too many, and says so in a line. */
+export async function tidy(store: LogStore, { days, size }: Options['keep'], log: Log): Promise<void> {
   await store.tidy();
   const gone = await store.drop((Date.now() - days * 86_400_000) * 1000, size);
   if (gone === 0) return;

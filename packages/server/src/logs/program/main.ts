@@ -4,8 +4,9 @@
  * have, and the last of all machines; BUILD tells one version of the program from another.
  */
 import { createLog, loadConfig, platformPaths } from '../../platform/index.ts';
-import { logPlace } from './connection.ts';
+
 import { openKeeper } from './keeper.ts';
+import { configuredPlace, hostReach, isElsewhere, notePlace, openable, placesOf } from './places.ts';
 
 /** TCP port on walt-net, as of older versions of WalT. */
 const PORT = 12_347;
@@ -20,8 +21,14 @@ process.on('uncaughtException', (error) => {
 
 const [address = '', first = '', last = '', end = ''] = process.argv.slice(2);
 const config = await loadConfig();
+const paths = platformPaths(config);
+const here = configuredPlace(config);
+if ((await placesOf(paths)).some((place) => isElsewhere(place, here))) {
+  log.warn('older lines are in another database', { hint: 'walt-server migrate-logs brings them' });
+}
 const keeper = await openKeeper({
-  ...{ place: logPlace(config), paths: platformPaths(config), limits: config.limits, keep: config.logs, log },
+  place: { ...openable(here, paths, hostReach(config)), opened: () => notePlace(paths, here) },
+  ...{ paths, limits: config.limits, keep: config.logs, log },
   ...{ address, port: PORT, nodes: { first, last } },
   ...{ syslogPort: SYSLOG_PORT, machines: { first, last: end } },
   thread: new URL('./query-thread.js', import.meta.url),

@@ -69,9 +69,9 @@ export class Queries {
   async #read(query: Query, write: Write, signal: AbortSignal): Promise<void> {
     const store = this.#store;
     const selects = selection(query);
-    // Released when all that was there is told.
-    using held = new DisposableStack();
-    held.use(store.hold());
+    // Of what is replaced meanwhile, all that he has not seen stays.
+    let held = store.hold();
+    using _held = { [Symbol.dispose]: () => held[Symbol.dispose]() };
     const { lines: expression, from, to, last, follow } = query;
     const { streams, heads: all, reached: newest } = await store.heads(selects, from, to);
     let reached = query.after ?? newest;
@@ -80,17 +80,29 @@ export class Queries {
     const order: Order = { expression, from, to, last, follow, streams: streams.map(called), heads, reached };
     const told = new Set(streams.map(({ id }) => id));
 
+    const look = async (): Promise<Chunk[]> => {
+      const now = store.hold();
+      let hasAll = false;
+      try {
+        const chunks = await store.arrivals(reached, TOGETHER);
+        hasAll = chunks.length < TOGETHER;
+        return chunks;
+      } catch (error) {
+        // Waits until it is back.
+        if (store.away) return [];
+        throw error;
+      } finally {
+        (hasAll ? held : now)[Symbol.dispose]();
+        if (hasAll) held = now;
+      }
+    };
     const arrivals = async (): Promise<Answer> => {
       for (;;) {
         const changed = Promise.withResolvers<void>();
         using _follower = store.follow(changed.resolve);
         const stop = () => changed.resolve();
         signal.addEventListener('abort', stop, { once: true });
-        const chunks: Chunk[] = await store.arrivals(reached, TOGETHER).catch((error) => {
-          // Waits until it is back.
-          if (store.away) return [];
-          throw error;
-        });
+        const chunks = await look();
         reached = chunks.at(-1)?.id ?? reached;
         const wanted = chunks.filter(({ stream }) => {
           const found = store.stream(stream);
@@ -115,10 +127,7 @@ export class Queries {
     });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const answer = async (question: Exclude<FromThread, { type: 'end' }>): Promise<Answer> => {
-      if (question.type === 'arrivals') {
-        if (!held.disposed) held.dispose();
-        return await arrivals();
-      }
+      if (question.type === 'arrivals') return await arrivals();
       if (question.type === 'chunks')
         return { chunks: await store.chunks(question.ids), streams: [], reached };
       await write(question.text);

@@ -196,6 +196,54 @@ for (const [engine, place] of Object.entries(engines)) {
       assert.deepEqual(await store.chunks(ids), []);
     });
 
+    test('who follows lines and takes none for an hour misses none; after days, he is told', async (t) => {
+      const told: string[] = [];
+      let gate = Promise.withResolvers<void>();
+      let stuck = Promise.withResolvers<void>();
+      gate.resolve();
+      const write = async (text: Uint8Array) => {
+        told.push(
+          ...(Buffer.from(text)
+            .toString()
+            .match(/^(?:H|L .*)$/gm) ?? []),
+        );
+        stuck.resolve();
+        await gate.promise;
+      };
+      const until = async (count: number) => {
+        for (; told.length < count; stuck = Promise.withResolvers()) await stuck.promise;
+      };
+      const following = new Queries(store, THREAD, log).run(
+        { ...ALL, follow: true },
+        write,
+        new AbortController().signal,
+      );
+      const outcome = following.then(
+        () => 'end',
+        (error) => error.code,
+      );
+      await until(1);
+      t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+      let number = 0;
+      for (const [round, seconds] of [3600, 3 * 86_400].entries()) {
+        gate = Promise.withResolvers();
+        // He waits at the first of them at the latest.
+        for (let at = 0; at < 17; at += 1)
+          await store.append(batch('n', 's', [number + at, `line ${number + at}`]));
+        number += 17;
+        await store.merge();
+        t.mock.timers.setTime(Date.now() + seconds * 1000);
+        await store.tidy();
+        gate.resolve();
+        if (round === 0) await until(18);
+      }
+      assert.equal(await outcome, 'CONFLICT');
+      assert.deepEqual(
+        told.slice(1, 18).map((text) => text.split(' ').slice(3).join(' ')),
+        Array.from({ length: 17 }, (_, at) => `line ${at}`),
+      );
+    });
+
     test('old lines go by age, then by size, the oldest first', async () => {
       for (let at = 0; at < 10; at += 1) await store.append(batch('n', 's', [at, String(at).repeat(100)]));
       assert.equal(await store.drop(T + 3, Number.MAX_SAFE_INTEGER), 3);

@@ -1,5 +1,5 @@
 import { type Insertable, type RawBuilder, type Selectable, sql, type Transaction } from 'kysely';
-import type { Database, Log } from '../../platform/index.ts';
+import { type Database, type Log, UserError } from '../../platform/index.ts';
 import { chunksOf, LARGE, type Lines, pack, unpack } from './chunk.ts';
 import type { Clock } from './clock.ts';
 import { LogConnection, type LogPlace } from './connection.ts';
@@ -62,6 +62,10 @@ export class LogStore {
   #committing: Promise<void> | undefined;
   #busy = false;
   #merging: Promise<void> | undefined;
+  /** The last chunk that arrived, and was removed since another one has its lines. */
+  #forgotten = 0;
+  /** All chunks stay as they are: they are being moved (move.ts), and that goes on later. */
+  #moving = false;
   /** Streams with enough chunks of a level that it may be worth to merge them; how many came since. */
   readonly #grown = new Map<number, number>();
   /** Called after each commit. */
@@ -178,7 +182,8 @@ export class LogStore {
         .orderBy('first')
         .orderBy('id')
         .execute();
-      return { streams, heads: heads.filter(({ stream }) => ids.has(stream)), reached: newest ?? 0 };
+      const reached = Math.max(newest ?? 0, this.#forgotten);
+      return { streams, heads: heads.filter(({ stream }) => ids.has(stream)), reached };
     });
   }
 
@@ -192,8 +197,12 @@ export class LogStore {
       .execute();
   }
 
-  /** Chunks that arrived after that one, in their order, at most `count`. */
+  /**
+   * Chunks that arrived after that one, in their order, at most `count`. Throws UserError CONFLICT when some of them are not known one
+   * by one any more.
+   */
   async arrivals(after: number, count: number): Promise<Chunk[]> {
+    if (after < this.#forgotten) throw tooLate();
     return await this.#db
       .selectFrom('log_chunk')
       .select([...HEAD_COLUMNS, 'data'])
@@ -231,6 +240,7 @@ export class LogStore {
    * Answers how many lines went.
    */
   async drop(before: number, most: number): Promise<number> {
+    if (this.#moving) return 0;
     const all = await this.#db
       .selectFrom('log_chunk')
       .select(({ eb }) => ['id', 'last', 'lines', eb.fn<number>('length', ['data']).as('bytes')])
@@ -254,10 +264,15 @@ export class LogStore {
   async tidy(): Promise<void> {
     const now = seconds();
     const read = Math.max(Math.min(now, ...this.#readers.values()), now - LONGEST_HOLD);
-    await this.#db
-      .deleteFrom('log_chunk')
-      .where('replaced', '<', Math.min(read, now - REPLACED_STAY))
-      .execute();
+    const before = Math.min(read, now - REPLACED_STAY);
+    const { last } = await this.#db
+      .selectFrom('log_chunk')
+      .select(({ fn }) => fn.max('id').as('last'))
+      .where('level', '=', 0)
+      .where('replaced', '<', before)
+      .executeTakeFirstOrThrow();
+    this.#forgotten = Math.max(this.#forgotten, last ?? 0);
+    await this.#db.deleteFrom('log_chunk').where('replaced', '<', before).execute();
     await this.#db
       .deleteFrom('log_received')
       .where('at', '<', now - SPOOL_STAY)
@@ -291,6 +306,8 @@ export class LogStore {
     this.#streams.clear();
     this.#byId.clear();
     for (const stream of streams) this.#know(stream);
+    const moves = await database.selectFrom('log_move').select('source').where('done', '=', 0).execute();
+    this.#moving = moves.length > 0;
   }
 
   #wake(): void {
@@ -399,6 +416,7 @@ export class LogStore {
   }
 
   async #mergeGrown(): Promise<void> {
+    if (this.#moving) return;
     for (const [stream, count] of this.#grown) {
       if (count < MERGED) continue;
       this.#grown.delete(stream);
@@ -444,7 +462,7 @@ type NewChunk = Insertable<ChunkRow>;
 function newChunk(stream: number, { first, last, count, text }: Lines, level: number): NewChunk {
   const packed = level > 0 || text.length >= LARGE;
   return {
-    ...{ stream, first, last, lines: count, size: text.length, level, replaced: null },
+    ...{ stream, first, last, lines: count, size: text.length, level },
     ...{ packed: Number(packed), data: packed ? pack(text) : text },
   };
 }
@@ -462,6 +480,14 @@ async function insert(t: Transaction<LogTables>, chunks: readonly NewChunk[]): P
 /** The lines of a chunk, as chunk.ts has them. */
 export function textOf({ packed, data, size }: Pick<Chunk, 'packed' | 'data' | 'size'>): Buffer {
   return packed === 1 ? unpack(data, size) : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+}
+
+function tooLate(): UserError {
+  return new UserError(
+    'CONFLICT',
+    'Nothing was taken of the lines that came for so long that some of them may be missing here.',
+    'Ask for those of that time: walt log show --history START:',
+  );
 }
 
 function seconds(): number {

@@ -7,6 +7,7 @@ export interface LogTables {
   log_chunk: ChunkRow;
   log_received: ReceivedRow;
   log_clock: ClockRow;
+  log_move: MoveRow;
 }
 
 interface StreamRow {
@@ -34,6 +35,16 @@ export interface ChunkRow {
   data: Uint8Array;
   /** Unix time in seconds since when another chunk has its lines: who reads it just now may finish. Null: it counts. */
   replaced: number | null;
+  /** Its number in the database that it is just being moved from (move.ts). */
+  origin: number | null;
+}
+
+/** A move of all lines of a database, in that one and in the one where they go. */
+interface MoveRow {
+  /** The platform number of that database. */
+  source: string;
+  /** 0: under way, and nothing is merged or removed meanwhile; 1: all is here. */
+  done: number;
 }
 
 /** How far the lines of a node's spool are stored: what is sent again is stored once. */
@@ -78,10 +89,12 @@ async function first(db: Kysely<unknown>): Promise<void> {
     // SQLite keeps bytes in a column of any name.
     .addColumn('data', 'bytea', (c) => c.notNull())
     .addColumn('replaced', 'bigint')
+    .addColumn('origin', 'bigint')
     .execute();
   // Packed already.
   if (isPostgres(db)) await sql`alter table log_chunk alter column data set storage external`.execute(db);
   await db.schema.createIndex('log_chunk_of').on('log_chunk').columns(['stream', 'last']).execute();
+  await db.schema.createIndex('log_chunk_origin').on('log_chunk').column('origin').execute();
   await db.schema.createIndex('log_chunk_last').on('log_chunk').column('last').execute();
   await db.schema
     .createTable('log_received')
@@ -101,6 +114,33 @@ async function first(db: Kysely<unknown>): Promise<void> {
     .addColumn('sent', 'bigint', (c) => c.notNull())
     .addColumn('told', 'bigint', (c) => c.notNull())
     .execute();
+  await db.schema
+    .createTable('log_move')
+    .addColumn('source', 'text', (c) => c.primaryKey())
+    .addColumn('done', 'integer', (c) => c.notNull())
+    .execute();
+}
+
+/** The highest number that a chunk ever had. */
+export async function lastNumber(db: Kysely<LogTables>): Promise<number> {
+  const query = isPostgres(db)
+    ? sql<{
+        last: number | null;
+      }>`select pg_sequence_last_value(pg_get_serial_sequence('log_chunk', 'id')::regclass) as last`
+    : sql<{ last: number | null }>`select seq as last from sqlite_sequence where name = 'log_chunk'`;
+  return (await query.execute(db)).rows[0]?.last ?? 0;
+}
+
+/** From now on, no chunk gets a number up to this one. */
+export async function skipNumbers(db: Kysely<LogTables>, last: number): Promise<void> {
+  if (last <= (await lastNumber(db))) return;
+  if (isPostgres(db)) {
+    await sql`select setval(pg_get_serial_sequence('log_chunk', 'id'), ${last}::bigint)`.execute(db);
+    return;
+  }
+  // There is no row before the first chunk.
+  await sql`delete from sqlite_sequence where name = 'log_chunk'`.execute(db);
+  await sql`insert into sqlite_sequence (name, seq) values ('log_chunk', ${last})`.execute(db);
 }
 
 /** Of the database of log lines, which is another one than the server's. */

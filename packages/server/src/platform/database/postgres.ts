@@ -18,6 +18,9 @@ const ANSWER_LIMIT = 120_000;
 const END_LIMIT = 500;
 /** Milliseconds of silence after which a connection is probed. */
 const PROBE = 10_000;
+/** Milliseconds for another session to end; SQLSTATE when it has not. */
+const LOCK_LIMIT = 5000;
+const LOCK_NOT_AVAILABLE = '55P03';
 /** Key of the advisory lock (PostgreSQL's manual, 13.3.5) of who works with a database: any number that nobody else takes. */
 const LOCK = 7_239_581_026_411;
 
@@ -157,9 +160,13 @@ class Connection {
     await this.query('set tcp_keepalives_interval = 5');
     await this.query('set tcp_keepalives_count = 4');
     await this.query('set tcp_user_timeout = 30000');
-    const { rows } = await this.query('select pg_try_advisory_lock($1) as ours', [LOCK]);
-    const [row] = rows as { ours: boolean }[];
-    if (!row?.ours) throw away(this.#place, 'another program works with it');
+    // One that was killed just now may still end a statement there.
+    await this.query(`set lock_timeout = ${LOCK_LIMIT}`);
+    await this.query('select pg_advisory_lock($1)', [LOCK]).catch((error: UserError) => {
+      const { code } = (error.cause ?? error) as { code?: string };
+      throw code === LOCK_NOT_AVAILABLE ? away(this.#place, 'another program works with it') : error;
+    });
+    await this.query('set lock_timeout = 0');
   }
 
   readonly query = async <Row>(
