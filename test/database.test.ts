@@ -1,10 +1,11 @@
 /** The database is lost: the server refuses to start, deletes nothing, and says what to do; that works. */
 import assert from 'node:assert/strict';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Image } from '@walt/contract';
 import { attempt, run } from '../packages/server/src/platform/index.ts';
+import { TestPostgres } from '../packages/server/test/postgres.ts';
 import { importImage } from './import-image.ts';
 import { Platform, type PlatformOptions } from './platform.ts';
 import { until } from './until.ts';
@@ -83,6 +84,35 @@ test('the database goes away under a server that is killed: its supervisor tells
   await platform.up();
   assert.deepEqual(await images(), ['tiny', 'two']);
   await platform.root.ok('image', 'run', 'tiny', '/bin/busybox', 'true');
+});
+
+test('lines of logs move to PostgreSQL, and the platform starts also while that is away', async () => {
+  await using postgres = await TestPostgres.start();
+  const show = async () => await platform.root.walt('log', 'show', '--server', '--history', 'full', '--csv');
+  const refused = await platform.server('migrate-logs');
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /The platform runs, and lines come\.\n.*walt-server stop/);
+  const before = (await show()).stdout.trimEnd().split('\n');
+  assert.ok(before.length > 1, 'the platform logs itself');
+
+  await platform.server('stop');
+  await appendFile(platform.configFile, `logs: { database: "${postgres.url}" }\n`);
+  const moved = await platform.server('migrate-logs');
+  assert.equal(moved.status, 0, moved.stderr);
+  assert.match(moved.stdout, /\d+ lines are moved, and were compared\./);
+  await platform.up();
+  const after = (await show()).stdout.trimEnd().split('\n');
+  assert.deepEqual(after.slice(0, before.length), before);
+
+  await platform.server('stop');
+  await postgres.end('SIGINT');
+  await platform.up();
+  const away = await show();
+  assert.equal(away.status, 1);
+  assert.match(away.stderr, /PostgreSQL at .*, database postgres cannot be used: connect ENOENT/);
+  await postgres.start();
+  await until('the lines to be there again', async () => (await show()).status === 0);
+  await platform.server('stop');
 });
 
 test('not a byte is free: users are told so, the server lives, the platform stops, and all is there afterwards', async () => {
