@@ -63,6 +63,23 @@ test('lines keep the order of their node, however long their ways are, and whoev
   }
 });
 
+test('lines are taken by a clock of any year, and by the right one afterwards', async () => {
+  const store = await LogStore.open({ file: join(folder, 'years.db') }, log);
+  const endpoint = new NodeEndpoint({ store, log, limits, isIssuer: () => true });
+  try {
+    const port = await endpoint.listen('127.0.0.1', 0);
+    for (const [at, clock] of ['999999999999', '0', '4503599628', '1790000000.5'].entries()) {
+      const answer = await fetch(`http://127.0.0.1:${port}/node/log?spool=boot.${at}&from=0`, {
+        ...{ method: 'POST', headers: { 'x-walt-clock': clock }, body: `${clock} s text\n` },
+      });
+      assert.equal(answer.status, 200, clock);
+    }
+  } finally {
+    await endpoint.close();
+    await store.close();
+  }
+});
+
 test('what is no spool is refused', async () => {
   const store = await LogStore.open({ file: join(folder, 'refused.db') }, log);
   const endpoint = new NodeEndpoint({ store, log, limits, isIssuer: () => true });

@@ -19,6 +19,8 @@ const MAX_HEAD = 8 * 1024;
 const MAX_BODY = 256 * 1024;
 /** Bytes of all nodes that wait to be stored. */
 const MAX_WAITING = 64 * 1024 * 1024;
+/** Microseconds of a node's clock, up to the year 2112: differences of times stay numbers that a database gives back. */
+const MAX_CLOCK = 2 ** 52;
 /** Bytes that a node may have sent of one spool. */
 const MAX_OFFSET = 2 ** 50;
 
@@ -93,7 +95,8 @@ export class NodeEndpoint {
     try {
       const body = await bodyOf(request, length);
       if (body === undefined) return sendText(response, 400, 'the body has another length');
-      const reached = await this.#turns.hold(ip, () => this.#store(ip, spool, from, body, { now, clock }));
+      const arrival = { now, clock: Math.min(clock, MAX_CLOCK) };
+      const reached = await this.#turns.hold(ip, () => this.#store(ip, spool, from, body, arrival));
       sendText(response, 200, `${reached}\n`);
     } finally {
       this.#waiting -= length;
