@@ -113,6 +113,12 @@ export class TestPostgres implements AsyncDisposable {
     await ended;
   }
 
+  /** Resolves when nobody works with it any more who was killed. */
+  async idle(): Promise<void> {
+    const count = "select count(*) from pg_stat_activity where application_name = 'walt-logs'";
+    while ((await this.ask(count)) !== '0') await delay(20);
+  }
+
   /** What it answers, as text. */
   async ask(sql: string, database = 'postgres'): Promise<string> {
     const psql = ['psql', '--no-psqlrc', '--tuples-only', '--no-align', '--quiet'];
@@ -145,3 +151,12 @@ export class TestPostgres implements AsyncDisposable {
 }
 
 const asPostgres = ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups', '--'];
+
+/** Resolves when a store's database is there, be the machine as slow as it likes. */
+export async function there<Store extends { readonly away: boolean }>(
+  opening: Promise<Store>,
+): Promise<Store> {
+  const store = await opening;
+  while (store.away) await delay(10);
+  return store;
+}

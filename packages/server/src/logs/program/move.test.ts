@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { TestPostgres } from '../../../test/postgres.ts';
+import { TestPostgres, there } from '../../../test/postgres.ts';
 import { createLog, loadConfig, platformPaths } from '../../platform/index.ts';
 import { bringLines } from './bring-lines.ts';
 import { storedLine } from './chunk.ts';
@@ -50,7 +50,7 @@ type Config = Awaited<ReturnType<Platform['configure']>>;
 /** As walt-logs has them open. */
 async function opened(config: Config, paths: Platform['paths']): Promise<LogStore> {
   const here = configuredPlace(config);
-  return await LogStore.open({ ...openable(here, paths), opened: () => notePlace(paths, here) }, log);
+  return await there(LogStore.open({ ...openable(here, paths), opened: () => notePlace(paths, here) }, log));
 }
 
 /** Lines `from` to `to` of each of some streams, in small chunks, some of which are merged; as a node brings them. */
@@ -177,6 +177,7 @@ test('lines that are not the same in the copy stay where they are', async () => 
 
 /** `walt-server migrate-logs`, as a program; `kill` may end it. Answers whether it came to its end. */
 async function moveInProgram(file: string, kill: (child: ChildProcess) => Promise<void>): Promise<boolean> {
+  await postgres.idle();
   const program = `
     import { bringLines } from ${JSON.stringify(import.meta.resolve('./bring-lines.ts'))};
     import { loadConfig, platformPaths } from ${JSON.stringify(import.meta.resolve('../../platform/index.ts'))};
@@ -203,18 +204,25 @@ test('killed again and again, a move goes on, also where lines come in between; 
   store = await opened(database, paths);
   await store.close();
   const copied = async () => Number(await postgres.ask('select count(origin) from log_chunk'));
-  // A transaction takes a while, so that each program is killed in one.
+  // Each program is killed while it copies: some chunk waits until it may go on.
   await postgres.ask(`
-    create function wait() returns trigger language plpgsql as $$ begin perform pg_sleep(0.01); return new; end $$;
+    create table gate (closed bigint);
+    insert into gate values (100);
+    create function wait() returns trigger language plpgsql as $$ begin
+      while exists (select from gate where closed <= new.origin) loop perform pg_sleep(0.01); end loop;
+      return new;
+    end $$;
     create trigger wait before insert on log_chunk for each row execute function wait()`);
   for (const lines of [12, 13]) {
     const before = await copied();
     const done = await moveInProgram(configFile, async (child) => {
-      while ((await copied()) === before && child.exitCode === null) await delay(5);
+      while ((await copied()) === before) await delay(5);
       child.kill('SIGKILL');
     });
     assert.equal(done, false);
     assert.ok((await copied()) < 12 * names.length);
+    await postgres.ask('update gate set closed = closed + 100');
+    await postgres.idle();
     if (lines === 13) break;
     // The administrator has changed his mind for a while.
     store = await opened(file, paths);
@@ -222,11 +230,12 @@ test('killed again and again, a move goes on, also where lines come in between; 
     await store.tidy();
     await store.close();
   }
-  await postgres.ask('drop trigger wait on log_chunk');
+  await postgres.ask('delete from gate');
   assert.equal(await moveInProgram(configFile, () => new Promise(() => {})), true);
   store = await opened(database, paths);
   assert.deepEqual(await linesOf(store), expected(13, names));
   await store.close();
+  await postgres.ask('drop table gate; drop function wait cascade');
 
   // And back, killed wherever it is by then.
   await configure({});

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { TestPostgres } from '../../../test/postgres.ts';
+import { TestPostgres, there } from '../../../test/postgres.ts';
 import { createLog } from '../../platform/index.ts';
 import { storedLine, timeAt } from './chunk.ts';
 import { Queries } from './queries.ts';
@@ -113,7 +113,7 @@ test('a database that is away is named once, what comes is refused meanwhile, wh
 });
 
 test('one program at a time works with a database', async () => {
-  const first = await openStore();
+  const first = await there(openStore());
   const second = await openStore();
   for (let told = false; !told; await delay(20)) {
     await assert.rejects(second.reached('n', 'a'), (error: Error) => {
@@ -249,7 +249,7 @@ test(`${KILLS} times killed, database or program, while lines come: all are ther
   await Promise.all(sending);
   await program.end('SIGTERM');
 
-  const store = await openStore();
+  const store = await there(openStore());
   try {
     const { heads, streams } = await store.heads(() => true, 0, Number.MAX_SAFE_INTEGER);
     assert.equal(streams.length, senders.length);

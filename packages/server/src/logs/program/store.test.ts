@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { TestPostgres } from '../../../test/postgres.ts';
+import { TestPostgres, there } from '../../../test/postgres.ts';
 import { createLog } from '../../platform/index.ts';
 import { storedLine } from './chunk.ts';
 import type { LogPlace } from './connection.ts';
@@ -81,7 +81,7 @@ for (const [engine, place] of Object.entries(engines)) {
   describe(engine, () => {
     beforeEach(async () => {
       await store?.close();
-      store = await LogStore.open(await place(), log);
+      store = await there(LogStore.open(await place(), log));
     });
 
     test('lines of several streams are told by time; of the same time, by name, and of one stream as they came', async () => {

@@ -15,7 +15,7 @@ import { type AnyDatabase, type Database, migrationsOf, type TableSet } from './
 const CONNECT_LIMIT = 10_000;
 const ANSWER_LIMIT = 120_000;
 /** Milliseconds for its end to be heard of. */
-const END_LIMIT = 500;
+const END_LIMIT = 5000;
 /** Milliseconds of silence after which a connection is probed. */
 const PROBE = 10_000;
 /** Milliseconds for another session to end; SQLSTATE when it has not. */
