@@ -30,6 +30,28 @@ test('a line is waited for, and told with its node, its stream and the time of t
   assert.match(await root.ok('log', 'show', '--platform', 'node booted'), /alpha: node booted/);
 });
 
+test('its kernel logs by netconsole, as the manual says', async () => {
+  const { root } = platform;
+  await root.on(
+    'alpha',
+    `. /etc/walt/env
+nic=$(ip -o route get "$walt_server_ip" | sed 's/.* dev \\([^ ]*\\).*/\\1/')
+modprobe netconsole "netconsole=@/$nic,12342@$walt_server_ip/"
+echo '<2>the kernel was here' > /dev/kmsg`,
+  );
+  const args = [
+    '--issuers',
+    'alpha',
+    '--streams',
+    '^netconsole$',
+    '--time-margin',
+    '3600',
+    '--timeout',
+    '5m',
+  ];
+  assert.match(await root.ok('log', 'wait', 'the kernel was here$', ...args), /the kernel was here/);
+});
+
 test('no line is lost and none comes twice when what keeps them, and the server, are killed', async () => {
   const { root } = platform;
   const total = 300;

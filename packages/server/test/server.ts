@@ -65,7 +65,7 @@ export interface TestServer extends AsyncDisposable {
   /** Where nodes bring lines. */
   logPort: number | undefined;
   /** Where they bring syslog. */
-  syslog: { udp: number; tcp: number } | undefined;
+  syslog: { udp: number; tcp: number; netconsole: number } | undefined;
   logs: Logs;
   /** Calls that were let in, in their order: name and input. */
   calls: [name: string, input: unknown][];
@@ -142,7 +142,7 @@ export async function startServer({
         ...{ place: { file: paths.logDatabase }, paths, limits: defaultLimits(), log },
         keep: platform.deps.config.logs,
         ...{ address: '127.0.0.1', port: 0, nodes: loopback },
-        ...{ syslogPort: 0, machines: loopback },
+        ...{ messages: { syslog: 0, netconsole: 0 }, machines: loopback },
         thread: new URL('../src/logs/program/query-thread.ts', import.meta.url),
       })
     : undefined;

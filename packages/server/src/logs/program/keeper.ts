@@ -20,10 +20,10 @@ interface Options {
   keep: Pick<Config['logs'], 'days' | 'size'>;
   /** Where nodes bring lines. */
   address: string;
-  /** 0: one that is free; so is `syslogPort`. */
+  /** 0: one that is free; so are those of `messages`. */
   port: number;
-  /** Where whatever is on walt-net brings syslog. */
-  syslogPort: number;
+  /** Where whatever is on walt-net sends messages. */
+  messages: { syslog: number; netconsole: number };
   /** The first and the last address that nodes have, and that others have, too. */
   nodes: { first: string; last: string };
   machines: { first: string; last: string };
@@ -34,7 +34,7 @@ interface Options {
 
 export interface Keeper extends AsyncDisposable {
   port: number;
-  syslog: { udp: number; tcp: number };
+  syslog: { udp: number; tcp: number; netconsole: number };
 }
 
 /** Takes lines, keeps them, tells them, until it is disposed of. */
@@ -51,7 +51,7 @@ export async function openKeeper(options: Options): Promise<Keeper> {
   const before = process.umask(0o177);
   await control.listen(paths.logSocket).finally(() => process.umask(before));
   const port = await endpoint.listen(options.address, options.port);
-  const syslogPorts = await syslog.listen(options.address, options.syslogPort);
+  const syslogPorts = await syslog.listen(options.address, options.messages);
   const timer = setInterval(() => {
     tidy(store, keep, log).catch((error) => {
       if (!store.away) log.error('cannot remove old lines', { reason: String(error) });

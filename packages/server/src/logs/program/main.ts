@@ -12,6 +12,8 @@ import { configuredPlace, hostReach, isElsewhere, notePlace, openable, placesOf 
 const PORT = 12_347;
 /** Of syslog (RFC 5426, 3.3). */
 const SYSLOG_PORT = 514;
+/** As of older versions of WalT. */
+const NETCONSOLE_PORT = 12_342;
 
 const log = createLog('logs');
 process.on('uncaughtException', (error) => {
@@ -30,7 +32,7 @@ const keeper = await openKeeper({
   place: { ...openable(here, paths, hostReach(config)), opened: () => notePlace(paths, here) },
   ...{ paths, limits: config.limits, keep: config.logs, log },
   ...{ address, port: PORT, nodes: { first, last } },
-  ...{ syslogPort: SYSLOG_PORT, machines: { first, last: end } },
+  ...{ messages: { syslog: SYSLOG_PORT, netconsole: NETCONSOLE_PORT }, machines: { first, last: end } },
   thread: new URL('./query-thread.js', import.meta.url),
 });
 log.info('keeps lines', { address, port: keeper.port });

@@ -19,12 +19,12 @@ const limits = { ...defaultLimits().machines, each: 8 };
 let folder: string;
 let store: LogStore;
 let endpoint: SyslogEndpoint;
-let ports: { udp: number; tcp: number };
+let ports: { udp: number; tcp: number; netconsole: number };
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'walt-syslog-'));
   store = await LogStore.open({ file: join(folder, 'logs.db') }, log);
   endpoint = new SyslogEndpoint({ store, log, limits, isMachine: (ip) => ip !== '127.0.0.9' });
-  ports = await endpoint.listen('127.0.0.1', 0);
+  ports = await endpoint.listen('127.0.0.1', { syslog: 0, netconsole: 0 });
 });
 after(async () => {
   await endpoint.close();
@@ -86,6 +86,20 @@ describe('logger(1)', () => {
       'syslog.mytag user.notice M1 [zoo@123 tiger="hungry"]: has data',
     ]);
   });
+});
+
+test('a kernel, by netconsole', async () => {
+  const socket = createSocket('udp4');
+  socket.bind(0, '127.0.0.5');
+  await once(socket, 'listening');
+  const texts = ['[    1.5] usb 1-1: new\n', '\n', '6,44,5,-;started\n SUBSYSTEM=net\n'];
+  for (const text of texts) {
+    await new Promise((resolve) => socket.send(text, ports.netconsole, '127.0.0.1', resolve));
+  }
+  socket.close();
+  assert.deepEqual(await lines('127.0.0.5', '', 3), [
+    ...['netconsole [    1.5] usb 1-1: new', 'netconsole started', 'netconsole  SUBSYSTEM=net'],
+  ]);
 });
 
 async function talk(localAddress = '127.0.0.1'): Promise<Socket> {

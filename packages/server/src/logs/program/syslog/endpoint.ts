@@ -7,7 +7,8 @@ import { Gate, isHangUp, type Limits, type Log, rarely, UdpPort } from '../../..
 import { storedLine } from '../chunk.ts';
 import type { LogStore } from '../store.ts';
 import { Frames } from './frames.ts';
-import { readMessage, SYSLOG } from './message.ts';
+import { type Message, readMessage, SYSLOG } from './message.ts';
+import { NETCONSOLE, readNetconsole } from './netconsole.ts';
 
 /** Bytes of datagrams that wait to be stored; beyond it, they are dropped, and counted. */
 const MAX_WAITING = 16 * 1024 * 1024;
@@ -34,7 +35,9 @@ interface Deps {
 /** Stored lines of one address, by stream. */
 type Streams = Map<string, Buffer[]>;
 
-/** Takes messages of whatever is on walt-net, by UDP (RFC 5426) and TCP (RFC 6587). */
+type Read = (bytes: Buffer, now: number) => Message;
+
+/** Takes messages of whatever is on walt-net: syslog by UDP (RFC 5426) and TCP (RFC 6587), and what kernels send by netconsole. */
 export class SyslogEndpoint {
   readonly #deps: Deps;
   readonly #server: Server;
@@ -52,7 +55,7 @@ export class SyslogEndpoint {
   #told = 0;
   /** What the kernel had dropped at the last look, since there was no room in the socket. */
   #lost = 0;
-  #udp: UdpPort | undefined;
+  readonly #udp: UdpPort[] = [];
   #timer: NodeJS.Timeout | undefined;
   readonly #closed = new AbortController();
 
@@ -60,7 +63,7 @@ export class SyslogEndpoint {
     this.#deps = deps;
     this.#warn = rarely(deps.log.warn);
     for (const { issuer, name } of deps.store.streams()) {
-      if (name.startsWith(SYSLOG)) this.#know(issuer, name);
+      if (name.startsWith(SYSLOG) || name === NETCONSOLE) this.#know(issuer, name);
     }
     this.#server = createServer((socket) => {
       this.#serve(socket).catch((error) => {
@@ -76,25 +79,35 @@ export class SyslogEndpoint {
   }
 
   /** Resolves to the ports: 0 asks the system for free ones. */
-  async listen(address: string, port: number): Promise<{ udp: number; tcp: number }> {
-    this.#server.listen(port, address);
+  async listen(
+    address: string,
+    { syslog, netconsole }: { syslog: number; netconsole: number },
+  ): Promise<{ udp: number; tcp: number; netconsole: number }> {
+    this.#server.listen(syslog, address);
     await once(this.#server, 'listening');
-    this.#udp = await UdpPort.open({
-      ...{ name: 'syslog', log: this.#deps.log, address, port, room: UNREAD },
-      receive: (bytes, from) => this.#receive(bytes, from.address),
-    });
-    const { port: udp } = this.#udp;
+    const open = async (name: string, port: number, read: Read) => {
+      const opened = await UdpPort.open({
+        ...{ name, log: this.#deps.log, address, port, room: UNREAD },
+        receive: (bytes, from) => this.#receive(bytes, from.address, read),
+      });
+      this.#udp.push(opened);
+      return opened.port;
+    };
+    const ports = {
+      udp: await open('syslog', syslog, readMessage),
+      netconsole: await open('netconsole', netconsole, readNetconsole),
+    };
     this.#timer = setInterval(() => {
-      this.#look(udp).catch((error) => this.#warn('cannot tell what was dropped', { error: String(error) }));
+      this.#look().catch((error) => this.#warn('cannot tell what was dropped', { error: String(error) }));
     }, LOOK).unref();
     const bound = this.#server.address();
-    return { udp, tcp: typeof bound === 'object' && bound !== null ? bound.port : 0 };
+    return { ...ports, tcp: typeof bound === 'object' && bound !== null ? bound.port : 0 };
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#closed.abort();
-    await this.#udp?.close();
+    for (const port of this.#udp) await port.close();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const socket of this.#sockets) socket.destroy();
     this.#gate.close();
@@ -103,14 +116,14 @@ export class SyslogEndpoint {
 
   readonly #sockets = new Set<Socket>();
 
-  #receive(bytes: Buffer, ip: string): void {
+  #receive(bytes: Buffer, ip: string, read: Read): void {
     if (!this.#deps.isMachine(ip)) return;
     if (this.#waitingSize + bytes.length > MAX_WAITING) {
       this.#dropped += 1;
       return;
     }
     const streams = this.#waiting.get(ip) ?? new Map();
-    if (!this.#add(ip, bytes, streams)) return;
+    if (!this.#add(ip, read(bytes, Date.now() * 1000), streams)) return;
     this.#waiting.set(ip, streams);
     this.#waitingSize += bytes.length;
     this.#storing ??= this.#store().finally(() => {
@@ -131,7 +144,7 @@ export class SyslogEndpoint {
         if (result.status === 'fulfilled') continue;
         const lines = [...([...batches.values()][at]?.values() ?? [])].flat().length;
         this.#dropped += lines;
-        this.#warn('messages of syslog were not stored', { reason: String(result.reason) });
+        this.#warn('messages were not stored', { reason: String(result.reason) });
       }
     }
   }
@@ -171,22 +184,21 @@ export class SyslogEndpoint {
   /** Stores messages; who has sent them waits meanwhile, as long as it takes. */
   async #take(ip: string, messages: readonly Buffer[]): Promise<void> {
     const streams: Streams = new Map();
-    for (const message of messages) this.#add(ip, message, streams);
+    for (const message of messages) this.#add(ip, readMessage(message, Date.now() * 1000), streams);
     while (streams.size > 0) {
       try {
         return await this.#deps.store.append({ issuer: ip, streams });
       } catch (error) {
         // That the database is away was told.
-        if (!this.#deps.store.away)
-          this.#warn('messages of syslog cannot be stored yet', { reason: String(error) });
+        if (!this.#deps.store.away) this.#warn('messages cannot be stored yet', { reason: String(error) });
         await delay(RETRY, undefined, { signal: this.#closed.signal });
       }
     }
   }
 
   /** Answers whether there is a stream for it. */
-  #add(ip: string, message: Buffer, streams: Streams): boolean {
-    const { stream, time, lines } = readMessage(message, Date.now() * 1000);
+  #add(ip: string, { stream, time, lines }: Message, streams: Streams): boolean {
+    if (lines.length === 0) return false;
     const name = [stream, SYSLOG].find((wanted) => this.#know(ip, wanted));
     if (name === undefined) {
       this.#dropped += 1;
@@ -211,14 +223,15 @@ export class SyslogEndpoint {
   }
 
   /** Tells how many messages were dropped since the last look. */
-  async #look(port: number): Promise<void> {
-    const lost = droppedBy(await readFile('/proc/net/udp', 'latin1'), port);
+  async #look(): Promise<void> {
+    const table = await readFile('/proc/net/udp', 'latin1');
+    const lost = this.#udp.reduce((sum, { port }) => sum + droppedBy(table, port), 0);
     this.#dropped += Math.max(lost - this.#lost, 0);
     this.#lost = lost;
     const count = this.#dropped - this.#told;
     this.#told = this.#dropped;
     if (count === 0) return;
-    const text = `${count} messages of syslog were dropped: too many came at once, or too many streams.`;
+    const text = `${count} messages of syslog and netconsole were dropped: too many came at once, or too many streams.`;
     const lines = [storedLine(Date.now() * 1000, Buffer.from(text))];
     await this.#deps.store.append({ issuer: PLATFORM_ISSUER, streams: new Map([['platform.logs', lines]]) });
   }
