@@ -52,19 +52,26 @@ async function round(list: readonly Endpoint[]): Promise<void> {
   await Promise.all(Array.from({ length: PARALLEL }, work));
 }
 
-/** What the platform has once all that is ending has ended; what is still there after a minute is there to stay. */
+/** Looks in a row that find the same, until that is what the platform has at rest. */
+const STEADY = 20;
+/** Milliseconds; twice what a connection takes to end whose machine was removed in the middle of a boot (limits.idle-seconds). */
+const REST = 120_000;
+
+/** What the platform has once all that is ending has ended; what is still there after that time is there to stay. */
 async function settled(like?: Figures): Promise<Figures> {
   let last = await figures(world.platform);
+  let steady = 0;
   const same = async () => {
     await world.tidy();
     const now = await figures(world.platform);
     const wanted = like ?? last;
     last = now;
-    return (
-      now.files <= wanted.files + FILES && JSON.stringify(things(now)) === JSON.stringify(things(wanted))
-    );
+    const isSame =
+      now.files <= wanted.files + FILES && JSON.stringify(things(now)) === JSON.stringify(things(wanted));
+    steady = isSame ? steady + 1 : 0;
+    return steady >= (like ? 1 : STEADY);
   };
-  await until('the platform to come to rest', same, 60_000).catch(() => {});
+  await until('the platform to come to rest', same, REST).catch(() => {});
   return last;
 }
 
