@@ -13,7 +13,7 @@ import { conclude } from './report.ts';
 import { summarize } from './statistics.ts';
 
 const NODES = 1000;
-const ALICE = { uid: 0, user: 'alice', admin: true };
+const ALICE = { uid: 0, user: 'alice', role: 'administrator' as const };
 /** 120 ms / 30 ms. */
 const LIMIT = 4;
 

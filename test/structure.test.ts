@@ -57,10 +57,10 @@ test('nothing but main.ts stands on the API', () => {
   );
 });
 
-test('what root may is told by access/ alone', () => {
+test('what a role may is told by access/ alone', () => {
   const elsewhere = sources
     .filter((path) => path.startsWith(`${SERVER}/`) && dirname(path) !== `${SERVER}/access`)
-    .filter((path) => /\.admin\b/.test(readFileSync(join(checkout, path), 'utf8')));
+    .filter((path) => /\bisAdministrator\(|\.role\b/.test(readFileSync(join(checkout, path), 'utf8')));
   assert.deepEqual(elsewhere, []);
 });
 

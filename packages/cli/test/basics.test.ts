@@ -8,7 +8,7 @@ import { openClient } from './client.ts';
 const { server, checkout } = await openClient();
 
 const CHANGED = `sha256:${'ab'.repeat(32)}`;
-const caller = { uid: 0, user: 'alice', admin: true };
+const caller = { uid: 0, user: 'alice', role: 'administrator' as const };
 const nodes = () =>
   server.services.calls.node.list(caller, { set: 'all-nodes' }, AbortSignal.timeout(120_000));
 

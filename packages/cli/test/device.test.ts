@@ -272,7 +272,7 @@ describe('device shell', () => {
   });
 
   test('reaches no other port', async () => {
-    const caller = { uid: 1000, user: 'alice', admin: false };
+    const caller = { uid: 1000, user: 'alice', role: 'member' as const };
     const reach = (port: number) =>
       server.services.devices.onNetwork(caller, { name: 'unknown-b827eb123456', port }, async ({ ip }) => ip);
     assert.equal(await reach(22), address(200));

@@ -20,7 +20,7 @@ import { serveSsh } from './node-ssh.ts';
 const { server, checkout } = await openClient({ subnet: loopbackNet() });
 const { images } = server.platform;
 const served = new AsyncDisposableStack();
-const caller = { uid: 0, user: 'alice', admin: false };
+const caller = { uid: 0, user: 'alice', role: 'member' as const };
 
 /** The root of the agent, as the initramfs is. */
 const root = mkdtempSync(join(tmpdir(), 'walt-cli-initramfs-'));

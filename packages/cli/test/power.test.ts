@@ -134,7 +134,7 @@ test('a plug is not pulled while the agent may be between two questions: it is t
   const answered = agents.poll(id, question.signal);
   question.abort();
   assert.equal(await answered, 'stay');
-  const root = { uid: 0, user: 'alice', admin: true };
+  const root = { uid: 0, user: 'alice', role: 'administrator' as const };
   const input = { set: 'pc2', hard: false, yes: false };
   const told = await server.services.calls.node.reboot(root, input, AbortSignal.timeout(60_000));
   assert.deepEqual(told, { nodes: ['pc2'], unheard: [] });
@@ -177,7 +177,7 @@ test('a plug switches one node, and only root says which', async () => {
     await refused('node', 'config', 'pc2', 'power=plugs'),
     /plugs has several ports\.\n.*power=plugs:PORT/,
   );
-  const alice = { uid: 1000, user: 'alice', admin: false };
+  const alice = { uid: 1000, user: 'alice', role: 'member' as const };
   const input = { set: 'pc1', settings: [{ name: 'power', value: 'none' }], yes: true };
   await assert.rejects(server.services.calls.node.config(alice, input, AbortSignal.timeout(60_000)), {
     code: 'FORBIDDEN',
@@ -186,7 +186,7 @@ test('a plug switches one node, and only root says which', async () => {
   assert.match(await walt('node', 'config', 'pc1'), /power=chassis:1/);
   await walt('node', 'config', 'pc1', 'power=none');
   // Both ask before either has it.
-  const root = { uid: 0, user: 'root', admin: true };
+  const root = { uid: 0, user: 'root', role: 'administrator' as const };
   const both = ['pc1', 'pc2'].map((set) =>
     server.services.calls.node.config(
       root,

@@ -240,7 +240,7 @@ describe('a connection that breaks', () => {
     release();
     assert.equal((await lab.run(['node', 'wait', 'vnode9'], { env })).status, 0);
     await server.services.calls.node.remove(
-      { uid: USERS.alice ?? 0, user: 'alice', admin: false },
+      { uid: USERS.alice ?? 0, user: 'alice', role: 'member' as const },
       { set: 'vnode9', yes: true },
       AbortSignal.timeout(120_000),
     );

@@ -37,7 +37,7 @@ const serve = async (name: string) => {
 const rebooting = async (name: string) => {
   const release = server.machines.hold();
   const input = { set: name, hard: true, yes: true };
-  const caller = { uid: 0, user: 'alice', admin: true };
+  const caller = { uid: 0, user: 'alice', role: 'administrator' as const };
   await server.services.calls.node.reboot(caller, input, AbortSignal.timeout(120_000));
   return release;
 };

@@ -207,7 +207,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     programs: programs.status(),
   });
   const services: Services = {
-    identity: await Identity.open({ paths, database }),
+    identity: await Identity.open({ paths, database, roles: config.access }),
     rights,
     entry: nodes.entry,
     devices: new DeviceEntry({ devices, rights, nodes: nodes.store }),

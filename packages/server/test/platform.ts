@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import type { Progress } from '@walt/contract';
+import { EVERYBODY } from '../src/access/index.ts';
 import { Containers } from '../src/images/containers/index.ts';
 import { haltImages } from '../src/images/halt.ts';
 import { Images, type ImagesDeps } from '../src/images/images.ts';
@@ -63,6 +64,7 @@ export async function openPlatform(folder: string, options: PlatformOptions = {}
     registries: options.registries ?? [],
     images: options.retention ?? { versions: 0, days: 0 },
     power: {},
+    access: EVERYBODY,
     firmware: { nonFree: false },
     logs: { days: 90, size: 2 ** 30 },
     http: { address: '127.0.0.1', port: 0 },

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Architecture } from '@walt/contract';
 import { pack } from 'tar-stream';
-import { Identity, SshAuthority, StandingRights } from '../src/access/index.ts';
+import { EVERYBODY, Identity, type RoleLists, SshAuthority, StandingRights } from '../src/access/index.ts';
 import { listen, type Services } from '../src/api/index.ts';
 import { Trees } from '../src/boot/index.ts';
 import { createDeviceCalls, DeviceEntry, type Devices } from '../src/devices/index.ts';
@@ -94,6 +94,8 @@ export interface ServerOptions {
   subnet?: string;
   /** Instead of one user, who is all that there are. */
   signIn?: Pick<Parameters<typeof Identity.open>[0], 'loginName' | 'now'>;
+  /** Default: everybody is a member. */
+  roles?: RoleLists;
   /** Of the API and what it calls; default: nothing is written. */
   log?: Log;
   registries?: (Partial<RegistryConfig> & { label: string })[];
@@ -109,6 +111,7 @@ export async function startServer({
   log = quiet,
   power = {},
   lines = false,
+  roles = EVERYBODY,
 }: ServerOptions = {}): Promise<TestServer> {
   const folder = await temporaryFolder();
   const platform = await openPlatform(folder, {
@@ -173,7 +176,7 @@ export async function startServer({
   const ofImages = createImageCalls({ images, nodes: nodes.lookup, firmware, jobs });
   const calls: TestServer['calls'] = [];
   const services: Services = {
-    identity: await Identity.open({ paths, database, ...signIn }),
+    identity: await Identity.open({ paths, database, roles, ...signIn }),
     rights,
     entry: nodes.entry,
     devices: new DeviceEntry({ devices, rights, nodes: nodes.store }),

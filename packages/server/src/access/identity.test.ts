@@ -67,7 +67,7 @@ describe('a caller is who owns the file', () => {
     assert.equal(user, 'root');
     const since = expires - 12 * 3600;
     assert.ok(since > begun - 2 && since < Date.now() / 1000 + 2, String(since));
-    assert.deepEqual(await identity.caller(token), { uid: 0, user: 'root', admin: true });
+    assert.deepEqual(await identity.caller(token), { uid: 0, user: 'root', role: 'administrator' as const });
     assert.deepEqual(await readdir(auth), [], 'the file is removed');
   });
 
@@ -76,7 +76,44 @@ describe('a caller is who owns the file', () => {
     const challenge = await challengeOf(identity);
     assert.equal(await answer(NOBODY, challenge), 0);
     const { token } = await identity.prove(challenge.nonce);
-    assert.deepEqual(await identity.caller(token), { uid: NOBODY, user: 'nobody', admin: false });
+    assert.deepEqual(await identity.caller(token), { uid: NOBODY, user: 'nobody', role: 'member' as const });
+  });
+
+  test('with the role that the lists give him, as long as they do', async () => {
+    const roles = { administrators: [], members: ['@lab'], viewers: ['@guests of the lab'] };
+    let now = Date.now();
+    let groups = new Set(['lab', 'nogroup']);
+    const identity = await open({ roles, groupsOf: async () => groups, now: () => now });
+    const challenge = await challengeOf(identity);
+    await answer(NOBODY, challenge);
+    const { token } = await identity.prove(challenge.nonce);
+    const member = await identity.caller(token);
+    assert.equal(member.role, 'member');
+    groups = new Set(['guests of the lab']);
+    now += 10_001;
+    await assert.rejects(
+      identity.requireUser(member),
+      refused('FORBIDDEN', /nobody is a viewer .* for members/),
+    );
+    const viewer = await identity.caller(token);
+    assert.equal(viewer.role, 'viewer');
+    groups = new Set();
+    now += 10_001;
+    for (const late of [identity.requireUser(viewer), identity.caller(token)]) {
+      await assert.rejects(late, refused('FORBIDDEN', /nobody may not use this platform/));
+    }
+    groups = new Set(['lab']);
+    now += 10_001;
+    await identity.requireUser(viewer);
+  });
+
+  test('with his groups, as the machine knows them', async () => {
+    const [group = ''] = (await run(['id', '-gn', 'nobody'])).trim().split('\n');
+    const identity = await open({ roles: { administrators: [`@${group}`], members: [], viewers: [] } });
+    const challenge = await challengeOf(identity);
+    await answer(NOBODY, challenge);
+    const { token } = await identity.prove(challenge.nonce);
+    assert.equal((await identity.caller(token)).role, 'administrator');
   });
 
   test('a user id without a name is nobody at all', async () => {

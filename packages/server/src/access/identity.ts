@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { PLATFORM_OWNER, userName } from '@walt/contract';
 import { attempt, type Database, hasErrno, type Paths, run, UserError } from '../platform/index.ts';
 import type { Caller } from './caller.ts';
+import { asksGroups, demandRole, EVERYBODY, type Role, type RoleLists, roleOf } from './roles.ts';
 import type { AccessTables } from './tables.ts';
-import { loginName } from './users.ts';
+import { groupsOf, loginName } from './users.ts';
 
 /** Milliseconds within which a challenge must be met. */
 const CHALLENGE_LIFE = 30_000;
@@ -34,6 +35,10 @@ export interface IdentityOptions {
   now?: () => number;
   /** Login name of a user id; undefined when the system knows no such user. */
   loginName?: (uid: number) => Promise<string | undefined>;
+  /** Groups of a login. */
+  groupsOf?: (user: string) => Promise<ReadonlySet<string>>;
+  /** Default: everybody is a member. */
+  roles?: RoleLists;
 }
 
 /**
@@ -49,17 +54,21 @@ export class Identity {
   readonly #database: Database<AccessTables>;
   readonly #now: () => number;
   readonly #loginName: (uid: number) => Promise<string | undefined>;
+  readonly #groupsOf: (user: string) => Promise<ReadonlySet<string>>;
+  readonly #roles: RoleLists;
   /** By nonce, oldest first. */
   readonly #challenges = new Map<string, Challenge>();
   /** Unix time in milliseconds. */
   #swept = 0;
-  readonly #users = new Map<number, { name: string | undefined; until: number }>();
+  readonly #users = new Map<number, { name: string | undefined; role: Role | undefined; until: number }>();
 
   private constructor(options: IdentityOptions) {
     this.#folder = options.paths.auth;
     this.#database = options.database;
     this.#now = options.now ?? Date.now;
     this.#loginName = options.loginName ?? loginName;
+    this.#groupsOf = options.groupsOf ?? groupsOf;
+    this.#roles = options.roles ?? EVERYBODY;
   }
 
   /** Makes the folder, and empties it: challenges do not outlive the server. */
@@ -133,22 +142,29 @@ export class Identity {
       .where('expires', '>', Math.floor(this.#now() / 1000))
       .executeTakeFirst();
     if (row === undefined) throw signIn('Your sign-in has run out.');
-    const caller = { uid: row.uid, user: row.user, admin: row.uid === 0 };
+    const caller = await this.#user(row.uid);
     // The user id may have been given to somebody else since: the token is not his.
-    await this.requireUser(caller);
+    if (caller.user !== row.user) throw signIn('Your sign-in has run out.');
     return caller;
   }
 
-  /** Throws UNAUTHENTICATED when this user is none of the machine any more, as `caller` would. */
-  async requireUser({ uid, user }: Caller): Promise<void> {
-    if ((await this.#user(uid)).user !== user) throw signIn('Your sign-in has run out.');
+  /** Throws UNAUTHENTICATED when this user is none of the machine any more, as `caller` would, and FORBIDDEN when his role is less. */
+  async requireUser({ uid, user, role }: Caller): Promise<void> {
+    const now = await this.#user(uid);
+    if (now.user !== user) throw signIn('Your sign-in has run out.');
+    demandRole(now, role);
   }
 
   async #user(uid: number): Promise<Caller> {
     const now = this.#now();
     let known = this.#users.get(uid);
     if (known === undefined || known.until <= now) {
-      known = { name: await this.#loginName(uid), until: now + USER_LIFE };
+      const name = await this.#loginName(uid);
+      known = {
+        name,
+        role: name === undefined ? undefined : await this.#role(uid, name),
+        until: now + USER_LIFE,
+      };
       this.#users.set(uid, known);
     }
     const user = known.name;
@@ -166,7 +182,18 @@ export class Identity {
         'Call walt as another user.',
       );
     }
-    return { uid, user, admin: uid === 0 };
+    const { role } = known;
+    if (role !== undefined) return { uid, user, role };
+    throw new UserError(
+      'FORBIDDEN',
+      `Login ${user} may not use this platform.`,
+      'Ask the administrator for it: `access` in server.conf.',
+    );
+  }
+
+  async #role(uid: number, user: string): Promise<Role | undefined> {
+    const groups = asksGroups(this.#roles) ? await this.#groupsOf(user) : new Set<string>();
+    return roleOf({ uid, user, groups }, this.#roles);
   }
 }
 

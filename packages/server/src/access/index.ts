@@ -1,8 +1,10 @@
 /** Who calls, who may do what, and what makes users and nodes trust each other: identity, policy, SSH authorities. */
-export type { Caller } from './caller.ts';
+export { callRoles, leastRole, plainRoles, streamRoles } from './call-roles.ts';
+export { type Caller, isAdministrator } from './caller.ts';
 export type { CallsOf } from './calls-of.ts';
 export { Identity } from './identity.ts';
 export { demand, demandAll, isAllowed, refusal } from './policy.ts';
+export { demandRole, EVERYBODY, type Role, type RoleLists } from './roles.ts';
 export { mountSignInFolder, unmountSignInFolder } from './sign-in-folder.ts';
 export { SshAuthority } from './ssh-authority.ts';
 export { LostRight, StandingRights } from './standing-rights.ts';

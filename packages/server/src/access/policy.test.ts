@@ -3,9 +3,9 @@ import { describe, test } from 'node:test';
 import { PLATFORM_OWNER } from '@walt/contract';
 import { type About, type Action, demand, demandAll, policy } from './policy.ts';
 
-const alice = { uid: 1000, user: 'alice', admin: false };
-const bob = { uid: 1001, user: 'bob', admin: false };
-const root = { uid: 0, user: 'root', admin: true };
+const alice = { uid: 1000, user: 'alice', role: 'member' as const };
+const bob = { uid: 1001, user: 'bob', role: 'member' as const };
+const root = { uid: 0, user: 'root', role: 'administrator' as const };
 
 /** Who may at once, and the code, sentence and next step for everybody else. */
 type Row<A extends Action> = [about: About<A>, may: string, code: string, sentence: string, hint: string];
@@ -96,12 +96,12 @@ const table: { [A in Action]: Row<A> } = {
   'node.config': act('change the settings of'),
   'node.power': [
     ...([lab, 'root', 'FORBIDDEN'] as const),
-    'Only root says who has the power of a node.',
+    'Only an administrator says who has the power of a node.',
     'Ask the administrator for: sudo walt node config lab power=…',
   ],
   'node.takePort': [
     ...([{ name: 'lab', port: 443 }, 'root', 'FORBIDDEN'] as const),
-    'Only root opens ports of the server machine below 1024, as 443.',
+    'Only an administrator opens ports of the server machine below 1024, as 443.',
     'Take a higher one, or ask the administrator for: sudo walt node config lab expose=…',
   ],
   'node.joinNetwork': [
@@ -112,7 +112,7 @@ const table: { [A in Action]: Row<A> } = {
   'node.remove': act('remove'),
   'log.import': [
     ...([{}, 'root', 'FORBIDDEN'] as const),
-    'Only root imports lines of logs: they may be of any node, and of the platform.',
+    'Only an administrator imports lines of logs: they may be of any node, and of the platform.',
     'Ask the administrator for: sudo walt log import FILE',
   ],
   'node.loseDisks': [

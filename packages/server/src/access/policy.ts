@@ -4,7 +4,7 @@
  */
 import { FIRST_PORT_OF_USERS, fullName, type NamedImage, PLATFORM_OWNER, withoutTag } from '@walt/contract';
 import { nameList, UserError } from '../platform/index.ts';
-import type { Caller } from './caller.ts';
+import { type Caller, isAdministrator } from './caller.ts';
 
 /** What one row is about is one thing; users hear of all that they may not touch in one sentence. */
 interface Rule<About> {
@@ -109,7 +109,7 @@ export const policy = {
   }),
 
   'session.use': rule<OpenSession>({
-    who: (caller, { user }) => caller.admin || caller.user === user,
+    who: (caller, { user }) => isAdministrator(caller) || caller.user === user,
     code: 'FORBIDDEN',
     told: ([{ id, image, user }]) => [
       `Session ${id} on image ${image} was opened by ${user}.`,
@@ -165,19 +165,19 @@ export const policy = {
   'node.config': actOnNodes('change the settings of'),
   /** Who says which plug a node hangs on can have any plug pulled that server.conf names. */
   'node.power': rule<{ name: string }>({
-    who: (caller) => caller.admin,
+    who: (caller) => isAdministrator(caller),
     code: 'FORBIDDEN',
     told: ([{ name }]) => [
-      'Only root says who has the power of a node.',
+      'Only an administrator says who has the power of a node.',
       `Ask the administrator for: sudo walt node config ${name} power=…`,
     ],
   }),
   /** About a port of the server machine that is to lead to a node: as on any such machine. */
   'node.takePort': rule<{ name: string; port: number }>({
-    who: (caller, { port }) => caller.admin || port >= FIRST_PORT_OF_USERS,
+    who: (caller, { port }) => isAdministrator(caller) || port >= FIRST_PORT_OF_USERS,
     code: 'FORBIDDEN',
     told: ([{ name, port }]) => [
-      `Only root opens ports of the server machine below ${FIRST_PORT_OF_USERS}, as ${port}.`,
+      `Only an administrator opens ports of the server machine below ${FIRST_PORT_OF_USERS}, as ${port}.`,
       `Take a higher one, or ask the administrator for: sudo walt node config ${name} expose=…`,
     ],
   }),
@@ -202,10 +202,10 @@ export const policy = {
   'node.remove': actOnNodes('remove'),
   /** Everybody may read all lines. What is imported says itself which node, or that the platform, has logged it. */
   'log.import': rule<object>({
-    who: (caller) => caller.admin,
+    who: (caller) => isAdministrator(caller),
     code: 'FORBIDDEN',
     told: () => [
-      'Only root imports lines of logs: they may be of any node, and of the platform.',
+      'Only an administrator imports lines of logs: they may be of any node, and of the platform.',
       'Ask the administrator for: sudo walt log import FILE',
     ],
   }),
@@ -269,7 +269,7 @@ function rule<Thing>(row: Rule<Thing>): Rule<Thing> {
 /** `deed` is what cannot be done, as in "you cannot DEED it". */
 function changeOfImage(deed: string): Rule<NamedImage> {
   return {
-    who: (caller, { owner }) => caller.admin || caller.user === owner,
+    who: (caller, { owner }) => isAdministrator(caller) || caller.user === owner,
     code: 'FORBIDDEN',
     told: ([image]) => [
       `Image ${fullName(image)} belongs to ${image.owner}: you cannot ${deed} it.`,
@@ -295,7 +295,7 @@ function isFreeOrOwn(caller: Caller, { owner }: OwnedNode): boolean {
 }
 
 function isOpenTo(caller: Caller, owner: string | null): boolean {
-  return caller.admin || owner === null || owner === caller.user;
+  return isAdministrator(caller) || owner === null || owner === caller.user;
 }
 
 function disksOf(nodes: readonly NodeDisks[]): string {

@@ -1,4 +1,4 @@
-import { attempt, ExternalError } from '../platform/index.ts';
+import { attempt, ExternalError, run } from '../platform/index.ts';
 
 /** Exit status of getent for "no such entry" (getent(1)). */
 const NO_SUCH_ENTRY = 2;
@@ -10,4 +10,11 @@ export async function loginName(uid: number): Promise<string | undefined> {
   if (result.status === NO_SUCH_ENTRY) return undefined;
   if (result.status !== 0) throw new ExternalError(argv, result.status, result.stderr);
   return result.stdout.split(':')[0];
+}
+
+/** Groups of a user, from whatever source the system uses. */
+export async function groupsOf(user: string): Promise<ReadonlySet<string>> {
+  // Names may have blanks.
+  const names = await run(['id', '--groups', '--name', '--zero', '--', user]);
+  return new Set(names.split('\0').filter((name) => name !== ''));
 }

@@ -1,7 +1,7 @@
 import { type AnyContractRouter, isContractProcedure } from '@orpc/contract';
 import { type AnyRouter, implement, type Router } from '@orpc/server';
 import { contract } from '@walt/contract';
-import type { Caller } from '../access/index.ts';
+import { type Caller, demandRole, leastRole } from '../access/index.ts';
 import type { Services } from './services.ts';
 
 export interface CallContext {
@@ -27,9 +27,11 @@ type Bindable = { [name: string]: Bindable } & {
 /** Binds each call of the contract to the one of its name that a domain offers. Only `auth` may be called by a stranger. */
 export function createRouter({ identity, calls }: Services): Router<typeof contract, CallContext> {
   const open = implement(contract).$context<CallContext>();
-  const known = open.use(async ({ context, next }) => {
+  // Before the input is looked at.
+  const known = open.use(async ({ context, path, next }) => {
     const caller = await identity.caller(context.token);
     context.enter(caller.user);
+    demandRole(caller, leastRole(path));
     return next({ context: { caller } });
   });
   const { auth: _, ...others } = contract;

@@ -7,7 +7,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { LogImports } from './imports.ts';
 import type { Logs } from './logs.ts';
 
-const root = { uid: 0, user: 'root', admin: true };
+const root = { uid: 0, user: 'root', role: 'administrator' as const };
 const issuers = async () => [{ name: 'n1', ip: '10.0.0.2' }];
 
 type Portion = Parameters<Logs['import']>[0];
@@ -151,7 +151,7 @@ for (const [what, lines, why] of refused) {
 }
 
 test('who is not root imports nothing', async () => {
-  const write = imports().write({ uid: 1000, user: 'alice', admin: false }, () => {
+  const write = imports().write({ uid: 1000, user: 'alice', role: 'member' as const }, () => {
     throw new Error('the file is read');
   });
   await assert.rejects(write, { code: 'FORBIDDEN' });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import { PLATFORM_OWNER } from '@walt/contract';
-import { LostRight, StandingRights } from '../access/index.ts';
+import { type Caller, LostRight, StandingRights } from '../access/index.ts';
 import { Catalogue } from '../images/catalogue/index.ts';
 import type { ImageRecord } from '../images/index.ts';
 import { isUserError, openDatabase, UserError } from '../platform/index.ts';
@@ -17,8 +17,8 @@ import { NodeStore } from './store.ts';
 import { NodeViews } from './views.ts';
 import type { Machine } from './virtual/index.ts';
 
-const alice = { uid: 1001, user: 'alice', admin: false };
-const bob = { uid: 1002, user: 'bob', admin: false };
+const alice: Caller = { uid: 1001, user: 'alice', role: 'member' };
+const bob: Caller = { uid: 1002, user: 'bob', role: 'member' };
 const never = new AbortController().signal;
 const done = async () => {};
 const NO_NETWORKS = { require: done, connect: done, look: async () => [], remove: done, removeNode: done };
@@ -171,14 +171,14 @@ describe('nodes', () => {
     const set = (caller: typeof alice, value: string) =>
       platform.calls.config(
         caller,
-        { set: 'vnode1', settings: [{ name: 'expose', value }], yes: caller.admin },
+        { set: 'vnode1', settings: [{ name: 'expose', value }], yes: caller.role === 'administrator' },
         never,
       );
     await assert.rejects(
       set(alice, '80:80'),
       failsWith('FORBIDDEN', /Only root opens ports.* below 1024, as 80/),
     );
-    await set({ uid: 0, user: 'root', admin: true }, '80:80');
+    await set({ uid: 0, user: 'root', role: 'administrator' }, '80:80');
     await set(alice, '80:80,443:8443');
     await assert.rejects(set(alice, '80:80,443:443'), failsWith('FORBIDDEN', /as 443/));
     assert.deepEqual(

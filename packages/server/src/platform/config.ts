@@ -47,6 +47,22 @@ const registries = z
 
 export type RegistryConfig = z.infer<typeof registry>;
 
+/** `LOGIN`, or `@GROUP`: names as useradd(8) makes them, and those of directories, which have blanks and backslashes. */
+const logins = z
+  .array(
+    z.string().regex(/^@?[^@:,/\p{Cc}\s-][^@:,/\p{Cc}]{0,254}$/u, {
+      error: 'must be the name of a login, or @ and that of a group',
+    }),
+  )
+  .max(1000);
+
+/** Logins, and groups as `@GROUP`, by role. */
+export interface AccessConfig {
+  administrators: readonly string[];
+  members: readonly string[] | undefined;
+  viewers: readonly string[];
+}
+
 /** Which older versions of images stay: those of either rule. */
 const retention = z
   .strictObject({
@@ -216,6 +232,16 @@ const schema = z.strictObject({
   images: retention,
   /** Who can switch nodes on and off, by the names that `walt node config` knows them by. */
   power: powerConfig,
+  /** Who may use the platform, and as what: logins, and groups of this machine. */
+  access: z
+    .strictObject({
+      administrators: logins.default([]),
+      /** Default: everybody who has a login, and is not named elsewhere. */
+      members: logins.optional(),
+      viewers: logins.default([]),
+    })
+    .prefault({})
+    .transform((lists): AccessConfig => ({ members: undefined, ...lists })),
   firmware: z
     .strictObject({
       /** Whether the server may fetch Debian's firmware packages that are not free software, for boards that start with such files. */

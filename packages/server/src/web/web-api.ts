@@ -50,7 +50,7 @@ const PROGRAM = 'http';
 const ALL = 'all-devices';
 
 /** Who asks: nobody in particular, who may read all. */
-const READER = { uid: 0, user: 'root', admin: true };
+const READER = { uid: 0, user: 'root', role: 'viewer' } as const;
 
 interface Deps {
   config: Pick<Config, 'http' | 'network'>;

@@ -1,12 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
 import { imageFiles } from '@walt/contract';
+import type { Caller } from '../../access/index.ts';
 import { sendStream, UserError } from '../../platform/index.ts';
 import { parseQuery, sendJson } from '../http.ts';
 import type { CallContext } from '../router.ts';
 import type { Services } from '../services.ts';
 
 export interface PlainQuestion {
+  caller: Caller;
   context: CallContext;
   url: URL;
   request: IncomingMessage;
@@ -15,11 +17,9 @@ export interface PlainQuestion {
 
 /** Files out of an image (GET, a tar) and into it (PUT, a tar); bodies are streamed, so they may be larger than memory. */
 export async function serveImageFiles(
-  { identity, images: { files } }: Services,
-  { context, url, request, response }: PlainQuestion,
+  { images: { files } }: Services,
+  { caller, url, request, response }: PlainQuestion,
 ): Promise<void> {
-  const caller = await identity.caller(context.token);
-  context.enter(caller.user);
   const { only, ...place } = parseQuery(imageFiles.query, url);
   switch (request.method) {
     case 'GET': {

@@ -6,11 +6,9 @@ import { bodyOf, type PlainQuestion } from './image-files.ts';
 
 /** Lines that were logged (GET, text): as they are read, so that a slow reader takes no memory. */
 export async function serveLogLines(
-  { identity, logs }: Services,
-  { context, url, request, response }: PlainQuestion,
+  { logs }: Services,
+  { caller, url, request, response }: PlainQuestion,
 ): Promise<void> {
-  const caller = await identity.caller(context.token);
-  context.enter(caller.user);
   requireMethod('GET', request.method, url);
   const gone = new AbortController();
   response.once('close', () => gone.abort());
@@ -22,11 +20,9 @@ export async function serveLogLines(
 
 /** Lines of a file (PUT, JSON lines). */
 export async function serveLogImport(
-  { identity, logImports }: Services,
-  { context, url, request, response }: PlainQuestion,
+  { logImports }: Services,
+  { caller, url, request, response }: PlainQuestion,
 ): Promise<void> {
-  const caller = await identity.caller(context.token);
-  context.enter(caller.user);
   requireMethod('PUT', request.method, url);
   sendJson(response, 200, await logImports.write(caller, () => bodyOf(request)));
 }

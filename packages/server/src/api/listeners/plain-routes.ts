@@ -1,16 +1,31 @@
 import { plain } from '@walt/contract';
+import { demandRole, plainRoles } from '../../access/index.ts';
 import type { Services } from '../services.ts';
 import { type PlainQuestion, serveImageFiles } from './image-files.ts';
 import { serveLogImport, serveLogLines } from './log-lines.ts';
 
-type Serve = (question: PlainQuestion) => Promise<void>;
+type Name = keyof typeof plain;
+type Serve = (services: Services, question: PlainQuestion) => Promise<void>;
 
 /** What answers each plain endpoint of the contract, by path. */
-export function plainRoutes(services: Services): ReadonlyMap<string, Serve> {
-  const serve: { [Name in keyof typeof plain]: Serve } = {
-    imageFiles: (question) => serveImageFiles(services, question),
-    logLines: (question) => serveLogLines(services, question),
-    logImport: (question) => serveLogImport(services, question),
+export function plainRoutes(
+  services: Services,
+): ReadonlyMap<string, (question: Omit<PlainQuestion, 'caller'>) => Promise<void>> {
+  const routes: Record<Name, Serve> = {
+    imageFiles: serveImageFiles,
+    logLines: serveLogLines,
+    logImport: serveLogImport,
   };
-  return new Map(Object.entries(plain).map(([name, { path }]) => [path, serve[name as keyof typeof plain]]));
+  return new Map(
+    (Object.keys(routes) as Name[]).map((name) => [
+      plain[name].path,
+      async (question) => {
+        const { context, request } = question;
+        const caller = await services.identity.caller(context.token);
+        context.enter(caller.user);
+        demandRole(caller, plainRoles[name](request.method));
+        await routes[name](services, { ...question, caller });
+      },
+    ]),
+  );
 }

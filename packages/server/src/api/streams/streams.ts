@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { CONTRACT_HEADER, CONTRACT_TEXT, type ServerFrame, streams } from '@walt/contract';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { type Caller, LostRight } from '../../access/index.ts';
+import { type Caller, demandRole, LostRight, type Role, streamRoles } from '../../access/index.ts';
 import { type Log, rarely } from '../../platform/index.ts';
 import { toApiError } from '../errors.ts';
 import { bearerToken, parseQuery, requireContract } from '../http.ts';
@@ -28,6 +28,12 @@ export interface StreamOptions {
 type Serve = (socket: WebSocket, caller: Caller, url: URL) => Promise<ServerFrame | undefined>;
 type Routes = { readonly [Name in keyof typeof streams]: Serve };
 
+interface Route {
+  serve: Serve;
+  /** The role that it asks. */
+  least: Role;
+}
+
 /**
  * The WebSockets of the contract. Every refusal, from a missing token to a node that is off, is an `error` frame on the open
  * WebSocket, so that clients handle one form of failure.
@@ -45,7 +51,7 @@ export class Streams {
     perMessageDeflate: false,
   });
   readonly #shares: Shares;
-  readonly #routes: ReadonlyMap<string, Serve>;
+  readonly #routes: ReadonlyMap<string, Route>;
   readonly #heartbeat: NodeJS.Timeout;
   readonly #broke: Log['warn'];
 
@@ -62,15 +68,18 @@ export class Streams {
       job: (...args) => this.#job(...args),
     };
     this.#routes = new Map(
-      Object.entries(streams).map(([name, { path }]) => [path, routes[name as keyof typeof streams]]),
+      (Object.keys(streams) as (keyof typeof streams)[]).map((name) => [
+        streams[name].path,
+        { serve: routes[name], least: streamRoles[name] },
+      ]),
     );
   }
 
   /** Takes over the connection of an upgrade request. */
   upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): void {
     const url = URL.parse(request.url ?? '/', 'http://walt');
-    const serve = url && this.#routes.get(url.pathname);
-    if (!serve) {
+    const route = url && this.#routes.get(url.pathname);
+    if (!route) {
       connection.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
       return;
     }
@@ -79,7 +88,7 @@ export class Streams {
       socket.on('error', (error) => this.#broke('stream broke', { error: error.message }));
       // Whatever the client sends is kept in the kernel until the stream behind is there.
       socket.pause();
-      void this.#run(serve, socket, request, url);
+      void this.#run(route, socket, request, url);
     });
   }
 
@@ -95,11 +104,12 @@ export class Streams {
     }
   }
 
-  async #run(serve: Serve, socket: WebSocket, request: IncomingMessage, url: URL): Promise<void> {
+  async #run({ serve, least }: Route, socket: WebSocket, request: IncomingMessage, url: URL): Promise<void> {
     const { identity, rights, log } = this.#services;
     try {
       requireContract(request);
       const caller = await identity.caller(bearerToken(request));
+      demandRole(caller, least);
       using _share = this.#shares.take(caller.user);
       const last = await rights.whileHeld(
         () => identity.requireUser(caller),

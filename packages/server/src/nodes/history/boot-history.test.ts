@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, test } from 'node:test';
 import { BOOTS_KEPT, PLATFORM_OWNER } from '@walt/contract';
+import type { Caller } from '../../access/index.ts';
 import { openDatabase } from '../../platform/index.ts';
 import { type ServerDatabase, serverTables } from '../../tables.ts';
 import { NodeStore } from '../store.ts';
@@ -12,8 +13,8 @@ import { bootsSeenBy } from './boot-row.ts';
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 const OTHER = `sha256:${'b'.repeat(64)}`;
 const MAC = '52:54:00:00:00:01';
-const alice = { uid: 1001, user: 'alice', admin: false };
-const bob = { uid: 1002, user: 'bob', admin: false };
+const alice: Caller = { uid: 1001, user: 'alice', role: 'member' };
+const bob: Caller = { uid: 1002, user: 'bob', role: 'member' };
 const image = { owner: 'alice', name: 'exp' };
 
 let database: ServerDatabase;
@@ -221,7 +222,7 @@ test('what a node printed is for who may use what it booted', async () => {
   const seen = (caller: typeof alice) => bootsSeenBy(caller, rows)[0]?.failure;
   assert.deepEqual([seen(alice)?.console, seen(bob)?.console], [['secret'], []]);
   assert.equal(seen(bob)?.reason, 'why');
-  assert.deepEqual(seen({ ...bob, admin: true })?.console, ['secret']);
+  assert.deepEqual(seen({ ...bob, role: 'administrator' })?.console, ['secret']);
   const free = rows.map((row) => ({ ...row, image: `${PLATFORM_OWNER}/pc-x86-64-default` }));
   assert.deepEqual(bootsSeenBy(bob, free)[0]?.failure?.console, ['secret']);
 });
