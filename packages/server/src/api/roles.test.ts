@@ -121,8 +121,5 @@ test('an administrator may what root may; who has no role may nothing', async ()
   api.users.set(1002, 'dave');
   // What was known of him is believed for ten seconds.
   api.passes(10_001);
-  await assert.rejects(api.token('carol'), {
-    code: 'FORBIDDEN',
-    message: /Login dave may not use this platform/,
-  });
+  await assert.rejects(carol.image.list({}), failure('FORBIDDEN', /Login dave may not use this platform/));
 });
