@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import type { Duplex, Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
@@ -122,6 +123,20 @@ export class Containers {
     await this.#api.call('POST', `${at(name)}/start`);
   }
 
+  /**
+   * Whether its first program runs, which has just been started: runc answers before it calls that program, and podman hears later
+   * that there is none.
+   */
+  async runs(name: string): Promise<boolean> {
+    const first = (await this.inspect(name))?.process;
+    for (;;) {
+      // Of a process that has ended, there is nothing.
+      const words = await readFile(`/proc/${first}/cmdline`, 'latin1').catch(() => '');
+      if (words !== RUNC) return words !== '';
+      await delay(BEGIN_LOOK);
+    }
+  }
+
   async resize(name: string, { columns, rows }: TerminalSize): Promise<void> {
     await this.#api.call('POST', `${at(name)}/resize?w=${columns}&h=${rows}`);
   }
@@ -215,11 +230,15 @@ export class Containers {
   }
 
   async #delete(name: string): Promise<void> {
+    const ask = () => this.#api.call('DELETE', `${at(name)}?force=true&timeout=0&v=true`);
     try {
-      const removed = removals.parse(
-        await this.#api.call('DELETE', `${at(name)}?force=true&timeout=0&v=true`),
-      );
-      for (const { Id } of removed ?? []) await this.#limitNotes.forget(Id);
+      const answer = await ask().catch(async (error) => {
+        // It ends by itself just now, and podman is not done with that.
+        if (!isPodmanError(error) || !error.message.includes('container state improper')) throw error;
+        await this.ended(name);
+        return await ask();
+      });
+      for (const { Id } of removals.parse(answer) ?? []) await this.#limitNotes.forget(Id);
     } catch (error) {
       if (!isPodmanError(error, 404)) throw error;
     }
@@ -258,6 +277,10 @@ export class Containers {
 
 /** podman looks this often whether a container has ended; its default is 250 ms, which a user feels. */
 const WAIT_INTERVAL = '20ms';
+/** How runc calls itself in a container, until it calls the first program (proc(5), cmdline). */
+const RUNC = 'runc\0init\0';
+/** Milliseconds between two looks whether runc has called a container's first program. */
+const BEGIN_LOOK = 2;
 
 function at(name: string): string {
   return `/containers/${encodeURIComponent(name)}`;

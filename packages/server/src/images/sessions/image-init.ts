@@ -149,7 +149,10 @@ async function startShell(
   running: boolean,
 ): Promise<{ shell: Duplex; program: string }> {
   try {
-    if (!running) await containers.start(container);
+    if (!running) {
+      await containers.start(container);
+      if (!(await containers.runs(container))) throw doesNotRun(image, 'it cannot be executed');
+    }
     const command = ['/bin/sh', '-c', SHELL];
     const program = await containers.addProgram(container, {
       command,
@@ -159,10 +162,14 @@ async function startShell(
     return { shell: await containers.joinProgram(program, size), program };
   } catch (error) {
     if (!isPodmanError(error)) throw error;
-    throw new UserError(
-      'UNAVAILABLE',
-      `The init that ${INIT_START} starts in image "${image}" does not run: ${error.message}`,
-      `Discard the session; mend or remove that program with: walt image run ${image} --save-as NAME -- COMMAND`,
-    );
+    throw doesNotRun(image, error.message);
   }
+}
+
+function doesNotRun(image: string, reason: string): UserError {
+  return new UserError(
+    'UNAVAILABLE',
+    `The init that ${INIT_START} starts in image "${image}" does not run: ${reason}`,
+    `Discard the session; mend or remove that program with: walt image run ${image} --save-as NAME -- COMMAND`,
+  );
 }
