@@ -363,3 +363,23 @@ describe("the platform's own lines", () => {
     assert.equal(stdout, 'walt-server.daemon.network n1 has a cable\n', stderr);
   });
 });
+
+test('who did what is told by walt advanced audit, and who only looked is not', async () => {
+  await checkout.run(['image', 'show', '--all']);
+  assert.equal((await checkout.run(['image', 'duplicate', 'debian', 'copy1'])).status, 0);
+  assert.equal((await checkout.run(['image', 'rename', 'none.such', 'other'])).status, 1);
+  const waited = ['log', 'wait', 'none\\.such', '--issuers', 'server', '--time-margin', '3600'];
+  assert.equal((await checkout.run(waited)).status, 0);
+  const { stdout } = await checkout.run(['advanced', 'audit', '--user', 'alice', '--history', 'full']);
+  const deeds = stdout.split('\n').map((line) => line.replace(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d /, ''));
+  assert.ok(deeds.includes('alice image.duplicate image="debian" newName="copy1" result="done"'), stdout);
+  assert.ok(
+    deeds.includes('alice image.rename image="none.such" newName="other" result="NOT_FOUND"'),
+    stdout,
+  );
+  assert.doesNotMatch(stdout, /image\.list|challenge/);
+  const others = await checkout.run(['advanced', 'audit', '--user', 'ali', '--history', 'full']);
+  assert.deepEqual([others.status, others.stdout], [0, '']);
+  const [last = ''] = (await checkout.run(['advanced', 'audit', '-n', '1', '--json'])).stdout.split('\n');
+  assert.equal(JSON.parse(last).stream, 'platform.audit');
+});

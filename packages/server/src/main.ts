@@ -213,6 +213,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     devices: new DeviceEntry({ devices, rights, nodes: nodes.store }),
     images: ofImages.streams,
     logs: lines,
+    audit: (line) => logs.tell('platform.audit', line),
     logImports: new LogImports({
       ...{ logs, folder: paths.state, days: config.logs.days },
       issuers: async () => [...(await nodes.store.all()), ...devices.others()],

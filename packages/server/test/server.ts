@@ -186,6 +186,9 @@ export async function startServer({
       nodes: (set, caller, signal) => nodes.calls.list(caller, { set }, signal),
       devices: () => devices.others(),
     }),
+    audit: (line) => {
+      if (keeper) logs.tell('platform.audit', line);
+    },
     logImports: new LogImports({
       ...{ logs, folder: paths.state, days: platform.deps.config.logs.days },
       issuers: async () => [...(await nodes.store.all()), ...devices.others()],

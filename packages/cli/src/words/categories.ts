@@ -189,6 +189,10 @@ export const categories: Readonly<Record<string, Category>> = {
         summary: 'show how the server and its programs are',
         load: () => import('../commands/advanced/server-status.ts'),
       },
+      audit: {
+        summary: 'show who did what, with which result',
+        load: () => import('../commands/advanced/audit.ts'),
+      },
       'update-default-images': {
         summary: 'make the default image anew from current packages',
         load: () => import('../commands/advanced/update-default-images.ts'),

@@ -1,7 +1,8 @@
 import { type AnyContractRouter, isContractProcedure } from '@orpc/contract';
 import { type AnyRouter, implement, type Router } from '@orpc/server';
 import { contract } from '@walt/contract';
-import { type Caller, demandRole, leastRole } from '../access/index.ts';
+import { type Caller, leastRole } from '../access/index.ts';
+import { audited } from './audit.ts';
 import type { Services } from './services.ts';
 
 export interface CallContext {
@@ -25,14 +26,14 @@ type Bindable = { [name: string]: Bindable } & {
 };
 
 /** Binds each call of the contract to the one of its name that a domain offers. Only `auth` may be called by a stranger. */
-export function createRouter({ identity, calls }: Services): Router<typeof contract, CallContext> {
+export function createRouter({ identity, calls, audit }: Services): Router<typeof contract, CallContext> {
   const open = implement(contract).$context<CallContext>();
   // Before the input is looked at.
-  const known = open.use(async ({ context, path, next }) => {
+  const known = open.use(async ({ context, path, next }, input) => {
     const caller = await identity.caller(context.token);
     context.enter(caller.user);
-    demandRole(caller, leastRole(path));
-    return next({ context: { caller } });
+    const deed = { name: path.join('.'), least: leastRole(path), input };
+    return await audited(audit, caller, deed, () => next({ context: { caller } }));
   });
   const { auth: _, ...others } = contract;
   // That there is a call for each, and of which types, is what `Services` says.

@@ -1,5 +1,6 @@
 import { plain } from '@walt/contract';
-import { demandRole, plainRoles } from '../../access/index.ts';
+import { plainRoles } from '../../access/index.ts';
+import { audited } from '../audit.ts';
 import type { Services } from '../services.ts';
 import { type PlainQuestion, serveImageFiles } from './image-files.ts';
 import { serveLogImport, serveLogLines } from './log-lines.ts';
@@ -23,8 +24,14 @@ export function plainRoutes(
         const { context, request } = question;
         const caller = await services.identity.caller(context.token);
         context.enter(caller.user);
-        demandRole(caller, plainRoles[name](request.method));
-        await routes[name](services, { ...question, caller });
+        const { searchParams } = question.url;
+        const deed = {
+          ...{ name: `${request.method} ${name}`, least: plainRoles[name](request.method) },
+          input: Object.fromEntries(searchParams),
+        };
+        await audited(services.audit, caller, deed, async () => ({
+          output: await routes[name](services, { ...question, caller }),
+        }));
       },
     ]),
   );

@@ -2,8 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { CONTRACT_HEADER, CONTRACT_TEXT, type ServerFrame, streams } from '@walt/contract';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { type Caller, demandRole, LostRight, type Role, streamRoles } from '../../access/index.ts';
+import { type Caller, LostRight, type Role, streamRoles } from '../../access/index.ts';
 import { type Log, rarely } from '../../platform/index.ts';
+import { audited } from '../audit.ts';
 import { toApiError } from '../errors.ts';
 import { bearerToken, parseQuery, requireContract } from '../http.ts';
 import type { Services } from '../services.ts';
@@ -29,6 +30,7 @@ type Serve = (socket: WebSocket, caller: Caller, url: URL) => Promise<ServerFram
 type Routes = { readonly [Name in keyof typeof streams]: Serve };
 
 interface Route {
+  name: string;
   serve: Serve;
   /** The role that it asks. */
   least: Role;
@@ -70,7 +72,7 @@ export class Streams {
     this.#routes = new Map(
       (Object.keys(streams) as (keyof typeof streams)[]).map((name) => [
         streams[name].path,
-        { serve: routes[name], least: streamRoles[name] },
+        { name, serve: routes[name], least: streamRoles[name] },
       ]),
     );
   }
@@ -104,17 +106,24 @@ export class Streams {
     }
   }
 
-  async #run({ serve, least }: Route, socket: WebSocket, request: IncomingMessage, url: URL): Promise<void> {
-    const { identity, rights, log } = this.#services;
+  async #run(
+    { name, serve, least }: Route,
+    socket: WebSocket,
+    request: IncomingMessage,
+    url: URL,
+  ): Promise<void> {
+    const { identity, rights, audit, log } = this.#services;
     try {
       requireContract(request);
       const caller = await identity.caller(bearerToken(request));
-      demandRole(caller, least);
       using _share = this.#shares.take(caller.user);
-      const last = await rights.whileHeld(
-        () => identity.requireUser(caller),
-        () => serve(socket, caller, url),
-      );
+      const deed = { name: `stream ${name}`, least, input: Object.fromEntries(url.searchParams) };
+      const { output: last } = await audited(audit, caller, deed, async () => ({
+        output: await rights.whileHeld(
+          () => identity.requireUser(caller),
+          () => serve(socket, caller, url),
+        ),
+      }));
       if (last !== undefined) sendFrame(socket, last);
     } catch (thrown) {
       if (socket.readyState !== socket.OPEN) return;

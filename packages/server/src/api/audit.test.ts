@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { leastRole } from '../access/index.ts';
+import { UserError } from '../platform/index.ts';
+import { audited, auditText } from './audit.ts';
+
+const alice = { uid: 1000, user: 'alice', role: 'member' } as const;
+
+const texts: [input: unknown, text: string][] = [
+  [{ set: 'n1,n2', image: 'exp' }, 'alice node.boot set="n1,n2" image="exp" result="done"'],
+  [
+    {
+      set: 'n1',
+      settings: [
+        { name: 'ram', value: '2G' },
+        { name: 'disks', value: 'none' },
+      ],
+    },
+    'alice node.boot set="n1" settings="ram=2G disks=none" result="done"',
+  ],
+  [{ port: 22, node: 'n1' }, 'alice node.boot node="n1" port="22" result="done"'],
+  [
+    { label: 'hub', user: 'x', password: 'secret', command: ['rm'], dockerfile: 'FROM x' },
+    'alice node.boot label="hub" result="done"',
+  ],
+  [undefined, 'alice node.boot result="done"'],
+  ['text', 'alice node.boot result="done"'],
+  [{ set: { a: 1 }, image: null }, 'alice node.boot result="done"'],
+  [
+    { settings: [null, 1, { name: 3 }, { name: 'a' }] },
+    'alice node.boot settings="a=undefined" result="done"',
+  ],
+  [{ set: '\u001b[2J\n"' }, 'alice node.boot set="\\u001b[2J\\n\\"" result="done"'],
+];
+for (const [input, text] of texts) {
+  test(text, () => assert.equal(auditText('alice', 'node.boot', input, 'done'), text));
+}
+
+test('a name is cut', () => {
+  assert.ok(auditText('alice', 'node.boot', { set: 'x'.repeat(1e6) }, 'done').length < 500);
+});
+
+describe('what is told', () => {
+  const told: string[] = [];
+  const act = async (path: string[], output: () => unknown) => {
+    told.length = 0;
+    return await audited(
+      (line) => told.push(line),
+      alice,
+      { name: path.join('.'), least: leastRole(path), input: { set: 'n1' } },
+      async () => ({ output: output() }),
+    );
+  };
+  const line = (deed: string, result: string) => `alice ${deed} set="n1" result="${result}"`;
+
+  test('what was done', async () => {
+    assert.deepEqual(await act(['node', 'boot'], () => 7), { output: 7 });
+    assert.deepEqual(told, [line('node.boot', 'done')]);
+  });
+
+  test('what was refused', async () => {
+    const refused = new UserError('FORBIDDEN', 'No.', 'Ask.');
+    await assert.rejects(
+      act(['node', 'changes', 'save'], () => {
+        throw refused;
+      }),
+      refused,
+    );
+    assert.deepEqual(told, [line('node.changes.save', 'FORBIDDEN')]);
+  });
+
+  test('what failed', async () => {
+    await assert.rejects(
+      act(['node', 'boot'], () => {
+        throw new TypeError('bug');
+      }),
+      TypeError,
+    );
+    assert.deepEqual(told, [line('node.boot', 'failed')]);
+  });
+
+  test('what his role is not enough for', async () => {
+    told.length = 0;
+    const deed = { name: 'node.boot', least: 'member', input: { set: 'n1' } } as const;
+    const viewer = { ...alice, role: 'viewer' } as const;
+    await assert.rejects(
+      audited(
+        (text) => told.push(text),
+        viewer,
+        deed,
+        () => assert.fail('it is not done'),
+      ),
+      { code: 'FORBIDDEN' },
+    );
+    assert.deepEqual(told, [line('node.boot', 'FORBIDDEN')]);
+  });
+
+  test('nothing, of who only looks', async () => {
+    await act(['node', 'list'], () => []);
+    assert.deepEqual(told, []);
+  });
+
+  test('how what took its time has ended', async () => {
+    async function* events(error?: Error) {
+      yield 1;
+      if (error) throw error;
+      yield 2;
+    }
+    const all = async (error?: Error) => {
+      const { output } = await act(['image', 'clone'], () => events(error));
+      assert.deepEqual(told, [], 'not before it has ended');
+      return await Array.fromAsync(output as AsyncIterable<number>);
+    };
+    assert.deepEqual(await all(), [1, 2]);
+    assert.deepEqual(told, [line('image.clone', 'done')]);
+    await assert.rejects(all(new UserError('NOT_FOUND', 'None.', 'Look.')));
+    assert.deepEqual(told, [line('image.clone', 'NOT_FOUND')]);
+    const { output } = await act(['image', 'clone'], () => events());
+    for await (const _ of output as AsyncIterable<number>) break;
+    assert.deepEqual(told, [line('image.clone', 'left')]);
+  });
+});

@@ -1,0 +1,100 @@
+/** Who did what, with which result: a line for each call, stream and file that asks more than looking. */
+import { ORPCError } from '@orpc/server';
+import { type Caller, demandRole, type Role } from '../access/index.ts';
+import { eventText, isUserError } from '../platform/index.ts';
+
+/** Takes a line. */
+export type Audit = (line: string) => void;
+
+/** What of an input is told: names of things. Commands, Dockerfiles and passwords are their user's. */
+const NAMES = [
+  'set',
+  'node',
+  'port',
+  'device',
+  'image',
+  'name',
+  'newName',
+  'path',
+  'session',
+  'label',
+  'settings',
+];
+/** Characters of each. */
+const MAX_TEXT = 200;
+
+interface Deed {
+  /** `node.boot`; of a stream, `stream tcp`. */
+  name: string;
+  /** The role that it asks. */
+  least: Role;
+  /** Of a user, unchecked. */
+  input: unknown;
+}
+
+/**
+ * Does it, if the caller's role is enough, and tells about it, once it is done or has failed. `act` may answer events, whose end is
+ * then the end of it.
+ */
+export async function audited<Result extends { output: unknown }>(
+  audit: Audit,
+  caller: Caller,
+  { name, least, input }: Deed,
+  act: () => PromiseLike<Result> | Result,
+): Promise<Result> {
+  if (least === 'viewer') return await act();
+  const tell = (result: string) => audit(auditText(caller.user, name, input, result));
+  try {
+    demandRole(caller, least);
+    const result = await act();
+    if (isEvents(result.output)) return { ...result, output: withEnd(result.output, tell) };
+    tell('done');
+    return result;
+  } catch (error) {
+    tell(failureOf(error));
+    throw error;
+  }
+}
+
+/** `input`: of a user, unchecked. */
+export function auditText(user: string, deed: string, input: unknown, result: string): string {
+  const fields = typeof input === 'object' && input !== null ? (input as Record<string, unknown>) : {};
+  const told = NAMES.flatMap((name): [string, string][] => {
+    const text = Object.hasOwn(fields, name) ? textOf(fields[name]) : undefined;
+    return text === undefined ? [] : [[name, text.slice(0, MAX_TEXT)]];
+  });
+  return eventText(`${user} ${deed}`, { ...Object.fromEntries(told), result });
+}
+
+/** How it ended, in a word. */
+export function failureOf(error: unknown): string {
+  return isUserError(error) || error instanceof ORPCError ? error.code : 'failed';
+}
+
+function textOf(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (!Array.isArray(value)) return undefined;
+  // Settings of nodes.
+  return value
+    .slice(0, MAX_TEXT)
+    .flatMap((one) => (typeof one?.name === 'string' ? `${one.name}=${String(one.value)}` : []))
+    .join(' ');
+}
+
+function isEvents(output: unknown): output is AsyncIterable<unknown> {
+  return typeof output === 'object' && output !== null && Symbol.asyncIterator in output;
+}
+
+async function* withEnd(events: AsyncIterable<unknown>, tell: (result: string) => void) {
+  let result = 'left';
+  try {
+    yield* events;
+    result = 'done';
+  } catch (error) {
+    result = failureOf(error);
+    throw error;
+  } finally {
+    tell(result);
+  }
+}
