@@ -24,6 +24,7 @@ const texts: [input: unknown, text: string][] = [
     'alice node.boot label="hub" result="done"',
   ],
   [undefined, 'alice node.boot result="done"'],
+  [{ name: 'n1', settings: [] }, 'alice node.boot name="n1" result="done"'],
   ['text', 'alice node.boot result="done"'],
   [{ set: { a: 1 }, image: null }, 'alice node.boot result="done"'],
   [

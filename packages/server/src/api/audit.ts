@@ -61,7 +61,7 @@ export function auditText(user: string, deed: string, input: unknown, result: st
   const fields = typeof input === 'object' && input !== null ? (input as Record<string, unknown>) : {};
   const told = NAMES.flatMap((name): [string, string][] => {
     const text = Object.hasOwn(fields, name) ? textOf(fields[name]) : undefined;
-    return text === undefined ? [] : [[name, text.slice(0, MAX_TEXT)]];
+    return text ? [[name, text.slice(0, MAX_TEXT)]] : [];
   });
   return eventText(`${user} ${deed}`, { ...Object.fromEntries(told), result });
 }
