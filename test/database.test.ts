@@ -1,6 +1,6 @@
 /** The database is lost: the server refuses to start, deletes nothing, and says what to do; that works. */
 import assert from 'node:assert/strict';
-import { appendFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Image } from '@walt/contract';
@@ -96,7 +96,8 @@ test('lines of logs move to PostgreSQL, and the platform starts also while that 
   assert.ok(before.length > 1, 'the platform logs itself');
 
   await platform.server('stop');
-  await appendFile(platform.configFile, `logs: { database: "${postgres.url}" }\n`);
+  const config = await readFile(platform.configFile, 'utf8');
+  await writeFile(platform.configFile, `${config}logs: { database: "${postgres.url}" }\n`);
   const moved = await platform.server('migrate-logs');
   assert.equal(moved.status, 0, moved.stderr);
   assert.match(moved.stdout, /\d+ lines are moved, and were compared\./);
@@ -113,6 +114,8 @@ test('lines of logs move to PostgreSQL, and the platform starts also while that 
   await postgres.start();
   await until('the lines to be there again', async () => (await show()).status === 0);
   await platform.server('stop');
+  // The other tests are about the file.
+  await writeFile(platform.configFile, config);
 });
 
 test('not a byte is free: users are told so, the server lives, the platform stops, and all is there afterwards', async () => {

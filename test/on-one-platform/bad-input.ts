@@ -21,7 +21,7 @@ const refused: readonly (readonly [words: readonly string[], status: 1 | 2, name
   [['node', 'shwo'], 2, /"shwo".*\n.*show/],
   [['node', 'show', '--no-such-option'], 2, /--no-such-option/],
   [['node', 'create'], 2, /name/],
-  [['node', 'create', 'n2', '--ram', 'much'], 2, /much|512M/],
+  [['node', 'create', 'n2', '--ram', 'much'], 1, /much|512M/],
   [['node', 'wait', 'vnode1', '--timeout', 'soon'], 2, /soon|90/],
   // Ill-formed names
   [['node', 'create', 'UPPER'], 1, /lower-case/],
