@@ -163,7 +163,7 @@ test('one that does not answer keeps nobody else waiting', async () => {
   assert.match(stderr, /The source of power chassis does not answer at 127\.0\.0\.1/);
 });
 
-test('a plug switches one node, and only root says which', async () => {
+test('a plug switches one node, and only an administrator says which', async () => {
   await walt('node', 'config', 'pc1', 'power=chassis:1');
   assert.match(
     await refused('node', 'config', 'pc2', 'power=chassis:1'),
@@ -181,7 +181,7 @@ test('a plug switches one node, and only root says which', async () => {
   const input = { set: 'pc1', settings: [{ name: 'power', value: 'none' }], yes: true };
   await assert.rejects(server.services.calls.node.config(alice, input, AbortSignal.timeout(60_000)), {
     code: 'FORBIDDEN',
-    message: 'Only root says who has the power of a node.',
+    message: 'Only an administrator says who has the power of a node.',
   });
   assert.match(await walt('node', 'config', 'pc1'), /power=chassis:1/);
   await walt('node', 'config', 'pc1', 'power=none');

@@ -176,7 +176,7 @@ describe('nodes', () => {
       );
     await assert.rejects(
       set(alice, '80:80'),
-      failsWith('FORBIDDEN', /Only root opens ports.* below 1024, as 80/),
+      failsWith('FORBIDDEN', /Only an administrator opens ports.* below 1024, as 80/),
     );
     await set({ uid: 0, user: 'root', role: 'administrator' }, '80:80');
     await set(alice, '80:80,443:8443');
