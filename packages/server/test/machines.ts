@@ -72,6 +72,8 @@ export class PlayedMachines implements Pick<Programs, 'ensure' | 'stop' | 'recor
       if (ip === undefined || signal.aborted) return;
       const directory = this.#deps.directory();
       const boot = await directory.beginBoot(ip);
+      // Its address may be another one's now.
+      signal.throwIfAborted();
       // Firmware asks again after a while.
       if (!boot) await delay(100, undefined, { signal });
       else {

@@ -3,10 +3,10 @@
  * with a store of their own. Played are machines and walt-net alone.
  */
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Architecture } from '@walt/contract';
 import { pack } from 'tar-stream';
 import { EVERYBODY, Identity, type RoleLists, SshAuthority, StandingRights } from '../src/access/index.ts';
@@ -238,7 +238,8 @@ export async function startServer({
       }));
       await nodes.reconciler.reconcile();
       if (type === 'physical' || machines.held) return;
-      while (!nodes.agents.isConnected(id)) await once(nodes.agents, 'change');
+      // One that asks again soon after a reboot is no news.
+      while (!nodes.agents.isConnected(id)) await delay(10);
     },
 
     async addImage(fullName, record = {}) {

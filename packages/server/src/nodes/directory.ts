@@ -125,7 +125,9 @@ export function createDirectory(deps: Deps): NodeDirectory {
     if (changesHands && node.served_generation !== null) await deps.machines.forgetConsole(id);
     await store.noteServed(node, { generation, digest, persist, mounts, token, cycle });
     // What is noted stays. Somebody may have given up that version just before: its name points elsewhere by now.
-    if (!(await images.byDigest(digest))) return beginBoot(ip);
+    // The address may be another node's, too: who asked is none then.
+    if (!(await images.byDigest(digest)))
+      return (await store.byIp(ip))?.id === id ? beginBoot(ip) : undefined;
     served('boot served', { node: id, generation, digest }, String(id));
     // The export of /persist must exist before the node asks for it.
     const blind = (await deps.changed()).find(({ step }) => step === undefined);
