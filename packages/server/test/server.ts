@@ -9,7 +9,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Architecture } from '@walt/contract';
 import { pack } from 'tar-stream';
-import { EVERYBODY, Identity, type RoleLists, SshAuthority, StandingRights } from '../src/access/index.ts';
+import { EVERYBODY, Identity, SshAuthority, StandingRights } from '../src/access/index.ts';
 import { listen, type Services } from '../src/api/index.ts';
 import { Trees } from '../src/boot/index.ts';
 import { createDeviceCalls, DeviceEntry, type Devices } from '../src/devices/index.ts';
@@ -26,6 +26,7 @@ import {
   HeldChanges,
 } from '../src/nodes/index.ts';
 import {
+  type AccessConfig,
   defaultLimits,
   type Log,
   type PowerConfigs,
@@ -95,7 +96,7 @@ export interface ServerOptions {
   /** Instead of one user, who is all that there are. */
   signIn?: Pick<Parameters<typeof Identity.open>[0], 'loginName' | 'now'>;
   /** Default: everybody is a member. */
-  roles?: RoleLists;
+  roles?: AccessConfig;
   /** Of the API and what it calls; default: nothing is written. */
   log?: Log;
   registries?: (Partial<RegistryConfig> & { label: string })[];

@@ -3,9 +3,17 @@ import { constants } from 'node:fs';
 import { chmod, lstat, mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PLATFORM_OWNER, userName } from '@walt/contract';
-import { attempt, type Database, hasErrno, type Paths, run, UserError } from '../platform/index.ts';
+import {
+  type AccessConfig,
+  attempt,
+  type Database,
+  hasErrno,
+  type Paths,
+  run,
+  UserError,
+} from '../platform/index.ts';
 import type { Caller } from './caller.ts';
-import { asksGroups, demandRole, EVERYBODY, type Role, type RoleLists, roleOf } from './roles.ts';
+import { asksGroups, demandRole, EVERYBODY, type Role, roleOf } from './roles.ts';
 import type { AccessTables } from './tables.ts';
 import { groupsOf, loginName } from './users.ts';
 
@@ -38,7 +46,7 @@ export interface IdentityOptions {
   /** Groups of a login. */
   groupsOf?: (user: string) => Promise<ReadonlySet<string>>;
   /** Default: everybody is a member. */
-  roles?: RoleLists;
+  roles?: AccessConfig;
 }
 
 /**
@@ -55,7 +63,7 @@ export class Identity {
   readonly #now: () => number;
   readonly #loginName: (uid: number) => Promise<string | undefined>;
   readonly #groupsOf: (user: string) => Promise<ReadonlySet<string>>;
-  readonly #roles: RoleLists;
+  readonly #roles: AccessConfig;
   /** By nonce, oldest first. */
   readonly #challenges = new Map<string, Challenge>();
   /** Unix time in milliseconds. */

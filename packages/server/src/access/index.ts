@@ -4,7 +4,7 @@ export { type Caller, isAdministrator } from './caller.ts';
 export type { CallsOf } from './calls-of.ts';
 export { Identity } from './identity.ts';
 export { demand, demandAll, isAllowed, refusal } from './policy.ts';
-export { demandRole, EVERYBODY, type Role, type RoleLists } from './roles.ts';
+export { demandRole, EVERYBODY, type Role } from './roles.ts';
 export { mountSignInFolder, unmountSignInFolder } from './sign-in-folder.ts';
 export { SshAuthority } from './ssh-authority.ts';
 export { LostRight, StandingRights } from './standing-rights.ts';

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { asksGroups, EVERYBODY, type RoleLists, roleOf } from './roles.ts';
+import type { AccessConfig } from '../platform/index.ts';
+import { asksGroups, EVERYBODY, roleOf } from './roles.ts';
 
-const lists: RoleLists = {
+const lists: AccessConfig = {
   administrators: ['ann', '@wheel'],
   members: ['bob', '@lab'],
   viewers: ['carol', '@LAB\\domain users', 'bob'],
 };
-const open: RoleLists = { ...lists, members: undefined };
+const open: AccessConfig = { ...lists, members: undefined };
 
 const cases: [
   who: string,

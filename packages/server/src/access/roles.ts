@@ -1,19 +1,11 @@
 /** What a login may do on the platform at all. What is whose, policy.ts tells. */
-import { UserError } from '../platform/index.ts';
+import { type AccessConfig, UserError } from '../platform/index.ts';
 
 /** Each may do what those before it may: look; make and use things of one's own; everything. */
 export const ROLES = ['viewer', 'member', 'administrator'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** Logins, and groups of the machine as `@GROUP`, by server.conf. */
-export interface RoleLists {
-  administrators: readonly string[];
-  /** Undefined: everybody who is not named elsewhere. */
-  members: readonly string[] | undefined;
-  viewers: readonly string[];
-}
-
-export const EVERYBODY: RoleLists = { administrators: [], members: undefined, viewers: [] };
+export const EVERYBODY: AccessConfig = { administrators: [], members: undefined, viewers: [] };
 
 interface Login {
   uid: number;
@@ -24,7 +16,7 @@ interface Login {
 /** The highest role that the lists give a login; root is an administrator. Undefined: it may not use the platform. */
 export function roleOf(
   { uid, user, groups }: Login,
-  { administrators, members, viewers }: RoleLists,
+  { administrators, members, viewers }: AccessConfig,
 ): Role | undefined {
   const isIn = (list: readonly string[]) =>
     list.some((word) => (word.startsWith('@') ? groups.has(word.slice(1)) : word === user));
@@ -35,7 +27,7 @@ export function roleOf(
 }
 
 /** Whether a role depends on groups. */
-export function asksGroups({ administrators, members = [], viewers }: RoleLists): boolean {
+export function asksGroups({ administrators, members = [], viewers }: AccessConfig): boolean {
   return [administrators, members, viewers].flat().some((word) => word.startsWith('@'));
 }
 

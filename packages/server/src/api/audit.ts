@@ -2,6 +2,7 @@
 import { ORPCError } from '@orpc/server';
 import { type Caller, demandRole, type Role } from '../access/index.ts';
 import { eventText, isUserError } from '../platform/index.ts';
+import { isAsyncIterable } from './events.ts';
 
 /** Takes a line. */
 export type Audit = (line: string) => void;
@@ -47,7 +48,7 @@ export async function audited<Result extends { output: unknown }>(
   try {
     demandRole(caller, least);
     const result = await act();
-    if (isEvents(result.output)) return { ...result, output: withEnd(result.output, tell) };
+    if (isAsyncIterable(result.output)) return { ...result, output: withEnd(result.output, tell) };
     tell('done');
     return result;
   } catch (error) {
@@ -80,10 +81,6 @@ function textOf(value: unknown): string | undefined {
     .slice(0, MAX_TEXT)
     .flatMap((one) => (typeof one?.name === 'string' ? `${one.name}=${String(one.value)}` : []))
     .join(' ');
-}
-
-function isEvents(output: unknown): output is AsyncIterable<unknown> {
-  return typeof output === 'object' && output !== null && Symbol.asyncIterator in output;
 }
 
 async function* withEnd(events: AsyncIterable<unknown>, tell: (result: string) => void) {

@@ -56,9 +56,10 @@ const logins = z
   )
   .max(1000);
 
-/** Logins, and groups as `@GROUP`, by role. */
+/** Logins, and groups of the machine as `@GROUP`, by role. */
 export interface AccessConfig {
   administrators: readonly string[];
+  /** Undefined: everybody who is not named elsewhere. */
   members: readonly string[] | undefined;
   viewers: readonly string[];
 }

@@ -1,6 +1,7 @@
 /** What every other part stands on: configuration, files, outside programs, errors, the journal, the database. */
 export { projectFile } from './checkout.ts';
 export {
+  type AccessConfig,
   type Config,
   type ContainerLimits,
   configFile,

@@ -1,6 +1,7 @@
 import { ORPCError } from '@orpc/server';
 import { RPCHandler } from '@orpc/server/node';
 import { toApiError, unreadableRequest } from '../errors.ts';
+import { isAsyncIterable } from '../events.ts';
 import { type CallContext, createRouter } from '../router.ts';
 import type { Services } from '../services.ts';
 
@@ -33,10 +34,6 @@ export function createRpcHandler(services: Services): RPCHandler<CallContext> {
       },
     ],
   });
-}
-
-function isAsyncIterable(output: unknown): output is AsyncIterable<unknown> {
-  return typeof output === 'object' && output !== null && Symbol.asyncIterator in output;
 }
 
 /** The same events, with the failure translated. Leaving it early ends `events`, too. */

@@ -6,8 +6,9 @@ import { test } from 'node:test';
 import { PLATFORM_ISSUER } from '@walt/contract';
 import { createLog } from '../../platform/index.ts';
 import { storedLine } from './chunk.ts';
+import { textOf } from './chunk-rows.ts';
 import { tidy } from './keeper.ts';
-import { LogStore, textOf } from './store.ts';
+import { LogStore } from './store.ts';
 
 test('lines that went are told in a line, once', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'walt-keeper-'));

@@ -1,5 +1,6 @@
 import { linesOf, timeAt } from './chunk.ts';
-import { type LogStore, textOf } from './store.ts';
+import { textOf } from './chunk-rows.ts';
+import type { LogStore } from './store.ts';
 
 /** Chunks that are in memory at a time. */
 const TOGETHER = 16;

@@ -11,8 +11,9 @@ import { TestPostgres, there } from '../../../test/postgres.ts';
 import { createLog, loadConfig, platformPaths } from '../../platform/index.ts';
 import { bringLines } from './bring-lines.ts';
 import { storedLine } from './chunk.ts';
+import { textOf } from './chunk-rows.ts';
 import { configuredPlace, notePlace, openable, placesOf } from './places.ts';
-import { LogStore, textOf } from './store.ts';
+import { LogStore } from './store.ts';
 
 const log = createLog('test', () => {});
 const ABC = ['a', 'b', 'c'];

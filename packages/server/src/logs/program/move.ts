@@ -6,6 +6,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { sql } from 'kysely';
 import { type Database, UserError } from '../../platform/index.ts';
+import { streamNumber } from './chunk-rows.ts';
 import { type LogTables, lastNumber, skipNumbers } from './tables.ts';
 
 /** Chunks that are moved in one transaction, and rows of other tables. */
@@ -87,7 +88,10 @@ async function copyChunks(source: Lines, target: Lines, tell: (done: number) => 
     if (chunks.length === 0) return;
     await target.transaction().execute(async (t) => {
       for (const { stream } of chunks) {
-        if (!streams.has(stream)) streams.set(stream, await streamIn(t, names.get(stream)));
+        if (streams.has(stream)) continue;
+        const named = names.get(stream);
+        if (!named) throw new TypeError('a chunk has no stream');
+        streams.set(stream, await streamNumber(t, named.issuer, named.name));
       }
       const rows = chunks.map(
         ({ id, issuer: _issuer, name: _name, position: _position, stream, level, ...chunk }) => ({
@@ -103,18 +107,6 @@ async function copyChunks(source: Lines, target: Lines, tell: (done: number) => 
     done += chunks.reduce((sum, { lines }) => sum + lines, 0);
     tell(done);
   }
-}
-
-async function streamIn(t: Lines, stream: { issuer: string; name: string } | undefined): Promise<number> {
-  if (!stream) throw new TypeError('a chunk has no stream');
-  const { issuer, name } = stream;
-  const { id } = await t
-    .insertInto('log_stream')
-    .values({ issuer, name })
-    .onConflict((c) => c.columns(['issuer', 'name']).doUpdateSet({ name }))
-    .returning('id')
-    .executeTakeFirstOrThrow();
-  return id;
 }
 
 /** Chunks that count, by their number here or where they come from. */

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createLog, defaultLimits } from '../../platform/index.ts';
+import { textOf } from './chunk-rows.ts';
 import { NodeEndpoint } from './node-endpoint.ts';
-import { LogStore, textOf } from './store.ts';
+import { LogStore } from './store.ts';
 
 const log = createLog('test', () => {});
 const limits = defaultLimits().machines;

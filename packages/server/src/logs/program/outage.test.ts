@@ -11,8 +11,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { TestPostgres, there } from '../../../test/postgres.ts';
 import { createLog } from '../../platform/index.ts';
 import { storedLine, timeAt } from './chunk.ts';
+import { textOf } from './chunk-rows.ts';
 import { Queries } from './queries.ts';
-import { LogStore, textOf } from './store.ts';
+import { LogStore } from './store.ts';
 
 const THREAD = new URL('./query-thread.ts', import.meta.url);
 /** How often something is killed: 50 for a long look. */

@@ -1,9 +1,10 @@
 /** A thread that reads lines for one reader: unpacks, searches, sorts, so that storing lines waits for nobody who reads. */
 import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
+import { textOf } from './chunk-rows.ts';
 import { type Found, lineFinder } from './matcher.ts';
 import type { Answer, FromThread, Order, Question } from './query-messages.ts';
-import { type Chunk, type ChunkHead, type Stream, textOf } from './store.ts';
+import type { Chunk, ChunkHead, Stream } from './store.ts';
 
 /** Bytes that are handed on together. */
 const PORTION = 64 * 1024;

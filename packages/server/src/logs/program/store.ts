@@ -1,6 +1,17 @@
-import { type Insertable, type RawBuilder, type Selectable, sql, type Transaction } from 'kysely';
+import type { Insertable, Selectable, Transaction } from 'kysely';
 import { type Database, type Log, UserError } from '../../platform/index.ts';
-import { chunksOf, LARGE, type Lines, pack, unpack } from './chunk.ts';
+import { chunksOf } from './chunk.ts';
+import {
+  dropChunks,
+  insertChunks,
+  MERGED,
+  mergeLevel,
+  type NewChunk,
+  newChunk,
+  noteReceived,
+  seconds,
+  streamNumber,
+} from './chunk-rows.ts';
 import type { Clock } from './clock.ts';
 import { LogConnection, type LogPlace } from './connection.ts';
 import type { ChunkRow, ClockRow, LogTables, ReceivedRow } from './tables.ts';
@@ -32,8 +43,6 @@ const NEWLINE = 0x0a;
 
 /** Bytes that one transaction stores: those that come meanwhile are in the next one. */
 const MAX_COMMIT = 16 * 1024 * 1024;
-/** So many chunks of a level become one of the next. */
-const MERGED = 16;
 /** Seconds for which replaced chunks stay at least: who follows lines may be behind. */
 const REPLACED_STAY = 600;
 /** Seconds for which they stay for who reads what was there. */
@@ -240,24 +249,7 @@ export class LogStore {
    * Answers how many lines went.
    */
   async drop(before: number, most: number): Promise<number> {
-    if (this.#moving) return 0;
-    const all = await this.#db
-      .selectFrom('log_chunk')
-      .select(({ eb }) => ['id', 'last', 'lines', eb.fn<number>('length', ['data']).as('bytes')])
-      .where('replaced', 'is', null)
-      .orderBy('last')
-      .execute();
-    let bytes = all.reduce((sum, chunk) => sum + chunk.bytes, 0);
-    const going = all.filter((chunk) => {
-      if (chunk.last >= before && bytes <= most) return false;
-      bytes -= chunk.bytes;
-      return true;
-    });
-    for (let from = 0; from < going.length; from += FEW) {
-      const ids = going.slice(from, from + FEW).map(({ id }) => id);
-      await this.#db.deleteFrom('log_chunk').where('id', 'in', ids).execute();
-    }
-    return going.reduce((sum, { lines }) => sum + lines, 0);
+    return this.#moving ? 0 : await dropChunks(this.#db, before, most);
   }
 
   /** Removes what nobody reads any more, and merges what was not merged by an earlier program. */
@@ -362,22 +354,8 @@ export class LogStore {
         }
       }
     }
-    await insert(t, chunks);
-    if (received.size > 0) {
-      await t
-        .insertInto('log_received')
-        .values([...received.values()])
-        .onConflict((c) => c.columns(['issuer', 'spool']).doUpdateSet(newer('reached', 'at')))
-        .execute();
-    }
-    if (clocks.size === 0) return;
-    await t
-      .insertInto('log_clock')
-      .values([...clocks.values()])
-      .onConflict((c) =>
-        c.column('issuer').doUpdateSet(newer('boot', 'least', 'since', 'earlier', 'sent', 'told')),
-      )
-      .execute();
+    await insertChunks(t, chunks);
+    await noteReceived(t, [...received.values()], [...clocks.values()]);
   }
 
   /** `made` are those of this transaction. */
@@ -387,13 +365,7 @@ export class LogStore {
     if (known) return known;
     if (own && own.size >= MAX_STREAMS && name !== OVERFLOW)
       return await this.#streamOf(t, issuer, OVERFLOW, made);
-    const { id } = await t
-      .insertInto('log_stream')
-      .values({ issuer, name })
-      // It may be there: nobody was told whether the transaction that made it was done.
-      .onConflict((c) => c.columns(['issuer', 'name']).doUpdateSet({ name }))
-      .returning('id')
-      .executeTakeFirstOrThrow();
+    const id = await streamNumber(t, issuer, name);
     const stream = { id, issuer, name };
     made.push(stream);
     // Before others can read what it has.
@@ -420,66 +392,9 @@ export class LogStore {
     for (const [stream, count] of this.#grown) {
       if (count < MERGED) continue;
       this.#grown.delete(stream);
-      for (let level = 0; await this.#mergeLevel(stream, level); level += 1);
+      for (let level = 0; await mergeLevel(this.#db, stream, level); level += 1);
     }
   }
-
-  /** Answers whether it merged: then there may be enough of the next level. */
-  async #mergeLevel(stream: number, level: number): Promise<boolean> {
-    return await this.#db.transaction().execute(async (t) => {
-      const rows = await t
-        .selectFrom('log_chunk')
-        .select(['id', 'size', 'packed', 'data'])
-        .where('stream', '=', stream)
-        .where('level', '=', level)
-        .where('replaced', 'is', null)
-        .where('size', '<', LARGE)
-        .orderBy('id')
-        .execute();
-      if (rows.length < MERGED) return false;
-      const text = Buffer.concat(rows.map(textOf));
-      await insert(
-        t,
-        chunksOf(text).map((lines) => newChunk(stream, lines, level + 1)),
-      );
-      const ids = rows.map(({ id }) => id);
-      await t.updateTable('log_chunk').set({ replaced: seconds() }).where('id', 'in', ids).execute();
-      return true;
-    });
-  }
-}
-
-/** For rows that are there already: what these columns would get as a new row. */
-function newer<Column extends string>(...columns: Column[]) {
-  return Object.fromEntries(columns.map((column) => [column, sql.ref(`excluded.${column}`)])) as Record<
-    Column,
-    RawBuilder<never>
-  >;
-}
-
-type NewChunk = Insertable<ChunkRow>;
-
-function newChunk(stream: number, { first, last, count, text }: Lines, level: number): NewChunk {
-  const packed = level > 0 || text.length >= LARGE;
-  return {
-    ...{ stream, first, last, lines: count, size: text.length, level },
-    ...{ packed: Number(packed), data: packed ? pack(text) : text },
-  };
-}
-
-/** They get numbers in their order. */
-async function insert(t: Transaction<LogTables>, chunks: readonly NewChunk[]): Promise<void> {
-  for (let from = 0; from < chunks.length; from += FEW) {
-    await t
-      .insertInto('log_chunk')
-      .values(chunks.slice(from, from + FEW))
-      .execute();
-  }
-}
-
-/** The lines of a chunk, as chunk.ts has them. */
-export function textOf({ packed, data, size }: Pick<Chunk, 'packed' | 'data' | 'size'>): Buffer {
-  return packed === 1 ? unpack(data, size) : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 }
 
 function tooLate(): UserError {
@@ -488,8 +403,4 @@ function tooLate(): UserError {
     'Nothing was taken of the lines that came for so long that some of them may be missing here.',
     'Ask for those of that time: walt log show --history START:',
   );
-}
-
-function seconds(): number {
-  return Math.floor(Date.now() / 1000);
 }

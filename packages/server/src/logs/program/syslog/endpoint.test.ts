@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { createLog, defaultLimits, run } from '../../../platform/index.ts';
 import { HEAD } from '../chunk.ts';
-import { LogStore, textOf } from '../store.ts';
+import { textOf } from '../chunk-rows.ts';
+import { LogStore } from '../store.ts';
 import { droppedBy, SyslogEndpoint } from './endpoint.ts';
 
 const journal: string[] = [];

@@ -1,0 +1,141 @@
+/** Rows of chunks and streams, in whichever database. */
+import { type Insertable, type RawBuilder, sql } from 'kysely';
+import type { Database } from '../../platform/index.ts';
+import { chunksOf, LARGE, type Lines, pack, unpack } from './chunk.ts';
+import type { ChunkRow, ClockRow, LogTables, ReceivedRow } from './tables.ts';
+
+/** Rows in one query. */
+const FEW = 1000;
+/** So many chunks of a level become one of the next. */
+export const MERGED = 16;
+
+export type NewChunk = Insertable<ChunkRow>;
+
+export function newChunk(stream: number, { first, last, count, text }: Lines, level: number): NewChunk {
+  const packed = level > 0 || text.length >= LARGE;
+  return {
+    ...{ stream, first, last, lines: count, size: text.length, level },
+    ...{ packed: Number(packed), data: packed ? pack(text) : text },
+  };
+}
+
+/** They get numbers in their order. */
+export async function insertChunks(t: Database<LogTables>, chunks: readonly NewChunk[]): Promise<void> {
+  for (let from = 0; from < chunks.length; from += FEW) {
+    await t
+      .insertInto('log_chunk')
+      .values(chunks.slice(from, from + FEW))
+      .execute();
+  }
+}
+
+/** The lines of a chunk, as chunk.ts has them. */
+export function textOf({ packed, data, size }: Pick<ChunkRow, 'packed' | 'data' | 'size'>): Buffer {
+  return packed === 1 ? unpack(data, size) : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** The number of a stream, which is made if it is not there: perhaps nobody was told that it was made. */
+export async function streamNumber(t: Database<LogTables>, issuer: string, name: string): Promise<number> {
+  const { id } = await t
+    .insertInto('log_stream')
+    .values({ issuer, name })
+    .onConflict((c) => c.columns(['issuer', 'name']).doUpdateSet({ name }))
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  return id;
+}
+
+/**
+ * Makes chunks of the next level of those of one level, if there are enough. Answers whether it did: then there may be enough of the
+ * next level.
+ */
+export async function mergeLevel(
+  database: Database<LogTables>,
+  stream: number,
+  level: number,
+): Promise<boolean> {
+  return await database.transaction().execute(async (t) => {
+    const rows = await t
+      .selectFrom('log_chunk')
+      .select(['id', 'size', 'packed', 'data'])
+      .where('stream', '=', stream)
+      .where('level', '=', level)
+      .where('replaced', 'is', null)
+      .where('size', '<', LARGE)
+      .orderBy('id')
+      .execute();
+    if (rows.length < MERGED) return false;
+    const text = Buffer.concat(rows.map(textOf));
+    await insertChunks(
+      t,
+      chunksOf(text).map((lines) => newChunk(stream, lines, level + 1)),
+    );
+    const ids = rows.map(({ id }) => id);
+    await t.updateTable('log_chunk').set({ replaced: seconds() }).where('id', 'in', ids).execute();
+    return true;
+  });
+}
+
+/**
+ * Removes chunks whose lines are all older than `before`, in microseconds, then the oldest until the rest has `most` bytes. Answers how
+ * many lines went.
+ */
+export async function dropChunks(
+  database: Database<LogTables>,
+  before: number,
+  most: number,
+): Promise<number> {
+  const all = await database
+    .selectFrom('log_chunk')
+    .select(({ eb }) => ['id', 'last', 'lines', eb.fn<number>('length', ['data']).as('bytes')])
+    .where('replaced', 'is', null)
+    .orderBy('last')
+    .execute();
+  let bytes = all.reduce((sum, chunk) => sum + chunk.bytes, 0);
+  const going = all.filter((chunk) => {
+    if (chunk.last >= before && bytes <= most) return false;
+    bytes -= chunk.bytes;
+    return true;
+  });
+  for (let from = 0; from < going.length; from += FEW) {
+    const ids = going.slice(from, from + FEW).map(({ id }) => id);
+    await database.deleteFrom('log_chunk').where('id', 'in', ids).execute();
+  }
+  return going.reduce((sum, { lines }) => sum + lines, 0);
+}
+
+/** How far spools are stored, and by which clocks. */
+export async function noteReceived(
+  t: Database<LogTables>,
+  received: readonly Insertable<ReceivedRow>[],
+  clocks: readonly Insertable<ClockRow>[],
+): Promise<void> {
+  if (received.length > 0) {
+    await t
+      .insertInto('log_received')
+      .values(received)
+      .onConflict((c) => c.columns(['issuer', 'spool']).doUpdateSet(newer('reached', 'at')))
+      .execute();
+  }
+  if (clocks.length === 0) return;
+  await t
+    .insertInto('log_clock')
+    .values(clocks)
+    .onConflict((c) =>
+      c.column('issuer').doUpdateSet(newer('boot', 'least', 'since', 'earlier', 'sent', 'told')),
+    )
+    .execute();
+}
+
+/** Unix time. */
+export function seconds(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+/** For rows that are there already: what these columns would get as a new row. */
+function newer<Column extends string>(...columns: Column[]) {
+  return Object.fromEntries(columns.map((column) => [column, sql.ref(`excluded.${column}`)])) as Record<
+    Column,
+    RawBuilder<never>
+  >;
+}
