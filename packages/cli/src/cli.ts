@@ -98,6 +98,8 @@ async function runCommand(entry: CommandEntry, name: string, words: readonly str
   prepare(command, name, entry.summary);
   try {
     await command.parseAsync(words, { from: 'user' });
+    if (entry.raises && !process.exitCode)
+      await (await import('./space/near-quotas.ts')).tellNearQuotas(entry.raises);
   } catch (error) {
     if (!isCommanderError(error)) throw error;
     if (error.exitCode === 0) return;

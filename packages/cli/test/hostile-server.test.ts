@@ -334,6 +334,7 @@ describe('a terminal', () => {
     'help list': null,
     'help show': null,
     'advanced server-status': [[]],
+    'advanced quotas': [[], ['--all'], ['--json']],
     'advanced audit': [['--history', 'full'], ['--json']],
     'advanced update-default-images': [[]],
     'advanced dump-bash-autocomplete': null,

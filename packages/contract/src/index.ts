@@ -9,6 +9,7 @@ import { logContract } from './log.ts';
 import { nodeContract } from './node.ts';
 import { registryContract } from './registry.ts';
 import { ipv4, nodeName, userName } from './schemas.ts';
+import { spaceCalls } from './space.ts';
 import {
   HOST_KEY_ALIAS,
   KNOWN_HOSTS,
@@ -35,6 +36,7 @@ export * from './registry.ts';
 export * from './run.ts';
 export * from './saved.ts';
 export * from './schemas.ts';
+export * from './space.ts';
 export * from './streams.ts';
 export * from './values/index.ts';
 
@@ -113,7 +115,7 @@ export const contract = {
       .input(z.object({ nonce: z.string() }))
       .output(z.object({ token: z.string(), user: userName, expires: z.number() })),
   },
-  server: { status: base.output(serverStatus) },
+  server: { status: base.output(serverStatus), ...spaceCalls },
   node: nodeContract,
   image: imageContract,
   registry: registryContract,

@@ -50,6 +50,7 @@ import {
   recordServer,
   UserError,
 } from './platform/index.ts';
+import { createQuotaCalls, Quotas } from './space/index.ts';
 import { serverTables } from './tables.ts';
 import { WebApi } from './web/index.ts';
 
@@ -104,7 +105,10 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   await keepLines();
   const reads = new Reads(paths);
   await Promise.all([sweepBootFiles(paths), reads.sweep()]);
+  const quotas = new Quotas({ config: config.quotas, access: config.access });
+  await quotas.warnOfStrangers(logs.journal('access'));
   const images = await Images.open({
+    quotas,
     config,
     paths,
     database,
@@ -132,6 +136,8 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   };
   const nodes = await createNodes({
     lines: kept,
+    quotas,
+    persistSize: config.limits.persist,
     database,
     network,
     programs,
@@ -224,7 +230,10 @@ async function serve(config: Config): Promise<() => Promise<void>> {
       node: { ...nodes.calls, changes },
       access: nodes.entry,
       device: createDeviceCalls({ devices, directory, network, nodes: nodes.calls }),
-      server: { status: async ({ user }) => ({ user, ...(await status()) }) },
+      server: {
+        status: async ({ user }) => ({ user, ...(await status()) }),
+        ...createQuotaCalls(quotas, [nodes.space, images.space]),
+      },
     },
     log: logs.journal('api'),
   };

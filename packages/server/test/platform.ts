@@ -15,6 +15,7 @@ import type { HostCommand, ImageRecord, PrepareBoot } from '../src/images/types.
 import { bootingNodes } from '../src/nodes/index.ts';
 import {
   defaultLimits,
+  NO_QUOTAS,
   openDatabase,
   type Paths,
   platformPaths,
@@ -22,6 +23,7 @@ import {
   type Retention,
   run,
 } from '../src/platform/index.ts';
+import type { Quotas } from '../src/space/index.ts';
 import { type ServerDatabase, serverTables } from '../src/tables.ts';
 
 const direct: HostCommand = (argv) => [...argv];
@@ -31,6 +33,7 @@ interface PlatformOptions {
   hasBootFiles?: ImagesDeps['hasBootFiles'];
   registries?: RegistryConfig[];
   retention?: Retention;
+  quotas?: Quotas;
   /** File of the database; default: in the platform's folder. */
   database?: string;
 }
@@ -65,6 +68,7 @@ export async function openPlatform(folder: string, options: PlatformOptions = {}
     images: options.retention ?? { versions: 0, days: 0 },
     power: {},
     access: EVERYBODY,
+    quotas: NO_QUOTAS,
     firmware: { nonFree: false },
     logs: { days: 90, size: 2 ** 30 },
     http: { address: '127.0.0.1', port: 0 },
@@ -84,6 +88,7 @@ export async function openPlatform(folder: string, options: PlatformOptions = {}
     hasBootFiles,
     log: quiet,
     host: direct,
+    ...(options.quotas && { quotas: options.quotas }),
   };
   return { folder, options, paths, deps, database, images: await Images.open(deps) };
 }

@@ -29,11 +29,14 @@ import {
   type AccessConfig,
   defaultLimits,
   type Log,
+  NO_QUOTAS,
   type PowerConfigs,
   type Programs,
+  type QuotaConfig,
   type RegistryConfig,
   UserError,
 } from '../src/platform/index.ts';
+import { createQuotaCalls, Quotas } from '../src/space/index.ts';
 import { openDevices, PlayedNeighbours } from './devices.ts';
 import { PlayedMachines } from './machines.ts';
 import {
@@ -97,6 +100,8 @@ export interface ServerOptions {
   signIn?: Pick<Parameters<typeof Identity.open>[0], 'loginName' | 'now'>;
   /** Default: everybody is a member. */
   roles?: AccessConfig;
+  /** Default: everybody may have all that there is. */
+  quotas?: QuotaConfig;
   /** Of the API and what it calls; default: nothing is written. */
   log?: Log;
   registries?: (Partial<RegistryConfig> & { label: string })[];
@@ -113,9 +118,14 @@ export async function startServer({
   power = {},
   lines = false,
   roles = EVERYBODY,
+  quotas: quotaConfig = NO_QUOTAS,
 }: ServerOptions = {}): Promise<TestServer> {
   const folder = await temporaryFolder();
+  // Who signs in here is no login of this machine.
+  const groupsOf = async () => new Set<string>();
+  const quotas = new Quotas({ config: quotaConfig, access: roles, groupsOf });
   const platform = await openPlatform(folder, {
+    quotas,
     registries: registries.map(registryOf),
     database: ':memory:',
     retention: { versions: 10, days: 7 },
@@ -151,6 +161,7 @@ export async function startServer({
       })
     : undefined;
   const nodes = await createNodes({
+    ...{ quotas, persistSize: defaultLimits().persist },
     lines: keeper ? logs : { keep: async () => {} },
     ...{ database, network, paths, ssh, rights, trees, images, devices, accelerator: 'tcg', log: quiet },
     ...{ powerConfigs: power, onHost: (argv) => [...argv] },
@@ -201,7 +212,10 @@ export async function startServer({
         node: { ...nodes.calls, changes },
         access: nodes.entry,
         device: createDeviceCalls({ devices, directory, network, nodes: nodes.calls }),
-        server: { status: async ({ user }) => serverStatus(user, paths.state) },
+        server: {
+          status: async ({ user }) => serverStatus(user, paths.state),
+          ...createQuotaCalls(quotas, [nodes.space, images.space]),
+        },
       },
       calls,
     ),

@@ -5,10 +5,13 @@
  * this table is all that `walt --help` and the completion of verbs need.
  */
 import type { Command } from 'commander';
+import type { Raised } from '../space/near-quotas.ts';
 
 export interface CommandEntry {
   summary: string;
   load: () => Promise<{ command: () => Command }>;
+  /** What users may have more of after it, of which there may be a quota. */
+  raises?: Raised;
 }
 
 export interface Category {
@@ -21,10 +24,22 @@ export const categories: Readonly<Record<string, Category>> = {
     summary: 'the machines of your experiments: create, boot, reach them',
     commands: {
       show: { summary: 'list nodes', load: () => import('../commands/node/show.ts') },
-      create: { summary: 'create a virtual node', load: () => import('../commands/node/create.ts') },
+      create: {
+        summary: 'create a virtual node',
+        load: () => import('../commands/node/create.ts'),
+        raises: 'nodes',
+      },
       remove: { summary: 'remove virtual nodes', load: () => import('../commands/node/remove.ts') },
-      boot: { summary: 'boot an image on nodes', load: () => import('../commands/node/boot.ts') },
-      deploy: { summary: 'the same as boot', load: () => import('../commands/node/boot.ts') },
+      boot: {
+        summary: 'boot an image on nodes',
+        load: () => import('../commands/node/boot.ts'),
+        raises: 'nodes',
+      },
+      deploy: {
+        summary: 'the same as boot',
+        load: () => import('../commands/node/boot.ts'),
+        raises: 'nodes',
+      },
       reboot: { summary: 'reboot nodes', load: () => import('../commands/node/reboot.ts') },
       wait: { summary: 'wait until nodes have booted', load: () => import('../commands/node/wait.ts') },
       log: { summary: 'list the last boots of a node', load: () => import('../commands/node/log.ts') },
@@ -41,9 +56,17 @@ export const categories: Readonly<Record<string, Category>> = {
         summary: 'open the console of a virtual node',
         load: () => import('../commands/node/console.ts'),
       },
-      acquire: { summary: 'take free nodes for you', load: () => import('../commands/node/acquire.ts') },
+      acquire: {
+        summary: 'take free nodes for you',
+        load: () => import('../commands/node/acquire.ts'),
+        raises: 'nodes',
+      },
       release: { summary: 'give nodes back', load: () => import('../commands/node/release.ts') },
-      save: { summary: 'save what was changed on a node', load: () => import('../commands/node/save.ts') },
+      save: {
+        summary: 'save what was changed on a node',
+        load: () => import('../commands/node/save.ts'),
+        raises: 'images',
+      },
       verify: {
         summary: 'tell what differs from the image on a node',
         load: () => import('../commands/node/verify.ts'),
@@ -62,22 +85,41 @@ export const categories: Readonly<Record<string, Category>> = {
         summary: 'list images, or tell all about one',
         load: () => import('../commands/image/show.ts'),
       },
-      shell: { summary: 'change an image in a shell', load: () => import('../commands/image/shell.ts') },
-      run: { summary: 'run a command in an image', load: () => import('../commands/image/run.ts') },
+      shell: {
+        summary: 'change an image in a shell',
+        load: () => import('../commands/image/shell.ts'),
+        raises: 'images',
+      },
+      run: {
+        summary: 'run a command in an image',
+        load: () => import('../commands/image/run.ts'),
+        raises: 'images',
+      },
       build: {
         summary: 'build an image from a Dockerfile',
         load: () => import('../commands/image/build.ts'),
+        raises: 'images',
       },
-      cp: { summary: 'copy files to or from an image', load: () => import('../commands/image/cp.ts') },
+      cp: {
+        summary: 'copy files to or from an image',
+        load: () => import('../commands/image/cp.ts'),
+        raises: 'images',
+      },
       cross: {
         summary: 'build software for an image at full speed',
         load: () => import('../commands/image/cross.ts'),
+        raises: 'images',
       },
       duplicate: {
         summary: 'give an image a second name',
         load: () => import('../commands/image/duplicate.ts'),
+        raises: 'images',
       },
-      squash: { summary: 'make one layer of all', load: () => import('../commands/image/squash.ts') },
+      squash: {
+        summary: 'make one layer of all',
+        load: () => import('../commands/image/squash.ts'),
+        raises: 'images',
+      },
       rename: { summary: 'rename an image', load: () => import('../commands/image/rename.ts') },
       remove: { summary: 'remove an image', load: () => import('../commands/image/remove.ts') },
       log: { summary: "list an image's versions", load: () => import('../commands/image/log.ts') },
@@ -98,6 +140,7 @@ export const categories: Readonly<Record<string, Category>> = {
       clone: {
         summary: 'bring such an image into your set',
         load: () => import('../commands/image/clone.ts'),
+        raises: 'images',
       },
       publish: {
         summary: 'copy an image to a registry',
@@ -192,6 +235,10 @@ export const categories: Readonly<Record<string, Category>> = {
       audit: {
         summary: 'show who did what, with which result',
         load: () => import('../commands/advanced/audit.ts'),
+      },
+      quotas: {
+        summary: 'show how much you use, and how much you may',
+        load: () => import('../commands/advanced/quotas.ts'),
       },
       'update-default-images': {
         summary: 'make the default image anew from current packages',

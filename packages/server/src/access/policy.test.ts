@@ -110,6 +110,11 @@ const table: { [A in Action]: Row<A> } = {
     'Choose another name for the network, answer the question, or repeat the command with --yes.',
   ],
   'node.remove': act('remove'),
+  'quota.ofOthers': [
+    ...([{}, 'root', 'FORBIDDEN'] as const),
+    'Only an administrator sees the quotas of others.',
+    'Leave out --all to see yours.',
+  ],
   'log.import': [
     ...([{}, 'root', 'FORBIDDEN'] as const),
     'Only an administrator imports lines of logs: they may be of any node, and of the platform.',

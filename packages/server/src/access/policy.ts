@@ -200,6 +200,11 @@ export const policy = {
     },
   }),
   'node.remove': actOnNodes('remove'),
+  'quota.ofOthers': rule<object>({
+    who: (caller) => isAdministrator(caller),
+    code: 'FORBIDDEN',
+    told: () => ['Only an administrator sees the quotas of others.', 'Leave out --all to see yours.'],
+  }),
   /** Everybody may read all lines. What is imported says itself which node, or that the platform, has logged it. */
   'log.import': rule<object>({
     who: (caller) => isAdministrator(caller),

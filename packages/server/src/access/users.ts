@@ -18,3 +18,19 @@ export async function groupsOf(user: string): Promise<ReadonlySet<string>> {
   const names = await run(['id', '--groups', '--name', '--zero', '--', user]);
   return new Set(names.split('\0').filter((name) => name !== ''));
 }
+
+/** Groups of a user; undefined when nobody is called so, or no longer. */
+export async function groupsIfKnown(user: string): Promise<ReadonlySet<string> | undefined> {
+  const { status, stdout } = await attempt(['id', '--groups', '--name', '--zero', '--', user]);
+  return status === 0 ? new Set(stdout.split('\0').filter((name) => name !== '')) : undefined;
+}
+
+/** Which of these the system knows: logins by the database `passwd`, groups by `group` (getent(1)). */
+export async function knownNames(
+  database: 'passwd' | 'group',
+  names: readonly string[],
+): Promise<ReadonlySet<string>> {
+  if (names.length === 0) return new Set();
+  const { stdout } = await attempt(['getent', database, '--', ...names]);
+  return new Set(stdout.split('\n').map((line) => line.split(':')[0] ?? ''));
+}

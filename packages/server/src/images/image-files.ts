@@ -63,6 +63,7 @@ export async function writeFiles(
   // It may break off before somebody reads it: who reads then will notice.
   tar.on('error', () => {});
   try {
+    await catalogue.requireSpace(image.owner);
     const saved = await withTree(deps, image, async (tree) => {
       const layer = new CopyLayer(await copyTarget(tree, image, path), tar);
       return addLayer(deps, {

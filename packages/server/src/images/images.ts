@@ -8,6 +8,7 @@ import {
 } from '@walt/contract';
 import type { Config, Database, Log, Paths } from '../platform/index.ts';
 import { hostNetwork, KeyedLock } from '../platform/index.ts';
+import type { Quotas } from '../space/index.ts';
 import { defaultImageName, serverArchitecture } from './architectures.ts';
 import { ImageBuilds } from './build/index.ts';
 import type { BootingNodes, Expected, ImageTables } from './catalogue/index.ts';
@@ -39,6 +40,8 @@ export interface ImagesDeps {
   /** Whether an image was prepared by this server, or one that did it as this one does. */
   hasBootFiles(digest: string): Promise<boolean>;
   log: Log;
+  /** What users may have; default: as much as there is. */
+  quotas?: Quotas;
   /** How programs reach the host's network; default: out of the platform's namespace. */
   host?: HostCommand;
 }
@@ -70,7 +73,9 @@ export class Images {
     const { store } = parts;
     const { config, paths, database, log, prepareBoot, hasBootFiles } = deps;
     this.#deps = deps;
-    const catalogue = new Catalogue(database, deps.nodes, () => this.#tidy());
+    const { quotas } = deps;
+    const spaceLimits = quotas && { quotas, retention: config.images };
+    const catalogue = new Catalogue(database, deps.nodes, () => this.#tidy(), spaceLimits);
     const api = new PodmanApi(paths, store);
     const containers = new Containers(api, store.limitNotes, paths.containers);
     const volumes = new Volumes(paths.volumes);
@@ -144,6 +149,19 @@ export class Images {
   /** An image, whatever it is called. */
   byDigest(digest: string): Promise<DigestRecord | undefined> {
     return this.#catalogue.digest(digest);
+  }
+
+  /** What images of users take on disk, and who has some. */
+  get space() {
+    return {
+      usesOf: async (user: string) => ({ images: await this.#catalogue.spaceOf(user) }),
+      users: () => this.#catalogue.owners(),
+    };
+  }
+
+  /** Throws UserError FORBIDDEN when nothing is left of what the owner's images may take. */
+  requireSpace(owner: string): Promise<void> {
+    return this.#catalogue.requireSpace(owner);
   }
 
   /** Images whose nodes mount their tree. */

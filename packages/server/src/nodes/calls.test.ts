@@ -93,6 +93,7 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
   });
   const lookup = new NodeLookup({ store, views, machines });
   const calls = createNodeCalls({
+    quotas: { require: done, requireOf: done },
     ...{ store, agents, machines, views, lookup, power, errands, devices, troubles: () => found },
     network: {
       freeAddress: async (taken) => `10.73.0.${taken.size + 2}`,

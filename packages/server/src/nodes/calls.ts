@@ -13,6 +13,7 @@ import { owned } from './owners.ts';
 import { ping } from './ping.ts';
 import { type BootTrouble, concerns, type Failure } from './plan/index.ts';
 import type { Power, PowerErrands } from './power/index.ts';
+import type { NodeQuotas } from './quotas/index.ts';
 import { expandSet, selectSet } from './sets.ts';
 import { createMachineCall, createSettingCalls, disksAtStake, virtualHardware } from './settings/index.ts';
 import type { BootOrder, NodeRow, NodeStore } from './store.ts';
@@ -28,6 +29,7 @@ interface Deps {
   lookup: NodeLookup;
   network: Pick<Network, 'freeAddress' | 'others' | 'exposed'>;
   choice: ImageChoice;
+  quotas: Pick<NodeQuotas, 'require' | 'requireOf'>;
   power: Power;
   errands: Pick<PowerErrands, 'done' | 'forget'>;
   rights: Pick<StandingRights, 'review'>;
@@ -58,7 +60,15 @@ export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, '
     orders: readonly BootOrder[],
     rows: readonly NodeRow[],
   ): Promise<{ unheard: string[] }> {
-    await store.orderBoots(orders);
+    await store.orderBoots(orders, async (nodes) => {
+      // Who gets a node: who loses one, or gets one back that he made, is not asked.
+      const owners = new Map(orders.flatMap(({ ids, image }) => ids.map((id) => [id, image?.owner])));
+      const after = nodes.map((node) => ({ ...node, image_owner: owners.get(node.id) ?? node.image_owner }));
+      const gaining = [...owners.values()].flatMap((owner) =>
+        owner === undefined || owner === PLATFORM_OWNER ? [] : [owner],
+      );
+      await deps.quotas.require(gaining, nodes, after);
+    });
     // Who lost a node is cut off now, not when it has rebooted.
     await deps.rights.review();
     const ids = orders.flatMap(({ ids }) => ids);

@@ -5,6 +5,7 @@ import type { Trees } from '../boot/index.ts';
 import type { Images } from '../images/index.ts';
 import type { Network } from '../network/index.ts';
 import type { Database, Log, Paths, PowerConfigs, Programs } from '../platform/index.ts';
+import type { Quotas } from '../space/index.ts';
 import { Agents } from './agents.ts';
 import { createNodeCalls } from './calls.ts';
 import { NodeEntry } from './entry.ts';
@@ -13,6 +14,7 @@ import { ImageChoice } from './image-choice.ts';
 import { NodeLookup } from './lookup.ts';
 import { createWorld, desiredState, type LinesOfNodes, Reconciler } from './plan/index.ts';
 import { Power, PowerErrands, powerSources, qemuPower } from './power/index.ts';
+import { holdersOf, NodeQuotas } from './quotas/index.ts';
 import { NodeStore } from './store.ts';
 import type { NodeTables } from './tables.ts';
 import { type DevicesOfNodes, NodeViews } from './views.ts';
@@ -45,6 +47,10 @@ interface Deps {
   /** What is known of machines by their hardware address; nodes have no names that devices have. */
   devices: DevicesOfNodes;
   lines: LinesOfNodes;
+  /** What users may have. */
+  quotas: Quotas;
+  /** Bytes of a new /persist. */
+  persistSize: number;
   log: Log;
 }
 
@@ -91,6 +97,7 @@ export async function createNodes(deps: Deps) {
     },
     log,
   });
+  const quotas = new NodeQuotas({ quotas: deps.quotas, store, paths, limit: deps.persistSize });
   const changed = () => reconciler.reconcile();
   const choice = new ImageChoice(images);
   const troubles = () => reconciler.troubles;
@@ -99,7 +106,13 @@ export async function createNodes(deps: Deps) {
   const entry = new NodeEntry({ lookup, rights, ssh });
   const calls = createNodeCalls({
     ...{ store, agents, machines, network, choice, rights, views, lookup, power, errands, devices, troubles },
+    quotas,
     reconcile: changed,
   });
-  return { store, agents, machines, power, choice, reconciler, calls, lookup, entry, changed };
+  /** What users have of nodes, and who has something. */
+  const space = {
+    usesOf: async (user: string) => quotas.usesOf(user, await store.all()),
+    users: async () => holdersOf(await store.all()),
+  };
+  return { space, store, agents, machines, power, choice, reconciler, calls, lookup, entry, changed };
 }

@@ -130,7 +130,7 @@ export class NodeStore {
   }
 
   #insert({ settings = {}, ...node }: NewNode, user: string | null): Promise<number> {
-    const rest = { generation: 1, hard: 0, token: freshToken(), created: now() };
+    const rest = { generation: 1, hard: 0, token: freshToken(), created: now(), made_by: user };
     return this.#database.transaction().execute(async (transaction) => {
       const { id } = await transaction
         .insertInto('node')
@@ -176,14 +176,14 @@ export class NodeStore {
       check,
     }: {
       hardware?: (Pick<NodeRow, 'model' | 'architecture'> & { image: string | undefined }) | undefined;
-      check?: (nodes: readonly NodeRow[]) => void;
+      check?: (nodes: readonly NodeRow[]) => void | Promise<void>;
     } = {},
   ): Promise<void> {
     // RFC 7396: null takes a member away.
     const settings = sql<string>`json_patch(settings, ${JSON.stringify(changes)})`;
     const { image, ...kind } = hardware ?? { image: undefined };
     return this.#inTurn(async () => {
-      check?.(await this.all());
+      await check?.(await this.all());
       await this.#database.transaction().execute(async (transaction) => {
         await transaction
           .updateTable('node')
@@ -201,22 +201,31 @@ export class NodeStore {
     });
   }
 
-  /** In one transaction: what the nodes boot from now on (if given), and the orders to reboot. */
-  async orderBoots(orders: readonly BootOrder[]): Promise<void> {
-    await this.#write(async (transaction) => {
-      for (const { ids, image, hard, ...order } of orders) {
-        await transaction
-          .updateTable('node')
-          .set((eb) => ({
-            generation: eb('generation', '+', 1),
-            hard: hard ? 1 : 0,
-            ordered_at: Date.now() / 1000,
-            ...(image && { image_owner: image.owner, image_name: image.name }),
-          }))
-          .where('id', 'in', ids)
-          .execute();
-        await this.boots.expect(transaction, ids, order);
-      }
+  /**
+   * In one transaction: what the nodes boot from now on (if given), and the orders to reboot. If `check` lets it: it sees all nodes,
+   * as they are until this is written.
+   */
+  orderBoots(
+    orders: readonly BootOrder[],
+    check?: (nodes: readonly NodeRow[]) => Promise<void>,
+  ): Promise<void> {
+    return this.#inTurn(async () => {
+      await check?.(await this.all());
+      await this.#write(async (transaction) => {
+        for (const { ids, image, hard, ...order } of orders) {
+          await transaction
+            .updateTable('node')
+            .set((eb) => ({
+              generation: eb('generation', '+', 1),
+              hard: hard ? 1 : 0,
+              ordered_at: Date.now() / 1000,
+              ...(image && { image_owner: image.owner, image_name: image.name }),
+            }))
+            .where('id', 'in', ids)
+            .execute();
+          await this.boots.expect(transaction, ids, order);
+        }
+      });
     });
   }
 

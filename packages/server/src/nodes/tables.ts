@@ -37,6 +37,8 @@ export interface NodeTable {
   settings: Generated<string>;
   /** Unix time in seconds, with fractions, when the last reboot was ordered; null: before that was noted, or never. */
   ordered_at: number | null;
+  /** Who made a virtual node; null: not known, or it came by itself. */
+  made_by: string | null;
 }
 
 /** What a node of one owner sees as /persist. Its id names the NFS export. */
@@ -185,6 +187,15 @@ async function machineSettings(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('node').addColumn('served_mounts', 'integer').execute();
 }
 
+/** What the history of boots still tells of nodes that are there. */
+async function madeBy(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('node').addColumn('made_by', 'text').execute();
+  await sql`update node set made_by = (
+    select user from node_boot where node_boot.node = node.id and cause = 'create' order by id limit 1)`.execute(
+    db,
+  );
+}
+
 export const nodeTables: TableSet<NodeTables> = {
   migrations: {
     '0001-first': first,
@@ -195,6 +206,7 @@ export const nodeTables: TableSet<NodeTables> = {
     '0059-ordered-at': orderedAt,
     '0065-node-boots': boots,
     '0103-machine-settings': machineSettings,
+    '0140-made-by': madeBy,
   },
   counted: { nodes: 'node' },
   // Folders, keys, exports.

@@ -7,6 +7,7 @@ import { hasErrno, UserError } from './errors.ts';
 import { interfaces } from './interfaces.ts';
 import { type PostgresPlace, postgresUrl } from './postgres-config.ts';
 import { powerConfig } from './power-config.ts';
+import { quotaConfig } from './quota-config.ts';
 import type { HttpLimits } from './sockets/index.ts';
 
 const DEFAULT_CONFIG_FILE = '/etc/walt/server.conf';
@@ -243,6 +244,8 @@ const schema = z.strictObject({
     })
     .prefault({})
     .transform((lists): AccessConfig => ({ members: undefined, ...lists })),
+  /** How much each may have: logins, groups of this machine, roles. */
+  quotas: quotaConfig,
   firmware: z
     .strictObject({
       /** Whether the server may fetch Debian's firmware packages that are not free software, for boards that start with such files. */

@@ -107,6 +107,7 @@ export {
   sinceLastStart,
   streamProgram,
 } from './programs/index.ts';
+export { NO_QUOTAS, QUOTA_NAMES, type QuotaConfig, type QuotaName, type QuotaSet } from './quota-config.ts';
 export { readSecretFile } from './secret-file.ts';
 export * from './sockets/index.ts';
 export { closeFolders } from './state-folders.ts';

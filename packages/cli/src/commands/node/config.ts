@@ -2,6 +2,7 @@ import { connect } from '@walt/client/connection';
 import type { Command } from 'commander';
 import { parseSettings, renderSettings, settingsHelp } from '../../nodes/node-settings.ts';
 import { jsonOption, setCommand, yesOption } from '../../options.ts';
+import { tellNearQuotas } from '../../space/near-quotas.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
 import { conjugate, nameList } from '../../terminal/human.ts';
 import { paintOutput, print, printJson } from '../../terminal/output.ts';
@@ -22,9 +23,16 @@ export function command(): Command {
       }
       const settings = parseSettings(words);
       const result = await confirming(options, (yes) => client.node.config({ set, settings, yes }));
-      if (options.json) return printJson(result);
-      const { nodes, reboot } = result;
-      print(`${nameList(nodes)} ${conjugate(nodes, 'has', 'have')} ${words.join(', ')} now.`);
-      if (reboot.length > 0) print(`Reboot to apply it: \`walt node reboot ${reboot.join(',')}\`.`);
+      if (options.json) printJson(result);
+      else tellChanged(result, words);
+      await tellNearQuotas('nodes');
     });
+}
+
+function tellChanged(
+  { nodes, reboot }: { nodes: string[]; reboot: string[] },
+  words: readonly string[],
+): void {
+  print(`${nameList(nodes)} ${conjugate(nodes, 'has', 'have')} ${words.join(', ')} now.`);
+  if (reboot.length > 0) print(`Reboot to apply it: \`walt node reboot ${reboot.join(',')}\`.`);
 }

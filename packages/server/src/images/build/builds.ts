@@ -70,11 +70,12 @@ export class ImageBuilds {
     }
   }
 
-  /** Reads the Dockerfile. Answers the build (`runImageBuild`). Throws UserError INVALID that names a line. */
+  /** Reads the Dockerfile. Answers the build (`runImageBuild`). Throws UserError INVALID that names a line, FORBIDDEN when its user's images take all that they may. */
   async prepare({ dockerfile, ...order }: ImageBuildOrder): Promise<PreparedImageBuild> {
     const { args, architecture, target, stage } = order;
     const platforms = { server: serverArchitecture(), wanted: architecture };
     const plan = planBuild(dockerfile, args, platforms, stage);
+    await this.#deps.catalogue.requireSpace(target.owner);
     const current = await this.#deps.catalogue.find(target);
     const request = { ...order, plan, expected: current ? { digest: current.digest } : ('absent' as const) };
     return (client) => this.#run(request, client);

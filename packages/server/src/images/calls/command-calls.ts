@@ -13,6 +13,7 @@ export function commandCalls({ images, nodes, jobs }: JobDeps): CallsOf<(typeof 
       const image = await findImage(images, reference, caller.user);
       const target = saveAs === undefined ? undefined : { owner: caller.user, name: saveAs };
       const expected = target && (await agreedReplacement(images, image, target, yes));
+      if (target) await images.requireSpace(target.owner);
       const job = jobs.open(caller.user, async (client) => {
         const run = await images.run(caller.user, image, command);
         try {

@@ -1,6 +1,14 @@
 import { type NamedImage, PLATFORM_OWNER } from '@walt/contract';
-import type { Database } from '../../platform/index.ts';
+import type { Database, Retention } from '../../platform/index.ts';
 import { mayCollect, nearNames, UserError } from '../../platform/index.ts';
+import {
+  type Bounds,
+  type Item,
+  NOTHING_USED,
+  type Quotas,
+  requireSomeLeft,
+  requireWithin,
+} from '../../space/index.ts';
 import type { DigestRecord, ImageRecord } from '../types.ts';
 import type { BootingNodes } from './booting-nodes.ts';
 import {
@@ -19,19 +27,33 @@ import { findNeedless, type Keeping } from './needless.ts';
 import { pointer, setPointer } from './pointers.ts';
 import { rename } from './rename.ts';
 import { addSession, removeSession, requireNoSession, type SessionRow } from './sessions.ts';
+import { imageSpace } from './space.ts';
 import type { ImageTables } from './tables.ts';
+
+/** What users' images may take. */
+interface SpaceLimits {
+  quotas: Quotas;
+  retention: Retention;
+}
 
 /** Names and the digests that they point to. Each method is one transaction. */
 export class Catalogue {
   readonly #database: Database<ImageTables>;
   readonly #nodes: BootingNodes;
   readonly #moved: () => void;
+  readonly #limits: SpaceLimits | undefined;
 
   /** `moved` is called after each move of a name: what it left may be no longer needed. */
-  constructor(database: Database<ImageTables>, nodes: BootingNodes, moved: () => void = () => {}) {
+  constructor(
+    database: Database<ImageTables>,
+    nodes: BootingNodes,
+    moved: () => void = () => {},
+    limits?: SpaceLimits,
+  ) {
     this.#database = database;
     this.#nodes = nodes;
     this.#moved = moved;
+    this.#limits = limits;
   }
 
   /** False while nothing may be removed for the reason that no row names it. */
@@ -71,14 +93,43 @@ export class Catalogue {
     return row && toRecord(row);
   }
 
-  /** Throws UserError CONFLICT when a name does not point to what is expected. */
+  /** Before work for it begins: throws UserError CONFLICT when a name does not point to what is expected, FORBIDDEN as `requireSpace`. */
   async check(image: NamedImage, expected: Expected): Promise<void> {
     checkExpected(image, (await this.find(image))?.digest, expected);
+    await this.requireSpace(image.owner);
+  }
+
+  /** Throws UserError FORBIDDEN when nothing is left of what the owner's images may take. */
+  async requireSpace(owner: string): Promise<void> {
+    const bounds = await this.#boundsOf(owner);
+    if (bounds?.images) requireSomeLeft(owner, bounds, await this.#uses(this.#database, owner), 'images');
+  }
+
+  /** What an owner's images take on disk: see `imageSpace`. */
+  async spaceOf(owner: string): Promise<Item[]> {
+    return (await this.#uses(this.#database, owner)).images as Item[];
+  }
+
+  /** All who have images, or versions of some. */
+  async owners(): Promise<string[]> {
+    const rows = await this.#database.selectFrom('image_history').select('owner').distinct().execute();
+    return rows.map(({ owner }) => owner);
+  }
+
+  /** Undefined: nobody counts. The platform has no quota. */
+  async #boundsOf(owner: string): Promise<Bounds | undefined> {
+    return owner === PLATFORM_OWNER ? undefined : await this.#limits?.quotas.of(owner);
+  }
+
+  async #uses(database: Database<ImageTables>, owner: string) {
+    const retention = this.#limits?.retention ?? { versions: 0, days: 0 };
+    return { ...NOTHING_USED, images: await imageSpace(database, owner, retention) };
   }
 
   /**
    * Points `owner/name` to an image, and, where given, ends the session that made it: all or nothing.
-   * Throws UserError CONFLICT when the name does not point to what is expected.
+   * Throws UserError CONFLICT when the name does not point to what is expected, FORBIDDEN when its owner's images would take more than
+   * they may.
    */
   async point(
     image: NamedImage,
@@ -87,8 +138,12 @@ export class Catalogue {
     move: Move,
     session?: string,
   ): Promise<void> {
+    const { owner } = image;
+    // Programs are asked for the groups of a user: not while everybody waits for the database.
+    const bounds = await this.#boundsOf(owner);
     await this.#database.transaction().execute(async (t) => {
       const now = seconds();
+      const before = bounds?.images && (await this.#uses(t, owner));
       await t
         .insertInto('image_digest')
         .values(fromRecord(to))
@@ -105,6 +160,7 @@ export class Catalogue {
           .execute();
       }
       if (session !== undefined) await removeSession(t, session);
+      if (bounds && before) requireWithin(owner, bounds, before, await this.#uses(t, owner));
     });
     this.#moved();
   }

@@ -103,6 +103,7 @@ export class Committer {
       const hold = await this.hold(digest, layers);
       let keep = 0;
       let full = false;
+      let refused = false;
       try {
         const known = await this.#deps.catalogue.digest(digest);
         const record = known ?? (await this.#receive({ digest, called }, fetch, report));
@@ -114,11 +115,14 @@ export class Committer {
         return record;
       } catch (error) {
         full = error instanceof DiskFull;
+        refused = isUserError(error) && error.code === 'FORBIDDEN';
         throw error;
       } finally {
         hold.release(keep);
         // Who filled the disk does not keep what he filled it with.
         if (full) await this.#removeStrayLayers(0);
+        // Nor does who may not have it.
+        if (refused) await this.#removeUnnamed(digest);
       }
     };
     return this.#receiving.hold(digest, act, () => report('Waiting for the same image, which is on its way'));
@@ -222,6 +226,14 @@ export class Committer {
       if (!(await this.#deps.catalogue.digest(digest))) await this.#removeQuietly(digest);
       throw error;
     }
+  }
+
+  /** Removes an image of the store that is not catalogued, unless somebody holds it. */
+  async #removeUnnamed(digest: string): Promise<void> {
+    await this.#unnamed.alone(async () => {
+      if (this.#held.digests().has(digest) || (await this.#deps.catalogue.digest(digest))) return;
+      await this.#removeQuietly(digest);
+    });
   }
 
   async #remove(digest: string): Promise<void> {

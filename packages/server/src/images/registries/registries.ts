@@ -114,10 +114,11 @@ export class Registries {
   ): AsyncGenerator<Progress, { image: ImageRecord; source: string }> {
     const { accounts, catalogue } = this.#deps;
     return withReports(async (report) => {
-      const place = async (image: NamedImage) => ({
-        image,
-        expected: await this.#expected(image, options.force),
-      });
+      const place = async (image: NamedImage) => {
+        const expected = await this.#expected(image, options.force);
+        await catalogue.requireSpace(image.owner);
+        return { image, expected };
+      };
       let to = 'name' in target ? await place(target) : undefined;
       await using gate = await accounts.gate(user, link.label, signal);
       const { record, manifestDigest } = await cloneImage(this.#deps, {

@@ -148,6 +148,7 @@ export class SentChanges implements AsyncDisposable {
         'See it with: walt node verify',
       );
     }
+    await catalogue.requireSpace(target.owner);
     const move = { user, action: 'save', detail } as const;
     let elsewhere: UserError | undefined;
     const point = async (record: DigestRecord) => {

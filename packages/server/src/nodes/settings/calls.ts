@@ -5,6 +5,7 @@ import type { Network } from '../../network/index.ts';
 import type { ImageChoice } from '../image-choice.ts';
 import { owned } from '../owners.ts';
 import type { Power, PowerErrands } from '../power/index.ts';
+import type { NodeQuotas } from '../quotas/index.ts';
 import { settingOf } from '../setting-values.ts';
 import type { NodeRow, NodeStore, SettingChanges } from '../store.ts';
 import type { VirtualMachines } from '../virtual/index.ts';
@@ -18,6 +19,7 @@ interface Deps {
   network: Pick<Network, 'others' | 'exposed'>;
   choice: Pick<ImageChoice, 'nameFor'>;
   power: Power;
+  quotas: Pick<NodeQuotas, 'requireOf'>;
   machines: Pick<VirtualMachines, 'require' | 'requireRoom' | 'diskUse'>;
   errands: Pick<PowerErrands, 'forget'>;
   /** The nodes that a caller means. */
@@ -66,9 +68,10 @@ export function createSettingCalls(deps: Deps): Pick<CallsOf<typeof nodeContract
       demandAll('node.loseDisks', caller, await disksAtStake(rows, changes, deps.machines), yes);
       const reboot = rows.filter((row) => needsReboot(row, { ...changes, ...(model && { model }) }));
       const ids = rows.map(({ id }) => id);
-      const check = (nodes: readonly NodeRow[]) => {
+      const check = async (nodes: readonly NodeRow[]) => {
         for (const [name, value] of Object.entries({ ...changes, ...(model && { model }) }))
           if (value !== null) checks[name as SettingName]?.(value, rows, { power, nodes });
+        await deps.quotas.requireOf(ids, nodes, (node) => changed(node, changes));
       };
       await store.configure(ids, changes, { hardware, check });
       deps.errands.forget(ids);

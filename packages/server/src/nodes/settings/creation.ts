@@ -6,6 +6,7 @@ import type { Network } from '../../network/index.ts';
 import { UserError } from '../../platform/index.ts';
 import type { Hardware, ImageChoice } from '../image-choice.ts';
 import type { NodeLookup } from '../lookup.ts';
+import type { NodeQuotas } from '../quotas/index.ts';
 import type { NodeSettings, NodeStore } from '../store.ts';
 import type { VirtualMachines } from '../virtual/index.ts';
 import { checkExposed } from './checks.ts';
@@ -19,6 +20,7 @@ interface Deps {
   lookup: Pick<NodeLookup, 'view'>;
   network: Pick<Network, 'freeAddress' | 'others' | 'exposed'>;
   choice: Pick<ImageChoice, 'ownDefault' | 'bootable'>;
+  quotas: Pick<NodeQuotas, 'require'>;
   /** Throws UserError when another node or device is called so. */
   checkNewName(name: string, nodes: readonly { name: string }[]): void;
   /** Makes the world follow, as far as these nodes go. */
@@ -55,13 +57,18 @@ export function createMachineCall(deps: Deps): CallsOf<typeof nodeContract>['cre
     const settings = initialSettings(name, typed);
     const { image, hardware } = await inventMachine(reference, model, caller);
     await requireMachine({ model: hardware.model, settings }, machines, deps.network.others);
-    const made = { name, model: hardware.model, image_owner: image.owner, settings };
+    const made = {
+      ...{ name, type: 'virtual', model: hardware.model, image_owner: image.owner, settings },
+      made_by: caller.user,
+    };
+    await deps.quotas.require([caller.user], all, [...all, made]);
     demandAll('node.joinNetwork', caller, strangersOn([{ before: undefined, after: made }], all), yes);
     checkExposed(settings.expose ?? NO_VALUE, [made], { nodes: all });
     await requirePorts(undefined, made, caller, deps.network.exposed);
     const id = await store.register(async (nodes) => {
       deps.checkNewName(name, nodes);
       checkExposed(settings.expose ?? NO_VALUE, [made], { nodes });
+      await deps.quotas.require([caller.user], nodes, [...nodes, made]);
       return {
         name,
         ip: await deps.network.freeAddress(new Set(nodes.map((node) => node.ip))),

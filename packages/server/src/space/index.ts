@@ -1,0 +1,11 @@
+/** Who has how much of the platform: quotas, and what the disk holds. Asks the domains; owns no table. */
+export { createQuotaCalls } from './calls.ts';
+export {
+  type Bounds,
+  type Item,
+  NOTHING_USED,
+  Quotas,
+  requireSomeLeft,
+  requireWithin,
+  type Uses,
+} from './quotas.ts';
