@@ -70,6 +70,20 @@ test('the same by IPMI', async () => {
   assert.deepEqual(await ipmi.doneTo('set power 1'), ['set power 0', 'set power 1']);
 });
 
+test('the console of a board is its controller’s', async () => {
+  const { root } = platform;
+  const console = streamProgram(root.command('node', 'console', NAME), { stdin: 'pipe', env: root.env });
+  const printed = on(console.stdout, 'data', { signal: AbortSignal.timeout(60_000) });
+  console.stdin.write('who is there?');
+  let seen = '';
+  for await (const [bytes] of printed) {
+    seen += bytes;
+    if (seen.includes('[who is there?]')) break;
+  }
+  console.kill();
+  await console.ended.catch(() => {});
+});
+
 test('a board that is off is woken by a packet', async () => {
   const packet = `${'ff'.repeat(6)}${MAC.replaceAll(':', '').repeat(16)}`;
   const { promise: ready, resolve } = Promise.withResolvers<void>();

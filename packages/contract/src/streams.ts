@@ -24,7 +24,7 @@ export const streams = {
     }),
   },
   /**
-   * Serial console of a virtual node. Starts with what it printed since it was switched on, as far as that is not too long. Of its
+   * Serial console of a node. Starts with what it printed since it was switched on, as far as that is known and not too long. Of its
    * viewers one types: who does first while nobody else does, or who asks for it by the frame `take`; all are told by `writer`.
    */
   console: { path: '/stream/console', query: z.object({ node: nodeName }) },

@@ -13,7 +13,6 @@ import { createORPCClient, ORPCError } from '@orpc/client';
 import { RPCLink } from '@orpc/client/fetch';
 import { type Client, RPC_PREFIX } from '@walt/contract';
 import { WebSocket } from 'ws';
-import type { ConsolePort } from '../src/nodes/index.ts';
 import { loopbackNet, type ServerOptions, startServer, type TestServer } from './server.ts';
 
 export interface TestApi extends Pick<TestServer, 'folder' | 'socket' | 'services'> {
@@ -36,7 +35,8 @@ export interface TestApi extends Pick<TestServer, 'folder' | 'socket' | 'service
 export interface TestNode {
   id: number;
   ip: string;
-  console: ConsolePort;
+  /** Where its machine's serial port is to be, and what it printed. */
+  console: { socket: string; log: string; older: string };
 }
 
 /** User names and ids of the tests' world. */
@@ -99,7 +99,8 @@ export async function openApi(options: ServerOptions = {}): Promise<TestApi> {
     if (!(await server.platform.images.find(owner, imageName))) await server.addImage(image);
     await server.addNode(name, image);
     const { id, ip } = await nodes.lookup.find(name);
-    return { id, ip, console: await nodes.lookup.console(id) };
+    const { log, older } = await nodes.lookup.console(id);
+    return { id, ip, console: { socket: nodes.machines.consolePath(id), log, older } };
   };
   return {
     ...{ server, folder, socket, services, journal, users, token, node, serve },

@@ -4,6 +4,7 @@ import { createSocket } from 'node:dgram';
 import { on, once } from 'node:events';
 import { watch } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BMC_USER } from './bmc.ts';
@@ -17,10 +18,12 @@ export class PlayedIpmi {
   /** Of its user `walt`. */
   readonly passwordFile: string;
   readonly #program: ChildProcess;
+  readonly #serial: PlayedSerial;
 
-  private constructor(folder: string, port: number) {
+  private constructor(folder: string, port: number, serial: PlayedSerial) {
     this.folder = folder;
     this.port = port;
+    this.#serial = serial;
     this.passwordFile = join(folder, 'password');
     const argv = [
       '-n',
@@ -34,7 +37,9 @@ export class PlayedIpmi {
     this.#program = spawn('ipmi_sim', argv, { stdio: 'ignore' });
   }
 
-  static async start(): Promise<PlayedIpmi> {
+  /** `console`: whether it gives the machine's serial port. */
+  static async start({ console = true } = {}): Promise<PlayedIpmi> {
+    const serial = await PlayedSerial.listen();
     const folder = await mkdtemp(join(tmpdir(), 'walt-ipmi-'));
     const port = await freeUdpPort();
     await mkdir(join(folder, 'state'));
@@ -67,6 +72,7 @@ set_working_mc 0x20
     guid a123456789abcdefa123456789abcdef
   endlan
   chassis_control "${folder}/chassis"
+${console ? `  sol "tcp:127.0.0.1:${serial.port}" 115200` : ''}
   user 2 true "${BMC_USER}" "${WORD}" admin 10 md5
   user 3 true "guest" "${WORD}" user 10 md5
 `,
@@ -75,9 +81,14 @@ set_working_mc 0x20
       join(folder, 'commands'),
       'mc_setbmc 0x20\nmc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02 persist_sdr\nmc_enable 0x20\n',
     );
-    const simulator = new PlayedIpmi(folder, port);
+    const simulator = new PlayedIpmi(folder, port, serial);
     await once(simulator.#program, 'spawn');
     return simulator;
+  }
+
+  /** What was typed at the machine's serial port, which prints each piece again, in brackets. */
+  get typed(): string {
+    return this.#serial.typed;
   }
 
   async power(value?: 0 | 1): Promise<string> {
@@ -115,7 +126,45 @@ set_working_mc 0x20
     this.#program.kill('SIGKILL');
     if (this.#program.exitCode === null && this.#program.signalCode === null)
       await once(this.#program, 'exit');
+    await this.#serial.close();
     await rm(this.folder, { recursive: true });
+  }
+}
+
+/** A machine's serial port, as ipmi_sim joins it. */
+class PlayedSerial {
+  typed = '';
+  readonly #server: Server;
+  readonly #joined = new Set<Socket>();
+
+  private constructor(server: Server) {
+    this.#server = server;
+    server.on('connection', (socket) => {
+      this.#joined.add(socket);
+      socket.on('error', () => {}); // ipmi_sim is killed
+      socket.on('data', (data) => {
+        this.typed += data;
+        socket.write(`[${data}]`);
+      });
+    });
+  }
+
+  static async listen(): Promise<PlayedSerial> {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new PlayedSerial(server);
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new TypeError('no port');
+    return address.port;
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#joined) socket.destroy();
+    this.#server.close();
+    await once(this.#server, 'close');
   }
 }
 

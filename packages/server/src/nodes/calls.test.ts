@@ -9,6 +9,7 @@ import { type ServerDatabase, serverTables } from '../tables.ts';
 import { Agents } from './agents.ts';
 import { bootingNodes } from './booting-nodes.ts';
 import { createNodeCalls } from './calls.ts';
+import { Consoles } from './consoles/index.ts';
 import { ImageChoice } from './image-choice.ts';
 import { NodeLookup } from './lookup.ts';
 import { type BootTrouble, desiredState, type Failure, plan, type Step, troubles } from './plan/index.ts';
@@ -91,7 +92,7 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
     devices,
     troubles: () => found,
   });
-  const lookup = new NodeLookup({ store, views, machines });
+  const lookup = new NodeLookup({ store, views, consoles: new Consoles({ machines, power, log }) });
   const calls = createNodeCalls({
     quotas: { require: done, requireOf: done },
     ...{ store, agents, machines, views, lookup, power, errands, devices, troubles: () => found },

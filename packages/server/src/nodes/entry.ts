@@ -7,7 +7,8 @@ import {
   type StandingRights,
 } from '../access/index.ts';
 import { UserError } from '../platform/index.ts';
-import type { ConsolePort, NodeEndpoint, NodeLookup } from './lookup.ts';
+import type { ConsolePort } from './consoles/index.ts';
+import type { NodeEndpoint, NodeLookup } from './lookup.ts';
 
 interface Deps {
   lookup: Pick<NodeLookup, 'find' | 'tenants' | 'console'>;

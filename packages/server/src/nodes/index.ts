@@ -8,6 +8,7 @@ import type { Database, Log, Paths, PowerConfigs, Programs } from '../platform/i
 import type { Quotas } from '../space/index.ts';
 import { Agents } from './agents.ts';
 import { createNodeCalls } from './calls.ts';
+import { Consoles } from './consoles/index.ts';
 import { NodeEntry } from './entry.ts';
 import { lastLines } from './history/index.ts';
 import { ImageChoice } from './image-choice.ts';
@@ -22,9 +23,10 @@ import { type Accelerator, VirtualMachines } from './virtual/index.ts';
 
 export { bootingNodes } from './booting-nodes.ts';
 export { createChangesCalls, HeldChanges } from './changes/index.ts';
+export type { ConsolePort } from './consoles/index.ts';
 export { createDirectory } from './directory.ts';
 export { NodeEntry } from './entry.ts';
-export type { ConsolePort, NodeEndpoint, NodeLookup } from './lookup.ts';
+export type { NodeEndpoint, NodeLookup } from './lookup.ts';
 export { ping } from './ping.ts';
 export type { NodeRow } from './store.ts';
 export { type NodeTables, nodeTables } from './tables.ts';
@@ -102,7 +104,8 @@ export async function createNodes(deps: Deps) {
   const choice = new ImageChoice(images);
   const troubles = () => reconciler.troubles;
   const views = new NodeViews({ boots: store.boots, agents, machines, power, errands, devices, troubles });
-  const lookup = new NodeLookup({ store, views, machines });
+  const consoles = new Consoles({ machines, power, log });
+  const lookup = new NodeLookup({ store, views, consoles });
   const entry = new NodeEntry({ lookup, rights, ssh });
   const calls = createNodeCalls({
     ...{ store, agents, machines, network, choice, rights, views, lookup, power, errands, devices, troubles },

@@ -1,11 +1,11 @@
 import type { Node } from '@walt/contract';
 import { fullName } from '@walt/contract';
 import { UserError } from '../platform/index.ts';
+import type { ConsolePort, Consoles } from './consoles/index.ts';
 import { bootOwnerOf, ownerOf } from './owners.ts';
 import { noSuchNode } from './sets.ts';
 import type { NodeRow, NodeStore } from './store.ts';
 import type { NodeViews } from './views.ts';
-import { olderConsoleLog, type VirtualMachines } from './virtual/index.ts';
 
 export interface NodeEndpoint extends Pick<Node, 'name' | 'ip' | 'owner' | 'state' | 'type'> {
   /** Permanent, never used again: names its keys and folders. */
@@ -14,19 +14,10 @@ export interface NodeEndpoint extends Pick<Node, 'name' | 'ip' | 'owner' | 'stat
   bootOwner: string | null;
 }
 
-/** The serial port of a virtual node. */
-export interface ConsolePort {
-  /** Unix socket: raw bytes both ways, one client at a time. */
-  socket: string;
-  /** File where QEMU records what it prints, and the part of it that was put aside. */
-  log: string;
-  older: string;
-}
-
 interface Deps {
   store: NodeStore;
   views: NodeViews;
-  machines: Pick<VirtualMachines, 'consolePath' | 'consoleLog'>;
+  consoles: Pick<Consoles, 'port'>;
 }
 
 /** What other parts ask about nodes. */
@@ -65,11 +56,7 @@ export class NodeLookup {
   async tenants(id: number): Promise<Pick<NodeEndpoint, 'name' | 'owner' | 'bootOwner'>> {
     const row = await this.#deps.store.byId(id);
     if (row) return { name: row.name, owner: ownerOf(row), bootOwner: bootOwnerOf(row) };
-    throw new UserError(
-      'NOT_FOUND',
-      'The node was removed.',
-      'See the nodes that there are with: walt node show --all',
-    );
+    throw removed();
   }
 
   /** Names of the nodes that boot each image, by `owner/name`, sorted; images that no node boots are absent. */
@@ -85,20 +72,21 @@ export class NodeLookup {
     return behind.map(({ name }) => name).sort();
   }
 
-  /** Throws UserError UNAVAILABLE for a node that has none which the server reaches. */
+  /** Throws as `Consoles.port`, and as `tenants`. */
   async console(id: number): Promise<ConsolePort> {
-    const { store, machines } = this.#deps;
+    const { store, consoles } = this.#deps;
     const row = await store.byId(id);
-    if (row?.type === 'virtual') {
-      const log = machines.consoleLog(id);
-      return { socket: machines.consolePath(id), log, older: olderConsoleLog(log) };
-    }
-    throw new UserError(
-      'UNAVAILABLE',
-      `${row?.name ?? 'This node'} is no virtual node: its console is a plug on the board.`,
-      'Use walt node shell once it has booted.',
-    );
+    if (!row) throw removed();
+    return consoles.port(row);
   }
+}
+
+function removed(): UserError {
+  return new UserError(
+    'NOT_FOUND',
+    'The node was removed.',
+    'See the nodes that there are with: walt node show --all',
+  );
 }
 
 function imageOf({ image_owner, image_name }: NodeRow): string {

@@ -52,7 +52,7 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     busybox: state('busybox'),
     /** `OWNER/NODEID.img`: file systems that nodes see as /persist. */
     persist: state('persist'),
-    /** Consoles and disks of virtual nodes, by node id. */
+    /** Consoles of nodes, and disks of virtual ones, by node id. */
     virtual: state('virtual'),
     /** Logins to registries, one file per user (containers-auth.json(5)), mode 600. */
     logins: state('keys', 'registries'),

@@ -9,11 +9,11 @@ import { remark } from '../../terminal/output.ts';
 
 export function command(): Command {
   return new Command()
-    .argument('<node>', 'name of a virtual node')
+    .argument('<node>', 'name of a virtual node, or of one whose controller (BMC) gives its console')
     .description(
-      'Open the serial console of a virtual node: what it has printed since it was switched on, what it prints, and a\n' +
-        'login. Several may watch; one of them types, and the others are told. ctrl-a w takes over from him, ctrl-a d\n' +
-        'leaves the console, ctrl-a a sends a ctrl-a.',
+      'Open the serial console of a node: what it has printed since it was switched on, what it prints, and a login.\n' +
+        'Several may watch; one of them types, and the others are told. ctrl-a w takes over from him, ctrl-a d leaves\n' +
+        'the console, ctrl-a a sends a ctrl-a. Real nodes need a controller for it: walt help show power',
     )
     .action(async (node: string) => {
       const connection = connect();

@@ -1,16 +1,16 @@
 import type { WebSocket } from 'ws';
 import type { ConsolePort, NodeEndpoint } from '../../nodes/index.ts';
-import { UserError } from '../../platform/index.ts';
+import { isUserError, UserError } from '../../platform/index.ts';
 import { ConsoleLine } from './console-line.ts';
 
-/** Shares virtual nodes' serial consoles: QEMU's socket takes one client only. Any number may watch, one of them types. */
+/** Shares nodes' serial consoles, which take one client only. Any number may watch, one of them types. */
 export class ConsoleHub {
   /** By node id; each has at least one viewer, and is connected or about to be. */
   readonly #lines = new Map<number, ConsoleLine>();
 
   /**
-   * Serves one viewer until he leaves, over reboots. Throws UNAVAILABLE when the console cannot be reached, or when it ends (the
-   * node was switched off).
+   * Serves one viewer until he leaves, over reboots. Throws UserError when the console cannot be reached, or when it ends (a virtual
+   * node was switched off, a controller gave up).
    */
   async serve(viewer: WebSocket, user: string, node: NodeEndpoint, port: ConsolePort): Promise<void> {
     const line = this.#lines.get(node.id) ?? this.#open(node.id, port);
@@ -21,7 +21,8 @@ export class ConsoleHub {
     });
     line.enter(viewer, user);
     try {
-      if (!(await line.connected)) throw unreachable(node);
+      const failure = await line.connected;
+      if (failure !== undefined) throw isUserError(failure) ? failure : unreachable(node);
       line.show(viewer);
       viewer.resume();
       if ((await Promise.race([left, line.closed])) === 'closed') throw ended(node);
@@ -56,9 +57,11 @@ function unreachable(node: NodeEndpoint): UserError {
 }
 
 function ended(node: NodeEndpoint): UserError {
+  const why =
+    node.type === 'virtual' ? 'the node was switched off' : 'its BMC went away, or gave it to another';
   return new UserError(
     'UNAVAILABLE',
-    `The console of node ${node.name} ended: the node was switched off.`,
+    `The console of node ${node.name} ended: ${why}.`,
     `Open it again: walt node console ${node.name}`,
   );
 }

@@ -1,9 +1,7 @@
-import { once } from 'node:events';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import type { ConsolePort } from '../../nodes/index.ts';
-import { dial } from '../../platform/index.ts';
 import { lastBoot, Replay } from './console-replay.ts';
 import { parseFrame, sendFrame } from './pump.ts';
 
@@ -15,16 +13,16 @@ const REBOOT_LIMIT = 10_000;
 const REBOOT_POLL = 50;
 
 /**
- * The serial console of one node, shared by its viewers, of whom one types. It lasts over reboots, each of which is a new QEMU with
- * a new socket, and ends when the last viewer leaves or the node stays off.
+ * The serial console of one node, shared by its viewers, of whom one types. A virtual node's lasts over reboots, each of which is a
+ * new QEMU with a new socket. It ends when the last viewer leaves or the node stays off.
  */
 export class ConsoleLine {
-  /** False when the socket could not be reached. */
-  readonly connected: Promise<boolean>;
+  /** Why it could not be reached; undefined once it is. */
+  readonly connected: Promise<unknown>;
   readonly closed: Promise<'closed'>;
   readonly #port: ConsolePort;
   readonly #over = new AbortController();
-  #socket: Socket | undefined;
+  #socket: Duplex | undefined;
   /** All who hold the line open, with their users' names, and those of them who see what is printed. */
   readonly #present = new Map<WebSocket, string>();
   readonly #watching = new Set<WebSocket>();
@@ -35,8 +33,14 @@ export class ConsoleLine {
   constructor(port: ConsolePort) {
     this.#port = port;
     const first = this.#connect();
-    this.connected = first.then((socket) => socket !== undefined);
-    this.closed = first.then((socket) => this.#follow(socket));
+    this.connected = first.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    this.closed = first.then(
+      (socket) => this.#follow(socket),
+      () => 'closed',
+    );
   }
 
   /** True once it is for nobody any more. */
@@ -99,35 +103,36 @@ export class ConsoleLine {
     this.#socket?.destroy();
   }
 
-  /** A connection that is read from; undefined when there is none. What was printed before it is taken from the log. */
-  async #connect(): Promise<Socket | undefined> {
-    // Undefined when nobody listens there.
-    const socket = await dial({ path: this.#port.socket }).catch(() => undefined);
-    if (!socket) return undefined;
+  /** A connection that is read from. What was printed before it is taken from the log. Throws where nobody answers. */
+  async #connect(): Promise<Duplex> {
+    const socket = await this.#port.open();
     if (this.over) {
       socket.destroy();
-      return undefined;
+      throw new TypeError('nobody watches any more');
     }
     this.#socket = socket;
     // The few bytes that are printed while the log is read may come twice.
     this.#show(await this.#recent.catchUp(this.#port));
     socket.on('data', (chunk: Buffer) => this.#print(chunk));
+    socket.resume();
     return socket;
   }
 
-  async #follow(first: Socket | undefined): Promise<'closed'> {
-    let socket = first;
+  async #follow(first: Duplex): Promise<'closed'> {
+    let socket: Duplex | undefined = first;
     while (socket) {
-      if (!socket.closed) await once(socket, 'close');
-      socket = await this.#reconnect();
+      const line = socket;
+      // A console that ends by a failure has ended, too.
+      if (!line.closed) await new Promise((done) => line.once('close', done));
+      socket = this.#port.comesBack ? await this.#reconnect() : undefined;
     }
     return 'closed';
   }
 
-  async #reconnect(): Promise<Socket | undefined> {
+  async #reconnect(): Promise<Duplex | undefined> {
     const deadline = Date.now() + REBOOT_LIMIT;
     while (!this.over && Date.now() < deadline) {
-      const socket = await this.#connect();
+      const socket = await this.#connect().catch(() => undefined);
       if (socket) return socket;
       await delay(REBOOT_POLL);
     }

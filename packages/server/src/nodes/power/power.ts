@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { NO_VALUE, type NodePower } from '@walt/contract';
 import type { NodeRow } from '../store.ts';
 import { type PowerActs, type PowerSource, type PowerState, powerFailure, powerOf } from './source.ts';
@@ -40,6 +41,12 @@ export class Power {
   /** Tells one time with power from the next; null where nobody can tell, and while there is none. */
   async cycle(node: NodeRow): Promise<string | null> {
     return (await this.#sourceOf(node)?.cycle?.(node)) ?? null;
+  }
+
+  /** Opens a node's serial console, as `PowerActions.console`; undefined where nobody offers it. */
+  console(node: NodeRow): (() => Promise<Duplex>) | undefined {
+    const { console } = this.#sourceOf(node) ?? {};
+    return console && (() => console(node));
   }
 
   /** True for acts that another machine carries out. */

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { NO_VALUE, parsePower } from '@walt/contract';
 import { UserError } from '../../platform/index.ts';
 import type { NodeRow } from '../store.ts';
@@ -16,6 +17,8 @@ export interface PowerActions {
   state?(node: NodeRow): Promise<PowerState>;
   /** Tells one time with power from the next; undefined while there is none. */
   cycle?(node: NodeRow): Promise<string | undefined>;
+  /** Its serial console: raw bytes both ways, until either side ends it. One at a time. */
+  console?(node: NodeRow): Promise<Duplex>;
 }
 
 export type PowerState = 'on' | 'off';

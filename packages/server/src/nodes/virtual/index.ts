@@ -1,6 +1,5 @@
 /** Virtual nodes: QEMU and all that only QEMU's owner must know. */
 export { findAccelerator } from './accelerator.ts';
-export { olderConsoleLog } from './console-log.ts';
 export { compareDisks } from './disks.ts';
 export {
   type Accelerator,

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isExternalError, type ProgramSpec, Programs, run } from '../../platform/index.ts';
-import { capConsoleLog, olderConsoleLog } from './console-log.ts';
+import { capConsoleLog, olderConsoleLog } from '../consoles/console-log.ts';
 import type { VirtualMachine } from './machine.ts';
 import { countUserIds, VirtualMachines } from './virtual-machines.ts';
 import { TestNet } from './walt-net.fixture.ts';

@@ -10,8 +10,8 @@ import {
   type Programs,
   UserError,
 } from '../../platform/index.ts';
+import { capConsoleLog, clearConsoleLog } from '../consoles/index.ts';
 import { isUsable } from './accelerator.ts';
-import { capConsoleLog, clearConsoleLog } from './console-log.ts';
 import { ensureDisks, removeOtherDisks, requireDiskRoom, usedBytes } from './disks.ts';
 import { type Accelerator, type Host, machineFiles, qemuArguments, type VirtualMachine } from './machine.ts';
 import { answers } from './qmp.ts';

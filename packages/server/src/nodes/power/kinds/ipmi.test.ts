@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { BMC_USER } from '../../../../test/bmc.ts';
 import { freeUdpPort, PlayedIpmi } from '../../../../test/ipmi.ts';
-import type { PowerConfigOf } from '../../../platform/index.ts';
+import { attempt, type PowerConfigOf } from '../../../platform/index.ts';
 import type { NodeRow } from '../../store.ts';
 import { ipmi } from './ipmi.ts';
 
@@ -74,13 +76,58 @@ describe('IPMI, against ipmi_sim', () => {
       [{ passwordFile: `${open}-not` }, /open-not is missing/, /chmod 600/],
       [{ passwordFile: long }, /longer than IPMI's 20 bytes/, /shorter/],
     ];
+    // A console is refused by the same words; ipmi_sim gives it to guests, too.
+    const asked = (user: string | undefined) =>
+      user === 'guest' ? (['on'] as const) : (['on', 'console'] as const);
     // Each takes seconds, in which ipmitool tries again.
     await Promise.all(
-      cases.map(([change, message, hint]) =>
-        assert.rejects(async () => source(change).on?.(node), { code: 'EXTERNAL', message, hint }),
+      cases.flatMap(([change, message, hint]) =>
+        asked(change.user).map((what) =>
+          assert.rejects(async () => source(change)[what]?.(node), { code: 'EXTERNAL', message, hint }),
+        ),
       ),
     );
     assert.deepEqual(await bmc.done(), []);
+  });
+
+  test('gives the serial console, both ways, as it was typed, and takes it from whoever has it', async () => {
+    // A program that had it, and could not say that it left.
+    const { port, passwordFile } = bmc;
+    const argv = ['-I', 'lanplus', '-H', '127.0.0.1', '-p', String(port), '-U', BMC_USER, '-f', passwordFile];
+    const words = ['-oL', 'ipmitool', ...argv, '-C', '3', 'sol', 'activate'];
+    const left = spawn('stdbuf', words, { stdio: ['pipe', 'pipe', 'ignore'] });
+    await once(left.stdout, 'data');
+    left.kill('SIGKILL');
+    await once(left, 'exit');
+
+    const before = bmc.typed.length;
+    const typed = '~.\r~.\n~~?\r~B~a\u00e4\r\n~\x03';
+    const line = await source().console?.(node);
+    assert.ok(line);
+    line.write(typed.slice(0, 4));
+    line.write(typed.slice(4));
+    let printed = '';
+    for await (const chunk of line.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
+      printed += chunk;
+      if (printed.includes('\x03]')) break;
+    }
+    assert.equal(bmc.typed.slice(before), typed);
+    // The controller is free when it is closed: the next one need not take it away.
+    line.destroy();
+    await once(line, 'close');
+    const { stderr } = await attempt(['ipmitool', ...argv, '-C', '3', 'sol', 'deactivate'], {});
+    assert.match(stderr, /already de-activated/);
+  });
+
+  test('a controller without one says so', async () => {
+    const other = await PlayedIpmi.start({ console: false });
+    try {
+      const { port, passwordFile } = other;
+      const open = ipmi('bmc-2', { ...config, port, passwordFile }, place).console;
+      await assert.rejects(async () => open?.(node), { code: 'EXTERNAL', message: /bmc-2 .*console/ });
+    } finally {
+      await other.stop();
+    }
   });
 
   test('no password stands in an argument', async () => {

@@ -1,11 +1,13 @@
+import type { Duplex } from 'node:stream';
 import {
   attempt,
   fileExists,
   isExternalError,
   type PowerConfigOf,
-  type UserError,
+  UserError,
 } from '../../../platform/index.ts';
 import { inNetwork, type Place, readSecret } from '../place.ts';
+import { openSerialOverLan } from '../serial-over-lan.ts';
 import { type PowerKind, powerFailure } from '../source.ts';
 
 const IPMITOOL = '/usr/bin/ipmitool';
@@ -21,8 +23,8 @@ const MAX_PASSWORD = 20;
 export function ipmi(name: string, config: PowerConfigOf<'ipmi'>, place: Place): PowerKind {
   const { host, port, user, passwordFile, network, privilege, cipherSuite } = config;
 
-  /** Answers what ipmitool printed; undefined: the BMC refused that very command. Throws UserError. */
-  async function chassis(command: 'status' | 'on' | 'off' | 'cycle' | 'reset'): Promise<string | undefined> {
+  /** ipmitool's command line, where all is there that it needs. Throws UserError. */
+  async function asking(...command: readonly string[]): Promise<readonly string[]> {
     if (Buffer.byteLength(await readSecret(name, passwordFile)) > MAX_PASSWORD) {
       throw powerFailure(
         ...([name, `cannot be asked: its password is longer than IPMI's ${MAX_PASSWORD} bytes.`] as const),
@@ -38,17 +40,23 @@ export function ipmi(name: string, config: PowerConfigOf<'ipmi'>, place: Place):
       ...[IPMITOOL, '-v', '-I', 'lanplus', '-H', host, '-p', String(port), '-U', user, '-f', passwordFile],
       ...['-L', privilege.toUpperCase(), ...TRIES],
       ...(cipherSuite === undefined ? [] : ['-C', String(cipherSuite)]),
-      ...['chassis', 'power', command],
+      ...command,
     ];
-    const { status, stdout, stderr } = await attempt(inNetwork(place, network, argv), LIMITS).catch(
-      (error: unknown) => {
-        throw isExternalError(error) ? silent(name, host) : error;
-      },
-    );
+    return inNetwork(place, network, argv);
+  }
+
+  const asked = { name, host, user, passwordFile, privilege };
+
+  /** Answers what ipmitool printed; undefined: the BMC refused that very command. Throws UserError. */
+  async function chassis(command: 'status' | 'on' | 'off' | 'cycle' | 'reset'): Promise<string | undefined> {
+    const argv = await asking('chassis', 'power', command);
+    const { status, stdout, stderr } = await attempt(argv, LIMITS).catch((error: unknown) => {
+      throw isExternalError(error) ? silent(name, host) : error;
+    });
     if (status === 0) return stdout;
     if (/^Set Chassis Power Control to \w+(?:\/\w+)? failed: (?!Insufficient)/m.test(stderr))
       return undefined;
-    throw explained(stderr, { name, host, user, passwordFile, privilege });
+    throw explained(stderr, asked);
   }
 
   async function act(command: 'on' | 'off' | 'reset'): Promise<void> {
@@ -66,8 +74,22 @@ export function ipmi(name: string, config: PowerConfigOf<'ipmi'>, place: Place):
     );
   }
 
+  /** Takes the console from whoever has it. */
+  async function console(): Promise<Duplex> {
+    const open = async () =>
+      openSerialOverLan(await asking('sol', 'activate'), (complaint) => consoleRefused(complaint, asked));
+    try {
+      return await open();
+    } catch (error) {
+      if (!(error instanceof ConsoleTaken)) throw error;
+      // A server that was killed left it so, or a program that lost its connection: the BMC does not notice for minutes.
+      await attempt(await asking('sol', 'deactivate'), LIMITS);
+      return await open();
+    }
+  }
+
   return {
-    ...{ kind: 'ipmi', port: 'none', shared: false, state },
+    ...{ kind: 'ipmi', port: 'none', shared: false, state, console },
     on: () => act('on'),
     off: () => act('off'),
     async reset() {
@@ -84,6 +106,33 @@ interface Asked {
   user: string;
   passwordFile: string;
   privilege: string;
+}
+
+class ConsoleTaken extends UserError {}
+
+/** What ipmitool says of a console that it does not get (IPMI 2.0, table 24-2). */
+function consoleRefused(complaint: string, asked: Asked): UserError {
+  const { name } = asked;
+  // Other lines tell of what it tried before, and went on without.
+  const said = complaint.split('\n').find((line) => line.includes('SOL'));
+  if (said === undefined || /insufficient privilege/i.test(said)) return explained(said ?? complaint, asked);
+  if (/already active/i.test(said)) {
+    const { code, message, hint } = powerFailure(
+      ...([name, 'gives its console to another program.'] as const),
+      'End that one, or restart the BMC.',
+    );
+    return new ConsoleTaken(code, message, hint);
+  }
+  if (/disabled/i.test(said)) {
+    return powerFailure(
+      ...([name, 'has its console (Serial over LAN) switched off.'] as const),
+      'Enable it in the BMC, or with ipmitool: sol set enabled true; then for the user: sol payload enable.',
+    );
+  }
+  return powerFailure(
+    ...([name, `does not give its console: ${said.trim().replace(/[^ -~]/g, '?')}`] as const),
+    'Look in the BMC whether it has Serial over LAN, and what it allows there.',
+  );
 }
 
 /** What ipmitool's words mean. */
