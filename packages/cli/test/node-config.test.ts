@@ -116,6 +116,29 @@ vnode1
     assert.equal((await checkout.run(['node', 'create', 'arm', 'power=none'])).status, 1);
   });
 
+  test('words have any case, and are kept as they are told', async () => {
+    const words = ['netsetup=nat', 'mount.persist=FALSE', 'boot.delay=Random', 'disks=NONE', 'ram=Default'];
+    assert.equal((await checkout.run(['node', 'config', 'vnode1', ...words])).stderr, '');
+    const rows = await shown('vnode1');
+    for (const row of ['netsetup=NAT', 'mount.persist=false', 'boot.delay=random', 'disks=none'])
+      assert.ok(rows.includes(`  ${row}  (set)\n`), rows);
+    assert.match(rows, /^ {2}ram=1G$/m);
+    await checkout.run(['node', 'config', 'vnode1', ...words.map((word) => word.replace(/=.*/, '=default'))]);
+  });
+
+  test('what only a newer server can have set is that node’s trouble alone', async () => {
+    const { id } = await server.nodes.lookup.row('vnode1');
+    await server.nodes.store.configure([id], { disks: '1G[template=zfs]' });
+    assert.deepEqual(await server.nodes.reconciler.reconcile(), []);
+    const { stdout } = await checkout.run(['node', 'show', 'vnode1']);
+    assert.match(stdout, /disks=1G\[template=zfs\]/);
+    assert.match(stdout, /does not know all settings of vnode1: its machine is left as it is/);
+    const change = await checkout.run(['node', 'config', 'vnode1', 'ram=2G']);
+    assert.match(change.stderr, /does not know what one of these settings means: .*disks=1G\[template=zfs\]/);
+    await server.nodes.store.configure([id], { disks: null });
+    await server.nodes.reconciler.reconcile();
+  });
+
   test('what loses the data of a disk is asked first, with its size', async () => {
     await checkout.run(['node', 'config', 'vnode1', 'disks=2G,1G[template=ext4]']);
     const before = await shown('vnode1');

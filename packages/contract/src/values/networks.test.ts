@@ -19,6 +19,7 @@ const taken: [value: string, networks: NetworkSpec[]][] = [
       { name: 'y' },
     ],
   ],
+  ['walt-net,a[BW=1gbps,LAT=1MS]', [walt, { name: 'a', bandwidth: 1e9, latency: 1000 }]],
   ['walt-net,thirteen-char', [walt, { name: 'thirteen-char' }]],
   ['walt-net,a[bw=100Gbps,lat=10000ms]', [walt, { name: 'a', bandwidth: 1e11, latency: 1e7 }]],
   ['walt-net,a,b,c,d,e,f,g', [walt, ...[...'abcdefg'].map((name) => ({ name }))]],

@@ -43,6 +43,7 @@ function parseNetwork(text: string): NetworkSpec | undefined {
   return shape && { name, ...shape };
 }
 
+/** By the name of the unit in lower case: any case is taken. */
 interface Unit {
   key: keyof LinkShape;
   option: string;
@@ -52,16 +53,16 @@ interface Unit {
 }
 
 const UNITS: Readonly<Record<string, Unit>> = {
-  Mbps: { key: 'bandwidth', option: 'bw', factor: 1e6, most: 1e11 },
-  Gbps: { key: 'bandwidth', option: 'bw', factor: 1e9, most: 1e11 },
+  mbps: { key: 'bandwidth', option: 'bw', factor: 1e6, most: 1e11 },
+  gbps: { key: 'bandwidth', option: 'bw', factor: 1e9, most: 1e11 },
   us: { key: 'latency', option: 'lat', factor: 1, most: 1e7 },
   ms: { key: 'latency', option: 'lat', factor: 1000, most: 1e7 },
 };
 
 function parseShape(options: string): LinkShape | undefined {
   const shape: LinkShape = {};
-  for (const text of options.split(',')) {
-    const [, option, count, word = ''] = /^([a-z]+)=([1-9]\d{0,7})([A-Za-z]+)$/.exec(text) ?? [];
+  for (const text of options.toLowerCase().split(',')) {
+    const [, option, count, word = ''] = /^([a-z]+)=([1-9]\d{0,7})([a-z]+)$/.exec(text) ?? [];
     const unit = Object.hasOwn(UNITS, word) ? UNITS[word] : undefined;
     if (unit === undefined || unit.option !== option || shape[unit.key] !== undefined) return undefined;
     const amount = Number(count) * unit.factor;

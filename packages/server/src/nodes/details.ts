@@ -1,7 +1,7 @@
 import type { NodeDetails } from '@walt/contract';
 import type { Caller } from '../access/index.ts';
 import { bootOwnerOf } from './owners.ts';
-import { machineSize } from './setting-values.ts';
+import { knownSize } from './setting-values.ts';
 import { settingsOf } from './settings/index.ts';
 import type { NodeRow } from './store.ts';
 import type { NodeViews } from './views.ts';
@@ -44,7 +44,7 @@ function servedOf({ served_digest: digest, served_at: at }: NodeRow): NodeDetail
 
 async function disksOf(row: NodeRow, machines: Deps['machines']): Promise<NodeDetails['disks']> {
   if (row.type !== 'virtual') return [];
-  const { disks } = machineSize(row);
+  const { disks = [] } = knownSize(row) ?? {};
   const used = await machines.diskUse(row.id, disks);
   return disks.map((disk, index) => ({ ...disk, used: used[index] ?? null }));
 }

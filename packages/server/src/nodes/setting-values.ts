@@ -12,6 +12,7 @@ import {
   RANDOM,
   type SettingName,
 } from '@walt/contract';
+import { UserError } from '../platform/index.ts';
 import type { NodeRow } from './store.ts';
 
 export type Configured = Pick<NodeRow, 'model' | 'settings'>;
@@ -67,13 +68,23 @@ export interface MachineSize {
   networks: readonly NetworkSpec[];
 }
 
-/** Of a virtual node. Throws RangeError for what only a newer server can have stored. */
-export function machineSize(node: Configured): MachineSize {
+/** Of a virtual node; undefined: only a newer server can have stored that. */
+export function knownSize(node: Configured): MachineSize | undefined {
   const ramMiB = parseRam(settingOf(node, 'ram'));
   const disks = parseDisks(settingOf(node, 'disks'));
   const networks = networksOf(node);
-  if (ramMiB === undefined || disks === undefined || networks === undefined) {
-    throw new RangeError(`no machine is so: ${JSON.stringify(node.settings)}`);
-  }
+  if (ramMiB === undefined || disks === undefined || networks === undefined) return undefined;
   return { cpuCores: Number(settingOf(node, 'cpu.cores')), ramMiB, disks, networks };
+}
+
+/** As `knownSize`. Throws UserError UNAVAILABLE instead. */
+export function machineSize(node: Configured): MachineSize {
+  const size = knownSize(node);
+  if (size) return size;
+  const told = (['ram', 'disks', 'networks'] as const).map((name) => `${name}=${settingOf(node, name)}`);
+  throw new UserError(
+    'UNAVAILABLE',
+    `This server does not know what one of these settings means: ${told.join(' ')}`,
+    'A newer server has stored them: install that version again.',
+  );
 }

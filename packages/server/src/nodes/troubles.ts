@@ -22,6 +22,13 @@ export function troubleWords(
   { boot, power, canSwitch, failure, room }: Known,
 ): Node['trouble'] {
   if (power) return { message: power.message, hint: power.hint, console: [] };
+  if (boot === 'unknown') {
+    return {
+      message: `This server does not know all settings of ${name}: its machine is left as it is.`,
+      hint: 'A newer server has stored them: install that version again.',
+      console: [],
+    };
+  }
   if (boot === 'deaf') {
     return {
       message: `${name} does not answer, and nobody has its power.`,

@@ -5,7 +5,7 @@ import { type BootHistory, type BootRow, failureSeenBy, lastStep } from './histo
 import { ownerOf } from './owners.ts';
 import type { BootTrouble } from './plan/index.ts';
 import type { Power, PowerErrands } from './power/index.ts';
-import { machineSize } from './setting-values.ts';
+import { knownSize } from './setting-values.ts';
 import { nodeState } from './state.ts';
 import { type NodeRow, now } from './store.ts';
 import { troubleWords } from './troubles.ts';
@@ -119,7 +119,7 @@ function progressOf(boot: BootRow): Node['boot'] {
 
 function sizeOf(row: NodeRow): Pick<Node, 'cpuCores' | 'ramMiB'> {
   if (row.type !== 'virtual') return { cpuCores: null, ramMiB: null };
-  const { cpuCores, ramMiB } = machineSize(row);
+  const { cpuCores = null, ramMiB = null } = knownSize(row) ?? {};
   return { cpuCores, ramMiB };
 }
 

@@ -48,14 +48,17 @@ export interface Attempt {
   switched: number;
 }
 
-/** `deaf`: it does not hear its order, and nobody has its power. `stuck`: its boot does not come up, and nothing more is tried. */
-export type BootTrouble = 'deaf' | 'stuck';
+/**
+ * `deaf`: it does not hear its order, and nobody has its power. `stuck`: its boot does not come up, and nothing more is tried.
+ * `unknown`: only a newer server knows what machine it is.
+ */
+export type BootTrouble = 'deaf' | 'stuck' | 'unknown';
 
 type Step = StepOf<BootSteps & PowerSteps>;
 
 /** At most one step: an order where the agent listens, its power where somebody has it and there is no better way. */
 export function planBoot(node: BootWish, seen: BootsSeen, now: number): Step[] {
-  if (awaitsStart(node, seen) || isUp(node)) return [];
+  if (node.machine === 'unknown' || awaitsStart(node, seen) || isUp(node)) return [];
   const attempt = attemptOf(node, seen);
   if (isServed(node)) return isOverdue(node, seen, now) ? retry(node, attempt) : [];
   return attempt ? goOn(node, attempt, seen, now) : begin(node, seen, now);
@@ -63,6 +66,7 @@ export function planBoot(node: BootWish, seen: BootsSeen, now: number): Step[] {
 
 /** What somebody must be told, since no step leads on. */
 export function troubleOf(node: BootWish, seen: BootsSeen, now: number): BootTrouble | undefined {
+  if (node.machine === 'unknown') return 'unknown';
   if (awaitsStart(node, seen) || isUp(node)) return undefined;
   const attempt = attemptOf(node, seen);
   const wasSwitched = attempt !== undefined && attempt.how !== 'order';

@@ -4,7 +4,7 @@ import type { Paths } from '../../platform/index.ts';
 import type { Power } from '../power/index.ts';
 import { bootDelay, bootRetries, bootTimeout, exposedPorts, isRouted } from '../setting-values.ts';
 import type { NodeStore } from '../store.ts';
-import { machineOf } from '../virtual/index.ts';
+import { knownMachine } from '../virtual/index.ts';
 import type { TreeImage } from './exports.ts';
 import type { Desired } from './plan.ts';
 
@@ -39,7 +39,7 @@ export async function desiredState({ store, images, paths, power }: Deps): Promi
     name: row.name,
     nat: isRouted(row),
     exposed: exposedPorts(row),
-    machine: row.type === 'virtual' ? machineOf(row) : null,
+    machine: row.type === 'virtual' ? (knownMachine(row) ?? ('unknown' as const)) : null,
     power: power.acts(row),
     generation: row.generation,
     hard: row.hard === 1,

@@ -21,6 +21,8 @@ const rows: [name: string, nodes: MachineWish[], runs: number[], watched: Machin
     [],
     [{ kind: 'removeMachine', id: 1 }],
   ],
+  ['that only a newer server knows is left alone', [{ ...node, machine: 'unknown' }], [1], [machine], []],
+  ['that only a newer server knows is not started', [{ ...node, machine: 'unknown' }], [], [], []],
   ['is nothing that a physical node has', [physical], [], [], []],
 ];
 for (const [name, nodes, runs, watched, steps] of rows) {

@@ -13,8 +13,8 @@ export interface MachineWish {
   id: number;
   ip: string;
   generation: number;
-  /** Null for a physical node. */
-  machine: Machine | null;
+  /** Null for a physical node; `unknown`: only a newer server knows what it is, so it is left as it is. */
+  machine: Machine | 'unknown' | null;
 }
 
 export interface MachinesSeen {
@@ -31,7 +31,9 @@ export function planMachines(nodes: readonly MachineWish[], seen: MachinesSeen):
     ...surplus.map((id) => ({ kind: 'removeMachine' as const, id })),
     ...nodes.flatMap(({ id, machine, ip, generation }): StepOf<MachineSteps>[] => {
       const runs = seen.machines.has(id) && isDeepStrictEqual(seen.watched.get(id), machine);
-      return machine && !runs ? [{ kind: 'startMachine', machine, ip, generation }] : [];
+      return machine && machine !== 'unknown' && !runs
+        ? [{ kind: 'startMachine', machine, ip, generation }]
+        : [];
     }),
   ];
 }

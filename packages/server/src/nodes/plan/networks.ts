@@ -21,10 +21,11 @@ export function planNetworks(
   { taps, watched }: NetworksSeen & Pick<MachinesSeen, 'watched'>,
 ): StepOf<NetworkSteps>[] {
   if (taps.length === 0) return [];
-  const machines = new Map(nodes.flatMap(({ machine }) => (machine ? [[machine.id, machine]] : [])));
+  const machines = new Map(nodes.flatMap(({ id, machine }) => (machine ? [[id, machine]] : [])));
   const surplus = taps.filter(({ tap, node, isUsed }) => {
     const machine = machines.get(node);
     if (isUsed || !machine) return !isUsed;
+    if (machine === 'unknown') return false;
     const isKnown = isDeepStrictEqual(watched.get(node), machine);
     return isKnown && !machine.networks.slice(1).some(({ name }) => adapterOn(machine, name).tap === tap);
   });

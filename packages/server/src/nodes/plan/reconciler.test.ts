@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { node } from './plan.fixture.ts';
-import type { Observed, Step } from './plan.ts';
+import { machine, node } from './plan.fixture.ts';
+import { nodeOf, type Observed, type Step } from './plan.ts';
 import { Reconciler } from './reconciler.ts';
 
 const empty: Observed = {
@@ -52,6 +52,38 @@ test('a step that failed is answered, and tried again by the next pass', async (
   assert.deepEqual(await reconciler.reconcile(), [{ step, error: new Error('busy') }]);
   assert.deepEqual(await reconciler.reconcile(), []);
   assert.deepEqual(tried, [step, step]);
+});
+
+test('a step that fails again and again is told once, and again when it fails in another way', async () => {
+  const told: unknown[] = [];
+  const ways = ['busy', 'busy', 'gone', '', 'gone'];
+  const reconciler = new Reconciler({
+    desired: async () => ({ nodes: [], removed: [7] }),
+    observe: async () => empty,
+    noteTrouble() {},
+    carryOut: async () => {
+      const way = ways.shift();
+      if (way) throw new Error(way);
+    },
+    log: { ...silent, error: (_message, fields) => told.push(fields?.error) },
+  });
+  for (const _way of [...ways]) await reconciler.reconcile();
+  assert.deepEqual(told, ['Error: busy', 'Error: gone', 'Error: gone']);
+});
+
+test('a node whose machine only a newer server knows is told of, and nothing else waits for it', async () => {
+  const other = { ...node, id: 2, machine: { ...machine, id: 2 } };
+  const steps: string[] = [];
+  const reconciler = new Reconciler({
+    desired: async () => ({ nodes: [{ ...node, machine: 'unknown', bootedAt: null }, other], removed: [] }),
+    observe: async () => empty,
+    noteTrouble() {},
+    carryOut: async (step) => void steps.push(`${step.kind} ${nodeOf(step) ?? ''}`),
+    log: silent,
+  });
+  assert.deepEqual(await reconciler.reconcile(), []);
+  assert.deepEqual([...reconciler.troubles], [[1, 'unknown']]);
+  assert.deepEqual(steps, ['setHosts ', 'setExports ', 'startMachine 2']);
 });
 
 test('a node that no step brings further is told once, for as long as that lasts', async () => {

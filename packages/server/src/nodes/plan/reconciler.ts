@@ -16,6 +16,7 @@ export interface Failure {
 /** For the journal. */
 const TROUBLES: Record<BootTrouble, string> = {
   deaf: 'node does not hear its order to boot, and nobody has its power',
+  unknown: 'settings of a node are not known to this server: its machine is left as it is',
   stuck: 'node has not come up, and nothing more is tried',
 };
 
@@ -35,6 +36,8 @@ export class Reconciler {
   #next: Promise<Failure[]> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #troubles: ReadonlyMap<number, BootTrouble> = new Map();
+  /** What failed in the last pass, and how: the same is not told every few seconds. */
+  #failed: ReadonlyMap<string, string> = new Map();
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -84,6 +87,7 @@ export class Reconciler {
         for (const step of queue) await this.#take(step, failures);
       });
       await Promise.all(workers);
+      this.#failed = new Map(failures.map(({ step, error }) => [keyOf(step), String(error)]));
       return failures;
     } catch (error) {
       log.error('cannot compare the world with what it should be', { error: String(error) });
@@ -107,9 +111,14 @@ export class Reconciler {
       log.info('step taken', describe(step));
     } catch (error) {
       failures.push({ step, error });
+      if (this.#failed.get(keyOf(step)) === String(error)) return;
       log.error('step failed, will be tried again', { ...describe(step), error: String(error) });
     }
   }
+}
+
+function keyOf(step: Step | undefined): string {
+  return JSON.stringify(step && describe(step));
 }
 
 function describe(step: Step) {

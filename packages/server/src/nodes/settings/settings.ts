@@ -44,8 +44,9 @@ export function readChanges(
         'Leave out what has it not. Nothing was changed.',
       );
     }
-    const isReset = value === UNSET && fallback !== null;
-    if (!isReset && !accepts(value)) {
+    const meant = spelled(name, value);
+    const isReset = meant === UNSET && fallback !== null;
+    if (!isReset && !accepts(meant)) {
       const ways = fallback === null ? takes : `${takes}; ${UNSET} means ${fallback}`;
       throw new UserError(
         'INVALID',
@@ -53,9 +54,16 @@ export function readChanges(
         `It must be ${ways}. Nothing was changed.`,
       );
     }
-    changes[name] = isReset ? null : value;
+    changes[name] = isReset ? null : meant;
   }
   return changes;
+}
+
+/** Words have any case, as `nat` for NAT. */
+function spelled(name: SettingName, value: string): string {
+  const typed = value.toLowerCase();
+  const words = [UNSET, ...NODE_SETTINGS[name].offers];
+  return words.find((word) => word.toLowerCase() === typed) ?? value;
 }
 
 function has({ type }: Pick<NodeRow, 'type'>, name: SettingName): boolean {

@@ -4,6 +4,7 @@ export { compareDisks } from './disks.ts';
 export {
   type Accelerator,
   adapterOn,
+  knownMachine,
   type Machine,
   machineOf,
   onTap,

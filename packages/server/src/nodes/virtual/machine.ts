@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type VirtualModel, virtualModel } from '@walt/contract';
 import { type QemuBoard, virtualModelOf } from '../../models/index.ts';
 import type { Paths } from '../../platform/index.ts';
-import { type Configured, type MachineSize, machineSize } from '../setting-values.ts';
+import { type Configured, knownSize, type MachineSize, machineSize } from '../setting-values.ts';
 import { diskFile } from './disks.ts';
 import { sharedFile } from './shared-files.ts';
 
@@ -28,9 +28,16 @@ export interface VirtualMachine extends Machine {
   tap: string;
 }
 
-/** The machine of a virtual node's row. Throws ZodError for a model that no machine has. */
-export function machineOf(row: Configured & { id: number; mac: string }): Machine {
+type MachineRow = Configured & { id: number; mac: string };
+
+/** The machine of a virtual node's row. Throws ZodError for a model that no machine has, and as `machineSize`. */
+export function machineOf(row: MachineRow): Machine {
   return { id: row.id, mac: row.mac, model: virtualModel.parse(row.model), ...machineSize(row) };
+}
+
+/** The same; undefined: only a newer server knows such a machine. */
+export function knownMachine(row: MachineRow): Machine | undefined {
+  return knownSize(row) && virtualModel.safeParse(row.model).success ? machineOf(row) : undefined;
 }
 
 /** Interface names have 15 characters at most (IFNAMSIZ). */
