@@ -11,7 +11,7 @@ import type { Architecture } from '@walt/contract';
 import { pack } from 'tar-stream';
 import { EVERYBODY, Identity, SshAuthority, StandingRights } from '../src/access/index.ts';
 import { listen, type Services } from '../src/api/index.ts';
-import { Trees } from '../src/boot/index.ts';
+import { type NodeDirectory, Trees } from '../src/boot/index.ts';
 import { createDeviceCalls, DeviceEntry, type Devices } from '../src/devices/index.ts';
 import { Catalogue } from '../src/images/catalogue/index.ts';
 import { createImageCalls, type ImageRecord, OpenJobs, unregisterEmulators } from '../src/images/index.ts';
@@ -60,6 +60,8 @@ export interface TestServer extends AsyncDisposable {
   platform: Platform;
   services: Services;
   nodes: Awaited<ReturnType<typeof createNodes>>;
+  /** What nodes ask while they boot and run. */
+  directory: NodeDirectory;
   machines: PlayedMachines;
   /** Machines on walt-net that are heard. */
   neighbours: PlayedNeighbours;
@@ -232,6 +234,7 @@ export async function startServer({
       platform,
       services,
       nodes,
+      directory,
       machines,
       neighbours,
       devices,

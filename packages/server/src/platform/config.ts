@@ -123,7 +123,7 @@ const limits = z
     /** Connections to the server's socket. */
     connections: count(100_000).default(1024),
     /** Connections of nodes to the server, and of each of them. */
-    'node-connections': count(100_000).default(4096),
+    'node-connections': count(100_000).default(16_384),
     'connections-per-node': count(10_000).default(32),
     /** Of each user, at a time. */
     'calls-per-user': count(10_000).default(128),
