@@ -122,7 +122,8 @@ settings
     const { stdout: json } = await checkout.run(['node', 'show', 'vnode1,free1', '--json']);
     const [free, own] = JSON.parse(json);
     assert.deepEqual([free.disks, free.served, free.bootOwner], [[], null, null]);
-    const { created, digest, served, bootOwner, settings, disks, ...rest } = own;
+    const { created, digest, served, bootOwner, guests, settings, disks, ...rest } = own;
+    assert.deepEqual(guests, { users: [], groups: [] });
     assert.deepEqual(rest, named);
     assert.deepEqual([digest, served.digest, bootOwner], [CHANGED, named?.running, 'alice']);
     assert.ok(served.at >= created);
@@ -202,6 +203,16 @@ describe('changes', () => {
       ['node', 'rename', 'vnode1', 'other'],
       ['node.rename', { name: 'vnode1', newName: 'other', yes: false }],
       /^vnode1 is called other now\.\n$/,
+    ],
+    [
+      ['node', 'allow', 'vnode1,vnode2', 'daemon', '--group', 'daemon', '--group', 'bin'],
+      ['node.allow', { set: 'vnode1,vnode2', users: ['daemon'], groups: ['daemon', 'bin'] }],
+      /^vnode1 may also be used by daemon, group bin, group daemon now\.\nvnode2 may also/,
+    ],
+    [
+      ['node', 'disallow', 'vnode1', '--all'],
+      ['node.disallow', { set: 'vnode1', users: [], groups: [], all: true }],
+      /^Nobody else may use vnode1 now\.\n$/,
     ],
     [
       ['node', 'remove', 'vnode1', '--yes'],

@@ -281,6 +281,11 @@ describe('a terminal', () => {
     'node acquire': [['free1']],
     'node release': [['vnode1']],
     'node rename': [['vnode1', 'other']],
+    'node allow': [['vnode1', 'root', '--group', 'root']],
+    'node disallow': [
+      ['vnode1', 'root'],
+      ['vnode1', '--all'],
+    ],
     'node save': [
       ['vnode1', 'saved'],
       ['vnode1', 'saved', '--dry-run'],

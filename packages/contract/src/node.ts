@@ -8,9 +8,11 @@ import { withProgress } from './progress.ts';
 import {
   architecture,
   digest,
+  guests,
   imageReference,
   ipv4,
   macAddress,
+  namedGuests,
   newNodeName,
   nodeName,
   nodeSet,
@@ -102,6 +104,8 @@ export const nodeDetails = node.extend({
   served: z.object({ digest, at: z.number() }).nullable(),
   /** Whose boot that was; null: nobody's. */
   bootOwner: z.string().nullable(),
+  /** Whom its owner lets use it. */
+  guests,
   settings: z.array(settingValue),
   /** Bytes. `used`: those that it takes on the server; null: it is not made yet. */
   disks: z.array(
@@ -113,6 +117,8 @@ export type NodeDetails = z.infer<typeof nodeDetails>;
 const affected = z.object({ nodes: z.array(nodeName) });
 /** `unheard`: those of them that do not listen, and whose power nobody has. They boot when somebody switches them on. */
 const ordered = affected.extend({ unheard: z.array(nodeName) });
+/** With whom nodes are shared now. */
+const shared = z.object({ nodes: z.array(guests.extend({ name: nodeName })) });
 /** A setting as a user typed it. */
 export const typedSetting = z.object({ name: z.string().max(64), value: z.string().max(512) });
 /** Answer `yes` in advance to the question that the error CONFIRM would ask. */
@@ -174,6 +180,15 @@ export const nodeContract = {
   acquire: base.input(z.object({ set: nodeSet })).output(ordered),
   /** Gives nodes back: they boot their default image. */
   release: base.input(z.object({ set: nodeSet, yes })).output(ordered),
+  /**
+   * Lets logins and groups use nodes, until these are somebody else's or free; NOT_FOUND for who is none of the server's machine. Who is
+   * in a group is asked while he uses a node.
+   */
+  allow: base.input(z.object({ set: nodeSet, ...namedGuests })).output(shared),
+  /** Takes that back, of `all` or of those; what they have open there ends at once. */
+  disallow: base
+    .input(z.object({ set: nodeSet, ...namedGuests, all: z.boolean().default(false) }))
+    .output(shared),
   rename: base.input(z.object({ name: nodeName, newName: newNodeName, yes })).output(node),
   /** What is set (NODE_SETTINGS), for the nodes of a set that are sorted by name. */
   settings: base.input(z.object({ set: nodeSet })).output(

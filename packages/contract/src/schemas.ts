@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   ARCHITECTURES,
   DIGEST,
+  GROUP_NAME,
   IMAGE_NAME,
   IMAGE_REFERENCE,
   IMAGE_VERSION,
@@ -10,6 +11,7 @@ import {
   isReservedImageName,
   isReservedNodeName,
   MAC_ADDRESS,
+  MAX_GUESTS,
   MAX_IMAGE_REFERENCE,
   MAX_IMAGE_VERSION,
   MAX_REPOSITORY,
@@ -103,7 +105,22 @@ export const imageLink = z.string().transform((text, context): ImageLink => {
 });
 
 /** A login name of the server's operating system. */
-export const userName = z.string().regex(USER_NAME);
+export const userName = z.string().regex(USER_NAME, {
+  error: 'must be the name of a login: letters, digits, dots, dashes and underscores, starting with a letter',
+});
+
+/** A group of the server's operating system. */
+export const groupName = z.string().regex(GROUP_NAME, { error: 'must be the name of a group' });
+
+/** Logins and groups of the server's machine, with whom something is shared. */
+export const guests = z.object({ users: z.array(userName), groups: z.array(groupName) });
+export type GuestList = z.infer<typeof guests>;
+
+/** Those that a user names. */
+export const namedGuests = {
+  users: z.array(userName).max(MAX_GUESTS).default([]),
+  groups: z.array(groupName).max(MAX_GUESTS).default([]),
+};
 
 export const macAddress = z.string().regex(MAC_ADDRESS);
 

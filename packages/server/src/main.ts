@@ -2,7 +2,7 @@
 import { statfs } from 'node:fs/promises';
 import type { ServerStatus } from '@walt/contract';
 import packageFile from '../../../package.json' with { type: 'json' };
-import { Identity, mountSignInFolder, SshAuthority, StandingRights } from './access/index.ts';
+import { Guests, Identity, mountSignInFolder, SshAuthority, StandingRights } from './access/index.ts';
 import { listen, type Services } from './api/index.ts';
 import {
   ensurePlatformVolume,
@@ -118,6 +118,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     log: logs.journal('images'),
   });
   const rights = new StandingRights(logs.journal('access'));
+  const logins = new Guests();
   const address = { server: network.server, mac: await network.mac() };
   const trees = new Trees({ paths, address, treeVolumes: (diffIds) => images.treeVolumes(diffIds) });
   const devices = await Devices.open({
@@ -144,6 +145,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     paths,
     ssh,
     rights,
+    logins,
     trees,
     images,
     accelerator,

@@ -9,7 +9,14 @@ import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Architecture } from '@walt/contract';
 import { pack } from 'tar-stream';
-import { EVERYBODY, Identity, SshAuthority, StandingRights } from '../src/access/index.ts';
+import {
+  EVERYBODY,
+  type GuestOptions,
+  Guests,
+  Identity,
+  SshAuthority,
+  StandingRights,
+} from '../src/access/index.ts';
 import { listen, type Services } from '../src/api/index.ts';
 import { type NodeDirectory, Trees } from '../src/boot/index.ts';
 import { createDeviceCalls, DeviceEntry, type Devices } from '../src/devices/index.ts';
@@ -100,6 +107,8 @@ export interface ServerOptions {
   subnet?: string;
   /** Instead of one user, who is all that there are. */
   signIn?: Pick<Parameters<typeof Identity.open>[0], 'loginName' | 'now'>;
+  /** Logins and groups, instead of those of this machine. */
+  logins?: GuestOptions;
   /** Default: everybody is a member. */
   roles?: AccessConfig;
   /** Default: everybody may have all that there is. */
@@ -121,6 +130,7 @@ export async function startServer({
   lines = false,
   roles = EVERYBODY,
   quotas: quotaConfig = NO_QUOTAS,
+  logins: played = {},
 }: ServerOptions = {}): Promise<TestServer> {
   const folder = await temporaryFolder();
   // Who signs in here is no login of this machine.
@@ -135,6 +145,7 @@ export async function startServer({
   const { paths, database, images } = platform;
   const ssh = await SshAuthority.open(paths);
   const rights = new StandingRights(log);
+  const logins = new Guests(played);
   const neighbours = new PlayedNeighbours(parseSubnet(subnet));
   const network = playNetwork(subnet, neighbours);
   const machines = new PlayedMachines({
@@ -165,8 +176,20 @@ export async function startServer({
   const nodes = await createNodes({
     ...{ quotas, persistSize: defaultLimits().persist },
     lines: keeper ? logs : { keep: async () => {} },
-    ...{ database, network, paths, ssh, rights, trees, images, devices, accelerator: 'tcg', log: quiet },
-    ...{ powerConfigs: power, onHost: (argv) => [...argv] },
+    ...{
+      database,
+      network,
+      paths,
+      ssh,
+      rights,
+      logins,
+      trees,
+      images,
+      devices,
+      accelerator: 'tcg',
+      log: quiet,
+    },
+    ...{ powerConfigs: power, onHost: (argv) => [...argv], relayedFrom: '127.0.0.0/8' },
     programs: machines as unknown as Programs,
   });
   const directory = createDirectory({

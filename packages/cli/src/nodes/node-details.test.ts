@@ -12,7 +12,7 @@ const node: NodeDetails = {
   boot: { step: 'kernel', since: NOW - 12, attempt: 3, final: false },
   power: { kind: 'virtual machine', source: null, state: 'on' },
   ...{ trouble: null, notes: [], created: NOW - 90, digest: DIGEST, served: null, bootOwner: null },
-  ...{ settings: [], disks: [] },
+  ...{ settings: [], disks: [], guests: { users: [], groups: [] } },
 };
 
 const rows: [title: string, node: Partial<NodeDetails>, line: RegExp][] = [
@@ -23,6 +23,11 @@ const rows: [title: string, node: Partial<NodeDetails>, line: RegExp][] = [
     /^boot +ordered, 5 s ago$/m,
   ],
   ['whose boot still runs there', { bootOwner: 'bob' }, /; bob's boot still runs there$/m],
+  [
+    'whom its owner lets use it',
+    { guests: { users: ['bob'], groups: ['students', 'the\u001b[2Jdean'] } },
+    /^used by +alice, bob, group students, group the\\x1b\[2Jdean and root$/m,
+  ],
   ['that its image is gone', { digest: null }, /^next boot +nothing: its image is gone, or cannot boot$/m],
   [
     'what is left for changes of its root',

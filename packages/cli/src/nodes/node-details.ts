@@ -1,10 +1,11 @@
 /** `walt node show NODE`: nodes told whole. */
-import type { NodeDetails } from '@walt/contract';
+import type { GuestList, NodeDetails } from '@walt/contract';
 import { shortDigest } from '@walt/contract/values/digests';
 import { noteLines } from '../devices/device-table.ts';
 import { humanDate, humanDuration, humanSize } from '../terminal/human.ts';
 import type { Paint } from '../terminal/style.ts';
 import { visibleName } from '../terminal/visible.ts';
+import { guestText } from './guests.ts';
 import { renderSetting } from './node-settings.ts';
 import { troubleLines } from './node-table.ts';
 
@@ -44,7 +45,7 @@ function standing(node: NodeDetails, now: number): Row[] {
   return [
     ['state', whole],
     ...progress(node, now),
-    ['used by', (owner === null ? 'everybody: it is free' : users(owner)) + stays],
+    ['used by', (owner === null ? 'everybody: it is free' : users(owner, node.guests)) + stays],
     ['is', `a ${type} ${model} (${architecture})`],
     ['address', `${ip}, ${mac}`],
     ['known since', humanDate(created)],
@@ -59,8 +60,9 @@ function progress({ boot }: NodeDetails, now: number): Row[] {
   return [['boot', `${step ?? 'ordered'}, ${humanDuration(now - since)} ago${again}`]];
 }
 
-function users(owner: string): string {
-  return owner === 'root' ? 'root' : `${owner} and root`;
+function users(owner: string, guests: GuestList): string {
+  const all = [owner, guestText(guests)].filter((text) => text !== '').join(', ');
+  return owner === 'root' ? all : `${all} and root`;
 }
 
 /** What it runs, and what it would run. */

@@ -58,10 +58,18 @@ export const categories: Readonly<Record<string, Category>> = {
       },
       acquire: {
         summary: 'take free nodes for you',
-        load: () => import('../commands/node/acquire.ts'),
+        load: () => import('../commands/node/ownership/acquire.ts'),
         raises: 'nodes',
       },
-      release: { summary: 'give nodes back', load: () => import('../commands/node/release.ts') },
+      release: { summary: 'give nodes back', load: () => import('../commands/node/ownership/release.ts') },
+      allow: {
+        summary: 'let others use nodes of yours',
+        load: () => import('../commands/node/ownership/allow.ts'),
+      },
+      disallow: {
+        summary: 'take back that others may use nodes',
+        load: () => import('../commands/node/ownership/disallow.ts'),
+      },
       save: {
         summary: 'save what was changed on a node',
         load: () => import('../commands/node/save.ts'),

@@ -3,6 +3,12 @@
 /** A login name of the server's operating system. */
 export const USER_NAME = /^[A-Za-z_][A-Za-z0-9._-]{0,31}$/;
 
+/** A group of the server's operating system, whatever gives it: a directory's may have blanks. */
+export const GROUP_NAME = /^[^@:,/\p{Cc}\s-][^@:,/\p{Cc}]{0,254}$/u;
+
+/** Logins and groups that one node or image may be shared with. */
+export const MAX_GUESTS = 256;
+
 /** Owner of the images that belong to nobody: a node that boots one of them is free. */
 export const PLATFORM_OWNER = 'waltplatform';
 

@@ -16,6 +16,7 @@ export const callRoles: RolesOf<Omit<typeof contract, 'auth'>> = {
     ...{ list: 'viewer', details: 'viewer', settings: 'viewer', log: 'viewer', wait: 'viewer' },
     ...{ create: 'member', remove: 'member', boot: 'member', reboot: 'member', acquire: 'member' },
     ...{ release: 'member', rename: 'member', config: 'member', ping: 'member' },
+    ...{ allow: 'member', disallow: 'member' },
     changes: { parts: 'member', open: 'member', save: 'member' },
   },
   image: {

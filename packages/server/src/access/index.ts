@@ -2,8 +2,16 @@
 export { callRoles, leastRole, plainRoles, streamRoles } from './call-roles.ts';
 export { type Caller, isAdministrator } from './caller.ts';
 export type { CallsOf } from './calls-of.ts';
+export {
+  type GuestNames,
+  type GuestOptions,
+  Guests,
+  type GuestWord,
+  guestNames,
+  guestWords,
+} from './guests.ts';
 export { Identity } from './identity.ts';
-export { demand, demandAll, isAllowed, refusal } from './policy.ts';
+export { demand, demandAll, isAllowed, type OwnedNode, refusal } from './policy.ts';
 export { demandRole, EVERYBODY, type Role, roleOf } from './roles.ts';
 export { mountSignInFolder, unmountSignInFolder } from './sign-in-folder.ts';
 export { SshAuthority } from './ssh-authority.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { PLATFORM_OWNER } from '@walt/contract';
-import { type About, type Action, demand, demandAll, policy } from './policy.ts';
+import { type About, type Action, demand, demandAll, isAllowed, policy } from './policy.ts';
 
 const alice = { uid: 1000, user: 'alice', role: 'member' as const };
 const bob = { uid: 1001, user: 'bob', role: 'member' as const };
@@ -77,12 +77,16 @@ const table: { [A in Action]: Row<A> } = {
   'node.use': [
     ...([lab, 'alice root', 'FORBIDDEN'] as const),
     'Node lab belongs to alice.',
-    'Ask alice to release it, or take a free node: walt node show --all',
+    'Ask alice to let you use it (walt node allow) or to release it, or take a free node: walt node show --all',
   ],
   'node.enter': [
     ...([{ ...lab, owner: null, bootOwner: 'alice' }, 'alice root', 'UNAVAILABLE'] as const),
     'Node lab still runs what alice booted; it is told to reboot.',
     'Wait for it: walt node wait lab',
+  ],
+  'node.allow': [
+    ...([lab, 'alice root', 'FORBIDDEN'] as const),
+    ...(['lab is in use by alice: only the owner says who else may use a node.', 'Ask alice.'] as const),
   ],
   'node.acquire': [
     ...([lab, 'alice', 'CONFLICT'] as const),
@@ -167,6 +171,41 @@ describe('everybody may', () => {
 
   test('give up an image of which no version is kept', () => {
     demand('image.forget', alice, { ...exp, count: 0, size: 0 });
+  });
+});
+
+describe('whom an owner lets use his node', () => {
+  const lent = { ...lab, guest: true };
+  const acts = [
+    ...(['node.use', 'node.enter', 'node.reboot', 'node.rename', 'node.config', 'node.boot'] as const),
+    ...(['node.allow', 'node.acquire', 'node.release', 'node.remove'] as const),
+  ];
+
+  test('may do all with it but take it, give it away, or share it', () => {
+    const about = { ...lent, bootOwner: 'alice', imageOwner: 'alice' };
+    const may = acts.filter((act) => isAllowed(act, bob, about));
+    assert.deepEqual(may, [
+      'node.use',
+      'node.enter',
+      'node.reboot',
+      'node.rename',
+      'node.config',
+      'node.boot',
+    ]);
+  });
+
+  test('takes it over, or frees it, only after a question', () => {
+    for (const imageOwner of ['bob', PLATFORM_OWNER])
+      assert.throws(() => demand('node.boot', bob, { ...lent, imageOwner }), { code: 'CONFIRM' });
+  });
+
+  test('may not enter what a former owner booted there', () => {
+    const about = { ...lent, bootOwner: 'carol' };
+    assert.throws(() => demand('node.enter', bob, about), { code: 'UNAVAILABLE' });
+  });
+
+  test('may boot what its owner has', () => {
+    demand('image.boot', bob, { ...exp, lent: true });
   });
 });
 

@@ -15,10 +15,18 @@ interface Rule<About> {
   told(refused: readonly [About, ...About[]]): [sentence: string, hint: string];
 }
 
-interface OwnedNode {
+export interface OwnedNode {
   name: string;
   /** Null: it is free. */
   owner: string | null;
+  /** Whether its owner lets the caller use it. */
+  guest?: boolean;
+}
+
+/** A node that is to boot another image. */
+interface BootedNode extends OwnedNode {
+  /** Who owns that image, and so the node from then on. */
+  imageOwner?: string;
 }
 
 /** A node, and whose boot runs there: not yet the owner's until it has rebooted for him. */
@@ -80,9 +88,12 @@ export const policy = {
       'Pass --dry-run to see which, --yes to remove them.',
     ],
   }),
-  /** Root, too, needs a copy: the owner of a node's image is the owner of the node. */
-  'image.boot': rule<NamedImage>({
-    who: (caller, { owner }) => owner === caller.user || owner === PLATFORM_OWNER,
+  /**
+   * Root, too, needs a copy: the owner of a node's image is the owner of the node. `lent`: he owns all nodes that are to boot it, and
+   * lets the caller use them.
+   */
+  'image.boot': rule<NamedImage & { lent?: boolean }>({
+    who: (caller, { owner, lent }) => owner === caller.user || owner === PLATFORM_OWNER || lent === true,
     code: 'FORBIDDEN',
     told: ([image]) => [
       `${fullName(image)} is ${image.owner}'s image: a node that boots it would be ${image.owner}'s.`,
@@ -119,7 +130,7 @@ export const policy = {
 
   /** What is no node belongs to nobody: everybody may name it, make it a node, reach its SSH server. */
   'device.use': rule<OwnedNode>({
-    who: (caller, { owner }) => isOpenTo(caller, owner),
+    who: isOpenTo,
     code: 'FORBIDDEN',
     told: ([{ name, owner }]) => [`${name} belongs to ${owner}.`, `Ask ${owner}.`],
   }),
@@ -133,17 +144,28 @@ export const policy = {
     ],
   }),
 
+  /** Shell, run, cp, console, save, forwarded ports. */
   'node.use': rule<OwnedNode>({
-    who: (caller, { owner }) => isOpenTo(caller, owner),
+    who: isOpenTo,
     code: 'FORBIDDEN',
     told: ([{ name, owner }]) => [
       `Node ${name} belongs to ${owner}.`,
-      `Ask ${owner} to release it, or take a free node: walt node show --all`,
+      `Ask ${owner} to let you use it (walt node allow) or to release it, or take a free node: walt node show --all`,
+    ],
+  }),
+  /** Who else may use it. */
+  'node.allow': rule<OwnedNode>({
+    who: (caller, { owner }) => isAdministrator(caller) || owner === caller.user,
+    code: 'FORBIDDEN',
+    told: (nodes) => [
+      `${nameList(nodes)} in use by ${ownersOf(nodes)}: only the owner says who else may use a node.`,
+      `Ask ${ownersOf(nodes)}.`,
     ],
   }),
   /** After `node.use`: what runs there must not be what another owner booted, with his /persist. Its reboot is ordered. */
   'node.enter': rule<RunningNode>({
-    who: (caller, { bootOwner }) => isOpenTo(caller, bootOwner),
+    who: (caller, { owner, bootOwner, guest = false }) =>
+      isOpenTo(caller, { owner: bootOwner, guest: guest && bootOwner === owner }),
     code: 'UNAVAILABLE',
     told: ([{ name, bootOwner }]) => [
       `Node ${name} still runs what ${bootOwner} booted; it is told to reboot.`,
@@ -158,11 +180,16 @@ export const policy = {
       `Ask for: walt node release ${nodes.map(({ name }) => name).join(',')}`,
     ],
   }),
-  'node.boot': actOnNodes('take over'),
-  'node.reboot': actOnNodes('reboot'),
-  'node.release': actOnNodes('release'),
-  'node.rename': actOnNodes('rename'),
-  'node.config': actOnNodes('change the settings of'),
+  /** Guests leave it to its owner. */
+  'node.boot': actOnNodes<BootedNode>(
+    'take over',
+    (caller, { owner, guest, imageOwner }) =>
+      isFreeOrOwn(caller, { owner }) || (guest === true && imageOwner === owner),
+  ),
+  'node.reboot': actOnNodes('reboot', isOwnOrGuest),
+  'node.release': actOnNodes('release', isFreeOrOwn),
+  'node.rename': actOnNodes('rename', isOwnOrGuest),
+  'node.config': actOnNodes('change the settings of', isOwnOrGuest),
   /** Who says which plug a node hangs on can have any plug pulled that server.conf names. */
   'node.power': rule<{ name: string }>({
     who: (caller) => isAdministrator(caller),
@@ -199,7 +226,7 @@ export const policy = {
       ];
     },
   }),
-  'node.remove': actOnNodes('remove'),
+  'node.remove': actOnNodes('remove', isFreeOrOwn),
   'quota.ofOthers': rule<object>({
     who: (caller) => isAdministrator(caller),
     code: 'FORBIDDEN',
@@ -284,9 +311,9 @@ function changeOfImage(deed: string): Rule<NamedImage> {
 }
 
 /** What touches somebody else's work is asked; `act` is what is done, as in "Do you want to ACT it?". */
-function actOnNodes(act: string): Rule<OwnedNode> {
+function actOnNodes<Node extends OwnedNode>(act: string, who: Rule<Node>['who']): Rule<Node> {
   return {
-    who: isFreeOrOwn,
+    who,
     code: 'CONFIRM',
     told: (nodes) => [
       `${nameList(nodes)} in use by ${ownersOf(nodes)}. Do you want to ${act} ${nodes.length === 1 ? 'it' : 'them'}?`,
@@ -295,12 +322,16 @@ function actOnNodes(act: string): Rule<OwnedNode> {
   };
 }
 
-function isFreeOrOwn(caller: Caller, { owner }: OwnedNode): boolean {
+function isFreeOrOwn(caller: Caller, { owner }: Pick<OwnedNode, 'owner'>): boolean {
   return owner === null || owner === caller.user;
 }
 
-function isOpenTo(caller: Caller, owner: string | null): boolean {
-  return isAdministrator(caller) || owner === null || owner === caller.user;
+function isOwnOrGuest(caller: Caller, { owner, guest }: Pick<OwnedNode, 'owner' | 'guest'>): boolean {
+  return isFreeOrOwn(caller, { owner }) || guest === true;
+}
+
+function isOpenTo(caller: Caller, node: Pick<OwnedNode, 'owner' | 'guest'>): boolean {
+  return isAdministrator(caller) || isOwnOrGuest(caller, node);
 }
 
 function disksOf(nodes: readonly NodeDisks[]): string {

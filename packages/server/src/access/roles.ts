@@ -1,5 +1,6 @@
 /** What a login may do on the platform at all. What is whose, policy.ts tells. */
 import { type AccessConfig, UserError } from '../platform/index.ts';
+import { isNamed } from './guests.ts';
 
 /** Each may do what those before it may: look; make and use things of one's own; everything. */
 export const ROLES = ['viewer', 'member', 'administrator'] as const;
@@ -18,8 +19,7 @@ export function roleOf(
   { uid, user, groups }: Login,
   { administrators, members, viewers }: AccessConfig,
 ): Role | undefined {
-  const isIn = (list: readonly string[]) =>
-    list.some((word) => (word.startsWith('@') ? groups.has(word.slice(1)) : word === user));
+  const isIn = (list: readonly string[]) => isNamed({ user, groups }, list);
   if (uid === 0 || isIn(administrators)) return 'administrator';
   if (members && isIn(members)) return 'member';
   if (isIn(viewers)) return 'viewer';

@@ -33,22 +33,21 @@ async function inspect(certificate: string): Promise<string> {
   return await run(['ssh-keygen', '-L', '-f', file]);
 }
 
+const ALICE = { keyId: 'alice', from: '127.0.0.0/8' };
+
 describe('user certificates', () => {
   test('name the user and the nodes, and permit what a shell needs', async () => {
     const ssh = await SshAuthority.open({ keys });
     const { publicKey } = await userKey();
     const begun = Date.now() / 1000;
-    const { certificate, expires } = await ssh.certifyUser(
-      publicKey,
-      ['walt-node-3', 'walt-node-4'],
-      'alice',
-    );
+    const { certificate, expires } = await ssh.certifyUser(publicKey, ['walt-node-3', 'walt-node-4'], ALICE);
     assert.ok(!certificate.includes('\n'));
     const since = expires - 600;
     assert.ok(since > begun - 2 && since < Date.now() / 1000 + 2, String(since));
     const text = await inspect(certificate);
     assert.match(text, /user certificate/);
     assert.match(text, /Key ID: "alice"/);
+    assert.match(text, /Critical Options: \n\s+source-address 127\.0\.0\.0\/8\n/);
     assert.match(text, /Principals: \n\s+walt-node-3\n\s+walt-node-4\n/);
     assert.deepEqual(
       [...text.matchAll(/^ +(permit-\S+)/gm)].map((match) => match[1]),
@@ -61,7 +60,10 @@ describe('user certificates', () => {
     const ssh = await SshAuthority.open({ keys });
     for (const type of ['ecdsa', 'rsa']) {
       const { publicKey } = await userKey(type);
-      assert.match((await ssh.certifyUser(publicKey, ['n'], 'a')).certificate, /^\S+-cert-v01@openssh.com /);
+      assert.match(
+        (await ssh.certifyUser(publicKey, ['n'], ALICE)).certificate,
+        /^\S+-cert-v01@openssh.com /,
+      );
     }
   });
 
@@ -74,7 +76,7 @@ describe('user certificates', () => {
       Buffer.from([0, 0, 0, 1, 9]),
     ]).toString('base64');
     await assert.rejects(
-      ssh.certifyUser(`ssh-ed25519 ${blob}`, ['n'], 'a'),
+      ssh.certifyUser(`ssh-ed25519 ${blob}`, ['n'], ALICE),
       (error) => isUserError(error) && error.code === 'INVALID' && /refused to sign/.test(error.message),
     );
   });
@@ -83,10 +85,10 @@ describe('user certificates', () => {
     const ssh = await SshAuthority.open({ keys });
     const { publicKey } = await userKey();
     const principals = Array.from({ length: 256 }, (_, id) => `walt-node-${id}-${'f'.repeat(16)}`);
-    const { certificate } = await ssh.certifyUser(publicKey, principals, 'alice');
+    const { certificate } = await ssh.certifyUser(publicKey, principals, ALICE);
     assert.match(await inspect(certificate), /walt-node-255-f+\n/);
     await assert.rejects(
-      ssh.certifyUser(publicKey, [...principals, 'x'], 'alice'),
+      ssh.certifyUser(publicKey, [...principals, 'x'], ALICE),
       /at most 256 nodes, not 257/,
     );
   });
@@ -229,8 +231,8 @@ describe('OpenSSH on both sides', () => {
   });
 
   /** Runs `echo in` on the "node", with every check on. */
-  async function login(principals: string[], hostKeyAlias = alias) {
-    const { certificate } = await ssh.certifyUser(user.publicKey, principals, 'alice');
+  async function login(principals: string[], hostKeyAlias = alias, from = ALICE.from) {
+    const { certificate } = await ssh.certifyUser(user.publicKey, principals, { ...ALICE, from });
     await writeFile(`${user.file}-cert.pub`, `${certificate}\n`);
     const options = {
       StrictHostKeyChecking: 'yes',
@@ -262,6 +264,12 @@ describe('OpenSSH on both sides', () => {
       assert.equal(result.status, 255);
       assert.match(result.stderr, /Permission denied/);
     }
+  });
+
+  test('one that is for connections of another machine does not', async () => {
+    const result = await login([alias], alias, '192.0.2.1');
+    assert.equal(result.status, 255);
+    assert.match(result.stderr, /Permission denied/);
   });
 
   test('comes through though more than a hundred others have not logged in yet', async () => {

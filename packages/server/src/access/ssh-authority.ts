@@ -79,13 +79,13 @@ export class SshAuthority {
   }
 
   /**
-   * Signs a user's public key for some nodes, from one minute ago (clocks differ) for ten minutes. `keyId` is what sshd logs.
-   * `expires` is Unix time in seconds. Throws INVALID when the key is none, or when there are too many principals.
+   * Signs a user's public key for some nodes, from one minute ago (clocks differ) for ten minutes. `keyId` is what sshd logs; `from`
+   * are the addresses, as sshd's `source-address` takes them, from which alone it lets somebody in. `expires` is Unix time in seconds. Throws INVALID when the key is none, or when there are too many principals.
    */
   async certifyUser(
     publicKey: string,
     principals: readonly string[],
-    keyId: string,
+    { keyId, from }: { keyId: string; from: string },
   ): Promise<{ certificate: string; expires: number }> {
     const key = parsePublicKey(publicKey);
     if (principals.length > MAX_PRINCIPALS) {
@@ -100,7 +100,7 @@ export class SshAuthority {
       const file = join(folder, 'key.pub');
       await writeFile(file, `${key}\n`, { mode: 0o600 });
       const permits = ['clear', 'permit-pty', 'permit-port-forwarding', 'permit-agent-forwarding'];
-      const options = permits.flatMap((option) => ['-O', option]);
+      const options = [...permits, `source-address=${from}`].flatMap((option) => ['-O', option]);
       const validity = ['-V', `-1m:+${USER_CERTIFICATE_LIFE}s`];
       try {
         await sign(this.#user, file, keyId, principals, [...validity, ...options]);

@@ -15,6 +15,7 @@ const WORDS: Readonly<Record<string, string>> = {
   file: '--file',
   folder: 'The folder',
   force: '--force',
+  groups: '--group',
   hard: '--hard',
   image: 'The image',
   job: 'The job',
@@ -47,6 +48,7 @@ const WORDS: Readonly<Record<string, string>> = {
   target: '--target',
   timeout: '--timeout',
   username: '--username',
+  users: 'The login',
   yes: '--yes',
 };
 

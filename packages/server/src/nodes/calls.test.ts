@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import { PLATFORM_OWNER } from '@walt/contract';
-import { type Caller, LostRight, StandingRights } from '../access/index.ts';
+import { type Caller, Guests, LostRight, StandingRights } from '../access/index.ts';
 import { Catalogue } from '../images/catalogue/index.ts';
 import type { ImageRecord } from '../images/index.ts';
 import { isUserError, openDatabase, UserError } from '../platform/index.ts';
@@ -12,6 +12,7 @@ import { createNodeCalls } from './calls.ts';
 import { Consoles } from './consoles/index.ts';
 import { ImageChoice } from './image-choice.ts';
 import { NodeLookup } from './lookup.ts';
+import { NodeGuests } from './ownership/index.ts';
 import { type BootTrouble, desiredState, type Failure, plan, type Step, troubles } from './plan/index.ts';
 import { Power, PowerErrands, type PowerSource, qemuPower } from './power/index.ts';
 import { NodeStore } from './store.ts';
@@ -74,6 +75,10 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
     return failures;
   };
   const rights = new StandingRights(log);
+  /** Of the machine. */
+  const groups = new Map([['students', new Set<string>()]]);
+  // Nobody's groups are believed for longer than one question.
+  let clock = 0;
   const machines = {
     require: async () => {},
     requireRoom: async () => {},
@@ -83,6 +88,14 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
     consoleLog: (id: number) => `/run/${id}.log`,
   };
   const devices = { notesOf: () => [], isTaken: (name: string) => name === 'printer' };
+  const logins = new Guests({
+    userExists: async (name) => ['alice', 'bob', 'carol'].includes(name),
+    groupExists: async (name) => groups.has(name),
+    groupsOf: async (user) =>
+      new Set([...groups].flatMap(([name, users]) => (users.has(user) ? [name] : []))),
+    now: () => (clock += 10_001),
+  });
+  const guests = new NodeGuests(database, logins);
   const views = new NodeViews({
     boots: store.boots,
     agents,
@@ -90,12 +103,25 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
     power,
     errands,
     devices,
+    guests,
     troubles: () => found,
   });
-  const lookup = new NodeLookup({ store, views, consoles: new Consoles({ machines, power, log }) });
+  const lookup = new NodeLookup({ store, views, guests, consoles: new Consoles({ machines, power, log }) });
   const calls = createNodeCalls({
     quotas: { require: done, requireOf: done },
-    ...{ store, agents, machines, views, lookup, power, errands, devices, troubles: () => found },
+    ...{
+      guests,
+      logins,
+      store,
+      agents,
+      machines,
+      views,
+      lookup,
+      power,
+      errands,
+      devices,
+      troubles: () => found,
+    },
     network: {
       freeAddress: async (taken) => `10.73.0.${taken.size + 2}`,
       others: NO_NETWORKS,
@@ -116,7 +142,7 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
     await store.noteBooted(row.id);
     return { answer: agents.poll(row.id, never), id: row.id };
   };
-  return { calls, lookup, agents, steps, forgotten, failures, bootUp, store, images, rights };
+  return { calls, lookup, agents, steps, forgotten, failures, bootUp, store, images, rights, groups };
 }
 
 async function smallCatalogue(database: ServerDatabase) {
@@ -376,19 +402,21 @@ describe('who may be on a node', () => {
     platform = await smallPlatform();
   });
 
+  const probe = { name: 'probe', guest: false };
+
   test('changes with its owner, and what its last owner booted is not the next one’s to enter', async () => {
     const { calls, lookup, bootUp } = platform;
     await calls.create(alice, { name: 'probe', ...size }, never);
     const { id } = await bootUp('probe');
-    assert.deepEqual(await lookup.tenants(id), { name: 'probe', owner: 'alice', bootOwner: 'alice' });
+    assert.deepEqual(await lookup.tenants(id, alice), { ...probe, owner: 'alice', bootOwner: 'alice' });
     await calls.release(alice, { set: 'probe', yes: false }, never);
-    assert.deepEqual(await lookup.tenants(id), { name: 'probe', owner: null, bootOwner: 'alice' });
+    assert.deepEqual(await lookup.tenants(id, alice), { ...probe, owner: null, bootOwner: 'alice' });
     await calls.acquire(bob, { set: 'probe' }, never);
-    assert.deepEqual(await lookup.tenants(id), { name: 'probe', owner: 'bob', bootOwner: 'alice' });
+    assert.deepEqual(await lookup.tenants(id, alice), { ...probe, owner: 'bob', bootOwner: 'alice' });
     await bootUp('probe');
-    assert.deepEqual(await lookup.tenants(id), { name: 'probe', owner: 'bob', bootOwner: 'bob' });
+    assert.deepEqual(await lookup.tenants(id, alice), { ...probe, owner: 'bob', bootOwner: 'bob' });
     await calls.remove(bob, { set: 'probe', yes: true }, never);
-    await assert.rejects(lookup.tenants(id), { code: 'NOT_FOUND' });
+    await assert.rejects(lookup.tenants(id, alice), { code: 'NOT_FOUND' });
   });
 
   for (const act of ['release', 'boot', 'remove'] as const) {
@@ -397,7 +425,7 @@ describe('who may be on a node', () => {
       await calls.create(alice, { name: 'probe', ...size }, never);
       const { id } = await bootUp('probe');
       const isAlices = async () => {
-        const { owner } = await lookup.tenants(id);
+        const { owner } = await lookup.tenants(id, alice);
         if (owner !== 'alice') throw new UserError('FORBIDDEN', 'not yours', 'ask');
       };
       let over = false;

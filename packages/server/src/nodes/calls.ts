@@ -1,6 +1,13 @@
 import { EventEmitter } from 'node:events';
 import { type BootCause, DEFAULT_IMAGE, fullName, type nodeContract, PLATFORM_OWNER } from '@walt/contract';
-import { type Caller, type CallsOf, demandAll, type StandingRights } from '../access/index.ts';
+import {
+  type Caller,
+  type CallsOf,
+  demandAll,
+  type Guests,
+  type OwnedNode,
+  type StandingRights,
+} from '../access/index.ts';
 import type { ImageRecord } from '../images/index.ts';
 import type { Network } from '../network/index.ts';
 import { isExternalError, isUserError, nameList, UserError } from '../platform/index.ts';
@@ -9,7 +16,7 @@ import { detailsOf } from './details.ts';
 import { bootsSeenBy } from './history/index.ts';
 import type { Hardware, ImageChoice } from './image-choice.ts';
 import type { NodeLookup } from './lookup.ts';
-import { owned } from './owners.ts';
+import { createGuestCalls, type NodeGuests, owned } from './ownership/index.ts';
 import { ping } from './ping.ts';
 import { type BootTrouble, concerns, type Failure } from './plan/index.ts';
 import type { Power, PowerErrands } from './power/index.ts';
@@ -33,6 +40,8 @@ interface Deps {
   power: Power;
   errands: Pick<PowerErrands, 'done' | 'forget'>;
   rights: Pick<StandingRights, 'review'>;
+  guests: NodeGuests;
+  logins: Pick<Guests, 'require'>;
   devices: Pick<DevicesOfNodes, 'isTaken'>;
   reconcile(): Promise<Failure[]>;
   /** Nodes that the last pass could bring no further, by id. */
@@ -41,7 +50,7 @@ interface Deps {
 
 /** The contract's calls about nodes. */
 export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, 'changes'>> {
-  const { store, agents, machines, choice, views, lookup, power } = deps;
+  const { store, agents, machines, choice, views, lookup, power, guests } = deps;
   const changes = new EventEmitter<{ change: [] }>().setMaxListeners(0);
   agents.on('change', () => changes.emit('change'));
   store.boots.on('change', () => changes.emit('change'));
@@ -116,6 +125,7 @@ export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, '
 
   return {
     ...createSettingCalls({ ...deps, chosen, settle }),
+    ...createGuestCalls({ ...deps, chosen }),
     create: createMachineCall({ ...deps, checkNewName, settle }),
     details: async (caller, { set }) => detailsOf(await chosen(set, caller), caller, deps),
 
@@ -148,13 +158,19 @@ export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, '
 
     async boot(caller, { set, image: reference, yes }) {
       const rows = await chosen(set, caller);
+      const nodes = await guests.owned(rows, caller);
       const kinds = [...byHardware(rows).keys()];
       const [hardware = virtualHardware('pc-x86-64')] = kinds;
       const image =
         reference === DEFAULT_IMAGE
           ? await choice.platformDefault(hardware)
-          : await choice.bootable(reference, caller, kinds);
-      demandAll('node.boot', caller, owned(rows), yes);
+          : await choice.bootable(reference, caller, kinds, lenderOf(nodes));
+      demandAll(
+        'node.boot',
+        caller,
+        nodes.map((node) => ({ ...node, imageOwner: image.owner })),
+        yes,
+      );
       const ordered =
         reference === DEFAULT_IMAGE
           ? await orderDefaults(rows, by(caller, 'boot'), (kind) => choice.platformDefault(kind))
@@ -165,7 +181,7 @@ export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, '
     async reboot(caller, { set, hard, yes }) {
       const rows = await chosen(set, caller);
       if (hard) requirePower(rows, power);
-      demandAll('node.reboot', caller, owned(rows), yes);
+      demandAll('node.reboot', caller, await guests.owned(rows, caller), yes);
       const how = { ...by(caller, hard ? 'hard-reboot' : 'reboot'), hard };
       const ordered = await order([{ ...how, ids: rows.map(({ id }) => id) }], rows);
       return { nodes: names(rows), ...ordered };
@@ -195,7 +211,7 @@ export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, '
     async rename(caller, { name, newName, yes }) {
       const row = await lookup.row(name);
       checkNewName(newName, await store.all());
-      demandAll('node.rename', caller, owned([row]), yes);
+      demandAll('node.rename', caller, await guests.owned([row], caller), yes);
       await store.rename(row.id, newName);
       await settle([row.id]);
       return lookup.view(newName);
@@ -203,7 +219,7 @@ export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, '
 
     async log(caller, { name, count }) {
       const { id } = await lookup.row(name);
-      return bootsSeenBy(caller, await store.boots.of(id, count));
+      return bootsSeenBy(caller, await store.boots.of(id, count), await lookup.tenants(id, caller));
     },
 
     async wait(caller, { set, timeout }, signal) {
@@ -235,6 +251,12 @@ async function withDisks(rows: readonly NodeRow[], machines: Pick<VirtualMachine
   const found = await disksAtStake(rows, { disks: null }, machines);
   const disks = new Map(found.map((node) => [node.name, node.disks]));
   return rows.map(({ name }) => ({ name, disks: disks.get(name) ?? [] }));
+}
+
+/** The one owner of all, if he lets the caller use them. */
+function lenderOf([first, ...others]: readonly OwnedNode[]): string | undefined {
+  const isLent = first?.guest && others.every(({ owner, guest }) => guest && owner === first.owner);
+  return isLent ? (first.owner ?? undefined) : undefined;
 }
 
 /** Nodes that share a default image. */

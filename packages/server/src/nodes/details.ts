@@ -1,6 +1,6 @@
 import type { NodeDetails } from '@walt/contract';
-import type { Caller } from '../access/index.ts';
-import { bootOwnerOf } from './owners.ts';
+import { type Caller, guestNames } from '../access/index.ts';
+import { bootOwnerOf, type NodeGuests } from './ownership/index.ts';
 import { knownSize } from './setting-values.ts';
 import { settingsOf } from './settings/index.ts';
 import type { NodeRow } from './store.ts';
@@ -10,6 +10,7 @@ import type { VirtualMachines } from './virtual/index.ts';
 interface Deps {
   views: Pick<NodeViews, 'withPower'>;
   machines: Pick<VirtualMachines, 'diskUse'>;
+  guests: Pick<NodeGuests, 'of'>;
 }
 
 /** Nodes told whole: what is set, what was served, what is there on the server. */
@@ -19,6 +20,7 @@ export async function detailsOf(
   deps: Deps,
 ): Promise<NodeDetails[]> {
   const nodes = await deps.views.withPower(rows, caller);
+  const guests = await deps.guests.of(rows.map(({ id }) => id));
   return await Promise.all(
     rows.map(async (row, index): Promise<NodeDetails[]> => {
       const node = nodes[index];
@@ -30,6 +32,7 @@ export async function detailsOf(
           digest: row.digest,
           served: servedOf(row),
           bootOwner: bootOwnerOf(row),
+          guests: guestNames(guests.get(row.id) ?? []),
           settings: settingsOf(row),
           disks: await disksOf(row, deps.machines),
         },

@@ -14,6 +14,8 @@ interface Deps {
   lookup: Pick<NodeLookup, 'find' | 'tenants' | 'console'>;
   rights: Pick<StandingRights, 'whileHeld'>;
   ssh: Pick<SshAuthority, 'nodeAlias' | 'certifyUser' | 'knownHosts'>;
+  /** Addresses that the server has for nodes. */
+  relayedFrom: string;
 }
 
 /**
@@ -53,11 +55,13 @@ export class NodeEntry {
   certify: CallsOf<(typeof contract)['access']>['certify'] = async (caller, { nodes, publicKey }) => {
     const { lookup, ssh } = this.#deps;
     const found = await Promise.all([...new Set(nodes)].map((name) => lookup.find(name)));
-    for (const node of found) demand('node.use', caller, node);
+    for (const { id } of found) demand('node.use', caller, await lookup.tenants(id, caller));
     const aliases = await Promise.all(
       found.map(({ id, owner }) => ssh.nodeAlias({ id, owner: owner ?? PLATFORM_OWNER })),
     );
-    const { certificate, expires } = await ssh.certifyUser(publicKey, aliases, caller.user);
+    // What is kept of it opens nothing without the server, which asks for the right anew.
+    const how = { keyId: caller.user, from: this.#deps.relayedFrom };
+    const { certificate, expires } = await ssh.certifyUser(publicKey, aliases, how);
     return {
       certificate,
       expires,
@@ -70,7 +74,7 @@ export class NodeEntry {
     const { lookup, rights } = this.#deps;
     const node = await lookup.find(name);
     const check = async () => {
-      const now = await lookup.tenants(node.id);
+      const now = await lookup.tenants(node.id, caller);
       demand('node.use', caller, now);
       demand('node.enter', caller, now);
     };

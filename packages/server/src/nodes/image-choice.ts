@@ -79,10 +79,18 @@ export class ImageChoice {
     );
   }
 
-  /** The image that a caller means, if he may boot it (his own or the platform's) and all that hardware can. */
-  async bootable(reference: string, caller: Caller, all: readonly Hardware[]): Promise<ImageRecord> {
+  /**
+   * The image that a caller means, if he may boot it (his own, the platform's, or that of `lender`, who lets him use the nodes) and all
+   * that hardware can.
+   */
+  async bootable(
+    reference: string,
+    caller: Caller,
+    all: readonly Hardware[],
+    lender?: string,
+  ): Promise<ImageRecord> {
     const { owner, name } = parseImageReference(reference, caller.user);
-    demand('image.boot', caller, { owner, name });
+    demand('image.boot', caller, { owner, name, lent: owner === lender });
     const image = await this.#images.get(owner, name);
     const unfit = all.find((hardware) => !isFor(image, hardware))?.model;
     if (unfit !== undefined) {

@@ -1,6 +1,6 @@
 /** Nodes: what they should run, what they do run, and how the one becomes the other. */
 import { isReservedNodeName } from '@walt/contract';
-import type { SshAuthority, StandingRights } from '../access/index.ts';
+import type { Guests, SshAuthority, StandingRights } from '../access/index.ts';
 import type { Trees } from '../boot/index.ts';
 import type { Images } from '../images/index.ts';
 import type { Network } from '../network/index.ts';
@@ -13,6 +13,7 @@ import { NodeEntry } from './entry.ts';
 import { lastLines } from './history/index.ts';
 import { ImageChoice } from './image-choice.ts';
 import { NodeLookup } from './lookup.ts';
+import { NodeGuests } from './ownership/index.ts';
 import { createWorld, desiredState, type LinesOfNodes, Reconciler } from './plan/index.ts';
 import { Power, PowerErrands, powerSources, qemuPower } from './power/index.ts';
 import { holdersOf, NodeQuotas } from './quotas/index.ts';
@@ -39,6 +40,10 @@ interface Deps {
   paths: Paths;
   ssh: SshAuthority;
   rights: StandingRights;
+  /** Logins and groups of this machine. */
+  logins: Guests;
+  /** From where connections to nodes come that the server relays, as sshd's `source-address` takes it; default: its own address. */
+  relayedFrom?: string;
   trees: Trees;
   images: Pick<Images, 'get' | 'duplicate' | 'treeImages'>;
   accelerator: Accelerator;
@@ -58,8 +63,22 @@ interface Deps {
 
 /** Puts the parts of this folder together. Nothing runs until the reconciler is asked. */
 export async function createNodes(deps: Deps) {
-  const { database, network, programs, paths, ssh, rights, trees, images, accelerator, devices, log } = deps;
+  const {
+    database,
+    network,
+    programs,
+    paths,
+    ssh,
+    rights,
+    logins,
+    trees,
+    images,
+    accelerator,
+    devices,
+    log,
+  } = deps;
   const store = new NodeStore(database);
+  const guests = new NodeGuests(database, logins);
   for (const { id, name } of await store.all()) {
     // An older server allowed it. It means nothing where it could mean something else, but may confuse.
     if (isReservedNodeName(name))
@@ -103,12 +122,13 @@ export async function createNodes(deps: Deps) {
   const changed = () => reconciler.reconcile();
   const choice = new ImageChoice(images);
   const troubles = () => reconciler.troubles;
-  const views = new NodeViews({ boots: store.boots, agents, machines, power, errands, devices, troubles });
+  const seen = { agents, machines, power, errands, devices, guests, troubles };
+  const views = new NodeViews({ boots: store.boots, ...seen });
   const consoles = new Consoles({ machines, power, log });
-  const lookup = new NodeLookup({ store, views, consoles });
-  const entry = new NodeEntry({ lookup, rights, ssh });
+  const lookup = new NodeLookup({ store, views, guests, consoles });
+  const entry = new NodeEntry({ lookup, rights, ssh, relayedFrom: deps.relayedFrom ?? server });
   const calls = createNodeCalls({
-    ...{ store, agents, machines, network, choice, rights, views, lookup, power, errands, devices, troubles },
+    ...{ store, network, choice, rights, logins, views, lookup, ...seen },
     quotas,
     reconcile: changed,
   });

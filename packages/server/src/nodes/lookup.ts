@@ -1,8 +1,9 @@
 import type { Node } from '@walt/contract';
 import { fullName } from '@walt/contract';
+import type { Caller, OwnedNode } from '../access/index.ts';
 import { UserError } from '../platform/index.ts';
 import type { ConsolePort, Consoles } from './consoles/index.ts';
-import { bootOwnerOf, ownerOf } from './owners.ts';
+import { bootOwnerOf, type NodeGuests } from './ownership/index.ts';
 import { noSuchNode } from './sets.ts';
 import type { NodeRow, NodeStore } from './store.ts';
 import type { NodeViews } from './views.ts';
@@ -14,9 +15,12 @@ export interface NodeEndpoint extends Pick<Node, 'name' | 'ip' | 'owner' | 'stat
   bootOwner: string | null;
 }
 
+export type Tenants = OwnedNode & Pick<NodeEndpoint, 'bootOwner'>;
+
 interface Deps {
   store: NodeStore;
   views: NodeViews;
+  guests: Pick<NodeGuests, 'owned'>;
   consoles: Pick<Consoles, 'port'>;
 }
 
@@ -52,10 +56,15 @@ export class NodeLookup {
     return node;
   }
 
-  /** Whose that very node is now, whatever it is called by now. Throws UserError NOT_FOUND when it was removed. */
-  async tenants(id: number): Promise<Pick<NodeEndpoint, 'name' | 'owner' | 'bootOwner'>> {
-    const row = await this.#deps.store.byId(id);
-    if (row) return { name: row.name, owner: ownerOf(row), bootOwner: bootOwnerOf(row) };
+  /**
+   * Whose that very node is now, whatever it is called by now, and whether that one lets the caller use it. Throws UserError NOT_FOUND when
+   * it was removed.
+   */
+  async tenants(id: number, caller: Caller): Promise<Tenants> {
+    const { store, guests } = this.#deps;
+    const row = await store.byId(id);
+    const [node] = row ? await guests.owned([row], caller) : [];
+    if (row && node) return { ...node, bootOwner: bootOwnerOf(row) };
     throw removed();
   }
 

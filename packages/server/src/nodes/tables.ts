@@ -78,11 +78,18 @@ export interface NodeBootTable {
   failure: string | null;
 }
 
+/** Whom the owner of a node lets use it: a login, or `@` and a group. */
+export interface NodeGuestTable {
+  node: number;
+  guest: string;
+}
+
 export interface NodeTables {
   node: NodeTable;
   persist_folder: PersistFolderTable;
   removed_node: RemovedNodeTable;
   node_boot: NodeBootTable;
+  node_guest: NodeGuestTable;
 }
 
 async function first(db: Kysely<unknown>): Promise<void> {
@@ -196,6 +203,15 @@ async function madeBy(db: Kysely<unknown>): Promise<void> {
   );
 }
 
+async function nodeGuests(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('node_guest')
+    .addColumn('node', 'integer', (c) => c.notNull().references('node.id').onDelete('cascade'))
+    .addColumn('guest', 'text', (c) => c.notNull())
+    .addPrimaryKeyConstraint('node_guest_key', ['node', 'guest'])
+    .execute();
+}
+
 export const nodeTables: TableSet<NodeTables> = {
   migrations: {
     '0001-first': first,
@@ -206,6 +222,7 @@ export const nodeTables: TableSet<NodeTables> = {
     '0059-ordered-at': orderedAt,
     '0065-node-boots': boots,
     '0103-machine-settings': machineSettings,
+    '0135-node-guests': nodeGuests,
     '0140-made-by': madeBy,
   },
   counted: { nodes: 'node' },

@@ -2,7 +2,7 @@ import type { DeviceNote, Node } from '@walt/contract';
 import type { Caller } from '../access/index.ts';
 import type { Agents } from './agents.ts';
 import { type BootHistory, type BootRow, failureSeenBy, lastStep } from './history/index.ts';
-import { ownerOf } from './owners.ts';
+import { type NodeGuests, ownerOf } from './ownership/index.ts';
 import type { BootTrouble } from './plan/index.ts';
 import type { Power, PowerErrands } from './power/index.ts';
 import { knownSize } from './setting-values.ts';
@@ -25,6 +25,7 @@ interface Deps {
   power: Pick<Power, 'view' | 'acts'>;
   errands: Pick<PowerErrands, 'look' | 'state' | 'failure'>;
   devices: Pick<DevicesOfNodes, 'notesOf'>;
+  guests: Pick<NodeGuests, 'owned'>;
   /** Nodes that nothing brings further, by id. */
   troubles(): ReadonlyMap<number, BootTrouble>;
 }
@@ -56,15 +57,28 @@ export class NodeViews {
       (row) => row.booted_at === null || row.generation !== row.served_generation,
     );
     const boots = await this.#deps.boots.current(onTheirWay.map(({ id }) => id));
+    const lent = await this.#lent(
+      rows.filter(({ id }) => boots.get(id)?.failure),
+      caller,
+    );
     return rows.map((row) => {
       const powered = row.type === 'virtual' ? machines.has(row.id) : row.served_at !== null;
-      return this.#view(row, powered, boots.get(row.id), caller);
+      const boot = boots.get(row.id);
+      const node = { owner: ownerOf(row), guest: lent.has(row.name) };
+      return this.#view(row, powered, boot && { ...boot, failure: failureSeenBy(caller, boot, node) });
     });
   }
 
-  #view(row: NodeRow, powered: boolean, boot: BootRow | undefined, caller: Caller | undefined): Node {
+  /** Names of those that the caller may use as a guest. */
+  async #lent(rows: readonly NodeRow[], caller: Caller | undefined): Promise<ReadonlySet<string>> {
+    if (caller === undefined || rows.length === 0) return new Set();
+    const nodes = await this.#deps.guests.owned(rows, caller);
+    return new Set(nodes.filter(({ guest }) => guest).map(({ name }) => name));
+  }
+
+  #view(row: NodeRow, powered: boolean, boot: BootRow | undefined): Node {
     const { agents, power, errands, troubles } = this.#deps;
-    const failure = boot ? failureSeenBy(caller, boot) : null;
+    const failure = boot?.failure ?? null;
     const { state, since } = nodeState(
       {
         generation: row.generation,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, test } from 'node:test';
 import { BOOTS_KEPT, PLATFORM_OWNER } from '@walt/contract';
-import type { Caller } from '../../access/index.ts';
+import type { Caller, OwnedNode } from '../../access/index.ts';
 import { openDatabase } from '../../platform/index.ts';
 import { type ServerDatabase, serverTables } from '../../tables.ts';
 import { NodeStore } from '../store.ts';
@@ -53,6 +53,8 @@ async function serve(from = store, digest = DIGEST): Promise<void> {
   });
 }
 
+const ALICES: OwnedNode = { name: 'n1', owner: 'alice' };
+
 async function bootUp(): Promise<void> {
   await serve();
   store.boots.reached(id, { script: now() });
@@ -62,7 +64,7 @@ async function bootUp(): Promise<void> {
 
 const order = (cause: 'boot' | 'reboot', user = 'alice') =>
   store.orderBoots([{ ids: [id], hard: false, cause, user }]);
-const log = async (from = store) => bootsSeenBy(alice, await from.boots.of(id, BOOTS_KEPT));
+const log = async (from = store) => bootsSeenBy(alice, await from.boots.of(id, BOOTS_KEPT), ALICES);
 const causes = async () => (await log()).map(({ cause, user, state }) => [cause, user, state]);
 const now = () => Date.now() / 1000;
 
@@ -219,12 +221,14 @@ test('what a node printed is for who may use what it booted', async () => {
   await serve();
   store.boots.failed(id, { at: 1, reason: 'why', final: false, console: ['secret'] });
   const rows = await store.boots.of(id, 1);
-  const seen = (caller: typeof alice) => bootsSeenBy(caller, rows)[0]?.failure;
+  const seen = (caller: typeof alice, node = ALICES) => bootsSeenBy(caller, rows, node)[0]?.failure;
   assert.deepEqual([seen(alice)?.console, seen(bob)?.console], [['secret'], []]);
   assert.equal(seen(bob)?.reason, 'why');
   assert.deepEqual(seen({ ...bob, role: 'administrator' })?.console, ['secret']);
   const free = rows.map((row) => ({ ...row, image: `${PLATFORM_OWNER}/pc-x86-64-default` }));
-  assert.deepEqual(bootsSeenBy(bob, free)[0]?.failure?.console, ['secret']);
+  assert.deepEqual(bootsSeenBy(bob, free, ALICES)[0]?.failure?.console, ['secret']);
+  assert.deepEqual(seen(bob, { ...ALICES, guest: true })?.console, ['secret']);
+  assert.deepEqual(seen(bob, { name: 'n1', owner: 'carol', guest: true })?.console, []);
 });
 
 test('a server that starts in the middle of a boot goes on with it', async (t) => {

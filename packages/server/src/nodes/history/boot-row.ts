@@ -6,8 +6,8 @@ import {
   type NodeBoot,
   PLATFORM_OWNER,
 } from '@walt/contract';
-import { type Caller, isAllowed } from '../../access/index.ts';
-import { ownerOf } from '../owners.ts';
+import { type Caller, isAllowed, type OwnedNode } from '../../access/index.ts';
+import { ownerOf } from '../ownership/index.ts';
 import type { NodeBootTable } from '../tables.ts';
 
 export type Times = Readonly<Partial<Record<BootStep | 'left', number>>>;
@@ -62,14 +62,21 @@ export function causeOf(last: BootRow | undefined): BootCause {
 }
 
 /** A node's boots, newest first, as somebody sees them: what it printed for another user is not his to read. */
-export function bootsSeenBy(caller: Caller, rows: readonly BootRow[]): NodeBoot[] {
-  return rows.map((row, index) => viewBoot({ ...row, failure: failureSeenBy(caller, row) }, index === 0));
+export function bootsSeenBy(caller: Caller, rows: readonly BootRow[], node: OwnedNode): NodeBoot[] {
+  return rows.map((row, index) =>
+    viewBoot({ ...row, failure: failureSeenBy(caller, row, node) }, index === 0),
+  );
 }
 
 /** Without what the node printed, for whoever may not use what booted there. */
-export function failureSeenBy(caller: Caller | undefined, { image, failure }: BootRow): BootFailure | null {
+export function failureSeenBy(
+  caller: Caller | undefined,
+  { image, failure }: BootRow,
+  node: Pick<OwnedNode, 'owner' | 'guest'>,
+): BootFailure | null {
   const [image_owner = PLATFORM_OWNER] = image?.split('/') ?? [];
-  const about = { name: image ?? '', owner: ownerOf({ image_owner }) };
+  const owner = ownerOf({ image_owner });
+  const about = { name: image ?? '', owner, guest: node.guest === true && node.owner === owner };
   const isOpen = caller !== undefined && isAllowed('node.use', caller, about);
   return failure && (isOpen ? failure : { ...failure, console: [] });
 }

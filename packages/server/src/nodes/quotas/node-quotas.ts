@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { hasErrno, type Paths } from '../../platform/index.ts';
 import { type Bounds, NOTHING_USED, type Quotas, requireWithin, type Uses } from '../../space/index.ts';
-import { ownerOf } from '../owners.ts';
+import { ownerOf } from '../ownership/index.ts';
 import { persistImage } from '../plan/index.ts';
 import { machineSize, mountsPersist } from '../setting-values.ts';
 import type { NodeRow, NodeStore } from '../store.ts';

@@ -3,7 +3,7 @@ import { type Caller, type CallsOf, demandAll } from '../../access/index.ts';
 import { findModel } from '../../models/index.ts';
 import type { Network } from '../../network/index.ts';
 import type { ImageChoice } from '../image-choice.ts';
-import { owned } from '../owners.ts';
+import type { NodeGuests } from '../ownership/index.ts';
 import type { Power, PowerErrands } from '../power/index.ts';
 import type { NodeQuotas } from '../quotas/index.ts';
 import { settingOf } from '../setting-values.ts';
@@ -22,6 +22,7 @@ interface Deps {
   quotas: Pick<NodeQuotas, 'requireOf'>;
   machines: Pick<VirtualMachines, 'require' | 'requireRoom' | 'diskUse'>;
   errands: Pick<PowerErrands, 'forget'>;
+  guests: Pick<NodeGuests, 'owned'>;
   /** The nodes that a caller means. */
   chosen(set: string, caller: Caller): Promise<NodeRow[]>;
   /** Makes the world follow, as far as these nodes go. */
@@ -55,7 +56,7 @@ export function createSettingCalls(deps: Deps): Pick<CallsOf<typeof nodeContract
       const { model, ...changes } = readChanges(settings, rows);
       const hardware = await hardwareOf(model, rows);
       if ('power' in changes) demandAll('node.power', caller, rows);
-      demandAll('node.config', caller, owned(rows), yes);
+      demandAll('node.config', caller, await deps.guests.owned(rows, caller), yes);
       const all = await store.all();
       await requireMachines(rows, changes, deps.machines, deps.network.others);
       const joining = rows.map((row) => ({ before: row, after: changed(row, changes) }));

@@ -1,6 +1,6 @@
 /** Who is on the networks that nodes are to join. */
 import { WALT_NET } from '@walt/contract';
-import { ownerOf } from '../owners.ts';
+import { ownerOf } from '../ownership/index.ts';
 import { type Configured, networksOf } from '../setting-values.ts';
 import type { NodeRow } from '../store.ts';
 

@@ -1,9 +1,9 @@
 import { connect } from '@walt/client/connection';
 import type { Command } from 'commander';
-import { tellUnheard } from '../../nodes/unheard.ts';
-import { jsonOption, setCommand } from '../../options.ts';
-import { conjugate, nameList } from '../../terminal/human.ts';
-import { print, printJson } from '../../terminal/output.ts';
+import { tellUnheard } from '../../../nodes/unheard.ts';
+import { jsonOption, setCommand } from '../../../options.ts';
+import { conjugate, nameList } from '../../../terminal/human.ts';
+import { print, printJson } from '../../../terminal/output.ts';
 
 export function command(): Command {
   return setCommand()

@@ -1,0 +1,4 @@
+/** Whose nodes are, and whom owners let use them. */
+export { createGuestCalls } from './calls.ts';
+export { forgetGuests, NodeGuests } from './guests.ts';
+export { bootOwnerOf, owned, ownerOf } from './owners.ts';
