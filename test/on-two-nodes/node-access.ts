@@ -279,6 +279,14 @@ test('a node that changes hands: who had it is cut off at that moment, and what 
   };
   assert.equal(await direct(ann), 'in\n');
 
+  // She lets him in for a while, and does not any more.
+  await ann.ok('node', 'allow', 'handed', '--group', 'games');
+  await using guest = await Terminal.open(bob.command('node', 'shell', 'handed'), { env: bob.env });
+  await guest.expect(/root@handed:\S+# $/m, 60_000);
+  await ann.ok('node', 'disallow', 'handed', '--group', 'games');
+  assert.notEqual(await guest.exited(10_000), 0);
+  assert.match(await guest.screen(), /handed belongs to daemon/);
+
   await using shell = await Terminal.open(ann.command('node', 'shell', 'handed'), { env: ann.env });
   await shell.expect(/root@handed:\S+# $/m, 60_000);
   await using console = await Terminal.open(ann.command('node', 'console', 'handed'), { env: ann.env });
