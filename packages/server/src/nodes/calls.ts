@@ -13,6 +13,7 @@ import type { Network } from '../network/index.ts';
 import { isExternalError, isUserError, nameList, UserError } from '../platform/index.ts';
 import type { Agents } from './agents.ts';
 import { detailsOf } from './details.ts';
+import type { Engine } from './engine/index.ts';
 import { bootsSeenBy } from './history/index.ts';
 import type { Hardware, ImageChoice } from './image-choice.ts';
 import type { NodeLookup } from './lookup.ts';
@@ -25,13 +26,12 @@ import { expandSet, selectSet } from './sets.ts';
 import { createMachineCall, createSettingCalls, disksAtStake, virtualHardware } from './settings/index.ts';
 import type { BootOrder, NodeRow, NodeStore } from './store.ts';
 import type { DevicesOfNodes, NodeViews } from './views.ts';
-import type { VirtualMachines } from './virtual/index.ts';
 import { waitBooted } from './wait.ts';
 
 interface Deps {
   store: NodeStore;
   agents: Agents;
-  machines: Pick<VirtualMachines, 'require' | 'requireRoom' | 'diskUse'>;
+  machines: Pick<Engine, 'require' | 'requireRoom' | 'diskUse'>;
   views: NodeViews;
   lookup: NodeLookup;
   network: Pick<Network, 'freeAddress' | 'others' | 'exposed'>;
@@ -247,7 +247,7 @@ export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, '
 }
 
 /** Nodes, each with the disks that go with it. */
-async function withDisks(rows: readonly NodeRow[], machines: Pick<VirtualMachines, 'diskUse'>) {
+async function withDisks(rows: readonly NodeRow[], machines: Pick<Engine, 'diskUse'>) {
   const found = await disksAtStake(rows, { disks: null }, machines);
   const disks = new Map(found.map((node) => [node.name, node.disks]));
   return rows.map(({ name }) => ({ name, disks: disks.get(name) ?? [] }));

@@ -1,15 +1,15 @@
 import type { NodeDetails } from '@walt/contract';
 import { type Caller, guestNames } from '../access/index.ts';
+import type { Engine } from './engine/index.ts';
 import { bootOwnerOf, type NodeGuests } from './ownership/index.ts';
 import { knownSize } from './setting-values.ts';
 import { settingsOf } from './settings/index.ts';
 import type { NodeRow } from './store.ts';
 import type { NodeViews } from './views.ts';
-import type { VirtualMachines } from './virtual/index.ts';
 
 interface Deps {
   views: Pick<NodeViews, 'withPower'>;
-  machines: Pick<VirtualMachines, 'diskUse'>;
+  machines: Pick<Engine, 'diskUse'>;
   guests: Pick<NodeGuests, 'of'>;
 }
 

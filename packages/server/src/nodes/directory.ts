@@ -5,13 +5,13 @@ import type { BootTarget, NodeDirectory, PollReport } from '../boot/index.ts';
 import type { Images } from '../images/index.ts';
 import { type Limits, type Log, rarely } from '../platform/index.ts';
 import type { Agents } from './agents.ts';
+import type { Engine } from './engine/index.ts';
 import { lastLines, timesOf } from './history/index.ts';
 import type { ImageChoice } from './image-choice.ts';
 import type { Failure } from './plan/index.ts';
 import type { Power } from './power/index.ts';
 import { bootDelay, bootRetries, isRouted, mountsPersist } from './setting-values.ts';
 import { type AgentRow, freshToken, type NodeRow, type NodeStore, now } from './store.ts';
-import type { VirtualMachines } from './virtual/index.ts';
 
 /** Milliseconds without a refusal after which the next one is told in the journal. */
 const REFUSAL_PAUSE = 60_000;
@@ -34,7 +34,7 @@ interface Deps {
   agents: Agents;
   choice: Pick<ImageChoice, 'defaultName'>;
   ssh: SshAuthority;
-  machines: Pick<VirtualMachines, 'forgetConsole' | 'consoleLog'>;
+  machines: Pick<Engine, 'forgetConsole' | 'consoleLog'>;
   power: Pick<Power, 'cycle'>;
   network: { server: string; prefix: number };
   devices: {

@@ -9,6 +9,7 @@ import type { Quotas } from '../space/index.ts';
 import { Agents } from './agents.ts';
 import { createNodeCalls } from './calls.ts';
 import { Consoles } from './consoles/index.ts';
+import { LocalEngine } from './engine/index.ts';
 import { NodeEntry } from './entry.ts';
 import { lastLines } from './history/index.ts';
 import { ImageChoice } from './image-choice.ts';
@@ -20,7 +21,7 @@ import { holdersOf, NodeQuotas } from './quotas/index.ts';
 import { NodeStore } from './store.ts';
 import type { NodeTables } from './tables.ts';
 import { type DevicesOfNodes, NodeViews } from './views.ts';
-import { type Accelerator, VirtualMachines } from './virtual/index.ts';
+import type { Accelerator } from './virtual/index.ts';
 
 export { bootingNodes } from './booting-nodes.ts';
 export { createChangesCalls, HeldChanges } from './changes/index.ts';
@@ -85,7 +86,7 @@ export async function createNodes(deps: Deps) {
       log.warn('a node should be renamed: its name means something else', { node: id, name });
   }
   const agents = new Agents();
-  const machines = await VirtualMachines.open({ programs, paths, accelerator, log });
+  const machines = await LocalEngine.open({ programs, network, paths, accelerator, log });
   const { server, broadcast } = network;
   const sources = powerSources(deps.powerConfigs, { server, broadcast, onHost: deps.onHost });
   const power = new Power([qemuPower(machines), ...sources]);

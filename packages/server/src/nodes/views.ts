@@ -1,6 +1,7 @@
 import type { DeviceNote, Node } from '@walt/contract';
 import type { Caller } from '../access/index.ts';
 import type { Agents } from './agents.ts';
+import type { Engine } from './engine/index.ts';
 import { type BootHistory, type BootRow, failureSeenBy, lastStep } from './history/index.ts';
 import { type NodeGuests, ownerOf } from './ownership/index.ts';
 import type { BootTrouble } from './plan/index.ts';
@@ -9,7 +10,6 @@ import { knownSize } from './setting-values.ts';
 import { nodeState } from './state.ts';
 import { type NodeRow, now } from './store.ts';
 import { troubleWords } from './troubles.ts';
-import type { VirtualMachines } from './virtual/index.ts';
 
 /** What nodes ask of devices/: what is heard of a machine, whatever it is. */
 export interface DevicesOfNodes {
@@ -21,7 +21,7 @@ export interface DevicesOfNodes {
 interface Deps {
   agents: Agents;
   boots: Pick<BootHistory, 'current'>;
-  machines: Pick<VirtualMachines, 'running'>;
+  machines: Pick<Engine, 'running'>;
   power: Pick<Power, 'view' | 'acts'>;
   errands: Pick<PowerErrands, 'look' | 'state' | 'failure'>;
   devices: Pick<DevicesOfNodes, 'notesOf'>;

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { openDatabase } from '../../platform/index.ts';
 import { serverTables } from '../../tables.ts';
+import type { Placed } from '../engine/index.ts';
 import { type NodeRow, NodeStore } from '../store.ts';
-import type { VirtualMachine } from '../virtual/index.ts';
 import { Power, PowerErrands, qemuPower } from './index.ts';
 import { declared, powerFailure } from './source.ts';
 
@@ -25,9 +25,9 @@ async function nodes() {
 
 test('what can be done to a node’s power is what its source can', async () => {
   const { vnode1, pi } = await nodes();
-  const reset: VirtualMachine[] = [];
+  const reset: Placed[] = [];
   const machines = {
-    reset: async (machine: VirtualMachine) => void reset.push(machine),
+    reset: async (placed: Placed) => void reset.push(placed),
     powerCycle: async (id: number) => `${id} first`,
   };
   const power = new Power([qemuPower(machines)]);
@@ -44,20 +44,11 @@ test('what can be done to a node’s power is what its source can', async () => 
   assert.deepEqual(power.view(vnode1), { kind: 'virtual machine', source: null });
   assert.deepEqual(power.view(pi), { kind: 'none', source: 'none' });
   await power.reset(vnode1);
-  assert.deepEqual(reset, [
-    ...[
-      {
-        id: 1,
-        mac: vnode1.mac,
-        model: 'pc-x86-64',
-        cpuCores: 1,
-        ramMiB: 512,
-        disks: [],
-        networks: [{ name: 'walt-net' }],
-        tap: 'vm1',
-      },
-    ],
-  ]);
+  const machine = {
+    ...{ id: 1, mac: vnode1.mac, model: 'pc-x86-64' },
+    ...{ cpuCores: 1, ramMiB: 512, disks: [], networks: [{ name: 'walt-net' }] },
+  };
+  assert.deepEqual(reset, [{ machine, ip: '10.73.0.2' }]);
   await assert.rejects(power.reset(pi), /nobody can reset node 2/);
 });
 

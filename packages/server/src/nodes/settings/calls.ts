@@ -2,13 +2,13 @@ import { NO_VALUE, NODE_SETTINGS, type nodeContract, SETTING_NAMES, type Setting
 import { type Caller, type CallsOf, demandAll } from '../../access/index.ts';
 import { findModel } from '../../models/index.ts';
 import type { Network } from '../../network/index.ts';
+import type { Engine } from '../engine/index.ts';
 import type { ImageChoice } from '../image-choice.ts';
 import type { NodeGuests } from '../ownership/index.ts';
 import type { Power, PowerErrands } from '../power/index.ts';
 import type { NodeQuotas } from '../quotas/index.ts';
 import { settingOf } from '../setting-values.ts';
 import type { NodeRow, NodeStore, SettingChanges } from '../store.ts';
-import type { VirtualMachines } from '../virtual/index.ts';
 import { checkExposed, checks, choicesOf } from './checks.ts';
 import { changed, disksAtStake, requireMachines, requirePorts } from './machines.ts';
 import { strangersOn } from './networks.ts';
@@ -20,7 +20,7 @@ interface Deps {
   choice: Pick<ImageChoice, 'nameFor'>;
   power: Power;
   quotas: Pick<NodeQuotas, 'requireOf'>;
-  machines: Pick<VirtualMachines, 'require' | 'requireRoom' | 'diskUse'>;
+  machines: Pick<Engine, 'require' | 'requireRoom' | 'diskUse'>;
   errands: Pick<PowerErrands, 'forget'>;
   guests: Pick<NodeGuests, 'owned'>;
   /** The nodes that a caller means. */

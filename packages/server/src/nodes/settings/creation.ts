@@ -4,11 +4,11 @@ import { type Caller, type CallsOf, demandAll } from '../../access/index.ts';
 import { virtualModelOf } from '../../models/index.ts';
 import type { Network } from '../../network/index.ts';
 import { UserError } from '../../platform/index.ts';
+import type { Engine } from '../engine/index.ts';
 import type { Hardware, ImageChoice } from '../image-choice.ts';
 import type { NodeLookup } from '../lookup.ts';
 import type { NodeQuotas } from '../quotas/index.ts';
 import type { NodeSettings, NodeStore } from '../store.ts';
-import type { VirtualMachines } from '../virtual/index.ts';
 import { checkExposed } from './checks.ts';
 import { requireMachine, requirePorts } from './machines.ts';
 import { strangersOn } from './networks.ts';
@@ -16,7 +16,7 @@ import { readChanges } from './settings.ts';
 
 interface Deps {
   store: Pick<NodeStore, 'all' | 'register'>;
-  machines: Pick<VirtualMachines, 'require' | 'requireRoom'>;
+  machines: Pick<Engine, 'require' | 'requireRoom'>;
   lookup: Pick<NodeLookup, 'view'>;
   network: Pick<Network, 'freeAddress' | 'others' | 'exposed'>;
   choice: Pick<ImageChoice, 'ownDefault' | 'bootable'>;

@@ -2,9 +2,10 @@
 import type { SettingName, VirtualModel } from '@walt/contract';
 import { type Caller, demandAll } from '../../access/index.ts';
 import type { HostPorts, OtherNetworks } from '../../network/index.ts';
+import type { Engine } from '../engine/index.ts';
 import { type Configured, exposedPorts, machineSize } from '../setting-values.ts';
 import type { NodeRow, SettingChanges } from '../store.ts';
-import { compareDisks, machineOf, type VirtualMachines } from '../virtual/index.ts';
+import { compareDisks, machineOf } from '../virtual/index.ts';
 
 /** A node as it is once the changes are made. */
 export function changed<Row extends Configured>(row: Row, changes: SettingChanges): Row {
@@ -23,7 +24,7 @@ function touched(rows: readonly NodeRow[], changes: SettingChanges): NodeRow[] {
 export async function requireMachines(
   rows: readonly NodeRow[],
   changes: SettingChanges,
-  machines: Pick<VirtualMachines, 'require' | 'requireRoom'>,
+  machines: Pick<Engine, 'require' | 'requireRoom'>,
   networks: Pick<OtherNetworks, 'require'>,
 ): Promise<void> {
   const pairs = touched(rows, changes).map((row) => [row, changed(row, changes)] as const);
@@ -41,7 +42,7 @@ export async function requireMachines(
 /** As `requireMachines`, of one that is to be made. */
 export async function requireMachine(
   node: Configured & { model: VirtualModel },
-  machines: Pick<VirtualMachines, 'require' | 'requireRoom'>,
+  machines: Pick<Engine, 'require' | 'requireRoom'>,
   networks: Pick<OtherNetworks, 'require'>,
 ): Promise<void> {
   const size = machineSize(node);
@@ -72,7 +73,7 @@ export async function requirePorts(
 export async function disksAtStake(
   rows: readonly NodeRow[],
   changes: SettingChanges,
-  machines: Pick<VirtualMachines, 'diskUse'>,
+  machines: Pick<Engine, 'diskUse'>,
 ) {
   return await Promise.all(
     touched(rows, changes).map(async (row) => {

@@ -1,14 +1,18 @@
-/** Virtual nodes: QEMU and all that only QEMU's owner must know. */
-export { findAccelerator } from './accelerator.ts';
-export { compareDisks } from './disks.ts';
+/** QEMU, and all that only its owner must know. */
+export { findAccelerator, isUsable } from './accelerator.ts';
+export { compareDisks, ensureDisks, removeOtherDisks, requireDiskRoom, usedBytes } from './disks.ts';
 export {
   type Accelerator,
   adapterOn,
+  type Host,
   knownMachine,
   type Machine,
+  machineFiles,
   machineOf,
   onTap,
+  qemuArguments,
   tapName,
   type VirtualMachine,
 } from './machine.ts';
-export { VirtualMachines } from './virtual-machines.ts';
+export { answers } from './qmp.ts';
+export { writeSharedFiles } from './shared-files.ts';

@@ -4,9 +4,9 @@ import type { Trees } from '../../../boot/index.ts';
 import type { Network } from '../../../network/index.ts';
 import type { Paths } from '../../../platform/index.ts';
 import type { Agents } from '../../agents.ts';
+import type { Engine } from '../../engine/index.ts';
 import type { PowerErrands } from '../../power/index.ts';
 import type { NodeStore } from '../../store.ts';
-import type { VirtualMachines } from '../../virtual/index.ts';
 import type { Observed, StepInputs } from '../plan.ts';
 import type { Executors, StepOf } from '../steps.ts';
 import { Attempts } from './attempts.ts';
@@ -23,11 +23,8 @@ export type { LinesOfNodes };
 
 interface Deps {
   lines: LinesOfNodes;
-  network: Pick<
-    Network,
-    'setHosts' | 'setExports' | 'setRouted' | 'ensureTap' | 'removeTap' | 'others' | 'exposed'
-  >;
-  machines: VirtualMachines;
+  network: Pick<Network, 'setHosts' | 'setExports' | 'setRouted' | 'others' | 'exposed'>;
+  machines: Engine;
   agents: Agents;
   errands: PowerErrands;
   paths: Pick<Paths, 'persist'>;

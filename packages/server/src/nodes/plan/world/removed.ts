@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import type { SshAuthority } from '../../../access/index.ts';
 import { namesIn, type Paths } from '../../../platform/index.ts';
+import type { Engine } from '../../engine/index.ts';
 import type { NodeStore } from '../../store.ts';
-import type { VirtualMachines } from '../../virtual/index.ts';
 import { persistImage } from '../desired.ts';
 import type { RemovalSteps } from '../removed.ts';
 import type { Executors } from '../steps.ts';
@@ -10,7 +10,7 @@ import type { Executors } from '../steps.ts';
 interface Deps {
   paths: Pick<Paths, 'persist'>;
   ssh: Pick<SshAuthority, 'removeNode'>;
-  machines: Pick<VirtualMachines, 'remove'>;
+  machines: Pick<Engine, 'remove'>;
   store: Pick<NodeStore, 'all' | 'noteForgotten'>;
   lines: LinesOfNodes;
 }

@@ -1,12 +1,13 @@
-import { machineOf, onTap, type VirtualMachines } from '../../virtual/index.ts';
+import type { Engine } from '../../engine/index.ts';
+import { machineOf } from '../../virtual/index.ts';
 import type { PowerSource } from '../source.ts';
 
 /** The power of virtual nodes. They are switched on and off by what the database says should be: that they are there. */
-export function qemuPower(machines: Pick<VirtualMachines, 'reset' | 'powerCycle'>): PowerSource {
+export function qemuPower(machines: Pick<Engine, 'reset' | 'powerCycle'>): PowerSource {
   return {
     ...{ kind: 'virtual machine', name: null, port: 'none', shared: false, remote: false },
     has: ({ type }) => type === 'virtual',
-    reset: (node) => machines.reset(onTap(machineOf(node))),
+    reset: (node) => machines.reset({ machine: machineOf(node), ip: node.ip }),
     state: async ({ id }) => ((await machines.powerCycle(id)) === undefined ? 'off' : 'on'),
     // A reboot from inside is a new one, too.
     cycle: ({ id }) => machines.powerCycle(id),

@@ -1,7 +1,8 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
-import { totalmem } from 'node:os';
+import { hostname, totalmem } from 'node:os';
 import type { DiskSpec } from '@walt/contract';
 import { virtualModelOf } from '../../models/index.ts';
+import type { Network, OtherNetworks } from '../../network/index.ts';
 import {
   fileExists,
   KeyedLock,
@@ -11,32 +12,48 @@ import {
   UserError,
 } from '../../platform/index.ts';
 import { capConsoleLog, clearConsoleLog } from '../consoles/index.ts';
-import { isUsable } from './accelerator.ts';
-import { ensureDisks, removeOtherDisks, requireDiskRoom, usedBytes } from './disks.ts';
-import { type Accelerator, type Host, machineFiles, qemuArguments, type VirtualMachine } from './machine.ts';
-import { answers } from './qmp.ts';
-import { writeSharedFiles } from './shared-files.ts';
+import {
+  type Accelerator,
+  adapterOn,
+  answers,
+  ensureDisks,
+  type Host,
+  isUsable,
+  type Machine,
+  machineFiles,
+  onTap,
+  qemuArguments,
+  removeOtherDisks,
+  requireDiskRoom,
+  tapName,
+  usedBytes,
+  writeSharedFiles,
+} from '../virtual/index.ts';
+import type { Engine, EngineHost, Placed } from './engine.ts';
 
 /** Milliseconds between looks at the size of the consoles' histories. */
 const CAP_INTERVAL = 30_000;
 
 type MachinePaths = Pick<Paths, 'virtual' | 'virtualRun'>;
-type Size = Pick<VirtualMachine, 'model' | 'cpuCores' | 'ramMiB'>;
 type Supervisor = Pick<Programs, 'ensure' | 'stop' | 'recorded' | 'instance'>;
 
 interface Deps {
   programs: Supervisor;
+  network: Pick<Network, 'ensureTap' | 'removeTap'> & {
+    others: Pick<OtherNetworks, 'connect' | 'removeNode'>;
+  };
   paths: MachinePaths;
   accelerator: Accelerator;
   log: Log;
 }
 
 /**
- * The virtual machines of a platform, each a supervised program `vm-ID` that outlives the server. One whose guest reboots or powers
- * off, or that is killed, starts again, as it is defined now. A running one is never stopped because its definition changed.
+ * Machines on the server itself, each a supervised program `vm-ID` that outlives the server. One whose guest reboots or powers off, or
+ * that is killed, starts again, as it is defined now. A running one is never stopped because its definition changed.
  */
-export class VirtualMachines {
+export class LocalEngine implements Engine {
   readonly #programs: Supervisor;
+  readonly #network: Deps['network'];
   readonly #paths: MachinePaths;
   readonly #host: Host;
   readonly #log: Log;
@@ -46,13 +63,14 @@ export class VirtualMachines {
 
   private constructor(deps: Deps, host: Host) {
     this.#programs = deps.programs;
+    this.#network = deps.network;
     this.#paths = deps.paths;
     this.#host = host;
     this.#log = deps.log;
     this.#timer = setInterval(() => void this.capConsoleLogs(), CAP_INTERVAL).unref();
   }
 
-  static async open(deps: Deps): Promise<VirtualMachines> {
+  static async open(deps: Deps): Promise<LocalEngine> {
     await mkdir(deps.paths.virtual, { recursive: true, mode: 0o700 });
     await mkdir(deps.paths.virtualRun, { recursive: true, mode: 0o700 });
     await writeSharedFiles(deps.paths);
@@ -61,16 +79,16 @@ export class VirtualMachines {
       vhostNet: await isUsable('/dev/vhost-net'),
       userIds: countUserIds(await readFile('/proc/self/uid_map', 'utf8')),
     };
-    return new VirtualMachines(deps, host);
+    return new LocalEngine(deps, host);
   }
 
-  /**
-   * Throws UserError INVALID when no machine of that model can be so large, or none here, UNAVAILABLE when this server lacks what
-   * they need.
-   */
-  async require({ model, cpuCores, ramMiB }: Size): Promise<void> {
+  async hosts(): Promise<[EngineHost]> {
+    return [{ name: hostname(), memory: Math.floor(totalmem() / 1024 ** 2) }];
+  }
+
+  async require({ model, cpuCores, ramMiB }: Pick<Machine, 'model' | 'cpuCores' | 'ramMiB'>): Promise<void> {
     const { limit, needs } = virtualModelOf(model).qemu;
-    const memory = Math.floor(totalmem() / 1024 ** 2);
+    const [{ memory }] = await this.hosts();
     if (ramMiB > memory) {
       throw new UserError(
         'INVALID',
@@ -95,85 +113,88 @@ export class VirtualMachines {
     }
   }
 
-  /** Throws UserError unless so many disks can be made, and be so large. */
   async requireRoom(disks: readonly DiskSpec[]): Promise<void> {
     await requireDiskRoom(this.#paths.virtual, disks);
   }
 
-  /** Bytes that disks of a machine take here; null: it is not made yet. */
   async diskUse(id: number, disks: readonly DiskSpec[]): Promise<(number | null)[]> {
     return await usedBytes(machineFiles(id, this.#paths).folder, disks);
   }
 
-  /**
-   * Starts the machine, or adopts the one that runs, whatever its arguments. Resolves when QEMU answers.
-   * Throws ExternalError with QEMU's words when it does not come up.
-   */
-  async ensure(vm: VirtualMachine): Promise<void> {
-    await this.#turns.hold(String(vm.id), () => this.#ensure(vm));
+  /** Resolves when QEMU answers; what it says instead is in the ExternalError. */
+  async start(placed: Placed): Promise<void> {
+    await this.#turns.hold(String(placed.machine.id), () => this.#start(placed));
   }
 
-  async #ensure(vm: VirtualMachine): Promise<void> {
+  async #start({ machine, ip }: Placed): Promise<void> {
+    const { id, disks } = machine;
     // One that lives is not asked: if it is stuck, that is for `reset` to mend.
-    const lives = (await this.running()).includes(vm.id);
-    const { folder, runFolder, qmpSocket } = machineFiles(vm.id, this.#paths);
+    const lives = (await this.running()).includes(id);
+    await this.#connect(machine, ip);
+    const { folder, runFolder, qmpSocket } = machineFiles(id, this.#paths);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await mkdir(runFolder, { recursive: true, mode: 0o700 });
-    await ensureDisks(folder, vm.disks);
+    await ensureDisks(folder, disks);
     await this.#programs.ensure({
-      name: programName(vm.id),
-      argv: qemuArguments(vm, this.#host, this.#paths),
+      name: programName(id),
+      argv: qemuArguments(onTap(machine), this.#host, this.#paths),
       adopt: 'any',
       ready: async () => lives || answers(qmpSocket),
     });
-    await removeOtherDisks(folder, vm.disks);
+    await removeOtherDisks(folder, disks);
   }
 
-  /** Power-cycles the machine, whatever state it is in: a new QEMU, as `vm` says. */
-  async reset(vm: VirtualMachine): Promise<void> {
-    await this.#turns.hold(String(vm.id), async () => {
-      await this.powerOff(vm.id);
-      await this.#ensure(vm);
+  /** Taps on the networks, which QEMU opens. */
+  async #connect(machine: Machine, ip: string): Promise<void> {
+    const { id, mac } = machine;
+    const [waltNet, ...others] = machine.networks;
+    await this.#network.ensureTap(tapName(id), { mac, ip }, waltNet ?? {});
+    for (const other of others) {
+      const adapter = adapterOn(machine, other.name);
+      await this.#network.others.connect(adapter.tap, other, adapter.mac);
+    }
+  }
+
+  async reset(placed: Placed): Promise<void> {
+    const { id } = placed.machine;
+    await this.#turns.hold(String(id), async () => {
+      await this.stop(id);
+      await this.#start(placed);
     });
   }
 
-  /** As if the plug was pulled; nothing starts it again. Does nothing when it is off. */
-  async powerOff(id: number): Promise<void> {
+  async stop(id: number): Promise<void> {
     await this.#programs.stop(programName(id));
   }
 
-  /** Powers off, then deletes all that the machine had. */
   async remove(id: number): Promise<void> {
     const { folder, runFolder } = machineFiles(id, this.#paths);
     await this.#turns.hold(String(id), async () => {
-      await this.powerOff(id);
+      await this.stop(id);
+      await this.#network.removeTap(tapName(id));
+      await this.#network.others.removeNode(id);
       await rm(runFolder, { recursive: true, force: true });
       await rm(folder, { recursive: true, force: true });
     });
   }
 
-  /** Node ids of all machines that live, those that an earlier server started included; sorted. `among`: only of these is asked. */
   async running(among?: readonly number[]): Promise<number[]> {
     const names = await this.#programs.recorded(among?.map(programName));
     return names.flatMap((name) => nodeId(name) ?? []).sort((a, b) => a - b);
   }
 
-  /** Tells one power cycle of a machine from the next; undefined when it is off. A reboot from inside is one, too. */
   powerCycle(id: number): Promise<string | undefined> {
     return this.#programs.instance(programName(id));
   }
 
-  /** Unix socket of the serial console: raw bytes both ways, one client at a time. */
   consolePath(id: number): string {
     return machineFiles(id, this.#paths).consoleSocket;
   }
 
-  /** File with all that the console printed lately. It may shrink to nothing at any time; the older part is then in `.1`. */
   consoleLog(id: number): string {
     return machineFiles(id, this.#paths).consoleLog;
   }
 
-  /** Deletes what the console printed so far. */
   async forgetConsole(id: number): Promise<void> {
     await clearConsoleLog(this.consoleLog(id));
   }
@@ -189,7 +210,6 @@ export class VirtualMachines {
     }
   }
 
-  /** Looks away; the machines live on. */
   close(): void {
     clearInterval(this.#timer);
   }

@@ -8,16 +8,16 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isExternalError, type ProgramSpec, Programs, run } from '../../platform/index.ts';
 import { capConsoleLog, olderConsoleLog } from '../consoles/console-log.ts';
-import type { VirtualMachine } from './machine.ts';
-import { countUserIds, VirtualMachines } from './virtual-machines.ts';
+import type { Machine } from '../virtual/index.ts';
+import { countUserIds, LocalEngine } from './local.ts';
 import { TestNet } from './walt-net.fixture.ts';
 
+const at = (machine: Machine) => ({ machine, ip: `192.0.2.1${machine.id}` });
 const silent = { info() {}, warn() {}, error() {} };
-const vm: VirtualMachine = {
+const vm: Machine = {
   id: 7,
   model: 'pc-x86-64',
   mac: '52:54:00:00:00:07',
-  tap: 'vm7',
   cpuCores: 1,
   ramMiB: 128,
   disks: [],
@@ -32,7 +32,7 @@ async function until(what: string, condition: () => Promise<boolean> | boolean, 
   }
 }
 
-describe('VirtualMachines', () => {
+describe('LocalEngine', () => {
   let netFolder: string;
   let net: TestNet;
   before(async () => {
@@ -46,7 +46,7 @@ describe('VirtualMachines', () => {
 
   let folder: string;
   let programs: Programs;
-  let machines: VirtualMachines;
+  let machines: LocalEngine;
   /** A server of its own: supervision and machines over the same folders. */
   const open = async () => {
     const opened = new Programs({ logs: join(folder, 'logs'), programs: join(folder, 'programs') }, silent);
@@ -54,12 +54,18 @@ describe('VirtualMachines', () => {
     const paths = { virtual: join(folder, 'virtual'), virtualRun: join(folder, 'run') };
     return {
       programs: opened,
-      machines: await VirtualMachines.open({
+      machines: await LocalEngine.open({
         programs: {
           ensure: (spec) => opened.ensure(inside(spec)),
           stop: (name) => opened.stop(name),
           recorded: (among) => opened.recorded(among),
           instance: (name) => opened.instance(name),
+        },
+        // The taps are there.
+        network: {
+          ensureTap: async () => {},
+          removeTap: async () => {},
+          others: { connect: async () => {}, removeNode: async () => {} },
         },
         paths,
         accelerator: 'tcg',
@@ -92,7 +98,7 @@ describe('VirtualMachines', () => {
   };
 
   it('boots from the network, with its words on the console and in its history', async () => {
-    await machines.ensure(vm);
+    await machines.start(at(vm));
     const console = createConnection(machines.consolePath(7));
     try {
       await once(console, 'connect');
@@ -109,14 +115,14 @@ describe('VirtualMachines', () => {
   });
 
   it('boots boards from the network by U-Boot, with their own MACs, again and again until there is a script', async () => {
-    const boards: VirtualMachine[] = [
-      { ...vm, id: 8, model: 'qemu-arm64', mac: '52:54:00:00:00:08', tap: 'vm8' },
-      { ...vm, id: 9, model: 'qemu-armhf', mac: '52:54:00:00:00:09', tap: 'vm9' },
+    const boards: Machine[] = [
+      { ...vm, id: 8, model: 'qemu-arm64', mac: '52:54:00:00:00:08' },
+      { ...vm, id: 9, model: 'qemu-armhf', mac: '52:54:00:00:00:09' },
     ];
     // Each waits most of the time.
     await Promise.all(
       boards.map(async (board) => {
-        await machines.ensure(board);
+        await machines.start(at(board));
         const twice = async () => (await net.addressesGiven(board.mac)) >= 2;
         await until(`two boots of ${board.model}`, twice, 600_000);
         const history = await readFile(machines.consoleLog(board.id), 'utf8');
@@ -146,7 +152,7 @@ describe('VirtualMachines', () => {
   });
 
   it('has no rights on the server', async () => {
-    await machines.ensure(vm);
+    await machines.start(at(vm));
     const status = await readFile(`/proc/${pid()}/status`, 'utf8');
     const field = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1];
     assert.doesNotMatch(`${field('Uid')} ${field('Gid')} ${field('Groups')}`, /\b0\b/);
@@ -157,20 +163,20 @@ describe('VirtualMachines', () => {
   });
 
   it('is a new QEMU after a reset', async () => {
-    await boots('a start', () => machines.ensure(vm));
+    await boots('a start', () => machines.start(at(vm)));
     const before = pid();
     const cycle = await machines.powerCycle(vm.id);
     assert.ok(cycle);
     assert.equal(await machines.powerCycle(vm.id), cycle);
-    await boots('a reset', () => machines.reset(vm));
+    await boots('a reset', () => machines.reset(at(vm)));
     assert.notEqual(pid(), before);
     assert.notEqual(await machines.powerCycle(vm.id), cycle);
-    await machines.powerOff(vm.id);
+    await machines.stop(vm.id);
     assert.equal(await machines.powerCycle(vm.id), undefined);
   });
 
   it('is a new QEMU after a reboot of its own', async () => {
-    await machines.ensure(vm);
+    await machines.start(at(vm));
     const before = pid();
     // There is nothing that it could load from this network: its BIOS reboots.
     await until('a new QEMU', () => {
@@ -180,11 +186,11 @@ describe('VirtualMachines', () => {
   });
 
   it('leaves a running machine alone when its definition changes, and brings the change with a reset', async () => {
-    await machines.ensure(vm);
+    await machines.start(at(vm));
     const before = pid();
-    await machines.ensure({ ...vm, ramMiB: 192 });
+    await machines.start(at({ ...vm, ramMiB: 192 }));
     assert.equal(pid(), before);
-    await boots('a reset', () => machines.reset({ ...vm, ramMiB: 192 }));
+    await boots('a reset', () => machines.reset(at({ ...vm, ramMiB: 192 })));
     assert.notEqual(pid(), before);
     assert.ok((await commandLine()).includes('size=192M'));
   });
@@ -196,7 +202,7 @@ describe('VirtualMachines', () => {
     ] as const;
     const names = async () =>
       (await readdir(join(folder, 'virtual', '7'))).filter((name) => name.startsWith('disk'));
-    await machines.ensure({ ...vm, disks });
+    await machines.start(at({ ...vm, disks }));
     assert.deepEqual((await names()).sort(), ['disk1.ext4.img', 'disk2.none.img']);
     const open = async () => (await run(['ls', '-l', `/proc/${pid()}/fd`])).match(/disk\d/g)?.sort();
     assert.deepEqual(await open(), ['disk1', 'disk2']);
@@ -207,52 +213,52 @@ describe('VirtualMachines', () => {
     );
     // At the same time, as a change and an order to reboot may come.
     await Promise.all([
-      machines.reset({ ...vm, disks: [...disks, disks[1]] }),
-      machines.ensure({ ...vm, disks }),
+      machines.reset(at({ ...vm, disks: [...disks, disks[1]] })),
+      machines.start(at({ ...vm, disks })),
     ]);
     assert.deepEqual((await names()).sort(), ['disk1.ext4.img', 'disk2.none.img']);
-    await machines.ensure(vm);
+    await machines.start(at(vm));
     assert.deepEqual(await names(), []);
-    await machines.reset(vm);
+    await machines.reset(at(vm));
     assert.equal(await open(), undefined);
   });
 
   it('replaces a QEMU that does not answer', async () => {
-    await machines.ensure(vm);
+    await machines.start(at(vm));
     const before = pid();
     process.kill(before, 'SIGSTOP');
-    await boots('a reset', () => machines.reset(vm));
+    await boots('a reset', () => machines.reset(at(vm)));
     assert.notEqual(pid(), before);
   });
 
   it('is started again when it is killed', async () => {
-    await boots('a start', () => machines.ensure(vm));
+    await boots('a start', () => machines.start(at(vm)));
     const before = pid();
     await boots('kill -9', async () => process.kill(before, 'SIGKILL'));
     assert.notEqual(pid(), before);
   });
 
   it('outlives its server, and the next one can reset it', async () => {
-    await machines.ensure(vm);
+    await machines.start(at(vm));
     const before = pid();
     programs.close();
     machines.close();
     ({ programs, machines } = await open());
     assert.deepEqual(await machines.running(), [7]);
-    await machines.ensure(vm);
+    await machines.start(at(vm));
     assert.equal(pid(), before);
-    await boots('a reset', () => machines.reset(vm));
+    await boots('a reset', () => machines.reset(at(vm)));
   });
 
-  it('stays off after powerOff, and boots again after ensure', async () => {
-    await machines.ensure(vm);
-    await machines.powerOff(7);
+  it('stays off once stopped, and boots again after a start', async () => {
+    await machines.start(at(vm));
+    await machines.stop(7);
     assert.deepEqual(await machines.running(), []);
-    await boots('ensure', () => machines.ensure(vm));
+    await boots('a start', () => machines.start(at(vm)));
   });
 
   it('leaves nothing behind when removed', async () => {
-    await machines.ensure(vm);
+    await machines.start(at(vm));
     await machines.remove(7);
     await machines.remove(7);
     assert.deepEqual(await machines.running(), []);
@@ -263,20 +269,20 @@ describe('VirtualMachines', () => {
 
   it('says why when QEMU does not start', async () => {
     await assert.rejects(
-      machines.ensure({ ...vm, mac: 'no-mac' }),
+      machines.start(at({ ...vm, mac: 'no-mac' })),
       (error) => isExternalError(error) && /no-mac|mac/.test(error.output),
     );
     assert.deepEqual(await machines.running(), []);
   });
 
   it('bounds the history of a console under a running QEMU', async () => {
-    await boots('a start', () => machines.ensure(vm));
+    await boots('a start', () => machines.start(at(vm)));
     const log = machines.consoleLog(7);
     assert.equal(await capConsoleLog(log, 1_000_000), false);
     const { size } = await stat(log);
     assert.equal(await capConsoleLog(log, 100), true);
     assert.ok((await stat(olderConsoleLog(log))).size >= size);
-    await boots('a reset', () => machines.reset(vm));
+    await boots('a reset', () => machines.reset(at(vm)));
     const text = await readFile(log, 'utf8');
     assert.ok(text.includes('SeaBIOS'));
     assert.ok(!text.includes('\0'), 'QEMU goes on at the new end, not after a hole');

@@ -1,0 +1,58 @@
+import type { DiskSpec } from '@walt/contract';
+import type { Machine } from '../virtual/index.ts';
+
+/** What the machine of a virtual node needs, and where it is. */
+export interface Placed {
+  machine: Machine;
+  /** Address on walt-net: from no other may it send. */
+  ip: string;
+}
+
+/** A machine on which virtual nodes can run. */
+export interface EngineHost {
+  name: string;
+  /** MiB. */
+  memory: number;
+}
+
+/**
+ * Who runs the machines of virtual nodes. It is told what should run, and asked what does; nobody else knows where. Once a machine is
+ * started, it starts again whenever it ends, until it is stopped, and whatever becomes of the server.
+ */
+export interface Engine {
+  hosts(): Promise<EngineHost[]>;
+
+  /** Throws UserError INVALID when no machine of that model can be so large, or on no host, UNAVAILABLE when they lack what it needs. */
+  require(size: Pick<Machine, 'model' | 'cpuCores' | 'ramMiB'>): Promise<void>;
+  /** Throws UserError unless so many disks can be made, and be so large. */
+  requireRoom(disks: readonly DiskSpec[]): Promise<void>;
+  /** Bytes that disks of a machine take; null: it is not made yet. */
+  diskUse(id: number, disks: readonly DiskSpec[]): Promise<(number | null)[]>;
+
+  /**
+   * Starts the machine on its networks, or adopts the one that runs, whatever it is by now: the next start is as it should be.
+   * Idempotent. Throws ExternalError, with words of whoever refused.
+   */
+  start(placed: Placed): Promise<void>;
+  /** Power-cycles the machine, whatever state it is in: another one, as it should be. */
+  reset(placed: Placed): Promise<void>;
+  /** As if the plug was pulled; nothing starts it again. Does nothing when it is off. */
+  stop(id: number): Promise<void>;
+  /** Stops it, then deletes all that the machine had. Idempotent. */
+  remove(id: number): Promise<void>;
+
+  /** Node ids of all machines that are started, by an earlier server too; sorted. `among`: only of these is asked. */
+  running(among?: readonly number[]): Promise<number[]>;
+  /** Tells one power cycle of a machine from the next; undefined when it is off. A reboot from inside is one, too. */
+  powerCycle(id: number): Promise<string | undefined>;
+
+  /** Unix socket of the serial console: raw bytes both ways, one client at a time. */
+  consolePath(id: number): string;
+  /** File with all that the console printed lately. It may shrink to nothing at any time; the older part is then in `.1`. */
+  consoleLog(id: number): string;
+  /** Deletes what the console printed so far. */
+  forgetConsole(id: number): Promise<void>;
+
+  /** Looks away; the machines live on. */
+  close(): void;
+}
