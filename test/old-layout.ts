@@ -62,12 +62,14 @@ function forgetMigrations(file: string): void {
     database.exec("UPDATE node SET cpu_cores = 2, ram_mib = 1024 WHERE type = 'virtual'");
     // 0135-node-guests.
     database.exec('DROP TABLE node_guest');
+    // 0136-image-sharing.
+    database.exec('DROP TABLE image_sharing');
     // 0140-made-by.
     database.exec('ALTER TABLE node DROP COLUMN made_by');
     const gone = database
       .prepare('DELETE FROM kysely_migration WHERE name >= ?')
       .run('0047-own-file-systems');
-    if (gone.changes !== 11)
+    if (gone.changes !== 12)
       throw new Error('there are newer migrations: take back what they made here, too');
   } finally {
     database.close();

@@ -230,6 +230,16 @@ describe('changes', () => {
       /^debian is called deb now\.\n$/,
     ],
     [
+      ['image', 'allow', 'debian', 'shared', 'daemon', '--group', 'bin'],
+      ['image.allow', { image: 'debian', visibility: 'shared', users: ['daemon'], groups: ['bin'] }],
+      /^alice\/debian is shared with daemon, group bin now: nobody else sees it\.\n$/,
+    ],
+    [
+      ['image', 'allow', 'debian', 'private'],
+      ['image.allow', { image: 'debian', visibility: 'private', users: [], groups: [] }],
+      /^alice\/debian is private now: nobody else sees it\.\n$/,
+    ],
+    [
       ['image', 'remove', 'tools'],
       ['image.remove', { image: 'tools', yes: false }],
       /^alice\/tools is removed\.\nFor 7 days, `walt image undo tools` brings it back\.\n$/,

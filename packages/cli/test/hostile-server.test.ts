@@ -301,6 +301,10 @@ describe('a terminal', () => {
     'image duplicate': [['bob/x', 'mine']],
     'image squash': [['debian']],
     'image rename': [['debian', 'deb']],
+    'image allow': [
+      ['debian', 'private'],
+      ['debian', 'shared', 'root', '--group', 'root'],
+    ],
     'image remove': [['debian']],
     'image log': [['debian']],
     'image diff': [['debian'], ['debian', '--stat'], ['debian', '--patch']],

@@ -3,7 +3,7 @@ import { oc } from '@orpc/contract';
 import { z } from 'zod';
 import { errors } from './errors.ts';
 import { withProgress } from './progress.ts';
-import { digest, imagePath, imageReference, imageVersion, nodeName } from './schemas.ts';
+import { digest, guests, imagePath, imageReference, imageVersion, nodeName } from './schemas.ts';
 
 const base = oc.errors(errors);
 
@@ -43,6 +43,8 @@ export const imageLayer = z.object({
 export type ImageLayer = z.infer<typeof imageLayer>;
 
 export const imageDetails = z.object({
+  /** Of a shared image. */
+  sharedWith: guests,
   /** Its layers, top first. */
   stack: z.array(imageLayer),
   /** Bytes on the server's disk: layers as the server changes them, and volumes as nodes mount them. */

@@ -11,14 +11,19 @@ import { lostChange, savedImage } from './saved.ts';
 import {
   architecture,
   digest,
+  guests,
   imageName,
   imageReference,
   imageVersion,
+  namedGuests,
   nodeName,
   sessionId,
 } from './schemas.ts';
+import { IMAGE_VISIBILITIES } from './values/index.ts';
 
 const base = oc.errors(errors);
+
+export const imageVisibility = z.enum(IMAGE_VISIBILITIES);
 
 /** What an image may lack and nodes then get from the platform: `ssh` is the SSH server, `shell` is `/bin/sh`. */
 export const lend = z.enum(['kernel', 'init', 'ssh', 'shell']);
@@ -49,6 +54,8 @@ export const image = z.object({
   nodes: z.array(nodeName),
   /** True while a shell session is open on it or waits to be saved. */
   session: z.boolean(),
+  /** Who sees it beside its owner and administrators: nobody, some, everybody. */
+  visibility: imageVisibility,
 });
 export type Image = z.infer<typeof image>;
 
@@ -77,6 +84,13 @@ export const imageContract = {
   /** Points a name in the caller's set to an image, or to an older version of one. */
   duplicate: base.input(z.object({ image: imageVersion, newName: imageName, yes })).output(image),
   rename: base.input(z.object({ image: imageReference, newName: imageName })).output(image),
+  /**
+   * Says who else sees the image and uses it: nobody, everybody, or, if it is `shared`, those logins and groups and nobody else. NOT_FOUND for
+   * who is none of the server's machine.
+   */
+  allow: base
+    .input(z.object({ image: imageReference, visibility: imageVisibility, ...namedGuests }))
+    .output(guests.extend({ image: z.string(), visibility: imageVisibility })),
   remove: base.input(z.object({ image: imageReference, yes })).output(
     z.object({
       removed: z.string(),

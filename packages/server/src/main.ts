@@ -105,10 +105,12 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   await keepLines();
   const reads = new Reads(paths);
   await Promise.all([sweepBootFiles(paths), reads.sweep()]);
+  const logins = new Guests();
   const quotas = new Quotas({ config: config.quotas, access: config.access });
   await quotas.warnOfStrangers(logs.journal('access'));
   const images = await Images.open({
     quotas,
+    logins,
     config,
     paths,
     database,
@@ -118,7 +120,6 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     log: logs.journal('images'),
   });
   const rights = new StandingRights(logs.journal('access'));
-  const logins = new Guests();
   const address = { server: network.server, mac: await network.mac() };
   const trees = new Trees({ paths, address, treeVolumes: (diffIds) => images.treeVolumes(diffIds) });
   const devices = await Devices.open({
@@ -191,7 +192,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   const jobs = new OpenJobs();
   const held = new HeldChanges(logs.journal('nodes'));
   const changes = createChangesCalls({ ...nodes, images, jobs, held, paths, files });
-  const ofImages = createImageCalls({ images, nodes: nodes.lookup, firmware, jobs });
+  const ofImages = createImageCalls({ images, nodes: nodes.lookup, firmware, jobs, logins });
   const lines = new LogLines({
     logs,
     nodes: (set, caller, signal) => nodes.calls.list(caller, { set }, signal),

@@ -36,6 +36,8 @@ interface PlatformOptions {
   quotas?: Quotas;
   /** File of the database; default: in the platform's folder. */
   database?: string;
+  /** Logins and groups, instead of those of this machine. */
+  logins?: ImagesDeps['logins'];
 }
 
 export interface Platform {
@@ -89,6 +91,7 @@ export async function openPlatform(folder: string, options: PlatformOptions = {}
     log: quiet,
     host: direct,
     ...(options.quotas && { quotas: options.quotas }),
+    ...(options.logins && { logins: options.logins }),
   };
   return { folder, options, paths, deps, database, images: await Images.open(deps) };
 }

@@ -133,11 +133,13 @@ export async function startServer({
   logins: played = {},
 }: ServerOptions = {}): Promise<TestServer> {
   const folder = await temporaryFolder();
+  const logins = new Guests(played);
   // Who signs in here is no login of this machine.
   const groupsOf = async () => new Set<string>();
   const quotas = new Quotas({ config: quotaConfig, access: roles, groupsOf });
   const platform = await openPlatform(folder, {
     quotas,
+    logins,
     registries: registries.map(registryOf),
     database: ':memory:',
     retention: { versions: 10, days: 7 },
@@ -145,7 +147,6 @@ export async function startServer({
   const { paths, database, images } = platform;
   const ssh = await SshAuthority.open(paths);
   const rights = new StandingRights(log);
-  const logins = new Guests(played);
   const neighbours = new PlayedNeighbours(parseSubnet(subnet));
   const network = playNetwork(subnet, neighbours);
   const machines = new PlayedMachines({
@@ -210,7 +211,7 @@ export async function startServer({
   // Nothing is loaded by machines that are played.
   const files = { wouldLoad: async () => undefined };
   const changes = createChangesCalls({ ...nodes, images, jobs, held, paths, files });
-  const ofImages = createImageCalls({ images, nodes: nodes.lookup, firmware, jobs });
+  const ofImages = createImageCalls({ images, nodes: nodes.lookup, firmware, jobs, logins });
   const calls: TestServer['calls'] = [];
   const services: Services = {
     identity: await Identity.open({ paths, database, roles, ...signIn }),
@@ -320,7 +321,7 @@ export async function startServer({
       for (const { id } of await images.shells.list()) await images.shells.discard(id);
       await nodes.store.remove(rows.map(({ id }) => id));
       await nodes.reconciler.reconcile();
-      const names = ['image', 'image_history'] as const;
+      const names = ['image', 'image_history', 'image_sharing'] as const;
       for (const table of keepDigests ? names : ([...names, 'image_digest', 'image_layer'] as const))
         await database.deleteFrom(table).execute();
       calls.length = 0;

@@ -1,6 +1,7 @@
 /** `walt image show IMAGE`. */
 import type { Image, ImageDetails, ImageLayer } from '@walt/contract';
 import { shortDigest } from '@walt/contract/values/digests';
+import { guestText } from '../nodes/guests.ts';
 import { humanDate, humanSize, nameList } from '../terminal/human.ts';
 import type { Paint } from '../terminal/style.ts';
 import { type Column, renderTable } from '../terminal/table.ts';
@@ -31,6 +32,7 @@ export function renderDetails(image: Image, details: ImageDetails, paint: Paint)
         ] as [string, string][])),
     ...(bootPlan === null ? [] : ([['boot plan', bootPlan]] as [string, string][])),
     ...(lends.length > 0 && kernel !== null ? ([['is lent', lends.join(', ')]] as [string, string][]) : []),
+    ['visibility', visibility(image, details)],
     ['run by', nameList(current)],
     ...(details.outdated.length > 0
       ? ([['next boot', `${nameList(details.outdated)}: another version runs there`]] as [string, string][])
@@ -41,6 +43,10 @@ export function renderDetails(image: Image, details: ImageDetails, paint: Paint)
   const width = Math.max(...rows.map(([label]) => label.length));
   const facts = rows.map(([label, value]) => `${paint(label.padEnd(width), 'dim')}  ${value}\n`).join('');
   return `${paint(image.fullName, 'bold', 'cyan')}\n\n${facts}\n${renderTable(details.stack, columns, paint)}`;
+}
+
+function visibility({ visibility }: Image, { sharedWith }: ImageDetails): string {
+  return visibility === 'shared' ? `shared with ${guestText(sharedWith)}` : visibility;
 }
 
 function madeBy({ action, user, at, detail }: NonNullable<ImageLayer['made']>): string {

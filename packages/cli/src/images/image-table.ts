@@ -23,7 +23,7 @@ export function renderImages(images: readonly Image[], { user, all, paint }: Vie
       part(
         'Your images',
         own,
-        columnsFor((image) => image.name),
+        columnsFor(own, (image) => image.name),
         paint,
       ),
     );
@@ -35,7 +35,7 @@ export function renderImages(images: readonly Image[], { user, all, paint }: Vie
       part(
         'Images of others',
         others,
-        columnsFor((image) => image.fullName),
+        columnsFor(others, (image) => image.fullName),
         paint,
       ),
     );
@@ -56,7 +56,9 @@ function part(
   return `${paint(title, 'bold', 'cyan')}\n\n${renderTable(images, columns, paint)}`;
 }
 
-function columnsFor(name: (image: Image) => string): Column<Image>[] {
+/** Where all are visible, nothing is said of that. */
+function columnsFor(images: readonly Image[], name: (image: Image) => string): Column<Image>[] {
+  const visibility: Column<Image> = { header: 'VISIBILITY', value: (image) => image.visibility };
   return [
     { header: 'NAME', value: (image) => (image.session ? `${name(image)} *` : name(image)) },
     { header: 'NODES', value: (image) => String(image.nodes.length), align: 'right' },
@@ -68,5 +70,6 @@ function columnsFor(name: (image: Image) => string): Column<Image>[] {
       value: (image) =>
         image.kernel === null ? `no: lacks ${image.lends.join(', ')}` : image.models.join(', '),
     },
+    ...(images.some((image) => image.visibility !== 'visible') ? [visibility] : []),
   ];
 }

@@ -129,6 +129,7 @@ export const categories: Readonly<Record<string, Category>> = {
         raises: 'images',
       },
       rename: { summary: 'rename an image', load: () => import('../commands/image/rename.ts') },
+      allow: { summary: 'say who else sees an image', load: () => import('../commands/image/allow.ts') },
       remove: { summary: 'remove an image', load: () => import('../commands/image/remove.ts') },
       log: { summary: "list an image's versions", load: () => import('../commands/image/log.ts') },
       diff: {

@@ -89,3 +89,7 @@ export function parseImageLocation(text: string): Location {
   if (colon < 0 || !IMAGE_REFERENCE.test(text.slice(0, colon))) return { remote: undefined, path: text };
   return { remote: text.slice(0, colon), path: text.slice(colon + 1) };
 }
+
+/** Who sees an image: its owner alone, he and those whom he names, everybody. */
+export const IMAGE_VISIBILITIES = ['private', 'shared', 'visible'] as const;
+export type ImageVisibility = (typeof IMAGE_VISIBILITIES)[number];

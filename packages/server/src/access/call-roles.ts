@@ -21,6 +21,7 @@ export const callRoles: RolesOf<Omit<typeof contract, 'auth'>> = {
   },
   image: {
     ...{ list: 'viewer', get: 'viewer', details: 'viewer', log: 'viewer', diff: 'viewer', search: 'viewer' },
+    allow: 'member',
     ...{ duplicate: 'member', rename: 'member', remove: 'member', squash: 'member', clone: 'member' },
     ...{ publish: 'member', undo: 'member', prune: 'member', makeDefault: 'member' },
     build: { open: 'member' },

@@ -26,6 +26,11 @@ const act = (deed: string): Row<'node.boot'> => [
 ];
 
 const table: { [A in Action]: Row<A> } = {
+  'image.see': [
+    ...([{ ...exp, hidden: true }, 'alice root', 'NOT_FOUND'] as const),
+    ...(['There is no image named "alice/exp:2".', 'See: walt image show --all'] as const),
+  ],
+  'image.allow': change('hide or share'),
   'image.rename': change('rename'),
   'image.remove': change('remove'),
   'image.change': change('change'),
@@ -159,6 +164,11 @@ describe('everybody may', () => {
     for (const action of ['node.use', 'node.acquire', 'node.boot', 'node.remove'] as const)
       demand(action, bob, free);
     demand('node.enter', bob, { ...free, bootOwner: null });
+  });
+
+  test('see images that are not hidden, and hidden ones that are shared with him', () => {
+    demand('image.see', bob, { ...exp, hidden: false });
+    demand('image.see', bob, { ...exp, hidden: true, guest: true });
   });
 
   test("boot the platform's images", () => {

@@ -10,7 +10,7 @@ import { type Caller, isAdministrator } from './caller.ts';
 interface Rule<About> {
   who(caller: Caller, about: About): boolean;
   /** CONFIRM: it is a question, and he may once he has said yes. */
-  code: 'FORBIDDEN' | 'CONFLICT' | 'UNAVAILABLE' | 'CONFIRM';
+  code: 'FORBIDDEN' | 'NOT_FOUND' | 'CONFLICT' | 'UNAVAILABLE' | 'CONFIRM';
   /** Sentence and next step. */
   told(refused: readonly [About, ...About[]]): [sentence: string, hint: string];
 }
@@ -57,7 +57,14 @@ interface OpenSession {
 const nobody = () => false;
 
 export const policy = {
-  // Everybody may see, copy and build with every image.
+  /** Its files, its versions, what it is called; to copy it, to build with it, to run commands in it. */
+  'image.see': rule<NamedImage & { hidden: boolean; guest?: boolean }>({
+    who: (caller, { owner, hidden, guest }) =>
+      !hidden || isAdministrator(caller) || caller.user === owner || guest === true,
+    code: 'NOT_FOUND',
+    told: ([image]) => [`There is no image named "${fullName(image)}".`, 'See: walt image show --all'],
+  }),
+  'image.allow': changeOfImage('hide or share'),
   'image.rename': changeOfImage('rename'),
   'image.remove': changeOfImage('remove'),
   'image.change': changeOfImage('change'),

@@ -49,6 +49,7 @@ const WORDS: Readonly<Record<string, string>> = {
   timeout: '--timeout',
   username: '--username',
   users: 'The login',
+  visibility: 'The visibility',
   yes: '--yes',
 };
 

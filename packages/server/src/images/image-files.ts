@@ -58,7 +58,7 @@ export async function writeFiles(
   tar: Readable,
 ): Promise<ImageRecord> {
   const { catalogue } = deps;
-  const move = { user, action: 'cp', detail: path } as const;
+  const move = { user, action: 'cp', detail: path, from: [image] } as const;
   let elsewhere: UserError | undefined;
   // It may break off before somebody reads it: who reads then will notice.
   tar.on('error', () => {});

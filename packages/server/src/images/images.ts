@@ -6,13 +6,14 @@ import {
   type Progress,
   shortDigest,
 } from '@walt/contract';
+import { type Caller, Guests } from '../access/index.ts';
 import type { Config, Database, Log, Paths } from '../platform/index.ts';
 import { hostNetwork, KeyedLock } from '../platform/index.ts';
 import type { Quotas } from '../space/index.ts';
 import { defaultImageName, serverArchitecture } from './architectures.ts';
 import { ImageBuilds } from './build/index.ts';
 import type { BootingNodes, Expected, ImageTables } from './catalogue/index.ts';
-import { Catalogue } from './catalogue/index.ts';
+import { Catalogue, ImageSharing, noSuchImage } from './catalogue/index.ts';
 import { Containers } from './containers/index.ts';
 import { CrossBuilds } from './cross/index.ts';
 import { DefaultImages } from './default-images.ts';
@@ -44,11 +45,14 @@ export interface ImagesDeps {
   quotas?: Quotas;
   /** How programs reach the host's network; default: out of the platform's namespace. */
   host?: HostCommand;
+  /** Logins and groups of this machine. */
+  logins?: Pick<Guests, 'include'>;
 }
 
 /** Images by name. Does not ask who may: `user`, the one who calls, is for the history. */
 export class Images {
   readonly history: ImageHistory;
+  readonly sharing: ImageSharing;
   readonly shells: ShellSessions;
   readonly registries: Registries;
   readonly cross: CrossBuilds;
@@ -76,6 +80,7 @@ export class Images {
     const { quotas } = deps;
     const spaceLimits = quotas && { quotas, retention: config.images };
     const catalogue = new Catalogue(database, deps.nodes, () => this.#tidy(), spaceLimits);
+    this.sharing = new ImageSharing(database, deps.logins ?? new Guests());
     const api = new PodmanApi(paths, store);
     const containers = new Containers(api, store.limitNotes, paths.containers);
     const volumes = new Volumes(paths.volumes);
@@ -142,6 +147,13 @@ export class Images {
     return this.#catalogue.get({ owner, name });
   }
 
+  /** As `get`, for a caller: what he may not see is not there for him. */
+  async getSeen(caller: Caller, image: NamedImage): Promise<ImageRecord> {
+    const record = await this.#catalogue.find(image);
+    if (record && (await this.sharing.isSeen(caller, image))) return record;
+    throw noSuchImage(image, await this.sharing.seen(caller, await this.list()));
+  }
+
   find(owner: string, name: string): Promise<ImageRecord | undefined> {
     return this.#catalogue.find({ owner, name });
   }
@@ -182,7 +194,7 @@ export class Images {
     const detail = `${image.owner}/${image.name}@${shortDigest(image.digest)}`;
     const expected = replace ? 'any' : 'absent';
     await this.history.whileKept([image], () =>
-      this.#catalogue.point(target, image, expected, { user, action: 'duplicate', detail }),
+      this.#catalogue.point(target, image, expected, { user, action: 'duplicate', detail, from: [image] }),
     );
     return this.#catalogue.get(target);
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
-import { PLATFORM_OWNER } from '@walt/contract';
+import { type NamedImage, PLATFORM_OWNER } from '@walt/contract';
 import { type Caller, Guests, LostRight, StandingRights } from '../access/index.ts';
 import { Catalogue } from '../images/catalogue/index.ts';
 import type { ImageRecord } from '../images/index.ts';
@@ -172,12 +172,14 @@ async function smallCatalogue(database: ServerDatabase) {
   await add('alice', 'empty', { kernel: null, bootPlan: null });
   await add('alice', 'board', { models: ['rpi-3-b'], architecture: 'arm64' });
   await add('alice', 'arm', { models: ['qemu-arm64'], architecture: 'arm64' });
+  const get = async (owner: string, name: string) => {
+    const record = records.find((image) => image.owner === owner && image.name === name);
+    if (!record) throw new UserError('NOT_FOUND', `There is no image ${owner}/${name}.`, '');
+    return record;
+  };
   return {
-    get: async (owner: string, name: string) => {
-      const record = records.find((image) => image.owner === owner && image.name === name);
-      if (!record) throw new UserError('NOT_FOUND', `There is no image ${owner}/${name}.`, '');
-      return record;
-    },
+    get,
+    getSeen: (_caller: Caller, { owner, name }: NamedImage) => get(owner, name),
     treeImages: () => catalogue.treeImages(),
     duplicate: (_user: string, _image: ImageRecord, target: { owner: string; name: string }) =>
       add(target.owner, target.name),

@@ -23,9 +23,9 @@ function isFor(image: ImageRecord, { model, architecture }: Hardware): boolean {
 
 /** Which images nodes may be given. */
 export class ImageChoice {
-  readonly #images: Pick<Images, 'get' | 'duplicate'>;
+  readonly #images: Pick<Images, 'get' | 'getSeen' | 'duplicate'>;
 
-  constructor(images: Pick<Images, 'get' | 'duplicate'>) {
+  constructor(images: Pick<Images, 'get' | 'getSeen' | 'duplicate'>) {
     this.#images = images;
   }
 
@@ -91,7 +91,7 @@ export class ImageChoice {
   ): Promise<ImageRecord> {
     const { owner, name } = parseImageReference(reference, caller.user);
     demand('image.boot', caller, { owner, name, lent: owner === lender });
-    const image = await this.#images.get(owner, name);
+    const image = await this.#images.getSeen(caller, { owner, name });
     const unfit = all.find((hardware) => !isFor(image, hardware))?.model;
     if (unfit !== undefined) {
       throw new UserError(

@@ -46,7 +46,7 @@ interface Deps {
   /** From where connections to nodes come that the server relays, as sshd's `source-address` takes it; default: its own address. */
   relayedFrom?: string;
   trees: Trees;
-  images: Pick<Images, 'get' | 'duplicate' | 'treeImages'>;
+  images: Pick<Images, 'get' | 'getSeen' | 'duplicate' | 'treeImages'>;
   accelerator: Accelerator;
   /** Sources of power in server.conf. */
   powerConfigs: PowerConfigs;

@@ -49,8 +49,8 @@ const PROGRAM = 'http';
 /** Whose lines are told where nobody says whose. */
 const ALL = 'all-devices';
 
-/** Who asks: nobody in particular, who may read all. */
-const READER = { uid: 0, user: 'root', role: 'viewer' } as const;
+/** Who asks: nobody in particular, who may read what everybody may. */
+const READER = { uid: 65_534, user: 'nobody', role: 'viewer' } as const;
 
 interface Deps {
   config: Pick<Config, 'http' | 'network'>;

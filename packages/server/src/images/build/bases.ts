@@ -1,5 +1,5 @@
 /** The images that a Dockerfile names: found among those of this platform, or brought from a registry, and held while a build runs. */
-import { type Architecture, HUB, type RegistryLink } from '@walt/contract';
+import { type Architecture, HUB, type NamedImage, type RegistryLink } from '@walt/contract';
 import { isUserError, UserError } from '../../platform/index.ts';
 import type { Catalogue } from '../catalogue/index.ts';
 import type { ImageHistory } from '../history/index.ts';
@@ -20,18 +20,24 @@ export interface BaseDeps {
 /** An image that stays until it is let go. */
 export interface Base {
   record: DigestRecord;
+  /** What it is called on this platform, if it is from here. */
+  name?: NamedImage;
   release(): void;
+}
+
+interface Task {
+  user: string;
+  /** Throws UserError NOT_FOUND for images that the user may not see. */
+  sees(image: NamedImage): Promise<void>;
+  report: Report;
+  signal: AbortSignal;
 }
 
 /** Seconds for which an image of a registry stays after a build: the next one finds it here. */
 const AFTER_BUILD = 3600;
 
 /** Finds an image. Throws UserError that names the line. */
-export async function findBase(
-  deps: BaseDeps,
-  needed: Needed,
-  task: { user: string; file: string; report: Report; signal: AbortSignal },
-): Promise<Base> {
+export async function findBase(deps: BaseDeps, needed: Needed, task: Task & { file: string }): Promise<Base> {
   const { user, file } = task;
   const readings = readReference(needed.text, user);
   let missing: UserError | undefined;
@@ -53,9 +59,9 @@ async function read(
   deps: BaseDeps,
   reading: Reference,
   { platform }: Needed,
-  task: { user: string; report: Report; signal: AbortSignal },
+  task: Task,
 ): Promise<Base | undefined> {
-  if (reading.kind === 'own') return own(deps, reading, platform);
+  if (reading.kind === 'own') return own(deps, reading, platform, task);
   const link = reading.kind === 'link' ? reading.link : linkOf(deps, reading);
   if (!link || !deps.registries.knows(link.label)) return undefined;
   return fetched(deps, link, platform, task);
@@ -65,8 +71,10 @@ async function own(
   { catalogue, committer, history }: BaseDeps,
   { owner, name, version }: OwnReference,
   platform: Architecture | undefined,
+  { sees }: Pick<Task, 'sees'>,
 ): Promise<Base> {
   const image = { owner, name };
+  await sees(image);
   const found = version ? await history.version(image, version) : await catalogue.get(image);
   const hold = await committer.hold(found.digest, found.layers);
   // It may have been given up just before.
@@ -83,7 +91,7 @@ async function own(
       'Start from another image, or build for its architecture.',
     );
   }
-  return { record, release: () => hold.release() };
+  return { record, name: image, release: () => hold.release() };
 }
 
 /** Undefined: no registry of server.conf has that host. For Docker Hub, whose host nobody writes, that is no error. */

@@ -21,6 +21,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
+import type { NamedImage } from '@walt/contract';
 import { pack } from 'tar-stream';
 import { type LyingRegistry, startLyingRegistry, tarOf } from '../../../test/lying-registry.ts';
 import {
@@ -90,7 +91,19 @@ async function build(lines: readonly string[], options: Options = {}): Promise<B
   const { builds } = platform.images;
   const target = { owner: user, name };
   const dockerfile = { text: lines.join('\n'), file: 'Dockerfile' };
-  const order = { user, target, dockerfile, args, architecture, stage, cache, source: '/x' };
+  const caller = { uid: 1000, user, role: 'member' } as const;
+  const sees = (image: NamedImage) => platform.images.sharing.require(caller, image);
+  const order = {
+    user,
+    sees,
+    target,
+    dockerfile,
+    args,
+    architecture,
+    stage,
+    cache,
+    source: '/x',
+  };
   const run = await builds.prepare(order);
   let printedAll = '';
   const made = await run({
@@ -469,6 +482,22 @@ test('a name that moves meanwhile is not overwritten: the result gets another on
 });
 
 describe('FROM', () => {
+  test('an image that its owner hides is none for others; what its owner builds with it is hidden, too', async () => {
+    const { sharing } = platform.images;
+    await sharing.set(tiny, []);
+    try {
+      for (const lines of [['FROM ann/tiny'], ['FROM scratch', 'COPY --from=ann/tiny@{0} /etc/greeting /']])
+        await assert.rejects(build(lines, { user: 'bob' }), {
+          code: 'NOT_FOUND',
+          message: new RegExp(`^Dockerfile:${lines.length}: `),
+        });
+      const { image } = await build(['FROM tiny', 'LABEL of=ann'], { name: 'from-hidden' });
+      assert.deepEqual(await sharing.of(image), []);
+    } finally {
+      await sharing.set(tiny, undefined);
+    }
+  });
+
   test('an image of a registry, with the login of who builds', async () => {
     const { images } = platform;
     const { host, username, password } = registry;

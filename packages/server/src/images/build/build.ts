@@ -94,13 +94,16 @@ async function knownResult(
 
 async function findBases(
   deps: ImageBuildDeps,
-  { user, plan }: ImageBuildRequest,
+  { user, plan, sees }: ImageBuildRequest,
   client: ImageBuildClient,
   bases: Bases,
 ): Promise<void> {
   const report = (step: string, amount = {}) => client.tell({ type: 'progress', step, ...amount });
   for (const needed of neededImages(plan)) {
-    const base = await findBase(deps, needed, { user, file: plan.file, report, signal: client.signal });
+    const base = await findBase(deps, needed, {
+      ...{ user, file: plan.file, sees, report },
+      signal: client.signal,
+    });
     const unread = { diffIds: [], triggers: [], environment: new Map() };
     const found: Found = { ...base, configuration: unread };
     bases.set(needed, found);
@@ -155,7 +158,9 @@ async function publish(
     },
     point: async (made) => {
       client.signal.throwIfAborted();
-      moved = await pointOrKeep(catalogue, target, made, expected, { user, action: 'build', detail: source });
+      const from = bases.flatMap(({ name }) => name ?? []);
+      const move = { user, action: 'build', detail: source, from } as const;
+      moved = await pointOrKeep(catalogue, target, made, expected, move);
     },
   });
   if (moved) throw moved;

@@ -22,6 +22,8 @@ import { hasContainers, lacksLayers, storeSize } from './view.ts';
 /** What a user wants built, before it is looked at. */
 export interface ImageBuildOrder {
   user: string;
+  /** Throws UserError NOT_FOUND for images that the user may not see. */
+  sees(image: NamedImage): Promise<void>;
   target: NamedImage;
   /** Text of the Dockerfile, and how messages call it. */
   dockerfile: { text: string; file: string };

@@ -24,6 +24,8 @@ export interface ImageBuildDeps extends BaseDeps {
 
 export interface ImageBuildRequest {
   user: string;
+  /** Throws UserError NOT_FOUND for images that the user may not see. */
+  sees(image: NamedImage): Promise<void>;
   target: NamedImage;
   /** What `target` points to when the build begins. */
   expected: Expected;

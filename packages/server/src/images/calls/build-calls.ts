@@ -10,7 +10,8 @@ export function buildCalls({ images, nodes, jobs }: JobDeps): CallsOf<(typeof im
   return {
     open: async (caller, { name, file, dockerfile, architecture, target: stage, yes, ...how }) => {
       const target = { owner: caller.user, name };
-      const order = { user: caller.user, target, architecture, stage, ...how };
+      const sees = (image: NamedImage) => images.sharing.require(caller, image);
+      const order = { user: caller.user, sees, target, architecture, stage, ...how };
       const build = await images.builds.prepare({ ...order, dockerfile: { text: dockerfile, file } });
       if (!yes && !(await isBuilt(images, target))) await confirmReplacement(images, target);
       const job = jobs.open(caller.user, async (client) => {
@@ -27,7 +28,7 @@ export function crossCalls({ images, nodes, jobs }: JobDeps): CallsOf<(typeof im
   return {
     open: async (caller, input, signal) => {
       const { command, folder, prefix, yes } = input;
-      const image = await findImage(images, input.image, caller.user);
+      const image = await findImage(images, input.image, caller);
       const target = input.save ? targetFor(caller, image, input.name) : undefined;
       const save = target && { target, expected: await agreedReplacement(images, image, target, yes) };
       const request = { user: caller.user, image, command, folder, prefix, save };

@@ -10,7 +10,7 @@ import { agreedReplacement } from './replacing.ts';
 export function commandCalls({ images, nodes, jobs }: JobDeps): CallsOf<(typeof imageContract)['run']> {
   return {
     open: async (caller, { image: reference, command, saveAs, yes }) => {
-      const image = await findImage(images, reference, caller.user);
+      const image = await findImage(images, reference, caller);
       const target = saveAs === undefined ? undefined : { owner: caller.user, name: saveAs };
       const expected = target && (await agreedReplacement(images, image, target, yes));
       if (target) await images.requireSpace(target.owner);

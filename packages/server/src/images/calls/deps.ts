@@ -1,4 +1,5 @@
 import { fullName, type SavedImage } from '@walt/contract';
+import type { Guests } from '../../access/index.ts';
 import type { Images } from '../images.ts';
 import type { OpenJobs } from '../jobs/index.ts';
 import type { RaspiFirmware } from '../recipes/index.ts';
@@ -9,6 +10,8 @@ export interface CallDeps {
   images: Images;
   nodes: BootedImages;
   firmware: Pick<RaspiFirmware, 'ensure'>;
+  /** Logins and groups of this machine. */
+  logins: Pick<Guests, 'require'>;
 }
 
 /** What the calls stand on that open jobs, and the stream that attaches to them. */

@@ -5,7 +5,7 @@ import {
   type NamedImage,
   parseImageReference,
 } from '@walt/contract';
-import { type CallsOf, demand } from '../../access/index.ts';
+import { type CallsOf, demand, guestNames } from '../../access/index.ts';
 import { UserError } from '../../platform/index.ts';
 import { diskSize, type ImageHistory } from '../history/index.ts';
 import type { Images } from '../images.ts';
@@ -17,7 +17,7 @@ export function historyCalls({ images, nodes }: CallDeps): CallsOf<typeof imageH
   const { history } = images;
   return {
     details: async (caller, input) => {
-      const image = await findImage(images, input.image, caller.user);
+      const image = await findImage(images, input.image, caller);
       const [layers, steps, outdated] = await Promise.all([
         history.layers(image),
         history.log(image),
@@ -30,12 +30,14 @@ export function historyCalls({ images, nodes }: CallDeps): CallsOf<typeof imageH
           ...{ digest: diffId, size, volume, made, shared },
         })),
         ...{ disk: sum(layers), shared: sum(layers.filter(({ shared }) => shared)) },
+        sharedWith: guestNames((await images.sharing.of(image)) ?? []),
         ...{ versions: new Set(older.map(({ digest }) => digest)).size, outdated: [...outdated] },
       };
     },
 
     log: async (caller, input) => {
       const image = parseImageReference(input.image, caller.user);
+      if (!(await images.sharing.isSeen(caller, image))) await images.getSeen(caller, image);
       return await stepsOf(images, image);
     },
 
@@ -45,11 +47,8 @@ export function historyCalls({ images, nodes }: CallDeps): CallsOf<typeof imageH
         throw new UserError('INVALID', `${climbing} has ".." in it.`, 'Name the path without it.');
       const [older, newer] =
         other === undefined
-          ? [
-              await findVersionBefore(images, image, caller.user),
-              await findVersion(images, image, caller.user),
-            ]
-          : [await findVersion(images, image, caller.user), await findVersion(images, other, caller.user)];
+          ? [await findVersionBefore(images, image, caller), await findVersion(images, image, caller)]
+          : [await findVersion(images, image, caller), await findVersion(images, other, caller)];
       const comparing = history.diff(older, newer, { paths, contents, signal });
       return (async function* () {
         const changes = yield* comparing;

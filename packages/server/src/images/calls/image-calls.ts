@@ -1,12 +1,16 @@
 import {
   fullName,
   type Image,
+  type ImageVisibility,
   type imageContract,
   type imageHistoryCalls,
   type imageRegistryCalls,
+  type NamedImage,
+  PLATFORM_OWNER,
 } from '@walt/contract';
-import { type CallsOf, demand } from '../../access/index.ts';
+import { type CallsOf, demand, type GuestNames, guestNames } from '../../access/index.ts';
 import { UserError } from '../../platform/index.ts';
+import { visibilityOf } from '../catalogue/index.ts';
 import type { ImageRecord } from '../types.ts';
 import { boardFor, lackOf, notFor } from './boards.ts';
 import { type CallDeps, describeSaved } from './deps.ts';
@@ -21,10 +25,18 @@ export function imageCalls({
   images,
   nodes,
   firmware,
+  logins,
 }: CallDeps): Omit<CallsOf<typeof imageContract>, Elsewhere | 'shell' | 'cross' | 'build' | 'run'> {
   const present = async (records: readonly ImageRecord[]): Promise<Image[]> => {
-    const [users, open] = await Promise.all([nodes.nodesByImage(), images.shells.images()]);
-    return records.map((record) => describeImage(record, users.get(fullName(record)) ?? [], open));
+    const [users, open, shared] = await Promise.all([
+      nodes.nodesByImage(),
+      images.shells.images(),
+      images.sharing.all(),
+    ]);
+    return records.map((record) => ({
+      ...describeImage(record, users.get(fullName(record)) ?? [], open),
+      visibility: visibilityOf(shared.get(fullName(record))),
+    }));
   };
   const presentOne = async (record: ImageRecord): Promise<Image> => {
     const [image] = await present([record]);
@@ -33,24 +45,25 @@ export function imageCalls({
   };
 
   return {
-    list: async (caller, { all }) => await present(await images.list(all ? undefined : caller.user)),
-    get: async (caller, input) => await presentOne(await findImage(images, input.image, caller.user)),
+    list: async (caller, { all }) =>
+      await present(await images.sharing.seen(caller, await images.list(all ? undefined : caller.user))),
+    get: async (caller, input) => await presentOne(await findImage(images, input.image, caller)),
 
     duplicate: async (caller, { image, newName, yes }) => {
-      const source = await findVersion(images, image, caller.user);
+      const source = await findVersion(images, image, caller);
       const target = { owner: caller.user, name: newName };
       if (!yes) await confirmReplacement(images, target);
       return await presentOne(await images.duplicate(caller.user, source, target, yes));
     },
 
     rename: async (caller, { image, newName }) => {
-      const record = await findImage(images, image, caller.user);
+      const record = await findImage(images, image, caller);
       demand('image.rename', caller, record);
       return await presentOne(await images.rename(caller.user, record, newName));
     },
 
     remove: async (caller, { image, yes }) => {
-      const record = await findImage(images, image, caller.user);
+      const record = await findImage(images, image, caller);
       demand('image.remove', caller, record);
       requireUnused(await presentOne(record));
       demand('image.removeOfOthers', caller, record, yes);
@@ -59,8 +72,18 @@ export function imageCalls({
       return { removed: fullName(record), keepDays: images.history.retention.days, size };
     },
 
+    allow: async (caller, { image, visibility, ...names }) => {
+      requireGuests(visibility, names);
+      const record = await findImage(images, image, caller);
+      demand('image.allow', caller, record);
+      if (record.owner === PLATFORM_OWNER) throw isEverybodys(record);
+      const words = visibility === 'visible' ? undefined : await logins.require(names);
+      await images.sharing.set(record, words);
+      return { image: fullName(record), visibility, ...guestNames(words ?? []) };
+    },
+
     squash: async (caller, { image, newName, yes }, signal) => {
-      const record = await findImage(images, image, caller.user);
+      const record = await findImage(images, image, caller);
       const target = newName === undefined ? record : { owner: caller.user, name: newName };
       demand('image.change', caller, target);
       const expected = await agreedReplacement(images, record, target, yes);
@@ -85,6 +108,31 @@ export function imageCalls({
   };
 }
 
+/** Throws UserError INVALID unless logins or groups are named where an image is to be shared, and only there. */
+function requireGuests(visibility: ImageVisibility, { users, groups }: GuestNames): void {
+  const isNamed = users.length + groups.length > 0;
+  if ((visibility === 'shared') === isNamed) return;
+  throw isNamed
+    ? new UserError(
+        'INVALID',
+        `${visibility === 'private' ? "A private image is its owner's alone" : 'Everybody sees a visible image'}: no logins and groups are named.`,
+        'To let some use it, and nobody else: walt image allow IMAGE shared USER',
+      )
+    : new UserError(
+        'INVALID',
+        'An image is shared with somebody: no login and no group was named.',
+        'Say with whom: walt image allow IMAGE shared USER, or --group GROUP',
+      );
+}
+
+function isEverybodys(image: NamedImage): UserError {
+  return new UserError(
+    'INVALID',
+    `${fullName(image)} is the platform's: everybody boots it.`,
+    'Name an image of a user.',
+  );
+}
+
 /** Throws UserError CONFLICT while nodes boot the image, or a session is open on it. */
 function requireUnused({ fullName: name, nodes, session }: Image): void {
   if (nodes.length > 0) {
@@ -103,7 +151,11 @@ function requireUnused({ fullName: name, nodes, session }: Image): void {
   }
 }
 
-function describeImage(record: ImageRecord, nodes: readonly string[], open: ReadonlySet<string>): Image {
+function describeImage(
+  record: ImageRecord,
+  nodes: readonly string[],
+  open: ReadonlySet<string>,
+): Omit<Image, 'visibility'> {
   return {
     ...record,
     fullName: fullName(record),

@@ -39,7 +39,7 @@ export function imagesElsewhere({ images, nodes }: CallDeps): CallsOf<typeof ima
     search: async (caller, { keyword }, signal) => {
       const searching = registries.search(caller.user, keyword, signal);
       return (async function* () {
-        const all = await images.list();
+        const all = await images.sharing.seen(caller, await images.list());
         const others = all.filter(
           (image) =>
             image.owner !== caller.user && (keyword === undefined || fullName(image).includes(keyword)),
@@ -65,7 +65,7 @@ export function imagesElsewhere({ images, nodes }: CallDeps): CallsOf<typeof ima
         return { type: 'result' as const, value };
       };
       if (link.kind === 'platform') {
-        const source = await images.get(link.owner, link.name);
+        const source = await images.getSeen(caller, link);
         const target = { owner: caller.user, name: name ?? source.name };
         if (architecture !== undefined && architecture !== source.architecture) {
           throw new UserError(
@@ -89,7 +89,7 @@ export function imagesElsewhere({ images, nodes }: CallDeps): CallsOf<typeof ima
     },
 
     publish: async (caller, { image, registry, name, yes }, signal) => {
-      const record = await findImage(images, image, caller.user);
+      const record = await findImage(images, image, caller);
       const all = await registries.list(caller.user);
       const { label, kind, username } = chooseRegistry(all, registry);
       const whole = name ?? publicName(record.name, kind === 'docker-hub' ? username : caller.user, label);

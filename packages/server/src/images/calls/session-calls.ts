@@ -24,7 +24,7 @@ export function sessionCalls({ images, nodes }: CallDeps): CallsOf<(typeof image
     },
 
     open: async (caller, { image }) => {
-      const record = await findImage(images, image, caller.user);
+      const record = await findImage(images, image, caller);
       demand('image.change', caller, record);
       return describeSession(await images.shells.open(caller.user, record));
     },

@@ -23,6 +23,8 @@ export interface Move {
     | 'rename'
     | 'remove';
   detail?: string;
+  /** Images that it was made of: a new name is as hidden as these. */
+  from?: readonly NamedImage[];
 }
 
 /** What a name must point to before it moves: a digest, `absent` (it is free), or `any`, be it there or not. */

@@ -1,4 +1,4 @@
-import { type NamedImage, PLATFORM_OWNER } from '@walt/contract';
+import { fullName, type NamedImage, PLATFORM_OWNER } from '@walt/contract';
 import type { Database, Retention } from '../../platform/index.ts';
 import { mayCollect, nearNames, UserError } from '../../platform/index.ts';
 import {
@@ -27,6 +27,7 @@ import { findNeedless, type Keeping } from './needless.ts';
 import { pointer, setPointer } from './pointers.ts';
 import { rename } from './rename.ts';
 import { addSession, removeSession, requireNoSession, type SessionRow } from './sessions.ts';
+import { inheritSharing } from './sharing.ts';
 import { imageSpace } from './space.ts';
 import type { ImageTables } from './tables.ts';
 
@@ -76,12 +77,16 @@ export class Catalogue {
     return row && { owner: row.owner, name: row.name, ...toRecord(row) };
   }
 
-  /** Throws UserError NOT_FOUND, with near names, or other owners' images of that name, in the hint. */
+  /** Throws UserError NOT_FOUND, with near names, or other owners' images of that name, in the hint, if everybody may see them. */
   async get(image: NamedImage): Promise<ImageRecord> {
     const record = await this.find(image);
     if (record) return record;
-    const message = `There is no image named "${image.owner}/${image.name}".`;
-    throw new UserError('NOT_FOUND', message, hintFor(image, await this.list()));
+    const hidden = await this.#database.selectFrom('image_sharing').select(['owner', 'name']).execute();
+    const names = new Set(hidden.map(fullName));
+    throw noSuchImage(
+      image,
+      (await this.list()).filter((one) => !names.has(fullName(one))),
+    );
   }
 
   async digest(digest: string): Promise<DigestRecord | undefined> {
@@ -151,6 +156,7 @@ export class Catalogue {
         .execute();
       const current = await pointer(t, image);
       checkExpected(image, current, expected);
+      if (current === undefined) await inheritSharing(t, image, move.from ?? []);
       await setPointer(t, image, to.digest, now);
       const added = await claimLayers(t, to.layers, move, now);
       if (current !== to.digest) {
@@ -313,6 +319,11 @@ export class Catalogue {
       return needless;
     });
   }
+}
+
+/** `seen`: what whoever named it may see. */
+export function noSuchImage(image: NamedImage, seen: readonly NamedImage[]): UserError {
+  return new UserError('NOT_FOUND', `There is no image named "${fullName(image)}".`, hintFor(image, seen));
 }
 
 /** What somebody may have meant: a near name of the same owner, or the same name of another. */

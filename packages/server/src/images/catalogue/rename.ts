@@ -3,6 +3,7 @@ import type { Database } from '../../platform/index.ts';
 import type { BootingNodes } from './booting-nodes.ts';
 import { DISPLACED, gone, history, seconds, taken } from './catalogue-rows.ts';
 import { pointer } from './pointers.ts';
+import { renameSharing } from './sharing.ts';
 import type { ImageTables } from './tables.ts';
 
 /** In a transaction: gives an image another name. What has its name follows: nodes, sessions, history. Throws as `Catalogue.rename`. */
@@ -31,6 +32,7 @@ export async function rename(
     .where('owner', '=', owner)
     .where('name', '=', name)
     .execute();
+  await renameSharing(t, image, newName);
   // The history of an image that had the new name, and was removed, makes room.
   await renameHistory(t, { owner, name: newName }, `${newName}${DISPLACED}${now}`);
   await renameHistory(t, image, newName);

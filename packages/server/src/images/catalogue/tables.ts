@@ -79,8 +79,17 @@ export interface ShellSessionTable {
   opened: number;
 }
 
+/** An image that not everybody may see. */
+export interface ImageSharingTable {
+  owner: string;
+  name: string;
+  /** JSON array: logins, and groups with `@` in front; empty: nobody but its owner. */
+  guests: string;
+}
+
 export interface ImageTables {
   image: ImageTable;
+  image_sharing: ImageSharingTable;
   image_digest: ImageDigestTable;
   image_history: ImageHistoryTable;
   image_layer: ImageLayerTable;
@@ -202,6 +211,16 @@ async function realKernel(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('image_digest').addColumn('real_kernel', 'text').execute();
 }
 
+async function sharing(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('image_sharing')
+    .addColumn('owner', 'text', (c) => c.notNull())
+    .addColumn('name', 'text', (c) => c.notNull())
+    .addColumn('guests', 'text', (c) => c.notNull())
+    .addPrimaryKeyConstraint('image_sharing_key', ['owner', 'name'])
+    .execute();
+}
+
 export const imageTables: TableSet<ImageTables> = {
   migrations: {
     '0001-first': first,
@@ -210,6 +229,7 @@ export const imageTables: TableSet<ImageTables> = {
     '0015-renames': renames,
     '0019-given-up': givenUp,
     '0071-real-kernel': realKernel,
+    '0136-image-sharing': sharing,
   },
   counted: { images: 'image' },
 };

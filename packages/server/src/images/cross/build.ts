@@ -142,7 +142,7 @@ async function save(
 ): Promise<NonNullable<BuildEnd['saved']>> {
   const { record: saved } = await saveChange(deps, {
     ...{ container, base: image.digest, target, expected },
-    move: { user, action: 'cross', detail: command.join(' ').slice(0, 200) },
+    move: { user, action: 'cross', detail: command.join(' ').slice(0, 200), from: [image] },
     report: (step) => client.tell({ type: 'progress', step }),
   });
   return { image: saved ? { ...target, ...saved } : image, changed: saved !== undefined };

@@ -73,10 +73,10 @@ export class ImageHistory {
 
   /**
    * A version of an image, also of one whose name was removed. Throws UserError NOT_FOUND when there is none such, or it is no
-   * longer kept.
+   * longer kept, or it is not `seen`.
    */
-  async version(image: NamedImage, choice: VersionChoice): Promise<ImageRecord> {
-    const versions = versionsOf(await this.#steps(image));
+  async version(image: NamedImage, choice: VersionChoice, seen = true): Promise<ImageRecord> {
+    const versions = seen ? versionsOf(await this.#steps(image)) : [];
     const digest = chooseVersion(image, versions, choice);
     const record = await this.#deps.catalogue.digest(digest);
     if (!record) throw notKept(image, digest);

@@ -1,3 +1,3 @@
 /** Versions of images: listed, compared, taken back, joined into one layer. Owns diff. */
-export { diskSize, GRACE_SECONDS, ImageHistory } from './image-history.ts';
+export { diskSize, GRACE_SECONDS, ImageHistory, type VersionChoice } from './image-history.ts';
 export { squash } from './squash.ts';

@@ -30,7 +30,7 @@ export async function squash(
 ): Promise<{ image: ImageRecord; changed: boolean }> {
   const { catalogue, history, store } = deps;
   const target = { owner, name };
-  const move = { user, action: 'squash', detail: `${image.owner}/${image.name}` } as const;
+  const move = { user, action: 'squash', detail: `${image.owner}/${image.name}`, from: [image] } as const;
   await catalogue.check(target, expected);
   return history.whileKept([image], async () => {
     if (image.layers.length <= 1) {

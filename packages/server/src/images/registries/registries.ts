@@ -178,7 +178,7 @@ export class Registries {
     const detail = formatImageLink({ kind: 'platform', owner: image.owner, name: image.name });
     // Its name may have been moved or removed meanwhile, and what nobody needs goes at once.
     await history.whileKept([image], () =>
-      catalogue.point(target, image, expected, { user, action: 'clone', detail }),
+      catalogue.point(target, image, expected, { user, action: 'clone', detail, from: [image] }),
     );
     return catalogue.get(target);
   }

@@ -98,7 +98,7 @@ async function saved(
 ) {
   const changes = await receive(base, tar);
   const image = await result(
-    changes.save({ user: 'ann', target: { owner: 'ann', name }, expected, detail: 'on n1' }),
+    changes.save({ user: 'ann', target: { owner: 'ann', name }, from: base, expected, detail: 'on n1' }),
   );
   const left = await readdir(join(platform.paths.containers, 'tmp'));
   assert.deepEqual(
@@ -186,7 +186,9 @@ test('what the platform put there and what a list names is told, and not saved',
     assert.ok(pathsOf(told.list).includes('A /run/x/a.pid'));
     assert.ok(pathsOf(told.list).includes('A /home/ann/x.bak'));
     const target = { owner: 'ann', name: 'kept' };
-    const image = await result(changes.save({ user: 'ann', target, expected: 'absent', detail: '' }));
+    const image = await result(
+      changes.save({ user: 'ann', target, from: tiny, expected: 'absent', detail: '' }),
+    );
     const tree = await store.withMounted(image.digest, listing);
     assert.match(tree, /home\/ann\/x f 644 0 0 {2}1 /, 'the other name of that file is left out');
     assert.doesNotMatch(tree, /tmp\/hard|opt\/drop|x\.bak|usr\/lib\/walt|etc\/hosts|var\/log\/app/);
@@ -317,10 +319,13 @@ for (const [what, tar, message] of unsavable) {
     await using changes = await receive(tiny, tar);
     assert.match(changes.refusal ?? '', message);
     const target = { owner: 'ann', name: 'unsavable' };
-    await assert.rejects(result(changes.save({ user: 'ann', target, expected: 'absent', detail: '' })), {
-      code: 'INVALID',
-      message,
-    });
+    await assert.rejects(
+      result(changes.save({ user: 'ann', target, from: tiny, expected: 'absent', detail: '' })),
+      {
+        code: 'INVALID',
+        message,
+      },
+    );
     assert.equal(await platform.images.find('ann', 'unsavable'), undefined);
   });
 }

@@ -120,6 +120,8 @@ export class SentChanges implements AsyncDisposable {
     target: NamedImage;
     expected: Expected;
     detail: string;
+    /** What the machine boots. */
+    from: NamedImage;
   }): AsyncGenerator<Progress, ImageRecord> {
     return withReports(async (report) => {
       await using _taken = this.#stack.move();
@@ -128,7 +130,7 @@ export class SentChanges implements AsyncDisposable {
   }
 
   async #save(
-    { user, target, expected, detail }: Parameters<SentChanges['save']>[0],
+    { user, target, expected, detail, from }: Parameters<SentChanges['save']>[0],
     report: Report,
   ): Promise<ImageRecord> {
     const { paths, catalogue } = this.#parts;
@@ -149,7 +151,7 @@ export class SentChanges implements AsyncDisposable {
       );
     }
     await catalogue.requireSpace(target.owner);
-    const move = { user, action: 'save', detail } as const;
+    const move = { user, action: 'save', detail, from: [from] } as const;
     let elsewhere: UserError | undefined;
     const point = async (record: DigestRecord) => {
       elsewhere = await pointOrKeep(catalogue, target, record, expected, move);

@@ -98,7 +98,7 @@ export async function startCommand(
     exited,
     note: () => note,
     save: async (target, expected) => {
-      const move = { user, action: 'run', detail: `${image.owner}/${image.name}` } as const;
+      const move = { user, action: 'run', detail: `${image.owner}/${image.name}`, from: [image] } as const;
       const task = { container: name, base: image.digest, target, expected, move, report: () => {} };
       const { record: saved, lost } = await saveChange(deps, task);
       if (!saved) await catalogue.point(target, image, expected, move);

@@ -147,7 +147,8 @@ export class ShellSessions {
         else await containers.stop(row.container, STOP_LIMIT);
         const { record: saved } = await commitChange(this.#deps, {
           ...{ container: row.container, base: row.digest, createdBy: 'walt image shell', report },
-          point: (record) => catalogue.point(target, record, expected, { user, action: 'shell' }, id),
+          point: (record) =>
+            catalogue.point(target, record, expected, { user, action: 'shell', from: [row] }, id),
         });
         if (!saved) await catalogue.removeSession(id);
         await containers.remove(row.container);

@@ -6,6 +6,7 @@ import {
   type JobEnd,
   type NamedImage,
   type nodeChangesContract,
+  parseImageReference,
 } from '@walt/contract';
 import { type CallsOf, refusal } from '../../access/index.ts';
 import { changesSender, type NodeFiles, platformPaths } from '../../boot/index.ts';
@@ -50,6 +51,7 @@ export function createChangesCalls(deps: Deps): CallsOf<typeof nodeChangesContra
     async open(caller, { name, saveAs, yes }) {
       await entry.require(caller, name);
       const { image, running } = await lookup.view(name);
+      const from = parseImageReference(image, caller.user);
       const base = running === null ? undefined : await images.byDigest(running);
       if (!base) throw notBooted(name);
       if (base.bootPlan !== 'volumes') throw notVolumes(name);
@@ -62,7 +64,7 @@ export function createChangesCalls(deps: Deps): CallsOf<typeof nodeChangesContra
           client,
         );
         if (target && expected)
-          await held.put(job, { user: caller.user, node: name, target, expected, changes });
+          await held.put(job, { user: caller.user, node: name, target, from, expected, changes });
         else await changes[Symbol.asyncDispose]();
         return tell(changes, client);
       });
@@ -74,8 +76,9 @@ export function createChangesCalls(deps: Deps): CallsOf<typeof nodeChangesContra
       held.require(job, caller.user);
       // Whoever hangs up before the first answer has not taken it.
       return (async function* () {
-        const { node, target, expected, changes } = held.take(job, caller.user);
-        const image = yield* changes.save({ user: caller.user, target, expected, detail: `on ${node}` });
+        const { node, target, from, expected, changes } = held.take(job, caller.user);
+        const task = { user: caller.user, target, from, expected, detail: `on ${node}` };
+        const image = yield* changes.save(task);
         const nodes = await lookup.outdated(fullName(image), image.digest);
         const value = { image: fullName(image), digest: image.digest, changed: true, nodes };
         yield { type: 'result' as const, value };

@@ -7,6 +7,8 @@ export interface Held {
   user: string;
   node: string;
   target: NamedImage;
+  /** What the node boots. */
+  from: NamedImage;
   /** What that name must still point to. */
   expected: { digest: string } | 'absent';
   changes: SentChanges;
