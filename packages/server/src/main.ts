@@ -2,7 +2,14 @@
 import { statfs } from 'node:fs/promises';
 import type { ServerStatus } from '@walt/contract';
 import packageFile from '../../../package.json' with { type: 'json' };
-import { Guests, Identity, mountSignInFolder, SshAuthority, StandingRights } from './access/index.ts';
+import {
+  Guests,
+  Identity,
+  mountSignInFolder,
+  Origins,
+  SshAuthority,
+  StandingRights,
+} from './access/index.ts';
 import { listen, type Services } from './api/index.ts';
 import {
   ensurePlatformVolume,
@@ -223,6 +230,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     images: ofImages.streams,
     logs: lines,
     audit: (line) => logs.tell('platform.audit', line),
+    origins: new Origins(logs.journal('access')),
     logImports: new LogImports({
       ...{ logs, folder: paths.state, days: config.logs.days },
       issuers: async () => [...(await nodes.store.all()), ...devices.others()],

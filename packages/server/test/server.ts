@@ -14,6 +14,7 @@ import {
   type GuestOptions,
   Guests,
   Identity,
+  Origins,
   SshAuthority,
   StandingRights,
 } from '../src/access/index.ts';
@@ -82,6 +83,8 @@ export interface TestServer extends AsyncDisposable {
   logs: Logs;
   /** Calls that were let in, in their order: name and input. */
   calls: [name: string, input: unknown][];
+  /** What was done, from where, with which result. */
+  audited: string[];
   /** The node of that name, of that image's owner. A virtual one has booted when it resolves, unless machines are held. */
   addNode(name: string, image?: `${string}/${string}`, type?: 'virtual' | 'physical'): Promise<void>;
   /** An image that is a row of the catalogue: what there is to know of it, without its files. */
@@ -213,6 +216,7 @@ export async function startServer({
   const changes = createChangesCalls({ ...nodes, images, jobs, held, paths, files });
   const ofImages = createImageCalls({ images, nodes: nodes.lookup, firmware, jobs, logins });
   const calls: TestServer['calls'] = [];
+  const audited: string[] = [];
   const services: Services = {
     identity: await Identity.open({ paths, database, roles, ...signIn }),
     rights,
@@ -224,7 +228,9 @@ export async function startServer({
       nodes: (set, caller, signal) => nodes.calls.list(caller, { set }, signal),
       devices: () => devices.others(),
     }),
+    origins: new Origins(log),
     audit: (line) => {
+      audited.push(line);
       if (keeper) logs.tell('platform.audit', line);
     },
     logImports: new LogImports({
@@ -265,6 +271,7 @@ export async function startServer({
       ssh,
       catalogue,
       calls,
+      audited,
       logs,
       logPort: keeper?.port,
       syslog: keeper?.syslog,
@@ -325,6 +332,7 @@ export async function startServer({
       for (const table of keepDigests ? names : ([...names, 'image_digest', 'image_layer'] as const))
         await database.deleteFrom(table).execute();
       calls.length = 0;
+      audited.length = 0;
     },
 
     async proofs() {

@@ -46,7 +46,7 @@ function textLine(format: string): (line: LogLine) => string {
 }
 
 /** ISO 8601, in UTC, to the microsecond. */
-function isoTime(time: number): string {
+export function isoTime(time: number): string {
   const micros = String(Math.round(time) % 1000).padStart(3, '0');
   return new Date(time / 1000).toISOString().replace('Z', `${micros}Z`);
 }

@@ -11,6 +11,7 @@ export {
   guestWords,
 } from './guests.ts';
 export { Identity } from './identity.ts';
+export { Origins } from './origin.ts';
 export { demand, demandAll, isAllowed, type OwnedNode, refusal } from './policy.ts';
 export { demandRole, EVERYBODY, type Role, roleOf } from './roles.ts';
 export { mountSignInFolder, unmountSignInFolder } from './sign-in-folder.ts';

@@ -7,7 +7,7 @@ import { audited, auditText } from './audit.ts';
 const alice = { uid: 1000, user: 'alice', role: 'member' } as const;
 
 const texts: [input: unknown, text: string][] = [
-  [{ set: 'n1,n2', image: 'exp' }, 'alice node.boot set="n1,n2" image="exp" result="done"'],
+  [{ set: 'n1,n2', image: 'exp' }, 'alice node.boot set="n1,n2" image="exp" from="local" result="done"'],
   [
     {
       set: 'n1',
@@ -16,43 +16,44 @@ const texts: [input: unknown, text: string][] = [
         { name: 'disks', value: 'none' },
       ],
     },
-    'alice node.boot set="n1" settings="ram=2G disks=none" result="done"',
+    'alice node.boot set="n1" settings="ram=2G disks=none" from="local" result="done"',
   ],
-  [{ port: 22, node: 'n1' }, 'alice node.boot node="n1" port="22" result="done"'],
+  [{ port: 22, node: 'n1' }, 'alice node.boot node="n1" port="22" from="local" result="done"'],
   [
     { label: 'hub', user: 'x', password: 'secret', command: ['rm'], dockerfile: 'FROM x' },
-    'alice node.boot label="hub" result="done"',
+    'alice node.boot label="hub" from="local" result="done"',
   ],
-  [undefined, 'alice node.boot result="done"'],
-  [{ name: 'n1', settings: [] }, 'alice node.boot name="n1" result="done"'],
-  ['text', 'alice node.boot result="done"'],
-  [{ set: { a: 1 }, image: null }, 'alice node.boot result="done"'],
+  [undefined, 'alice node.boot from="local" result="done"'],
+  [{ name: 'n1', settings: [] }, 'alice node.boot name="n1" from="local" result="done"'],
+  ['text', 'alice node.boot from="local" result="done"'],
+  [{ set: { a: 1 }, image: null }, 'alice node.boot from="local" result="done"'],
   [
     { settings: [null, 1, { name: 3 }, { name: 'a' }] },
-    'alice node.boot settings="a=undefined" result="done"',
+    'alice node.boot settings="a=undefined" from="local" result="done"',
   ],
-  [{ set: '\u001b[2J\n"' }, 'alice node.boot set="\\u001b[2J\\n\\"" result="done"'],
+  [{ set: '\u001b[2J\n"' }, 'alice node.boot set="\\u001b[2J\\n\\"" from="local" result="done"'],
 ];
 for (const [input, text] of texts) {
-  test(text, () => assert.equal(auditText('alice', 'node.boot', input, 'done'), text));
+  test(text, () => assert.equal(auditText('alice', 'node.boot', input, 'local', 'done'), text));
 }
 
 test('a name is cut', () => {
-  assert.ok(auditText('alice', 'node.boot', { set: 'x'.repeat(1e6) }, 'done').length < 500);
+  assert.ok(auditText('alice', 'node.boot', { set: 'x'.repeat(1e6) }, 'local', 'done').length < 500);
 });
 
 describe('what is told', () => {
   const told: string[] = [];
+  const origin = async () => '192.0.2.2';
   const act = async (path: string[], output: () => unknown) => {
     told.length = 0;
     return await audited(
       (line) => told.push(line),
       alice,
-      { name: path.join('.'), least: leastRole(path), input: { set: 'n1' } },
+      { name: path.join('.'), least: leastRole(path), input: { set: 'n1' }, origin },
       async () => ({ output: output() }),
     );
   };
-  const line = (deed: string, result: string) => `alice ${deed} set="n1" result="${result}"`;
+  const line = (deed: string, result: string) => `alice ${deed} set="n1" from="192.0.2.2" result="${result}"`;
 
   test('what was done', async () => {
     assert.deepEqual(await act(['node', 'boot'], () => 7), { output: 7 });
@@ -82,7 +83,7 @@ describe('what is told', () => {
 
   test('what his role is not enough for', async () => {
     told.length = 0;
-    const deed = { name: 'node.boot', least: 'member', input: { set: 'n1' } } as const;
+    const deed = { name: 'node.boot', least: 'member', input: { set: 'n1' }, origin } as const;
     const viewer = { ...alice, role: 'viewer' } as const;
     await assert.rejects(
       audited(

@@ -1,4 +1,4 @@
-/** Who did what, with which result: a line for each call, stream and file that asks more than looking. */
+/** Who did what, from where, with which result: a line for each call, stream and file that asks more than looking. */
 import { ORPCError } from '@orpc/server';
 import { type Caller, demandRole, type Role } from '../access/index.ts';
 import { eventText, isUserError } from '../platform/index.ts';
@@ -31,6 +31,8 @@ interface Deed {
   least: Role;
   /** Of a user, unchecked. */
   input: unknown;
+  /** From where he asks. */
+  origin(): Promise<string>;
 }
 
 /**
@@ -40,31 +42,33 @@ interface Deed {
 export async function audited<Result extends { output: unknown }>(
   audit: Audit,
   caller: Caller,
-  { name, least, input }: Deed,
+  { name, least, input, origin }: Deed,
   act: () => PromiseLike<Result> | Result,
 ): Promise<Result> {
   if (least === 'viewer') return await act();
-  const tell = (result: string) => audit(auditText(caller.user, name, input, result));
+  // While he waits for the answer: afterwards, nobody knows where he was.
+  const from = origin();
+  const tell = async (result: string) => audit(auditText(caller.user, name, input, await from, result));
   try {
     demandRole(caller, least);
     const result = await act();
     if (isAsyncIterable(result.output)) return { ...result, output: withEnd(result.output, tell) };
-    tell('done');
+    await tell('done');
     return result;
   } catch (error) {
-    tell(failureOf(error));
+    await tell(failureOf(error));
     throw error;
   }
 }
 
 /** `input`: of a user, unchecked. */
-export function auditText(user: string, deed: string, input: unknown, result: string): string {
+export function auditText(user: string, deed: string, input: unknown, from: string, result: string): string {
   const fields = typeof input === 'object' && input !== null ? (input as Record<string, unknown>) : {};
   const told = NAMES.flatMap((name): [string, string][] => {
     const text = Object.hasOwn(fields, name) ? textOf(fields[name]) : undefined;
     return text ? [[name, text.slice(0, MAX_TEXT)]] : [];
   });
-  return eventText(`${user} ${deed}`, { ...Object.fromEntries(told), result });
+  return eventText(`${user} ${deed}`, { ...Object.fromEntries(told), from, result });
 }
 
 /** How it ended, in a word. */
@@ -83,7 +87,7 @@ function textOf(value: unknown): string | undefined {
     .join(' ');
 }
 
-async function* withEnd(events: AsyncIterable<unknown>, tell: (result: string) => void) {
+async function* withEnd(events: AsyncIterable<unknown>, tell: (result: string) => Promise<void>) {
   let result = 'left';
   try {
     yield* events;
@@ -92,6 +96,6 @@ async function* withEnd(events: AsyncIterable<unknown>, tell: (result: string) =
     result = failureOf(error);
     throw error;
   } finally {
-    tell(result);
+    await tell(result);
   }
 }

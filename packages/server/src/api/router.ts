@@ -10,6 +10,8 @@ export interface CallContext {
   token: string | undefined;
   /** Counts the call as one of that user's. Throws BUSY. */
   enter(user: string): void;
+  /** From where that user calls. */
+  origin(caller: Caller): Promise<string>;
 }
 
 interface HandlerOptions {
@@ -32,7 +34,12 @@ export function createRouter({ identity, calls, audit }: Services): Router<typeo
   const known = open.use(async ({ context, path, next }, input) => {
     const caller = await identity.caller(context.token);
     context.enter(caller.user);
-    const deed = { name: path.join('.'), least: leastRole(path), input };
+    const deed = {
+      name: path.join('.'),
+      least: leastRole(path),
+      input,
+      origin: () => context.origin(caller),
+    };
     return await audited(audit, caller, deed, () => next({ context: { caller } }));
   });
   const { auth: _, ...others } = contract;

@@ -1,5 +1,5 @@
 import type { contract } from '@walt/contract';
-import type { CallsOf, Identity, StandingRights } from '../access/index.ts';
+import type { CallsOf, Identity, Origins, StandingRights } from '../access/index.ts';
 import type { DeviceEntry } from '../devices/index.ts';
 import type { ImageStreams } from '../images/index.ts';
 import type { LogImports, LogLines } from '../logs/index.ts';
@@ -21,5 +21,7 @@ export interface Services {
   logImports: LogImports;
   /** Takes the line that tells what somebody did. */
   audit: Audit;
+  /** Tells from where it was done. */
+  origins: Pick<Origins, 'of'>;
   log: Log;
 }

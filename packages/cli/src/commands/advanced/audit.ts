@@ -1,10 +1,14 @@
 import { connect } from '@walt/client/connection';
-import { readLogLines } from '@walt/client/log-lines';
+import { flushed } from '@walt/client/drain';
+import { type LogLine, readLogLines } from '@walt/client/log-lines';
 import { LAST_LINES } from '@walt/contract/values/logs';
 import { Command } from 'commander';
+import { readDeed } from '../../logs/deeds.ts';
 import { rangeOf } from '../../logs/moments.ts';
-import { linePrinter } from '../../logs/printer.ts';
+import { isoTime, linePrinter } from '../../logs/printer.ts';
 import { jsonOption, wholeNumber } from '../../options.ts';
+import { print } from '../../terminal/output.ts';
+import { visibleJson } from '../../terminal/visible.ts';
 
 interface Options {
   user?: string;
@@ -17,7 +21,7 @@ interface Options {
 export function command(): Command {
   return new Command()
     .description(
-      `Print who did what, with which result: without --realtime and --history, the last ${LAST_LINES} deeds.`,
+      `Print who did what, from where, with which result: without --realtime and --history, the last ${LAST_LINES} deeds.`,
     )
     .option('--user <login>', 'only what this user did')
     .option('--realtime', 'print deeds as they are done, until ctrl-c')
@@ -27,17 +31,22 @@ export function command(): Command {
     .action(async ({ user, history, realtime, count, json }: Options) => {
       const connection = connect();
       const range = history === undefined ? {} : await rangeOf(connection.client, history);
-      const print = linePrinter({
-        format: '{timestamp:%Y-%m-%d %H:%M:%S} {line}',
-        ...(json ? { json } : {}),
-      });
+      const tell = json ? printDeeds : linePrinter({ format: '{timestamp:%Y-%m-%d %H:%M:%S} {line}' });
       const query = {
         ...{ set: 'server', streams: '^platform\\.audit$', ...range, follow: realtime === true },
         ...(user !== undefined && { lines: `^${literal(user)} ` }),
         last: count ?? (history !== undefined ? undefined : realtime ? 0 : LAST_LINES),
       };
-      for await (const portion of readLogLines(connection, query)) if (portion) await print(portion);
+      for await (const portion of readLogLines(connection, query)) if (portion) await tell(portion);
     });
+}
+
+async function printDeeds(lines: readonly LogLine[]): Promise<void> {
+  for (const { time, line } of lines) {
+    const deed = readDeed(line.toString('utf8'));
+    if (deed) print(visibleJson(JSON.stringify({ timestamp: isoTime(time), ...deed })));
+  }
+  await flushed(process.stdout);
 }
 
 /** A text as a regular expression that matches it alone. */

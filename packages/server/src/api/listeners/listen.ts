@@ -1,6 +1,7 @@
 import { chmod, rm } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CONTRACT_HEADER, CONTRACT_TEXT, RPC_PREFIX } from '@walt/contract';
+import type { Caller } from '../../access/index.ts';
 import {
   defaultLimits,
   dial,
@@ -61,6 +62,7 @@ export async function listen(
         calls.takeFor(user, response);
         listener.keep(request);
       },
+      origin: ({ uid }: Caller) => services.origins.of(request.socket, uid),
     };
     const serve = plain.get(url.pathname);
     if (serve) return await serve({ context, url, request, response });

@@ -28,6 +28,7 @@ export function plainRoutes(
         const deed = {
           ...{ name: `${request.method} ${name}`, least: plainRoles[name](request.method) },
           input: Object.fromEntries(searchParams),
+          origin: () => context.origin(caller),
         };
         await audited(services.audit, caller, deed, async () => ({
           output: await routes[name](services, { ...question, caller }),

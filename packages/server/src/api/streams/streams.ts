@@ -112,12 +112,15 @@ export class Streams {
     request: IncomingMessage,
     url: URL,
   ): Promise<void> {
-    const { identity, rights, audit, log } = this.#services;
+    const { identity, rights, audit, origins, log } = this.#services;
     try {
       requireContract(request);
       const caller = await identity.caller(bearerToken(request));
       using _share = this.#shares.take(caller.user);
-      const deed = { name: `stream ${name}`, least, input: Object.fromEntries(url.searchParams) };
+      const deed = {
+        ...{ name: `stream ${name}`, least, input: Object.fromEntries(url.searchParams) },
+        origin: () => origins.of(request.socket, caller.uid),
+      };
       const { output: last } = await audited(audit, caller, deed, async () => ({
         output: await rights.whileHeld(
           () => identity.requireUser(caller),
