@@ -25,7 +25,7 @@ import { Pty } from './pty.ts';
 const REPOSITORY = join(import.meta.dirname, '../../..');
 /** For examples (RFC 5737); nothing leaves the two namespaces. */
 export const SERVER_ADDRESS = '192.0.2.1';
-const LAPTOP_ADDRESS = '192.0.2.2';
+export const LAPTOP_ADDRESS = '192.0.2.2';
 /** Of the server's machine; WalT's server has never heard of the last one. */
 export const USERS: Readonly<Record<string, number>> = { alice: 64_001, bob: 64_002, stranger: 64_003 };
 

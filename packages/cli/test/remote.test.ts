@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { loopbackNet } from '../../server/test/server.ts';
 import { openClient } from './client.ts';
-import { Lab, SERVER_ADDRESS, signIn, USERS } from './lab.ts';
+import { LAPTOP_ADDRESS, Lab, SERVER_ADDRESS, signIn, USERS } from './lab.ts';
 import { serveSsh } from './node-ssh.ts';
 
 const { server, checkout } = await openClient({ signIn, subnet: loopbackNet() });
@@ -128,6 +129,60 @@ for (const [what, url] of [
       );
       assert.equal(status, 3, stderr);
       assert.ok(stdout === input);
+    });
+
+    test('what was done is told with the address of the laptop', async () => {
+      server.audited.length = 0;
+      const copied = await lab.run(['image', 'duplicate', 'debian', 'copy', '--yes'], { env });
+      assert.equal(copied.status, 0, copied.stderr);
+      // Not what the laptop says: a header of his, or a variable, would change nothing.
+      assert.deepEqual(server.audited, [
+        `alice image.duplicate image="debian" newName="copy" from="${LAPTOP_ADDRESS}" result="done"`,
+      ]);
+    });
+
+    test('the console of a node, both ways', async () => {
+      const { id } = await server.nodes.lookup.find('vnode1');
+      const port = createServer((socket) => {
+        socket.write('login: ');
+        socket.on('data', (typed) => socket.write(`[${typed}]`));
+      });
+      port.listen(server.nodes.machines.consolePath(id));
+      await once(port, 'listening');
+      try {
+        using pty = lab.terminal(['node', 'console', 'vnode1'], env);
+        await pty.expect(/login: /);
+        pty.type('x');
+        await pty.expect(/\[x\]/);
+        pty.type('\x01d');
+        await pty.expect(/Left the console of vnode1/);
+        assert.equal(await pty.exited, 0);
+      } finally {
+        port.close();
+      }
+    });
+
+    test('a port of a node on the laptop', async () => {
+      const { ip } = await server.nodes.lookup.find('vnode1');
+      const service = createServer((socket) => socket.pipe(socket)).listen(0, ip);
+      await once(service, 'listening');
+      const { port } = service.address() as AddressInfo;
+      const exposing = lab.start([checkout.walt, 'node', 'expose', 'vnode1', `${port}:0`, '--json'], { env });
+      try {
+        let told = '';
+        for await (const data of exposing.stdout ?? []) {
+          told += data;
+          if (told.endsWith(']\n')) break;
+        }
+        const [{ localPort }] = JSON.parse(told);
+        const line = 'exec 3<>/dev/tcp/127.0.0.1/$0; echo to the node >&3; read -r back <&3; echo "$back"';
+        const client = lab.start(['bash', '-c', line, String(localPort)]);
+        assert.equal((await client.stdout?.toArray())?.join(''), 'to the node\n');
+      } finally {
+        exposing.kill('SIGKILL');
+        await once(exposing, 'close');
+        service.close();
+      }
     });
 
     test('several at the same time', async () => {
