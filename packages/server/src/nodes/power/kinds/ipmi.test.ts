@@ -96,9 +96,10 @@ describe('IPMI, against ipmi_sim', () => {
     const argv = ['-I', 'lanplus', '-H', '127.0.0.1', '-p', String(port), '-U', BMC_USER, '-f', passwordFile];
     const words = ['-oL', 'ipmitool', ...argv, '-C', '3', 'sol', 'activate'];
     const left = spawn('stdbuf', words, { stdio: ['pipe', 'pipe', 'ignore'] });
-    await once(left.stdout, 'data');
+    const exit = once(left, 'exit');
+    assert.match(String(await Promise.race([once(left.stdout, 'data'), exit])), /operational/);
     left.kill('SIGKILL');
-    await once(left, 'exit');
+    await exit;
 
     const before = bmc.typed.length;
     const typed = '~.\r~.\n~~?\r~B~a\u00e4\r\n~\x03';
