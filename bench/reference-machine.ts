@@ -57,6 +57,7 @@ export class ReferenceMachine implements Subject {
       ramMiB: 1024,
       disks: [],
       networks: [{ name: 'walt-net' }],
+      logsConsole: false,
     };
     const { accelerator } = await platform.status();
     const host = { accelerator, vhostNet: false, userIds: 65_536 };

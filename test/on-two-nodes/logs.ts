@@ -30,6 +30,25 @@ test('a line is waited for, and told with its node, its stream and the time of t
   assert.match(await root.ok('log', 'show', '--platform', 'node booted'), /alpha: node booted/);
 });
 
+test('what its console prints is a stream of logs, each line once, whoever is killed meanwhile', async () => {
+  const { root } = platform;
+  const stream = ['--issuers', 'alpha', '--streams', '^console$'];
+  const patience = ['--time-margin', '3600', '--timeout', '5m'];
+  // Of its boot.
+  await root.ok('log', 'wait', 'walt: alpha is ready after', ...stream, ...patience);
+  const total = 100;
+  const loop = `i=0; while [ $i -lt ${total} ]; do i=$((i + 1)); echo "round $i of all"; sleep 0.1; done`;
+  await root.on('alpha', `setsid sh -c '${loop}' </dev/null >/dev/console 2>&1 &`);
+  await root.ok('log', 'wait', 'round 10 of all', ...stream, ...patience);
+  await platform.kill('walt-logs');
+  await root.ok('log', 'wait', 'round 30 of all', ...stream, ...patience);
+  await platform.crash();
+  await root.ok('log', 'wait', `round ${total} of all`, ...stream, ...patience);
+  const shown = await root.ok('log', 'show', 'round', ...stream, '--history', '-1h:', '--format', '{line}');
+  const expected = Array.from({ length: total }, (_, at) => `round ${at + 1} of all`);
+  assert.deepEqual(shown.trimEnd().split('\n'), expected);
+});
+
 test('its kernel logs by netconsole, as the manual says', async () => {
   const { root } = platform;
   await root.on(
@@ -72,7 +91,8 @@ test('no line is lost and none comes twice when what keeps them, and the server,
   );
   for (let round = 0; round < 3; round += 1) {
     await platform.kill('walt-logs');
-    const last = await root.ok('log', 'wait', 'number', '--issuers', 'alpha', '--timeout', '5m', ...SHORT);
+    const any = ['--issuers', 'alpha', '--streams', '^count$', '--timeout', '5m', ...SHORT];
+    const last = await root.ok('log', 'wait', 'number', ...any);
     assert.match(last, /^alpha\.count number \d+\n$/);
   }
   await platform.crash();

@@ -39,6 +39,7 @@ vnode1
   boot.timeout=180
   boot.retries=9
   mount.persist=true
+  logs.console=true
 `,
     );
   });
@@ -75,6 +76,7 @@ vnode1
           { name: 'boot.timeout', value: '180', isSet: false },
           { name: 'boot.retries', value: '3', isSet: true },
           { name: 'mount.persist', value: 'true', isSet: false },
+          { name: 'logs.console', value: 'true', isSet: false },
         ],
       },
     ]);
@@ -295,6 +297,7 @@ const machineRefusals: [args: string[], stderr: RegExp][] = [
   [['vnode1', 'boot.delay=soon'], /boot\.delay cannot be "soon"\.\n.*random \(1 to 10\)/],
   [['vnode1', 'boot.delay=3601'], /boot\.delay cannot be "3601"/],
   [['all-nodes', 'mount.persist=no'], /mount\.persist cannot be "no"\.\n.*true or false/],
+  [['vnode1', 'logs.console=no'], /logs\.console cannot be "no"\.\n.*true or false/],
 ];
 
 describe('walt node config refuses, and changes nothing', () => {

@@ -134,6 +134,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     nodes: { all: async () => nodes.store.all(), heard: (mac) => nodes.store.boots.heard(mac) },
   });
   const kept = {
+    keepConsole: logs.keepConsole.bind(logs),
     keep: async (addresses: readonly string[]) => {
       // A database that was restored may not know all nodes that log.
       if (!(await mayCollect(database))) return;

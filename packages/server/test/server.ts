@@ -179,7 +179,7 @@ export async function startServer({
     : undefined;
   const nodes = await createNodes({
     ...{ quotas, persistSize: defaultLimits().persist },
-    lines: keeper ? logs : { keep: async () => {} },
+    lines: keeper ? logs : { keep: async () => {}, keepConsole: async ({ reached }) => reached },
     ...{
       database,
       network,

@@ -159,6 +159,15 @@ const rows = {
     offers: ['true', 'false'],
     accepts: (value) => value === 'true' || value === 'false',
   },
+  'logs.console': {
+    summary: 'whether the lines that its console prints are kept, as stream console of its logs',
+    takes: 'true or false',
+    fallback: 'true',
+    of: 'virtual nodes',
+    applies: 'at once',
+    offers: ['true', 'false'],
+    accepts: (value) => value === 'true' || value === 'false',
+  },
 } satisfies Record<string, NodeSetting>;
 
 export type SettingName = keyof typeof rows;

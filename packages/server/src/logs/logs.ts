@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
-import { text } from 'node:stream/consumers';
+import { text as textOf } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PLATFORM_ISSUER } from '@walt/contract';
 import {
@@ -39,6 +39,12 @@ const PROGRAM = 'walt-logs';
 
 /** Parts of the server whose journal tells what happens to what users see. */
 const PLATFORM_AREAS: ReadonlySet<string> = new Set(['nodes', 'boot', 'devices', 'images']);
+
+const NEWLINE = Buffer.from('\n');
+
+interface Reached {
+  reached: number;
+}
 
 interface Waiting {
   stream: string;
@@ -129,8 +135,15 @@ export class Logs {
 
   /** Stores lines of a file; answers how many of them were not there before. */
   async import(lines: Questions['/import']): Promise<number> {
-    const { stored } = JSON.parse(await text(await this.#ask('/import', lines))) as { stored: number };
+    const { stored } = JSON.parse(await textOf(await this.#ask('/import', lines))) as { stored: number };
     return stored;
+  }
+
+  /** Stores what a console printed, unless it is stored. Answers how far it is. */
+  async keepConsole({ lines, ...part }: Omit<Questions['/spooled'], 'text'> & { lines: readonly Buffer[] }) {
+    const text = Buffer.concat(lines.flatMap((line) => [line, NEWLINE])).toString('base64');
+    const { reached } = JSON.parse(await textOf(await this.#ask('/spooled', { ...part, text }))) as Reached;
+    return reached;
   }
 
   /** Removes all lines of nodes that have none of these addresses any more. */
@@ -140,7 +153,7 @@ export class Logs {
 
   /** What the program counts. Throws UserError UNAVAILABLE while it is away. */
   async figures(): Promise<ProgramFigures> {
-    return JSON.parse(await text(await this.#ask('/figures', {})));
+    return JSON.parse(await textOf(await this.#ask('/figures', {})));
   }
 
   /** Lines of the platform that wait for the program, and those that were dropped since the start. */
@@ -186,7 +199,7 @@ export class Logs {
   ): Promise<IncomingMessage> {
     const response = await this.#post(path, JSON.stringify(question), signal);
     if (response.statusCode === 200) return response;
-    const { code, message, hint } = JSON.parse(await text(response)) as UserError;
+    const { code, message, hint } = JSON.parse(await textOf(response)) as UserError;
     if (code) throw new UserError(code, message, hint);
     this.#log.warn('the program that keeps lines refuses', { path, status: response.statusCode });
     throw away();

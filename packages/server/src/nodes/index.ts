@@ -86,7 +86,10 @@ export async function createNodes(deps: Deps) {
       log.warn('a node should be renamed: its name means something else', { node: id, name });
   }
   const agents = new Agents();
-  const machines = await LocalEngine.open({ programs, network, paths, accelerator, log });
+  const machines = await LocalEngine.open({
+    ...{ programs, network, paths, accelerator, log },
+    keepConsole: (part) => deps.lines.keepConsole(part),
+  });
   const { server, broadcast } = network;
   const sources = powerSources(deps.powerConfigs, { server, broadcast, onHost: deps.onHost });
   const power = new Power([qemuPower(machines), ...sources]);

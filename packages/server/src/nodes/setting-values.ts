@@ -55,6 +55,11 @@ export function mountsPersist(node: Configured): boolean {
   return settingOf(node, 'mount.persist') === 'true';
 }
 
+/** Whether lines of its console are kept. Of a virtual node. */
+export function logsConsole(node: Configured): boolean {
+  return settingOf(node, 'logs.console') === 'true';
+}
+
 /** Of a virtual node; undefined: only a newer server can have stored that. */
 export function networksOf(node: Configured): NetworkSpec[] | undefined {
   return parseNetworks(settingOf(node, 'networks'));

@@ -1,8 +1,8 @@
 /** Rows of chunks and streams, in whichever database. */
-import { type Insertable, type RawBuilder, sql } from 'kysely';
+import type { Insertable } from 'kysely';
 import type { Database } from '../../platform/index.ts';
 import { chunksOf, LARGE, type Lines, pack, unpack } from './chunk.ts';
-import type { ChunkRow, ClockRow, LogTables, ReceivedRow } from './tables.ts';
+import type { ChunkRow, LogTables } from './tables.ts';
 
 /** Rows in one query. */
 const FEW = 1000;
@@ -104,38 +104,7 @@ export async function dropChunks(
   return going.reduce((sum, { lines }) => sum + lines, 0);
 }
 
-/** How far spools are stored, and by which clocks. */
-export async function noteReceived(
-  t: Database<LogTables>,
-  received: readonly Insertable<ReceivedRow>[],
-  clocks: readonly Insertable<ClockRow>[],
-): Promise<void> {
-  if (received.length > 0) {
-    await t
-      .insertInto('log_received')
-      .values(received)
-      .onConflict((c) => c.columns(['issuer', 'spool']).doUpdateSet(newer('reached', 'at')))
-      .execute();
-  }
-  if (clocks.length === 0) return;
-  await t
-    .insertInto('log_clock')
-    .values(clocks)
-    .onConflict((c) =>
-      c.column('issuer').doUpdateSet(newer('boot', 'least', 'since', 'earlier', 'sent', 'told')),
-    )
-    .execute();
-}
-
 /** Unix time. */
 export function seconds(): number {
   return Math.floor(Date.now() / 1000);
-}
-
-/** For rows that are there already: what these columns would get as a new row. */
-function newer<Column extends string>(...columns: Column[]) {
-  return Object.fromEntries(columns.map((column) => [column, sql.ref(`excluded.${column}`)])) as Record<
-    Column,
-    RawBuilder<never>
-  >;
 }

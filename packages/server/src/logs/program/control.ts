@@ -19,6 +19,9 @@ import type { SyslogEndpoint } from './syslog/index.ts';
 /** Bytes of a question: ten thousand nodes have addresses of 15 characters. */
 const MAX_BODY = 1024 * 1024;
 
+const NEWLINE = 0x0a;
+
+const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const time = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 
 const questions = {
@@ -31,6 +34,14 @@ const questions = {
   '/import': z.object({
     issuer: z.string(),
     lines: z.array(z.object({ stream: z.string(), time, text: z.string() })),
+  }),
+  /**
+   * Bytes `from` to `reached` of what an issuer has told of itself: lines in base64, each with its newline, the first one of that
+   * time, each other one a microsecond later. They are stored unless that spool is stored farther than `from` already. Answers how far it is.
+   */
+  '/spooled': z.object({
+    ...{ issuer: z.string(), stream: z.string(), spool: z.string() },
+    ...{ from: count, reached: count, time, text: z.string() },
   }),
   '/query': z.object({
     /** What they are called now, by their address. */
@@ -74,7 +85,7 @@ export class Control {
   readonly #deps: Deps;
   readonly #listener: HttpListener;
   /** By issuer. */
-  readonly #imports = new KeyedLock();
+  readonly #turns = new KeyedLock();
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -112,6 +123,8 @@ export class Control {
       }
       case '/import':
         return send(response, 200, { stored: await this.#import(questions['/import'].parse(body)) });
+      case '/spooled':
+        return send(response, 200, { reached: await this.#spooled(questions['/spooled'].parse(body)) });
       case '/query': {
         const query = questions['/query'].parse(body);
         const gone = new AbortController();
@@ -149,15 +162,48 @@ export class Control {
     return { ...store.figures, readers, dropped: syslog.dropped, memory: process.memoryUsage.rss() };
   }
 
+  async #spooled({
+    issuer,
+    stream,
+    spool,
+    from,
+    reached,
+    time,
+    text,
+  }: Questions['/spooled']): Promise<number> {
+    const { store } = this.#deps;
+    return await this.#turns.hold(issuer, async () => {
+      const known = await store.reached(issuer, spool);
+      if (known > from || known === reached) return known;
+      const bytes = Buffer.from(text, 'base64');
+      const lines = [...splitLines(bytes)].map((line, index) => storedLine(time + index, line));
+      await store.append({
+        issuer,
+        streams: new Map(lines.length > 0 ? [[stream, lines]] : []),
+        spool: { id: spool, reached },
+      });
+      return reached;
+    });
+  }
+
   async #import({ issuer, lines }: Questions['/import']): Promise<number> {
     const { store } = this.#deps;
     const streams = byStream(lines, (text) => Buffer.from(text, 'base64'));
-    return await this.#imports.hold(issuer, async () => {
+    return await this.#turns.hold(issuer, async () => {
       const missing = await missingLines(store, issuer, streams);
       const count = [...missing.values()].flat().length;
       if (count > 0) await store.append({ issuer, streams: missing });
       return count;
     });
+  }
+}
+
+/** Without their newlines; each has one. */
+function* splitLines(bytes: Buffer): Generator<Buffer> {
+  let from = 0;
+  for (let to = bytes.indexOf(NEWLINE); to !== -1; to = bytes.indexOf(NEWLINE, from)) {
+    yield bytes.subarray(from, to);
+    from = to + 1;
   }
 }
 

@@ -3,7 +3,8 @@ import { RE2JS } from 're2js';
 import { type Log, UserError } from '../../platform/index.ts';
 import { isExpression } from './matcher.ts';
 import type { Answer, FromThread, Order } from './query-messages.ts';
-import type { Chunk, LogStore, Stream } from './store.ts';
+import type { Chunk, LogStore } from './store.ts';
+import type { Stream } from './stream-list.ts';
 
 /** What a reader wants. Times are microseconds of Unix time, both included; they bound what is there already. */
 export interface Query {

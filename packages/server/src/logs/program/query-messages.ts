@@ -1,5 +1,6 @@
 /** What a query's thread and the program say to each other. */
-import type { Chunk, ChunkHead, Stream } from './store.ts';
+import type { Chunk, ChunkHead } from './store.ts';
+import type { Stream } from './stream-list.ts';
 
 /** The thread's order. */
 export interface Order {

@@ -4,7 +4,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { textOf } from './chunk-rows.ts';
 import { type Found, lineFinder } from './matcher.ts';
 import type { Answer, FromThread, Order, Question } from './query-messages.ts';
-import type { Chunk, ChunkHead, Stream } from './store.ts';
+import type { Chunk, ChunkHead } from './store.ts';
+import type { Stream } from './stream-list.ts';
 
 /** Bytes that are handed on together. */
 const PORTION = 64 * 1024;

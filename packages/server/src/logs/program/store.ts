@@ -8,12 +8,13 @@ import {
   mergeLevel,
   type NewChunk,
   newChunk,
-  noteReceived,
   seconds,
   streamNumber,
 } from './chunk-rows.ts';
 import type { Clock } from './clock.ts';
 import { LogConnection, type LogPlace } from './connection.ts';
+import { clockOf, dropSpools, noteReceived, reachedOf } from './spool-rows.ts';
+import { type Stream, StreamList } from './stream-list.ts';
 import type { ChunkRow, ClockRow, LogTables, ReceivedRow } from './tables.ts';
 
 /** Lines of one issuer that are stored together. */
@@ -22,7 +23,7 @@ export interface Batch {
   /** Stored lines (chunk.ts) by stream. */
   streams: ReadonlyMap<string, readonly Buffer[]>;
   /** That spool is stored up to this byte; the clock of who sent it. */
-  spool?: { id: string; reached: number; clock: Clock };
+  spool?: { id: string; reached: number; clock?: Clock };
 }
 
 /** A chunk without its lines. */
@@ -33,12 +34,6 @@ const HEAD_COLUMNS = ['id', 'stream', 'first', 'last', 'lines', 'size', 'packed'
 /** Values in one query. */
 const FEW = 1000;
 
-export interface Stream {
-  id: number;
-  issuer: string;
-  name: string;
-}
-
 const NEWLINE = 0x0a;
 
 /** Bytes that one transaction stores: those that come meanwhile are in the next one. */
@@ -47,8 +42,6 @@ const MAX_COMMIT = 16 * 1024 * 1024;
 const REPLACED_STAY = 600;
 /** Seconds for which they stay for who reads what was there. */
 const LONGEST_HOLD = 86_400;
-/** Seconds after which a node that is back sends a spool as a new one. */
-const SPOOL_STAY = 30 * 86_400;
 /** Streams of one issuer. */
 const MAX_STREAMS = 10_000;
 /** Where lines go whose issuer has too many streams. */
@@ -64,9 +57,7 @@ interface Waiting {
 export class LogStore {
   #connection: LogConnection | undefined;
   readonly #log: Log;
-  /** By issuer and name. */
-  readonly #streams = new Map<string, Map<string, Stream>>();
-  readonly #byId = new Map<number, Stream>();
+  readonly #streams = new StreamList();
   #waiting: Waiting[] = [];
   #committing: Promise<void> | undefined;
   #busy = false;
@@ -131,30 +122,20 @@ export class LogStore {
 
   /** Bytes of that spool that are stored. */
   async reached(issuer: string, spool: string): Promise<number> {
-    const row = await this.#db
-      .selectFrom('log_received')
-      .select('reached')
-      .where('issuer', '=', issuer)
-      .where('spool', '=', spool)
-      .executeTakeFirst();
-    return row?.reached ?? 0;
+    return await reachedOf(this.#db, issuer, spool);
   }
 
   /** What is known of the clock of an issuer. */
   async clock(issuer: string): Promise<Clock | undefined> {
-    return await this.#db
-      .selectFrom('log_clock')
-      .select(['boot', 'least', 'since', 'earlier', 'sent', 'told'])
-      .where('issuer', '=', issuer)
-      .executeTakeFirst();
+    return await clockOf(this.#db, issuer);
   }
 
   streams(): Iterable<Stream> {
-    return this.#byId.values();
+    return this.#streams.all();
   }
 
   stream(id: number): Stream | undefined {
-    return this.#byId.get(id);
+    return this.#streams.byId(id);
   }
 
   /** Calls `act` after each commit. To be disposed. */
@@ -233,7 +214,7 @@ export class LogStore {
       });
     } finally {
       // Also where nobody was told that they are gone.
-      for (const stream of [...this.streams()]) if (stream.issuer === issuer) this.#unknow(stream);
+      for (const stream of [...this.streams()]) if (stream.issuer === issuer) this.#streams.remove(stream);
     }
   }
 
@@ -265,10 +246,7 @@ export class LogStore {
       .executeTakeFirstOrThrow();
     this.#forgotten = Math.max(this.#forgotten, last ?? 0);
     await this.#db.deleteFrom('log_chunk').where('replaced', '<', before).execute();
-    await this.#db
-      .deleteFrom('log_received')
-      .where('at', '<', now - SPOOL_STAY)
-      .execute();
+    await dropSpools(this.#db);
     for (const { id } of this.streams()) this.#grown.set(id, MERGED);
     await this.merge();
   }
@@ -295,9 +273,7 @@ export class LogStore {
   /** What another program may have changed since. */
   async #load(database: Database<LogTables>): Promise<void> {
     const streams = await database.selectFrom('log_stream').selectAll().execute();
-    this.#streams.clear();
-    this.#byId.clear();
-    for (const stream of streams) this.#know(stream);
+    this.#streams.reset(streams);
     const moves = await database.selectFrom('log_move').select('source').where('done', '=', 0).execute();
     this.#moving = moves.length > 0;
   }
@@ -323,7 +299,7 @@ export class LogStore {
         });
         for (const { done } of some) done.resolve();
       } catch (error) {
-        for (const stream of made) this.#unknow(stream);
+        for (const stream of made) this.#streams.remove(stream);
         for (const { done } of some) done.reject(error);
       }
       this.#wake();
@@ -344,7 +320,7 @@ export class LogStore {
       if (spool) {
         const row = { issuer, spool: spool.id, reached: spool.reached, at: seconds() };
         received.set(`${issuer} ${spool.id}`, row);
-        clocks.set(issuer, { issuer, ...spool.clock });
+        if (spool.clock) clocks.set(issuer, { issuer, ...spool.clock });
       }
       for (const [name, parts] of streams) {
         const { id } = await this.#streamOf(t, issuer, name, made);
@@ -360,31 +336,16 @@ export class LogStore {
 
   /** `made` are those of this transaction. */
   async #streamOf(t: Transaction<LogTables>, issuer: string, name: string, made: Stream[]): Promise<Stream> {
-    const own = this.#streams.get(issuer);
-    const known = own?.get(name);
+    const known = this.#streams.find(issuer, name);
     if (known) return known;
-    if (own && own.size >= MAX_STREAMS && name !== OVERFLOW)
+    if (this.#streams.count(issuer) >= MAX_STREAMS && name !== OVERFLOW)
       return await this.#streamOf(t, issuer, OVERFLOW, made);
     const id = await streamNumber(t, issuer, name);
     const stream = { id, issuer, name };
     made.push(stream);
     // Before others can read what it has.
-    this.#know(stream);
+    this.#streams.add(stream);
     return stream;
-  }
-
-  #know(stream: Stream): void {
-    const own = this.#streams.get(stream.issuer) ?? new Map<string, Stream>();
-    this.#streams.set(stream.issuer, own.set(stream.name, stream));
-    this.#byId.set(stream.id, stream);
-  }
-
-  #unknow(stream: Stream): void {
-    // Another one may have its number or name by now.
-    if (this.#byId.get(stream.id) === stream) this.#byId.delete(stream.id);
-    const own = this.#streams.get(stream.issuer);
-    if (own?.get(stream.name) === stream) own.delete(stream.name);
-    if (own?.size === 0) this.#streams.delete(stream.issuer);
   }
 
   async #mergeGrown(): Promise<void> {

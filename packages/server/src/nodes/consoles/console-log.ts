@@ -1,4 +1,4 @@
-import { rm, truncate } from 'node:fs/promises';
+import { rm, stat, truncate } from 'node:fs/promises';
 import { hasErrno, rotateLog } from '../../platform/index.ts';
 
 /** Bytes from which on a console's history is put aside: with the older part, it takes twice that at most. */
@@ -7,6 +7,16 @@ export const CONSOLE_LOG_LIMIT = 8 * 1024 * 1024;
 /** Where the part of a console's history is kept that was put aside. */
 export function olderConsoleLog(path: string): string {
   return `${path}.1`;
+}
+
+/** Bytes of a console's history; none where there is no such file. */
+export async function consoleLogSize(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return 0;
+    throw error;
+  }
 }
 
 /**

@@ -1,3 +1,10 @@
 /** Serial consoles of nodes, and what they printed. */
-export { capConsoleLog, clearConsoleLog } from './console-log.ts';
+export { ConsoleFollower, type ConsolePart, type KeepConsole } from './console-follower.ts';
+export {
+  CONSOLE_LOG_LIMIT,
+  capConsoleLog,
+  clearConsoleLog,
+  consoleLogSize,
+  olderConsoleLog,
+} from './console-log.ts';
 export { type ConsolePort, Consoles } from './consoles.ts';

@@ -22,6 +22,7 @@ const vm: Machine = {
   ramMiB: 128,
   disks: [],
   networks: [{ name: 'walt-net' }],
+  logsConsole: false,
 };
 
 async function until(what: string, condition: () => Promise<boolean> | boolean, limit = 300_000) {
@@ -47,6 +48,8 @@ describe('LocalEngine', () => {
   let folder: string;
   let programs: Programs;
   let machines: LocalEngine;
+  /** Lines of consoles. */
+  const kept: string[] = [];
   /** A server of its own: supervision and machines over the same folders. */
   const open = async () => {
     const opened = new Programs({ logs: join(folder, 'logs'), programs: join(folder, 'programs') }, silent);
@@ -69,6 +72,10 @@ describe('LocalEngine', () => {
         },
         paths,
         accelerator: 'tcg',
+        keepConsole: async ({ issuer, lines, reached }) => {
+          kept.push(...lines.map((line) => `${issuer} ${line}`));
+          return reached;
+        },
         log: silent,
       }),
     };
@@ -98,7 +105,7 @@ describe('LocalEngine', () => {
   };
 
   it('boots from the network, with its words on the console and in its history', async () => {
-    await machines.start(at(vm));
+    await machines.start(at({ ...vm, logsConsole: true }));
     const console = createConnection(machines.consolePath(7));
     try {
       await once(console, 'connect');
@@ -111,6 +118,11 @@ describe('LocalEngine', () => {
       console.destroy();
     }
     assert.deepEqual(await machines.running(), [7]);
+    await until('its lines are kept', () =>
+      kept.some(
+        (line) => line.startsWith('192.0.2.17 ') && line.includes('Open Source Network Boot Firmware'),
+      ),
+    );
     assert.match(await readFile(machines.consoleLog(7), 'utf8'), /Open Source Network Boot Firmware/);
   });
 

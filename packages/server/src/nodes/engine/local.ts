@@ -11,7 +11,15 @@ import {
   type Programs,
   UserError,
 } from '../../platform/index.ts';
-import { capConsoleLog, clearConsoleLog } from '../consoles/index.ts';
+import {
+  CONSOLE_LOG_LIMIT,
+  ConsoleFollower,
+  capConsoleLog,
+  clearConsoleLog,
+  consoleLogSize,
+  type KeepConsole,
+  olderConsoleLog,
+} from '../consoles/index.ts';
 import {
   type Accelerator,
   adapterOn,
@@ -33,6 +41,8 @@ import type { Engine, EngineHost, Placed } from './engine.ts';
 
 /** Milliseconds between looks at the size of the consoles' histories. */
 const CAP_INTERVAL = 30_000;
+/** Bytes up to which a history waits for its lines to be stored, before it is put aside. */
+const CONSOLE_LOG_PATIENCE = 4 * CONSOLE_LOG_LIMIT;
 
 type MachinePaths = Pick<Paths, 'virtual' | 'virtualRun'>;
 type Supervisor = Pick<Programs, 'ensure' | 'stop' | 'recorded' | 'instance'>;
@@ -44,6 +54,7 @@ interface Deps {
   };
   paths: MachinePaths;
   accelerator: Accelerator;
+  keepConsole: KeepConsole;
   log: Log;
 }
 
@@ -60,6 +71,9 @@ export class LocalEngine implements Engine {
   readonly #timer: NodeJS.Timeout;
   /** By node: a disk that is made twice at once would be another one than QEMU has opened. */
   readonly #turns = new KeyedLock();
+  readonly #keepConsole: KeepConsole;
+  /** By node: whoever has the lines of its console stored. */
+  readonly #followers = new Map<number, ConsoleFollower>();
 
   private constructor(deps: Deps, host: Host) {
     this.#programs = deps.programs;
@@ -67,6 +81,7 @@ export class LocalEngine implements Engine {
     this.#paths = deps.paths;
     this.#host = host;
     this.#log = deps.log;
+    this.#keepConsole = deps.keepConsole;
     this.#timer = setInterval(() => void this.capConsoleLogs(), CAP_INTERVAL).unref();
   }
 
@@ -126,7 +141,8 @@ export class LocalEngine implements Engine {
     await this.#turns.hold(String(placed.machine.id), () => this.#start(placed));
   }
 
-  async #start({ machine, ip }: Placed): Promise<void> {
+  async #start(placed: Placed): Promise<void> {
+    const { machine, ip } = placed;
     const { id, disks } = machine;
     // One that lives is not asked: if it is stuck, that is for `reset` to mend.
     const lives = (await this.running()).includes(id);
@@ -135,6 +151,8 @@ export class LocalEngine implements Engine {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await mkdir(runFolder, { recursive: true, mode: 0o700 });
     await ensureDisks(folder, disks);
+    // Before it prints.
+    await this.#follow(placed);
     await this.#programs.ensure({
       name: programName(id),
       argv: qemuArguments(onTap(machine), this.#host, this.#paths),
@@ -142,6 +160,22 @@ export class LocalEngine implements Engine {
       ready: async () => lives || answers(qmpSocket),
     });
     await removeOtherDisks(folder, disks);
+  }
+
+  async #follow({ machine: { id, logsConsole }, ip }: Placed): Promise<void> {
+    if (this.#followers.get(id)?.issuer === (logsConsole ? ip : undefined)) return;
+    this.#unfollow(id);
+    const { consoleLog: log, consoleSpool: spool } = machineFiles(id, this.#paths);
+    if (!logsConsole) await rm(spool, { force: true });
+    else {
+      const follower = await ConsoleFollower.begin(ip, { log, spool }, this.#keepConsole, this.#log);
+      this.#followers.set(id, follower);
+    }
+  }
+
+  #unfollow(id: number): void {
+    this.#followers.get(id)?.close();
+    this.#followers.delete(id);
   }
 
   /** Taps on the networks, which QEMU opens. */
@@ -171,6 +205,7 @@ export class LocalEngine implements Engine {
     const { folder, runFolder } = machineFiles(id, this.#paths);
     await this.#turns.hold(String(id), async () => {
       await this.stop(id);
+      this.#unfollow(id);
       await this.#network.removeTap(tapName(id));
       await this.#network.others.removeNode(id);
       await rm(runFolder, { recursive: true, force: true });
@@ -196,14 +231,27 @@ export class LocalEngine implements Engine {
   }
 
   async forgetConsole(id: number): Promise<void> {
-    await clearConsoleLog(this.consoleLog(id));
+    await this.#empty(id, () => clearConsoleLog(this.consoleLog(id)).then(() => ({})), true);
+  }
+
+  async #empty(id: number, act: Parameters<ConsoleFollower['empty']>[0], force: boolean): Promise<void> {
+    const follower = this.#followers.get(id);
+    await (follower ? follower.empty(act, force) : act());
   }
 
   /** Bounds the consoles' histories. Runs by itself every half minute. */
   async capConsoleLogs(): Promise<void> {
     try {
       for (const id of await this.running()) {
-        if (await capConsoleLog(this.consoleLog(id))) this.#log.info('console log put aside', { node: id });
+        const path = this.consoleLog(id);
+        const size = await consoleLogSize(path);
+        if (size <= CONSOLE_LOG_LIMIT) continue;
+        const putAside = async () => {
+          if (!(await capConsoleLog(path))) return undefined;
+          this.#log.info('console log put aside', { node: id });
+          return { copy: olderConsoleLog(path) };
+        };
+        await this.#empty(id, putAside, size > CONSOLE_LOG_PATIENCE);
       }
     } catch (error) {
       this.#log.error('cannot bound a console log', { error: String(error) });
@@ -212,6 +260,7 @@ export class LocalEngine implements Engine {
 
   close(): void {
     clearInterval(this.#timer);
+    for (const id of [...this.#followers.keys()]) this.#unfollow(id);
   }
 }
 

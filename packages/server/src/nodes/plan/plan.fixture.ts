@@ -12,6 +12,7 @@ export const machine: Machine = {
   ramMiB: 512,
   disks: [],
   networks: [{ name: 'walt-net' }],
+  logsConsole: false,
 };
 
 export const node: DesiredNode = {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type VirtualModel, virtualModel } from '@walt/contract';
 import { type QemuBoard, virtualModelOf } from '../../models/index.ts';
 import type { Paths } from '../../platform/index.ts';
-import { type Configured, knownSize, type MachineSize, machineSize } from '../setting-values.ts';
+import { type Configured, knownSize, logsConsole, type MachineSize, machineSize } from '../setting-values.ts';
 import { diskFile } from './disks.ts';
 import { sharedFile } from './shared-files.ts';
 
@@ -21,6 +21,8 @@ export interface Machine extends MachineSize {
   id: number;
   model: VirtualModel;
   mac: string;
+  /** Whether lines of its console are kept. */
+  logsConsole: boolean;
 }
 
 export interface VirtualMachine extends Machine {
@@ -32,7 +34,9 @@ type MachineRow = Configured & { id: number; mac: string };
 
 /** The machine of a virtual node's row. Throws ZodError for a model that no machine has, and as `machineSize`. */
 export function machineOf(row: MachineRow): Machine {
-  return { id: row.id, mac: row.mac, model: virtualModel.parse(row.model), ...machineSize(row) };
+  const { id, mac } = row;
+  const model = virtualModel.parse(row.model);
+  return { id, mac, model, logsConsole: logsConsole(row), ...machineSize(row) };
 }
 
 /** The same; undefined: only a newer server knows such a machine. */
@@ -84,6 +88,8 @@ export function machineFiles(id: number, paths: MachinePaths) {
     runFolder,
     /** All that its serial console printed lately, from earlier boots too. */
     consoleLog: join(folder, 'console.log'),
+    /** See ConsoleFollower. */
+    consoleSpool: join(folder, 'console.spool'),
     /** Its serial console, for one client at a time. */
     consoleSocket: join(runFolder, 'console.sock'),
     qmpSocket: join(runFolder, 'qmp.sock'),

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import type { SshAuthority } from '../../../access/index.ts';
 import { namesIn, type Paths } from '../../../platform/index.ts';
+import type { ConsolePart } from '../../consoles/index.ts';
 import type { Engine } from '../../engine/index.ts';
 import type { NodeStore } from '../../store.ts';
 import { persistImage } from '../desired.ts';
@@ -12,13 +13,15 @@ interface Deps {
   ssh: Pick<SshAuthority, 'removeNode'>;
   machines: Pick<Engine, 'remove'>;
   store: Pick<NodeStore, 'all' | 'noteForgotten'>;
-  lines: LinesOfNodes;
+  lines: Pick<LinesOfNodes, 'keep'>;
 }
 
 /** What nodes logged. */
 export interface LinesOfNodes {
   /** Removes lines of all that have none of these addresses: whoever gets a free one must not have another's. */
   keep(addresses: readonly string[]): Promise<void>;
+  /** Stores what a console printed, unless it is stored. Answers how far it is. */
+  keepConsole(part: ConsolePart): Promise<number>;
 }
 
 export function removal({ paths, ssh, machines, store, lines }: Deps): Executors<RemovalSteps> {
