@@ -115,6 +115,7 @@ settings
   boot.timeout=180
   boot.retries=3  (set)
   mount.persist=true
+  logs.console=true
 `,
     );
     assert.match(text, /^used by +everybody: it is free$/m);
