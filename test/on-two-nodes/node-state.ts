@@ -260,6 +260,7 @@ test('a change of an image disturbs no running node, and is there after its rebo
   // What needs a reboot of its own to be seen is seen here, too.
   await root.ok('node', 'config', 'beta', 'disks=3G[template=ext4],2G', 'mount.persist=false');
   await root.ok('node', 'config', 'alpha,beta', 'networks=default');
+  await root.ok('node', 'config', 'beta', 'logs.journal=true', 'logs.netconsole=true');
   await reboot('beta');
   assert.equal(await root.on('beta', 'cat /etc/from-image'), 'made in the image\n');
   const after = (await platform.node()).find(({ name }) => name === 'beta');
@@ -277,6 +278,34 @@ test('its disks are there after that reboot, larger where that was set; its /per
     '3000000000\nkept\nraw\n',
   );
   assert.equal(await root.on('beta', 'findmnt --noheadings /persist || echo none'), 'none\n');
+});
+
+test('since that reboot, its journal and what its kernel says are streams of logs, from the beginning', async () => {
+  const { root } = platform;
+  const wait = async (stream: string, words: string) => {
+    const args = [
+      '--issuers',
+      'beta',
+      '--streams',
+      `^${stream}$`,
+      '--time-margin',
+      '3600',
+      '--timeout',
+      '5m',
+    ];
+    return await root.ok('log', 'wait', words, ...args, '--format', '{line}');
+  };
+  assert.match(
+    await wait('journal', '^systemd\\[1\\]: .* running in system mode'),
+    /^systemd\[1\]: systemd /,
+  );
+  assert.match(await wait('netconsole', 'Linux version '), /Linux version /);
+  await root.on('beta', "logger --tag experiment 'into the journal'; echo '<2>of the kernel' > /dev/kmsg");
+  assert.equal(
+    (await wait('journal', '^experiment.*into the journal$')).replace(/\[\d+\]/, ''),
+    'experiment: into the journal\n',
+  );
+  assert.match(await wait('netconsole', 'of the kernel$'), /of the kernel\n$/);
 });
 
 test('a node is no more on a network that it left before that reboot; who has not rebooted is', async () => {

@@ -116,6 +116,8 @@ settings
   boot.retries=3  (set)
   mount.persist=true
   logs.console=true
+  logs.journal=false
+  logs.netconsole=false
 `,
     );
     assert.match(text, /^used by +everybody: it is free$/m);

@@ -27,6 +27,8 @@ describe('walt node config', () => {
   boot.timeout=180
   boot.retries=9
   mount.persist=true
+  logs.journal=false
+  logs.netconsole=false
 
 vnode1
   netsetup=LAN
@@ -40,6 +42,8 @@ vnode1
   boot.retries=9
   mount.persist=true
   logs.console=true
+  logs.journal=false
+  logs.netconsole=false
 `,
     );
   });
@@ -77,6 +81,8 @@ vnode1
           { name: 'boot.retries', value: '3', isSet: true },
           { name: 'mount.persist', value: 'true', isSet: false },
           { name: 'logs.console', value: 'true', isSet: false },
+          { name: 'logs.journal', value: 'false', isSet: false },
+          { name: 'logs.netconsole', value: 'false', isSet: false },
         ],
       },
     ]);
@@ -297,6 +303,9 @@ const machineRefusals: [args: string[], stderr: RegExp][] = [
   [['vnode1', 'boot.delay=soon'], /boot\.delay cannot be "soon"\.\n.*random \(1 to 10\)/],
   [['vnode1', 'boot.delay=3601'], /boot\.delay cannot be "3601"/],
   [['all-nodes', 'mount.persist=no'], /mount\.persist cannot be "no"\.\n.*true or false/],
+  [['all-nodes', 'logs.journal=1'], /logs\.journal cannot be "1"\.\n.*true or false/],
+  [['all-nodes', 'logs.netconsole=TRUE'], /logs\.netconsole cannot be "TRUE"\.\n.*true or false/],
+  [['pc1', 'logs.console=false'], /pc1/],
   [['vnode1', 'logs.console=no'], /logs\.console cannot be "no"\.\n.*true or false/],
 ];
 

@@ -34,6 +34,7 @@ lines"
     printf '1790000000.1234567 x\\n8 y\\nno time\\n9' | walt-log-cat --ts-provided f
     printf 'g\\n' | walt-log-cat --ts-local g
     printf 'seen\\nand logged' | walt-log-tee h
+    printf '%s\\n' '1790000000.5 a[1]: b' '   more of it' '1790000001.5 c' | walt-log-cat --journal journal
     walt-echo i old; echo old | walt-cat j; echo old | walt-tee k
     walt-log-echo end end`;
   const { status, stdout, stderr } = await node.run(script);
@@ -56,6 +57,8 @@ lines"
     ...['@1790000000.123456 f x', '@8.000000 f y', '@now f no time', '@9.000000 f '],
     '@now g g',
     ...['now h seen', 'now h and logged'],
+    ...['1790000000.500000 journal a[1]: b', '1790000000.500000 journal    more of it'],
+    '1790000001.500000 journal c',
     ...['now i old', 'now j old', 'now k old'],
     'now end end',
   ]);
@@ -284,6 +287,13 @@ test('a command is monitored on a pseudo-terminal', limit, async () => {
     streams().map(({ text }) => text),
     ['/dev/pts/0', 'tab\there', "it's  two", 'typed'],
   );
+});
+
+test('an image without a journal says so, where it is asked for', limit, async () => {
+  const { status } = await node.run('/usr/lib/walt/bin/log-journal');
+  await server.until(() => server.of('journal').length > 0);
+  const told = server.of('journal');
+  assert.deepEqual([status, told], [0, ['walt: this image has no journal']]);
 });
 
 test('where there is no spool, the tools say so', limit, async () => {

@@ -46,6 +46,12 @@ const anyDelay = number(0, 3600);
 /** In place of a number of seconds: another one at each boot. */
 export const RANDOM = 'random';
 
+const yesOrNo = {
+  takes: 'true or false',
+  offers: ['true', 'false'],
+  accepts: (value: string) => value === 'true' || value === 'false',
+};
+
 const rows = {
   model: {
     summary: 'the hardware that it is',
@@ -152,21 +158,31 @@ const rows = {
   },
   'mount.persist': {
     summary: 'whether it has its folder /persist on the server',
-    takes: 'true or false',
     fallback: 'true',
     of: 'all nodes',
     applies: 'with a reboot',
-    offers: ['true', 'false'],
-    accepts: (value) => value === 'true' || value === 'false',
+    ...yesOrNo,
   },
   'logs.console': {
     summary: 'whether the lines that its console prints are kept, as stream console of its logs',
-    takes: 'true or false',
     fallback: 'true',
     of: 'virtual nodes',
     applies: 'at once',
-    offers: ['true', 'false'],
-    accepts: (value) => value === 'true' || value === 'false',
+    ...yesOrNo,
+  },
+  'logs.journal': {
+    summary: "whether what its system's journal (journald) has is stream journal of its logs",
+    fallback: 'false',
+    of: 'all nodes',
+    applies: 'with a reboot',
+    ...yesOrNo,
+  },
+  'logs.netconsole': {
+    summary: 'whether its kernel sends its messages, as stream netconsole of its logs',
+    fallback: 'false',
+    of: 'all nodes',
+    applies: 'with a reboot',
+    ...yesOrNo,
   },
 } satisfies Record<string, NodeSetting>;
 

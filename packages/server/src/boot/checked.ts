@@ -16,6 +16,7 @@ export const bootTarget = z.object({
   name: nodeName,
   server: ipv4,
   nat: z.boolean(),
+  logs: z.array(z.enum(['journal', 'netconsole'])).readonly(),
   digest,
   layers: z.array(digest).readonly(),
   size: z.number(),

@@ -15,6 +15,9 @@ export interface NodeIdentity {
   principal: string;
 }
 
+/** The system's journal; the kernel's messages, sent by the kernel. */
+export type SystemLog = 'journal' | 'netconsole';
+
 /** All that a node needs to boot, decided when it asks for its boot script. */
 export interface BootTarget {
   nodeId: number;
@@ -27,6 +30,8 @@ export interface BootTarget {
   server: string;
   /** Whether the server is its way to other networks. */
   nat: boolean;
+  /** What of its system it logs by itself. */
+  logs: readonly SystemLog[];
   /** `sha256:HEX` of the image. */
   digest: string;
   /** `sha256:HEX` of each layer, bottom first. */

@@ -9,6 +9,7 @@ export const exampleTarget: BootTarget = {
   name: 'vnode1',
   server: '10.73.0.1',
   nat: false,
+  logs: [],
   digest: `sha256:${'d'.repeat(64)}`,
   layers: [`sha256:${'1'.repeat(64)}`, `sha256:${'2'.repeat(64)}`],
   bootPlan: 'volumes',

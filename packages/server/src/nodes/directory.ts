@@ -10,7 +10,7 @@ import { lastLines, timesOf } from './history/index.ts';
 import type { ImageChoice } from './image-choice.ts';
 import type { Failure } from './plan/index.ts';
 import type { Power } from './power/index.ts';
-import { bootDelay, bootRetries, isRouted, mountsPersist } from './setting-values.ts';
+import { bootDelay, bootRetries, isRouted, mountsPersist, systemLogs } from './setting-values.ts';
 import { type AgentRow, freshToken, type NodeRow, type NodeStore, now } from './store.ts';
 
 /** Milliseconds without a refusal after which the next one is told in the journal. */
@@ -79,6 +79,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
       name: node.name,
       server: deps.network.server,
       nat: isRouted(node),
+      logs: systemLogs(node),
       ...noted,
       layers: image.layers,
       size: image.size,

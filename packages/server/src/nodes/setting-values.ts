@@ -60,6 +60,11 @@ export function logsConsole(node: Configured): boolean {
   return settingOf(node, 'logs.console') === 'true';
 }
 
+/** What of its system it logs by itself. */
+export function systemLogs(node: Configured): ('journal' | 'netconsole')[] {
+  return (['journal', 'netconsole'] as const).filter((name) => settingOf(node, `logs.${name}`) === 'true');
+}
+
 /** Of a virtual node; undefined: only a newer server can have stored that. */
 export function networksOf(node: Configured): NetworkSpec[] | undefined {
   return parseNetworks(settingOf(node, 'networks'));

@@ -23,6 +23,12 @@ test('scripts on a node learn of their server, image and kind of node', () => {
   ])
     assert.ok(env.includes(`export ${line}`), line);
   assert.match(contentOf('etc/walt/env', { ...exampleTarget, isVirtual: false }) ?? '', /_type=physical$/m);
+  assert.match(contentOf('etc/walt/env') ?? '', /^export walt_logs=$/m);
+  const logs = ['journal', 'netconsole'] as const;
+  assert.match(
+    contentOf('etc/walt/env', { ...exampleTarget, logs }) ?? '',
+    /^export walt_logs=journal,netconsole$/m,
+  );
 });
 
 test('a machine id stays the same at each boot and differs between nodes', () => {

@@ -57,6 +57,7 @@ function environment(target: BootTarget): Record<string, string> {
     ...environmentOf(target),
     walt_boot_mode: 'network',
     walt_node_type: target.isVirtual ? 'virtual' : 'physical',
+    walt_logs: target.logs.join(','),
   };
 }
 
