@@ -233,6 +233,16 @@ describe('lines in files', () => {
     assert.equal(rest.stdout, '3 lines imported.\n7 lines had been there before.\n', rest.stderr);
     assert.equal((await other.checkout.run(everything)).stdout, before);
 
+    // A table has the same.
+    const table = await openClient({ subnet: loopbackNet(), lines: true });
+    await table.server.addImage('alice/debian');
+    for (const name of ['n1', 'n2']) await table.server.addNode(name);
+    const csv = join(checkout.home, 'lines.csv');
+    await checkout.run([...everything, '--csv', '--output', csv]);
+    const taken = await table.checkout.run(['log', 'import', csv]);
+    assert.equal(taken.stdout, '10 lines imported.\n', taken.stderr);
+    assert.equal((await table.checkout.run(everything)).stdout, before);
+
     const again = await other.checkout.run(['log', 'import', file, '--json']);
     assert.deepEqual(JSON.parse(again.stdout), { stored: 0, known: 10, expired: 0 });
     assert.equal((await other.checkout.run(everything)).stdout, before);

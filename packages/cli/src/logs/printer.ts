@@ -11,7 +11,8 @@ import { DEFAULT_FORMAT, readFormat } from './line-format.ts';
 export interface PrintOptions {
   format?: string;
   json?: true;
-  csv?: true;
+  /** `whole`: with a column of bytes for lines that are no UTF-8. */
+  csv?: true | 'whole';
 }
 
 /** Writes lines to standard output, or to a file; resolves when they are taken. On a terminal, nothing in them steers it. */
@@ -19,7 +20,7 @@ export function linePrinter(
   { format, json, csv }: PrintOptions,
   sink: Writable = process.stdout,
 ): (lines: readonly LogLine[]) => Promise<void> {
-  const form = json ? jsonLine : csv ? csvLine : textLine(format ?? DEFAULT_FORMAT);
+  const form = json ? jsonLine : csv ? csvLine(csv === 'whole') : textLine(format ?? DEFAULT_FORMAT);
   return async (lines) => {
     sink.write(lines.map((line) => `${form(line)}\n`).join(''));
     await flushed(sink);
@@ -28,6 +29,7 @@ export function linePrinter(
 
 /** Names of the columns of `--csv`. */
 export const CSV_HEAD = 'timestamp,issuer,stream,line\n';
+export const WHOLE_CSV_HEAD = 'timestamp,issuer,stream,line,base64\n';
 
 const COLOURS: readonly Colour[] = ['cyan', 'green', 'yellow', 'magenta', 'blue', 'red'];
 
@@ -59,9 +61,12 @@ function jsonLine({ time, issuer, stream, line }: LogLine): string {
 }
 
 /** RFC 4180. */
-function csvLine({ time, issuer, stream, line }: LogLine): string {
-  const text = line.toString('utf8');
-  const quoted = /[",\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  const row = [isoTime(time), issuer, stream, quoted].join(',');
-  return process.stdout.isTTY ? visibleName(row) : row;
+function csvLine(isWhole: boolean): (line: LogLine) => string {
+  return ({ time, issuer, stream, line }) => {
+    const text = line.toString('utf8');
+    const quoted = /[",\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    const bytes = isUtf8(line) ? '' : line.toString('base64');
+    const row = [isoTime(time), issuer, stream, quoted, ...(isWhole ? [bytes] : [])].join(',');
+    return process.stdout.isTTY ? visibleName(row) : row;
+  };
 }

@@ -41,6 +41,8 @@ function fileOf(bytes: Buffer, size = 7): () => Readable {
 
 const imports = () => new LogImports({ logs, issuers, folder, days: 90 });
 const line = { timestamp: new Date().toISOString(), issuer: 'n1', stream: 'app', line: 'x' };
+const HEAD = 'timestamp,issuer,stream,line';
+const ROW = '2026-11-28T10:00:00Z,n1,app,x';
 const bytesOf = (lines: readonly (object | string | Buffer)[]) =>
   Buffer.concat(
     lines.flatMap((text) => [
@@ -73,6 +75,28 @@ test('lines are stored by issuer, to the microsecond, whatever pieces they come 
     assert.deepEqual(ofServer.lines, [{ stream: 'daemon.api', time: at + 1.5e6, text: 'eA==' }]);
   }
   assert.deepEqual(await readdir(folder), []);
+});
+
+test('a table of them is taken, too, also as other programs write it', async () => {
+  const time = '2026-11-28T10:00:00.000001Z';
+  const told = async (text: string) => {
+    portions = [];
+    await new LogImports({ logs, issuers, folder, days: 1_000_000 }).write(root, fileOf(Buffer.from(text)));
+    return portions.flatMap(({ lines }) =>
+      lines.map(({ text }) => Buffer.from(text, 'base64').toString('latin1')),
+    );
+  };
+  const table = [
+    'timestamp,issuer,stream,line,base64',
+    `${time},n1,app,,`,
+    `${time},n1,app,"a ""b"", c\r",`,
+    `${time},n1,app,\ufffd,/w==`,
+  ];
+  const texts = ['', 'a "b", c\r', '\xff'];
+  assert.deepEqual(await told(`${table.join('\n')}\n`), texts);
+  assert.deepEqual(await told(`\ufeff${table.join('\r\n')}`), texts);
+  const quoted = `"timestamp","issuer","stream","line"\n"${time}","n1","app","x"`;
+  assert.deepEqual(await told(quoted), ['x']);
 });
 
 test('lines of one time are in one portion, unless they are too many', async () => {
@@ -117,6 +141,7 @@ const refused: [what: string, lines: (object | string | Buffer)[], why: RegExp][
   ['no JSON', [line, 'L 1 2'], /^Line 2 of the file cannot be imported: it is no JSON\.$/],
   ['an empty line', [line, '', line], /^Line 2 .* it is no JSON/],
   ['no object', [line, '[]'], /^Line 2 /],
+  ['a head of a table behind', [line, HEAD], /^Line 2 .* it is no JSON/],
   ['no UTF-8', [Buffer.from([0x22, 0xff, 0x22])], /^Line 1 .* it is no UTF-8/],
   ['10 MB', [line, line, 'x'.repeat(10_000_000)], /^Line 3 .* it has more than 394240 bytes/],
   [
@@ -147,6 +172,31 @@ for (const [what, lines, why] of refused) {
     await assert.rejects(write([...good, ...lines]), { code: 'INVALID', message: /^Line 10\d / });
     assert.deepEqual(portions, []);
     assert.deepEqual(await readdir(folder), []);
+  });
+}
+
+const noTable: [what: string, lines: string[], why: RegExp][] = [
+  ['other columns', ['time,line', 'x,y'], /^Line 1 .* it is no JSON, and names no columns of a table/],
+  ['columns too many', [`${HEAD},base64,more`, ROW], /^Line 1 .* names no columns/],
+  [
+    'a field too few',
+    [HEAD, '2026-11-28T10:00:00Z,n1,app'],
+    /^Line 2 .* it has 3 fields, and the table has 4/,
+  ],
+  ['a field too many', [HEAD, ROW, `${ROW},y`], /^Line 3 .* it has 5 fields/],
+  ['an open quote', [HEAD, `${ROW},"`], /^Line 2 .* its quotes are no table’s/],
+  ['text behind a quote', [HEAD, '2026-11-28T10:00:00Z,n1,app,"x"y'], /^Line 2 .* quotes/],
+  ['a quote in the middle', [HEAD, '2026-11-28T10:00:00Z,n1,app,x"y"'], /^Line 2 .* quotes/],
+  ['a time that is none', [HEAD, 'yesterday,n1,app,x'], /^Line 2 .* "yesterday" is no time/],
+  ['what is no base64', [`${HEAD},base64`, `${ROW},*`], /^Line 2 .* "base64": /],
+  ['an empty line', [HEAD, '', ROW], /^Line 2 .* it has 1 fields/],
+  ['many quotes', [HEAD, `${'"'.repeat(300_001)}`], /^Line 2 .* quotes/],
+];
+for (const [what, lines, why] of noTable) {
+  test(`a table with ${what} is refused, and nothing of it is stored`, async () => {
+    const write = imports().write(root, fileOf(bytesOf(lines), 64 * 1024));
+    await assert.rejects(write, { code: 'INVALID', message: why });
+    assert.deepEqual(portions, []);
   });
 }
 

@@ -7,7 +7,7 @@ import { readLogLines } from '@walt/client/log-lines';
 import { Command, Option } from 'commander';
 import { fileError } from '../../logs/file-error.ts';
 import { rangeOf } from '../../logs/moments.ts';
-import { CSV_HEAD, linePrinter, type PrintOptions } from '../../logs/printer.ts';
+import { linePrinter, type PrintOptions, WHOLE_CSV_HEAD } from '../../logs/printer.ts';
 import { pattern, type Selection, selected, withSelection } from '../../logs/selection.ts';
 import { printRaw, remark } from '../../terminal/output.ts';
 import { openDisplay } from '../../terminal/progress.ts';
@@ -25,19 +25,19 @@ export function command(): Command {
     .option('-o, --output <file>', 'write them to this file, once they are complete');
   return withSelection(all)
     .addOption(new Option('--json', 'an object per line, which is what is usual').conflicts('csv'))
-    .addOption(new Option('--csv', 'comma-separated values, for tables: nothing takes them in again'))
+    .addOption(new Option('--csv', 'comma-separated values, for tables'))
     .action(async (lines: string | undefined, options: Options) => {
       const { history, output, csv } = options;
       const connection = connect();
       const query = { ...selected(options), lines, ...(await rangeOf(connection.client, history)) };
-      const form: PrintOptions = csv ? { csv } : { json: true };
+      const form: PrintOptions = csv ? { csv: 'whole' } : { json: true };
       if (output === undefined) {
-        if (csv) printRaw(CSV_HEAD);
+        if (csv) printRaw(WHOLE_CSV_HEAD);
         const print = linePrinter(form);
         for await (const portion of readLogLines(connection, query)) if (portion) await print(portion);
         return;
       }
-      const count = await writeFile(output, csv ? CSV_HEAD : '', form, readLogLines(connection, query));
+      const count = await writeFile(output, csv ? WHOLE_CSV_HEAD : '', form, readLogLines(connection, query));
       remark(`${count} ${count === 1 ? 'line is' : 'lines are'} in ${output}.`);
     });
 }
