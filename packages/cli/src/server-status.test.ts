@@ -15,7 +15,7 @@ const status: ServerStatus = {
     files: { open: 30, limit: 1024 },
     supervised: true,
   },
-  ...{ crashes: { count: 0, last: null }, programs: [] },
+  ...{ crashes: { count: 0, last: null }, logsOutage: null, programs: [] },
 };
 
 test('server-status tells when virtual nodes are not kept to their own name, and only then', () => {
@@ -25,6 +25,17 @@ test('server-status tells when virtual nodes are not kept to their own name, and
     text,
     /^Frames +virtual nodes can send them in the name of others \(nft failed:\\x0anot found\)$/m,
   );
+});
+
+test('server-status tells since when lines of logs cannot be stored, and why', () => {
+  assert.doesNotMatch(renderStatus(status, painter(false)), /^Logs/m);
+  const since = Date.parse('2026-11-29T06:00:00Z') / 1000;
+  const told = (logsOutage: ServerStatus['logsOutage']) => renderStatus({ ...status, logsOutage }, painter(false));
+  assert.match(
+    told({ since, reason: 'PostgreSQL at db.lab cannot be used: connect\nECONNREFUSED' }),
+    /^Logs +no line is stored since \S.*: PostgreSQL at db\.lab cannot be used: connect\\x0aECONNREFUSED$/m,
+  );
+  assert.match(told({ since: null, reason: 'walt-logs does not answer' }), /^Logs +no line is stored: walt-logs does/m);
 });
 
 test('server-status tells of each adapter since when it is so, and of DHCP servers behind them', () => {

@@ -15,6 +15,7 @@ export function renderStatus(status: ServerStatus, paint: Paint): string {
     ['Open files', `${status.files.open} of ${status.files.limit}`],
     ['Crashes', crashes(status, paint)],
     ...(status.supervised ? [] : [unwatched(paint)]),
+    ...(status.logsOutage === null ? [] : [outage(status.logsOutage, paint)]),
     ['Configuration', status.configFile ?? 'all default'],
     ['State folder', status.stateFolder],
     ['Network', `${status.network.subnet} in namespace ${status.namespace}, server ${status.network.server}`],
@@ -72,6 +73,14 @@ function unguarded(reason: string, paint: Paint): [string, string] {
     'Frames',
     paint(`virtual nodes can send them in the name of others (${visibleName(reason)})`, 'yellow'),
   ];
+}
+
+function outage(
+  { since, reason }: NonNullable<ServerStatus['logsOutage']>,
+  paint: Paint,
+): [string, string] {
+  const when = since === null ? '' : ` since ${humanDate(since)}`;
+  return ['Logs', paint(`no line is stored${when}: ${visibleName(reason)}`, 'red')];
 }
 
 function unwatched(paint: Paint): [string, string] {

@@ -8,7 +8,8 @@ import { after, before, describe, test } from 'node:test';
 import { loopbackNet } from '../../server/test/server.ts';
 import { openClient } from './client.ts';
 
-const { server, checkout } = await openClient({ subnet: loopbackNet(), lines: true });
+const net = loopbackNet();
+const { server, checkout } = await openClient({ subnet: net, lines: true });
 const ips = new Map<string, string>();
 
 before(async () => {
@@ -148,6 +149,21 @@ describe('walt log wait', () => {
     const args = ['log', 'wait', 'ready', '--mode', 'ALL', '--issuers', 'n1,n2', '--time-margin', '3600'];
     const { stdout } = await checkout.run([...args, ...SHORT]);
     assert.equal(stdout, `${ALL[1]}\n${ALL[3]}\n`);
+  });
+
+  test('waits for each device, and for the platform', async () => {
+    const ip = net.replace(/0\/24$/, '200');
+    server.neighbours.ask('b8:27:eb:12:34:56', {}, ip);
+    await server.devices.look();
+    const set = ['--mode', 'ALL', '--issuers', 'n1,unknown-b827eb123456,server', '--time-margin', '3600'];
+    const wait = async (limit: string) => await checkout.run(['log', 'wait', 'ready', ...set, '--timeout', limit]);
+    const missing = await wait('10');
+    assert.match(missing.stderr, /no such line came of unknown-b827eb123456, walt-server\./);
+    assert.equal((await send(ip, 'device.1', 0, Buffer.from(`@${began} app is ready\n`))).status, 200);
+    server.logs.tell('platform.nodes', 'all is ready');
+    const all = await wait('60');
+    assert.deepEqual([all.status, all.stdout.split('\n').length], [0, 4], all.stderr);
+    await server.logs.keep([...ips.values()]);
   });
 
   test('gives up, and names who did not log it', async () => {

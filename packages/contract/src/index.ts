@@ -89,6 +89,8 @@ export const serverStatus = z.object({
     /** `at`: Unix time in seconds. `reason`: the server's first words on it. */
     last: z.object({ at: z.number(), reason: z.string() }).nullable(),
   }),
+  /** Since when lines of logs cannot be stored, if that is known, as Unix time in seconds, and why. Null: they can. */
+  logsOutage: z.object({ since: z.number().nullable(), reason: z.string() }).nullable(),
   programs: z.array(
     z.object({
       name: z.string(),

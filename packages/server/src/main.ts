@@ -221,6 +221,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     files: openFiles(),
     supervised: isSupervised(),
     crashes: await crashes(paths),
+    logsOutage: await logs.outage(),
     programs: programs.status(),
   });
   const services: Services = {

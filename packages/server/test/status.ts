@@ -8,6 +8,7 @@ export function serverStatus(user: string, stateFolder: string): ServerStatus {
     ...{ adapters: [], dhcpServers: [] },
     ...{ memory: 90_000_000, files: { open: 30, limit: 65_536 }, supervised: true },
     crashes: { count: 2, last: { at: 1_800_000_000, reason: 'killed by signal 9' } },
+    logsOutage: null,
     programs: [{ name: 'dnsmasq', pid: 4242, state: 'running', restarts: 0 }],
   };
 }

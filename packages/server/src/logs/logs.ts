@@ -31,6 +31,9 @@ const MAX_TEXT = 1000;
 /** Milliseconds that an answer may take to begin. */
 const PATIENCE = 60_000;
 
+/** Milliseconds that a look at how it is may take. */
+const GLANCE = 2000;
+
 /** Milliseconds that it may be away until a question fails, and between two looks. */
 const RESTART = 10_000;
 const RESTART_LOOK = 50;
@@ -152,8 +155,17 @@ export class Logs {
   }
 
   /** What the program counts. Throws UserError UNAVAILABLE while it is away. */
-  async figures(): Promise<ProgramFigures> {
-    return JSON.parse(await textOf(await this.#ask('/figures', {})));
+  async figures(signal?: AbortSignal): Promise<ProgramFigures> {
+    return JSON.parse(await textOf(await this.#ask('/figures', {}, signal)));
+  }
+
+  /** Since when lines cannot be stored, in Unix seconds, and why. Null: they can. */
+  async outage(): Promise<{ since: number | null; reason: string } | null> {
+    try {
+      return (await this.figures(AbortSignal.timeout(GLANCE))).outage;
+    } catch {
+      return { since: null, reason: `${PROGRAM} does not answer` };
+    }
   }
 
   /** Lines of the platform that wait for the program, and those that were dropped since the start. */

@@ -1,6 +1,7 @@
-import { connect } from '@walt/client/connection';
+import { type Connection, connect } from '@walt/client/connection';
 import { AbortError } from '@walt/client/errors';
 import { type LogLine, readLogLines } from '@walt/client/log-lines';
+import { PLATFORM_ISSUER } from '@walt/contract/values/logs';
 import { Command, Option } from 'commander';
 import { DEFAULT_FORMAT, readFormat } from '../../logs/line-format.ts';
 import { now } from '../../logs/moments.ts';
@@ -33,10 +34,7 @@ export function command(): Command {
       const { mode, timeout, timeMargin } = options;
       const connection = connect();
       const selection = selected(options);
-      const missing = new Set<string>();
-      if (mode === 'ALL' && selection.set !== 'server') {
-        for (const { name } of await connection.client.node.list({ set: selection.set })) missing.add(name);
-      }
+      const missing = new Set(mode === 'ALL' ? await issuersOf(connection.client, selection.set) : []);
       const print = linePrinter(options);
       const end = new AbortController();
       const timer = timeout && setTimeout(() => end.abort(), timeout * 1000);
@@ -57,6 +55,17 @@ export function command(): Command {
         'See what came with: walt log show --history -10m:',
       );
     });
+}
+
+/** All that a set means: nodes, other devices, the platform. */
+async function issuersOf(client: Connection['client'], set: string): Promise<string[]> {
+  const others = (await client.device.list()).filter(({ type, ip }) => type === 'unknown' && ip !== null);
+  const devices = new Set(others.map(({ name }) => name));
+  const words = set.split(',').flatMap((word) => (word === 'all-devices' ? ['all-nodes', ...devices, 'server'] : word));
+  const ofNodes = words.filter((word) => word !== 'server' && !devices.has(word));
+  const nodes = ofNodes.length === 0 ? [] : await client.node.list({ set: ofNodes.join(',') });
+  const platform = words.includes('server') ? [PLATFORM_ISSUER] : [];
+  return [...nodes.map(({ name }) => name), ...words.filter((word) => devices.has(word)), ...platform];
 }
 
 /** The first line of each issuer that is still missing; then it is not any more. */

@@ -8,10 +8,16 @@ import {
   type PostgresAccess,
   UserError,
 } from '../../platform/index.ts';
+import { seconds } from './chunk-rows.ts';
 import { type LogTables, logTables } from './tables.ts';
 
 /** Where lines are kept: a file of SQLite, or a database of PostgreSQL. `opened` is called when it is open for the first time. */
 export type LogPlace = ({ file: string } | PostgresAccess) & { opened?: (() => Promise<void>) | undefined };
+
+export interface Outage {
+  since: number;
+  reason: string;
+}
 
 /** Milliseconds between two tries to reach a database that is away. */
 const RETRY = 500;
@@ -29,6 +35,8 @@ export class LogConnection {
   #isLost: () => boolean = () => false;
   #keeping: Promise<void> | undefined;
   #reason: unknown;
+  /** Unix time in seconds. */
+  #awaySince = seconds();
 
   /**
    * `began` is called with each new connection, before it is anybody's, `returned` when it is. Throws UserError where a file cannot be opened; a database
@@ -80,6 +88,13 @@ export class LogConnection {
     return this.#database === undefined || this.#isLost();
   }
 
+  /** Since when it is away, in Unix seconds, and why; undefined while it is there. */
+  get outage(): Outage | undefined {
+    if (!this.away) return undefined;
+    const reason = isUserError(this.#reason) ? this.#reason.message : 'the connection ended';
+    return { since: this.#awaySince, reason };
+  }
+
   async close(): Promise<void> {
     this.#end.abort();
     if (this.#keeping) await this.#keeping;
@@ -103,6 +118,7 @@ export class LogConnection {
         this.#returned();
         tried();
         await lost;
+        this.#awaySince = seconds();
         this.#database = undefined;
         signal.removeEventListener('abort', close);
       } catch (error) {

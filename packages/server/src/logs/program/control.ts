@@ -11,6 +11,7 @@ import {
   UserError,
 } from '../../platform/index.ts';
 import { storedLine } from './chunk.ts';
+import type { Outage } from './connection.ts';
 import { missingLines } from './missing-lines.ts';
 import type { Queries } from './queries.ts';
 import type { LogStore } from './store.ts';
@@ -71,6 +72,8 @@ export interface ProgramFigures {
   dropped: number;
   /** Resident bytes. */
   memory: number;
+  /** Since when the database is away, in Unix seconds, and why. */
+  outage: Outage | null;
 }
 
 interface Deps {
@@ -159,7 +162,8 @@ export class Control {
   #figures(): ProgramFigures {
     const { store, queries, syslog } = this.#deps;
     const { readers } = queries;
-    return { ...store.figures, readers, dropped: syslog.dropped, memory: process.memoryUsage.rss() };
+    const outage = store.outage ?? null;
+    return { ...store.figures, readers, dropped: syslog.dropped, memory: process.memoryUsage.rss(), outage };
   }
 
   async #spooled({

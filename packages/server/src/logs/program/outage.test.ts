@@ -60,6 +60,9 @@ test('a database that is away is named once, what comes is refused meanwhile, wh
   const store = await openStore((text) => journal.push(text.replace(/^\S+ /, '')));
   try {
     assert.equal(store.away, true);
+    const before = Math.floor(Date.now() / 1000);
+    assert.ok((store.outage?.since ?? 0) <= before && (store.outage?.since ?? 0) > before - 600);
+    assert.match(store.outage?.reason ?? '', /^PostgreSQL at .* cannot be used: connect ENOENT/);
     for (let at = 0; at < 20; at += 1) {
       await assert.rejects(store.append({ issuer: 'n', streams: new Map([['s', [line(0)]]]) }), {
         code: 'UNAVAILABLE',
@@ -71,6 +74,7 @@ test('a database that is away is named once, what comes is refused meanwhile, wh
     assert.match(journal[0] ?? '', /ERROR +test the database of lines is away/i);
     await postgres.start();
     await appendAtLast(store, 0);
+    assert.equal(store.outage, undefined);
 
     const told: string[] = [];
     const end = new AbortController();

@@ -12,7 +12,7 @@ import {
   streamNumber,
 } from './chunk-rows.ts';
 import type { Clock } from './clock.ts';
-import { LogConnection, type LogPlace } from './connection.ts';
+import { LogConnection, type LogPlace, type Outage } from './connection.ts';
 import { clockOf, dropSpools, noteReceived, reachedOf } from './spool-rows.ts';
 import { type Stream, StreamList } from './stream-list.ts';
 import type { ChunkRow, ClockRow, LogTables, ReceivedRow } from './tables.ts';
@@ -96,6 +96,10 @@ export class LogStore {
   /** Whether its database is away: all that it is asked throws UserError UNAVAILABLE then. Followers are called when it is back. */
   get away(): boolean {
     return this.#connection?.away ?? true;
+  }
+
+  get outage(): Outage | undefined {
+    return this.#connection?.outage;
   }
 
   /** Resolves when it is on disk. Throws UserError UNAVAILABLE when it cannot be stored: then nothing of it is. */
