@@ -18,7 +18,7 @@ await build({
     exposed: 'src/network/exposed/main.ts',
     redfish: 'src/nodes/power/redfish/main.ts',
     logs: 'src/logs/program/main.ts',
-    'query-thread': 'src/logs/program/query-thread.ts',
+    'query-thread': 'src/logs/program/queries/thread.ts',
   },
   outdir,
   bundle: true,

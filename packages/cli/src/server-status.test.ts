@@ -30,12 +30,16 @@ test('server-status tells when virtual nodes are not kept to their own name, and
 test('server-status tells since when lines of logs cannot be stored, and why', () => {
   assert.doesNotMatch(renderStatus(status, painter(false)), /^Logs/m);
   const since = Date.parse('2026-11-29T06:00:00Z') / 1000;
-  const told = (logsOutage: ServerStatus['logsOutage']) => renderStatus({ ...status, logsOutage }, painter(false));
+  const told = (logsOutage: ServerStatus['logsOutage']) =>
+    renderStatus({ ...status, logsOutage }, painter(false));
   assert.match(
     told({ since, reason: 'PostgreSQL at db.lab cannot be used: connect\nECONNREFUSED' }),
     /^Logs +no line is stored since \S.*: PostgreSQL at db\.lab cannot be used: connect\\x0aECONNREFUSED$/m,
   );
-  assert.match(told({ since: null, reason: 'walt-logs does not answer' }), /^Logs +no line is stored: walt-logs does/m);
+  assert.match(
+    told({ since: null, reason: 'walt-logs does not answer' }),
+    /^Logs +no line is stored: walt-logs does/m,
+  );
 });
 
 test('server-status tells of each adapter since when it is so, and of DHCP servers behind them', () => {

@@ -75,10 +75,7 @@ function unguarded(reason: string, paint: Paint): [string, string] {
   ];
 }
 
-function outage(
-  { since, reason }: NonNullable<ServerStatus['logsOutage']>,
-  paint: Paint,
-): [string, string] {
+function outage({ since, reason }: NonNullable<ServerStatus['logsOutage']>, paint: Paint): [string, string] {
   const when = since === null ? '' : ` since ${humanDate(since)}`;
   return ['Logs', paint(`no line is stored${when}: ${visibleName(reason)}`, 'red')];
 }

@@ -92,6 +92,21 @@ describe('walt log show', () => {
     assert.match(csv.stdout, /^timestamp,issuer,stream,line\n[^,]+,n1,app,"three ""x"","\n$/);
   });
 
+  test('a range goes through the pager on a terminal, and ends when that is left', async () => {
+    const args = ['log', 'show', '--issuers', 'n1,n2', '--streams', '^(app|other)$', ...SHORT];
+    using own = checkout.terminal([...args, '--history', 'full'], {
+      env: { PAGER: 'tr a-z A-Z', NO_COLOR: '1' },
+    });
+    await own.expect(/N2\.OTHER ELSE/);
+    assert.equal(await own.exited, 0);
+    using left = checkout.terminal([...args, '--history', 'full'], { env: { PAGER: 'head -n 1' } });
+    await left.expect(/one/);
+    assert.equal(await left.exited, 0);
+    using last = checkout.terminal(args, { env: { PAGER: 'tr a-z A-Z', NO_COLOR: '1' } });
+    await last.expect(/n2\.other else/);
+    assert.equal(await last.exited, 0);
+  });
+
   test('a line steers no terminal', async () => {
     using terminal = checkout.terminal(['log', 'show', 'ready', '--issuers', 'n1', ...SHORT]);
     await terminal.expect(/ready \\x1b\[31m/);
@@ -156,7 +171,8 @@ describe('walt log wait', () => {
     server.neighbours.ask('b8:27:eb:12:34:56', {}, ip);
     await server.devices.look();
     const set = ['--mode', 'ALL', '--issuers', 'n1,unknown-b827eb123456,server', '--time-margin', '3600'];
-    const wait = async (limit: string) => await checkout.run(['log', 'wait', 'ready', ...set, '--timeout', limit]);
+    const wait = async (limit: string) =>
+      await checkout.run(['log', 'wait', 'ready', ...set, '--timeout', limit]);
     const missing = await wait('10');
     assert.match(missing.stderr, /no such line came of unknown-b827eb123456, walt-server\./);
     assert.equal((await send(ip, 'device.1', 0, Buffer.from(`@${began} app is ready\n`))).status, 200);

@@ -174,7 +174,7 @@ export async function startServer({
         keep: platform.deps.config.logs,
         ...{ address: '127.0.0.1', port: 0, nodes: loopback },
         ...{ messages: { syslog: 0, netconsole: 0 }, machines: loopback },
-        thread: new URL('../src/logs/program/query-thread.ts', import.meta.url),
+        thread: new URL('../src/logs/program/queries/thread.ts', import.meta.url),
       })
     : undefined;
   const nodes = await createNodes({

@@ -25,7 +25,7 @@ test('what a console printed is stored once, and how far it is outlasts the prog
       ...{ place: { file }, paths, limits: defaultLimits(), log, keep: { days: 90, size: 2 ** 30 } },
       ...{ address: '127.0.0.1', port: 0, nodes: { first: '127.0.0.1', last: '127.0.0.9' } },
       ...{ messages: { syslog: 0, netconsole: 0 }, machines: { first: '127.0.0.1', last: '127.0.0.9' } },
-      thread: new URL('./program/query-thread.ts', import.meta.url),
+      thread: new URL('./program/queries/thread.ts', import.meta.url),
     });
   const logs = new Logs(paths, log);
   t.after(() => logs.close());

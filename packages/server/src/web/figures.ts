@@ -64,7 +64,12 @@ export function metricsOf({ nodes, boots, status, network, logs, ownLines }: Fig
             logs.lines,
           ),
           one('gauge', 'walt_log_waiting_bytes', 'Bytes of lines that wait to be stored.', logs.waiting),
-          one('gauge', 'walt_log_database_up', 'Whether the database of lines is there.', Number(logs.outage === null)),
+          one(
+            'gauge',
+            'walt_log_database_up',
+            'Whether the database of lines is there.',
+            Number(logs.outage === null),
+          ),
           one('gauge', 'walt_log_readers', 'Readers of lines.', logs.readers),
           one(
             'counter',

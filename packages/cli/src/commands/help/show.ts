@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { paintOutput } from '../../terminal/output.ts';
-import { page } from '../../words/help/pager.ts';
+import { page } from '../../terminal/pager.ts';
 import { renderMarkdown } from '../../words/help/render.ts';
 import { readTopic } from '../../words/help/topics.ts';
 

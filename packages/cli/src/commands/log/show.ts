@@ -8,6 +8,7 @@ import { CSV_HEAD, linePrinter, type PrintOptions } from '../../logs/printer.ts'
 import { pattern, type Selection, selected, withSelection } from '../../logs/selection.ts';
 import { wholeNumber } from '../../options.ts';
 import { printRaw, remark } from '../../terminal/output.ts';
+import { openPager } from '../../terminal/pager.ts';
 
 interface Options extends Selection, PrintOptions {
   realtime?: true;
@@ -38,12 +39,21 @@ export function command(): Command {
         ...{ ...selected(options), lines, ...range, follow: realtime },
         last: past,
       };
+      // A range may be long; what comes is to be seen as it comes.
+      const isLong = history !== undefined && !realtime && !options.json && !options.csv;
+      const pager = isLong ? await openPager() : undefined;
       if (options.csv) printRaw(CSV_HEAD);
-      const print = linePrinter(options);
+      const print = linePrinter(options, pager?.sink);
       let told = 0;
-      for await (const portion of readLogLines(connection, query)) {
-        if (portion) await print(portion);
-        told += portion?.length ?? 0;
+      try {
+        for await (const portion of readLogLines(connection, query)) {
+          if (portion) await print(portion);
+          told += portion?.length ?? 0;
+          if (pager?.sink.destroyed) break;
+        }
+      } finally {
+        pager?.sink.end();
+        await pager?.closed;
       }
       if (hinted && told === LAST_LINES) {
         remark(`These are the last ${LAST_LINES} lines; --history and --realtime tell others.`);

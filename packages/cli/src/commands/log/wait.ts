@@ -61,7 +61,9 @@ export function command(): Command {
 async function issuersOf(client: Connection['client'], set: string): Promise<string[]> {
   const others = (await client.device.list()).filter(({ type, ip }) => type === 'unknown' && ip !== null);
   const devices = new Set(others.map(({ name }) => name));
-  const words = set.split(',').flatMap((word) => (word === 'all-devices' ? ['all-nodes', ...devices, 'server'] : word));
+  const words = set
+    .split(',')
+    .flatMap((word) => (word === 'all-devices' ? ['all-nodes', ...devices, 'server'] : word));
   const ofNodes = words.filter((word) => word !== 'server' && !devices.has(word));
   const nodes = ofNodes.length === 0 ? [] : await client.node.list({ set: ofNodes.join(',') });
   const platform = words.includes('server') ? [PLATFORM_ISSUER] : [];

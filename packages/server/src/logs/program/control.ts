@@ -13,7 +13,7 @@ import {
 import { storedLine } from './chunk.ts';
 import type { Outage } from './connection.ts';
 import { missingLines } from './missing-lines.ts';
-import type { Queries } from './queries.ts';
+import type { Queries } from './queries/index.ts';
 import type { LogStore } from './store.ts';
 import type { SyslogEndpoint } from './syslog/index.ts';
 

@@ -6,7 +6,7 @@ import { storedLine } from './chunk.ts';
 import type { LogPlace } from './connection.ts';
 import { Control } from './control.ts';
 import { NodeEndpoint } from './node-endpoint.ts';
-import { Queries } from './queries.ts';
+import { Queries } from './queries/index.ts';
 import { LogStore } from './store.ts';
 import { SyslogEndpoint } from './syslog/index.ts';
 
@@ -27,7 +27,7 @@ interface Options {
   /** The first and the last address that nodes have, and that others have, too. */
   nodes: { first: string; last: string };
   machines: { first: string; last: string };
-  /** File of query-thread.ts. */
+  /** File of queries/thread.ts. */
   thread: URL;
   log: Log;
 }

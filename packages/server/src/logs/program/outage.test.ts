@@ -12,10 +12,10 @@ import { TestPostgres, there } from '../../../test/postgres.ts';
 import { createLog } from '../../platform/index.ts';
 import { storedLine, timeAt } from './chunk.ts';
 import { textOf } from './chunk-rows.ts';
-import { Queries } from './queries.ts';
+import { Queries } from './queries/index.ts';
 import { LogStore } from './store.ts';
 
-const THREAD = new URL('./query-thread.ts', import.meta.url);
+const THREAD = new URL('./queries/thread.ts', import.meta.url);
 /** How often something is killed: 50 for a long look. */
 const KILLS = Number(process.env.WALT_LOG_KILLS ?? 10);
 

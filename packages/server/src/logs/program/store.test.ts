@@ -7,11 +7,11 @@ import { TestPostgres, there } from '../../../test/postgres.ts';
 import { createLog } from '../../platform/index.ts';
 import { storedLine } from './chunk.ts';
 import type { LogPlace } from './connection.ts';
-import { Queries, type Query } from './queries.ts';
+import { Queries, type Query } from './queries/index.ts';
 import { type Batch, LogStore } from './store.ts';
 
 const log = createLog('test', () => {});
-const THREAD = new URL('./query-thread.ts', import.meta.url);
+const THREAD = new URL('./queries/thread.ts', import.meta.url);
 
 let folder: string;
 let postgres: TestPostgres;
@@ -116,6 +116,54 @@ for (const [engine, place] of Object.entries(engines)) {
       assert.deepEqual(await follow, expected);
       const { heads } = await store.heads(() => true, 0, ALL.to);
       assert.ok(heads.length < 50, `${heads.length} chunks`);
+    });
+
+    test('a search finds what a look at all lines does, in their order, in many portions', async () => {
+      // Chunks that are too large to be merged: several portions of them, whose times overlap.
+      const lines = Array.from({ length: 60_000 }, (_, at): [number, string] => [
+        at,
+        `${at} ${'word '.repeat(20)}`,
+      ]);
+      for (let from = 0; from < lines.length; from += 3000) {
+        const some = lines.slice(from, from + 3000);
+        for (const stream of ['a', 'b', 'c'])
+          await store.append(batch('10.0.0.2', stream, ...some.filter((_, at) => 'abc'[at % 3] === stream)));
+      }
+      const all = await read();
+      assert.equal(all.length, lines.length);
+      const wanted = (text: RegExp) => all.filter((line) => text.test(line.replace(/^\S+ \d+ /, '')));
+      assert.deepEqual(await read({ lines: '777 ' }), wanted(/777 /));
+      assert.deepEqual(await read({ lines: '^[0-9]*(12|34)5 ' }), wanted(/^[0-9]*(12|34)5 /));
+      assert.deepEqual(await read({ lines: '777 ', last: 7 }), wanted(/777 /).slice(-7));
+      assert.deepEqual(await read({ lines: 'w' }), all);
+      assert.deepEqual(await read({ lines: 'nowhere' }), []);
+    });
+
+    test('who searches and takes nothing keeps no other who searches waiting', async () => {
+      const lines = Array.from({ length: 40_000 }, (_, at): [number, string] => [
+        at,
+        `${at} ${'x'.repeat(200)}`,
+      ]);
+      for (let from = 0; from < lines.length; from += 2000)
+        await store.append(batch('10.0.0.2', 'a', ...lines.slice(from, from + 2000)));
+      const queries = new Queries(store, THREAD, log);
+      const query = { ...ALL, lines: 'x' };
+      const end = new AbortController();
+      const stuck = Promise.withResolvers<void>();
+      const first = queries.run(query, () => (stuck.resolve(), new Promise<void>(() => {})), end.signal);
+      await stuck.promise;
+      let bytes = 0;
+      await queries.run(
+        query,
+        async (text) => {
+          bytes += text.length;
+        },
+        end.signal,
+      );
+      assert.ok(bytes > 40_000 * 200, String(bytes));
+      end.abort();
+      await first;
+      assert.equal(queries.readers, 0);
     });
 
     test('history and what comes join without a gap and without a line twice', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { storedLine } from './chunk.ts';
+import { storedLine } from '../chunk.ts';
 import { isExpression, lineFinder, literalOf } from './matcher.ts';
 
 const literals: [expression: string, literal: string][] = [

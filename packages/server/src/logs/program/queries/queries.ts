@@ -1,10 +1,13 @@
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { RE2JS } from 're2js';
-import { type Log, UserError } from '../../platform/index.ts';
+import { type Log, UserError } from '../../../platform/index.ts';
+import type { Chunk, LogStore } from '../store.ts';
+import type { Stream } from '../stream-list.ts';
 import { isExpression } from './matcher.ts';
-import type { Answer, FromThread, Order } from './query-messages.ts';
-import type { Chunk, LogStore } from './store.ts';
-import type { Stream } from './stream-list.ts';
+import type { Answer, FromThread, Order, ThreadData, ToThread } from './messages.ts';
+import { transferable } from './search.ts';
+import { Searchers } from './searchers.ts';
 
 /** What a reader wants. Times are microseconds of Unix time, both included; they bound what is there already. */
 export interface Query {
@@ -25,23 +28,29 @@ export interface Query {
 
 /** Readers at a time, each a thread of some MB. */
 const MAX_READERS = 64;
+/** Threads that search. */
+const SEARCHERS = Math.max(2, Math.min(availableParallelism(), 4));
 /** Chunks that arrived, and go to a thread together. */
 const TOGETHER = 64;
 
 /** Where text goes; resolves when there is room for more. Rejects, or never resolves again, when nobody reads any more. */
 export type Write = (text: Uint8Array) => Promise<void>;
 
+const nothing: Answer = { chunks: [], found: [], streams: [], reached: 0 };
+
 export class Queries {
   readonly #store: LogStore;
   readonly #thread: URL;
   readonly #log: Log;
+  readonly #searchers: Searchers;
   #readers = 0;
 
-  /** `thread` is the file of query-thread.ts. */
+  /** `thread` is the file of thread.ts. */
   constructor(store: LogStore, thread: URL, log: Log) {
     this.#store = store;
     this.#thread = thread;
     this.#log = log;
+    this.#searchers = new Searchers(thread, SEARCHERS);
   }
 
   get readers(): number {
@@ -64,6 +73,7 @@ export class Queries {
       await this.#read(query, write, signal);
     } finally {
       this.#readers -= 1;
+      if (this.#readers === 0) await this.#searchers.rest();
     }
   }
 
@@ -78,7 +88,9 @@ export class Queries {
     let reached = query.after ?? newest;
     const heads = query.after === undefined ? all : [];
     const called = (stream: Stream): Stream => ({ ...stream, issuer: query.issuers[stream.issuer] ?? '' });
-    const order: Order = { expression, from, to, last, follow, streams: streams.map(called), heads, reached };
+    const wanted = { expression, from, to };
+    const named = streams.map(called);
+    const order: Order = { ...wanted, last, follow, streams: named, heads, reached, ahead: 2 * SEARCHERS };
     const told = new Set(streams.map(({ id }) => id));
 
     const look = async (): Promise<Chunk[]> => {
@@ -105,14 +117,14 @@ export class Queries {
         signal.addEventListener('abort', stop, { once: true });
         const chunks = await look();
         reached = chunks.at(-1)?.id ?? reached;
-        const wanted = chunks.filter(({ stream }) => {
+        const selected = chunks.filter(({ stream }) => {
           const found = store.stream(stream);
           return found !== undefined && selects(found);
         });
-        if (wanted.length > 0) return { chunks: wanted, streams: fresh(wanted), reached };
+        if (selected.length > 0) return { ...nothing, chunks: selected, streams: fresh(selected), reached };
         if (chunks.length === 0 && !signal.aborted) await changed.promise;
         signal.removeEventListener('abort', stop);
-        if (signal.aborted) return { chunks: [], streams: [], reached };
+        if (signal.aborted) return { ...nothing, reached };
       }
     };
     const fresh = (chunks: readonly Chunk[]): Stream[] =>
@@ -123,20 +135,32 @@ export class Queries {
       });
 
     const worker = new Worker(this.#thread, {
-      workerData: order,
+      workerData: { order } satisfies ThreadData,
       resourceLimits: { maxOldGenerationSizeMb: 512 },
     });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const answer = async (question: Exclude<FromThread, { type: 'end' }>): Promise<Answer> => {
-      if (question.type === 'arrivals') return await arrivals();
-      if (question.type === 'chunks')
-        return { chunks: await store.chunks(question.ids), streams: [], reached };
-      await write(question.text);
-      return { chunks: [], streams: [], reached };
+      switch (question.type) {
+        case 'arrivals':
+          return await arrivals();
+        case 'chunks':
+          return { ...nothing, chunks: await store.chunks(question.ids) };
+        case 'search': {
+          const chunks = new Map((await store.chunks(question.ids)).map((chunk) => [chunk.id, chunk]));
+          const inOrder = question.ids.flatMap((id) => chunks.get(id) ?? []);
+          return { ...nothing, found: await this.#searchers.find(inOrder, wanted) };
+        }
+        case 'text':
+          await write(question.text);
+          return nothing;
+      }
     };
     worker.on('message', (message: FromThread) => {
       if (message.type === 'end') return resolve();
-      answer(message).then((told) => worker.postMessage(told), reject);
+      const { number } = message;
+      answer(message).then((told) => {
+        worker.postMessage({ ...told, number } satisfies ToThread, transferable(told.found));
+      }, reject);
     });
     worker.once('error', reject);
     worker.once('exit', () => resolve());

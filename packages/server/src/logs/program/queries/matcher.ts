@@ -1,5 +1,5 @@
 import { RE2JS } from 're2js';
-import { HEAD, timeAt } from './chunk.ts';
+import { HEAD, timeAt } from '../chunk.ts';
 
 const NEWLINE = 0x0a;
 
