@@ -304,7 +304,7 @@ const machineRefusals: [args: string[], stderr: RegExp][] = [
   [['vnode1', 'boot.delay=3601'], /boot\.delay cannot be "3601"/],
   [['all-nodes', 'mount.persist=no'], /mount\.persist cannot be "no"\.\n.*true or false/],
   [['all-nodes', 'logs.journal=1'], /logs\.journal cannot be "1"\.\n.*true or false/],
-  [['all-nodes', 'logs.netconsole=TRUE'], /logs\.netconsole cannot be "TRUE"\.\n.*true or false/],
+  [['all-nodes', 'logs.netconsole=maybe'], /logs\.netconsole cannot be "maybe"\.\n.*true or false/],
   [['pc1', 'logs.console=false'], /pc1/],
   [['vnode1', 'logs.console=no'], /logs\.console cannot be "no"\.\n.*true or false/],
 ];
