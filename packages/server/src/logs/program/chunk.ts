@@ -28,15 +28,15 @@ export interface Lines {
 
 /** One line as it is stored. `time` is bounded to what the form can hold. */
 export function storedLine(time: number, text: Uint8Array): Buffer {
-  return Buffer.concat([stamp(time), text, END]);
+  return Buffer.concat([Buffer.from(stamp(time), 'latin1'), text, END]);
 }
 
 const END = Buffer.from('\n');
 
 /** `TIME `. */
-export function stamp(time: number): Buffer {
+export function stamp(time: number): string {
   const bounded = Math.min(Math.max(Math.round(time), 0), 10 ** DIGITS - 1);
-  return Buffer.from(`${String(bounded).padStart(DIGITS, '0')} `, 'latin1');
+  return `${String(bounded).padStart(DIGITS, '0')} `;
 }
 
 /** The time of the line that begins at `from`. */

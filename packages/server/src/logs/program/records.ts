@@ -1,6 +1,6 @@
 /** What a node's spool holds (packages/node, walt-log): records `STAMP STREAM TEXT\n`, and empty lines. Hostile until it was read here. */
 import { LOG_STREAM } from '@walt/contract';
-import { stamp } from './chunk.ts';
+import { HEAD, stamp } from './chunk.ts';
 import { type Clock, serverTime } from './clock.ts';
 
 const NEWLINE = 0x0a;
@@ -29,18 +29,19 @@ export function readRecords(
   clock: Clock,
   now: number,
 ): { streams: Map<string, Buffer[]>; length: number } {
-  const streams = new Map<string, Buffer[]>();
-  const add = (stream: string, time: number, text: Buffer) => {
-    const parts = streams.get(stream);
-    const some = parts ?? [];
-    if (!parts) streams.set(stream, some);
-    for (let from = 0; from === 0 || from < text.length; from += MAX_LINE) {
-      some.push(stamp(time), text.subarray(from, from + MAX_LINE), END);
+  const streams = new Map<string, StreamText>();
+  const add = (stream: string, time: number, first: number, end: number) => {
+    const known = streams.get(stream);
+    const text = known ?? new StreamText();
+    if (!known) streams.set(stream, text);
+    for (let at = first; at === first || at < end; at += MAX_LINE) {
+      text.add(time, at, Math.min(at + MAX_LINE, end));
     }
   };
   let from = 0;
   for (let to = body.indexOf(NEWLINE); to !== -1; to = body.indexOf(NEWLINE, from)) {
-    const record = body.subarray(from, to);
+    const start = from;
+    const record = body.subarray(start, to);
     from = to + 1;
     // Writers end whatever another one may have left unended.
     if (record.length === 0) continue;
@@ -49,16 +50,43 @@ export function readRecords(
     const time = readStamp(record.toString('latin1', 0, Math.max(stampEnd, 0)));
     const stream = record.toString('latin1', stampEnd + 1, Math.min(streamEnd, stampEnd + 2 + MAX_STREAM));
     if (streamEnd < 0 || time === undefined || !LOG_STREAM.test(stream)) {
-      add(UNREADABLE, now, record);
+      add(UNREADABLE, now, start, to);
       continue;
     }
     const corrected = record[0] === AT ? time : serverTime(clock, time);
-    add(stream, isPossible(corrected, now) ? corrected : now, record.subarray(streamEnd + 1));
+    add(stream, isPossible(corrected, now) ? corrected : now, start + streamEnd + 1, to);
   }
-  return { streams, length: from };
+  const texts = [...streams].map(([stream, text]): [string, Buffer[]] => [stream, [text.of(body)]]);
+  return { streams: new Map(texts), length: from };
 }
 
-const END = Buffer.from('\n');
+/** Where the lines of a stream are in a body: objects for each of them would take more memory than they do. */
+class StreamText {
+  /** Of each line: its time, its first byte, and that behind its last. */
+  readonly #lines: number[] = [];
+  #size = 0;
+
+  add(time: number, from: number, to: number): void {
+    this.#lines.push(time, from, to);
+    this.#size += HEAD + (to - from) + 1;
+  }
+
+  /** Its text as it is stored. */
+  of(body: Buffer): Buffer {
+    const text = Buffer.allocUnsafeSlow(this.#size);
+    const numbers = this.#lines.values();
+    let at = 0;
+    for (const time of numbers) {
+      const from = numbers.next().value;
+      const to = numbers.next().value;
+      at += text.write(stamp(time), at, 'latin1');
+      at += body.copy(text, at, from, to);
+      text[at] = NEWLINE;
+      at += 1;
+    }
+    return text;
+  }
+}
 
 /** Microseconds; undefined for what is no time. */
 export function readStamp(text: string): number | undefined {

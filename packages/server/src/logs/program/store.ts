@@ -34,8 +34,6 @@ const HEAD_COLUMNS = ['id', 'stream', 'first', 'last', 'lines', 'size', 'packed'
 /** Values in one query. */
 const FEW = 1000;
 
-const NEWLINE = 0x0a;
-
 /** Bytes that one transaction stores: those that come meanwhile are in the next one. */
 const MAX_COMMIT = 16 * 1024 * 1024;
 /** Seconds for which replaced chunks stay at least: who follows lines may be behind. */
@@ -107,21 +105,11 @@ export class LogStore {
     const parts = [...batch.streams.values()].flat();
     const size = parts.reduce((sum, { length }) => sum + length, 0);
     const done = Promise.withResolvers<void>();
-    this.#count(parts, size, done.promise);
+    this.figures.waiting += size;
     this.#waiting.push({ batch, size, done });
     // A commit may end before it answers a promise: when the database is away.
     if (!this.#busy) this.#committing = this.#commit();
     return done.promise;
-  }
-
-  #count(parts: readonly Buffer[], size: number, stored: Promise<void>): void {
-    this.figures.waiting += size;
-    const lines = parts.filter((part) => part.at(-1) === NEWLINE).length;
-    const end = (count: number) => () => {
-      this.figures.waiting -= size;
-      this.figures.lines += count;
-    };
-    stored.then(end(lines), end(0));
   }
 
   /** Bytes of that spool that are stored. */
@@ -291,6 +279,7 @@ export class LogStore {
     while (this.#waiting.length > 0) {
       const some: Waiting[] = [];
       const made: Stream[] = [];
+      let count = 0;
       for (let size = 0; size < MAX_COMMIT; ) {
         const next = this.#waiting.shift();
         if (!next) break;
@@ -299,12 +288,15 @@ export class LogStore {
       }
       try {
         await this.#db.transaction().execute(async (t) => {
-          await this.#store(t, some, made);
+          count = await this.#store(t, some, made);
         });
+        this.figures.lines += count;
         for (const { done } of some) done.resolve();
       } catch (error) {
         for (const stream of made) this.#streams.remove(stream);
         for (const { done } of some) done.reject(error);
+      } finally {
+        for (const { size } of some) this.figures.waiting -= size;
       }
       this.#wake();
     }
@@ -315,7 +307,8 @@ export class LogStore {
     });
   }
 
-  async #store(t: Transaction<LogTables>, some: readonly Waiting[], made: Stream[]): Promise<void> {
+  /** Answers how many lines these are. */
+  async #store(t: Transaction<LogTables>, some: readonly Waiting[], made: Stream[]): Promise<number> {
     const chunks: NewChunk[] = [];
     const received = new Map<string, Insertable<ReceivedRow>>();
     const clocks = new Map<string, Insertable<ClockRow>>();
@@ -328,7 +321,7 @@ export class LogStore {
       }
       for (const [name, parts] of streams) {
         const { id } = await this.#streamOf(t, issuer, name, made);
-        for (const lines of chunksOf(Buffer.concat(parts))) {
+        for (const lines of chunksOf(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts))) {
           chunks.push(newChunk(id, lines, 0));
           this.#grown.set(id, (this.#grown.get(id) ?? 0) + 1);
         }
@@ -336,6 +329,7 @@ export class LogStore {
     }
     await insertChunks(t, chunks);
     await noteReceived(t, [...received.values()], [...clocks.values()]);
+    return chunks.reduce((sum, { lines }) => sum + lines, 0);
   }
 
   /** `made` are those of this transaction. */
