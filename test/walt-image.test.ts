@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import type { Image, Node } from '@walt/contract';
+import type { Device, Image, Node } from '@walt/contract';
 import { defaultTar } from './default-tar.ts';
 import { importImage } from './import-image.ts';
 import { Platform } from './platform.ts';
+import { until } from './until.ts';
 import { makeWaltTar } from './walt-image.ts';
 
 let platform: Platform;
@@ -58,6 +59,22 @@ test('what it has for virtual nodes of WalT was found, by a name with blanks: it
   assert.match(await root.on('pub', 'cat /proc/consoles'), /^ttyS0 /m);
   const console = await readFile(join(platform.paths.virtual, '1', 'console.log'), 'latin1');
   assert.match(console, /Linux version/);
+});
+
+test('what it runs when it is up has been run, and was heard by the server', async () => {
+  const { root } = platform;
+  const hex = (await image())?.digest.slice('sha256:'.length);
+  // A node is booted as soon as one may log in: that program may still run.
+  const bootup = await until('the end of /bin/on-bootup', async () => {
+    const told = await root.on('pub', 'cat /root/bootup 2>/dev/null || true');
+    return told.endsWith('\n') && told;
+  });
+  assert.equal(bootup, `10.73.0.1 ${hex} network\n`);
+  const devices = await root.json<Device[]>('device', 'show');
+  const { mac, port } = devices.find(({ name }) => name === 'pub')?.neighbour ?? {};
+  assert.deepEqual([mac, port], ['00:1b:21:0a:0b:0c', 'gi3']);
+  const time = await root.on('pub', '/bin/_walt_internal_/walt-rpc sync_clock');
+  assert.ok(Math.abs(Number(time) - Date.now() / 1000) < 120, time);
 });
 
 test('it survives the end of its NFS server; what it writes is gone after a reboot, but for /persist', async () => {

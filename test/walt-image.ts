@@ -24,6 +24,12 @@ const FILES: Record<string, string> = {
   // Of Debian's system, what this test asks for: systemd and the SSH server.
   'etc/systemd/system/default.target': '[Unit]\nDefaultDependencies=no\nRequires=ssh.service\n',
   'etc/systemd/system/ssh.service.d/early.conf': '[Unit]\nDefaultDependencies=no\n',
+  // What its scripts call, as those of published images do.
+  'usr/bin/on-bootup': `#!/bin/sh
+. walt-env
+/bin/walt-report-lldp-neighbor 00:1b:21:0a:0b:0c gi3 || echo "not told"
+echo "$walt_server_ip $walt_image_id $walt_boot_mode" > /root/bootup
+`,
   'boot/pc-x86-64/start.ipxe': '#!ipxe\nset node_model pc-x86-64\nchain /start-generic.ipxe\n',
   'boot/common-ipxe/server-params.ipxe': '#!ipxe\nset server_mac %(server_mac)s\n',
   'boot/common-ipxe/start-generic-nfs3.ipxe': `#!ipxe
@@ -85,7 +91,7 @@ export async function makeWaltTar(defaultTar: string, folder: string): Promise<s
   }
   for (const [path, content] of Object.entries(FILES)) {
     await mkdir(join(root, path, '..'), { recursive: true });
-    await writeFile(join(root, path), content);
+    await writeFile(join(root, path), content, { mode: path.startsWith('usr/bin/') ? 0o755 : 0o644 });
   }
   const releases = await readdir(join(root, 'usr/lib/modules'));
   const release = releases.find((name) => name.includes('cloud')) ?? releases[0] ?? '';
