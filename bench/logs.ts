@@ -1,11 +1,11 @@
 /**
  * How fast lines of logs are kept and searched, by the real program: 50 connections that bring lines of some 100 bytes, each batch on
- * disk before it is acknowledged, against the same batches appended to a file and synced; then a word that is nowhere, and one line
- * of a stream. usage: logs.ts [--runs N] [--lines N] [--json]
+ * disk before it is acknowledged, against the same batches appended to a file and synced, and against a COPY of them into a table of
+ * PostgreSQL; then a word that is nowhere, one line of a stream, and how late lines are that somebody follows. usage: logs.ts [--runs N] [--lines N] [--json]
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,6 +45,8 @@ interface Run {
   perLine: number;
   search: number;
   first: number;
+  /** Milliseconds, of which one line of a hundred takes more. */
+  late: number;
 }
 
 /** With SQLite; with PostgreSQL where there is one, in an empty database, as Debian has it: a commit is on disk. */
@@ -78,7 +80,7 @@ async function measure(folder: string, postgres?: TestPostgres): Promise<Run> {
           await post(
             agent,
             connection,
-            batch,
+            `b.${batch}`,
             bodies[(connection + batch) % bodies.length] ?? Buffer.alloc(0),
           );
         }
@@ -109,6 +111,7 @@ async function measure(folder: string, postgres?: TestPostgres): Promise<Run> {
       perLine: size / stored / raw,
       search,
       first: (await ask(socket, one)).first,
+      late: await lateness(socket, query),
     };
   } finally {
     program.kill('SIGTERM');
@@ -117,11 +120,11 @@ async function measure(folder: string, postgres?: TestPostgres): Promise<Run> {
   }
 }
 
-function post(agent: Agent, connection: number, batch: number, body: Buffer): Promise<void> {
+function post(agent: Agent, connection: number, spool: string, body: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
     const sent = request({
       ...{ agent, host: '127.0.0.1', port: PORT, localAddress: `127.0.0.${connection + 1}`, method: 'POST' },
-      path: `/node/log?spool=b.${batch}&from=0`,
+      path: `/node/log?spool=${spool}&from=0`,
       headers: { 'content-length': body.length, 'x-walt-clock': (Date.now() / 1000).toFixed(6) },
     });
     sent.on('error', reject);
@@ -145,6 +148,66 @@ async function ask(socketPath: string, query: object): Promise<{ seconds: number
   return { seconds: (performance.now() - began) / 1000, first: first ?? 0 };
 }
 
+/** Lines a second that are followed, for so many seconds, from so many nodes. */
+const FOLLOWED = { rate: 10_000, seconds: 5, nodes: 10 };
+/** Milliseconds between two batches of a node. */
+const PACE = 100;
+
+/** Milliseconds from a line to whoever follows: what 99 of 100 lines take at most. */
+async function lateness(socketPath: string, query: object): Promise<number> {
+  const { rate, seconds, nodes } = FOLLOWED;
+  const sent = request({ socketPath, path: '/query', method: 'POST' });
+  sent.end(JSON.stringify({ ...query, streams: '^followed$', follow: true }));
+  const [response] = await once(sent, 'response');
+  const late: number[] = [];
+  const total = rate * seconds;
+  const read = async () => {
+    let rest = '';
+    for await (const part of response) {
+      const now = Date.now();
+      const lines = (rest + part).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) if (line.startsWith('L ')) late.push(now - Number(line.split(' ')[2]) / 1000);
+      if (late.length >= total) return;
+    }
+  };
+  const reading = read();
+  const each = (rate / nodes / 1000) * PACE;
+  await Promise.all(
+    Array.from({ length: nodes }, async (_, connection) => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const began = performance.now() + (connection * PACE) / nodes;
+      for (let batch = 0; batch < (seconds * 1000) / PACE; batch += 1) {
+        await delay(Math.max(0, began + batch * PACE - performance.now()));
+        const line = `@${(Date.now() / 1000).toFixed(6)} followed a line that somebody follows, as long as lines of logs are: ${batch}\n`;
+        await post(agent, connection, `f.${batch}`, Buffer.from(line.repeat(each)));
+      }
+      agent.destroy();
+    }),
+  );
+  await reading;
+  sent.destroy();
+  return late.sort((a, b) => a - b)[Math.floor(late.length * 0.99)] ?? Number.NaN;
+}
+
+/** Lines a second of one COPY of the same batches into a table of PostgreSQL. */
+async function copyRate(postgres: TestPostgres, path: string): Promise<number> {
+  const bodies = Array.from({ length: 8 }, (_, at) => batchOf(at, at).toString());
+  // As COPY wants columns: time, stream, text.
+  const rows = bodies.map((body) => body.replace(/^@(\S+) (\S+) /gm, '$1\t$2\t'));
+  const batches = Math.ceil(total / BATCH);
+  const file = await open(path, 'w', 0o644);
+  for (let batch = 0; batch < batches; batch += 1) await file.write(rows[batch % rows.length] ?? '');
+  await file.close();
+  await postgres.ask('drop schema public cascade; create schema public');
+  await postgres.ask('create table plain (time numeric, stream text, line text)');
+  const began = performance.now();
+  await postgres.ask(`copy plain from '${path}'`);
+  const seconds = (performance.now() - began) / 1000;
+  await rm(path);
+  return (batches * BATCH) / seconds;
+}
+
 /** Lines a second, of the same batches in a file, each synced. */
 async function plainRate(path: string, bodies: readonly Buffer[], batches: number): Promise<number> {
   const file = await open(path, 'w');
@@ -165,6 +228,9 @@ async function residentOf(pid: number): Promise<number> {
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'walt-bench-logs-'));
+// PostgreSQL, another user, reads a file of it.
+await chmod(folder, 0o755);
+const copied: number[] = [];
 const all: Record<'SQLite' | 'PostgreSQL', Run[]> = { SQLite: [], PostgreSQL: [] };
 {
   await using postgres = await TestPostgres.start();
@@ -175,6 +241,8 @@ const all: Record<'SQLite' | 'PostgreSQL', Run[]> = { SQLite: [], PostgreSQL: []
     all.SQLite.push(await measure(join(folder, `${run}-sqlite`)));
     progress(`run ${run + 1} of ${runs}: PostgreSQL`);
     all.PostgreSQL.push(await measure(join(folder, `${run}-postgresql`), postgres));
+    progress(`run ${run + 1} of ${runs}: COPY`);
+    copied.push(await copyRate(postgres, join(folder, 'copy')));
   }
 }
 await rm(folder, { recursive: true });
@@ -186,14 +254,18 @@ const engines = Object.entries(all).map(([engine, some]) => ({
 conclude(
   {
     bench: 'logs',
-    measures: engines.flatMap(({ engine, of }) => [
-      { what: `${engine}: lines kept`, unit: '/s', ...of('rate') },
-      { what: `${engine}: the same appended to a file and synced`, unit: '/s', ...of('plain') },
-      { what: `${engine}: memory of walt-logs at most`, unit: 'MB', ...of('memory') },
-      { what: `${engine}: disk / raw`, unit: '', ...of('perLine') },
-      { what: `${engine}: lines searched for what is nowhere`, unit: '/s', ...of('search') },
-      { what: `${engine}: first line of one node`, unit: 's', ...of('first') },
-    ]),
+    measures: [
+      { what: 'PostgreSQL: the same by one COPY', unit: '/s', ...summarize(copied) },
+      ...engines.flatMap(({ engine, of }) => [
+        { what: `${engine}: lines kept`, unit: '/s', ...of('rate') },
+        { what: `${engine}: the same appended to a file and synced`, unit: '/s', ...of('plain') },
+        { what: `${engine}: memory of walt-logs at most`, unit: 'MB', ...of('memory') },
+        { what: `${engine}: disk / raw`, unit: '', ...of('perLine') },
+        { what: `${engine}: lines searched for what is nowhere`, unit: '/s', ...of('search') },
+        { what: `${engine}: first line of one node`, unit: 's', ...of('first') },
+        { what: `${engine}: a line to who follows, p99`, unit: 'ms', ...of('late') },
+      ]),
+    ],
     bounds: engines.flatMap(({ engine, of }) => [
       { claim: `${engine}: lines kept per second`, value: of('rate').median, limit: 150_000, atLeast: true },
       { claim: `${engine}: memory, MB`, value: of('memory').median, limit: 300 },
@@ -205,6 +277,7 @@ conclude(
         atLeast: true,
       },
       { claim: `${engine}: first line of one node, s`, value: of('first').median, limit: 0.5 },
+      { claim: `${engine}: a line to who follows, p99, ms`, value: of('late').median, limit: 100 },
     ]),
   },
   json,

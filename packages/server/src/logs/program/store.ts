@@ -1,6 +1,7 @@
-import type { Insertable, Selectable, Transaction } from 'kysely';
+import type { Insertable, Transaction } from 'kysely';
 import { type Database, type Log, UserError } from '../../platform/index.ts';
 import { chunksOf } from './chunk.ts';
+import { type Chunk, type ChunkHead, chunksAfter, chunksOfIds, headsOf } from './chunk-reads.ts';
 import {
   dropChunks,
   insertChunks,
@@ -15,7 +16,7 @@ import type { Clock } from './clock.ts';
 import { LogConnection, type LogPlace, type Outage } from './connection.ts';
 import { clockOf, dropSpools, noteReceived, reachedOf } from './spool-rows.ts';
 import { type Stream, StreamList } from './stream-list.ts';
-import type { ChunkRow, ClockRow, LogTables, ReceivedRow } from './tables.ts';
+import type { ClockRow, LogTables, ReceivedRow } from './tables.ts';
 
 /** Lines of one issuer that are stored together. */
 export interface Batch {
@@ -25,14 +26,6 @@ export interface Batch {
   /** That spool is stored up to this byte; the clock of who sent it. */
   spool?: { id: string; reached: number; clock?: Clock };
 }
-
-/** A chunk without its lines. */
-export type ChunkHead = Pick<Selectable<ChunkRow>, (typeof HEAD_COLUMNS)[number]>;
-export type Chunk = ChunkHead & Pick<ChunkRow, 'data'>;
-
-const HEAD_COLUMNS = ['id', 'stream', 'first', 'last', 'lines', 'size', 'packed'] as const;
-/** Values in one query. */
-const FEW = 1000;
 
 /** Bytes that one transaction stores: those that come meanwhile are in the next one. */
 const MAX_COMMIT = 16 * 1024 * 1024;
@@ -145,38 +138,13 @@ export class LogStore {
     from: number,
     to: number,
   ): Promise<{ streams: Stream[]; heads: ChunkHead[]; reached: number }> {
-    return await this.#db.transaction().execute(async (t) => {
-      const streams = (await t.selectFrom('log_stream').selectAll().execute()).filter(selects);
-      const ids = new Set(streams.map(({ id }) => id));
-      const { newest } = await t
-        .selectFrom('log_chunk')
-        .select(({ fn }) => fn.max('id').as('newest'))
-        .where('level', '=', 0)
-        .executeTakeFirstOrThrow();
-      const heads = await t
-        .selectFrom('log_chunk')
-        .select(HEAD_COLUMNS)
-        .where('replaced', 'is', null)
-        .where('last', '>=', from)
-        .where('first', '<=', to)
-        // There are bounds to how many values a query may have; the rest is sorted out here.
-        .$if(ids.size > 0 && ids.size < FEW, (query) => query.where('stream', 'in', [...ids]))
-        .orderBy('first')
-        .orderBy('id')
-        .execute();
-      const reached = Math.max(newest ?? 0, this.#forgotten);
-      return { streams, heads: heads.filter(({ stream }) => ids.has(stream)), reached };
-    });
+    const found = await headsOf(this.#db, selects, from, to);
+    return { ...found, reached: Math.max(found.reached, this.#forgotten) };
   }
 
   /** Those of these chunks that are still there, replaced ones too. */
   async chunks(ids: readonly number[]): Promise<Chunk[]> {
-    if (ids.length === 0) return [];
-    return await this.#db
-      .selectFrom('log_chunk')
-      .select([...HEAD_COLUMNS, 'data'])
-      .where('id', 'in', [...ids])
-      .execute();
+    return await chunksOfIds(this.#db, ids);
   }
 
   /**
@@ -185,14 +153,7 @@ export class LogStore {
    */
   async arrivals(after: number, count: number): Promise<Chunk[]> {
     if (after < this.#forgotten) throw tooLate();
-    return await this.#db
-      .selectFrom('log_chunk')
-      .select([...HEAD_COLUMNS, 'data'])
-      .where('id', '>', after)
-      .where('level', '=', 0)
-      .orderBy('id')
-      .limit(count)
-      .execute();
+    return await chunksAfter(this.#db, after, count);
   }
 
   /** Removes all lines of an issuer. */

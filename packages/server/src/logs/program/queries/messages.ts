@@ -1,5 +1,5 @@
 /** What threads and the program say to each other. */
-import type { Chunk, ChunkHead } from '../store.ts';
+import type { Chunk, ChunkHead } from '../chunk-reads.ts';
 import type { Stream } from '../stream-list.ts';
 
 /** Of a thread of a reader: its order. Of one that searches: none. */

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { Chunk } from '../store.ts';
+import type { Chunk } from '../chunk-reads.ts';
 import type { FoundLines, SearchResult, SearchTask, ThreadData, Wanted } from './messages.ts';
 
 interface Waiting {

@@ -1,8 +1,8 @@
 /** For one reader: unpacks chunks or has them searched, sorts their lines, tells them. */
 import type { MessagePort } from 'node:worker_threads';
 import { linesOf, timeAt } from '../chunk.ts';
+import type { Chunk, ChunkHead } from '../chunk-reads.ts';
 import { textOf } from '../chunk-rows.ts';
-import type { Chunk, ChunkHead } from '../store.ts';
 import type { Stream } from '../stream-list.ts';
 import { lineFinder } from './matcher.ts';
 import type { Order } from './messages.ts';
