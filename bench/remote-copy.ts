@@ -27,7 +27,10 @@ await using server = await startServer({ signIn });
 using checkout = await Checkout.make(server.socket);
 await server.addTree('alice/debian');
 await using lab = await Lab.open(server, checkout);
-const env = lab.env(`ssh://alice@${SERVER_ADDRESS}`);
+// scp asks for sftp.
+const PORT = 2222;
+await lab.sshd(PORT, ['Subsystem sftp internal-sftp']);
+const env = lab.env(`ssh://alice@${SERVER_ADDRESS}:${PORT}`);
 const here = join(lab.home, 'file');
 const back = join(lab.home, 'back');
 const there = join(lab.homeOf('alice'), 'file');
@@ -39,7 +42,7 @@ const random = Readable.from(
 );
 await pipeline(random, createWriteStream(here));
 
-const scp = ['scp', '-q', '-o', `User=alice`];
+const scp = ['scp', '-q', '-P', String(PORT), '-o', 'User=alice'];
 const place = `${SERVER_ADDRESS}:${there}`;
 const walt = [checkout.walt, 'image', 'cp'];
 const tasks = {

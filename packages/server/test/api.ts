@@ -45,6 +45,8 @@ const USERS = [
   [1000, 'alice'],
   [1001, 'bob'],
   [1002, 'carol'],
+  [1003, 'dave'],
+  [1004, 'erin'],
 ] as const;
 
 /** Each test finds it without nodes, images and lines of the journal. It is gone after the last one of the file. */
