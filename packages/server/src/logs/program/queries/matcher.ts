@@ -62,9 +62,39 @@ export function isExpression(text: string): boolean {
   }
 }
 
-/** The longest text that is in all that an expression matches, as far as that is easy to see; empty where it is not. */
+/** What a parser of literals meets, from the place where it is: each alternative has a meaning of its own in literalOf. */
+const PART =
+  /(?<escaped>\\[!-/:-@[-`{-~])|(?<kind>\\[dDwWsSbB])|(?<set>\[\^?\]?(?:\\[^pPQEx]|[^\]\\[])*\])|(?<open>\((?!\?)|\(\?:)|(?<close>\))|(?<count>[*?]|\{\d+(?:,\d*)?\})|(?<other>[.^$+])|(?<either>\|)|(?<plain>[^\\[\](){|])/uy;
+
+/**
+ * The longest text that is in all that an expression (RE2's syntax) matches, as far as that is easy to see; empty where it is not: flags
+ * may ignore case, and what this does not know may mean anything.
+ */
 export function literalOf(expression: string): string {
-  // What has alternatives, groups, classes or flags is left to the engine.
-  const runs = /[|()[\]\\]/.test(expression) ? [] : expression.split(/.?(?:[*?]|\{[^}]*\})|[.^$+]/s);
-  return runs.reduce((longest, run) => (run.length > longest.length ? run : longest), '');
+  let longest = '';
+  let run: string[] = [];
+  let depth = 0;
+  const end = () => {
+    const text = run.join('');
+    if (text.length > longest.length) longest = text;
+    run = [];
+  };
+  PART.lastIndex = 0;
+  while (PART.lastIndex < expression.length) {
+    const { escaped, open, close, count, either, plain } = PART.exec(expression)?.groups ?? {};
+    // Nothing fits: exec has begun anew.
+    if (PART.lastIndex === 0 || (either && depth === 0)) return '';
+    const character = plain ?? escaped?.slice(1);
+    if (character !== undefined && depth === 0) {
+      run.push(character);
+      continue;
+    }
+    // It may be there not at all, or twice.
+    if (count) run.pop();
+    end();
+    if (open) depth += 1;
+    if (close) depth -= 1;
+  }
+  end();
+  return depth === 0 ? longest : '';
 }
