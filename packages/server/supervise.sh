@@ -11,12 +11,22 @@
 set -u
 serving=$1 crashes=$2 journal=$3
 shift 3
-exec </dev/null >>"$journal" 2>&1
+exec 3>&1 </dev/null >>"$journal" 2>&1
 umask 022
 ulimit -c 0 # a core holds secrets
 # Each connection is an open file; Node raises the soft limit to the hard one.
 ulimit -n 65536 2>/dev/null || true
 export WALT_SUPERVISOR=$$
+
+# Where systemd reads what we print, it gets the journal's lines too, with the priorities that it knows (systemd.exec(5), JOURNAL_STREAM; sd-daemon(3)).
+if [ "${JOURNAL_STREAM:-}" = "$(stat -L -c %d:%i /proc/self/fd/3)" ]; then
+  from=$(($(stat -c %s -- "$journal") + 1))
+  # What the first one prints is that the log was put aside.
+  setpriv --pdeathsig TERM -- tail -c "+$from" -F -- "$journal" 2>/dev/null |
+    LC_ALL=C sed -u -e 's/^[^ ]* error /<3>&/' -e 's/^[^ ]* warn /<4>&/' >&3 &
+fi
+exec 3>&-
+unset JOURNAL_STREAM
 
 server='' pause='' ended='' woken='' failures=0 first=1
 
@@ -37,6 +47,11 @@ now() {
 trap 'end 0' TERM INT
 trap 'end 75' HUP
 trap now CONT
+
+# To systemd, where it runs us. As long as we start servers, we do not hang; from then on, they say it themselves.
+tell() {
+  if [ -n "${NOTIFY_SOCKET:-}" ]; then systemd-notify WATCHDOG=1 "$@"; fi
+}
 
 say() { echo "$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ) $*"; }
 
@@ -78,6 +93,7 @@ sweep() {
 note() {
   why=$(reason)
   say "error supervisor the server ended status=$status lived=$lived failures=$failures reason=\"$(echo "$why" | tr -d '"\\')\""
+  tell --status="The server ended: $why"
   { tail -n 99 -- "$crashes" 2>/dev/null; echo "$(date +%s) $status $lived $why"; } >"$crashes.tmp" && mv -- "$crashes.tmp" "$crashes"
 }
 
@@ -90,6 +106,7 @@ while [ -z "$ended" ]; do
   rm -f -- "$serving"
   began=$(date +%s)
   say 'info supervisor the server starts'
+  tell
   # A session of its own, whose number is the server's; without job control, setsid becomes the server.
   setsid -- "$@" &
   server=$!

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -190,6 +190,42 @@ test('told to end while it waits, or at once: it ends', async (t) => {
     assert.deepEqual(await exited, [0, null]);
     for (const pid of await servers()) assert.ok(await isGone(pid));
   }
+});
+
+test('what the server writes is in the journal of systemd too, with priorities, also after the log was put aside', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'walt-supervise-'));
+  const [serving, crashes, journal, seen] = ['serving', 'crashes', 'journal', 'seen'].map((name) =>
+    join(folder, name),
+  );
+  if (!serving || !crashes || !journal || !seen) throw new TypeError();
+  await writeFile(journal, 'of the server before\n');
+  const server = `touch ${serving}
+    echo 'T error nodes bad'
+    until grep -q bad ${seen}; do sleep 0.05; done
+    : >${journal}
+    echo 'T warn nodes odd'; echo 'T info nodes good'
+    exec sleep 100`;
+  const file = await open(seen, 'w');
+  const { dev, ino } = await file.stat();
+  const supervisor = spawn('sh', [SCRIPT, serving, crashes, journal, 'sh', '-c', server], {
+    env: { ...process.env, JOURNAL_STREAM: `${dev}:${ino}` },
+    stdio: ['ignore', file.fd, file.fd],
+  });
+  await file.close();
+  const exited = once(supervisor, 'exit');
+  t.after(async () => {
+    supervisor.kill('SIGTERM');
+    await exited;
+    await rm(folder, { recursive: true });
+  });
+  const text = await until(async () => {
+    const all = await readFile(seen, 'utf8');
+    return all.includes('good') && all;
+  });
+  assert.match(
+    text,
+    /^[^\n]*supervisor the server starts\n<3>T error nodes bad\n<4>T warn nodes odd\nT info nodes good\n$/,
+  );
 });
 
 test('a supervisor that is killed leaves the server alone', async (t) => {

@@ -54,7 +54,7 @@ function tellServerError({ code, message, data }: ServerError): Told {
     return {
       code,
       message: `The WalT server met a bug. ${message}`,
-      hint: "Its journal has the details: see `sudo ./walt-server status` for the journal's place.",
+      hint: "Its journal has the details: see `sudo walt-server status` for the journal's place.",
     };
   }
   return { code, message, hint: hintOf(data) };

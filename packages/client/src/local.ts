@@ -11,7 +11,7 @@ export function localRoute(socketPath: string): Route {
         return new AbortError(
           'UNAVAILABLE',
           `Cannot reach the WalT server at ${socketPath}.`,
-          'Start it with `sudo ./walt-server start`, or set WALT_SOCKET to the socket of another one.',
+          'Start it with `sudo walt-server start`, or set WALT_SOCKET to the socket of another one.',
         );
       }
       if (hasCode(error, 'EACCES')) {

@@ -14,6 +14,6 @@ export async function resultOf<T>(
   throw new AbortError(
     'UNAVAILABLE',
     'The WalT server ended the call without a result.',
-    'See `sudo ./walt-server status`, then repeat the command.',
+    'See `sudo walt-server status`, then repeat the command.',
   );
 }

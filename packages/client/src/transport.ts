@@ -162,7 +162,7 @@ function foreign({ name }: Route): AbortError {
   return new AbortError(
     'UNAVAILABLE',
     `What answers at ${name} is no WalT server of this version.`,
-    'See `sudo ./walt-server status`.',
+    'See `sudo walt-server status`.',
   );
 }
 
@@ -170,7 +170,7 @@ export function connectionLost(): AbortError {
   return new AbortError(
     'UNAVAILABLE',
     'The connection to the WalT server was lost.',
-    'See `sudo ./walt-server status`, then repeat the command.',
+    'See `sudo walt-server status`, then repeat the command.',
   );
 }
 

@@ -38,8 +38,20 @@ import {
   UserError,
 } from './platform/index.ts';
 import { localTime, type RestoreOptions, restoreCopy } from './restore.ts';
-import { disableService, enableService, isService, startService, stopService } from './service-unit.ts';
+import {
+  disableService,
+  EXIT_NEEDS_HELP,
+  enableService,
+  forgetService,
+  isRestarting,
+  isService,
+  startService,
+  stopService,
+} from './service-unit.ts';
 import { setupCommand } from './setup.ts';
+
+/** Programs that are virtual nodes (nodes/virtual/). */
+const isMachine = (program: string) => /^vm-\d+$/.test(program);
 
 async function start(config: Config): Promise<void> {
   requireRoot();
@@ -70,6 +82,7 @@ async function runHere(config: Config): Promise<void> {
   if (await isWatched(config)) {
     throw new UserError('CONFLICT', 'The platform runs already.', 'Stop it first: walt-server stop');
   }
+  // A server that lost its supervisor, or made it be killed because it hangs.
   await endSupervisedServer(config);
   const { argv, env } = await prepareLaunch(config);
   const [file = '', ...words] = argv;
@@ -80,6 +93,11 @@ async function runHere(config: Config): Promise<void> {
 
 /** Ends the server, and with it all that it started: nodes are switched off, image shells stop (their changes wait). */
 async function stop(config: Config, options: { service?: boolean } = {}): Promise<void> {
+  requireRoot();
+  if (options.service && (await isRestarting())) {
+    await endSupervisedServer(config);
+    return say('The server is stopped, to be started again; nodes go on.');
+  }
   await halt(config, options);
   say('The platform is stopped; images, nodes and what is in /persist are kept.');
 }
@@ -92,7 +110,10 @@ async function halt(config: Config, { service = false } = {}): Promise<void> {
   // The server first, so that it starts nothing again.
   await endSupervisedServer(config);
   await withPrograms(config, async (programs) => {
-    await Promise.all((await programs.recorded()).map((name) => programs.stop(name)));
+    const names = await programs.recorded();
+    const machines = names.filter(isMachine).length;
+    if (machines > 0) say(`${machines} virtual node${machines > 1 ? 's are' : ' is'} switched off.`);
+    await Promise.all(names.map((name) => programs.stop(name)));
   });
   await haltImages(platformPaths(config), say);
   await closeDisks(platformPaths(config));
@@ -141,7 +162,7 @@ function notRunning(supervised: boolean, crashes: readonly Crash[]): string {
     const count = `${crashes.length} times in 24 hours, last at ${localTime(last.at)}`;
     lines.push(`It ended unexpectedly ${count}: ${last.reason}`);
   }
-  lines.push(supervised ? 'To start it now: ./walt-server start' : 'Start it with: ./walt-server start');
+  lines.push(supervised ? 'To start it now: walt-server start' : 'Start it with: walt-server start');
   return lines.join('\n');
 }
 
@@ -197,7 +218,7 @@ async function disable(config: Config): Promise<void> {
 
 async function cleanup(config: Config, options: { deleteData?: boolean }): Promise<void> {
   await halt(config);
-  await disableService(config);
+  await forgetService(config);
   await unregisterEmulators(platformPaths(config));
   await rm(config.runtime, { recursive: true, force: true });
   if (options.deleteData) await rm(config.state, { recursive: true, force: true });
@@ -288,7 +309,8 @@ process.stdout.on('error', () => process.exit(0));
 try {
   await program.parseAsync();
 } catch (error) {
-  const hint = isUserError(error) ? error.hint : 'The journal tells more: ./walt-server journal';
+  const hint = isUserError(error) ? error.hint : 'The journal tells more: walt-server journal';
   process.stderr.write(`walt-server: ${error instanceof Error ? error.message : error}\n  → ${hint}\n`);
-  process.exitCode = 1;
+  // systemd would repeat it.
+  process.exitCode = isUserError(error) && program.args[0] === 'run' ? EXIT_NEEDS_HELP : 1;
 }

@@ -72,7 +72,9 @@ export async function launchServer(config: Config): Promise<void> {
     return serverServes(config, (paths) => signalSupervisor(paths, 'SIGCONT'));
   }
   try {
-    await withPrograms(config, (programs) => programs.ensure(spec));
+    // Whatever runs this command is not told of a server that outlives it.
+    const env = { ...spec.env, NOTIFY_SOCKET: '' };
+    await withPrograms(config, (programs) => programs.ensure({ ...spec, env }));
   } catch (error) {
     throw (isExternalError(error) && (await whyNot(config))) || error;
   }
@@ -118,7 +120,7 @@ function notServing(reason: string): UserError {
   return new UserError(
     'UNAVAILABLE',
     `The server does not start: ${reason}`,
-    'The journal tells more: ./walt-server journal',
+    'The journal tells more: walt-server journal',
   );
 }
 

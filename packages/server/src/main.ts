@@ -55,6 +55,7 @@ import {
   platformPaths,
   readCrashes,
   recordServer,
+  ServiceNotices,
   UserError,
 } from './platform/index.ts';
 import { createQuotaCalls, Quotas } from './space/index.ts';
@@ -317,13 +318,16 @@ function stackOf(error: unknown): string {
 // Rejections that nobody handles come here, too.
 process.on('uncaughtException', fail);
 
+const notices = new ServiceNotices(process.env, log);
 let state: string | undefined;
 try {
   const config = await loadConfig();
   state = config.state;
   const stop = await serve(config);
+  notices.ready();
   const end = (signal: string) => {
     log.info('stopping', { signal });
+    notices.close();
     // Whatever hangs, the end comes: nodes and programs live on anyway.
     setTimeout(() => process.exit(0), 4000).unref();
     stop().then(

@@ -119,7 +119,7 @@ export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, '
     throw new UserError(
       isExternalError(error) ? 'EXTERNAL' : 'UNAVAILABLE',
       error instanceof Error ? error.message : String(error),
-      'The server keeps trying; its journal tells more: ./walt-server journal',
+      'The server keeps trying; its journal tells more: walt-server journal',
     );
   }
 

@@ -2,17 +2,19 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /**
- * Absolute path of a file of the project, given from its root. Works from the sources and from the bundle alike: the root is the
- * nearest folder above this module that holds the lock file.
+ * Absolute path of a file of the project, given from its root. Works from the sources, from the bundle and from the Debian package
+ * alike: the root is the nearest folder above this module that holds the launcher.
  */
 export function projectFile(path: string): string {
   return join(root, path);
 }
 
+const LAUNCHER = 'walt-server';
+
 function findRoot(folder: string): string {
-  if (existsSync(join(folder, 'package-lock.json'))) return folder;
+  if (existsSync(join(folder, LAUNCHER))) return folder;
   const parent = dirname(folder);
-  if (parent === folder) throw new Error(`no package-lock.json above ${import.meta.dirname}`);
+  if (parent === folder) throw new Error(`no ${LAUNCHER} above ${import.meta.dirname}`);
   return findRoot(parent);
 }
 

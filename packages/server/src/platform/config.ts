@@ -319,8 +319,8 @@ export async function loadConfig(file = process.env.WALT_CONFIG): Promise<Config
   return readConfig(text, path);
 }
 
-/** Where the configuration is: `file`, else $WALT_CONFIG, else /etc/walt/server.conf. */
-export function configFile(file = process.env.WALT_CONFIG): string {
+/** Where the configuration is: `file`, else $WALT_CONFIG, else /etc/walt/server.conf; the last for null. */
+export function configFile(file: string | null = process.env.WALT_CONFIG ?? null): string {
   return file ?? DEFAULT_CONFIG_FILE;
 }
 

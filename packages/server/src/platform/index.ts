@@ -100,6 +100,7 @@ export {
   recordServer,
   recordSupervisor,
   run,
+  ServiceNotices,
   type StreamedProgram,
   SUPERVISOR,
   signalProcess,

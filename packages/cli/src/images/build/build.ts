@@ -49,7 +49,7 @@ export async function buildImage(
       send: (own) => sendContext(own, source),
       lost: [
         'The connection to the server was lost: the build has ended, and no image was changed.',
-        'See `sudo ./walt-server status`, then repeat the command: finished steps are kept.',
+        'See `sudo walt-server status`, then repeat the command: finished steps are kept.',
       ],
       ownFiles: {
         refused: `A file in ${source.folder} cannot be read`,

@@ -54,7 +54,7 @@ export async function crossBuild(connection: Connection, options: CrossOptions):
     send: (own) => content.send(own),
     lost: [
       'The connection to the server was lost: the build has ended, and nothing is saved.',
-      'See `sudo ./walt-server status`, then repeat the command.',
+      'See `sudo walt-server status`, then repeat the command.',
     ],
     ownFiles: {
       refused: 'A file of the current folder cannot be read or written',

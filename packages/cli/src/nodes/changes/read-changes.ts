@@ -52,7 +52,7 @@ export async function readChanges(connection: Connection, node: string, job: str
     },
     lost: [
       'The connection to the server was lost: no image was changed.',
-      'See `sudo ./walt-server status`, then repeat the command.',
+      'See `sudo walt-server status`, then repeat the command.',
     ],
     onEvent: (event) => {
       if (event.type === 'changes') changes.push(...event.changes);

@@ -127,5 +127,5 @@ export class PowerErrands {
 function asUserError(error: unknown): UserError {
   if (isUserError(error)) return error;
   const message = error instanceof Error ? error.message : String(error);
-  return new UserError('EXTERNAL', message, 'The server’s journal tells more: ./walt-server journal');
+  return new UserError('EXTERNAL', message, 'The server’s journal tells more: walt-server journal');
 }

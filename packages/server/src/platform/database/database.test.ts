@@ -42,6 +42,19 @@ test('a second server cannot open the same database', async (t) => {
   await run([process.execPath, '-e', `${other}.then((database) => database.destroy())`]);
 });
 
+test('what a newer version has changed is refused, and stays as it is', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'walt-db-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'walt.db');
+  const newer = { migrations: { ...testTables.migrations, '9000-later': async () => {} } };
+  await (await openDatabase(file, newer)).destroy();
+  await assert.rejects(openDatabase(file, testTables), {
+    code: 'UNAVAILABLE',
+    message: /newer version of WalT .*walt\.db.*9000-later/,
+  });
+  await (await openDatabase(file, newer)).destroy();
+});
+
 test('a transaction that throws leaves nothing behind', async () => {
   const database = await openDatabase(':memory:', testTables);
   const failing = database.transaction().execute(async (transaction) => {

