@@ -33,8 +33,8 @@ for place in run tmp var/tmp var/lib/walt var/cache/walt; do
 done
 chmod 1777 tmp var/tmp
 
-# Nothing of what this machine is set up for: who starts services, what is mounted, what is ours.
-rm -rf etc/fstab etc/walt usr/sbin/policy-rc.d
+# Nothing of what this machine is set up for: who starts services, what of packages is left out, what is mounted, what is ours.
+rm -rf etc/fstab etc/walt usr/sbin/policy-rc.d etc/dpkg/dpkg.cfg.d/*
 rm -rf etc/systemd/system/* lib/systemd/system/sysinit.target.wants/* lib/systemd/system/local-fs.target.wants/*
 rm -rf lib/systemd/system/basic.target.wants/* lib/systemd/system/multi-user.target.wants/* lib/systemd/system-generators/*
 ln -s ../systemd-journald.service lib/systemd/system/sysinit.target.wants/

@@ -442,7 +442,7 @@ describe('wrong usage and failures', () => {
     assert.equal(status, 1);
     assert.match(
       stderr,
-      /^walt: Cannot reach the WalT server at \/nope\/walt\.sock\.\n {2}→ Start it with `sudo \.\/walt-server start`/,
+      /^walt: Cannot reach the WalT server at \/nope\/walt\.sock\.\n {2}→ Start it with `sudo walt-server start`/,
     );
   });
 

@@ -105,15 +105,16 @@ async function stop(config: Config, options: { service?: boolean } = {}): Promis
 async function halt(config: Config, { service = false } = {}): Promise<void> {
   requireRoot();
   say('Stopping the platform …');
+  await withPrograms(config, async (programs) => {
+    const count = (await programs.recorded()).filter(isMachine).length;
+    if (count > 0) say(`${count} virtual node${count > 1 ? 's are' : ' is'} switched off.`);
+  });
   // systemd calls us back, with `--service`.
   if (!service && (await isService(config))) await stopService();
   // The server first, so that it starts nothing again.
   await endSupervisedServer(config);
   await withPrograms(config, async (programs) => {
-    const names = await programs.recorded();
-    const machines = names.filter(isMachine).length;
-    if (machines > 0) say(`${machines} virtual node${machines > 1 ? 's are' : ' is'} switched off.`);
-    await Promise.all(names.map((name) => programs.stop(name)));
+    await Promise.all((await programs.recorded()).map((name) => programs.stop(name)));
   });
   await haltImages(platformPaths(config), say);
   await closeDisks(platformPaths(config));
