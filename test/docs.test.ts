@@ -16,7 +16,7 @@ const MAX_COLUMNS = 120;
 
 const pages = globSync(['*.md', 'docs/**/*.md'], { cwd: checkout }).sort();
 /** Of the project. */
-const sources = globSync(['{packages,test,bench}/**/*.{ts,sh}'], {
+const sources = globSync(['{packages,test,bench,scripts}/**/*.{ts,sh}'], {
   cwd: checkout,
   exclude: ['**/node_modules'],
 });

@@ -72,13 +72,18 @@ export class SystemdMachine {
   }
 
   async #begin(): Promise<void> {
-    this.#init = await until('the first process', async () => {
-      if (this.#process.exitCode !== null) throw new Error(`it ended with status ${this.#process.exitCode}`);
-      const pid = this.#process.pid;
-      const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
-      const name = await readFile(`/proc/${Number(children)}/comm`, 'utf8').catch(() => '');
-      return name === 'systemd\n' && Number(children);
-    });
+    this.#init = await until(
+      'the first process',
+      async () => {
+        if (this.#process.exitCode !== null)
+          throw new Error(`it ended with status ${this.#process.exitCode}`);
+        const pid = this.#process.pid;
+        const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+        const name = await readFile(`/proc/${Number(children)}/comm`, 'utf8').catch(() => '');
+        return name === 'systemd\n' && Number(children);
+      },
+      LIMIT,
+    );
     await until(
       'systemd',
       async () => (await this.run('systemctl is-system-running')).stdout.startsWith('running'),
@@ -125,7 +130,7 @@ export class SystemdMachine {
     const remove = async () =>
       (await attempt(['find', this.#group, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';'])).stderr ===
       '';
-    await until('the end of its control groups', remove);
+    await until('the end of its control groups', remove, LIMIT);
     await attempt(['umount', '--', join(this.folder, 'groups')]);
     await rm(this.folder, { recursive: true, force: true });
   }
