@@ -226,8 +226,5 @@ test('stopped or removed: nothing of it runs, and nothing is lost; purged: what 
 
   const purged = await machine.ok('dpkg --purge walt-server 2>&1');
   assert.match(purged, /images, nodes and what is in \/persist are still there/);
-  assert.match(
-    await machine.ok('ls /var/lib/walt; systemctl list-unit-files --no-legend "walt*"'),
-    /^walt\.db$/m,
-  );
+  assert.match(await machine.ok('ls /var/lib/walt'), /^walt\.db$/m);
 });
