@@ -71,7 +71,8 @@ describe('walt-server setup', () => {
     ...['nsenter', `--net=${namespaceFile(namespace)}`, '--', process.execPath],
     ...[join(import.meta.dirname, 'admin.ts'), '--config', file, 'setup', ...words],
   ];
-  const setup = (...words: string[]) => attempt(command(...words), { timeout: 60_000 });
+  // Each starts a whole program; the limit ends only what hangs.
+  const setup = (...words: string[]) => attempt(command(...words), { timeout: 600_000 });
   const content = () => readFile(file, 'utf8').catch(() => 'none');
 
   it('shows what it would write, and writes it when it is told to', async () => {
@@ -139,25 +140,36 @@ describe('walt-server setup', () => {
   class Screen {
     #text = '';
     readonly #child: ChildProcess;
+    /** Status, once it has ended and all that it said was read. */
+    readonly #end: Promise<number | null>;
+    #isOver = false;
+    #wake = () => {};
     constructor(argv: string[]) {
-      this.#child = spawn('script', ['--quiet', '--return', '--command', argv.join(' '), '/dev/null'], {
-        stdio: ['pipe', 'pipe', 'inherit'],
-      });
+      const words = ['--quiet', '--return', '--command', argv.join(' '), '/dev/null'];
+      this.#child = spawn('script', words, { stdio: ['pipe', 'pipe', 'inherit'] });
+      this.#child.stdin?.on('error', () => {}); // it has ended: `close` follows
       this.#child.stdout?.on('data', (chunk) => {
         this.#text += chunk;
+        this.#wake();
+      });
+      this.#end = once(this.#child, 'close').then(([status]) => {
+        this.#isOver = true;
+        this.#wake();
+        return status;
       });
     }
     async answer(prompt: string, line: string): Promise<void> {
       while (!this.#text.includes(prompt)) {
-        if (!this.#child.stdout || this.#child.exitCode !== null) throw new Error(`it ended: ${this.#text}`);
-        await once(this.#child.stdout, 'data', { signal: AbortSignal.timeout(60_000) });
+        if (this.#isOver) throw new Error(`it ended: ${this.#text}`);
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
       }
       this.#text = this.#text.slice(this.#text.indexOf(prompt) + prompt.length);
       this.#child.stdin?.write(line);
     }
     async ended(): Promise<[status: number | null, rest: string]> {
-      if (this.#child.exitCode === null) await once(this.#child, 'close');
-      return [this.#child.exitCode, this.#text];
+      return [await this.#end, this.#text];
     }
   }
 
