@@ -25,13 +25,16 @@ export class Agents extends EventEmitter<{ change: [] }> {
   readonly #connections = new Map<number, Connection>();
   readonly #lastHeard = new Map<number, number>();
   readonly #rooms = new Map<number, NodeRoom>();
+  /** Nodes of which it was told that their agent had gone. */
+  readonly #gone = new Set<number>();
 
   /** Holds the agent's question until there is an order for it, it hangs up, or time is up. `room` is what it told. */
   poll(id: number, signal: AbortSignal, room?: NodeRoom): Promise<'reboot' | 'stay'> {
     if (room) this.#rooms.set(id, room);
     else this.#rooms.delete(id);
     const now = Date.now() / 1000;
-    const isNews = !this.#connections.has(id) && now - (this.#lastHeard.get(id) ?? 0) > SILENCE;
+    const isBack = this.#gone.delete(id);
+    const isNews = isBack || (!this.#connections.has(id) && now - (this.#lastHeard.get(id) ?? 0) > SILENCE);
     this.#connections.get(id)?.answer('stay');
     const { promise, resolve } = Promise.withResolvers<'reboot' | 'stay'>();
     const connection = { since: now, answer: resolve };
@@ -47,7 +50,9 @@ export class Agents extends EventEmitter<{ change: [] }> {
       this.#lastHeard.set(id, Date.now() / 1000);
       if (this.#connections.get(id) !== connection) return;
       this.#connections.delete(id);
-      if (signal.aborted) this.emit('change');
+      if (!signal.aborted) return;
+      this.#gone.add(id);
+      this.emit('change');
     });
   }
 
