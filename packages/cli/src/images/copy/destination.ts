@@ -1,6 +1,7 @@
 /** Where a copy lands, by the rules of cp(1) and scp(1). */
+import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { AbortError } from '@walt/client/errors';
+import { AbortError, hasCode } from '@walt/client/errors';
 
 export interface Landing {
   /** Existing folder in which the copy is made. */
@@ -53,4 +54,27 @@ export function landing(source: string, destination: string, destinationIsFolder
   }
   const trimmed = destination.length > 1 ? destination.replace(/\/+$/, '') : destination;
   return { folder: dirname(trimmed), name: basename(trimmed) };
+}
+
+/** The same on this machine. Throws NOT_FOUND where there is no folder for it. */
+export async function landingHere(source: string, destination: string): Promise<Landing> {
+  const place = landing(source, destination, await isFolder(destination));
+  if (!(await isFolder(place.folder))) {
+    throw new AbortError(
+      'NOT_FOUND',
+      `There is no folder ${place.folder} on this machine.`,
+      'Make it first.',
+    );
+  }
+  return place;
+}
+
+/** Of this machine; also true for a link to one. */
+export async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return false;
+    throw error;
+  }
 }

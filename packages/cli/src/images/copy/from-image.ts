@@ -1,11 +1,11 @@
 /** Files of an image to this machine. */
-import { lstat, stat } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import type { Connection } from '@walt/client/connection';
-import { AbortError, hasCode } from '@walt/client/errors';
+import { hasCode } from '@walt/client/errors';
 import { type ImagePlace, kindInImage, readFromImage } from '@walt/client/image-files';
 import { remark } from '../../terminal/output.ts';
 import { openDisplay } from '../../terminal/progress.ts';
-import { landing, requireFolderFor, withoutSlash } from './destination.ts';
+import { isFolder, landingHere, requireFolderFor, withoutSlash } from './destination.ts';
 import { unpack } from './unpack.ts';
 
 export async function copyFromImage(
@@ -17,14 +17,7 @@ export async function copyFromImage(
   // As for the source, so for the destination: a slash behind it asks for a folder.
   requireFolderFor(source.path, kind, source.image);
   if (kind === 'file') requireFolderFor(destination, await kindHere(destination), 'this machine');
-  const place = landing(source.path, destination, await isFolder(destination));
-  if (!(await isFolder(place.folder))) {
-    throw new AbortError(
-      'NOT_FOUND',
-      `There is no folder ${place.folder} on this machine.`,
-      'Make it first.',
-    );
-  }
+  const place = await landingHere(source.path, destination);
   using display = openDisplay();
   const step = `Copying ${source.path} out of ${source.image}`;
   const tar = await readFromImage(connection, source);
@@ -43,13 +36,4 @@ async function kindHere(path: string): Promise<'file' | 'folder' | null> {
     throw error;
   });
   return there ? 'file' : null;
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch (error) {
-    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return false;
-    throw error;
-  }
 }

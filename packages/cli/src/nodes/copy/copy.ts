@@ -9,7 +9,7 @@ import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { AbortError, hasCode } from '@walt/client/errors';
-import { landing, meansContent } from '../../images/copy/destination.ts';
+import { landingHere, meansContent } from '../../images/copy/destination.ts';
 import { packFiles } from '../../images/copy/pack-files.ts';
 import { unpack } from '../../images/copy/unpack.ts';
 import { sshFiles } from '../../ssh/files.ts';
@@ -69,14 +69,7 @@ export async function sendTo(
 
 /** Throws AbortError when `source` is not there, or there is no folder for it. */
 export async function copyFromNode(source: NodePath, destination: string): Promise<void> {
-  const place = landing(source.path || '.', destination, await isFolder(destination));
-  if (!(await isFolder(place.folder))) {
-    throw new AbortError(
-      'NOT_FOUND',
-      `There is no folder ${place.folder} on this machine.`,
-      'Make it first.',
-    );
-  }
+  const place = await landingHere(source.path || '.', destination);
   using display = openDisplay();
   const step = `Copying ${source.path} of ${source.node}`;
   display.show({ type: 'progress', step });
@@ -263,14 +256,5 @@ export async function kindHere(source: string): Promise<Kind> {
   } catch (error) {
     if (!hasCode(error, 'ENOENT') && !hasCode(error, 'ENOTDIR')) throw error;
     throw new AbortError('NOT_FOUND', `There is no ${source} on this machine.`, 'Check the path.');
-  }
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch (error) {
-    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return false;
-    throw error;
   }
 }

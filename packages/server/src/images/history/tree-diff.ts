@@ -5,7 +5,7 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, readlink } from 'node:fs/promises';
 import { hasErrno } from '../../platform/index.ts';
-import { bytesOf, rawOf, textOf, withoutSlashes } from '../../trees/index.ts';
+import { bytesOf, rawOf, sameBytes, textOf, withoutSlashes } from '../../trees/index.ts';
 import { readAttributes } from '../saves/index.ts';
 
 export interface Compared {
@@ -114,7 +114,7 @@ class Walk {
       return false;
     const [a, b] = [this.#trees.before + path, this.#trees.after + path];
     if (old.isSymbolicLink()) return (await linkTarget(a)) === (await linkTarget(b));
-    if (old.isFile()) return old.size === now.size && (await sameBytes(a, b));
+    if (old.isFile()) return old.size === now.size && (await sameFiles(a, b));
     return old.isDirectory() || old.rdev === now.rdev;
   }
 
@@ -155,10 +155,18 @@ class Walk {
 
 /** Opens a regular file of an image without following a link, which could lead out of it. */
 export function openInTree(root: string, rawPath: string): Promise<FileHandle> {
-  return open(bytesOf(rawOf(root) + rawPath), OPEN_FLAGS);
+  return openFile(rawOf(root) + rawPath);
 }
 
-const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW;
+function openFile(rawPath: string): Promise<FileHandle> {
+  return open(bytesOf(rawPath), constants.O_RDONLY | constants.O_NOFOLLOW);
+}
+
+async function sameFiles(a: string, b: string): Promise<boolean> {
+  await using one = await openFile(a);
+  await using other = await openFile(b);
+  return await sameBytes(one, other);
+}
 
 async function namesIn(rawFolder: string): Promise<Set<string>> {
   return new Set(await readdir(bytesOf(rawFolder), 'latin1'));
@@ -177,20 +185,6 @@ async function statOf(rawPath: string): Promise<Stats | undefined> {
 async function linkTarget(rawPath: string): Promise<string> {
   return readlink(bytesOf(rawPath), 'latin1');
 }
-
-async function sameBytes(a: string, b: string): Promise<boolean> {
-  await using one = await open(bytesOf(a), OPEN_FLAGS);
-  await using other = await open(bytesOf(b), OPEN_FLAGS);
-  const [left, right] = [Buffer.allocUnsafe(CHUNK), Buffer.allocUnsafe(CHUNK)];
-  for (;;) {
-    const [x, y] = await Promise.all([one.read(left, 0, CHUNK), other.read(right, 0, CHUNK)]);
-    if (x.bytesRead !== y.bytesRead) return false;
-    if (x.bytesRead === 0) return true;
-    if (left.compare(right, 0, x.bytesRead, 0, x.bytesRead) !== 0) return false;
-  }
-}
-
-const CHUNK = 256 * 1024;
 
 /** Attributes without those that overlayfs keeps for itself. */
 function visible(attributes: ReadonlyMap<string, string> | undefined): string {

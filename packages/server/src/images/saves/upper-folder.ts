@@ -1,7 +1,6 @@
 /** Reads the upper folder of a container for `judge`. The container may run: its folders are walked as open ones. */
 import type { BigIntStats } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
-import { Folder, rawOf, type Tree, withTree } from '../../trees/index.ts';
+import { Folder, rawOf, sameBytes, type Tree, withTree } from '../../trees/index.ts';
 import { MAX_DEPTH } from '../layers/index.ts';
 import { readAttributes, readLiveAttributes } from './attributes.ts';
 import { type Entry, type Facts, judge, leftByInit, type Verdict } from './changes.ts';
@@ -133,15 +132,3 @@ async function compareContent(upper: Tree, lower: Tree, entry: Entry): Promise<v
   await using other = await lower.open(path);
   entry.sameContent = one !== undefined && other !== undefined && (await sameBytes(one, other));
 }
-
-async function sameBytes(one: FileHandle, other: FileHandle): Promise<boolean> {
-  const [left, right] = [Buffer.allocUnsafe(CHUNK), Buffer.allocUnsafe(CHUNK)];
-  for (;;) {
-    const [x, y] = await Promise.all([one.read(left, 0, CHUNK), other.read(right, 0, CHUNK)]);
-    if (x.bytesRead !== y.bytesRead) return false;
-    if (x.bytesRead === 0) return true;
-    if (left.compare(right, 0, x.bytesRead, 0, x.bytesRead) !== 0) return false;
-  }
-}
-
-const CHUNK = 256 * 1024;
