@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Image, Node } from '@walt/contract';
 import { writeArmSources, writeTinySources } from './arm-image.ts';
-import { Pc } from './pc/pc.ts';
+import { HTTP_ONLY, Pc } from './pc/pc.ts';
 import { Platform } from './platform.ts';
 import { testRaspberryPis } from './raspberry/tests.ts';
 
@@ -56,21 +56,24 @@ test('a board boots the default image of its CPU', async () => {
   assert.match(console, /U-Boot .*WalT: arm loads its image.*walt: arm is ready after/s);
 });
 
-test('a machine with UEFI loads GRUB by its own PXE, then the kernel of the same image', async () => {
-  await using pc = await Pc.start(platform, 1, {
-    mac: '52:54:00:cc:00:01',
-    firmware: 'AAVMF',
-    card: ['-device', 'virtio-net-pci,netdev=net,mac=MAC,romfile=,bootindex=0'],
+const grubWays: [client: string, options: string[], questions: RegExp[]][] = [
+  ['PXE', [], [/^dhcp PXEClient:Arch:00011:UNDI:\d+$/, /^tftp \/?grubnetaa64\.efi$/]],
+  ['HTTP client', HTTP_ONLY, [/^dhcp HTTPClient:Arch:00019:UNDI:\d+$/, /^http GET \/grubnetaa64\.efi$/]],
+];
+for (const [index, [client, options, questions]] of grubWays.entries())
+  test(`a machine with UEFI loads GRUB by its own ${client}, then the kernel of the same image`, async () => {
+    await using pc = await Pc.start(platform, index + 1, {
+      mac: `52:54:00:cc:00:0${index + 1}`,
+      firmware: 'AAVMF',
+      card: ['-device', 'virtio-net-pci,netdev=net,mac=MAC,romfile=,bootindex=0', ...options],
+    });
+    for (const question of [...questions, /^tftp \/?grub\/grub\.cfg$/]) await pc.asked(question);
+    // All 33 MB of it take minutes on an emulated CPU.
+    await pc.asked(/^answer \d+ to http GET \/boot\/files\/[0-9a-f]{64}\/vmlinuz-pc$/);
+    const made = (await platform.node()).find(({ mac }) => mac === pc.mac);
+    assert.deepEqual([made?.model, made?.image], ['pc-arm64', 'waltplatform/arm64-default']);
+    await platform.root.ok('node', 'remove', made?.name ?? '', '--yes');
   });
-  await pc.asked(/^dhcp PXEClient:Arch:00011:UNDI:\d+$/);
-  await pc.asked(/^tftp \/?grubnetaa64\.efi$/);
-  await pc.asked(/^tftp \/grub\/grub\.cfg$/);
-  // All 33 MB of it take minutes on an emulated CPU.
-  await pc.asked(/^answer \d+ to http GET \/boot\/files\/[0-9a-f]{64}\/vmlinuz-pc$/);
-  const made = (await platform.node()).find(({ mac }) => mac === pc.mac);
-  assert.deepEqual([made?.model, made?.image], ['pc-arm64', 'waltplatform/arm64-default']);
-  await platform.root.ok('node', 'remove', made?.name ?? '', '--yes');
-});
 
 test('a node is what its image is for, and boots no other', async () => {
   const { root } = platform;

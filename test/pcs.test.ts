@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { Pc, type PcOptions } from './pc/pc.ts';
+import { HTTP_ONLY, Pc, type PcOptions } from './pc/pc.ts';
 import { Platform } from './platform.ts';
 import { until } from './until.ts';
 
@@ -45,10 +45,6 @@ function nodeOf(pc: Pc): Promise<string> {
 }
 
 const card = (name: string) => ['-device', `${name},netdev=net,mac=MAC,romfile=,bootindex=1`];
-/** UEFI tries PXE before HTTP, unless it is told not to. */
-const HTTP_ONLY = ['IPv4PXESupport', 'IPv6PXESupport'].flatMap((name) => [
-  ...['-fw_cfg', `name=opt/org.tianocore/${name},string=n`],
-]);
 
 const WAY = '/bin/walt-network-reboot';
 const LEAVE = `#!/bin/sh

@@ -34,6 +34,11 @@ const FIRMWARE = {
   },
 } satisfies Record<string, Firmware>;
 
+/** UEFI tries PXE before HTTP, unless it is told not to. */
+export const HTTP_ONLY = ['IPv4PXESupport', 'IPv6PXESupport'].flatMap((name) => [
+  ...['-fw_cfg', `name=opt/org.tianocore/${name},string=n`],
+]);
+
 export interface PcOptions {
   mac: string;
   firmware: keyof typeof FIRMWARE;

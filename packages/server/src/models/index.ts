@@ -17,7 +17,7 @@ import { rpi400 } from './rpi-400.ts';
 import { rpiCm4 } from './rpi-cm4.ts';
 
 export type { AdapterSet } from './adapters.ts';
-export type { Loader } from './loaders.ts';
+export { armEfiLoader, type Loader } from './loaders.ts';
 export type { Firmware, Model } from './model.ts';
 export type { QemuBoard } from './qemu/index.ts';
 export { enterKeyRom } from './qemu/index.ts';

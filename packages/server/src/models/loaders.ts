@@ -42,6 +42,7 @@ export const armEfiLoader: Loader = {
   name: 'efi-arm64',
   file: 'grubnetaa64.efi',
   clientArchitectures: [11],
+  httpArchitectures: [19],
   isMade: false,
 };
 

@@ -1,14 +1,15 @@
 /**
  * Scripts for GRUB (https://www.gnu.org/software/grub/manual/grub/): what UEFI of 64-bit ARM runs, for which Debian has no iPXE. It
- * loads them by TFTP, all else by HTTP, for which it first gets one module from here.
+ * loads them by TFTP, however it was loaded itself, all else by HTTP.
  */
 import { checkTarget } from '../checked.ts';
 import type { BootTarget } from '../directory.ts';
 import type { BootChoice } from './boot-choice.ts';
 import { kernelArguments, kernelPath, RETRY_PAUSE, shown } from './script-parts.ts';
 
-/** What GRUB of Debian asks for, below the folder that it was made for. */
+/** What it asks for: see images/debian/grub/grub.cfg. */
 export const GRUB_SCRIPT = 'grub/grub.cfg';
+/** What Debian's own grubnetaa64.efi asks for besides, which default images had before. */
 export const GRUB_HTTP = 'grub/arm64-efi/http.mod';
 
 /** The script for a choice. Whatever it is told, the machine asks again in the end. */

@@ -43,6 +43,7 @@ describe('renderConfig', () => {
         'dhcp-boot=tag:efi,tag:!ipxe,snponly.efi',
         'dhcp-boot=tag:efi-http,tag:!ipxe,http://10.0.0.1/snponly.efi',
         'dhcp-boot=tag:efi-arm64,tag:!ipxe,grubnetaa64.efi',
+        'dhcp-boot=tag:efi-arm64-http,tag:!ipxe,http://10.0.0.1/grubnetaa64.efi',
         'dhcp-boot=tag:raspberry-mac,tag:raspberry-class,bootcode.bin,,10.0.0.1',
       ],
     );

@@ -143,6 +143,7 @@ testInNamespace(import.meta.filename, (state) => {
         ['UEFI, by its other number', 'PXEClient:Arch:00009:UNDI:003016', 9, 'snponly.efi'],
         ['UEFI of ARM', 'PXEClient:Arch:00011:UNDI:003000', 11, 'grubnetaa64.efi'],
         ['UEFI by HTTP', 'HTTPClient:Arch:00016:UNDI:003001', 16, http('snponly.efi')],
+        ['UEFI of ARM by HTTP', 'HTTPClient:Arch:00019:UNDI:003000', 19, http('grubnetaa64.efi')],
         // No loader of Debian runs there.
         ['32-bit UEFI', 'PXEClient:Arch:00006:UNDI:003016', 6, undefined],
         ['32-bit UEFI by HTTP', 'HTTPClient:Arch:00015:UNDI:003001', 15, undefined],
