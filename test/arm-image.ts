@@ -1,5 +1,5 @@
 /** An image for ARM boards as WalT's documentation describes them: boot script, kernel and initrd of its own. */
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cpioArchive } from '../packages/server/src/boot/initramfs/cpio.ts';
 import { loadOrder, parseModuleIndex } from '../packages/server/src/boot/kernel/modules.ts';
@@ -93,8 +93,16 @@ async function makeInitrd(folder: string): Promise<Buffer> {
 
 /** Writes the sources of an image that is one program, of another image, and no more. */
 export async function writeTinySources(client: Client, base: string, folder: string): Promise<void> {
+  const busybox = join(folder, 'busybox');
+  await mkdir(folder, { recursive: true });
+  await client.ok('image', 'cp', `${base}:/usr/bin/busybox`, busybox);
+  await writeTinySourcesOf(busybox, folder);
+}
+
+/** The same of a program that is a file here. */
+export async function writeTinySourcesOf(busybox: string, folder: string): Promise<void> {
   await mkdir(join(folder, 'bin'), { recursive: true });
-  await client.ok('image', 'cp', `${base}:/usr/bin/busybox`, join(folder, 'bin', 'busybox'));
+  await copyFile(busybox, join(folder, 'bin', 'busybox'));
   await symlink('busybox', join(folder, 'bin', 'sh'));
   await writeFile(
     join(folder, 'Dockerfile'),

@@ -1,12 +1,14 @@
 /**
- * PCs that nobody can tell from real ones: their firmware is their own, and no iPXE is in their adapters. Two boot to a shell, with
- * adapters of which a virtual node's initramfs knows nothing; of the others, it is seen that firmware, loader and script load
- * kernel and initramfs.
+ * PCs that nobody can tell from real ones: their firmware is their own, and no iPXE is in their adapters. Three boot to a shell, with
+ * adapters of which a virtual node's initramfs knows nothing (for that on USB, firmware is played); of the others, it is seen that
+ * firmware, loader and script load kernel and initramfs.
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { writeTinySourcesOf } from './arm-image.ts';
 import { HTTP_ONLY, Pc, type PcOptions } from './pc/pc.ts';
+import { UsbPc } from './pc/usb-pc.ts';
 import { Platform } from './platform.ts';
 import { until } from './until.ts';
 
@@ -38,7 +40,7 @@ async function plugIn({ hasStick = false, ...kind }: Kind): Promise<Pc> {
 }
 
 /** The node that a PC has become, once it is one. */
-function nodeOf(pc: Pc): Promise<string> {
+function nodeOf(pc: Pick<Pc, 'mac'>): Promise<string> {
   return until(`${pc.mac} to be a node`, async () => {
     return (await platform.node()).find(({ mac }) => mac === pc.mac)?.name;
   });
@@ -89,6 +91,33 @@ describe('boots to a shell', () => {
       await pc.asked(/^http GET \/left$/);
     });
   }
+});
+
+test('boots to a shell by an adapter on USB, which stays with its own driver', async () => {
+  const { root } = platform;
+  await using pc = await UsbPc.plug(platform, macOf(99));
+  // Its adapter carries 1 MB/s, and QEMU works hard for it: of an image that is one program, there is little to load.
+  const folder = join(root.home, 'tiny');
+  await writeTinySourcesOf('/bin/busybox', folder);
+  await root.ok('image', 'build', 'tiny', '--from-dir', folder);
+  await pc.load(); // it is a node then
+  const name = await nodeOf(pc);
+  await root.ok('node', 'acquire', name);
+  await root.ok('node', 'boot', name, 'tiny');
+  const loaded = await pc.load();
+  assert.deepEqual(
+    loaded.requests.map((path) => path.replace(/[0-9a-f]{64}/, 'DIGEST')),
+    ['/boot/ipxe', '/boot/files/DIGEST/vmlinuz', '/node/initramfs'],
+  );
+  const ended = pc.run(loaded).then(() => assert.fail('the machine was reset or switched off'));
+  ended.catch(() => {}); // told below, if nobody booted
+  await Promise.race([root.ok('node', 'wait', name, '--timeout', PATIENCE), ended]);
+  // An image's own udev also loads what the initramfs has left out.
+  const told = await root.on(
+    name,
+    'modprobe cdc_subset && cd /sys/class/net/eth0 && cat address && basename $(readlink device/driver)',
+  );
+  assert.deepEqual(told.trim().split('\n'), [pc.mac, 'cdc_ether']);
 });
 
 describe('loads kernel and initramfs', () => {

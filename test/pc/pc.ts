@@ -18,12 +18,19 @@ interface Firmware {
 
 const TCG = ['-accel', 'tcg,thread=multi,tb-size=256'];
 const flash = (file: string) => ['-drive', `if=pflash,format=raw,readonly=on,file=${file}`];
-const q35 = ['qemu-system-x86_64', '-machine', 'q35,smm=off,vmport=off', '-cpu', 'max,la57=off', ...TCG];
+export const PC_EMULATOR = [
+  'qemu-system-x86_64',
+  '-machine',
+  'q35,smm=off,vmport=off',
+  '-cpu',
+  'max,la57=off',
+  ...TCG,
+];
 
 const FIRMWARE = {
-  SeaBIOS: { emulator: q35, code: [] },
+  SeaBIOS: { emulator: PC_EMULATOR, code: [] },
   OVMF: {
-    emulator: q35,
+    emulator: PC_EMULATOR,
     code: flash('/usr/share/OVMF/OVMF_CODE_4M.fd'),
     variables: '/usr/share/OVMF/OVMF_VARS_4M.fd',
   },

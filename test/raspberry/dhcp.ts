@@ -1,6 +1,7 @@
-/** DHCP as the firmware of a Raspberry Pi speaks it (RFC 2131): DISCOVER and REQUEST with what it says of itself, five times at most. */
+/** DHCP as firmware speaks it (RFC 2131): DISCOVER and REQUEST with what it says of itself, five times at most. */
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { run } from '../../packages/server/src/platform/index.ts';
 
 export interface Offer {
   ip: string;
@@ -17,32 +18,58 @@ const ATTEMPTS = 5;
 /** Milliseconds: real firmware waits for five seconds. */
 const WAIT = 5000;
 
-export const FIRMWARE_CLASS = 'PXEClient:Arch:00000:UNDI:002001';
+/** What firmware says of itself, and what it takes. */
+export interface Speaker {
+  /** Options by number, beside those that every question has. */
+  options: readonly [number, Buffer][];
+  /** Undefined: it takes the offer; otherwise what is wrong with it. */
+  refusal?(offer: Offer): string | undefined;
+}
 
-/** Asks on an interface that has no address yet. Throws when nobody makes an offer that the firmware takes. */
-export async function askAddress(mac: string, device: string): Promise<Offer> {
+export const raspberryPi: Speaker = {
+  options: [
+    [55, Buffer.from([1, 3, 43, 60, 66, 67, 128, 129, 130, 131, 132, 133, 134, 135])],
+    [93, Buffer.from([0, 0])],
+    [94, Buffer.from([1, 2, 1])],
+    [60, Buffer.from('PXEClient:Arch:00000:UNDI:002001')],
+  ],
+  // It takes PXE's menu (RFC 2132, 8.4: option 9 in option 43) with that text, and no other offer.
+  refusal: ({ options }) => {
+    const menu = optionsOf(options.get(43) ?? Buffer.alloc(0), 255).get(9);
+    if (menu?.subarray(3).toString('latin1').startsWith('Raspberry Pi Boot')) return undefined;
+    return `no "Raspberry Pi Boot" in option 43: ${options.get(43)?.toString('hex')}`;
+  },
+};
+
+/** Gives an interface that has no address yet the one that DHCP tells. Throws when nobody makes an offer that the firmware takes. */
+export async function takeAddress(mac: string, device: string, speaker: Speaker): Promise<Offer> {
+  await run(['ip', 'route', 'replace', '255.255.255.255', 'dev', device]);
+  const offer = await askAddress(mac, device, speaker);
+  const bits = offer.mask
+    .split('.')
+    .reduce((sum, part) => sum + Number(part).toString(2).replaceAll('0', '').length, 0);
+  await run(['ip', 'address', 'add', `${offer.ip}/${bits}`, 'dev', device]);
+  return offer;
+}
+
+async function askAddress(mac: string, device: string, speaker: Speaker): Promise<Offer> {
   const socket = createSocket({ type: 'udp4', reuseAddr: true });
+  const ask = (type: number, answer: number, more: readonly [number, Buffer][] = []) =>
+    exchange(socket, packet(mac, type, [...more, ...speaker.options]), answer, device);
   try {
     socket.bind({ port: 68, address: '0.0.0.0' });
     await once(socket, 'listening');
     socket.setBroadcast(true);
-    const offer = await exchange(socket, packet(mac, TYPE.discover, []), TYPE.offer, device);
-    if (!isOurs(offer))
-      throw new Error(`no "Raspberry Pi Boot" in option 43: ${offer.options.get(43)?.toString('hex')}`);
-    const wanted: [number, Buffer][] = [
+    const offer = await ask(TYPE.discover, TYPE.offer);
+    const refusal = speaker.refusal?.(offer);
+    if (refusal !== undefined) throw new Error(refusal);
+    return await ask(TYPE.request, TYPE.acknowledgement, [
       [50, bytesOf(offer.ip)],
       [54, offer.options.get(54) ?? Buffer.alloc(0)],
-    ];
-    return await exchange(socket, packet(mac, TYPE.request, wanted), TYPE.acknowledgement, device);
+    ]);
   } finally {
     socket.close();
   }
-}
-
-/** Firmware takes PXE's menu (RFC 2132, 8.4: option 9 in option 43) with that text, and no other offer. */
-function isOurs({ options }: Offer): boolean {
-  const menu = pxeOptions(options.get(43) ?? Buffer.alloc(0)).get(9);
-  return menu?.subarray(3).toString('latin1').startsWith('Raspberry Pi Boot') ?? false;
 }
 
 async function exchange(socket: Socket, question: Buffer, type: number, device: string): Promise<Offer> {
@@ -76,12 +103,8 @@ function packet(mac: string, type: number, more: readonly [number, Buffer][]): B
   address.copy(head, 28);
   const options: [number, Buffer][] = [
     [53, Buffer.from([type])],
-    ...more,
-    [55, Buffer.from([1, 3, 43, 60, 66, 67, 128, 129, 130, 131, 132, 133, 134, 135])],
-    [93, Buffer.from([0, 0])],
-    [94, Buffer.from([1, 2, 1])],
     [97, Buffer.concat([Buffer.from([0]), address, address, address.subarray(0, 4)])],
-    [60, Buffer.from(FIRMWARE_CLASS)],
+    ...more,
   ];
   const parts = options.map(([code, value]) => Buffer.concat([Buffer.from([code, value.length]), value]));
   return Buffer.concat([head, COOKIE, ...parts, Buffer.from([255])]);
@@ -97,10 +120,6 @@ function parse(bytes: Buffer): Offer | undefined {
     mask: [...(options.get(1) ?? [])].join('.'),
     options,
   };
-}
-
-function pxeOptions(bytes: Buffer): Map<number, Buffer> {
-  return optionsOf(bytes, 255);
 }
 
 function optionsOf(bytes: Buffer, end: number): Map<number, Buffer> {

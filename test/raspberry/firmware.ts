@@ -1,13 +1,12 @@
 /**
  * Stands in for the firmware of a Raspberry Pi: asks DHCP, then loads by TFTP what the real one loads, in its order, and writes what it
  * was given to a folder. Runs where the board's network is. Ends with a JSON line on standard output.
- * usage: firmware.ts MODEL SERIAL MAC DEVICE FOLDER
+ * usage: firmware.ts MAC DEVICE FOLDER MODEL SERIAL [short]
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from '../../packages/server/src/platform/index.ts';
 import { boards } from './boards.ts';
-import { askAddress } from './dhcp.ts';
+import { raspberryPi, takeAddress } from './dhcp.ts';
 import { type Fetched, fetchFile } from './tftp.ts';
 
 export interface Loaded {
@@ -26,16 +25,11 @@ export interface Loaded {
 }
 
 async function boot(words: string[]): Promise<Loaded> {
-  const [model = '', serial = '', mac = '', device = '', folder = '', short] = words;
+  const [mac = '', device = '', folder = '', model = '', serial = '', short] = words;
   const board = boards[model];
   if (!board) throw new Error(`no firmware of ${model} is known`);
   await mkdir(folder, { recursive: true });
-  await run(['ip', 'route', 'replace', '255.255.255.255', 'dev', device]);
-  const offer = await askAddress(mac, device);
-  const bits = offer.mask
-    .split('.')
-    .reduce((sum, part) => sum + Number(part).toString(2).replaceAll('0', '').length, 0);
-  await run(['ip', 'address', 'add', `${offer.ip}/${bits}`, 'dev', device]);
+  const offer = await takeAddress(mac, device, raspberryPi);
   const requests: Loaded['requests'] = [];
   const ask = async (path: string, options?: { options?: boolean; probe?: boolean }): Promise<Fetched> => {
     const fetched = await fetchFile(offer.server, path, options);
