@@ -60,6 +60,8 @@ function forgetMigrations(file: string): void {
       'ALTER TABLE node ADD COLUMN cpu_cores integer; ALTER TABLE node ADD COLUMN ram_mib integer',
     );
     database.exec("UPDATE node SET cpu_cores = 2, ram_mib = 1024 WHERE type = 'virtual'");
+    // 0120-hybrid-disk.
+    database.exec('ALTER TABLE node DROP COLUMN boot_mode; ALTER TABLE node DROP COLUMN hybrid_disk');
     // 0135-node-guests.
     database.exec('DROP TABLE node_guest');
     // 0136-image-sharing.

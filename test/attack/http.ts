@@ -19,6 +19,7 @@ const PATHS = [
     '/node/reads',
     '/node/rpc',
     '/node/log?spool=a.1&from=0',
+    '/node/volumes',
   ],
   ...[
     '/rpc/node/list',

@@ -27,6 +27,29 @@ const base = oc.errors(errors);
 export const nodeState = z.enum(['off', 'booting', 'booted', 'unreachable', 'failed']);
 export type NodeState = z.infer<typeof nodeState>;
 
+/** Where a boot's volumes and its changes lie: on the server and in RAM, on a disk and in RAM, or both on a disk. */
+export const bootMode = z.enum(['network', 'hybrid-volatile', 'hybrid-persistent']);
+export type BootMode = z.infer<typeof bootMode>;
+
+/**
+ * A node's disk for hybrid boots. `none`: it has none; `copying`: volumes are on their way to it; `complete`: it has all of the image;
+ * `full`: they do not fit; `read-only`: it cannot be written to; `foreign`: another platform has it; `unusable`: something in its folder
+ * is not what it must be; `damaged`: what is written to it is not what is read; `skipped`: the node did not come up with it, and is left
+ * without it until its next boot.
+ */
+export const diskState = z.enum([
+  'none',
+  'copying',
+  'complete',
+  'full',
+  'read-only',
+  'foreign',
+  'unusable',
+  'damaged',
+  'skipped',
+]);
+export type DiskState = z.infer<typeof diskState>;
+
 /** Who has a node's power, and what is known of it. */
 export const nodePower = z.object({
   /** `virtual machine`, `wake-on-lan`, `ipmi`…; `none`: nobody has it. */
@@ -58,6 +81,10 @@ export const node = z.object({
   running: digest.nullable(),
   /** False when its image's name points elsewhere since it booted: a reboot brings the change. */
   current: z.boolean(),
+  /** How the boot that runs came to its files; null while it is not booted. */
+  bootMode: bootMode.nullable(),
+  /** What it told last of its disk for hybrid boots; null: it told of none. */
+  hybridDisk: diskState.exclude(['none']).nullable(),
   bootPlan: z.enum(['volumes', 'nfs-root']),
   /** Unix time in seconds of the last change of `state`; null if never seen. */
   since: z.number().nullable(),

@@ -13,6 +13,7 @@ const node: NodeDetails = {
   power: { kind: 'virtual machine', source: null, state: 'on' },
   ...{ trouble: null, notes: [], created: NOW - 90, digest: DIGEST, served: null, bootOwner: null },
   ...{ settings: [], disks: [], guests: { users: [], groups: [] } },
+  ...{ bootMode: null, hybridDisk: null },
 };
 
 const rows: [title: string, node: Partial<NodeDetails>, line: RegExp][] = [

@@ -44,9 +44,10 @@ function part(title: string, nodes: readonly Node[], columns: readonly Column<No
   return `${paint(title, 'bold', 'cyan')}\n\n${renderTable(nodes, columns, paint)}`;
 }
 
-/** Who has only virtual nodes is not told of their power. */
+/** Who has only virtual nodes is not told of their power, nor who has no disk for it of boot modes. */
 function columnsFor(nodes: readonly Node[], paint: Paint): Column<Node>[] {
   const power: Column<Node> = { header: 'POWER', value: (node) => renderPower(node) };
+  const mode: Column<Node> = { header: 'BOOT MODE', value: (node) => renderMode(node) };
   return [
     { header: 'NAME', value: (node) => node.name },
     { header: 'STATE', value: (node) => renderState(node, paint) },
@@ -56,11 +57,18 @@ function columnsFor(nodes: readonly Node[], paint: Paint): Column<Node>[] {
     { header: 'MODEL', value: (node) => node.model },
     { header: 'TYPE', value: (node) => node.type },
     ...(nodes.some(({ type }) => type === 'physical') ? [power] : []),
+    ...(nodes.some(({ hybridDisk }) => hybridDisk !== null) ? [mode] : []),
   ];
 }
 
 function renderPower({ power: { source, state } }: Node): string {
   return state === null || source === null ? (source ?? '') : `${source} (${state})`;
+}
+
+/** Of a node that has no disk for it, nobody expects anything but the network. */
+function renderMode({ bootMode, hybridDisk }: Node): string {
+  if (bootMode === null || hybridDisk === null) return '';
+  return hybridDisk === 'complete' ? bootMode : `${bootMode} (disk: ${hybridDisk})`;
 }
 
 const STATE_COLOURS = {

@@ -23,6 +23,7 @@ export const bootTarget = z.object({
   bootPlan: z.enum(['volumes', 'nfs-root']).nullable(),
   model: word,
   isVirtual: z.boolean(),
+  disk: z.enum(['none', 'use', 'skip']),
   generation: z.int().nonnegative(),
   token: word,
   persist: z.int().positive().nullable(),

@@ -1,4 +1,4 @@
-import type { Architecture } from '@walt/contract';
+import type { Architecture, BootMode, DiskState } from '@walt/contract';
 
 /** How an image's files reach the node: EROFS volumes of its layers, or its file tree; null: it cannot boot. */
 export type BootPlan = 'volumes' | 'nfs-root' | null;
@@ -42,6 +42,8 @@ export interface BootTarget {
   /** As users see it: `pc-x86-64`. */
   model: string;
   isVirtual: boolean;
+  /** Whether it is known to have a disk to boot from; `skip`: this boot was tried with it, and did not come up. */
+  disk: 'none' | 'use' | 'skip';
   generation: number;
   token: string;
   /** Id of the NFS export that it mounts as /persist: SERVER:/persist/ID. Null: it mounts none. */
@@ -51,6 +53,13 @@ export interface BootTarget {
   identity: NodeIdentity;
   /** File name in the volumes folder, from `ensurePlatformVolume`. */
   platformVolume: string;
+}
+
+/** What a node tells of how it booted, and of its disk. */
+export interface DiskReport {
+  mode: BootMode;
+  /** Null: not looked for yet. */
+  disk: DiskState | null;
 }
 
 /** What a machine says of itself when it asks for its boot script. */
@@ -97,6 +106,7 @@ export interface PollReport {
   leaving?: boolean;
   /** Told once it has booted. */
   room?: NodeRoom | undefined;
+  disk?: DiskReport;
 }
 
 /** The part of nodes/ that booting nodes talk to. */

@@ -16,6 +16,7 @@ export const exampleTarget: BootTarget = {
   size: 4096,
   model: 'pc-x86-64',
   isVirtual: true,
+  disk: 'none',
   generation: 3,
   token: 'Zm9vYmFy',
   persist: 12,

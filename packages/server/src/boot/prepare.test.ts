@@ -52,6 +52,8 @@ async function kernelFiles(of = release): Promise<Record<string, string | Uint8A
       'kernel/loop.ko.gz:',
       'kernel/e1000.ko:',
       'kernel/zram.ko:',
+      'kernel/ext4.ko: kernel/jbd2.ko',
+      'kernel/jbd2.ko:',
       'kernel/btrfs.ko:',
     ].join('\n'),
     [`${modules}/modules.builtin`]: 'kernel/fs/overlayfs/overlay.ko\n',
@@ -62,6 +64,8 @@ async function kernelFiles(of = release): Promise<Record<string, string | Uint8A
     [`${modules}/kernel/loop.ko.gz`]: gzipSync('loop'),
     [`${modules}/kernel/e1000.ko`]: 'e1000',
     [`${modules}/kernel/zram.ko`]: 'zram',
+    [`${modules}/kernel/ext4.ko`]: 'ext4',
+    [`${modules}/kernel/jbd2.ko`]: 'jbd2',
     [`${modules}/kernel/btrfs.ko`]: 'btrfs',
   };
 }
@@ -102,7 +106,7 @@ async function unpack(name: string): Promise<Map<string, string>> {
 }
 
 /** What is made of a kernel, for virtual machines and for PCs. */
-const names = ['vmlinuz-virtual', 'vmlinuz-pc', 'modules-virtual', 'modules-pc'];
+const names = ['vmlinuz-virtual', 'vmlinuz-pc', 'modules-virtual', 'modules-pc', 'disks-virtual', 'disks-pc'];
 const inode = async (of: string, name: string) => (await stat(join(paths.bootFiles, of.slice(7), name))).ino;
 
 describe('where an image has its /bin is noted, for links to the platform’s programs', () => {
@@ -135,6 +139,8 @@ describe('an image with a kernel', () => {
     });
     assert.deepEqual((await readdir(join(paths.bootFiles, 'a'.repeat(64)))).sort(), [
       'boot.json',
+      'disks-pc',
+      'disks-virtual',
       'modules-pc',
       'modules-virtual',
       'vmlinuz-pc',
@@ -160,6 +166,16 @@ describe('an image with a kernel', () => {
         [`${prefix}/nfsv4.ko`, 'nfsv4'],
         [`${prefix}/sunrpc.ko`, 'sunrpc'],
         [`${prefix}/zram.ko`, 'zram'],
+      ]),
+    );
+    assert.deepEqual(
+      await unpack('disks-virtual'),
+      new Map([
+        ['etc/disk-modules', 'jbd2 ext4\n'],
+        [`${prefix}/disks.alias`, ''],
+        [`${prefix}/disks.dep`, 'jbd2.ko:\next4.ko: jbd2.ko\n'],
+        [`${prefix}/ext4.ko`, 'ext4'],
+        [`${prefix}/jbd2.ko`, 'jbd2'],
       ]),
     );
   });

@@ -34,6 +34,7 @@ const EVENTS: Record<DeviceNote['kind'], string> = {
   clock: 'a clock is off',
   boot: 'a machine gets nothing to boot',
   memory: 'a node kills programs for want of memory',
+  disk: 'a node cannot use its disk',
 };
 
 /** What devices ask of walt-net. */

@@ -1,9 +1,7 @@
-/** Kernel modules of wired network adapters. */
+/** Kernel modules of wired network adapters and of disks. */
 
-/** Each set is an archive of its own, made of every image's kernel when the image arrives. */
-export interface AdapterSet {
-  /** Names its archive. */
-  name: string;
+/** Modules of one kind of devices. */
+export interface DeviceSet {
   /** Modules that are loaded in any case. */
   always: readonly string[];
   /** Modules that are loaded where their device is, which modaliases tell. */
@@ -15,8 +13,16 @@ export interface AdapterSet {
   folders?: readonly string[];
   /** Modules in these folders that are left out. */
   except?: readonly string[];
+}
+
+/** Each set is an archive of its own, made of every image's kernel when the image arrives. */
+export interface AdapterSet extends DeviceSet {
+  /** Names its archive. */
+  name: string;
   /** No real machine has them: an image's kernel for virtual machines is good enough, and starts faster. */
   areVirtual?: boolean;
+  /** What the same machines need to read their disks: another archive, for those that boot from one. */
+  disks: DeviceSet;
 }
 
 const virtio = ['virtio_pci', 'virtio_mmio', 'virtio_net'];
@@ -27,6 +33,7 @@ export const virtualAdapters: AdapterSet = {
   always: virtio,
   matching: ['e1000', 'e1000e', 'virtio_blk'],
   areVirtual: true,
+  disks: { always: ['ext4', 'virtio_blk'], matching: [] },
 };
 
 /** For who is to press a key when a boot fails. */
@@ -63,4 +70,13 @@ export const pcAdapters: AdapterSet = {
       'sierra_net',
     ],
   ],
+  disks: {
+    always: ['ext4', 'sd_mod'],
+    matching: [
+      ...['virtio_blk', 'virtio_scsi', 'vmw_pvscsi', 'hv_storvsc', 'xen_blkfront'],
+      // Of servers.
+      ...['megaraid_sas', 'mpt3sas', 'mptspi', 'mptsas', 'hpsa', 'aacraid', 'smartpqi', 'sym53c8xx'],
+    ],
+    folders: ['drivers/ata', 'drivers/nvme/host', 'drivers/mmc', 'drivers/usb/storage'],
+  },
 };

@@ -16,7 +16,7 @@ import { rpi5B } from './rpi-5-b.ts';
 import { rpi400 } from './rpi-400.ts';
 import { rpiCm4 } from './rpi-cm4.ts';
 
-export type { AdapterSet } from './adapters.ts';
+export type { AdapterSet, DeviceSet } from './adapters.ts';
 export { armEfiLoader, type Loader } from './loaders.ts';
 export type { Firmware, Model } from './model.ts';
 export type { QemuBoard } from './qemu/index.ts';

@@ -32,6 +32,21 @@ const raspberryAdapters: AdapterSet = {
     ],
   ],
   matching: [],
+  // A card, or a disk on USB.
+  disks: {
+    always: [
+      'ext4',
+      'sd_mod',
+      'mmc_block',
+      'bcm2835',
+      'sdhci_iproc',
+      'sdhci_brcmstb',
+      'usb_storage',
+      'uas',
+      'xhci_pci',
+    ],
+    matching: [],
+  },
 };
 
 /**

@@ -5,13 +5,14 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { PLATFORM_OWNER } from '@walt/contract';
 import { SshAuthority } from '../access/index.ts';
+import type { DiskReport } from '../boot/index.ts';
 import { Catalogue } from '../images/catalogue/index.ts';
 import type { DigestRecord } from '../images/index.ts';
 import { openDatabase } from '../platform/index.ts';
 import { serverTables } from '../tables.ts';
 import { Agents } from './agents.ts';
 import { bootingNodes } from './booting-nodes.ts';
-import { clockTrouble, createDirectory, killedWords } from './directory.ts';
+import { createDirectory, killedWords } from './directory.ts';
 import { desiredState, type Failure } from './plan/index.ts';
 import { Power, qemuPower } from './power/index.ts';
 import { NodeStore } from './store.ts';
@@ -204,21 +205,28 @@ describe('a virtual node that goes from one user to the next', () => {
     assert.deepEqual([second?.identity, second?.token], [first?.identity, first?.token]);
     assert.equal(machine.forgotten, 0, 'what the console printed stays, from the first boot on');
   });
-});
 
-describe("a node's clock", () => {
-  const now = Date.UTC(2026, 10, 29) / 1000;
-  const table: [off: number, told: string | undefined][] = [
-    [0, undefined],
-    [-200, undefined],
-    [400, "Its clock is 6 minutes ahead of the server's: it says 2026-11-29."],
-    [-3 * 86_400, "Its clock is 3 days behind the server's: it says 2026-11-26."],
-    [-now, "Its clock is 56 years behind the server's: it says 1970-01-01."],
-  ];
-  for (const [off, told] of table) {
-    test(`that is off by ${off} s: ${told ?? 'nothing to tell'}`, () =>
-      assert.equal(clockTrouble(now + off, now), told));
-  }
+  test('is tried without its hybrid disk when it did not come up with it, until its next boot', async () => {
+    const { directory, store } = world;
+    const booted = async (generation: number) => {
+      const token = (await store.byId(1))?.token ?? '';
+      await directory.poll(ip, token, { generation, booted: true }, AbortSignal.abort());
+    };
+    const uses = async () => {
+      await directory.beginBoot(ip);
+      return (await directory.currentBoot(ip))?.disk;
+    };
+    assert.equal(await uses(), 'none');
+    await booted(1);
+    await store.noteDisk(1, { boot_mode: 'network', hybrid_disk: 'complete' });
+    await give('alice');
+    assert.equal(await uses(), 'use');
+    await directory.failed(ip, 'the kernel died of it');
+    assert.equal(await uses(), 'skip');
+    await booted(2);
+    await give('alice');
+    assert.equal(await uses(), 'use');
+  });
 });
 
 test('a machine that a user has named keeps its name when it becomes a node', async () => {
@@ -267,4 +275,49 @@ test('programs that a node killed for want of memory are noted when there are mo
   assert.equal(killedWords(0), undefined);
   assert.equal(killedWords(1), 'It killed a program for want of memory since it booted.');
   assert.equal(killedWords(3), 'It killed 3 programs for want of memory since it booted.');
+});
+
+test('what a node tells of its disk is noted, and its boot mode is that of the boot that runs', async () => {
+  const { directory, store, notes } = await smallDirectory(2);
+  await directory.seen(machine(1));
+  const [first] = await store.all();
+  assert.ok(first);
+  const { id, ip, mac, token } = first;
+  const serve = (generation: number) =>
+    store.noteServed(first, {
+      generation,
+      digest: `sha256:${'d'.repeat(64)}`,
+      persist: 1,
+      mounts: true,
+      token,
+      cycle: null,
+    });
+  const tell = async (disk: DiskReport, generation = 1) => {
+    await directory.poll(ip, token, { generation, booted: true, disk }, AbortSignal.abort());
+    const row = await store.byId(id);
+    return [row?.boot_mode, row?.hybrid_disk];
+  };
+  await serve(1);
+  assert.deepEqual(await tell({ mode: 'network', disk: null }), ['network', null]);
+  assert.deepEqual(await tell({ mode: 'network', disk: 'copying' }), ['network', 'copying']);
+  assert.deepEqual(await tell({ mode: 'network', disk: 'full' }), ['network', 'full']);
+  await serve(2);
+  // An agent that was ordered to reboot may still ask.
+  assert.deepEqual(await tell({ mode: 'network', disk: 'none' }, 1), [null, 'full']);
+  assert.deepEqual(await tell({ mode: 'hybrid-volatile', disk: null }, 2), ['hybrid-volatile', 'full']);
+  assert.deepEqual(await tell({ mode: 'hybrid-volatile', disk: 'complete' }, 2), [
+    'hybrid-volatile',
+    'complete',
+  ]);
+  assert.deepEqual(await tell({ mode: 'network', disk: 'none' }, 2), ['network', null]);
+  const told = notes.filter(([, kind]) => kind === 'disk').map(([of, , text]) => [of, text]);
+  const full = 'Its hybrid disk is full: what does not fit comes over the network. Make room on it.';
+  assert.deepEqual(told, [
+    [mac, undefined],
+    [mac, undefined],
+    [mac, full],
+    [mac, full],
+    [mac, undefined],
+    [mac, undefined],
+  ]);
 });

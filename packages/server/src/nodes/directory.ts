@@ -1,7 +1,7 @@
 import { randomInt, timingSafeEqual } from 'node:crypto';
 import { type DeviceNote, PLATFORM_OWNER } from '@walt/contract';
 import type { SshAuthority } from '../access/index.ts';
-import type { BootTarget, NodeDirectory, PollReport } from '../boot/index.ts';
+import type { BootTarget, DiskReport, NodeDirectory, PollReport } from '../boot/index.ts';
 import type { Images } from '../images/index.ts';
 import { type Limits, type Log, rarely } from '../platform/index.ts';
 import type { Agents } from './agents.ts';
@@ -12,6 +12,7 @@ import type { Failure } from './plan/index.ts';
 import type { Power } from './power/index.ts';
 import { bootDelay, bootRetries, isRouted, mountsPersist, systemLogs } from './setting-values.ts';
 import { type AgentRow, freshToken, type NodeRow, type NodeStore, now } from './store.ts';
+import { clockTrouble, diskTrouble, modelTrouble } from './troubles.ts';
 
 /** Milliseconds without a refusal after which the next one is told in the journal. */
 const REFUSAL_PAUSE = 60_000;
@@ -24,9 +25,6 @@ const NOTE_PAUSE = 60;
 
 /** Characters of a node's words on a boot that failed. */
 const MAX_REASON = 500;
-
-/** Seconds by which a node's clock may be off: certificates and builds begin to fail beyond it. */
-const CLOCK_TOLERANCE = 300;
 
 interface Deps {
   store: NodeStore;
@@ -43,7 +41,7 @@ interface Deps {
     notesOf(mac: string): readonly DeviceNote[];
     note(
       mac: string,
-      kind: 'clock' | 'other-model' | 'boot' | 'memory',
+      kind: 'clock' | 'other-model' | 'boot' | 'memory' | 'disk',
       text: string | undefined,
     ): Promise<void>;
     asked(ip: string, protocol: 'tftp' | 'http', path: string): void;
@@ -61,6 +59,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
   const { store, images, agents, log } = deps;
   const served = rarely(log.info);
   const unnoted = rarely(log.warn);
+  const heard = rarely(log.info);
   /** When a machine was last refused, in Unix milliseconds: each asks again every few seconds. */
   let refused = 0;
 
@@ -86,6 +85,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
       bootPlan: image.bootPlan,
       model: node.model,
       isVirtual: node.type === 'virtual',
+      disk: await diskUse(node),
       generation: node.generation,
       token: node.token,
       identity: await deps.ssh.nodeIdentity({ id: node.id, owner }),
@@ -134,6 +134,22 @@ export function createDirectory(deps: Deps): NodeDirectory {
     const blind = (await deps.changed()).find(({ step }) => step === undefined);
     if (blind) throw blind.error;
     return boot;
+  }
+
+  /** A disk that hangs, or that the kernel does not survive, must not keep a node from booting over the network. */
+  async function diskUse({ id, hybrid_disk }: NodeRow): Promise<BootTarget['disk']> {
+    if (hybrid_disk === null) return 'none';
+    const boot = (await store.boots.current([id])).get(id);
+    return (boot?.attempt ?? 1) > 1 ? 'skip' : 'use';
+  }
+
+  async function noteDisk(node: AgentRow, { mode, disk }: DiskReport): Promise<void> {
+    const told = disk ?? node.hybrid_disk ?? 'none';
+    const hybrid = told === 'none' ? null : told;
+    if (mode === node.boot_mode && hybrid === node.hybrid_disk) return;
+    await store.noteDisk(node.id, { boot_mode: mode, hybrid_disk: hybrid });
+    heard('node told of its disk', { node: node.id, mode, disk: told }, String(node.id));
+    await deps.devices.note(node.mac, 'disk', diskTrouble(told));
   }
 
   return {
@@ -235,6 +251,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
       if (report.leaving) return 'stay';
       if (report.clock !== undefined)
         await deps.devices.note(node.mac, 'clock', clockTrouble(report.clock, now()));
+      if (report.disk && report.generation === node.served_generation) await noteDisk(node, report.disk);
       // Each note is written: only what is new is noted.
       if (report.room && report.room.killed !== agents.room(node.id)?.killed)
         await deps.devices.note(node.mac, 'memory', killedWords(report.room.killed));
@@ -260,34 +277,10 @@ function freshName(mac: string, nodes: readonly { name: string }[]): string {
   }
 }
 
-function modelTrouble(model: string, told: string): string {
-  return `It says that it is a ${told}, and is known as a ${model}.`;
-}
-
-/** What is wrong with a node's clock, both in Unix seconds; undefined: nothing that matters. */
-export function clockTrouble(clock: number, server: number): string | undefined {
-  const off = clock - server;
-  if (Math.abs(off) < CLOCK_TOLERANCE) return undefined;
-  const date = new Date(clock * 1000).toISOString().slice(0, 10);
-  return `Its clock is ${humanSpan(Math.abs(off))} ${off < 0 ? 'behind' : 'ahead of'} the server's: it says ${date}.`;
-}
-
 /** Undefined: it killed nothing. */
 export function killedWords(count: number): string | undefined {
   if (count === 0) return undefined;
   return `It killed ${count === 1 ? 'a program' : `${count} programs`} for want of memory since it booted.`;
-}
-
-function humanSpan(seconds: number): string {
-  const [count, unit] = [
-    [365.25 * 86_400, 'year'],
-    [86_400, 'day'],
-    [3600, 'hour'],
-    [60, 'minute'],
-  ]
-    .map(([length, unit]): [number, string] => [Math.floor(seconds / Number(length)), String(unit)])
-    .find(([count]) => count > 0) ?? [seconds, 'second'];
-  return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }
 
 function sameSecret(a: string, b: string): boolean {

@@ -22,7 +22,15 @@ export type NodeRow = Omit<NodeTable, 'id' | 'architecture' | 'settings'> & {
 /** A node, as its agent must be known. */
 export type AgentRow = Pick<
   NodeRow,
-  'id' | 'mac' | 'token' | 'generation' | 'served_generation' | 'served_at' | 'booted_at'
+  | 'id'
+  | 'mac'
+  | 'token'
+  | 'generation'
+  | 'served_generation'
+  | 'served_at'
+  | 'booted_at'
+  | 'boot_mode'
+  | 'hybrid_disk'
 >;
 
 /** What is set; the rest is as NODE_SETTINGS says. */
@@ -92,6 +100,7 @@ export class NodeStore {
     const row = await this.#database
       .selectFrom('node')
       .select(['id', 'mac', 'token', 'generation', 'served_generation', 'served_at', 'booted_at'])
+      .select(['boot_mode', 'hybrid_disk'])
       .where('ip', '=', ip)
       .executeTakeFirst();
     // What was written meanwhile may not be in it.
@@ -256,6 +265,7 @@ export class NodeStore {
           served_cycle: served.cycle,
           served_at: now(),
           booted_at: null,
+          boot_mode: null,
         })
         .where('id', '=', id)
         .executeTakeFirst();
@@ -272,6 +282,13 @@ export class NodeStore {
       await this.boots.booted(transaction, id);
     });
     this.boots.emit('change');
+  }
+
+  /** Notes what a node tells of its boot and of its disk for hybrid boots. */
+  async noteDisk(id: number, told: Pick<NodeTable, 'boot_mode' | 'hybrid_disk'>): Promise<void> {
+    await this.#write(async (transaction) => {
+      await transaction.updateTable('node').set(told).where('id', '=', id).execute();
+    });
   }
 
   /** Id of the /persist folder of a node under an owner; made when there is none. */

@@ -1,4 +1,5 @@
 /** Tables of nodes, and the migrations that made them. */
+import type { BootMode, DiskState } from '@walt/contract';
 import { type Generated, type Kysely, sql } from 'kysely';
 import { type TableSet, tablesOf } from '../platform/index.ts';
 
@@ -37,6 +38,10 @@ export interface NodeTable {
   settings: Generated<string>;
   /** Unix time in seconds, with fractions, when the last reboot was ordered; null: before that was noted, or never. */
   ordered_at: number | null;
+  /** How the boot that runs came to its files; null: it has not told. */
+  boot_mode: BootMode | null;
+  /** What it told last of its disk for hybrid boots; null: it told of none. */
+  hybrid_disk: Exclude<DiskState, 'none'> | null;
   /** Who made a virtual node; null: not known, or it came by itself. */
   made_by: string | null;
 }
@@ -194,6 +199,11 @@ async function machineSettings(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('node').addColumn('served_mounts', 'integer').execute();
 }
 
+async function hybridDisk(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('node').addColumn('boot_mode', 'text').execute();
+  await db.schema.alterTable('node').addColumn('hybrid_disk', 'text').execute();
+}
+
 /** What the history of boots still tells of nodes that are there. */
 async function madeBy(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('node').addColumn('made_by', 'text').execute();
@@ -222,6 +232,7 @@ export const nodeTables: TableSet<NodeTables> = {
     '0059-ordered-at': orderedAt,
     '0065-node-boots': boots,
     '0103-machine-settings': machineSettings,
+    '0120-hybrid-disk': hybridDisk,
     '0135-node-guests': nodeGuests,
     '0140-made-by': madeBy,
   },

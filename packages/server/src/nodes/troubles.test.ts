@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import type { NodeRoom } from '../boot/index.ts';
 import { UserError } from '../platform/index.ts';
-import { troubleWords } from './troubles.ts';
+import { clockTrouble, troubleWords } from './troubles.ts';
 
 const MiB = 1024 ** 2;
 const pc1 = { name: 'pc1', type: 'physical' };
@@ -120,3 +120,18 @@ for (const [what, room, expected] of rooms) {
     assert.deepEqual(troubleWords({ name: 'vnode1', type: 'virtual' }, known), expected);
   });
 }
+
+describe("a node's clock", () => {
+  const now = Date.UTC(2026, 10, 29) / 1000;
+  const table: [off: number, told: string | undefined][] = [
+    [0, undefined],
+    [-200, undefined],
+    [400, "Its clock is 6 minutes ahead of the server's: it says 2026-11-29."],
+    [-3 * 86_400, "Its clock is 3 days behind the server's: it says 2026-11-26."],
+    [-now, "Its clock is 56 years behind the server's: it says 1970-01-01."],
+  ];
+  for (const [off, told] of table) {
+    test(`that is off by ${off} s: ${told ?? 'nothing to tell'}`, () =>
+      assert.equal(clockTrouble(now + off, now), told));
+  }
+});

@@ -1,8 +1,11 @@
-import type { BootFailure, Node } from '@walt/contract';
+import type { BootFailure, DiskState, Node } from '@walt/contract';
 import type { NodeRoom } from '../boot/index.ts';
 import type { UserError } from '../platform/index.ts';
 import type { BootTrouble } from './plan/index.ts';
 import { lowOn } from './room.ts';
+
+/** Seconds by which a node's clock may be off: certificates and builds begin to fail beyond it. */
+const CLOCK_TOLERANCE = 300;
 
 interface Known {
   boot: BootTrouble | undefined;
@@ -75,4 +78,45 @@ function roomWords(name: string, room: NodeRoom): Node['trouble'] {
 
 function mebibytes(bytes: number): number {
   return Math.floor(bytes / 1024 ** 2);
+}
+
+/** What is wrong with a node's disk for hybrid boots; undefined: nothing. */
+export function diskTrouble(disk: DiskState): string | undefined {
+  const words: Partial<Record<DiskState, string>> = {
+    full: 'Its hybrid disk is full: what does not fit comes over the network. Make room on it.',
+    'read-only': 'Its hybrid disk cannot be written to: it boots over the network.',
+    foreign:
+      "Its hybrid disk is another platform's: it boots over the network. To use it here, delete walt_hybrid/platform on it.",
+    unusable:
+      'Its hybrid disk is not as it must be: in walt_hybrid, something is a link, or no folder where one belongs. Empty walt_hybrid.',
+    damaged: 'Its hybrid disk does not give back what was written to it: replace it.',
+    skipped:
+      'It did not come up with its hybrid disk, and booted over the network then. Its next boot tries the disk again.',
+  };
+  return words[disk];
+}
+
+/** What is wrong when a node says that it is another model than it is known as. */
+export function modelTrouble(model: string, told: string): string {
+  return `It says that it is a ${told}, and is known as a ${model}.`;
+}
+
+/** What is wrong with a node's clock, both in Unix seconds; undefined: nothing that matters. */
+export function clockTrouble(clock: number, server: number): string | undefined {
+  const off = clock - server;
+  if (Math.abs(off) < CLOCK_TOLERANCE) return undefined;
+  const date = new Date(clock * 1000).toISOString().slice(0, 10);
+  return `Its clock is ${humanSpan(Math.abs(off))} ${off < 0 ? 'behind' : 'ahead of'} the server's: it says ${date}.`;
+}
+
+function humanSpan(seconds: number): string {
+  const [count, unit] = [
+    [365.25 * 86_400, 'year'],
+    [86_400, 'day'],
+    [3600, 'hour'],
+    [60, 'minute'],
+  ]
+    .map(([length, unit]): [number, string] => [Math.floor(seconds / Number(length)), String(unit)])
+    .find(([count]) => count > 0) ?? [seconds, 'second'];
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }

@@ -107,6 +107,8 @@ export class NodeViews {
       state,
       running,
       current: running === null || running === row.digest,
+      bootMode: running === null ? null : row.boot_mode,
+      hybridDisk: row.hybrid_disk,
       bootPlan: row.boot_plan === 'nfs-root' ? 'nfs-root' : 'volumes',
       since,
       boot: boot && (state === 'booting' || state === 'failed') ? progressOf(boot) : null,

@@ -43,7 +43,7 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     volumesImage: state('volumes.img'),
     /** What nodes read of a volume while they boot: `VOLUME.json`. */
     reads: state('reads'),
-    /** Per image: `IMAGEHEX/{vmlinuz-CLASS,modules-CLASS,boot.json}`. */
+    /** Per image: `IMAGEHEX/{vmlinuz-CLASS,modules-CLASS,disks-CLASS,boot.json}`. */
     bootFiles: state('boot'),
     /** Boot loaders of machines: the administrator's own, those of default images, Debian's. The first that has a file counts. */
     loaders: [state('loaders'), state(LENT_LOADERS), DEBIANS_IPXE],

@@ -23,6 +23,7 @@ const folders = [
   'proc',
   'sys',
   'layers',
+  'disk',
   'rw',
   'volumes',
   'image',
@@ -49,6 +50,7 @@ export async function initArchive(busybox: Uint8Array): Promise<Buffer> {
       await script('walt-agent', 0o755),
       await script('walt-log-spool', 0o755),
       await script('walt-log-sender', 0o755),
+      await script('hybrid', 0o644),
       await script('modprobe', 0o755),
     ]),
   );
@@ -74,6 +76,11 @@ export async function nodeArchive(
 /** File of an image's archive of modules for machines with such adapters. */
 export function archiveName({ name }: AdapterSet): string {
   return `modules-${name}`;
+}
+
+/** File of an image's archive of modules for the disks of such machines. */
+export function diskArchiveName({ name }: AdapterSet): string {
+  return `disks-${name}`;
 }
 
 /** One module as it goes into the archive. */
@@ -106,32 +113,9 @@ export interface ModuleSet {
  * The two lists let a node with two CPUs load NFS (1 s under TCG) while it gets its network and all else that it needs.
  */
 export async function moduleArchive(set: ModuleSet): Promise<Buffer> {
-  const folder = `lib/modules/${set.release}`;
-  const text = (path: string, lines: readonly string[]): CpioEntry => ({
-    path,
-    type: 'file',
-    mode: 0o644,
-    content: Buffer.from(lines.map((line) => `${line}\n`).join('')),
-  });
   return await compress(
     cpioArchive([
-      { path: folder, type: 'folder', mode: 0o755 },
-      ...set.modules.map(
-        ({ name, content }): CpioEntry => ({
-          path: `${folder}/${name}.ko${set.isPacked ? '.xz' : ''}`,
-          type: 'file',
-          mode: 0o644,
-          content,
-        }),
-      ),
-      text(
-        `${folder}/modules.dep`,
-        set.modules.map(({ name, needs }) => `${name}.ko:${needs.map((need) => ` ${need}.ko`).join('')}`),
-      ),
-      text(
-        `${folder}/modules.alias`,
-        set.aliases.map(({ pattern, name }) => `alias ${pattern} ${name}`),
-      ),
+      ...moduleEntries(set, 'modules'),
       text('etc/quick-modules', [set.quick.join(' ')]),
       text('etc/slow-modules', [set.slow.join(' ')]),
       text('etc/late-modules', [set.late.join(' ')]),
@@ -139,6 +123,49 @@ export async function moduleArchive(set: ModuleSet): Promise<Buffer> {
       ...firmwareEntries(set.firmware ?? []),
     ]),
   );
+}
+
+/** Comes behind the other, whose indexes init makes longer by these. */
+export async function diskArchive(set: Omit<ModuleSet, 'slow' | 'late' | 'firmware'>): Promise<Buffer> {
+  return await compress(
+    cpioArchive([...moduleEntries(set, 'disks'), text('etc/disk-modules', [set.quick.join(' ')])]),
+  );
+}
+
+/** Modules, and the indexes of them as `NAME.dep` and `NAME.alias`. */
+function moduleEntries(
+  { release, modules, isPacked, aliases }: Pick<ModuleSet, 'release' | 'modules' | 'isPacked' | 'aliases'>,
+  name: string,
+): CpioEntry[] {
+  const folder = `lib/modules/${release}`;
+  return [
+    { path: folder, type: 'folder', mode: 0o755 },
+    ...modules.map(
+      ({ name, content }): CpioEntry => ({
+        path: `${folder}/${name}.ko${isPacked ? '.xz' : ''}`,
+        type: 'file',
+        mode: 0o644,
+        content,
+      }),
+    ),
+    text(
+      `${folder}/${name}.dep`,
+      modules.map(({ name, needs }) => `${name}.ko:${needs.map((need) => ` ${need}.ko`).join('')}`),
+    ),
+    text(
+      `${folder}/${name}.alias`,
+      aliases.map(({ pattern, name }) => `alias ${pattern} ${name}`),
+    ),
+  ];
+}
+
+function text(path: string, lines: readonly string[]): CpioEntry {
+  return {
+    path,
+    type: 'file',
+    mode: 0o644,
+    content: Buffer.from(lines.map((line) => `${line}\n`).join('')),
+  };
 }
 
 function firmwareEntries(files: NonNullable<ModuleSet['firmware']>): CpioEntry[] {

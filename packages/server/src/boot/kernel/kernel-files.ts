@@ -12,11 +12,11 @@ import { copyFile, rawOf, type Tree, type TreePlace, writeSparse } from '../../t
 import { type BootRecord, imageBootFolder, kernelName, LAYOUT, readBootRecord } from '../boot-files.ts';
 import { type BootLimits, INDEX_LIMIT, MAX_MODULES } from '../bounds.ts';
 import type { BootPlan } from '../directory.ts';
-import { archiveName } from '../initramfs/index.ts';
+import { archiveName, diskArchiveName } from '../initramfs/index.ts';
 import { DEVICE_TREES, type DeviceTreePlace, findDeviceTrees, packDeviceTrees } from './device-trees.ts';
 import { type FirmwareFiles, firmwareFiles } from './firmware.ts';
 import type { Kernel, Kernels } from './kernel.ts';
-import { type Module, packModules, wantedModules } from './module-archive.ts';
+import { diskModules, type Module, packDiskModules, packModules, wantedModules } from './module-archive.ts';
 import { type ModuleIndex, offers, parseModuleIndex } from './modules.ts';
 import { neededForVolumes } from './volume-modules.ts';
 
@@ -40,7 +40,9 @@ export async function writeKernelFiles(
     ...(last !== first && { realKernel: last.kernel.release }),
   };
   const names = [
-    ...uses.flatMap(({ sets }) => sets.flatMap((set) => [kernelName(set), archiveName(set)])),
+    ...uses.flatMap(({ sets }) =>
+      sets.flatMap((set) => [kernelName(set), archiveName(set), diskArchiveName(set)]),
+    ),
     ...(trees.length > 0 ? [DEVICE_TREES] : []),
   ];
   const linked =
@@ -101,6 +103,10 @@ async function writeFiles(
     const packed = await packModules(tree, kernel, index, modules, set);
     await writeFile(join(folder, archiveName(set)), packed.archive);
     Object.assign(firmware, packed.firmware);
+    await writeFile(
+      join(folder, diskArchiveName(set)),
+      await packDiskModules(tree, kernel, index, modules, set),
+    );
   }
   return firmware;
 }
@@ -218,7 +224,7 @@ async function findModules(
   index: ModuleIndex,
   sets: readonly AdapterSet[],
 ): Promise<Module[]> {
-  const names = new Set(sets.flatMap((set) => wantedModules(index, set)));
+  const names = new Set(sets.flatMap((set) => [...wantedModules(index, set), ...diskModules(index, set)]));
   if (names.size > MAX_MODULES) {
     throw new UserError(
       'INVALID',

@@ -1,8 +1,8 @@
-/** The archive of a kernel's modules for machines with certain adapters. */
-import type { AdapterSet } from '../../models/index.ts';
+/** The archives of a kernel's modules for machines with certain adapters, and for their disks. */
+import type { AdapterSet, DeviceSet } from '../../models/index.ts';
 import { type Tree, type TreePlace, textOf, tooLarge } from '../../trees/index.ts';
 import { MODULE_LIMIT, MODULES_LIMIT } from '../bounds.ts';
-import { moduleArchive, type PackedModule } from '../initramfs/index.ts';
+import { diskArchive, moduleArchive, type PackedModule } from '../initramfs/index.ts';
 import { packModule, unpackModule } from './compressed.ts';
 import { type FirmwareFiles, firmwareFiles, firmwareNames, readFirmware } from './firmware.ts';
 import type { Kernel } from './kernel.ts';
@@ -23,7 +23,14 @@ export function wantedModules(index: ModuleIndex, set: AdapterSet): string[] {
   return loadOrder(index, [...set.always, ...matchingModules(index, set), ...all]);
 }
 
-function matchingModules(index: ModuleIndex, { matching, folders = [], except = [] }: AdapterSet): string[] {
+/** Names of those that only disks need. */
+export function diskModules(index: ModuleIndex, set: AdapterSet): string[] {
+  const others = new Set(wantedModules(index, set));
+  const all = loadOrder(index, [...set.disks.always, ...matchingModules(index, set.disks)]);
+  return all.filter((name) => !others.has(name));
+}
+
+function matchingModules(index: ModuleIndex, { matching, folders = [], except = [] }: DeviceSet): string[] {
   return [...matching, ...modulesIn(index, folders).filter((name) => !except.includes(name))];
 }
 
@@ -38,8 +45,7 @@ export async function packModules(
   modules: readonly Module[],
   set: AdapterSet,
 ): Promise<{ archive: Buffer; firmware: FirmwareFiles }> {
-  const found = new Map(modules.map((module) => [module.name, module]));
-  const wanted = wantedModules(index, set).flatMap((name) => found.get(name) ?? []);
+  const wanted = among(modules, wantedModules(index, set));
   const read = await readModules(tree, wanted, set.folders !== undefined);
   const firmware = await firmwareFiles(tree, read.firmware);
   const matching = new Set(matchingModules(index, set));
@@ -54,6 +60,30 @@ export async function packModules(
     firmware: await readFirmware(tree, firmware),
   });
   return { archive, firmware };
+}
+
+/** Makes the archive for the disks of such machines. Throws as `packModules` does. */
+export async function packDiskModules(
+  tree: Tree,
+  kernel: Kernel,
+  index: ModuleIndex,
+  modules: readonly Module[],
+  set: AdapterSet,
+): Promise<Buffer> {
+  const read = await readModules(tree, among(modules, diskModules(index, set)), set.folders !== undefined);
+  const matching = new Set(matchingModules(index, set.disks));
+  return diskArchive({
+    release: kernel.release,
+    modules: read.modules,
+    isPacked: set.folders !== undefined,
+    quick: loadOrder(index, set.disks.always),
+    aliases: index.aliases.filter(({ name }) => matching.has(name)),
+  });
+}
+
+function among(modules: readonly Module[], names: readonly string[]): Module[] {
+  const found = new Map(modules.map((module) => [module.name, module]));
+  return names.flatMap((name) => found.get(name) ?? []);
 }
 
 /** As the image has it, where that is by xz. */

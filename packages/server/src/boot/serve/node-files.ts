@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { fittingsOf, loaders } from '../../models/index.ts';
 import { createLog, joinInside, type Paths, rarely } from '../../platform/index.ts';
@@ -11,7 +12,14 @@ import {
 } from '../boot-files.ts';
 import type { BootTarget, NodeDirectory } from '../directory.ts';
 import type { InitArchives, Reads } from '../initramfs/index.ts';
-import { archiveName, bootstrapDocument, identityTree, nodeArchive, volumesOf } from '../initramfs/index.ts';
+import {
+  archiveName,
+  bootstrapDocument,
+  diskArchiveName,
+  identityTree,
+  nodeArchive,
+  volumesOf,
+} from '../initramfs/index.ts';
 import { DeviceTrees } from '../kernel/index.ts';
 import { filesOfIdentity, type ServerAddress, templateValues } from '../lending/index.ts';
 import { GRUB_HTTP } from '../scripts/index.ts';
@@ -137,14 +145,17 @@ export class NodeFiles {
     const target = await directory.currentBoot(ip);
     const record = target && (await readBootRecord(paths, target.digest));
     if (!target || !record) return undefined;
-    const modules = join(imageBootFolder(paths, target.digest), archiveName(fittingsOf(target).adapters));
+    const { adapters } = fittingsOf(target);
+    const folder = imageBootFolder(paths, target.digest);
+    const modules = join(folder, archiveName(adapters));
     const { complete, ranges } = await reads.of(volumesOf(target, record));
     const document = bootstrapDocument(target, Date.now() / 1000, record, !complete);
-    const [head, tail] = await Promise.all([
+    const [head, ...tail] = await Promise.all([
       archives.get(record.architecture),
+      ...(target.disk === 'use' ? [readFile(join(folder, diskArchiveName(adapters)))] : []),
       nodeArchive(document, ranges, identityTree(target, filesOfIdentity(record))),
     ]);
-    const file = await openDownload(modules, { head, tail });
+    const file = await openDownload(modules, { head, tail: Buffer.concat(tail) });
     return this.#noted(file, { ip, digest: target.digest }, 'initramfs', () =>
       this.#initramfsOf(target, modules, head),
     );

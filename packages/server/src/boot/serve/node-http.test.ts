@@ -19,6 +19,7 @@ import { NodeHttp, roomOf } from './node-http.ts';
 
 const kernel = Buffer.alloc(3_000_000, 'kernel');
 const modules = Buffer.from('modules');
+const disks = Buffer.from('disks');
 
 /** So many connections for each node. */
 const EACH = 8;
@@ -36,8 +37,11 @@ const told = new EventEmitter<{
   pluggedInto: Parameters<NodeDirectory['pluggedInto']>;
 }>();
 
+/** Whoever asks boots this. */
+const target = { ...exampleTarget };
+
 const directory: NodeDirectory = {
-  ...exampleDirectory(exampleTarget),
+  ...exampleDirectory(target),
   reached: (...step) => void told.emit('reached', ...step),
   pluggedInto: (...place) => void told.emit('pluggedInto', ...place),
   poll: (...question) => answerPoll(...question),
@@ -49,7 +53,11 @@ before(async () => {
   await mkdir(image, { recursive: true });
   await writeFile(join(image, 'vmlinuz-virtual'), kernel);
   await writeFile(join(image, 'modules-virtual'), modules);
+  await writeFile(join(image, 'disks-virtual'), disks);
   const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
+  await mkdir(join(folder, 'volumes'));
+  for (const volume of volumesOf(exampleTarget))
+    await writeFile(join(folder, 'volumes', volume), Buffer.alloc(65_536));
   const record = { layout: LAYOUT, architecture, kernel: '6.1', bootPlan: 'volumes', models: [] };
   await writeFile(join(image, 'boot.json'), JSON.stringify(record));
   const paths = {
@@ -174,6 +182,19 @@ test('a node that is reset while it loads leaves nothing open', async () => {
   await settled(files, before);
 });
 
+test('a node with a disk gets the modules for it, behind those that all get', async () => {
+  const before = Buffer.from(await (await ask('/node/initramfs')).arrayBuffer());
+  assert.equal(before.indexOf(disks), -1);
+  target.disk = 'use';
+  const body = Buffer.from(await (await ask('/node/initramfs')).arrayBuffer());
+  target.disk = 'none';
+  assert.equal(body.indexOf(disks), body.indexOf(modules) + modules.length);
+  assert.match(
+    gunzipSync(body.subarray(body.indexOf(disks) + disks.length)).toString('latin1'),
+    /\ndisk=use\n/,
+  );
+});
+
 test('more connections than one node may have are refused in words', async () => {
   const port = Number(address.split(':')[1]);
   const held = Array.from({ length: EACH }, () =>
@@ -203,9 +224,7 @@ test('what a node has read is told with its token, and the next boot reads it ah
     const body = Buffer.from(await (await ask('/node/initramfs')).arrayBuffer());
     return gunzipSync(body.subarray(body.indexOf(modules) + modules.length)).toString('latin1');
   };
-  await mkdir(join(folder, 'volumes'));
   const volumes = volumesOf(exampleTarget);
-  for (const volume of volumes) await writeFile(join(folder, 'volumes', volume), Buffer.alloc(65_536));
   assert.equal((await report('guessed')).status, 403);
   assert.match(await own(), /\nlearn=1\n/);
   assert.equal((await report(exampleTarget.token)).status, 200);
@@ -239,7 +258,6 @@ test('what a node has loaded to its end is told, and then its digest', { timeout
   const next = async () => (await steps.next()).value;
   const boot = { ip: '127.0.0.1', digest: exampleTarget.digest };
   const sha256 = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-  await mkdir(join(folder, 'volumes'), { recursive: true });
   await writeFile(join(folder, 'volumes', exampleTarget.platformVolume), 'platform');
 
   await (await ask(`/boot/files/${'d'.repeat(64)}/vmlinuz-virtual`, { method: 'HEAD' })).arrayBuffer();
@@ -332,7 +350,8 @@ describe('a poll', () => {
     // Of an older agent, or one that lies: a clock that is none is no reason to keep a node waiting.
     for (const clock of ['', '&clock=', '&clock=-1', '&clock=1e3', `&clock=${'9'.repeat(12)}`])
       await ask(`/node/poll?generation=3&booted=1${clock}`, { headers });
-    const question = { ip: '127.0.0.1', token: 'secret', generation: 3, booted: true };
+    const disk = { mode: 'network', disk: null };
+    const question = { ip: '127.0.0.1', token: 'secret', generation: 3, booted: true, disk };
     Object.assign(question, { leaving: false, steps: undefined, room: undefined });
     assert.deepEqual(questions, [
       { ...question, clock: 1_790_000_000 },
@@ -390,6 +409,24 @@ describe('a poll', () => {
     test(`tells what a node has left: ${what}`, () => assert.deepEqual(roomOf(text), room));
   }
 
+  const disks: [told: string, expected: object][] = [
+    ['mode=hybrid-persistent&disk=complete', { mode: 'hybrid-persistent', disk: 'complete' }],
+    ['mode=hybrid-volatile', { mode: 'hybrid-volatile', disk: null }],
+    ['disk=none', { mode: 'network', disk: 'none' }],
+    [`mode=${'x'.repeat(999)}&disk=%1b[31mred`, { mode: 'network', disk: null }],
+  ];
+  for (const [told, expected] of disks) {
+    test(`tells of the disk: ${told.slice(0, 40)}`, async () => {
+      let heard: unknown;
+      answerPoll = async (_ip, _token, { disk }) => {
+        heard = disk;
+        return 'stay';
+      };
+      await ask(`/node/poll?generation=3&booted=1&${told}`, { headers });
+      assert.deepEqual(heard, expected);
+    });
+  }
+
   test('with a wrong token gets no order', async () => {
     answerPoll = async () => undefined;
     assert.equal((await ask('/node/poll?generation=3&booted=0', { headers })).status, 403);
@@ -419,4 +456,15 @@ describe('a poll', () => {
     request.destroy();
     if (!signal.aborted) await once(signal, 'abort');
   });
+});
+
+test('what a disk is to hold is told with the token: bytes and checksum of each volume', async () => {
+  const told = async (token: string) => ask('/node/volumes', { headers: { 'x-walt-token': token } });
+  assert.equal((await told('guessed')).status, 403);
+  const volumes = volumesOf(exampleTarget);
+  for (const volume of volumes) await writeFile(join(folder, 'volumes', volume), volume);
+  const sum = (volume: string) => createHash('sha256').update(volume).digest('hex');
+  const expected = volumes.map((volume) => `${volume} ${volume.length} ${sum(volume)}\n`);
+  const answers = await Promise.all([told(exampleTarget.token), told(exampleTarget.token)]);
+  for (const answer of answers) assert.equal(await answer.text(), expected.join(''));
 });

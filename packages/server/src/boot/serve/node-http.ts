@@ -1,5 +1,8 @@
 /** What nodes get over HTTP. Who asks is told by the source address: a node has nothing else to prove itself with. */
+import { stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { bootMode, digestHex, diskState } from '@walt/contract';
 import {
   createLog,
   defaultLimits,
@@ -12,10 +15,11 @@ import {
   sendText,
 } from '../../platform/index.ts';
 import { type Download, readBootRecord } from '../boot-files.ts';
-import type { BootTarget, NodeDirectory, NodeRoom, PollReport } from '../directory.ts';
+import type { BootTarget, DiskReport, NodeDirectory, NodeRoom, PollReport } from '../directory.ts';
 import type { InitArchives } from '../initramfs/index.ts';
 import { MAX_READS_REPORT, type Reads, volumesOf } from '../initramfs/index.ts';
 import { chooseBoot, ipxeScript, machineOf } from '../scripts/index.ts';
+import { FileDigests } from './file-digests.ts';
 import { neighbour } from './neighbours.ts';
 import type { NodeFiles } from './node-files.ts';
 import { answerRpc, MAX_QUESTION } from './node-rpc.ts';
@@ -40,7 +44,7 @@ interface Question {
 
 interface Deps {
   directory: NodeDirectory;
-  paths: Pick<Paths, 'bootFiles'>;
+  paths: Pick<Paths, 'bootFiles' | 'volumes'>;
   archives: InitArchives;
   reads: Reads;
   files: NodeFiles;
@@ -53,6 +57,7 @@ type Answer = (http: NodeHttp, question: Question) => Promise<void>;
 export class NodeHttp {
   readonly #deps: Deps;
   readonly #listener: HttpListener;
+  readonly #digests = new FileDigests();
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -96,6 +101,7 @@ export class NodeHttp {
   static readonly routes: ReadonlyMap<string, Answer> = new Map<string, Answer>([
     ['GET /boot/ipxe', (http, question) => http.#script(question)],
     ['GET /node/poll', (http, question) => http.#poll(question)],
+    ['GET /node/volumes', (http, question) => http.#volumes(question)],
     ['POST /node/trouble', (http, question) => http.#trouble(question)],
     ['POST /node/reads', (http, question) => http.#learn(question)],
     ['POST /node/rpc', (http, question) => http.#rpc(question)],
@@ -140,7 +146,8 @@ export class NodeHttp {
     const booted = url.searchParams.get('booted') === '1';
     const clock = clockOf(url.searchParams.get('clock'));
     const leaving = url.searchParams.get('leaving') === '1';
-    const told = { steps: stepsOf(url.searchParams), room: roomOf(url.searchParams.get('room')) };
+    const query = url.searchParams;
+    const told = { steps: stepsOf(query), room: roomOf(query.get('room')), disk: diskReport(query) };
     const report = { generation, booted, clock, leaving, ...told };
     if (typeof token !== 'string' || !Number.isSafeInteger(generation)) {
       return sendText(response, 400, 'generation and x-walt-token are needed');
@@ -151,6 +158,20 @@ export class NodeHttp {
     if (response.destroyed) return;
     if (order === undefined) return sendText(response, 403, 'wrong token');
     sendText(response, 200, order);
+  }
+
+  /** What a node's disk is to hold: name, bytes and SHA-256 of each volume, in a line. */
+  async #volumes(question: Question): Promise<void> {
+    const { paths } = this.#deps;
+    const target = await this.#proven(question);
+    if (!target) return;
+    const lines: string[] = [];
+    for (const volume of volumesOf(target, await readBootRecord(paths, target.digest))) {
+      const path = join(paths.volumes, volume);
+      const [{ size }, digest] = await Promise.all([stat(path), this.#digests.of(path)]);
+      lines.push(`${volume} ${size} ${digestHex(digest)}\n`);
+    }
+    sendText(question.response, 200, lines.join(''));
   }
 
   /** A node that cannot boot says why, so that the journal tells it without a look at the console. */
@@ -191,6 +212,14 @@ export class NodeHttp {
     sendText(response, 403, 'wrong token');
     return undefined;
   }
+}
+
+/** Words that this server does not know say nothing. */
+function diskReport(query: URLSearchParams): DiskReport {
+  return {
+    mode: bootMode.catch('network').parse(query.get('mode') ?? 'network'),
+    disk: diskState.nullable().catch(null).parse(query.get('disk')),
+  };
 }
 
 /** Unix time in seconds; undefined when it is none that a clock can have. */
