@@ -42,6 +42,11 @@ const rows: [title: string, node: Partial<NodeDetails>, line: RegExp][] = [
     },
     /^for changes +100 MB of 400 MB left$/m,
   ],
+  [
+    'how it has booted, and what its disk holds',
+    { bootMode: 'hybrid-volatile', hybridDisk: 'copying' },
+    /^boot mode +hybrid-volatile\nhybrid disk +copying: the image is on its way to it$/m,
+  ],
   ['names that steer no terminal', { model: 'x\u001b[2J' }, /a virtual x\\x1b\[2J/],
   [
     'no more of what a machine printed than can be seen',

@@ -1,5 +1,5 @@
 /** `walt node show NODE`: nodes told whole. */
-import type { GuestList, NodeDetails } from '@walt/contract';
+import type { DiskState, GuestList, NodeDetails } from '@walt/contract';
 import { shortDigest } from '@walt/contract/values/digests';
 import { noteLines } from '../devices/device-table.ts';
 import { humanDate, humanDuration, humanSize } from '../terminal/human.ts';
@@ -66,7 +66,8 @@ function users(owner: string, guests: GuestList): string {
 }
 
 /** What it runs, and what it would run. */
-function boots({ name, image, digest, running, served, bootPlan }: NodeDetails): Row[] {
+function boots(node: NodeDetails): Row[] {
+  const { name, image, digest, running, served, bootPlan } = node;
   const next = digest === null ? 'nothing: its image is gone, or cannot boot' : shortDigest(digest);
   const isNext = running === null || running !== digest;
   return [
@@ -76,9 +77,26 @@ function boots({ name, image, digest, running, served, bootPlan }: NodeDetails):
     ...(served === null
       ? []
       : [['last boot', `${humanDate(served.at)}, ${shortDigest(served.digest)}, ${bootPlan}`] satisfies Row]),
+    ...mode(node),
     ['all boots', `walt node log ${name}`],
   ];
 }
+
+/** Where its files come from. What is wrong with its disk is told in its notes. */
+function mode({ bootMode, hybridDisk }: NodeDetails): Row[] {
+  const meaning = hybridDisk === null ? undefined : DISK_MEANINGS[hybridDisk];
+  return [
+    ...(bootMode === null ? [] : [['boot mode', bootMode] satisfies Row]),
+    ...(hybridDisk === null
+      ? []
+      : [['hybrid disk', meaning ? `${hybridDisk}: ${meaning}` : hybridDisk] satisfies Row]),
+  ];
+}
+
+const DISK_MEANINGS: Partial<Record<DiskState, string>> = {
+  complete: 'it has all of the image',
+  copying: 'the image is on its way to it',
+};
 
 function memory({ memory, swap, changes }: NonNullable<NodeDetails['room']>): Row[] {
   const left = ({ total, free }: { total: number; free: number }) =>
