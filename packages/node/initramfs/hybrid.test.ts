@@ -156,6 +156,18 @@ test('a full disk has what fits', async () => {
   assert.equal(await onNode(LOOK), 'hybrid-volatile  sha256-1.erofs\n');
 });
 
+test('a disk on which nothing can be made is full', async () => {
+  // What was set aside for a file is free again once it is written.
+  const fill =
+    'for bytes in 64k 4k 1k; do dd if=/dev/zero of=filler$bytes bs=$bytes || sync -f .; done 2>/dev/null';
+  assert.equal(await onNode(FILL, { prepare: fill }), ' full\n');
+  await onNode(FILL, { prepare: 'rm filler*; touch .persistent' });
+  // Its volumes can be read all the same.
+  const look =
+    'load_more_modules() { :; }; say() { :; }; find_disk() { :; }; look_at_disk; echo "$mode $disk$held"';
+  assert.equal(await onNode(look, { prepare: fill }), `hybrid-volatile full sha256-1.erofs${OTHER}\n`);
+});
+
 test('what was not used for the longest time makes room, and nothing else does', async () => {
   await onNode(FILL, { prepare: 'echo mine > volumes.txt; mkdir volumes; echo mine > volumes/other' });
   volumes.clear();
@@ -167,7 +179,7 @@ test('what was not used for the longest time makes room, and nothing else does',
 
 test('in other hands, what the node wrote is gone, and volumes are checked before they are used', async () => {
   const keep =
-    'open_kept && echo secret > $kept/changes/note; mkdir -p $kept/changes/tmp $kept/changes/etc/walt';
+    'open_kept && echo secret > $kept/changes/note; mkdir -p $kept/changes/tmp $kept/changes/run/x $kept/changes/etc/walt';
   await onNode(`${FILL}; ${keep}`, { prepare: 'touch .persistent' });
   assert.equal(
     await onNode(`${LOOK}; open_kept && cat $kept/changes/note; ls $kept/changes $kept/changes/etc`),
@@ -261,6 +273,6 @@ test("an image's changes are not looked for behind a link", async () => {
     `rm kept/${IMAGE}; mkdir kept/${IMAGE}; ln -s /bin kept/${IMAGE}/changes`,
   ])
     assert.equal(await onNode(tell, { prepare }), 'no\n');
-  const prepare = `cd kept/${IMAGE}; rm changes; mkdir changes; ln -s / changes/etc; ln -s /bin changes/tmp; mkdir -p "$1/walt"`;
+  const prepare = `cd kept/${IMAGE}; rm changes; mkdir changes; ln -s / changes/etc; ln -s /bin changes/tmp; ln -s /bin changes/run; mkdir -p "$1/walt"`;
   assert.equal(await onNode(`${tell}; ls -d /walt /bin`, { prepare }), 'yes\n/bin\n/walt\n');
 });

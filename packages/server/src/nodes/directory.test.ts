@@ -310,14 +310,19 @@ test('what a node tells of its disk is noted, and its boot mode is that of the b
     'complete',
   ]);
   assert.deepEqual(await tell({ mode: 'network', disk: 'none' }, 2), ['network', null]);
+  await serve(3);
+  assert.deepEqual(await tell({ mode: 'network', disk: 'none' }, 3), ['network', null]);
   const told = notes.filter(([, kind]) => kind === 'disk').map(([of, , text]) => [of, text]);
   const full = 'Its hybrid disk is full: what does not fit comes over the network. Make room on it.';
+  const gone =
+    'Its hybrid disk is gone, or has no file system with a folder walt_hybrid any more: it boots over the network.';
   assert.deepEqual(told, [
     [mac, undefined],
     [mac, undefined],
     [mac, full],
     [mac, full],
     [mac, undefined],
+    [mac, gone],
     [mac, undefined],
   ]);
 });

@@ -149,7 +149,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
     if (mode === node.boot_mode && hybrid === node.hybrid_disk) return;
     await store.noteDisk(node.id, { boot_mode: mode, hybrid_disk: hybrid });
     heard('node told of its disk', { node: node.id, mode, disk: told }, String(node.id));
-    await deps.devices.note(node.mac, 'disk', diskTrouble(told));
+    await deps.devices.note(node.mac, 'disk', diskTrouble(told, node.hybrid_disk));
   }
 
   return {

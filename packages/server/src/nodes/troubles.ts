@@ -80,9 +80,10 @@ function mebibytes(bytes: number): number {
   return Math.floor(bytes / 1024 ** 2);
 }
 
-/** What is wrong with a node's disk for hybrid boots; undefined: nothing. */
-export function diskTrouble(disk: DiskState): string | undefined {
+/** What is wrong with a node's disk for hybrid boots, of which it told `before` the last time; undefined: nothing. */
+export function diskTrouble(disk: DiskState, before: DiskState | null): string | undefined {
   const words: Partial<Record<DiskState, string>> = {
+    none: 'Its hybrid disk is gone, or has no file system with a folder walt_hybrid any more: it boots over the network.',
     full: 'Its hybrid disk is full: what does not fit comes over the network. Make room on it.',
     'read-only': 'Its hybrid disk cannot be written to: it boots over the network.',
     foreign:
@@ -93,7 +94,7 @@ export function diskTrouble(disk: DiskState): string | undefined {
     skipped:
       'It did not come up with its hybrid disk, and booted over the network then. Its next boot tries the disk again.',
   };
-  return words[disk];
+  return disk === 'none' && before === null ? undefined : words[disk];
 }
 
 /** What is wrong when a node says that it is another model than it is known as. */
