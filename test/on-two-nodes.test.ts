@@ -6,6 +6,14 @@ before(usePlatform);
 after(leavePlatform);
 
 // The first one sees alpha boot.
-for (const name of ['node-shell', 'node-access', 'devices', 'node-state', 'node-save', 'logs']) {
+for (const name of [
+  'node-shell',
+  'node-access',
+  'devices',
+  'node-state',
+  'hybrid-boot',
+  'node-save',
+  'logs',
+]) {
   describe(name, () => import(`./on-two-nodes/${name}.ts`));
 }

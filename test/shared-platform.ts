@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Platform } from './platform.ts';
+import { until } from './until.ts';
 
 let users = 0;
 let shared: Promise<Platform> | undefined;
@@ -19,6 +20,19 @@ export async function leavePlatform(): Promise<void> {
   const last = shared;
   shared = undefined;
   await (await last)?.close();
+}
+
+/** A disk from which a node boots and forgets what it writes, in the setting `disks`. */
+export const HYBRID_DISK = '1G[template=hybrid-boot-v]';
+
+/** Milliseconds that it may take to bring an image to the disk of an emulated machine. */
+const COPY_LIMIT = 900_000;
+
+/** Waits until a node has its image on its disk. */
+export async function copied(platform: Platform, node: string): Promise<void> {
+  const hasAll = async () =>
+    (await platform.node()).some(({ name, hybridDisk }) => name === node && hybridDisk === 'complete');
+  await until(`the image on the disk of ${node}`, hasAll, COPY_LIMIT);
 }
 
 /** Makes those of these nodes that are not there yet, and waits until all have booted. */
