@@ -1,11 +1,15 @@
 /** Our own packages: what they bring; and the service that they make of the platform, on a machine that a real systemd runs. */
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import type { ServerStatus } from '@walt/contract';
+import type { Image, Node } from '@walt/contract';
 import packageFile from '../package.json' with { type: 'json' };
-import { run } from '../packages/server/src/platform/index.ts';
+import { loadConfig, platformPaths, run } from '../packages/server/src/platform/index.ts';
 import { checkout } from './client.ts';
+import { defaultTar } from './default-tar.ts';
+import { Platform } from './platform.ts';
 import { SystemdMachine } from './systemd-machine.ts';
 import { until } from './until.ts';
 
@@ -189,6 +193,42 @@ test('the next version is installed: its server runs, programs and nodes go on; 
   assert.equal((await pids()).server, newer);
 });
 
+test('a virtual node goes on, too', async () => {
+  const folder = join(machine.folder, 'image');
+  await mkdir(folder);
+  const tar = await defaultTar('amd64', platformPaths(await loadConfig()).cache);
+  // Who starts a platform with a default image leaves it in the cache.
+  if (!existsSync(tar)) await (await Platform.start()).close();
+  const kernel = [
+    './boot/vmlinuz-*-cloud-amd64',
+    './boot/config-*-cloud-amd64',
+    './usr/lib/modules/*-cloud-amd64',
+  ];
+  await run(['tar', '-C', folder, '-xf', tar, '--wildcards', ...kernel]);
+  await copyFile('/bin/busybox', join(folder, 'busybox'));
+  await writeFile(join(folder, 'init'), '#!/bin/sh\nexec sleep 100000\n', { mode: 0o755 });
+  // All that a node needs, so that nothing has to be lent; what becomes of it does not matter here.
+  const lines = [
+    ...[
+      'FROM scratch',
+      'COPY busybox /bin/',
+      'RUN ["/bin/busybox", "--install", "-s", "/bin"]',
+      'COPY init /sbin/',
+    ],
+    ...['COPY busybox /usr/sbin/sshd', 'COPY boot /boot/', 'COPY usr/lib/modules /lib/modules/'],
+  ];
+  await writeFile(join(folder, 'Dockerfile'), lines.join('\n'));
+  await machine.ok(
+    'walt image build tiny --from-dir /mnt/image && walt node create vnode1 --image tiny --ram 256M',
+  );
+  await until('its QEMU', async () => (await programs())['vm-1'] !== undefined);
+  const before = await programs();
+  const { server = 0 } = await pids();
+  await machine.ok('systemctl restart walt-server');
+  await back(server);
+  assert.deepEqual(await programs(), before);
+});
+
 test('the client of npm, on a machine of its own, reaches the server by ssh', async () => {
   const { folder } = machine;
   const words = ['--global', '--offline', '--no-audit', '--no-fund', '--cache', join(folder, 'cache')];
@@ -204,25 +244,35 @@ test('the client of npm, on a machine of its own, reaches the server by ssh', as
     cp user.pub authorized
     printf 'IdentityFile /mnt/ssh/user\\nIdentitiesOnly yes\\nStrictHostKeyChecking accept-new\\nUserKnownHostsFile /mnt/ssh/known\\n' >/root/.ssh/config
     /usr/sbin/sshd -f /dev/null -h /mnt/ssh/host -p 2222 -o ListenAddress=127.0.0.1 -o AuthorizedKeysFile=/mnt/ssh/authorized -o StrictModes=no`);
-  const status: ServerStatus = JSON.parse(
-    await machine.ok(`${npm} --server ssh://root@127.0.0.1:2222 advanced server-status --json`),
+  const nodes: Node[] = JSON.parse(
+    await machine.ok(`${npm} --server ssh://root@127.0.0.1:2222 node show --json`),
   );
-  assert.deepEqual([status.user, status.namespace, status.supervised], ['root', 'walt', true]);
+  assert.deepEqual(
+    nodes.map(({ name }) => name),
+    ['vnode1'],
+  );
 });
 
-test('stopped or removed: nothing of it runs, and nothing is lost; purged: what users made stays', async () => {
+test('stopped: nothing of it runs; removed with a node that runs: that is told, and nothing is lost; purged: what users made stays', async () => {
   await machine.ok('systemctl stop walt-server');
   assert.deepEqual(await platformPrograms(), []);
   await machine.ok('systemctl start walt-server');
-  await machine.ok('walt log add-checkpoint kept');
+  await until('its QEMU', async () =>
+    (await platformPrograms()).some((command) => command.startsWith('qemu')),
+  );
 
-  await machine.ok('dpkg --remove walt-server');
+  const told = await machine.ok('dpkg --remove walt-server 2>&1');
+  assert.match(told, /1 virtual node is switched off\./);
   assert.deepEqual(await platformPrograms(), []);
   assert.equal(await machine.ok('cat /proc/self/mounts | grep /var/lib/walt/ || true; ip netns list'), '');
 
   await machine.ok(`dpkg --install ${debs(NEW)}`);
   assert.equal(await property('ActiveState'), 'active');
-  assert.match(await machine.ok('walt log list-checkpoints'), /kept/);
+  const images: Image[] = JSON.parse(await machine.ok('walt image show --json'));
+  assert.deepEqual(
+    images.map(({ name }) => name),
+    ['tiny'],
+  );
 
   const purged = await machine.ok('dpkg --purge walt-server 2>&1');
   assert.match(purged, /images, nodes and what is in \/persist are still there/);

@@ -16,6 +16,9 @@ const ENVIRONMENT = [
 /** Milliseconds; it only ends what hangs. */
 const LIMIT = 600_000;
 
+/** Machines of this process that are not closed yet. */
+const open = new Set<SystemdMachine>();
+
 export class SystemdMachine {
   /** Seen as /mnt in the machine. */
   readonly folder: string;
@@ -28,6 +31,7 @@ export class SystemdMachine {
   private constructor(folder: string, group: string) {
     this.folder = folder;
     this.#group = group;
+    open.add(this);
     // Whatever ends this test ends it: unshare, and with that the machine's first process.
     const enter = 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"';
     const unshare = [
@@ -122,6 +126,7 @@ export class SystemdMachine {
   }
 
   async close(): Promise<void> {
+    open.delete(this);
     const ended =
       this.#process.exitCode === null && this.#process.signalCode === null && once(this.#process, 'exit');
     this.#process.kill('SIGKILL');
@@ -134,6 +139,13 @@ export class SystemdMachine {
     await attempt(['umount', '--', join(this.folder, 'groups')]);
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(name, async () => {
+    await Promise.allSettled([...open].map((machine) => machine.close()));
+    process.exit(1);
+  });
 }
 
 /** Where control groups of version 2 are mounted; where none are, they are now. */
