@@ -49,10 +49,12 @@ async function programs(): Promise<Record<string, number>> {
 
 /** The server serves, and is another one than before. */
 async function back(before: number): Promise<void> {
+  const serving = async () => Number((await machine.run('cat /run/walt/serving')).stdout);
   await until(
     'the server to be back',
     async () => {
-      return (await pids()).server !== before && (await machine.run('walt-server status')).status === 0;
+      const { server } = await pids();
+      return server !== before && (await serving()) === server;
     },
     LIMIT,
   );
