@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { leastRole } from '../access/index.ts';
+import { LostRight, leastRole } from '../access/index.ts';
 import { UserError } from '../platform/index.ts';
 import { audited, auditText } from './audit.ts';
 
@@ -69,6 +69,26 @@ describe('what is told', () => {
       refused,
     );
     assert.deepEqual(told, [line('node.changes.save', 'FORBIDDEN')]);
+  });
+
+  test('what was cut off, and nothing waits for that', async () => {
+    told.length = 0;
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const deed = { name: 'stream tcp', least: 'member', input: {}, origin: () => promise } as const;
+    const lost = new LostRight('FORBIDDEN', 'Node n1 belongs to bob.', 'Ask bob.');
+    const cut = audited(
+      (line) => told.push(line),
+      alice,
+      deed,
+      async () => {
+        throw lost;
+      },
+    );
+    await assert.rejects(cut, lost);
+    assert.deepEqual(told, []);
+    resolve('192.0.2.2');
+    await promise;
+    assert.deepEqual(told, ['alice stream tcp from="192.0.2.2" result="FORBIDDEN"']);
   });
 
   test('what failed', async () => {

@@ -1,6 +1,6 @@
 /** Who did what, from where, with which result: a line for each call, stream and file that asks more than looking. */
 import { ORPCError } from '@orpc/server';
-import { type Caller, demandRole, type Role } from '../access/index.ts';
+import { type Caller, demandRole, LostRight, type Role } from '../access/index.ts';
 import { eventText, isUserError } from '../platform/index.ts';
 import { isAsyncIterable } from './events.ts';
 
@@ -56,7 +56,9 @@ export async function audited<Result extends { output: unknown }>(
     await tell('done');
     return result;
   } catch (error) {
-    await tell(failureOf(error));
+    const told = tell(failureOf(error));
+    // Who loses a right is cut off at that moment, whatever is known of him.
+    if (!(error instanceof LostRight)) await told;
     throw error;
   }
 }
