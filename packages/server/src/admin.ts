@@ -4,7 +4,15 @@ import { rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { unmountSignInFolder } from './access/index.ts';
+import {
+  type BackupCommand,
+  backupInto,
+  isCopyName,
+  type RestoreCommand,
+  restoreFrom,
+} from './backup-commands.ts';
 import { writeUsbImage } from './boot/index.ts';
+import { type CheckCommand, checkState } from './check-command.ts';
 import { haltImages, unregisterEmulators } from './images/index.ts';
 import {
   answers,
@@ -37,7 +45,7 @@ import {
   signalSupervisor,
   UserError,
 } from './platform/index.ts';
-import { localTime, type RestoreOptions, restoreCopy } from './restore.ts';
+import { localTime, restoreCopy } from './restore.ts';
 import {
   disableService,
   EXIT_NEEDS_HELP,
@@ -190,9 +198,21 @@ function printed(text: string | Buffer): Promise<void> {
   });
 }
 
-async function restore(config: Config, options: RestoreOptions, name?: string): Promise<void> {
+async function backup(config: Config, options: BackupCommand, folder = ''): Promise<number> {
   requireRoot();
-  await restoreCopy(config, options, name, say);
+  return backupInto(config, options, folder, say);
+}
+
+async function check(config: Config, options: CheckCommand): Promise<number> {
+  requireRoot();
+  return checkState(config, options, say);
+}
+
+async function restore(config: Config, options: RestoreCommand, from?: string): Promise<void> {
+  requireRoot();
+  await (from === undefined || isCopyName(from)
+    ? restoreCopy(config, options, from, say)
+    : restoreFrom(config, options, from, say));
 }
 
 async function migrateLogs(config: Config): Promise<void> {
@@ -286,10 +306,29 @@ command('status', 'show what runs; exit status 3 if nothing does', status).optio
 command('journal', 'show what the server wrote about its work', journal)
   .option('-f, --follow', 'go on as it writes')
   .option('-n, --lines <number>', 'how many lines', '100');
-command('restore', 'put a copy of the database in its place; the newest sound one by default', restore)
-  .argument('[copy]', 'its name')
-  .option('--list', 'show the copies that there are')
-  .option('--json', 'as data, with --list');
+command('backup', 'copy the platform into a folder, while it runs: only what is not there yet', backup)
+  .argument('<folder>', 'on another disk, best')
+  .option('--keep <number>', 'remove older backups, all but so many')
+  .option(
+    '--verify',
+    'write nothing: compare what is there with its digests; exit status 1 if something is torn',
+  )
+  .option('--json', 'as data');
+command(
+  'check',
+  'look whether database, images, volumes and /persist fit together; exit status 1: not all did',
+  check,
+)
+  .option('--repair', 'make again what can be made again, and remove what nobody knows')
+  .option('--json', 'as data');
+command('restore', 'bring a backup back, or put a copy of the database in its place', restore)
+  .argument(
+    '[from]',
+    'folder of backups, for a machine without a platform; or a copy of the database (default: the newest sound one)',
+  )
+  .option('--from <backup>', 'name of the backup; default: the newest')
+  .option('--list', 'show the backups, or copies, that there are')
+  .option('--json', 'as data');
 command('migrate-logs', 'move lines of logs to the database that server.conf names', migrateLogs);
 command('enable', 'make the platform a service of systemd, which starts with this machine', enable);
 command('disable', 'undo that', disable);

@@ -1,6 +1,7 @@
 /** Starts and ends the server under its supervisor (supervise.sh). On the host's side, as root. */
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { requireRestored } from './backup/index.ts';
 import { ensureNamespace } from './network/index.ts';
 import {
   type Config,
@@ -37,6 +38,7 @@ const START_LIMIT = 60_000;
 /** Brings the state folder to today's layout, and mounts what lies on file systems of its own. Idempotent. */
 export async function openState(config: Config): Promise<void> {
   const paths = platformPaths(config);
+  await requireRestored(paths);
   const stopNfs = () => withPrograms(config, (programs) => programs.stop('nfs'));
   const say = (text: string) => void process.stdout.write(`${text}\n`);
   await removeDrafts(paths);

@@ -11,6 +11,7 @@ import {
   StandingRights,
 } from './access/index.ts';
 import { listen, type Services } from './api/index.ts';
+import { holdImages } from './backup/index.ts';
 import {
   ensurePlatformVolume,
   hasBootFiles,
@@ -23,6 +24,7 @@ import {
   sweepBootFiles,
   Trees,
 } from './boot/index.ts';
+import { checkPersist, checkPlatform } from './check/index.ts';
 import { createDeviceCalls, DeviceEntry, Devices } from './devices/index.ts';
 import { createImageCalls, Images, OpenJobs, RaspiFirmware } from './images/index.ts';
 import { Checkpoints, createLogCalls, LogImports, LogLines, Logs, startLogProgram } from './logs/index.ts';
@@ -53,6 +55,7 @@ import {
   type Paths,
   Programs,
   platformPaths,
+  RootSocket,
   readCrashes,
   recordServer,
   ServiceNotices,
@@ -86,11 +89,11 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     );
   }
 
-  const { database, close: closeDatabase } = await openPlatformDatabase(
-    paths,
-    serverTables,
-    createLog('database'),
-  );
+  const {
+    database,
+    copy: copyOfDatabase,
+    close: closeDatabase,
+  } = await openPlatformDatabase(paths, serverTables, createLog('database'));
   const logs = new Logs(paths, createLog('logs'));
   const rotation = new LogRotation(paths.logs, config.limits.logs, log);
   const programs = new Programs(paths, logs.journal('programs'));
@@ -252,6 +255,20 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     log: logs.journal('api'),
   };
   const api = await listen(services, paths, { limits: config.limits });
+  const check = (repair: boolean) =>
+    checkPlatform(
+      {
+        copy: copyOfDatabase,
+        images: (all) => images.check(all),
+        persist: () => checkPersist(nodes.store, paths),
+      },
+      repair,
+    );
+  const rootSocket = new RootSocket({
+    acts: { hold: holdImages(images, copyOfDatabase), check: check(false), repair: check(true) },
+    ...{ limits: config.limits.clients, log: logs.journal('root') },
+  });
+  await rootSocket.listen(paths.rootSocket);
   const web = new WebApi({
     ...{ config, paths, limits: config.limits.clients, lines, logs, bridge: network.bridge },
     ...{ nodes: nodes.calls, images: ofImages.calls.image, boots: nodes.store.boots.figures, status },
@@ -265,6 +282,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
 
   return async () => {
     await api.close();
+    await rootSocket.close();
     await web.close();
     rights.close();
     await nodes.reconciler.stop();

@@ -13,10 +13,10 @@ import {
   readIfPresent,
   run,
   UserError,
+  withFileLock,
   writeFileAtomic,
 } from '../platform/index.ts';
 import { emulatorName } from './architectures.ts';
-import { withFileLock } from './locks.ts';
 
 const BINFMT = '/proc/sys/fs/binfmt_misc';
 const RULES = '/usr/lib/binfmt.d';

@@ -7,10 +7,11 @@ import {
   shortDigest,
 } from '@walt/contract';
 import { type Caller, Guests } from '../access/index.ts';
-import type { Config, Database, Log, Paths } from '../platform/index.ts';
+import type { Config, Database, Finding, Log, Paths } from '../platform/index.ts';
 import { hostNetwork, KeyedLock } from '../platform/index.ts';
 import type { Quotas } from '../space/index.ts';
 import { defaultImageName, serverArchitecture } from './architectures.ts';
+import { checkImages } from './archive/index.ts';
 import { ImageBuilds } from './build/index.ts';
 import type { BootingNodes, Expected, ImageTables } from './catalogue/index.ts';
 import { Catalogue, ImageSharing, noSuchImage } from './catalogue/index.ts';
@@ -22,7 +23,7 @@ import { registerEmulator } from './emulation.ts';
 import { endStrays } from './halt.ts';
 import { GRACE_SECONDS, ImageHistory, squash } from './history/index.ts';
 import { type FileKind, kindOfFile, readFiles, writeFiles } from './image-files.ts';
-import { Committer, treeVolumes, Volumes } from './layers/index.ts';
+import { Committer, type Hold, treeVolumes, Volumes } from './layers/index.ts';
 import { withReports } from './progress.ts';
 import { sweepMaking } from './recipes/index.ts';
 import { Registries, RegistryAccounts } from './registries/index.ts';
@@ -322,6 +323,23 @@ export class Images {
    */
   async collect(keep: ReadonlySet<string> = new Set(), grace = GRACE_SECONDS): Promise<void> {
     await this.#committer.collect(keep, { grace });
+  }
+
+  /** What does not fit together of all that images are; see `checkImages`. */
+  check(repair: boolean): AsyncGenerator<Finding> {
+    const { paths, hasBootFiles } = this.#deps;
+    const parts = {
+      catalogue: this.#catalogue,
+      store: this.#store,
+      committer: this.#committer,
+      hasBootFiles,
+    };
+    return checkImages({ ...parts, volumes: new Volumes(paths.volumes) }, repair);
+  }
+
+  /** Keeps all images, those of `act`'s time and older ones that the history has, until it is released. */
+  holdAll<T>(act: () => Promise<T>): Promise<{ result: T; hold: Hold }> {
+    return this.#committer.holdAll(act);
   }
 
   /** Lets go of podman. Shell sessions go on; who is attached to one loses the connection. */

@@ -2,10 +2,12 @@
  * Images: names, digests, layers and volumes; what changes them. Owns podman, buildah, skopeo,
  * mmdebstrap, binfmt_misc.
  */
+
 export { defaultImageName } from './architectures.ts';
+export { ImageArchive, prepareAll } from './archive/index.ts';
 export { createImageCalls, type ImageStreams } from './calls/index.ts';
 export type { BootingNodes } from './catalogue/index.ts';
-export { type ImageTables, imagePointers, imageTables } from './catalogue/index.ts';
+export { type ImageTables, imageDigestsIn, imagePointers, imageTables } from './catalogue/index.ts';
 export type { TerminalSize } from './containers/index.ts';
 export { unregisterEmulators } from './emulation.ts';
 export { haltImages } from './halt.ts';

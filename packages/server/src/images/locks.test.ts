@@ -3,8 +3,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryFolder } from '../../test/platform.ts';
-import { KeyedLock } from '../platform/index.ts';
-import { SharedLock, withFileLock } from './locks.ts';
+import { KeyedLock, withFileLock } from '../platform/index.ts';
+import { SharedLock } from './locks.ts';
 
 /** A deed that notes when it begins, and ends when it is told to. */
 function deed(log: string[], name: string) {

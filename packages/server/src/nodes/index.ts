@@ -30,6 +30,7 @@ export { createDirectory } from './directory.ts';
 export { NodeEntry } from './entry.ts';
 export type { NodeEndpoint, NodeLookup } from './lookup.ts';
 export { ping } from './ping.ts';
+export { persistImage } from './plan/index.ts';
 export type { NodeRow } from './store.ts';
 export { type NodeTables, nodeTables } from './tables.ts';
 export { findAccelerator } from './virtual/index.ts';

@@ -15,11 +15,13 @@ export {
 } from './config.ts';
 export {
   type AnyDatabase,
+  copyClosedDatabase,
   type Database,
   type DescribedCopy,
   describeCopies,
   isPostgres,
   mayCollect,
+  openCopy,
   openDatabase,
   openPlatformDatabase,
   openPostgres,
@@ -29,12 +31,14 @@ export {
   type TableSet,
   tablesOf,
   together,
+  unknownMigrations,
 } from './database/index.ts';
 export {
   closeDisks,
   type DiskContent,
   draftDiskImage,
   ensureDiskImage,
+  isSoundErofs,
   loopDevicesOf,
   makeDisk,
   makeDiskImage,
@@ -60,6 +64,7 @@ export {
   syncFolder,
   writeFileAtomic,
 } from './files.ts';
+export { type Finding, left, mended } from './finding.ts';
 export { hostNamespace, hostNetwork, namespaceFile } from './host.ts';
 export type { WantedAdapter } from './interfaces.ts';
 export { KeyedLock } from './keyed-lock.ts';
@@ -107,6 +112,8 @@ export {
   signalSupervisor,
   sinceLastStart,
   streamProgram,
+  withFileLock,
+  withFreeFileLock,
 } from './programs/index.ts';
 export { NO_QUOTAS, QUOTA_NAMES, type QuotaConfig, type QuotaName, type QuotaSet } from './quota-config.ts';
 export { readSecretFile } from './secret-file.ts';

@@ -56,6 +56,10 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     virtual: state('virtual'),
     /** Logins to registries, one file per user (containers-auth.json(5)), mode 600. */
     logins: state('keys', 'registries'),
+    /** What a backup works with while it runs, and the locks of those that do. */
+    backupWork: state('backup-work'),
+    /** There while a backup is brought back: what it is. */
+    restoring: state('restoring.json'),
     /** Configuration of dnsmasq, the NFS server, podman and skopeo. */
     services: state('services'),
     socket: runtime(SOCKET_NAME),
@@ -71,6 +75,8 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     logSocket: runtime('logs.sock'),
     /** Where the program answers that passes on requests by HTTP from the host's network. */
     webSocket: runtime('web.sock'),
+    /** Where root's own programs ask the server. */
+    rootSocket: runtime('root.sock'),
     podmanSocket: runtime('podman.sock'),
     /** QMP and console sockets, by node id. */
     virtualRun: runtime('virtual'),

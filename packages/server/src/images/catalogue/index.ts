@@ -3,6 +3,7 @@
 export type { BootingNodes } from './booting-nodes.ts';
 export { Catalogue, noSuchImage } from './catalogue.ts';
 export { DISPLACED, type Expected, gone, type Move, movedMeanwhile, taken } from './catalogue-rows.ts';
+export { imageDigestsIn } from './image-digests.ts';
 export type { LayerRecord } from './layer-rows.ts';
 export { lineage, numberVersions, versionsOf } from './lineage.ts';
 export type { Keeping } from './needless.ts';

@@ -153,6 +153,40 @@ export class Committer {
     return this.#unnamed.share(async () => this.#held.hold(digest, layers));
   }
 
+  /** Makes the volumes of these layers of an image, and its boot files, anew. Nodes that have them open lose what they read there. */
+  async remake({ digest, layers }: DigestRecord, torn: readonly string[]): Promise<void> {
+    const { catalogue, volumes } = this.#deps;
+    await this.#unnamed.share(async () => {
+      for (const diffId of torn) await volumes.remove(diffId);
+      await catalogue.refresh(await adopt(this.#deps, digest, () => {}));
+      await this.#measure(layers);
+    });
+  }
+
+  /** Digests of images of the store that the catalogue does not know, and that are not on their way. */
+  unknown(): Promise<string[]> {
+    const { catalogue, store } = this.#deps;
+    return this.#unnamed.alone(async () => {
+      const known = new Set((await catalogue.digests()).map(({ digest }) => digest)).union(
+        this.#held.digests(),
+      );
+      return (await store.images()).filter((digest) => !known.has(digest));
+    });
+  }
+
+  /** Keeps all images that the catalogue has while `act` runs, during which none is removed, until the hold is released. */
+  holdAll<T>(act: () => Promise<T>): Promise<{ result: T; hold: Hold }> {
+    return this.#unnamed.share(async () => {
+      const result = await act();
+      const records = await this.#deps.catalogue.digests();
+      const holds = records.map(({ digest, layers }) => this.#held.hold(digest, layers));
+      const release = (seconds?: number) => {
+        for (const hold of holds) hold.release(seconds);
+      };
+      return { result, hold: { release } };
+    });
+  }
+
   /** Digests on their way in or out. */
   get held(): Set<string> {
     return this.#held.digests();

@@ -71,11 +71,12 @@ export function draftImage(
     history: [...steps, { created, created_by: createdBy }],
   });
   const digest = sha256(configuration);
-  const manifest = draftManifest(origin.manifest, stack, { digest, size: Buffer.byteLength(configuration) });
+  const manifest = plainManifest(origin.manifest, stack, { digest, size: Buffer.byteLength(configuration) });
   return { manifest, configuration, digest, layers };
 }
 
-function draftManifest(text: string, stack: readonly Descriptor[], config: Descriptor): string {
+/** Of an image whose layers are these plain tars, bottom first, in the form of the manifest `text`. */
+export function plainManifest(text: string, stack: readonly Descriptor[], config: Descriptor): string {
   const known = manifestShape.parse(JSON.parse(text));
   const docker = known.mediaType === DOCKER;
   const layerType = docker

@@ -2,6 +2,7 @@
 export { Committer } from './committer.ts';
 export { CopyLayer, type CopyTarget } from './copy-layer.ts';
 export type { Hold } from './held-images.ts';
+export { plainManifest } from './image-draft.ts';
 export {
   clearance,
   deletion,

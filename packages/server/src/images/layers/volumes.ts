@@ -5,6 +5,7 @@ import { digestHex } from '@walt/contract';
 import {
   fileExists,
   hasErrno,
+  isSoundErofs,
   makeErofs,
   namesIn,
   publishFile,
@@ -132,6 +133,28 @@ export class Volumes {
       if (hasErrno(error, 'ENOENT')) return null;
       throw error;
     }
+  }
+
+  /**
+   * What is wrong with a layer's volume, in words that follow its name; undefined: nothing. `size` is what it had when it was made, null
+   * where nobody knows; `tree`: whether it must have one for trees, too.
+   */
+  async fault(diffId: string, size: number | null, tree: boolean): Promise<string | undefined> {
+    const found = await this.size(diffId);
+    if (found === null) return 'is missing';
+    if (size !== null && found !== size) return `has ${found} bytes instead of ${size}`;
+    const path = join(this.#folder, volumeName(diffId));
+    if (!(await isSoundErofs(path))) return 'is damaged';
+    if (!tree) return undefined;
+    const ofTree = await this.findTree(diffId);
+    if (ofTree === undefined) return 'is missing where trees are made of it';
+    return (await isSoundErofs(ofTree)) ? undefined : 'is damaged where trees are made of it';
+  }
+
+  /** Removes those of a layer, to be made again. */
+  async remove(diffId: string): Promise<void> {
+    for (const name of [volumeName(diffId), treeVolumeName(diffId)])
+      await rm(join(this.#folder, name), { force: true });
   }
 
   /** Removes the volumes of all layers but these; files that are no layer's volume stay. */

@@ -6,9 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { attempt, run } from '../../platform/index.ts';
+import { attempt, run, withFileLock } from '../../platform/index.ts';
 import { allProcesses } from '../containers/index.ts';
-import { withFileLock } from '../locks.ts';
 import { sweepMaking } from './debootstrap.ts';
 
 async function newCache(t: TestContext): Promise<string> {

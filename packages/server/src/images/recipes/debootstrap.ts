@@ -1,8 +1,15 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Architecture } from '@walt/contract';
-import { fileExists, namesIn, publishFile, run, unmountIn } from '../../platform/index.ts';
-import { withFileLock, withFreeFileLock } from '../locks.ts';
+import {
+  fileExists,
+  namesIn,
+  publishFile,
+  run,
+  unmountIn,
+  withFileLock,
+  withFreeFileLock,
+} from '../../platform/index.ts';
 import type { Report } from '../progress.ts';
 import type { HostCommand } from '../types.ts';
 import { type AptSetup, readAptSetup, readRelease } from './apt-sources.ts';

@@ -1,8 +1,7 @@
 /** Start files of Raspberry Pis, of Debian's raspi-firmware. The package is not free: it is fetched only where server.conf allows it. */
 import { copyFile, lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileExists, type Log, namesIn, rarely, run, UserError } from '../../platform/index.ts';
-import { withFileLock } from '../locks.ts';
+import { fileExists, type Log, namesIn, rarely, run, UserError, withFileLock } from '../../platform/index.ts';
 import type { HostCommand } from '../types.ts';
 import { nonFreeSources, readAptSetup } from './apt-sources.ts';
 

@@ -1,8 +1,16 @@
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { type Architecture, digestHex } from '@walt/contract';
 import type { z } from 'zod';
-import { attempt, ExternalError, type Paths, readIfPresent, run } from '../../platform/index.ts';
+import {
+  attempt,
+  ExternalError,
+  type Paths,
+  readIfPresent,
+  run,
+  type StreamedProgram,
+  streamProgram,
+} from '../../platform/index.ts';
 import { platformOptions } from '../architectures.ts';
 import { DiskFull, roomIn } from '../disk-full.ts';
 import type { HostCommand } from '../types.ts';
@@ -57,6 +65,11 @@ export class Store {
     await rm(temporaryFolder(paths), { recursive: true, force: true, maxRetries: 3 });
     await mkdir(temporaryFolder(paths), { recursive: true, mode: 0o700 });
     await writePodmanFiles(paths);
+    return new Store(paths, host);
+  }
+
+  /** For who only reads, beside a server that may run: makes and cleans up nothing. */
+  static beside(paths: Paths, host: HostCommand): Store {
     return new Store(paths, host);
   }
 
@@ -246,13 +259,20 @@ export class Store {
     }
   }
 
-  async #storage(command: string, ...args: string[]): Promise<string> {
+  /** A layer as the tar that it came as: its digest is the diff ID. Who reads slowly keeps others from changing the store. */
+  layerTar({ folder }: PresentLayer): StreamedProgram {
+    const words = ['diff', '--uncompressed', '--', basename(dirname(folder))];
+    return streamProgram(this.#storageCommand(words), { env: this.#env, deathSignal: 'TERM' });
+  }
+
+  #storage(...words: string[]): Promise<string> {
+    return run(this.#storageCommand(words), { env: this.#env, deathSignal: 'TERM' });
+  }
+
+  #storageCommand(words: readonly string[]): string[] {
     const { containers, containersRun } = this.#paths;
     const globals = ['--graph', containers, '--run', containersRun, '--storage-driver', 'overlay'];
-    return run(this.#host(['containers-storage', ...globals, command, ...args]), {
-      env: this.#env,
-      deathSignal: 'TERM',
-    });
+    return this.#host(['containers-storage', ...globals, ...words]);
   }
 
   async #run(...args: string[]): Promise<string> {

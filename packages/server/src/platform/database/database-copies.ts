@@ -9,6 +9,7 @@ import { namesIn, publishFile } from '../files.ts';
 import type { Log } from '../logs/index.ts';
 import type { Paths } from '../paths.ts';
 import { faults } from './database.ts';
+import { explained } from './database-errors.ts';
 
 /** Milliseconds between two looks whether something has changed. */
 const LOOK = 5_000;
@@ -76,6 +77,8 @@ export class DatabaseCopies {
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
+  /** Of the last copy. */
+  #failure: unknown;
 
   constructor(sqlite: DatabaseSync, paths: Pick<Paths, 'databaseCopies'>, log: Log) {
     this.#sqlite = sqlite;
@@ -97,20 +100,36 @@ export class DatabaseCopies {
     await this.#running;
   }
 
+  /** Takes one now, or answers the newest when nothing has changed since. */
+  async now(): Promise<DatabaseCopy> {
+    await this.#running;
+    await this.#begin();
+    const [newest] = await listCopies({ databaseCopies: this.#folder });
+    if (!newest || this.#failure) throw this.#failure ?? new Error('there is no copy of the database');
+    return newest;
+  }
+
   #look(): void {
     if (this.#running || Date.now() < this.#next || this.#changes() === this.#copied) return;
-    this.#running = this.#copy().finally(() => {
+    void this.#begin();
+  }
+
+  #begin(): Promise<void> {
+    this.#running ??= this.#copy().finally(() => {
       this.#running = undefined;
     });
+    return this.#running;
   }
 
   async #copy(): Promise<void> {
     const changes = this.#changes();
     try {
       await copyDatabase(this.#sqlite, this.#folder);
+      this.#failure = undefined;
       this.#copied = changes;
       this.#next = Date.now() + PAUSE;
     } catch (error) {
+      this.#failure = error;
       this.#next = Date.now() + FAILED_PAUSE;
       this.#log.warn('cannot copy the database', { folder: this.#folder, reason: String(error) });
     }
@@ -201,6 +220,18 @@ function timeOf(name: string): number | undefined {
   const [, ...parts] = NAME.exec(name) ?? [];
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = parts.map(Number);
   return parts.length === 0 ? undefined : Date.UTC(year, month - 1, day, hour, minute, second) / 1000;
+}
+
+/** Copies a database that no server works with into the new file `to`. Throws when the copy is not sound. */
+export async function copyClosedDatabase(from: string, to: string): Promise<void> {
+  closeSync(openSync(to, 'wx', 0o600));
+  try {
+    using sqlite = new DatabaseSync(from, { timeout: 2000 });
+    await backup(sqlite, to);
+    verify(to);
+  } catch (error) {
+    throw explained(error, from);
+  }
 }
 
 /** The database as a whole and sound file, opened to be read only. Undefined when it is none. */

@@ -1,11 +1,14 @@
 /** The platform's database: migrations of the tables that domains declare, verified copies. Knows no domain's table. */
+
 export { openDatabase } from './database.ts';
+export { copyClosedDatabase, openCopy } from './database-copies.ts';
 export {
   type DescribedCopy,
   describeCopies,
   mayCollect,
   openPlatformDatabase,
   restoreDatabase,
+  unknownMigrations,
 } from './platform-database.ts';
 export { isPostgres, openPostgres, type PostgresAccess, type PostgresSession } from './postgres.ts';
 export { type AnyDatabase, type Database, type TableSet, tablesOf, together } from './tables.ts';

@@ -11,7 +11,14 @@ import type { Log } from '../logs/index.ts';
 import type { Paths } from '../paths.ts';
 import { openDatabase, openSqliteDatabase } from './database.ts';
 import { copyDatabase, DatabaseCopies, type DatabaseCopy, listCopies, openCopy } from './database-copies.ts';
-import { type AnyDatabase, type Database, type PlatformTables, type TableSet, tablesOf } from './tables.ts';
+import {
+  type AnyDatabase,
+  type Database,
+  migrationsOf,
+  type PlatformTables,
+  type TableSet,
+  tablesOf,
+} from './tables.ts';
 
 /** Seconds after a restoration in which nothing is deleted: what came after the copy is unknown to it. */
 const RESTORED_GRACE = 7 * 86_400;
@@ -21,6 +28,8 @@ const SKIPPED = 100;
 
 export interface PlatformDatabase<Tables> {
   database: Database<Tables>;
+  /** A copy of what it has now. */
+  copy(): Promise<DatabaseCopy>;
   /** Takes a last copy. */
   close(): Promise<void>;
 }
@@ -48,6 +57,7 @@ export async function openPlatformDatabase<Tables>(
   copies.start();
   return {
     database,
+    copy: () => copies.now(),
     close: async () => {
       await copies.close();
       await database.destroy();
@@ -94,6 +104,15 @@ export async function describeCopies<Tables>(
     const counts = Object.entries(counted).map(([what, table]) => [what, count(table)]);
     return { ...copy, sound: sqlite !== undefined, counts: Object.fromEntries(counts) };
   });
+}
+
+/** Names of what changed the tables of a copy that these tables do not know: they are older than it. Throws for what is no copy. */
+export function unknownMigrations<Tables>(path: string, tables: TableSet<Tables>): string[] {
+  using copy = openCopy(path);
+  if (!copy) throw new Error(`${path} is no sound database`);
+  const known = migrationsOf(tables);
+  const done = copy.prepare('SELECT name FROM kysely_migration ORDER BY name').all();
+  return done.map(({ name }) => String(name)).filter((name) => !(name in known));
 }
 
 /**

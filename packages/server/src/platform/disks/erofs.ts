@@ -1,9 +1,9 @@
-/** EROFS file systems in files. Alone knows mkfs.erofs. */
+/** EROFS file systems in files. Alone knows mkfs.erofs and fsck.erofs. */
 import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { constants, deflateRawSync } from 'node:zlib';
-import { run, streamProgram } from '../programs/index.ts';
+import { attempt, run, streamProgram } from '../programs/index.ts';
 
 /** Equal content gives an equal file, wherever it is made. */
 const NO_UUID = '00000000-0000-0000-0000-000000000000';
@@ -35,6 +35,11 @@ interface Variant {
   onBytes?: (bytes: number) => void;
   /** Milliseconds between two words of `onBytes`. Default: 250. */
   lookMs?: number | undefined;
+}
+
+/** Whether it is one, as far as that can be told: there are checksums of its head alone, but what is packed must unpack. */
+export async function isSoundErofs(path: string): Promise<boolean> {
+  return (await attempt(['fsck.erofs', '--extract', '--', path])).status === 0;
 }
 
 /** Packs a folder into the file `path`. Whiteouts, opaque marks, capabilities and hard links are kept. */

@@ -8,7 +8,7 @@ export {
   readOnlyMounts,
   removeDrafts,
 } from './disk-image.ts';
-export { makeErofs } from './erofs.ts';
+export { isSoundErofs, makeErofs } from './erofs.ts';
 export { unmountIn } from './mounts.ts';
 export { type DiskContent, makeDisk } from './partitioned-disk.ts';
 export {

@@ -1,5 +1,6 @@
 /** Outside programs: those that run to their end, as a whole or as a stream, and those that outlive the server. */
 export { attempt, type ExecOptions, type ExecResult, run } from './exec.ts';
+export { withFileLock, withFreeFileLock } from './file-lock.ts';
 export { identifyProcess, isAlive, type ProcessIdentity, signalProcess } from './process.ts';
 export { Programs } from './programs.ts';
 export {

@@ -1,0 +1,60 @@
+import { mkdir, rm, stat, statfs } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { attempt, ExternalError, fileExists, namesIn, type Paths, projectFile } from '../platform/index.ts';
+import type { Blobs } from './blobs.ts';
+import { savePieces } from './disk-pieces.ts';
+import type { SavedDisk } from './generation.ts';
+
+/** Paths below the state folder of all file systems of /persist, with their bytes on disk. */
+export async function findDisks({ persist, state }: Pick<Paths, 'persist' | 'state'>): Promise<FoundDisk[]> {
+  const found: FoundDisk[] = [];
+  for (const owner of (await namesIn(persist)).sort()) {
+    for (const name of (await namesIn(join(persist, owner))).sort()) {
+      if (/^\d+\.img$/.test(name))
+        found.push({ path: [basename(persist), owner, name], from: join(persist, owner, name) });
+    }
+  }
+  return found.filter(({ from }) => from.startsWith(state));
+}
+
+export interface FoundDisk {
+  path: string[];
+  from: string;
+}
+
+/**
+ * Saves a file system of /persist as it is at one moment. Who writes into it waits while it is copied to `work`, or where that has no
+ * room for it, to `spare`. Undefined when it was removed meanwhile.
+ */
+export async function saveDisk(
+  disk: FoundDisk,
+  { blobs, work, spare }: { blobs: Blobs; work: string; spare: string },
+  onBytes: (done: number) => void,
+): Promise<(SavedDisk & { damaged: boolean }) | undefined> {
+  if (!(await fileExists(disk.from))) return undefined;
+  const { blocks } = await stat(disk.from);
+  const folder = (await room(work)) > blocks * 512 * 2 ? work : spare;
+  const copy = join(folder, 'disk.img');
+  const point = join(work, 'mounted');
+  await mkdir(point, { recursive: true, mode: 0o700 });
+  await rm(copy, { force: true });
+  try {
+    const script = [projectFile('packages/server/src/backup/copy-disk.sh'), disk.from, point, copy];
+    const argv = ['unshare', '--mount', '--propagation', 'private', '--', ...script];
+    const { status, stderr } = await attempt(argv, { deathSignal: 'TERM' });
+    if (status !== 0 && status !== 4) {
+      if (!(await fileExists(disk.from))) return undefined;
+      throw new ExternalError(script, status, stderr);
+    }
+    const { size } = await stat(copy);
+    const pieces = await savePieces(copy, blobs, onBytes);
+    return { path: disk.path, size, pieces, damaged: status === 4 };
+  } finally {
+    await rm(copy, { force: true });
+  }
+}
+
+async function room(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}

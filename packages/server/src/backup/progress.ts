@@ -1,0 +1,26 @@
+/** What who waits is told. */
+export interface Told {
+  say(line: string): void;
+  /** Begins a step; call the answer with how many bytes are done. */
+  step(title: string): (done: number, total?: number) => void;
+}
+
+/** Milliseconds after which a step is told, and between two words on it. */
+const PAUSE = 2000;
+
+/** Tells by lines: quick steps are not told. */
+export function toldByLines(say: (line: string) => void): Told {
+  let last = performance.now();
+  return {
+    say,
+    step: (title) => (done, total) => {
+      if (performance.now() - last < PAUSE) return;
+      last = performance.now();
+      say(`${title}: ${amount(done)}${total === undefined ? '' : ` of ${amount(total)}`}`);
+    },
+  };
+}
+
+export function amount(bytes: number): string {
+  return bytes < 1024 ** 3 ? `${Math.ceil(bytes / 1024 ** 2)} MiB` : `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
+}
