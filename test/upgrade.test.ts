@@ -8,6 +8,7 @@ import { attempt, type ExecResult } from '../packages/server/src/platform/index.
 import { checkout } from './client.ts';
 import { toOldLayout } from './old-layout.ts';
 import { DEFAULT_IMAGE, Platform } from './platform.ts';
+import { until } from './until.ts';
 
 let platform: Platform;
 
@@ -95,7 +96,17 @@ test('nothing is moved by the next start; a node that is removed takes its /pers
 test('the backup brings images, nodes and /persist back on another machine, where the node boots', async () => {
   await using other = await Platform.start({ start: false });
   await walt(other, 'restore', saved.backups);
+  const began = Date.now() / 1000;
   await other.up();
+  // The database tells of its boot on the first machine, until it has begun one here.
+  await until(
+    'the node to boot here',
+    async () => {
+      const [alpha] = await other.node();
+      return (alpha?.since ?? 0) > began;
+    },
+    280_000,
+  );
   await other.booted('alpha');
   assert.deepEqual(await other.root.json<Image[]>('image', 'show', '--all'), saved.images);
   const [one = 0, two = 0] = (await other.root.on('alpha', 'tail -qn 1 /persist/one /persist/two'))
