@@ -23,14 +23,13 @@ export async function listenSsh(ip: string, config: string): Promise<AsyncDispos
   // Its privilege separation folder, which Debian's service makes at its start.
   mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
   const children = new Set<ChildProcess>();
-  const listener = createServer((connection) => {
-    const sshd = spawn('/usr/sbin/sshd', ['-i', '-f', config], { stdio: ['pipe', 'pipe', 'ignore'] });
+  // It gets the connection itself: whoever comes is asked from where.
+  const listener = createServer({ pauseOnConnect: true }, (connection) => {
+    connection.on('error', () => {});
+    const sshd = spawn('/usr/sbin/sshd', ['-i', '-f', config], { stdio: [connection, connection, 'ignore'] });
     children.add(sshd);
     sshd.once('close', () => children.delete(sshd));
-    sshd.stdin.on('error', () => {});
-    connection.on('error', () => sshd.kill());
-    connection.pipe(sshd.stdin);
-    sshd.stdout.pipe(connection);
+    connection.destroy();
   });
   listener.listen(22, ip);
   await once(listener, 'listening');
