@@ -4,11 +4,12 @@
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { attempt, run } from '../packages/server/src/platform/index.ts';
 import { checkout } from '../test/client.ts';
 import { DEFAULT_IMAGE, Platform } from '../test/platform.ts';
+import { addText } from './images.ts';
 import { benchOptions, progress } from './options.ts';
 import { conclude } from './report.ts';
 import { summarize } from './statistics.ts';
@@ -67,18 +68,9 @@ async function backUp(): Promise<{ seconds: number; bytes: number }> {
   return { seconds, bytes: JSON.parse(stdout).added };
 }
 
-/** The default image with a layer of 4 000 files of 1 MB, of text: random data would take mkfs.erofs a quarter of an hour. */
 async function makeImage(): Promise<void> {
   await root.ok('image', 'duplicate', `waltplatform/${DEFAULT_IMAGE}`, 'large');
-  progress('making an image of 4 GB');
-  const ballast = join(folder, 'ballast');
-  for (let index = 0; index < 4000; index += 1) {
-    const sub = join(ballast, String(index % 100));
-    await mkdir(sub, { recursive: true });
-    await writeFile(join(sub, String(index)), Buffer.alloc(1_000_000, `ballast ${index}\n`));
-  }
-  await root.ok('image', 'cp', ballast, 'large:/srv/ballast');
-  await rm(ballast, { recursive: true });
+  await addText(platform, 'large');
   // What is left to write is not the first backup's.
   await run(['sync', '--file-system', folder]);
 }

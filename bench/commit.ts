@@ -4,9 +4,10 @@
  * `walt image shell` does). usage: commit.ts [--runs N] [--json]
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DEFAULT_IMAGE, Platform } from '../test/platform.ts';
+import { addText } from './images.ts';
 import { benchOptions, progress } from './options.ts';
 import { conclude } from './report.ts';
 import { summarize } from './statistics.ts';
@@ -72,20 +73,9 @@ conclude(
   json,
 );
 
-/**
- * `small` is the default image, `large` the same with a layer of 4 000 files of 1 MB. Their content is text, which is packed in
- * seconds; random data would take mkfs.erofs a quarter of an hour, and changes nothing for the commits that follow.
- */
+/** `small` is the default image, `large` the same with a layer of 4 GB of text: what it is makes no difference to the commits that follow. */
 async function makeImages(): Promise<void> {
   for (const name of ['small', 'large'])
     await root.ok('image', 'duplicate', `waltplatform/${DEFAULT_IMAGE}`, name);
-  progress('making an image of 4 GB');
-  const ballast = join(folder, 'ballast');
-  for (let index = 0; index < 4000; index += 1) {
-    const sub = join(ballast, String(index % 100));
-    await mkdir(sub, { recursive: true });
-    await writeFile(join(sub, String(index)), Buffer.alloc(1_000_000, `ballast ${index}\n`));
-  }
-  await root.ok('image', 'cp', ballast, 'large:/srv/ballast');
-  await rm(ballast, { recursive: true });
+  await addText(platform, 'large');
 }

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, beforeEach, describe, test } from 'node:test';
-import { loopbackNet } from '../../server/test/server.ts';
+import { loopbackNet } from '../../server/test/network.ts';
 import { categories } from '../src/words/categories.ts';
 import { openClient } from './client.ts';
 import { HostileServer, mapStrings } from './hostile-server.ts';

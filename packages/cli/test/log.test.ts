@@ -5,7 +5,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
-import { loopbackNet } from '../../server/test/server.ts';
+import { loopbackNet } from '../../server/test/network.ts';
 import { openClient } from './client.ts';
 
 const net = loopbackNet();

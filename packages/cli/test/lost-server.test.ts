@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
-import { loopbackNet } from '../../server/test/server.ts';
+import { loopbackNet } from '../../server/test/network.ts';
 import { type CommandEntry, categories, singles } from '../src/words/categories.ts';
 import { openClient } from './client.ts';
 import { Cut } from './cut.ts';

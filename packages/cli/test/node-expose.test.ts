@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { loopbackNet } from '../../server/test/server.ts';
+import { loopbackNet } from '../../server/test/network.ts';
 import { readPorts } from '../src/nodes/exposed-ports.ts';
 import { openClient } from './client.ts';
 

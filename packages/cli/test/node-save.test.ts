@@ -12,8 +12,8 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import type { NodeChange } from '@walt/contract';
 import { serverArchitecture } from '../../server/src/images/architectures.ts';
 import { defaultImageName } from '../../server/src/images/index.ts';
+import { loopbackNet } from '../../server/test/network.ts';
 import { result } from '../../server/test/platform.ts';
-import { loopbackNet } from '../../server/test/server.ts';
 import { openClient } from './client.ts';
 import { serveSsh } from './node-ssh.ts';
 

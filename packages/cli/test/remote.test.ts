@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { loopbackNet } from '../../server/test/server.ts';
+import { loopbackNet } from '../../server/test/network.ts';
 import { openClient } from './client.ts';
 import { LAPTOP_ADDRESS, Lab, SERVER_ADDRESS, signIn, USERS } from './lab.ts';
 import { serveSsh } from './node-ssh.ts';

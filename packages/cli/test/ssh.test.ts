@@ -19,7 +19,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { loopbackNet } from '../../server/test/server.ts';
+import { loopbackNet } from '../../server/test/network.ts';
 import { outcome } from './checkout.ts';
 import { openClient } from './client.ts';
 import { serveSsh } from './node-ssh.ts';

@@ -13,7 +13,8 @@ import { createORPCClient, ORPCError } from '@orpc/client';
 import { RPCLink } from '@orpc/client/fetch';
 import { type Client, RPC_PREFIX } from '@walt/contract';
 import { WebSocket } from 'ws';
-import { loopbackNet, type ServerOptions, startServer, type TestServer } from './server.ts';
+import { loopbackNet } from './network.ts';
+import { type ServerOptions, startServer, type TestServer } from './server.ts';
 
 export interface TestApi extends Pick<TestServer, 'folder' | 'socket' | 'services'> {
   server: TestServer;

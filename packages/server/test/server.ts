@@ -24,8 +24,7 @@ import { createDeviceCalls, DeviceEntry, type Devices } from '../src/devices/ind
 import { Catalogue } from '../src/images/catalogue/index.ts';
 import { createImageCalls, type ImageRecord, OpenJobs, unregisterEmulators } from '../src/images/index.ts';
 import { Checkpoints, createLogCalls, LogImports, LogLines, Logs, openKeeper } from '../src/logs/index.ts';
-import type { Network } from '../src/network/index.ts';
-import { lowestFree, parseSubnet } from '../src/network/subnet.ts';
+import { parseSubnet } from '../src/network/subnet.ts';
 import {
   bootingNodes,
   createChangesCalls,
@@ -47,6 +46,7 @@ import {
 import { createQuotaCalls, Quotas } from '../src/space/index.ts';
 import { openDevices, PlayedNeighbours } from './devices.ts';
 import { PlayedMachines } from './machines.ts';
+import { playNetwork } from './network.ts';
 import {
   destroyPlatform,
   openPlatform,
@@ -376,48 +376,6 @@ async function tarOf(files: Readonly<Record<string, string>>, folder: string): P
   const path = join(folder, 'tree.tar');
   await writeFile(path, Readable.from(tar));
   return path;
-}
-
-/** A walt-net of addresses of this machine, other ones in each test file. */
-export function loopbackNet(): string {
-  return `127.${64 + (process.pid % 128)}.${(process.pid >> 7) % 256}.0/24`;
-}
-
-/** walt-net without bridge, DHCP and exports: addresses are all that it has. */
-function playNetwork(text: string, neighbours: PlayedNeighbours): Network {
-  const subnet = parseSubnet(text);
-  const nothing = async () => {};
-  const played: Pick<
-    Network,
-    | 'server'
-    | 'broadcast'
-    | 'prefix'
-    | 'freeAddress'
-    | 'setHosts'
-    | 'setExports'
-    | 'setRouted'
-    | 'ensureTap'
-    | 'removeTap'
-    | 'others'
-    | 'exposed'
-    | 'mac'
-    | 'forgetLeases'
-  > = {
-    mac: () => neighbours.mac(),
-    forgetLeases: (mac) => neighbours.forgetLeases(mac),
-    ...{ server: subnet.server, broadcast: subnet.broadcast, prefix: subnet.prefix },
-    freeAddress: async (taken) => lowestFree(subnet, (address) => taken.has(address)),
-    ...{ setHosts: nothing, setExports: nothing, setRouted: nothing, ensureTap: nothing, removeTap: nothing },
-    exposed: { require: nothing, look: () => new Map(), set: nothing, close: nothing },
-    others: {
-      require: nothing,
-      connect: nothing,
-      look: async () => [],
-      remove: nothing,
-      removeNode: nothing,
-    },
-  };
-  return played as Network;
 }
 
 /** The same calls; each is written down before it is carried out. */

@@ -2,18 +2,10 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import { booted, errorFrame, failure, handOver, openApi, openStream } from '../../test/api.ts';
+import { playLogins } from '../../test/logins.ts';
 
-const groups = new Map<string, Set<string>>();
-let clock = 0;
-const api = await openApi({
-  logins: {
-    userExists: async (name) => ['alice', 'bob', 'carol'].includes(name),
-    groupExists: async (name) => groups.has(name),
-    groupsOf: async (user) => new Set([...groups].flatMap(([name, of]) => (of.has(user) ? [name] : []))),
-    // Groups are believed for ten seconds: each question comes later.
-    now: () => (clock += 10_001),
-  },
-});
+const { groups, logins } = playLogins();
+const api = await openApi({ logins });
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f';
 
 let alice: Awaited<ReturnType<typeof api.client>>;

@@ -5,18 +5,10 @@ import { beforeEach, describe, test } from 'node:test';
 import { isContractProcedure } from '@orpc/contract';
 import { contract, IMAGE_FILES, RPC_PREFIX } from '@walt/contract';
 import { failure, openApi, send } from '../../test/api.ts';
+import { playLogins } from '../../test/logins.ts';
 
-const groups = new Map<string, Set<string>>();
-let clock = 0;
-const api = await openApi({
-  logins: {
-    userExists: async (name) => ['alice', 'bob', 'carol'].includes(name),
-    groupExists: async (name) => groups.has(name),
-    groupsOf: async (user) => new Set([...groups].flatMap(([name, of]) => (of.has(user) ? [name] : []))),
-    // Groups are believed for ten seconds: each question comes later.
-    now: () => (clock += 10_001),
-  },
-});
+const { groups, logins } = playLogins();
+const api = await openApi({ logins });
 
 type Client = Awaited<ReturnType<typeof api.client>>;
 let alice: Client;

@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestHex } from '@walt/contract';
-import { hasErrno, namesIn, syncFolder } from '../platform/index.ts';
+import { hasErrno, namesIn, sizeIfPresent, syncFolder } from '../platform/index.ts';
 import type { Blob } from './generation.ts';
 
 /** Bytes that may wait for the disk before they get their names. */
@@ -46,7 +46,7 @@ export class Blobs {
   /** Whether it is there with that size. Its content was looked at when it came: `fault` does it again. */
   async has({ digest, size }: Blob): Promise<boolean> {
     if (this.#pending.has(digest)) return true;
-    return (await sizeOf(this.path(digest))) === size;
+    return (await sizeIfPresent(this.path(digest))) === size;
   }
 
   /** Takes bytes as they come, however many. */
@@ -106,7 +106,7 @@ export class Blobs {
   ): Promise<string | undefined> {
     const path = this.path(digest);
     try {
-      const found = await sizeOf(path);
+      const found = await sizeIfPresent(path);
       if (found === undefined) return 'is missing';
       if (found !== size) return `has ${found} bytes, not ${size}`;
       const hash = createHash('sha256');
@@ -128,7 +128,7 @@ export class Blobs {
       for (const hex of await namesIn(join(this.#folder, folder))) {
         if (digests.has(`sha256:${hex}`)) continue;
         const path = join(this.#folder, folder, hex);
-        removed += (await sizeOf(path)) ?? 0;
+        removed += (await sizeIfPresent(path)) ?? 0;
         await rm(path, { force: true });
       }
     }
@@ -158,13 +158,4 @@ async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
-}
-
-async function sizeOf(path: string): Promise<number | undefined> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import { type NamedImage, PLATFORM_OWNER } from '@walt/contract';
+import { playLogins } from '../../test/logins.ts';
 import { type Caller, Guests, LostRight, StandingRights } from '../access/index.ts';
 import { Catalogue } from '../images/catalogue/index.ts';
 import type { ImageRecord } from '../images/index.ts';
@@ -75,10 +76,6 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
     return failures;
   };
   const rights = new StandingRights(log);
-  /** Of the machine. */
-  const groups = new Map([['students', new Set<string>()]]);
-  // Nobody's groups are believed for longer than one question.
-  let clock = 0;
   const machines = {
     require: async () => {},
     requireRoom: async () => {},
@@ -88,13 +85,9 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
     consoleLog: (id: number) => `/run/${id}.log`,
   };
   const devices = { notesOf: () => [], isTaken: (name: string) => name === 'printer' };
-  const logins = new Guests({
-    userExists: async (name) => ['alice', 'bob', 'carol'].includes(name),
-    groupExists: async (name) => groups.has(name),
-    groupsOf: async (user) =>
-      new Set([...groups].flatMap(([name, users]) => (users.has(user) ? [name] : []))),
-    now: () => (clock += 10_001),
-  });
+  const { groups, logins: played } = playLogins();
+  groups.set('students', new Set());
+  const logins = new Guests(played);
   const guests = new NodeGuests(database, logins);
   const views = new NodeViews({
     boots: store.boots,

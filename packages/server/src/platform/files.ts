@@ -61,6 +61,16 @@ export async function readIfPresent(path: string): Promise<string | undefined> {
   }
 }
 
+/** Bytes of a file, or undefined if there is none; follows links. */
+export async function sizeIfPresent(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
 /** Names in a folder; none if there is no folder. */
 export async function namesIn(folder: string): Promise<string[]> {
   try {

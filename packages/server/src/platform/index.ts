@@ -61,6 +61,7 @@ export {
   publishFile,
   readIfPresent,
   readTail,
+  sizeIfPresent,
   syncFolder,
   writeFileAtomic,
 } from './files.ts';

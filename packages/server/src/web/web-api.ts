@@ -1,4 +1,3 @@
-import { chmod, rm } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import { Readable } from 'node:stream';
@@ -98,12 +97,8 @@ export class WebApi {
     });
   }
 
-  async listen(): Promise<void> {
-    const { webSocket } = this.#deps.paths;
-    await rm(webSocket, { force: true });
-    const before = process.umask(0o177);
-    await this.#listener.listen({ path: webSocket }).finally(() => process.umask(before));
-    await chmod(webSocket, 0o600);
+  listen(): Promise<void> {
+    return this.#listener.listenForRoot(this.#deps.paths.webSocket);
   }
 
   /** Lets the host's network in, or nobody, as the configuration says. Rejects when the address cannot be had. */

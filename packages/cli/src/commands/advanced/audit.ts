@@ -4,7 +4,7 @@ import { type LogLine, readLogLines } from '@walt/client/log-lines';
 import { LAST_LINES } from '@walt/contract/values/logs';
 import { Command } from 'commander';
 import { readDeed } from '../../logs/deeds.ts';
-import { rangeOf } from '../../logs/moments.ts';
+import { pastOf, rangeOf } from '../../logs/moments.ts';
 import { isoTime, linePrinter } from '../../logs/printer.ts';
 import { jsonOption, wholeNumber } from '../../options.ts';
 import { print } from '../../terminal/output.ts';
@@ -35,7 +35,7 @@ export function command(): Command {
       const query = {
         ...{ set: 'server', streams: '^platform\\.audit$', ...range, follow: realtime === true },
         ...(user !== undefined && { lines: `^${literal(user)} ` }),
-        last: count ?? (history !== undefined ? undefined : realtime ? 0 : LAST_LINES),
+        last: pastOf({ history, realtime, count }),
       };
       for await (const portion of readLogLines(connection, query)) if (portion) await tell(portion);
     });

@@ -3,7 +3,7 @@ import { readLogLines } from '@walt/client/log-lines';
 import { LAST_LINES } from '@walt/contract/values/logs';
 import { Command, Option } from 'commander';
 import { DEFAULT_FORMAT, readFormat } from '../../logs/line-format.ts';
-import { rangeOf } from '../../logs/moments.ts';
+import { pastOf, rangeOf } from '../../logs/moments.ts';
 import { CSV_HEAD, linePrinter, type PrintOptions } from '../../logs/printer.ts';
 import { pattern, type Selection, selected, withSelection } from '../../logs/selection.ts';
 import { wholeNumber } from '../../options.ts';
@@ -33,12 +33,8 @@ export function command(): Command {
       const connection = connect();
       const { realtime = false, history, count } = options;
       const range = history === undefined ? {} : await rangeOf(connection.client, history);
-      const past = count ?? (history !== undefined ? undefined : realtime ? 0 : LAST_LINES);
       const hinted = history === undefined && !realtime && count === undefined;
-      const query = {
-        ...{ ...selected(options), lines, ...range, follow: realtime },
-        last: past,
-      };
+      const query = { ...selected(options), lines, ...range, follow: realtime, last: pastOf(options) };
       // A range may be long; what comes is to be seen as it comes.
       const isLong = history !== undefined && !realtime && !options.json && !options.csv;
       const pager = isLong ? await openPager() : undefined;

@@ -106,8 +106,8 @@ export class Control {
     });
   }
 
-  async listen(path: string): Promise<void> {
-    await this.#listener.listen({ path });
+  listen(path: string): Promise<void> {
+    return this.#listener.listenForRoot(path);
   }
 
   close(): Promise<void> {

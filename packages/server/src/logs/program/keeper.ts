@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { BlockList } from 'node:net';
 import { PLATFORM_ISSUER } from '@walt/contract';
 import type { Config, Limits, Log, Paths } from '../../platform/index.ts';
@@ -46,10 +45,7 @@ export async function openKeeper(options: Options): Promise<Keeper> {
   const endpoint = new NodeEndpoint({ store, log, limits: limits.machines, isIssuer });
   const syslog = new SyslogEndpoint({ store, log, limits: limits.machines, isMachine: within(machines) });
   const control = new Control({ store, queries, syslog, log, limits: limits.clients });
-  await rm(paths.logSocket, { force: true });
-  // Nobody but root may connect, from the first moment on.
-  const before = process.umask(0o177);
-  await control.listen(paths.logSocket).finally(() => process.umask(before));
+  await control.listen(paths.logSocket);
   const port = await endpoint.listen(options.address, options.port);
   const syslogPorts = await syslog.listen(options.address, options.messages);
   const timer = setInterval(() => {

@@ -9,10 +9,10 @@ import {
   readSync,
   writeSync,
 } from 'node:fs';
-import { copyFile, open, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrno } from '../errors.ts';
-import { namesIn, syncFolder } from '../files.ts';
+import { namesIn, sizeIfPresent, syncFolder } from '../files.ts';
 import type { Log } from './log.ts';
 
 /** Milliseconds between two looks at the sizes. */
@@ -34,7 +34,7 @@ export interface RotationLimits {
  * that prints in those microseconds, that may be lost. Killed in between, the part is there twice.
  */
 export async function rotateLog(path: string, { size, keep }: RotationLimits): Promise<boolean> {
-  const before = await sizeOf(path);
+  const before = await sizeIfPresent(path);
   if (before === undefined || before <= size) return false;
   // The oldest goes first, to make room where the disk is full.
   await rm(`${path}.${keep}`, { force: true });
@@ -105,14 +105,5 @@ export class LogRotation {
         this.#log.warn('cannot put a log aside', { log: name, reason: String(error) });
       }
     }
-  }
-}
-
-async function sizeOf(path: string): Promise<number | undefined> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return undefined;
-    throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
 import {
   createServer,
   type IncomingMessage,
@@ -99,6 +100,16 @@ export class HttpListener {
     }, LOOK).unref();
     const bound = this.#server.address();
     return typeof bound === 'object' && bound !== null ? bound.port : 0;
+  }
+
+  /** At a Unix socket to which nobody but root may connect, from the first moment on. One of before gives way. */
+  async listenForRoot(path: string): Promise<void> {
+    await rm(path, { force: true });
+    const before = process.umask(0o177);
+    // The socket is made before this returns: no other file of this process gets its mode.
+    const listening = this.listen({ path });
+    process.umask(before);
+    await listening;
   }
 
   /** Ends open connections too; those that were upgraded are their owner's. */

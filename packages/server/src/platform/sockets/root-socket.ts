@@ -1,7 +1,6 @@
 /** What root's own programs ask a running server: by HTTP through a socket that nobody else may open. Answers are lines of JSON. */
 
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
 import { type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { isUserError, UserError } from '../errors.ts';
 import type { Log } from '../logs/index.ts';
@@ -28,11 +27,8 @@ export class RootSocket {
     });
   }
 
-  async listen(path: string): Promise<void> {
-    await rm(path, { force: true });
-    // Nobody but root may connect, from the first moment on.
-    const before = process.umask(0o177);
-    await this.#listener.listen({ path }).finally(() => process.umask(before));
+  listen(path: string): Promise<void> {
+    return this.#listener.listenForRoot(path);
   }
 
   close(): Promise<void> {
@@ -40,16 +36,16 @@ export class RootSocket {
   }
 
   async #answer(asked: IncomingMessage, response: ServerResponse): Promise<void> {
-    const act = this.#acts[asked.url?.slice(1) ?? ''];
+    const act = this.#acts[asked.url?.slice(1) ?? ''] ?? unknown;
     const gone = new AbortController();
     response.once('close', () => gone.abort());
-    response.writeHead(act ? 200 : 404, { 'content-type': 'application/json' });
+    response.writeHead(200, { 'content-type': 'application/json' });
     const tell = async (value: unknown) => {
       if (!response.write(`${JSON.stringify(value)}\n`))
         await once(response, 'drain', { signal: gone.signal });
     };
     try {
-      for await (const value of act?.(gone.signal) ?? []) await tell({ value });
+      for await (const value of act(gone.signal)) await tell({ value });
       await tell({ end: true });
     } catch (error) {
       if (gone.signal.aborted) return;
@@ -65,6 +61,15 @@ export class RootSocket {
     response.end();
   }
 }
+
+/** What only programs of another version ask. */
+const unknown: RootAct = () => {
+  throw new UserError(
+    'UNAVAILABLE',
+    'The server that runs is of another version, and does not know this.',
+    'Start the one of this version, nodes go on: walt-server restart',
+  );
+};
 
 /**
  * Asks a running server. Throws UserError: what it says, and UNAVAILABLE when it ends in between, or the signal is aborted. Who stops
