@@ -66,6 +66,8 @@ export class Searchers {
     worker.once('error', (error) => {
       this.#tasks.get(worker)?.done.reject(error);
       this.#tasks.delete(worker);
+      const idle = this.#idle.indexOf(worker);
+      if (idle >= 0) this.#idle.splice(idle, 1);
       this.#next();
     });
     return worker;
