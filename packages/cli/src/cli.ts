@@ -114,6 +114,12 @@ function prepare(command: Command, name: string, summary: string): void {
   command.name(name).helpOption('-h, --help', 'show this help').exitOverride();
   if (command.description() === '') command.description(`${sentence(summary)}`);
   command.configureOutput({ writeErr: () => {}, outputError: () => {} });
+  command.configureHelp({ commandDescription: () => flowing(command.description()) });
+}
+
+/** Lines of one paragraph become one, so that the help breaks them where the terminal ends; indented ones stay as they are. */
+function flowing(text: string): string {
+  return text.replace(/(?<=^\S.*)\n(?=[^\s])/gm, ' ');
 }
 
 function isCommanderError(error: unknown): error is Error & { exitCode: number } {

@@ -55,3 +55,15 @@ test('$PAGER is used; without any pager the text is printed', async () => {
   await none.expect(/not found/);
   assert.equal(await none.exited, 0);
 });
+
+test('the help of a command breaks a line where no word fits any more; an example stays as it is', async () => {
+  const { stdout } = await checkout.run(['image', 'cross', '--help']);
+  const [, first, example] = stdout.split('\n\n');
+  assert.equal(example, "  walt image cross board -- './configure && make && make install'");
+  const lines = first?.split('\n') ?? [];
+  assert.ok(lines.length > 2);
+  for (const [index, line] of lines.slice(1).entries()) {
+    const [word] = line.split(' ');
+    assert.ok(`${lines[index]} ${word}`.length > 80, `"${word}" fits behind "${lines[index]}"`);
+  }
+});

@@ -53,7 +53,7 @@ export const categories: Readonly<Record<string, Category>> = {
       ping: { summary: 'check that a node answers', load: () => import('../commands/node/ping.ts') },
       blink: { summary: 'make a node blink, to find it', load: () => import('../commands/node/blink.ts') },
       console: {
-        summary: 'open the console of a virtual node',
+        summary: 'open the console of a node',
         load: () => import('../commands/node/console.ts'),
       },
       acquire: {
