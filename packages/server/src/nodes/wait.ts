@@ -9,8 +9,8 @@ const PAUSE = 100;
 const PATIENCE = 2_000;
 
 /**
- * Ends when all nodes that `look` answers have booted; says how many have, each time that changes. Throws UserError TIMEOUT
- * after `timeout` seconds, UNAVAILABLE as soon as one has failed for good, and the signal's reason when the client is gone. Looks
+ * Ends when all nodes that `look` answers have booted; says how many have, and where a single one is, each time that changes.
+ * Throws UserError TIMEOUT after `timeout` seconds, UNAVAILABLE as soon as one has failed for good, and the signal's reason when the client is gone. Looks
  * again at each `change`.
  */
 export async function* waitBooted(
@@ -21,7 +21,7 @@ export async function* waitBooted(
 ): AsyncGenerator<WithProgress<{ nodes: string[] }>, void> {
   const limit =
     timeout === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(timeout * 1000)]);
-  let told = -1;
+  let told = '';
   for (;;) {
     // Listens before it looks, so that no change falls between the two.
     const changed = nextChange(changes, limit);
@@ -34,9 +34,9 @@ export async function* waitBooted(
     }
     const failed = missing.filter(({ boot }) => boot?.final);
     if (failed.length > 0) throw failure(failed);
-    if (done !== told) {
-      told = done;
-      const step = nodes.length === 1 ? `${missing[0]?.name} boots` : 'nodes boot';
+    const step = nodes.length === 1 ? stepOf(missing[0]) : 'nodes boot';
+    if (told !== `${step} ${done}`) {
+      told = `${step} ${done}`;
       yield { type: 'progress', step, done, total: nodes.length, unit: 'nodes' };
     }
     if (limit.aborted) {
@@ -50,6 +50,11 @@ export async function* waitBooted(
     await changed;
     await pause(limit);
   }
+}
+
+function stepOf(node: Node | undefined): string {
+  const step = node?.boot?.step;
+  return `${node?.name} boots${step ? ` (${step})` : ''}`;
 }
 
 function failure(failed: readonly Node[]): UserError {
