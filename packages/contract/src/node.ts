@@ -88,7 +88,7 @@ export const node = z.object({
   bootPlan: z.enum(['volumes', 'nfs-root']),
   /** Unix time in seconds of the last change of `state`; null if never seen. */
   since: z.number().nullable(),
-  /** While it boots, or has failed to: the last step that it has done, and when; null: none yet, since it was ordered. */
+  /** While it boots, or has failed to, as far as that is known: the last step that it has done, and when; null: none yet, since it was ordered. */
   boot: z
     .object({
       step: bootStep.nullable(),

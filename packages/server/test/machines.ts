@@ -11,7 +11,7 @@ interface Deps {
 }
 
 /** In place of the programs that are QEMU's. */
-export class PlayedMachines implements Pick<Programs, 'ensure' | 'stop' | 'recorded' | 'instance'> {
+export class PlayedMachines implements Pick<Programs, 'ensure' | 'stop' | 'instances'> {
   readonly #deps: Deps;
   readonly #running = new Map<string, { end: AbortController; cycle: number }>();
   #held: Promise<void> | undefined;
@@ -49,11 +49,13 @@ export class PlayedMachines implements Pick<Programs, 'ensure' | 'stop' | 'recor
     this.#running.delete(name);
   }
 
-  recorded = async () => [...this.#running.keys()];
-
-  async instance(name: string): Promise<string | undefined> {
-    const machine = this.#running.get(name);
-    return machine && String(machine.cycle);
+  async instances(among?: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return new Map(
+      (among ?? [...this.#running.keys()]).flatMap((name): [string, string][] => {
+        const machine = this.#running.get(name);
+        return machine ? [[name, String(machine.cycle)]] : [];
+      }),
+    );
   }
 
   close(): void {

@@ -38,16 +38,13 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
   const forgotten: number[] = [];
   /** What the next passes of the reconciler answer. */
   const failures: Failure[] = [];
-  const power = new Power([
-    qemuPower({ powerCycle: async () => undefined, reset: async () => {} }),
-    ...sources,
-  ]);
+  const power = new Power([qemuPower({ running: async () => new Map(), reset: async () => {} }), ...sources]);
   const log = { info() {}, warn() {}, error() {} };
   const errands = new PowerErrands({ power, log });
   let found: ReadonlyMap<number, BootTrouble> = new Map();
   const reconcile = async () => {
     const observed = {
-      machines: new Set(running.keys()),
+      machines: new Map([...running.keys()].map((id) => [id, { cycle: 'first', since: 0 }])),
       watched: running,
       hosts: null,
       exports: null,
@@ -80,7 +77,7 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
     require: async () => {},
     requireRoom: async () => {},
     diskUse: async () => [],
-    running: async () => [...running.keys()],
+    running: async () => new Map([...running.keys()].map((id) => [id, 'first'])),
     consolePath: (id: number) => `/run/${id}.sock`,
     consoleLog: (id: number) => `/run/${id}.log`,
   };

@@ -34,7 +34,9 @@ async function smallDirectory(freeNodes: number, ssh: SshAuthority = Object.crea
   const notes: unknown[][] = [];
   const log = { info() {}, warn: (message: string) => void told.push(message), error() {} };
   const failures: Failure[] = [];
-  const power = new Power([qemuPower({ powerCycle: async () => machine.cycle, reset: async () => {} })]);
+  const power = new Power([
+    qemuPower({ running: async ([id = 0] = []) => new Map([[id, machine.cycle]]), reset: async () => {} }),
+  ]);
   const directory = createDirectory({
     store,
     images: { byDigest: (digest) => catalogue.digest(digest) },

@@ -13,6 +13,7 @@ const booted: Liveness = {
   lastHeard: 990,
   failedAt: null,
   powered: true,
+  succeededAt: null,
 };
 
 const table: [string, Partial<Liveness>, string, number | null][] = [
@@ -25,6 +26,7 @@ const table: [string, Partial<Liveness>, string, number | null][] = [
   ['a newer boot was tried in vain', { generation: 4, failedAt: 950 }, 'failed', 950],
   ['its machine is off, whatever became of its boot', { powered: false, failedAt: 850 }, 'off', null],
   ['its machine is off', { powered: false }, 'off', null],
+  ['another machine runs since, whoever listens', { succeededAt: 960 }, 'booting', 960],
   ['it was just made', { served: null, servedAt: null, bootedAt: null }, 'booting', 100],
 ];
 for (const [when, change, state, since] of table) {

@@ -18,6 +18,8 @@ export interface Liveness {
   failedAt: number | null;
   /** False for a virtual node whose machine does not run. */
   powered: boolean;
+  /** Unix time in seconds since when it boots on another machine than the one that was served; null: on that one. */
+  succeededAt: number | null;
 }
 
 /** What a user is told about a node, and since when. Pure; all times in seconds. */
@@ -27,6 +29,8 @@ export function nodeState(node: Liveness, now: number): { state: NodeState; sinc
   if (node.served === null) {
     return node.servedAt === null ? { state: 'booting', since: node.created } : { state: 'off', since: null };
   }
+  // What is known of the boot that was served tells nothing of this machine.
+  if (node.succeededAt !== null) return { state: 'booting', since: node.succeededAt };
   if (node.bootedAt === null) return { state: 'booting', since: node.servedAt };
   const silent = !node.connected && now - node.lastHeard > SILENCE_LIMIT;
   if (silent) return { state: 'unreachable', since: node.lastHeard };

@@ -4,7 +4,7 @@ import type { Agents } from './agents.ts';
 import type { Engine } from './engine/index.ts';
 import { type BootHistory, type BootRow, failureSeenBy, lastStep } from './history/index.ts';
 import { type NodeGuests, ownerOf } from './ownership/index.ts';
-import type { BootTrouble } from './plan/index.ts';
+import { type BootTrouble, isSucceeded } from './plan/index.ts';
 import type { Power, PowerErrands } from './power/index.ts';
 import { knownSize } from './setting-values.ts';
 import { nodeState } from './state.ts';
@@ -52,9 +52,12 @@ export class NodeViews {
   /** `caller`: who may read what these nodes of his have printed. */
   async of(rows: readonly NodeRow[], caller?: Caller): Promise<Node[]> {
     const virtual = rows.filter(({ type }) => type === 'virtual').map(({ id }) => id);
-    const machines = new Set(await this.#deps.machines.running(virtual));
+    const machines = await this.#deps.machines.running(virtual);
     const onTheirWay = rows.filter(
-      (row) => row.booted_at === null || row.generation !== row.served_generation,
+      (row) =>
+        row.booted_at === null ||
+        row.generation !== row.served_generation ||
+        isSucceeded(row.served_cycle, machines.get(row.id)),
     );
     const boots = await this.#deps.boots.current(onTheirWay.map(({ id }) => id));
     const lent = await this.#lent(
@@ -62,10 +65,13 @@ export class NodeViews {
       caller,
     );
     return rows.map((row) => {
-      const powered = row.type === 'virtual' ? machines.has(row.id) : row.served_at !== null;
-      const boot = boots.get(row.id);
+      const boot = countingBoot(row, machines.get(row.id), boots.get(row.id));
       const node = { owner: ownerOf(row), guest: lent.has(row.name) };
-      return this.#view(row, powered, boot && { ...boot, failure: failureSeenBy(caller, boot, node) });
+      return this.#view(
+        row,
+        machines.get(row.id),
+        boot && { ...boot, failure: failureSeenBy(caller, boot, node) },
+      );
     });
   }
 
@@ -76,9 +82,13 @@ export class NodeViews {
     return new Set(nodes.filter(({ guest }) => guest).map(({ name }) => name));
   }
 
-  #view(row: NodeRow, powered: boolean, boot: BootRow | undefined): Node {
+  /** `cycle`: of its machine, where one runs. `boot`: the one that counts, unless it is up. */
+  #view(row: NodeRow, cycle: string | undefined, boot: BootRow | undefined): Node {
     const { agents, power, errands, troubles } = this.#deps;
+    const powered = row.type === 'virtual' ? cycle !== undefined : row.served_at !== null;
     const failure = boot?.failure ?? null;
+    const lastHeard = agents.lastHeard(row.id) ?? this.#startedAt;
+    const isAnother = isSucceeded(row.served_cycle, cycle);
     const { state, since } = nodeState(
       {
         generation: row.generation,
@@ -87,9 +97,10 @@ export class NodeViews {
         bootedAt: row.booted_at,
         created: row.created,
         connected: agents.isConnected(row.id),
-        lastHeard: agents.lastHeard(row.id) ?? this.#startedAt,
+        lastHeard,
         failedAt: failure?.at ?? null,
         powered,
+        succeededAt: isAnother ? (boot?.began ?? lastHeard) : null,
       },
       now(),
     );
@@ -125,6 +136,12 @@ export class NodeViews {
       notes: [...this.#deps.devices.notesOf(row.mac)],
     };
   }
+}
+
+/** What an earlier machine told of its boot is past, unless that came to nothing. */
+function countingBoot(row: NodeRow, cycle: string | undefined, boot: BootRow | undefined) {
+  const isPast = isSucceeded(row.served_cycle, cycle) && boot?.digest !== null && !boot?.failure;
+  return isPast ? undefined : boot;
 }
 
 function progressOf(boot: BootRow): Node['boot'] {

@@ -41,10 +41,11 @@ export interface Engine {
   /** Stops it, then deletes all that the machine had. Idempotent. */
   remove(id: number): Promise<void>;
 
-  /** Node ids of all machines that are started, by an earlier server too; sorted. `among`: only of these is asked. */
-  running(among?: readonly number[]): Promise<number[]>;
-  /** Tells one power cycle of a machine from the next; undefined when it is off. A reboot from inside is one, too. */
-  powerCycle(id: number): Promise<string | undefined>;
+  /**
+   * All machines that are started, by an earlier server too, by node id: each with what tells this power cycle of it from the next. A
+   * reboot from inside is one, too. `among`: only of these is asked.
+   */
+  running(among?: readonly number[]): Promise<ReadonlyMap<number, string>>;
 
   /** Unix socket of the serial console: raw bytes both ways, one client at a time. */
   consolePath(id: number): string;

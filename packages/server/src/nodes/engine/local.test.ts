@@ -61,8 +61,7 @@ describe('LocalEngine', () => {
         programs: {
           ensure: (spec) => opened.ensure(inside(spec)),
           stop: (name) => opened.stop(name),
-          recorded: (among) => opened.recorded(among),
-          instance: (name) => opened.instance(name),
+          instances: (among) => opened.instances(among),
         },
         // The taps are there.
         network: {
@@ -117,7 +116,7 @@ describe('LocalEngine', () => {
     } finally {
       console.destroy();
     }
-    assert.deepEqual(await machines.running(), [7]);
+    assert.deepEqual([...(await machines.running()).keys()], [7]);
     await until('its lines are kept', () =>
       kept.some(
         (line) => line.startsWith('192.0.2.17 ') && line.includes('Open Source Network Boot Firmware'),
@@ -177,14 +176,14 @@ describe('LocalEngine', () => {
   it('is a new QEMU after a reset', async () => {
     await boots('a start', () => machines.start(at(vm)));
     const before = pid();
-    const cycle = await machines.powerCycle(vm.id);
+    const cycle = (await machines.running([vm.id])).get(vm.id);
     assert.ok(cycle);
-    assert.equal(await machines.powerCycle(vm.id), cycle);
+    assert.equal((await machines.running([vm.id])).get(vm.id), cycle);
     await boots('a reset', () => machines.reset(at(vm)));
     assert.notEqual(pid(), before);
-    assert.notEqual(await machines.powerCycle(vm.id), cycle);
+    assert.notEqual((await machines.running([vm.id])).get(vm.id), cycle);
     await machines.stop(vm.id);
-    assert.equal(await machines.powerCycle(vm.id), undefined);
+    assert.equal((await machines.running([vm.id])).get(vm.id), undefined);
   });
 
   it('is a new QEMU after a reboot of its own', async () => {
@@ -256,7 +255,7 @@ describe('LocalEngine', () => {
     programs.close();
     machines.close();
     ({ programs, machines } = await open());
-    assert.deepEqual(await machines.running(), [7]);
+    assert.deepEqual([...(await machines.running()).keys()], [7]);
     await machines.start(at(vm));
     assert.equal(pid(), before);
     await boots('a reset', () => machines.reset(at(vm)));
@@ -265,7 +264,7 @@ describe('LocalEngine', () => {
   it('stays off once stopped, and boots again after a start', async () => {
     await machines.start(at(vm));
     await machines.stop(7);
-    assert.deepEqual(await machines.running(), []);
+    assert.deepEqual([...(await machines.running()).keys()], []);
     await boots('a start', () => machines.start(at(vm)));
   });
 
@@ -273,7 +272,7 @@ describe('LocalEngine', () => {
     await machines.start(at(vm));
     await machines.remove(7);
     await machines.remove(7);
-    assert.deepEqual(await machines.running(), []);
+    assert.deepEqual([...(await machines.running()).keys()], []);
     assert.deepEqual(await readdir(join(folder, 'run')), []);
     const shared = ['enter-key.rom', 'qemu-arm64.environment', 'qemu-armhf.environment'];
     assert.deepEqual((await readdir(join(folder, 'virtual'))).sort(), shared);
@@ -284,7 +283,7 @@ describe('LocalEngine', () => {
       machines.start(at({ ...vm, mac: 'no-mac' })),
       (error) => isExternalError(error) && /no-mac|mac/.test(error.output),
     );
-    assert.deepEqual(await machines.running(), []);
+    assert.deepEqual([...(await machines.running()).keys()], []);
   });
 
   it('bounds the history of a console under a running QEMU', async () => {

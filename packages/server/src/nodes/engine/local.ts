@@ -45,7 +45,7 @@ const CAP_INTERVAL = 30_000;
 const CONSOLE_LOG_PATIENCE = 4 * CONSOLE_LOG_LIMIT;
 
 type MachinePaths = Pick<Paths, 'virtual' | 'virtualRun'>;
-type Supervisor = Pick<Programs, 'ensure' | 'stop' | 'recorded' | 'instance'>;
+type Supervisor = Pick<Programs, 'ensure' | 'stop' | 'instances'>;
 
 interface Deps {
   programs: Supervisor;
@@ -145,7 +145,7 @@ export class LocalEngine implements Engine {
     const { machine, ip } = placed;
     const { id, disks } = machine;
     // One that lives is not asked: if it is stuck, that is for `reset` to mend.
-    const lives = (await this.running()).includes(id);
+    const lives = (await this.running([id])).has(id);
     await this.#connect(machine, ip);
     const { folder, runFolder, qmpSocket } = machineFiles(id, this.#paths);
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -213,13 +213,14 @@ export class LocalEngine implements Engine {
     });
   }
 
-  async running(among?: readonly number[]): Promise<number[]> {
-    const names = await this.#programs.recorded(among?.map(programName));
-    return names.flatMap((name) => nodeId(name) ?? []).sort((a, b) => a - b);
-  }
-
-  powerCycle(id: number): Promise<string | undefined> {
-    return this.#programs.instance(programName(id));
+  async running(among?: readonly number[]): Promise<ReadonlyMap<number, string>> {
+    const programs = await this.#programs.instances(among?.map(programName));
+    return new Map(
+      [...programs].flatMap(([name, instance]): [number, string][] => {
+        const id = nodeId(name);
+        return id === undefined ? [] : [[id, instance]];
+      }),
+    );
   }
 
   consolePath(id: number): string {
@@ -242,7 +243,7 @@ export class LocalEngine implements Engine {
   /** Bounds the consoles' histories. Runs by itself every half minute. */
   async capConsoleLogs(): Promise<void> {
     try {
-      for (const id of await this.running()) {
+      for (const id of (await this.running()).keys()) {
         const path = this.consoleLog(id);
         const size = await consoleLogSize(path);
         if (size <= CONSOLE_LOG_LIMIT) continue;

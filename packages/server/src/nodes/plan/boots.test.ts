@@ -10,6 +10,7 @@ import {
   planBoot,
   troubleOf,
 } from './boots.ts';
+import type { RunningMachine } from './machines.ts';
 import { NOW, node, settled } from './plan.fixture.ts';
 import type { Observed, Step } from './plan.ts';
 
@@ -30,7 +31,7 @@ const powered = { ...physical, power: { reset: true, on: true } };
 const wakeable = { ...physical, power: { reset: false, on: true } };
 /** Ordered before this server began to watch. */
 const older = { orderedAt: NOW - 2000 };
-const none = new Set<number>();
+const none = new Map<number, RunningMachine>();
 
 const reboots: [string, BootWish, Partial<Observed>, Step[]][] = [
   ['is an order where the agent listens', due, {}, [orderStep]],
@@ -161,6 +162,11 @@ for (const [name, desired, observed, expected] of reboots) {
 const unseen = { ...node, served: null, servedAt: null, bootedAt: null };
 const newcomer = { ...unseen, machine: null, power: powered.power };
 const stuck = { ...node, bootedAt: null, servedAt: NOW - BOOT_TIMEOUT - 1 };
+/** Another machine than the one that has booted, for so many seconds. */
+const upBefore = { ...node, servedAt: NOW - 1000, bootedAt: NOW - 980 };
+const succeeded = (seconds: number): Partial<Observed> => ({
+  machines: new Map([[1, { cycle: 'second', since: NOW - seconds }]]),
+});
 const boots: [string, BootWish, Partial<Observed>, Step[]][] = [
   ['is reset when its time is over', stuck, {}, [resetStep(1)]],
   ['has time while it is young', { ...stuck, servedAt: NOW - 10 }, {}, []],
@@ -172,6 +178,19 @@ const boots: [string, BootWish, Partial<Observed>, Step[]][] = [
   ['has all time where the node’s settings say so', { ...stuck, timeout: Infinity, servedAt: 1 }, {}, []],
   ['and was never served is reset', unseen, { agents: silent }, [resetStep(1)]],
   ['and was never served has time after a restart', unseen, { agents: silent, since: NOW - 1 }, []],
+  [
+    'has its time on a machine that has begun after another one was up',
+    upBefore,
+    succeeded(BOOT_TIMEOUT),
+    [],
+  ],
+  ['is reset on such a machine when its time is over', upBefore, succeeded(BOOT_TIMEOUT + 1), [resetStep(1)]],
+  [
+    'is no matter where nobody knows which machine was served',
+    { ...upBefore, servedCycle: null },
+    succeeded(600),
+    [],
+  ],
   ['has its time again after a restart of the server', stuck, { since: NOW - 1 }, []],
   [
     'of a board that never booted from here only switches it on',
@@ -213,6 +232,12 @@ const troubled: [string, BootWish, Partial<Observed>, BootTrouble | undefined][]
     { ...physical, bootedAt: null, servedAt: NOW - 60 },
     deaf,
     undefined,
+  ],
+  [
+    'whose new machine does not come up, however often it was reset, is stuck',
+    upBefore,
+    { ...succeeded(BOOT_TIMEOUT + 1), attempts: attempt('power', BOOT_TIMEOUT + 1, BOOT_RETRIES, 1) },
+    'stuck',
   ],
   ['that boots has none', { ...stuck, servedAt: NOW - 60 }, {}, undefined],
   ['that will be reset has none', stuck, {}, undefined],

@@ -1,5 +1,11 @@
 /** Boots: each node is brought to the generation that it should run. All times in seconds of Unix time. */
-import { awaitsStart, type MachinesSeen, type MachineWish } from './machines.ts';
+import {
+  awaitsStart,
+  isSucceeded,
+  type MachinesSeen,
+  type MachineWish,
+  type RunningMachine,
+} from './machines.ts';
 import { type PowerSteps, type PowerWish, planPower, planPowerOn } from './power.ts';
 import type { StepOf } from './steps.ts';
 
@@ -18,6 +24,8 @@ export interface BootWish extends MachineWish, PowerWish {
   hard: boolean;
   served: number | null;
   servedAt: number | null;
+  /** Of the machine to which it was served; null: not known. */
+  servedCycle: string | null;
   bootedAt: number | null;
   /** When the boot that should run was ordered; null: not known. */
   orderedAt: number | null;
@@ -58,7 +66,7 @@ type Step = StepOf<BootSteps & PowerSteps>;
 
 /** At most one step: an order where the agent listens, its power where somebody has it and there is no better way. */
 export function planBoot(node: BootWish, seen: BootsSeen, now: number): Step[] {
-  if (node.machine === 'unknown' || awaitsStart(node, seen) || isUp(node)) return [];
+  if (node.machine === 'unknown' || awaitsStart(node, seen) || isUp(node, seen)) return [];
   const attempt = attemptOf(node, seen);
   if (isServed(node)) return isOverdue(node, seen, now) ? retry(node, attempt) : [];
   return attempt ? goOn(node, attempt, seen, now) : begin(node, seen, now);
@@ -67,7 +75,7 @@ export function planBoot(node: BootWish, seen: BootsSeen, now: number): Step[] {
 /** What somebody must be told, since no step leads on. */
 export function troubleOf(node: BootWish, seen: BootsSeen, now: number): BootTrouble | undefined {
   if (node.machine === 'unknown') return 'unknown';
-  if (awaitsStart(node, seen) || isUp(node)) return undefined;
+  if (awaitsStart(node, seen) || isUp(node, seen)) return undefined;
   const attempt = attemptOf(node, seen);
   const wasSwitched = attempt !== undefined && attempt.how !== 'order';
   if (isServed(node) || wasSwitched)
@@ -126,14 +134,22 @@ function isServed({ served, generation }: BootWish): boolean {
   return served === generation;
 }
 
-function isUp(node: BootWish): boolean {
-  return isServed(node) && (node.bootedAt !== null || node.servedAt === null);
+function isUp(node: BootWish, seen: BootsSeen): boolean {
+  if (!isServed(node) || newerMachine(node, seen)) return false;
+  return node.bootedAt !== null || node.servedAt === null;
 }
 
-/** The boot has had its time since it was served, since its power was switched, and since this server listens. */
+/** The one that runs, if it has not asked for its boot yet. */
+function newerMachine({ id, servedCycle }: BootWish, { machines }: BootsSeen): RunningMachine | undefined {
+  const machine = machines.get(id);
+  return isSucceeded(servedCycle, machine?.cycle) ? machine : undefined;
+}
+
+/** The boot has had its time since it was served, since its machine runs, since its power was switched, and since this server listens. */
 function isOverdue(node: BootWish, seen: BootsSeen, now: number): boolean {
   const servedAt = isServed(node) ? (node.servedAt ?? 0) : 0;
-  return now - Math.max(servedAt, attemptOf(node, seen)?.at ?? 0, seen.since) > node.timeout;
+  const since = newerMachine(node, seen)?.since ?? 0;
+  return now - Math.max(servedAt, since, attemptOf(node, seen)?.at ?? 0, seen.since) > node.timeout;
 }
 
 /** An agent waits, or is between two questions, or had no time yet to ask this server. */

@@ -45,6 +45,7 @@ export async function desiredState({ store, images, paths, power }: Deps): Promi
     hard: row.hard === 1,
     served: row.served_generation,
     servedAt: row.served_at,
+    servedCycle: row.served_cycle,
     bootedAt: row.booted_at,
     orderedAt: row.ordered_at,
     // It begins when the boot is served, which may then wait.

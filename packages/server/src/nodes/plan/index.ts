@@ -2,6 +2,7 @@
 
 export type { BootTrouble } from './boots.ts';
 export { desiredState, persistImage } from './desired.ts';
+export { isSucceeded } from './machines.ts';
 export { concerns, plan, type Step, troubles } from './plan.ts';
 export { type Failure, Reconciler } from './reconciler.ts';
 export { createWorld, type LinesOfNodes } from './world/index.ts';

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Machine } from '../virtual/index.ts';
-import { awaitsStart, type MachineWish, planMachines } from './machines.ts';
+import { awaitsStart, isSucceeded, type MachineWish, planMachines } from './machines.ts';
 import { machine, node } from './plan.fixture.ts';
 
 const start = [{ kind: 'startMachine', machine, ip: '10.73.0.2', generation: 1 }];
+const running = (ids: readonly number[]) => new Map(ids.map((id) => [id, { cycle: 'first', since: 0 }]));
 const physical = { ...node, machine: null };
 
 const rows: [name: string, nodes: MachineWish[], runs: number[], watched: Machine[], steps: object[]][] = [
@@ -28,17 +29,22 @@ const rows: [name: string, nodes: MachineWish[], runs: number[], watched: Machin
 for (const [name, nodes, runs, watched, steps] of rows) {
   test(`a machine ${name}`, () => {
     assert.deepEqual(
-      planMachines(nodes, { machines: new Set(runs), watched: new Map(watched.map((one) => [one.id, one])) }),
+      planMachines(nodes, { machines: running(runs), watched: new Map(watched.map((one) => [one.id, one])) }),
       steps,
     );
   });
 }
 
 test('only a node whose machine does not run awaits its start', () => {
-  const [one, none] = [new Set([1]), new Set<number>()];
+  const [one, none] = [running([1]), running([])];
   assert.deepEqual(
     [awaitsStart(node, { machines: none }), awaitsStart(node, { machines: one })],
     [true, false],
   );
   assert.equal(awaitsStart(physical, { machines: none }), false);
+});
+
+test('a machine succeeds the one that was served when both are known, and are not the same', () => {
+  assert.deepEqual([isSucceeded('first', 'second'), isSucceeded('first', 'first')], [true, false]);
+  assert.deepEqual([isSucceeded(null, 'second'), isSucceeded('first', undefined)], [false, false]);
 });

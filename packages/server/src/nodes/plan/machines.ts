@@ -17,16 +17,23 @@ export interface MachineWish {
   machine: Machine | 'unknown' | null;
 }
 
+export interface RunningMachine {
+  /** Tells this power cycle of it from the next. */
+  cycle: string;
+  /** Unix time in seconds since when this server sees it. */
+  since: number;
+}
+
 export interface MachinesSeen {
   /** Virtual machines that run, by node id. */
-  machines: ReadonlySet<number>;
+  machines: ReadonlyMap<number, RunningMachine>;
   /** Those that this server has started or adopted, by node id: it starts them again when they end, as they are here. */
   watched: ReadonlyMap<number, Machine>;
 }
 
 export function planMachines(nodes: readonly MachineWish[], seen: MachinesSeen): StepOf<MachineSteps>[] {
   const wanted = new Set(nodes.filter((node) => node.machine).map((node) => node.id));
-  const surplus = [...seen.machines].filter((id) => !wanted.has(id));
+  const surplus = [...seen.machines.keys()].filter((id) => !wanted.has(id));
   return [
     ...surplus.map((id) => ({ kind: 'removeMachine' as const, id })),
     ...nodes.flatMap(({ id, machine, ip, generation }): StepOf<MachineSteps>[] => {
@@ -36,6 +43,14 @@ export function planMachines(nodes: readonly MachineWish[], seen: MachinesSeen):
         : [];
     }),
   ];
+}
+
+/**
+ * True where another machine runs by now than the one to which a node's last boot was served: what is known of that boot tells nothing
+ * of this one. Undefined, null: nobody can tell.
+ */
+export function isSucceeded(servedCycle: string | null, runningCycle: string | undefined): boolean {
+  return servedCycle !== null && runningCycle !== undefined && servedCycle !== runningCycle;
 }
 
 /** True for a node whose machine does not run: its start is planned, and boots what the node should. */

@@ -28,6 +28,7 @@ export const node: DesiredNode = {
   hard: false,
   served: 1,
   servedAt: NOW - 60,
+  servedCycle: 'first',
   bootedAt: NOW - 40,
   orderedAt: NOW - 30,
   timeout: 180,
@@ -40,7 +41,7 @@ export const hosts = [{ mac: node.mac, ip: node.ip, name: node.name, nat: false 
 export const exports = [{ id: 5, file: '/state/persist/alice/1', ip: node.ip }];
 
 export const settled: Observed = {
-  machines: new Set([1]),
+  machines: new Map([[1, { cycle: 'first', since: NOW - 60 }]]),
   watched: new Map([[1, machine]]),
   hosts,
   exports,

@@ -10,11 +10,11 @@ const kinds = (steps: Step[]) => steps.map((step) => step.kind);
 test('a world that is as it should be needs no step', () => {
   assert.deepEqual(steps([node], settled), []);
   const physical = { ...node, machine: null, power: { reset: false, on: false } };
-  assert.deepEqual(steps([physical], { ...settled, machines: new Set() }), []);
+  assert.deepEqual(steps([physical], { ...settled, machines: new Map() }), []);
 });
 
 test('after a start nothing is known: addresses and exports come before machines', () => {
-  const observed = { ...settled, machines: new Set<number>(), hosts: null, exports: null };
+  const observed = { ...settled, machines: new Map(), hosts: null, exports: null };
   assert.deepEqual(steps([node], observed), [
     { kind: 'setHosts', hosts },
     { kind: 'setExports', exports, trees: [] },
@@ -23,7 +23,7 @@ test('after a start nothing is known: addresses and exports come before machines
 });
 
 test('a reboot of a machine that does not run is its start, and nothing else', () => {
-  assert.deepEqual(steps([{ ...node, generation: 2 }], { ...settled, machines: new Set() }), [
+  assert.deepEqual(steps([{ ...node, generation: 2 }], { ...settled, machines: new Map() }), [
     { kind: 'startMachine', machine, ip: node.ip, generation: 2 },
   ]);
 });
@@ -32,7 +32,7 @@ test('what is stored of a removed node is deleted once its machine is gone', () 
   assert.deepEqual(kinds(steps([], settled, [1])), ['setHosts', 'setExports', 'removeMachine']);
   const exported = { ...settled, hosts: [], exports: [] };
   assert.deepEqual(kinds(steps([], exported, [1])), ['removeMachine']);
-  const off = { ...exported, machines: new Set<number>() };
+  const off = { ...exported, machines: new Map() };
   assert.deepEqual(steps([], off, [1]), [{ kind: 'forgetNode', id: 1 }]);
 });
 

@@ -5,7 +5,7 @@ import { nodeOf, type Observed, type Step } from './plan.ts';
 import { Reconciler } from './reconciler.ts';
 
 const empty: Observed = {
-  machines: new Set(),
+  machines: new Map(),
   watched: new Map(),
   hosts: [],
   exports: [],

@@ -28,7 +28,7 @@ test('what can be done to a node’s power is what its source can', async () => 
   const reset: Placed[] = [];
   const machines = {
     reset: async (placed: Placed) => void reset.push(placed),
-    powerCycle: async (id: number) => `${id} first`,
+    running: async (ids: readonly number[] = []) => new Map(ids.map((id) => [id, `${id} first`])),
   };
   const power = new Power([qemuPower(machines)]);
 

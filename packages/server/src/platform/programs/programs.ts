@@ -40,13 +40,6 @@ export class Programs {
     return this.#programs.get(name)?.status?.pid ?? undefined;
   }
 
-  /** Tells one run of a program from all others of this machine; undefined when it does not run. */
-  async instance(name: string): Promise<string | undefined> {
-    const record = await this.#records.read(name);
-    if (record === undefined || record.bootId !== bootId() || !isAlive(record)) return undefined;
-    return `${record.pid} ${record.startTime}`;
-  }
-
   /** SIGTERM, after 5 s SIGKILL; resolves when it is gone. Also ends what only an earlier server has started. */
   async stop(name: string): Promise<void> {
     await this.#program(name, { name, argv: [name] }).stop();
@@ -59,13 +52,21 @@ export class Programs {
 
   /** Names of all programs that live, those of earlier servers included; sorted. Or those `among` these, in their order. */
   async recorded(among?: readonly string[]): Promise<string[]> {
+    return [...(await this.instances(among)).keys()];
+  }
+
+  /** As `recorded`, each with what tells this run of it from all others of this machine. */
+  async instances(among?: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const boot = bootId();
     const names = among ?? (await this.#records.names());
     const records = await Promise.all(names.map((name) => this.#records.read(name)));
-    return names.filter((_, index) => {
-      const record = records[index];
-      return record !== undefined && record.bootId === boot && isAlive(record);
-    });
+    return new Map(
+      names.flatMap((name, index): [string, string][] => {
+        const record = records[index];
+        if (record === undefined || record.bootId !== boot || !isAlive(record)) return [];
+        return [[name, `${record.pid} ${record.startTime}`]];
+      }),
+    );
   }
 
   /** Those that should run, and those with `restart: false` that ended by themselves. */

@@ -1,7 +1,7 @@
 import type { Engine } from '../../engine/index.ts';
 import type { NodeStore } from '../../store.ts';
 import type { Machine } from '../../virtual/index.ts';
-import type { MachineSteps, MachinesSeen } from '../machines.ts';
+import type { MachineSteps, MachinesSeen, RunningMachine } from '../machines.ts';
 import type { Part } from '../steps.ts';
 import type { Attempts } from './attempts.ts';
 
@@ -13,11 +13,23 @@ interface Deps {
 
 export function machinesPart({ machines, store, attempts }: Deps): Part<MachinesSeen, MachineSteps> {
   const watched = new Map<number, Machine>();
+  let seen: ReadonlyMap<number, RunningMachine> = new Map();
   return {
-    observe: async () => ({ machines: new Set(await machines.running()), watched }),
+    async observe() {
+      const now = Date.now() / 1000;
+      const before = seen;
+      const running = [...(await machines.running())];
+      seen = new Map(
+        running.map(([id, cycle]) => {
+          const last = before.get(id);
+          return [id, last?.cycle === cycle ? last : { cycle, since: now }];
+        }),
+      );
+      return { machines: seen, watched };
+    },
     executors: {
       startMachine: async ({ machine, ip, generation }) => {
-        const runs = (await machines.running()).includes(machine.id);
+        const runs = (await machines.running([machine.id])).has(machine.id);
         if (!runs) {
           attempts.note(machine.id, generation, 'start');
           await store.boots.expectUnlessOrdered(machine.id, 'start');
