@@ -108,6 +108,8 @@ export interface TestServer extends AsyncDisposable {
 export interface ServerOptions {
   /** Of walt-net. */
   subnet?: string;
+  /** Whether its database is a file, as that of a platform; default: it is in memory. */
+  storesRows?: boolean;
   /** Instead of one user, who is all that there are. */
   signIn?: Pick<Parameters<typeof Identity.open>[0], 'loginName' | 'now'>;
   /** Logins and groups, instead of those of this machine. */
@@ -126,6 +128,7 @@ export interface ServerOptions {
 
 export async function startServer({
   subnet = '10.73.0.0/16',
+  storesRows = false,
   registries = [],
   signIn = { loginName: async () => USER },
   log = quiet,
@@ -144,7 +147,7 @@ export async function startServer({
     quotas,
     logins,
     registries: registries.map(registryOf),
-    database: ':memory:',
+    ...(!storesRows && { database: ':memory:' }),
     retention: { versions: 10, days: 7 },
   });
   const { paths, database, images } = platform;
