@@ -13,6 +13,7 @@ serving=$1 crashes=$2 journal=$3
 shift 3
 exec 3>&1 </dev/null >>"$journal" 2>&1
 umask 022
+cd / # no folder, and no disk, is in use because somebody stood there
 ulimit -c 0 # a core holds secrets
 # Each connection is an open file; Node raises the soft limit to the hard one.
 ulimit -n 65536 2>/dev/null || true

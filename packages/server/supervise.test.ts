@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -99,6 +99,11 @@ test('a server that is killed is back at once, each time, and the reason is told
       [134, 'killed by signal 6'],
     ],
   );
+});
+
+test('the server stands in no folder of whoever started it', async (t) => {
+  const { started, supervisor } = await supervise(t, 'touch $SERVING; exec sleep 100');
+  for (const pid of [await started(1), supervisor.pid]) assert.equal(await readlink(`/proc/${pid}/cwd`), '/');
 });
 
 test('a server that ends again and again waits longer each time, until it is told to start now', async (t) => {

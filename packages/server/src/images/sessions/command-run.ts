@@ -116,9 +116,9 @@ export async function startCommand(
 
 /** podman's command line rather than its REST API: it keeps standard output and error apart, and passes on the end of input. */
 function attached(store: Store, name: string): ChildProcessByStdio<Writable, Readable, Readable> {
-  const { argv, env } = store.podman('start', '--attach', '--interactive', '--sig-proxy=false', name);
+  const { argv, env, cwd } = store.podman('start', '--attach', '--interactive', '--sig-proxy=false', name);
   const [file, ...args] = ['setpriv', '--pdeathsig', 'KILL', '--', ...argv] as const;
-  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env }, cwd });
   // A command that does not read its input closes the pipe: its exit status tells the rest.
   child.stdin.on('error', () => {});
   return child;

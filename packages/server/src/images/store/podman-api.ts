@@ -217,7 +217,13 @@ export class PodmanApi {
     await mkdir(dirname(this.#log), { recursive: true });
     await this.#removeStale();
     await noteNetworks(this.#paths);
-    const { argv, env } = this.#store.podman('system', 'service', '--time', '0', `unix://${this.#socket}`);
+    const { argv, env, cwd } = this.#store.podman(
+      'system',
+      'service',
+      '--time',
+      '0',
+      `unix://${this.#socket}`,
+    );
     // A server that is killed takes the service with it, so that none is left when the platform is stopped.
     const [file, ...args] = ['setpriv', '--pdeathsig', 'TERM', '--', ...argv] as const;
     const log = openSync(this.#log, 'a', 0o640);
@@ -225,6 +231,7 @@ export class PodmanApi {
       detached: true,
       stdio: ['ignore', log, log],
       env: { ...process.env, ...env },
+      cwd,
     });
     closeSync(log);
     child.unref();

@@ -73,9 +73,10 @@ export class Store {
     return new Store(paths, host);
   }
 
-  /** A podman command line on this store, with the environment that it needs. */
-  podman(...args: string[]): { argv: string[]; env: Record<string, string> } {
-    return { argv: this.#host(['podman', ...this.#globals, ...args]), env: this.#env };
+  /** A podman command line on this store, with what it needs. conmon(8) leaves a file "oom" where a container is started from. */
+  podman(...args: string[]): { argv: string[]; env: Record<string, string>; cwd: string } {
+    const argv = this.#host(['podman', ...this.#globals, ...args]);
+    return { argv, env: this.#env, cwd: this.#paths.containersRun };
   }
 
   /** Makes an image of one layer from a tar of a root file system. Answers its digest. */
