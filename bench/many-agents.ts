@@ -11,8 +11,7 @@ export interface AgentsOrder {
 /** Milliseconds in which all ask for the first time: their questions are then spread over the time that one is held. */
 const SPREAD = 20_000;
 /** What an agent tells beside its generation. */
-const TOLD =
-  'booted=1&up=31.20&network=2.10&root=3.60&init=4.20&disk=none&room=1015780,812340,507888,507888,0,507888,489012';
+const TOLD = 'booted=1&disk=none&room=1015780,812340,507888,507888,0,507888,489012';
 
 process.once('message', async ({ agents, ...server }: AgentsOrder) => {
   for (const [index, agent] of agents.entries()) {

@@ -103,7 +103,8 @@ async function addNodes(many: number): Promise<AgentsOrder['agents']> {
     const hex = index.toString(16).padStart(4, '0');
     return {
       ...{ name: `pi-${index}`, ip: `127.200.${high}.${low}`, type: 'physical', model: 'pc-x86-64' },
-      ...{ mac: `b8:27:eb:00:${hex.slice(0, 2)}:${hex.slice(2)}`, architecture: 'amd64', settings: '{}' },
+      ...{ mac: `b8:27:eb:00:${hex.slice(0, 2)}:${hex.slice(2)}`, settings: '{}' },
+      ...{ architecture: 'amd64' as const, boot_mode: 'network' as const },
       ...{ image_owner: index < MINE ? USER : 'bob', image_name: 'debian' },
       ...{ generation: 1, hard: 0, token: `token-${index}`, created: 1_790_000_000 },
       ...{ served_generation: 1, served_digest: digest, served_at: 1_790_000_100, booted_at: 1_790_000_130 },

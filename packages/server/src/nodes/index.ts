@@ -4,7 +4,14 @@ import type { Guests, SshAuthority, StandingRights } from '../access/index.ts';
 import type { Trees } from '../boot/index.ts';
 import type { Images } from '../images/index.ts';
 import type { Network } from '../network/index.ts';
-import type { Database, Log, Paths, PowerConfigs, Programs } from '../platform/index.ts';
+import {
+  type Database,
+  type Log,
+  type Paths,
+  type PowerConfigs,
+  type Programs,
+  whileUnwritten,
+} from '../platform/index.ts';
 import type { Quotas } from '../space/index.ts';
 import { Agents } from './agents.ts';
 import { createNodeCalls } from './calls.ts';
@@ -115,7 +122,7 @@ export async function createNodes(deps: Deps) {
     }
   };
   const reconciler = new Reconciler({
-    desired: () => desiredState({ store, images, paths, power }),
+    desired: whileUnwritten(database, () => desiredState({ store, images, paths, power })),
     observe: () => world.observe(),
     carryOut: (step) => world.carryOut(step),
     noteTrouble: (node, trouble) => {

@@ -1,17 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import type { Architecture, BootCause } from '@walt/contract';
-import { architecture, isSettingName, PLATFORM_OWNER, type SettingName } from '@walt/contract';
+import type { BootCause } from '@walt/contract';
+import { isSettingName, PLATFORM_OWNER, type SettingName } from '@walt/contract';
 import { sql } from 'kysely';
 import { imagePointers } from '../images/index.ts';
-import type { Database } from '../platform/index.ts';
+import { type Database, whileUnwritten } from '../platform/index.ts';
 import { BootHistory } from './history/index.ts';
 import { forgetGuests } from './ownership/index.ts';
 import type { NodeTable, NodeTables } from './tables.ts';
 
 /** A node with what its image's name points to now; digest and plan are null when the image is gone or cannot boot. */
-export type NodeRow = Omit<NodeTable, 'id' | 'architecture' | 'settings'> & {
+export type NodeRow = Omit<NodeTable, 'id' | 'settings'> & {
   id: number;
-  architecture: Architecture;
   settings: NodeSettings;
   digest: string | null;
   boot_plan: string | null;
@@ -41,8 +40,8 @@ export type SettingChanges = Readonly<Partial<Record<SettingName, string | null>
 
 export type NewNode = Pick<
   NodeTable,
-  'mac' | 'name' | 'ip' | 'type' | 'model' | 'image_owner' | 'image_name'
-> & { architecture: Architecture; settings?: NodeSettings };
+  'mac' | 'name' | 'ip' | 'type' | 'model' | 'architecture' | 'image_owner' | 'image_name'
+> & { settings?: NodeSettings };
 
 export interface BootOrder {
   ids: readonly number[];
@@ -56,6 +55,8 @@ export interface BootOrder {
 /** Rows of nodes and of their /persist folders. Knows nothing of rules. */
 export class NodeStore {
   readonly boots: BootHistory;
+  /** All, by id. Shared by who asks: there may be thousands, of which each listing and each pass of the reconciler wants to know. */
+  readonly all: () => Promise<readonly NodeRow[]>;
   readonly #database: Database<NodeTables>;
   /** What does not change while nothing of nodes is written: thousands of agents ask several times a minute. */
   readonly #agents = new Map<string, AgentRow>();
@@ -65,11 +66,10 @@ export class NodeStore {
   constructor(database: Database<NodeTables>) {
     this.#database = database;
     this.boots = new BootHistory(database);
-  }
-
-  async all(): Promise<NodeRow[]> {
-    const rows = await this.#query().orderBy('node.id').execute();
-    return rows.map(typed);
+    this.all = whileUnwritten(database, async () => {
+      const rows = await this.#query().orderBy('node.id').execute();
+      return rows.map(typed);
+    });
   }
 
   async byId(id: number): Promise<NodeRow | undefined> {
@@ -341,8 +341,8 @@ export function freshToken(): string {
   return randomBytes(24).toString('hex');
 }
 
-function typed<T extends { architecture: string; settings: string }>(row: T) {
-  return { ...row, architecture: architecture.parse(row.architecture), settings: settingsOf(row.settings) };
+function typed<T extends { settings: string }>(row: T) {
+  return { ...row, settings: settingsOf(row.settings) };
 }
 
 const NOTHING_SET: NodeSettings = {};

@@ -13,7 +13,7 @@ test('nodes that an older server has served boot once more, others do not', asyn
       ip: `i${id}`,
       type: 'virtual',
       model: 'pc-x86-64',
-      architecture: 'amd64',
+      architecture: 'amd64' as const,
     },
     ...{ image_owner: 'alice', image_name: 'a', generation: 5, hard: 0, token: 't', created: 1 },
     served_generation: served,
@@ -52,7 +52,7 @@ test('cores and memory of virtual nodes become settings, where they are not as b
       model: 'x',
     },
     ...{
-      architecture: 'amd64',
+      architecture: 'amd64' as const,
       image_owner: 'a',
       image_name: 'a',
       generation: 1,

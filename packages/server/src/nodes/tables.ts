@@ -1,5 +1,5 @@
 /** Tables of nodes, and the migrations that made them. */
-import type { BootMode, DiskState } from '@walt/contract';
+import type { Architecture, BootMode, DiskState } from '@walt/contract';
 import { type Generated, type Kysely, sql } from 'kysely';
 import { type TableSet, tablesOf } from '../platform/index.ts';
 
@@ -11,7 +11,7 @@ export interface NodeTable {
   /** `virtual` or `physical`. */
   type: string;
   model: string;
-  architecture: string;
+  architecture: Architecture;
   image_owner: string;
   image_name: string;
   /** Number of the boot that should run. Raised by each order to reboot. */

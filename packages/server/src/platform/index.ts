@@ -32,6 +32,7 @@ export {
   tablesOf,
   together,
   unknownMigrations,
+  whileUnwritten,
 } from './database/index.ts';
 export {
   closeDisks,

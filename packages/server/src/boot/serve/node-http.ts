@@ -153,7 +153,9 @@ export class NodeHttp {
       return sendText(response, 400, 'generation and x-walt-token are needed');
     }
     const hangUp = new AbortController();
-    response.on('close', () => hangUp.abort());
+    response.on('close', () => {
+      if (!response.writableEnded) hangUp.abort();
+    });
     const order = await this.#deps.directory.poll(ip, token, report, hangUp.signal);
     if (response.destroyed) return;
     if (order === undefined) return sendText(response, 403, 'wrong token');
@@ -214,11 +216,14 @@ export class NodeHttp {
   }
 }
 
+const toldMode = bootMode.catch('network');
+const toldDisk = diskState.nullable().catch(null);
+
 /** Words that this server does not know say nothing. */
 function diskReport(query: URLSearchParams): DiskReport {
   return {
-    mode: bootMode.catch('network').parse(query.get('mode') ?? 'network'),
-    disk: diskState.nullable().catch(null).parse(query.get('disk')),
+    mode: toldMode.parse(query.get('mode')),
+    disk: toldDisk.parse(query.get('disk')),
   };
 }
 

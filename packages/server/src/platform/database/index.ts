@@ -12,3 +12,4 @@ export {
 } from './platform-database.ts';
 export { isPostgres, openPostgres, type PostgresAccess, type PostgresSession } from './postgres.ts';
 export { type AnyDatabase, type Database, type TableSet, tablesOf, together } from './tables.ts';
+export { whileUnwritten } from './while-unwritten.ts';

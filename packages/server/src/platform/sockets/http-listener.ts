@@ -150,7 +150,7 @@ export class HttpListener {
     const before = this.#underWay.get(socket) ?? 0;
     if (before >= MAX_PIPELINED) return void socket.destroy();
     this.#underWay.set(socket, before + 1);
-    const watches = [this.#watchBody(request, response), this.#watchAnswer(socket)];
+    const watches = [...this.#watchBody(request, response), ...this.#watchAnswer(response, socket)];
     for (const look of watches) this.#watches.add(look);
     response.once('close', () => {
       for (const look of watches) this.#watches.delete(look);
@@ -164,17 +164,20 @@ export class HttpListener {
     });
   }
 
-  /** Ends a request whose body does not come. */
-  #watchBody(request: IncomingMessage, response: ServerResponse): () => void {
+  /** Ends a request whose body does not come; nothing where none is to come: thousands of nodes wait for an answer at a time. */
+  #watchBody(request: IncomingMessage, response: ServerResponse): [] | [() => void] {
     const { limits, refusal, streamed } = this.#options;
     const { socket } = request;
+    if (!hasBody(request)) {
+      this.#gate.busy(socket);
+      return [];
+    }
     const end = streamed?.(request)
       ? Number.POSITIVE_INFINITY
       : performance.now() + limits.bodySeconds * 1000;
     const stands = still(limits.idleSeconds);
-    if (hasBody(request)) request.once('end', () => this.#gate.busy(socket));
-    else this.#gate.busy(socket);
-    return () => {
+    request.once('end', () => this.#gate.busy(socket));
+    const look = () => {
       if (request.complete) return;
       // A body that we do not read fast enough is not the client's fault.
       const ours = request.isPaused() || request.readableLength >= request.readableHighWaterMark;
@@ -182,16 +185,19 @@ export class HttpListener {
       if (response.headersSent) socket.destroy();
       else send(response, refusal('slow'), () => socket.destroy());
     };
+    return [look];
   }
 
   /** Ends a connection to which an answer cannot be got out. */
-  #watchAnswer(socket: Socket): () => void {
+  #watchAnswer(response: ServerResponse, socket: Socket): [] | [() => void] {
+    if (!this.#options.cutsReaders) return [];
     const stands = still(this.#options.limits.idleSeconds);
-    return () => {
-      if (!this.#options.cutsReaders) return;
+    const look = () => {
+      if (!response.headersSent) return;
       const waiting = socket.writableLength;
       if (stands(socket.bytesWritten - waiting, waiting === 0)) socket.resetAndDestroy();
     };
+    return [look];
   }
 }
 
