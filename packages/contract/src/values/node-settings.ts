@@ -139,7 +139,7 @@ const rows = {
     accepts: (value) => value === RANDOM || anyDelay(value),
   },
   'boot.timeout': {
-    summary: 'seconds for a boot to come up, before its power is cut and given back',
+    summary: 'seconds for each step of a boot, before its power is cut and given back',
     takes: `${NO_VALUE}, or a whole number from 60 to 86400`,
     fallback: '180',
     of: 'all nodes',

@@ -55,6 +55,7 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
       agents: agents.connected(),
       heard: agents.heard(),
       since: 0,
+      lastSteps: new Map(),
       attempts: new Map(),
     };
     const desired = await desiredState({ store, images, paths: { persist: '/persist' }, power });

@@ -99,6 +99,20 @@ test('a boot is told from its order to its end', async () => {
   );
 });
 
+test('the last step of a boot is known as long as it is not up', async () => {
+  const last = () => store.boots.lastSteps.get(id);
+  await serve();
+  assert.equal(last(), undefined);
+  store.boots.reached(id, { initramfs: 200 });
+  store.boots.reached(id, { network: 150, root: 160, init: 170 });
+  assert.equal(last(), 200);
+  store.boots.reached(id, { init: 210 });
+  assert.equal(last(), 210);
+  await store.noteBooted(id);
+  store.boots.reached(id, { left: 300 });
+  assert.equal(last(), undefined);
+});
+
 test('the order that came last is the one that is carried out', async () => {
   await bootUp();
   await order('boot');

@@ -36,6 +36,8 @@ export class BootHistory extends EventEmitter<{ change: [] }> {
   /** Of boots since this server started; `seconds`: how long those took that came up, from their order on. */
   readonly figures = { booted: 0, failed: 0, seconds: 0 };
   readonly #seen = new Map<number, Seen>();
+  /** By node, Unix times in seconds of the last step that its boot has done, as long as it is not up. */
+  readonly #lastSteps = new Map<number, number>();
   /** By hardware address, Unix times in seconds. */
   readonly #requests = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
@@ -54,9 +56,18 @@ export class BootHistory extends EventEmitter<{ change: [] }> {
 
   /** A step of the boot that was served last, now or at `at`. */
   reached(node: number, times: Times, ran: Ran = {}): void {
+    const { booted, left, ...steps } = times;
+    if (booted !== undefined) this.#lastSteps.delete(node);
+    else if (left === undefined)
+      this.#lastSteps.set(node, Math.max(this.#lastSteps.get(node) ?? 0, ...Object.values(steps)));
     const seen = this.#of(node);
     seen.served = withTimes(seen.served, times);
     seen.ran = { ...seen.ran, ...ran };
+  }
+
+  /** Unix times in seconds when boots that are not up have done their last step, by node; it may be one of the boot before. */
+  get lastSteps(): ReadonlyMap<number, number> {
+    return this.#lastSteps;
   }
 
   /** The node was told to begin the boot that it has not begun yet. */

@@ -170,6 +170,13 @@ const succeeded = (seconds: number): Partial<Observed> => ({
 const boots: [string, BootWish, Partial<Observed>, Step[]][] = [
   ['is reset when its time is over', stuck, {}, [resetStep(1)]],
   ['has time while it is young', { ...stuck, servedAt: NOW - 10 }, {}, []],
+  ['has its time again after each step', stuck, { lastSteps: new Map([[1, NOW - BOOT_TIMEOUT]]) }, []],
+  [
+    'is reset when its time since the last step is over',
+    stuck,
+    { lastSteps: new Map([[1, NOW - BOOT_TIMEOUT - 1]]) },
+    [resetStep(1)],
+  ],
   ['has its time again after a reset', stuck, { attempts: attempt('power', 10, 1, 1) }, []],
   ['is reset again', stuck, { attempts: attempt('power', BOOT_TIMEOUT + 1, 1, 1) }, [resetStep(1)]],
   ['is given up', stuck, { attempts: attempt('power', BOOT_TIMEOUT + 1, BOOT_RETRIES, 1) }, []],
@@ -210,6 +217,13 @@ for (const [name, desired, observed, expected] of boots) {
     assert.deepEqual(planBoot(desired, { ...settled, ...observed }, NOW), expected);
   });
 }
+
+test('steps of the boot before give no time to the one that was ordered', () => {
+  const seen = { ...settled, ...silentFor(600), lastSteps: new Map([[1, NOW - 1]]) };
+  assert.deepEqual(planBoot(due, { ...seen, attempts: attempt('power', BOOT_TIMEOUT + 1, 1) }, NOW), [
+    resetStep(2),
+  ]);
+});
 
 const deaf = { ...silentFor(600), machines: none };
 const troubled: [string, BootWish, Partial<Observed>, BootTrouble | undefined][] = [

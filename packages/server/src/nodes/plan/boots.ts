@@ -29,7 +29,7 @@ export interface BootWish extends MachineWish, PowerWish {
   bootedAt: number | null;
   /** When the boot that should run was ordered; null: not known. */
   orderedAt: number | null;
-  /** A boot that has not come up is retried after this time, that many times. Infinity: never. */
+  /** A boot that has done no step for this time, and is not up, is retried, that many times. Infinity: never. */
   timeout: number;
   retries: number;
 }
@@ -41,6 +41,8 @@ export interface BootsSeen extends Pick<MachinesSeen, 'machines'> {
   heard: ReadonlyMap<number, number>;
   /** When this server began to watch: what happened before may not have been heard. */
   since: number;
+  /** When the boots of nodes that are not up have done their last step, by node id. */
+  lastSteps: ReadonlyMap<number, number>;
   /** Reboots that are under way, by node id. */
   attempts: ReadonlyMap<number, Attempt>;
 }
@@ -145,9 +147,12 @@ function newerMachine({ id, servedCycle }: BootWish, { machines }: BootsSeen): R
   return isSucceeded(servedCycle, machine?.cycle) ? machine : undefined;
 }
 
-/** The boot has had its time since it was served, since its machine runs, since its power was switched, and since this server listens. */
+/**
+ * The boot has had its time since it was served and since it has done a step, since its machine runs, since its power was switched,
+ * and since this server listens.
+ */
 function isOverdue(node: BootWish, seen: BootsSeen, now: number): boolean {
-  const servedAt = isServed(node) ? (node.servedAt ?? 0) : 0;
+  const servedAt = isServed(node) ? Math.max(node.servedAt ?? 0, seen.lastSteps.get(node.id) ?? 0) : 0;
   const since = newerMachine(node, seen)?.since ?? 0;
   return now - Math.max(servedAt, since, attemptOf(node, seen)?.at ?? 0, seen.since) > node.timeout;
 }

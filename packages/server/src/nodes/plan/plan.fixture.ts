@@ -52,5 +52,6 @@ export const settled: Observed = {
   agents: new Map([[1, NOW - 15]]),
   heard: new Map([[1, NOW - 15]]),
   since: NOW - 1000,
+  lastSteps: new Map(),
   attempts: new Map(),
 };

@@ -7,6 +7,7 @@ import { Reconciler } from './reconciler.ts';
 const empty: Observed = {
   machines: new Map(),
   watched: new Map(),
+  lastSteps: new Map(),
   hosts: [],
   exports: [],
   trees: [],

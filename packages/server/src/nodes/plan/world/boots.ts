@@ -33,6 +33,7 @@ export function bootsPart({ agents, errands, store, attempts }: Deps): Part<Seen
       heard: agents.heard(),
       since,
       attempts: attempts.all(),
+      lastSteps: store.boots.lastSteps,
     }),
     executors: {
       orderReboot: async ({ id, generation }) => {
