@@ -1,4 +1,4 @@
-/** The disk is full when an image is saved: that is said, the old image stays, and the session waits for room. */
+/** The disk is full: that is said, with who uses it; what there is stays; and the platform's own reserve lets all go on. */
 import assert from 'node:assert/strict';
 import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -67,7 +67,8 @@ test('a copy into an image on a full disk fails with words', async () => {
   stack.use(await fillDisk(20_000_000));
   const copy = await root.walt('image', 'cp', file, 'work:/root/copied');
   assert.equal(copy.status, 1);
-  assert.match(copy.stderr, /disk is full/);
+  assert.match(copy.stderr, /disk is full.*The image is as it was.*Who has most of it: root: .*image work/);
+  assert.match(copy.stderr, /→ .*walt advanced disk-usage/);
   assert.deepEqual(await work(), before);
   await stack.disposeAsync();
   await root.ok('image', 'cp', file, 'work:/root/copied');
@@ -91,4 +92,38 @@ test('a build on a full disk fails with words, leaves nothing of it, and succeed
   }
   const { status, stderr } = await build();
   assert.equal(status, 0, stderr);
+});
+
+test('what was worked for is saved from the reserve, of which nothing is begun', async () => {
+  const { root } = platform;
+  const before = await work();
+  await root.run(root.command('image', 'shell', 'work'), {
+    input: 'head -c 3000000 /dev/urandom >/root/more\nexit\n',
+  });
+  // Less than the reserve, which is 2 % of 2 GB.
+  await using _ = await fillDisk(25_000_000);
+  for (const refused of [
+    ['image', 'run', 'work', '--', 'true'],
+    ['image', 'shell', `waltplatform/${DEFAULT_IMAGE}`],
+    ['image', 'cross', 'work', '--', 'true'],
+  ]) {
+    const { status, stderr } = await root.walt(...refused);
+    assert.equal(status === 0, false, refused.join(' '));
+    assert.match(stderr, /disk is full.*Nothing was begun.*Who has most of it: root: /, refused.join(' '));
+  }
+  await root.ok('image', 'shell', 'work', '--save');
+  assert.notEqual((await work())?.digest, before?.digest);
+});
+
+test('with nothing left at all, names move, images are removed, and nodes are known', async () => {
+  const { root } = platform;
+  {
+    await using _ = await fillDisk(0);
+    await root.ok('image', 'duplicate', 'work', 'copy');
+    await root.ok('image', 'rename', 'copy', 'renamed');
+    await root.ok('image', 'remove', 'renamed', '--yes');
+    await root.ok('log', 'add-checkpoint', 'full');
+    assert.match(await root.ok('advanced', 'disk-usage'), /^ +image work /m);
+  }
+  assert.equal((await root.json<Image[]>('image', 'show')).filter(({ name }) => name === 'work').length, 1);
 });

@@ -344,6 +344,7 @@ describe('a terminal', () => {
     'help show': null,
     'advanced server-status': [[]],
     'advanced quotas': [[], ['--all'], ['--json']],
+    'advanced disk-usage': [[], ['--json']],
     'advanced audit': [['--history', 'full'], ['--json']],
     'advanced update-default-images': [[]],
     'advanced dump-bash-autocomplete': null,

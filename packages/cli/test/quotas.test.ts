@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, test } from 'node:test';
+import type { DiskPart } from '@walt/contract';
 import { readConfig } from '../../server/src/platform/index.ts';
 import { openClient } from './client.ts';
 
@@ -115,6 +116,55 @@ describe('images', () => {
       /The quota of alice is 8 MiB of image space \(quotas\.default in server\.conf\): \d+ MiB is in use \(.*work.*\), and this needs \d+ MiB more\.\n {2}→ Remove an image /,
     );
     assert.equal((await walt('image', 'cp', 'work:/c', checkout.home)).status, 1, 'it is not there');
+  });
+});
+
+describe('walt advanced disk-usage', () => {
+  test('tells what takes the disk, by user, image and node', async () => {
+    const file = join(checkout.home, 'much');
+    writeFileSync(file, Buffer.alloc(3 * 1024 * 1024, 'x'));
+    await ok('image', 'clone', 'walt:waltplatform/pc-x86-64-default', 'work');
+    await ok('image', 'cp', file, 'work:/a');
+    await server.addTree('bob/hidden', { secret: 'x'.repeat(500_000) });
+    await server.addTree('bob/seen', { known: 'y'.repeat(500_000) });
+    await server.platform.images.sharing.set({ owner: 'bob', name: 'hidden' }, []);
+    const { stdout } = await ok('advanced', 'disk-usage');
+    const rows = stdout.split('\n').map((line) => line.trim().split(/ {2,}/).join(' | '));
+    assert.equal(rows[0], 'USER | WHAT | SIZE');
+    assert.ok(
+      rows.some((row) => /^alice \| 3\.\d MB$/.test(row)),
+      stdout,
+    );
+    assert.ok(
+      rows.some((row) => /^image work \| 3\.\d MB$/.test(row)),
+      stdout,
+    );
+    assert.ok(
+      rows.some((row) => /^image seen \| \d+ kB$/.test(row)),
+      stdout,
+    );
+    assert.ok(
+      rows.some((row) => /^default images \| /.test(row)),
+      stdout,
+    );
+    assert.ok(
+      rows.some((row) => /^all else on this disk \| /.test(row)),
+      stdout,
+    );
+    assert.match(
+      stdout,
+      /: \S+ [MG]B of \S+ [GT]B are left for users, and \S+ MB for the platform itself\.\n$/,
+    );
+    const { parts } = JSON.parse((await ok('advanced', 'disk-usage', '--json')).stdout);
+    const own = (part: DiskPart) => part.user === 'alice' && part.kind === 'image';
+    assert.equal(parts.find(own).name, 'work');
+    const carol = { uid: 1001, user: 'carol', role: 'member' as const };
+    const seen = await server.services.calls.server.diskUsage(carol, undefined, AbortSignal.timeout(60_000));
+    const ofBob = seen.parts.filter(({ user }) => user === 'bob');
+    assert.deepEqual(ofBob.map(({ kind, name }) => `${kind} ${name}`).sort(), [
+      'hidden-images null',
+      'image seen',
+    ]);
   });
 });
 

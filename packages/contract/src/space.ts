@@ -29,7 +29,37 @@ export const userQuotas = z.object({
 });
 export type UserQuotas = z.infer<typeof userQuotas>;
 
+/** Something that takes room on the server's disk. */
+export const diskPart = z.object({
+  /** Whose it is; null: the platform's own, or what images of several users have. */
+  user: z.string().nullable(),
+  kind: z.enum([
+    ...['image', 'hidden-images', 'older-versions', 'shared-layers', 'shells', 'builds'],
+    ...['persist', 'disks', 'console'],
+    ...['default-images', 'boot-files', 'logs', 'database', 'toolchains', 'caches', 'reserve', 'other'],
+  ] as const),
+  /** Of an image or a node. */
+  name: z.string().nullable(),
+  bytes: z.number(),
+});
+export type DiskPart = z.infer<typeof diskPart>;
+
+export const diskUsage = z.object({
+  /** What the server has lies there. */
+  folder: z.string(),
+  /** Bytes of the disk that this folder lies on: all, what is free, and what of that users may not take. */
+  size: z.number(),
+  free: z.number(),
+  reserved: z.number(),
+  /** The largest first. Each byte counts in one of them. */
+  parts: z.array(diskPart),
+});
+export type DiskUsage = z.infer<typeof diskUsage>;
+
 export const spaceCalls = {
+  /** What takes the server's disk. Images that the caller may not see are in it, without their names. */
+  diskUsage: base.output(diskUsage),
+
   /** What the caller has, and may have; with `all`, which is for administrators, everybody who has something. */
   quotas: base
     .input(z.object({ all: z.boolean().default(false) }).default({ all: false }))

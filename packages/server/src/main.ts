@@ -55,13 +55,15 @@ import {
   type Paths,
   Programs,
   platformPaths,
+  ReserveFile,
+  RoomGuard,
   RootSocket,
   readCrashes,
   recordServer,
   ServiceNotices,
   UserError,
 } from './platform/index.ts';
-import { createQuotaCalls, Quotas } from './space/index.ts';
+import { createSpaceCalls, DiskUsers, Quotas } from './space/index.ts';
 import { serverTables } from './tables.ts';
 import { WebApi } from './web/index.ts';
 
@@ -96,6 +98,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   } = await openPlatformDatabase(paths, serverTables, createLog('database'));
   const logs = new Logs(paths, createLog('logs'));
   const rotation = new LogRotation(paths.logs, config.limits.logs, log);
+  const reserve = new ReserveFile(paths, config.limits.reservedSpace, log);
   const programs = new Programs(paths, logs.journal('programs'));
   const [network, platformVolume, ssh, accelerator] = await Promise.all([
     Network.open(config, paths, programs, logs.journal('network')),
@@ -228,6 +231,11 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     logsOutage: await logs.outage(),
     programs: programs.status(),
   });
+  const diskUsers = new DiskUsers({
+    ...{ paths, reserved: config.limits.reservedSpace },
+    ofUsers: [images.space.diskParts, nodes.space.diskParts],
+    seen: async (caller) => images.sharing.seen(caller, await images.list()),
+  });
   const services: Services = {
     identity: await Identity.open({ paths, database, roles: config.access }),
     rights,
@@ -235,10 +243,12 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     devices: new DeviceEntry({ devices, rights, nodes: nodes.store }),
     images: ofImages.streams,
     logs: lines,
+    diskUsers,
     audit: (line) => logs.tell('platform.audit', line),
     origins: new Origins(logs.journal('access')),
     logImports: new LogImports({
       ...{ logs, folder: paths.state, days: config.logs.days },
+      room: new RoomGuard(paths.state, config.limits.reservedSpace),
       issuers: async () => [...(await nodes.store.all()), ...devices.others()],
     }),
     calls: {
@@ -249,7 +259,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
       device: createDeviceCalls({ devices, directory, network, nodes: nodes.calls }),
       server: {
         status: async ({ user }) => ({ user, ...(await status()) }),
-        ...createQuotaCalls(quotas, [nodes.space, images.space]),
+        ...createSpaceCalls(quotas, [nodes.space, images.space], diskUsers),
       },
     },
     log: logs.journal('api'),
@@ -298,6 +308,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     await closeDatabase();
     logs.close();
     await rotation.close();
+    await reserve.close();
   };
 }
 

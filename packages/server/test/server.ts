@@ -41,9 +41,10 @@ import {
   type Programs,
   type QuotaConfig,
   type RegistryConfig,
+  RoomGuard,
   UserError,
 } from '../src/platform/index.ts';
-import { createQuotaCalls, Quotas } from '../src/space/index.ts';
+import { createSpaceCalls, DiskUsers, Quotas } from '../src/space/index.ts';
 import { openDevices, PlayedNeighbours } from './devices.ts';
 import { PlayedMachines } from './machines.ts';
 import { playNetwork } from './network.ts';
@@ -220,6 +221,11 @@ export async function startServer({
   const ofImages = createImageCalls({ images, nodes: nodes.lookup, firmware, jobs, logins });
   const calls: TestServer['calls'] = [];
   const audited: string[] = [];
+  const diskUsers = new DiskUsers({
+    ...{ paths, reserved: undefined },
+    ofUsers: [images.space.diskParts, nodes.space.diskParts],
+    seen: async (caller) => images.sharing.seen(caller, await images.list()),
+  });
   const services: Services = {
     identity: await Identity.open({ paths, database, roles, ...signIn }),
     rights,
@@ -232,12 +238,18 @@ export async function startServer({
       devices: () => devices.others(),
     }),
     origins: new Origins(log),
+    diskUsers,
     audit: (line) => {
       audited.push(line);
       if (keeper) logs.tell('platform.audit', line);
     },
     logImports: new LogImports({
-      ...{ logs, folder: paths.state, days: platform.deps.config.logs.days },
+      ...{
+        logs,
+        folder: paths.state,
+        days: platform.deps.config.logs.days,
+        room: new RoomGuard(paths.state),
+      },
       issuers: async () => [...(await nodes.store.all()), ...devices.others()],
     }),
     calls: noted(
@@ -249,7 +261,7 @@ export async function startServer({
         device: createDeviceCalls({ devices, directory, network, nodes: nodes.calls }),
         server: {
           status: async ({ user }) => serverStatus(user, paths.state),
-          ...createQuotaCalls(quotas, [nodes.space, images.space]),
+          ...createSpaceCalls(quotas, [nodes.space, images.space], diskUsers),
         },
       },
       calls,

@@ -249,6 +249,10 @@ export const categories: Readonly<Record<string, Category>> = {
         summary: 'show how much you use, and how much you may',
         load: () => import('../commands/advanced/quotas.ts'),
       },
+      'disk-usage': {
+        summary: "show what takes the server's disk: by user, image and node",
+        load: () => import('../commands/advanced/disk-usage.ts'),
+      },
       'update-default-images': {
         summary: 'make the default image anew from current packages',
         load: () => import('../commands/advanced/update-default-images.ts'),

@@ -11,7 +11,7 @@ type RolesOf<Contract> = {
 
 /** All but those by which one proves who he is. */
 export const callRoles: RolesOf<Omit<typeof contract, 'auth'>> = {
-  server: { status: 'viewer', quotas: 'viewer' },
+  server: { status: 'viewer', quotas: 'viewer', diskUsage: 'viewer' },
   node: {
     ...{ list: 'viewer', details: 'viewer', settings: 'viewer', log: 'viewer', wait: 'viewer' },
     ...{ create: 'member', remove: 'member', boot: 'member', reboot: 'member', acquire: 'member' },

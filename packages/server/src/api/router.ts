@@ -3,6 +3,7 @@ import { type AnyRouter, implement, type Router } from '@orpc/server';
 import { contract } from '@walt/contract';
 import { type Caller, leastRole } from '../access/index.ts';
 import { audited } from './audit.ts';
+import { namingDiskUsers } from './disk-users.ts';
 import type { Services } from './services.ts';
 
 export interface CallContext {
@@ -28,7 +29,8 @@ type Bindable = { [name: string]: Bindable } & {
 };
 
 /** Binds each call of the contract to the one of its name that a domain offers. Only `auth` may be called by a stranger. */
-export function createRouter({ identity, calls, audit }: Services): Router<typeof contract, CallContext> {
+export function createRouter(services: Services): Router<typeof contract, CallContext> {
+  const { identity, calls, audit } = services;
   const open = implement(contract).$context<CallContext>();
   // Before the input is looked at.
   const known = open.use(async ({ context, path, next }, input) => {
@@ -40,7 +42,9 @@ export function createRouter({ identity, calls, audit }: Services): Router<typeo
       input,
       origin: () => context.origin(caller),
     };
-    return await audited(audit, caller, deed, () => next({ context: { caller } }));
+    return await audited(audit, caller, deed, () =>
+      namingDiskUsers(services, caller, () => next({ context: { caller } })),
+    );
   });
   const { auth: _, ...others } = contract;
   // That there is a call for each, and of which types, is what `Services` says.

@@ -5,6 +5,7 @@ import type { ImageStreams } from '../images/index.ts';
 import type { LogImports, LogLines } from '../logs/index.ts';
 import type { NodeEntry } from '../nodes/index.ts';
 import type { Log } from '../platform/index.ts';
+import type { DiskUsers } from '../space/index.ts';
 import type { Audit } from './audit.ts';
 
 /** What the API serves: one object, made by main of what the other folders offer. They know who may do what. */
@@ -19,6 +20,8 @@ export interface Services {
   images: ImageStreams;
   logs: LogLines;
   logImports: LogImports;
+  /** Tells who has how much of the server's disk. */
+  diskUsers: Pick<DiskUsers, 'sentence'>;
   /** Takes the line that tells what somebody did. */
   audit: Audit;
   /** Tells from where it was done. */

@@ -1,5 +1,5 @@
 /** `walt-server backup`: what a platform is, into a folder, while it runs. */
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import packageFile from '../../../../package.json' with { type: 'json' };
@@ -9,12 +9,14 @@ import {
   askServer,
   type Config,
   copyClosedDatabase,
+  DiskFull,
   hasErrno,
   isExternalError,
   isUserError,
   openCopy,
   type Paths,
   platformPaths,
+  RoomGuard,
   readIfPresent,
   UserError,
   withFreeFileLock,
@@ -73,7 +75,8 @@ export async function backUp(
       result = await save(config, to, keep, told);
     }),
   ).catch((error: unknown) => {
-    throw hasErrno(error, 'ENOSPC', 'EDQUOT') ? diskFull(folder, paths.state) : error;
+    const isFull = error instanceof DiskFull || hasErrno(error, 'ENOSPC', 'EDQUOT');
+    throw isFull ? diskFull(folder, paths.state) : error;
   });
   if (!free || !result) {
     throw new UserError('CONFLICT', 'Another backup of this platform runs.', 'Wait until it has ended.');
@@ -97,6 +100,10 @@ async function save(
   try {
     await using moment = await theMoment(config, work);
     const { blobs } = to;
+    // What the platform keeps for itself is not for copies of it.
+    const { dev } = await stat(paths.state);
+    if ((await stat(to.folder)).dev === dev)
+      blobs.keepRoom(new RoomGuard(paths.state, config.limits.reservedSpace));
     const database = await blobs.putFile(moment.database);
     const files = await saveFiles(config, blobs);
     const { images, missing } = await saveImages(paths, moment.images, { blobs, before, told });

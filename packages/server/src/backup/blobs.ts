@@ -3,11 +3,13 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestHex } from '@walt/contract';
-import { hasErrno, namesIn, sizeIfPresent, syncFolder } from '../platform/index.ts';
+import { hasErrno, namesIn, type RoomGuard, sizeIfPresent, syncFolder } from '../platform/index.ts';
 import type { Blob } from './generation.ts';
 
 /** Bytes that may wait for the disk before they get their names. */
 const MAX_PENDING = 256 * 1024 * 1024;
+/** Bytes after which the room is looked at again. */
+const LOOK = 64 * 1024 * 1024;
 /** Files that are flushed at a time. */
 const FLUSHES = 16;
 /** Bytes that are read at a time. */
@@ -23,6 +25,7 @@ export class Blobs {
   /** Temporary files by digest: whole, but maybe not on disk yet. */
   readonly #pending = new Map<string, { file: string; size: number }>();
   #pendingBytes = 0;
+  #room: RoomGuard | undefined;
   /** Bytes that were not there before. */
   added = 0;
 
@@ -36,6 +39,11 @@ export class Blobs {
     await rm(this.#incoming, { recursive: true, force: true });
     for (const folder of [this.#incoming, this.#folder])
       await mkdir(folder, { recursive: true, mode: 0o700 });
+  }
+
+  /** From now on, no more is taken than that leaves. */
+  keepRoom(room: RoomGuard): void {
+    this.#room = room;
   }
 
   path(digest: string): string {
@@ -53,9 +61,14 @@ export class Blobs {
   async put(chunks: AsyncIterable<Uint8Array>, onBytes: (done: number) => void = () => {}): Promise<Blob> {
     const temporary = join(this.#incoming, randomBytes(8).toString('hex'));
     const hash = createHash('sha256');
-    let size = 0;
+    let [size, looked] = [0, 0];
+    await this.#room?.require();
     await using file = await open(temporary, 'wx', 0o600);
     for await (const chunk of chunks) {
+      if (size - looked > LOOK) {
+        await this.#room?.require();
+        looked = size;
+      }
       hash.update(chunk);
       await writeAll(file, chunk);
       size += chunk.length;

@@ -1,7 +1,7 @@
 import { type Architecture, PLATFORM_OWNER } from '@walt/contract';
 import { keepBusybox, keepGrub } from '../boot/index.ts';
 import type { Config, Paths } from '../platform/index.ts';
-import { KeyedLock } from '../platform/index.ts';
+import { KeyedLock, type RoomGuard } from '../platform/index.ts';
 import { defaultImageName, runsNatively, serverArchitecture } from './architectures.ts';
 import type { Catalogue } from './catalogue/index.ts';
 import { registerEmulator } from './emulation.ts';
@@ -16,6 +16,7 @@ interface Deps {
   host: HostCommand;
   catalogue: Catalogue;
   committer: Committer;
+  room: RoomGuard;
 }
 
 /** The platform's default images, which are made of Debian packages: of each architecture one at a time. */
@@ -33,11 +34,12 @@ export class DefaultImages {
     architecture: Architecture,
     { renew, signal, report }: { renew: boolean; signal: AbortSignal; report: Report },
   ): Promise<{ image: ImageRecord; made: boolean }> {
-    const { config, paths, host, catalogue, committer } = this.#deps;
+    const { config, paths, host, catalogue, committer, room } = this.#deps;
     return this.#making.hold(architecture, async () => {
       const target = { owner: PLATFORM_OWNER, name: defaultImageName(architecture) };
       const known = await catalogue.find(target);
       if (known && !renew) return { image: known, made: false };
+      await room.require();
       if (!runsNatively(architecture, serverArchitecture())) await registerEmulator(architecture, paths);
       const tar = await ensureDefaultTar({ architecture, renew, signal, report, cache: config.cache, host });
       await keepBusybox(architecture, tar, paths);

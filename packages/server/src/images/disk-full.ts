@@ -1,5 +1,4 @@
-import { statfs } from 'node:fs/promises';
-import { hasErrno, isExternalError, UserError } from '../platform/index.ts';
+import { DiskFull, hasErrno, isExternalError } from '../platform/index.ts';
 
 /** True when the error, ours or an outside program's, is that no space is left. */
 export function isDiskFull(error: unknown): boolean {
@@ -11,30 +10,12 @@ export function isDiskFull(error: unknown): boolean {
   );
 }
 
-/** The server's disk is full, or would be. */
-export class DiskFull extends UserError {
-  /** `safe` says what was not lost. */
-  constructor(folder: string, safe: string) {
-    const message = `The server's disk is full (${folder}). ${safe}`;
-    super('UNAVAILABLE', message, 'Make room on the server, then try again.');
-  }
-}
-
-/** Runs `act`; a full disk becomes UserError UNAVAILABLE that says what is safe. */
+/** Runs `act`; a full disk becomes DiskFull that says what is safe. */
 export async function explainDiskFull<T>(folder: string, safe: string, act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {
-    if (!isDiskFull(error)) throw error;
+    if (error instanceof DiskFull || !isDiskFull(error)) throw error;
     throw new DiskFull(folder, safe);
   }
-}
-
-/** What stays free for the server itself, as a share of the disk and in bytes: the smaller counts. */
-const RESERVE = { share: 0.02, bytes: 512 * 1024 * 1024 };
-
-/** Bytes that may still be written in `folder`'s file system. */
-export async function roomIn(folder: string): Promise<number> {
-  const { bsize, bavail, blocks } = await statfs(folder);
-  return Math.max(0, bsize * (bavail - Math.min(blocks * RESERVE.share, RESERVE.bytes / bsize)));
 }

@@ -8,7 +8,7 @@ import {
 } from '@walt/contract';
 import { type Caller, Guests } from '../access/index.ts';
 import type { Config, Database, Finding, Log, Paths } from '../platform/index.ts';
-import { hostNetwork, KeyedLock } from '../platform/index.ts';
+import { hostNetwork, KeyedLock, RoomGuard } from '../platform/index.ts';
 import type { Quotas } from '../space/index.ts';
 import { defaultImageName, serverArchitecture } from './architectures.ts';
 import { checkImages } from './archive/index.ts';
@@ -27,11 +27,11 @@ import { Committer, type Hold, treeVolumes, Volumes } from './layers/index.ts';
 import { withReports } from './progress.ts';
 import { sweepMaking } from './recipes/index.ts';
 import { Registries, RegistryAccounts } from './registries/index.ts';
-import { RoomGuard } from './room-guard.ts';
 import { type Sending, SentChanges } from './sent/index.ts';
 import { type CommandRun, ShellSessions, startCommand } from './sessions/index.ts';
 import { emptyNetworks, PodmanApi, removeNetworks, Skopeo, Store } from './store/index.ts';
 import type { DigestRecord, HostCommand, ImageRecord, PrepareBoot } from './types.ts';
+import { diskParts } from './usage.ts';
 
 export interface ImagesDeps {
   config: Config;
@@ -90,7 +90,9 @@ export class Images {
       ...{ paths, store, volumes, catalogue, prepareBoot, hasBootFiles, retention, log },
     });
     const emulate = (architecture: Architecture) => registerEmulator(architecture, paths);
-    this.#defaults = new DefaultImages({ config, paths, host, catalogue, committer });
+    const room = new RoomGuard(paths.state, config.limits.reservedSpace);
+    this.#room = room;
+    this.#defaults = new DefaultImages({ config, paths, host, catalogue, committer, room });
     this.#catalogue = catalogue;
     this.#api = api;
     this.#containers = containers;
@@ -99,16 +101,14 @@ export class Images {
     this.#skopeo = parts.skopeo;
     this.history = new ImageHistory({ database, catalogue, committer, store, retention });
     const limits = config.limits.container;
-    const room = new RoomGuard(paths.state);
-    this.#room = room;
-    this.shells = new ShellSessions({ ...this.#layerParts(), emulate, limits, room });
+    this.shells = new ShellSessions({ ...this.#layerParts(), emulate, limits });
     this.registries = new Registries({
-      ...{ ...parts, catalogue, committer, volumes, history: this.history },
+      ...{ ...parts, catalogue, committer, volumes, history: this.history, room },
     });
     this.cross = new CrossBuilds({ ...this.#layerParts(), config, host, emulate, limits });
     this.builds = new ImageBuilds({
       ...{ paths, host, store, skopeo: parts.skopeo, catalogue, committer, emulate, log },
-      ...{ history: this.history, registries: this.registries, limits: config.limits },
+      ...{ history: this.history, registries: this.registries, limits: config.limits, room },
     });
   }
 
@@ -166,9 +166,11 @@ export class Images {
 
   /** What images of users take on disk, and who has some. */
   get space() {
+    const { database, config } = this.#deps;
     return {
       usesOf: async (user: string) => ({ images: await this.#catalogue.spaceOf(user) }),
       users: () => this.#catalogue.owners(),
+      diskParts: () => diskParts({ ...this.#layerParts(), database, retention: config.images }),
     };
   }
 
@@ -237,6 +239,7 @@ export class Images {
     const expected = replace ? 'any' : 'absent';
     return withReports(async (report) => {
       await this.#catalogue.check(target, expected);
+      await this.#room.require();
       const record = await this.#committer.importTar({
         ...{ changes: [], ...source, report },
         point: (made) => this.#catalogue.point(target, made, expected, { user, action: 'import' }),
@@ -257,9 +260,10 @@ export class Images {
 
   /** Unpacks a tar at `path` and saves that as a new layer. Nothing changes when the tar breaks off. */
   writeFiles(user: string, image: ImageRecord, path: string, tar: Readable): Promise<ImageRecord> {
-    return explainDiskFull(this.#deps.paths.state, 'The image is as it was.', () =>
-      writeFiles(this.#layerParts(), user, image, path, tar),
-    );
+    return this.#whileRoom(async (signal) => {
+      signal.addEventListener('abort', () => tar.destroy(signal.reason), { once: true });
+      return await writeFiles(this.#layerParts(), user, image, path, tar);
+    });
   }
 
   /**
@@ -274,8 +278,9 @@ export class Images {
     signal: AbortSignal,
   ): AsyncGenerator<Progress, { image: ImageRecord; changed: boolean }> {
     return withReports((report) =>
-      explainDiskFull(this.#deps.paths.state, 'The image is as it was.', () =>
-        squash(this.#layerParts(), { user, image, target, expected, report, signal }),
+      this.#whileRoom(
+        (until) => squash(this.#layerParts(), { user, image, target, expected, report, signal: until }),
+        signal,
       ),
     );
   }
@@ -284,7 +289,7 @@ export class Images {
   run(user: string, image: ImageRecord, command: readonly string[]): Promise<CommandRun> {
     const emulate = (architecture: Architecture) => registerEmulator(architecture, this.#deps.paths);
     return startCommand(
-      { ...this.#layerParts(), emulate, limits: this.#deps.config.limits.container, room: this.#room },
+      { ...this.#layerParts(), emulate, limits: this.#deps.config.limits.container },
       user,
       image,
       command,
@@ -298,7 +303,7 @@ export class Images {
     ...sending
   }: Omit<Sending, 'limit'> & { user: string; onWait: () => void }): Promise<SentChanges> {
     const limit = this.#deps.config.limits.nodeChanges;
-    const parts = { ...this.#layerParts(), room: this.#room };
+    const parts = this.#layerParts();
     // One at a time of each user: all names are in memory meanwhile.
     return this.#taking.hold(user, () => SentChanges.receive(parts, { ...sending, limit }), onWait);
   }
@@ -367,6 +372,17 @@ export class Images {
     return {
       ...{ catalogue: this.#catalogue, containers: this.#containers, committer: this.#committer },
       ...{ paths: this.#deps.paths, store: this.#store, skopeo: this.#skopeo, history: this.history },
+      room: this.#room,
     };
+  }
+
+  /** Runs what changes an image that is there, while the disk has room. */
+  #whileRoom<T>(act: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const safe = 'The image is as it was.';
+    return this.#room.guard(
+      safe,
+      (until) => explainDiskFull(this.#deps.paths.state, safe, () => act(until)),
+      signal,
+    );
   }
 }

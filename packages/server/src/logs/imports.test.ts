@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, beforeEach, test } from 'node:test';
+import { RoomGuard } from '../platform/index.ts';
 import { LogImports } from './imports.ts';
 import type { Logs } from './logs.ts';
 
@@ -39,7 +40,7 @@ function fileOf(bytes: Buffer, size = 7): () => Readable {
   return () => Readable.from(pieces);
 }
 
-const imports = () => new LogImports({ logs, issuers, folder, days: 90 });
+const imports = () => new LogImports({ logs, issuers, folder, days: 90, room: new RoomGuard(folder) });
 const line = { timestamp: new Date().toISOString(), issuer: 'n1', stream: 'app', line: 'x' };
 const HEAD = 'timestamp,issuer,stream,line';
 const ROW = '2026-11-28T10:00:00Z,n1,app,x';
@@ -81,7 +82,10 @@ test('a table of them is taken, too, also as other programs write it', async () 
   const time = '2026-11-28T10:00:00.000001Z';
   const told = async (text: string) => {
     portions = [];
-    await new LogImports({ logs, issuers, folder, days: 1_000_000 }).write(root, fileOf(Buffer.from(text)));
+    await new LogImports({ logs, issuers, folder, days: 1_000_000, room: new RoomGuard(folder) }).write(
+      root,
+      fileOf(Buffer.from(text)),
+    );
     return portions.flatMap(({ lines }) =>
       lines.map(({ text }) => Buffer.from(text, 'base64').toString('latin1')),
     );

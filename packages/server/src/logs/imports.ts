@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { type LogImported, PLATFORM_ISSUER } from '@walt/contract';
 import { type Caller, demand } from '../access/index.ts';
-import { hasErrno, UserError } from '../platform/index.ts';
+import { DiskFull, hasErrno, type RoomGuard, UserError } from '../platform/index.ts';
 import type { Issuer } from './calls.ts';
 import { type FileLine, lineReader, linesOf } from './import-lines.ts';
 import type { Logs } from './logs.ts';
@@ -17,6 +17,8 @@ const MOST = { size: 384 * 1024, count: 3000 };
 /** Microseconds that a line may be ahead of this server's clock: it may be another's. */
 const AHEAD = 3600e6;
 
+const NOTHING_STORED = 'No line was stored.';
+
 interface Deps {
   logs: Pick<Logs, 'import' | 'tell'>;
   /** Nodes and other devices. */
@@ -25,6 +27,7 @@ interface Deps {
   folder: string;
   /** For which lines are kept. */
   days: number;
+  room: RoomGuard;
 }
 
 /** Lines of files, as `walt log export` prints them, become lines of the platform. */
@@ -41,7 +44,8 @@ export class LogImports {
    */
   async write(caller: Caller, open: () => Readable): Promise<LogImported> {
     demand('log.import', caller, {});
-    const { logs, folder, days } = this.#deps;
+    const { logs, folder, days, room } = this.#deps;
+    await room.require(NOTHING_STORED);
     const issuers = new Map((await this.#deps.issuers()).map(({ name, ip }) => [name, ip]));
     issuers.set(PLATFORM_ISSUER, PLATFORM_ISSUER);
     const now = Date.now() * 1000;
@@ -49,7 +53,11 @@ export class LogImports {
     await using file = await unnamedFile(folder);
     // Nothing is stored before all of it was read.
     const check = lineReader(rules);
-    for await (const { number, bytes } of linesOf(copied(open(), file))) check(number, bytes);
+    const body = open();
+    {
+      using _watch = room.watch(() => body.destroy(room.failure(NOTHING_STORED)));
+      for await (const { number, bytes } of linesOf(copied(body, file, folder))) check(number, bytes);
+    }
     const portions = new Portions((lines) => logs.import(lines));
     const read = lineReader(rules);
     const oldest = now - days * 86_400e6;
@@ -120,7 +128,7 @@ async function unnamedFile(folder: string): Promise<FileHandle> {
 }
 
 /** What comes, once it is in the file, too. */
-async function* copied(body: Readable, file: FileHandle): AsyncGenerator<Buffer> {
+async function* copied(body: Readable, file: FileHandle, folder: string): AsyncGenerator<Buffer> {
   let size = 0;
   for await (const part of body as AsyncIterable<Buffer>) {
     size += part.length;
@@ -129,11 +137,7 @@ async function* copied(body: Readable, file: FileHandle): AsyncGenerator<Buffer>
     }
     await file.writeFile(part).catch((error) => {
       if (!hasErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
-      throw new UserError(
-        'UNAVAILABLE',
-        "The server's disk is full.",
-        'Make room on it, then import the file again.',
-      );
+      throw new DiskFull(folder, NOTHING_STORED);
     });
     yield part;
   }

@@ -108,7 +108,7 @@ export class Network {
 
   /** Brings walt-net up in the namespace that we are in; adopts what runs. Hosts and exports are those of last time. */
   static async open(
-    config: { network: Config['network']; limits: Pick<Limits, 'machines' | 'persist'> },
+    config: { network: Config['network']; limits: Pick<Limits, 'machines' | 'persist' | 'reservedSpace'> },
     paths: Paths,
     programs: Programs,
     log: Log,
@@ -133,7 +133,10 @@ export class Network {
         programs,
         alone: network.acceptDhcpServers.length === 0,
       }),
-      NfsServer.open({ subnet, paths, programs, persistSize: config.limits.persist, log }),
+      NfsServer.open({
+        ...{ subnet, paths, programs, log },
+        ...{ persistSize: config.limits.persist, reserved: config.limits.reservedSpace },
+      }),
     ]);
     return new Network(subnet, bridge, { dnsmasq, nfs, portmapper, segments, gateway, others, exposed }, log);
   }

@@ -24,7 +24,7 @@ import { NodeLookup } from './lookup.ts';
 import { NodeGuests } from './ownership/index.ts';
 import { createWorld, desiredState, type LinesOfNodes, Reconciler } from './plan/index.ts';
 import { Power, PowerErrands, powerSources, qemuPower } from './power/index.ts';
-import { holdersOf, NodeQuotas } from './quotas/index.ts';
+import { holdersOf, NodeQuotas, nodeDiskParts } from './quotas/index.ts';
 import { NodeStore } from './store.ts';
 import type { NodeTables } from './tables.ts';
 import { type DevicesOfNodes, NodeViews } from './views.ts';
@@ -148,6 +148,7 @@ export async function createNodes(deps: Deps) {
   const space = {
     usesOf: async (user: string) => quotas.usesOf(user, await store.all()),
     users: async () => holdersOf(await store.all()),
+    diskParts: () => nodeDiskParts({ store, paths }),
   };
   return { space, store, agents, machines, power, choice, reconciler, calls, lookup, entry, changed };
 }

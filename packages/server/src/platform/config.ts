@@ -140,6 +140,8 @@ const limits = z
     'log-parts': z.int().min(1).max(100).default(4),
     /** What a node's owner can store in its /persist, in MiB: its journal takes 4, and an ext4 file system ends at 16 TiB. */
     persist: z.int().min(16).max(16_777_216).default(10_240),
+    /** What stays free on the disk of the state folder for the platform itself, in MiB; default: 2 % of it, at most 512. */
+    'reserved-space': z.int().min(0).max(16_777_216).optional(),
   })
   .prefault({})
   .transform(
@@ -160,6 +162,7 @@ const limits = z
       signInFiles: keys['sign-in-files'],
       logs: { size: keys['log-size'] * MIB, keep: keys['log-parts'] },
       persist: keys.persist * MIB,
+      reservedSpace: keys['reserved-space'] === undefined ? undefined : keys['reserved-space'] * MIB,
     }),
   );
 
@@ -199,6 +202,8 @@ export interface Limits {
   logs: { size: number; keep: number };
   /** Bytes of a /persist. */
   persist: number;
+  /** Bytes that stay free for the platform itself; undefined: a share of the disk. */
+  reservedSpace: number | undefined;
 }
 
 /** Those of a configuration that says nothing of them. */

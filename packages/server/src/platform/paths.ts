@@ -19,6 +19,8 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     logDatabase: state('logs.db'),
     /** Where these lines are, or were: see logs/program/places.ts. */
     logPlaces: state('log-places.json'),
+    /** Room that is given up when the disk is full. */
+    reserve: state('reserve'),
     /** Copies of the database: `walt-TIME.db`. */
     databaseCopies: state('database-copies'),
     /** The platform's number, which its database knows too. */

@@ -1,5 +1,6 @@
 import { PLATFORM_OWNER, type spaceCalls, userName } from '@walt/contract';
 import { type CallsOf, demand } from '../access/index.ts';
+import type { DiskUsers } from './disk-usage.ts';
 import { describeQuotas, NOTHING_USED, type Quotas, type Uses } from './quotas.ts';
 
 /** A part of the platform of which users have something. */
@@ -9,11 +10,12 @@ export interface Holdings {
   users(): Promise<string[]>;
 }
 
-/** The contract's calls about quotas. */
-export function createQuotaCalls(
+/** The contract's calls about who has how much. */
+export function createSpaceCalls(
   quotas: Quotas,
   parts: readonly Holdings[],
-): Pick<CallsOf<typeof spaceCalls>, 'quotas'> {
+  disk: Pick<DiskUsers, 'of'>,
+): CallsOf<typeof spaceCalls> {
   async function of(user: string) {
     const uses = await Promise.all(parts.map((part) => part.usesOf(user)));
     return {
@@ -22,6 +24,8 @@ export function createQuotaCalls(
     };
   }
   return {
+    diskUsage: (caller) => disk.of(caller),
+
     async quotas(caller, { all }) {
       if (!all) return [{ ...(await of(caller.user)), known: true }];
       demand('quota.ofOthers', caller, {});

@@ -1,5 +1,6 @@
 /** Who has how much of the platform: quotas, and what the disk holds. Asks the domains; owns no table. */
-export { createQuotaCalls } from './calls.ts';
+export { createSpaceCalls } from './calls.ts';
+export { DiskUsers } from './disk-usage.ts';
 export {
   type Bounds,
   type Item,

@@ -1,6 +1,7 @@
 import { plain } from '@walt/contract';
 import { plainRoles } from '../../access/index.ts';
 import { audited } from '../audit.ts';
+import { namingDiskUsers } from '../disk-users.ts';
 import type { Services } from '../services.ts';
 import { type PlainQuestion, serveImageFiles } from './image-files.ts';
 import { serveLogImport, serveLogLines } from './log-lines.ts';
@@ -30,9 +31,8 @@ export function plainRoutes(
           input: Object.fromEntries(searchParams),
           origin: () => context.origin(caller),
         };
-        await audited(services.audit, caller, deed, async () => ({
-          output: await routes[name](services, { ...question, caller }),
-        }));
+        const served = async () => ({ output: await routes[name](services, { ...question, caller }) });
+        await audited(services.audit, caller, deed, () => namingDiskUsers(services, caller, served));
       },
     ]),
   );

@@ -5,6 +5,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { type Caller, LostRight, type Role, streamRoles } from '../../access/index.ts';
 import { type Log, rarely } from '../../platform/index.ts';
 import { audited } from '../audit.ts';
+import { namingDiskUsers } from '../disk-users.ts';
 import { toApiError } from '../errors.ts';
 import { bearerToken, parseQuery, requireContract } from '../http.ts';
 import type { Services } from '../services.ts';
@@ -121,12 +122,15 @@ export class Streams {
         ...{ name: `stream ${name}`, least, input: Object.fromEntries(url.searchParams) },
         origin: () => origins.of(request.socket, caller.uid),
       };
-      const { output: last } = await audited(audit, caller, deed, async () => ({
+      const served = async () => ({
         output: await rights.whileHeld(
           () => identity.requireUser(caller),
           () => serve(socket, caller, url),
         ),
-      }));
+      });
+      const { output: last } = await audited(audit, caller, deed, () =>
+        namingDiskUsers(this.#services, caller, served),
+      );
       if (last !== undefined) sendFrame(socket, last);
     } catch (thrown) {
       if (socket.readyState !== socket.OPEN) return;

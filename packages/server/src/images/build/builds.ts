@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Architecture, NamedImage } from '@walt/contract';
 import { type Log, namesIn } from '../../platform/index.ts';
 import { serverArchitecture } from '../architectures.ts';
+import { whoLeavesBy } from '../jobs/index.ts';
 import { runImageBuild } from './build.ts';
 import { groupName, removeContainers } from './buildah.ts';
 import { removeControlGroup } from './control-group.ts';
@@ -102,7 +103,11 @@ export class ImageBuilds {
     const places = buildPlaces(this.#deps.paths, request.user, targetArchitecture(request));
     await this.#enter(places);
     try {
-      return await runImageBuild(this.#deps, request, places, client);
+      return await this.#deps.room.guard(
+        'No image was changed.',
+        (signal) => runImageBuild(this.#deps, request, places, whoLeavesBy(client, signal)),
+        client.signal,
+      );
     } finally {
       await this.#leave(places);
     }

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Architecture, NamedImage } from '@walt/contract';
-import { type Limits, type Paths, run } from '../../platform/index.ts';
+import { type Limits, type Paths, type RoomGuard, run } from '../../platform/index.ts';
 import { serverArchitecture } from '../architectures.ts';
 import type { Expected } from '../catalogue/index.ts';
 import type { JobClient } from '../jobs/index.ts';
@@ -18,6 +18,7 @@ export interface ImageBuildDeps extends BaseDeps {
   host: HostCommand;
   store: Store;
   skopeo: Skopeo;
+  room: RoomGuard;
   /** Makes binaries of an architecture run here. */
   emulate(architecture: Architecture): Promise<void>;
 }

@@ -11,3 +11,4 @@ export { imagePointers } from './pointers.ts';
 export type { SessionRow } from './sessions.ts';
 export { ImageSharing, type SharedWith, visibilityOf } from './sharing.ts';
 export { type ImageTables, imageTables } from './tables.ts';
+export { imageUsage } from './usage.ts';

@@ -50,7 +50,7 @@ export async function imageSpace(
   });
 }
 
-async function layersOf(
+export async function layersOf(
   database: Database<ImageTables>,
   digests: readonly string[],
 ): Promise<Map<string, string[]>> {

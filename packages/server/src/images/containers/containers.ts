@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import type { Duplex, Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { run } from '../../platform/index.ts';
-import { isDiskFull, roomIn } from '../disk-full.ts';
+import { roomIn, run } from '../../platform/index.ts';
+import { isDiskFull } from '../disk-full.ts';
 import type { LimitNotes } from '../store/index.ts';
 import { imageId, isPodmanError, type PodmanApi } from '../store/index.ts';
 

@@ -4,6 +4,7 @@ import type { Config } from '../../platform/index.ts';
 import { KeyedLock } from '../../platform/index.ts';
 import { withTree } from '../../trees/index.ts';
 import { runsNatively, serverArchitecture } from '../architectures.ts';
+import { whoLeavesBy } from '../jobs/index.ts';
 import { withReports } from '../progress.ts';
 import type { Store } from '../store/index.ts';
 import type { HostCommand } from '../types.ts';
@@ -50,16 +51,22 @@ export class CrossBuilds {
    * the name to save under was moved already.
    */
   prepare(request: CrossRequest, signal: AbortSignal): AsyncGenerator<Progress, PreparedBuild> {
-    const { config, paths, host, store, catalogue, emulate } = this.#deps;
+    const { config, paths, host, store, catalogue, emulate, room } = this.#deps;
     const { image, save } = request;
     return withReports(async (report) => {
       checkPlaces(request.folder, request.prefix);
       if (save) await catalogue.check(save.target, save.expected);
       // Tests and generators that are built for the image may be run by the build.
       if (!runsNatively(image.architecture, serverArchitecture())) await emulate(image.architecture);
-      const task = { cache: config.cache, host, signal, report };
-      const toolchain = await this.#making.hold(image.architecture, () =>
-        ensureToolchain(image.architecture, paths.toolchains, task),
+      const toolchain = await room.guard(
+        'Nothing was begun.',
+        (until) => {
+          const task = { cache: config.cache, host, signal: until, report };
+          return this.#making.hold(image.architecture, () =>
+            ensureToolchain(image.architecture, paths.toolchains, task),
+          );
+        },
+        signal,
       );
       const { multiarch } = targetOf(image.architecture);
       const ownLibrary = await store.withMounted(image.digest, (root) =>
@@ -75,7 +82,11 @@ export class CrossBuilds {
   }
 
   async #run(toolchain: string, request: CrossRequest, client: CrossClient): Promise<BuildEnd> {
-    const running = runBuild(this.#deps, toolchain, request, client);
+    const running = this.#deps.room.guard(
+      'No image was changed.',
+      (until) => runBuild(this.#deps, toolchain, request, whoLeavesBy(client, until)),
+      client.signal,
+    );
     this.#running.add(running);
     try {
       return await running;

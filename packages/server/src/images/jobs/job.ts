@@ -35,6 +35,19 @@ export function feed(input: Readable, sink: Writable, options?: { end: boolean }
   if (sink.destroyed) drop();
 }
 
+/** The same client, who is also taken for gone when `signal` is aborted: then he is told its reason. */
+export function whoLeavesBy<Client extends Pick<JobClient, 'input' | 'signal'>>(
+  client: Client,
+  signal: AbortSignal,
+): Client {
+  const input = () => {
+    const sent = client.input();
+    signal.addEventListener('abort', () => sent.destroy(signal.reason), { once: true });
+    return sent;
+  };
+  return { ...client, input, signal };
+}
+
 /** What `work` comes to, or undefined as soon as the client has left; then its failure concerns nobody any more. */
 export function untilLeft<T>({ signal }: JobClient, work: Promise<T>): Promise<T | undefined> {
   work.catch(() => {});

@@ -1,8 +1,15 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isUserError, KeyedLock, type Log, type Paths, type Retention } from '../../platform/index.ts';
+import {
+  DiskFull,
+  isUserError,
+  KeyedLock,
+  type Log,
+  type Paths,
+  type Retention,
+} from '../../platform/index.ts';
 import type { Catalogue, Keeping } from '../catalogue/index.ts';
-import { DiskFull, explainDiskFull } from '../disk-full.ts';
+import { explainDiskFull } from '../disk-full.ts';
 import { SharedLock } from '../locks.ts';
 import type { Report } from '../progress.ts';
 import { imageId, type Store } from '../store/index.ts';

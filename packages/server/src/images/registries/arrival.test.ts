@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { temporaryFolder } from '../../../test/platform.ts';
-import { type Paths, platformPaths } from '../../platform/index.ts';
+import { type Paths, platformPaths, RoomGuard } from '../../platform/index.ts';
 import { Volumes, volumeName } from '../layers/index.ts';
 import { Store } from '../store/index.ts';
 import { type Arriving, receiveLayers } from './arrival.ts';
@@ -41,7 +41,7 @@ async function receive(
   { silence, reports = [], wanted = true }: { silence?: number; reports?: string[]; wanted?: boolean } = {},
 ): Promise<string[]> {
   await using ahead = await receiveLayers(
-    { store, volumes },
+    { store, volumes, room: new RoomGuard(folder) },
     {
       ...{ layers, diffIds, copy, bytes: () => bytes, signal: new AbortController().signal },
       report: (step, { done, total } = {}) => reports.push(`${step}: ${done} of ${total}`),

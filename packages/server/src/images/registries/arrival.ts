@@ -1,6 +1,6 @@
 /** Watches an image arrive: tells its bytes, and makes volumes of the layers that are there while others still come. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { UserError } from '../../platform/index.ts';
+import { type RoomGuard, UserError } from '../../platform/index.ts';
 import type { Descriptor, VolumeDraft, Volumes, VolumesAhead } from '../layers/index.ts';
 import type { Report } from '../progress.ts';
 import type { Store } from '../store/index.ts';
@@ -12,6 +12,14 @@ const LOOK_MS = 250;
  * skopeo unpacks a large layer and six others wait for their turn.
  */
 const SILENCE_MS = 600_000;
+
+const UNCHANGED = 'No image was changed.';
+
+export interface ArrivalParts {
+  store: Store;
+  volumes: Volumes;
+  room: RoomGuard;
+}
 
 export interface Arriving {
   layers: readonly Descriptor[];
@@ -32,11 +40,8 @@ export interface Arriving {
  * Runs `copy` to its end; answers the volumes that were begun meanwhile. Throws what it throws, and UserError when nothing comes any
  * more.
  */
-export async function receiveLayers(
-  parts: { store: Store; volumes: Volumes },
-  arriving: Arriving,
-): Promise<VolumesAhead> {
-  const { store, volumes } = parts;
+export async function receiveLayers(parts: ArrivalParts, arriving: Arriving): Promise<VolumesAhead> {
+  const { store, volumes, room } = parts;
   const before = await store.layers();
   const missing = new Set(arriving.diffIds.filter((diffId) => !before.has(diffId)));
   const given = new AbortController();
@@ -45,7 +50,7 @@ export async function receiveLayers(
   await store.withTemporary(async (temporary) => {
     const copying = arriving.copy(temporary, AbortSignal.any([arriving.signal, given.signal]));
     try {
-      await watch(store, arriving, { copying, missing, drafts });
+      await watch({ store, room }, arriving, { copying, missing, drafts });
     } catch (error) {
       given.abort(error);
     }
@@ -59,7 +64,7 @@ export async function receiveLayers(
 
 /** Looks until the copying has ended, however. Throws UserError when nothing comes any more. */
 async function watch(
-  store: Store,
+  { store, room }: Pick<ArrivalParts, 'store' | 'room'>,
   { layers, diffIds, report, bytes, silence = SILENCE_MS }: Arriving,
   { copying, missing, drafts }: { copying: Promise<void>; missing: ReadonlySet<string>; drafts: Drafts },
 ): Promise<void> {
@@ -68,7 +73,7 @@ async function watch(
     layers.filter((_, at) => missing.has(diffIds[at] ?? '')).map(({ digest, size }) => [digest, size]),
   );
   const total = coming.values().reduce((sum, size) => sum + size, 0);
-  await store.requireRoom(total);
+  await room.require(UNCHANGED, total);
   let ended = false;
   const end = () => {
     ended = true;
@@ -91,7 +96,7 @@ async function watch(
     }
     if (Date.now() - moved > silence) throw silent();
     // What is packed well may be a thousand times as large.
-    await store.requireRoom(1);
+    await room.require(UNCHANGED);
     await Promise.race([over, pause(LOOK_MS)]);
   }
 }

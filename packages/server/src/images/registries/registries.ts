@@ -112,7 +112,7 @@ export class Registries {
     options: { force: boolean; architecture: Architecture | undefined },
     signal: AbortSignal,
   ): AsyncGenerator<Progress, { image: ImageRecord; source: string }> {
-    const { accounts, catalogue } = this.#deps;
+    const { accounts, catalogue, room } = this.#deps;
     return withReports(async (report) => {
       const place = async (image: NamedImage) => {
         const expected = await this.#expected(image, options.force);
@@ -121,13 +121,13 @@ export class Registries {
       };
       let to = 'name' in target ? await place(target) : undefined;
       await using gate = await accounts.gate(user, link.label, signal);
-      const { record, manifestDigest } = await cloneImage(this.#deps, {
-        ...{ link, gate, report, signal, wanted: options.architecture, server: serverArchitecture() },
-        described: async (labels) => {
+      const task = {
+        ...{ link, gate, report, wanted: options.architecture, server: serverArchitecture() },
+        described: async (labels: Readonly<Record<string, string>>) => {
           requireServerVersion(labels);
           if (!('name' in target)) to = await place({ owner: target.owner, name: nameFrom(labels, target) });
         },
-        point: (made) =>
+        point: (made: DigestRecord) =>
           catalogue
             .point(chosen(to).image, made, chosen(to).expected, {
               user,
@@ -139,7 +139,12 @@ export class Registries {
                 ? changedMeanwhile(chosen(to).image, link)
                 : error;
             }),
-      });
+      };
+      const { record, manifestDigest } = await room.guard(
+        'No image was changed.',
+        (until) => cloneImage(this.#deps, { ...task, signal: until }),
+        signal,
+      );
       const source = formatImageLink({
         ...{ kind: 'registry', label: link.label, repository: link.repository, digest: manifestDigest },
       });

@@ -1,6 +1,6 @@
 import { type Architecture, formatImageLink, type RegistryLink } from '@walt/contract';
 import { UserError } from '../../platform/index.ts';
-import type { Committer, Volumes } from '../layers/index.ts';
+import type { Committer } from '../layers/index.ts';
 import {
   chooseImage,
   deletions,
@@ -13,14 +13,12 @@ import {
 import type { Report } from '../progress.ts';
 import type { RegistryGate } from '../registry-gate/index.ts';
 import { damaged, explainCopying } from '../registry-gate/index.ts';
-import type { Skopeo, Store } from '../store/index.ts';
+import type { Skopeo } from '../store/index.ts';
 import type { DigestRecord } from '../types.ts';
-import { receiveLayers } from './arrival.ts';
+import { type ArrivalParts, receiveLayers } from './arrival.ts';
 
-export interface CloneParts {
+export interface CloneParts extends ArrivalParts {
   skopeo: Skopeo;
-  store: Store;
-  volumes: Volumes;
   committer: Committer;
 }
 

@@ -1,6 +1,6 @@
 /** Saves what a container changed, also when somebody moved the name meanwhile. */
 import { digestHex, type LostChange, type NamedImage, withoutTag } from '@walt/contract';
-import { isUserError, type Paths, UserError } from '../../platform/index.ts';
+import { diskUse, isUserError, type Paths, type RoomGuard, UserError } from '../../platform/index.ts';
 import type { Catalogue, Expected, Move } from '../catalogue/index.ts';
 import type { ContainerState, Containers } from '../containers/index.ts';
 import { INIT_START } from '../containers/index.ts';
@@ -17,6 +17,7 @@ export interface SaveParts extends LayerParts {
   paths: Paths;
   catalogue: Catalogue;
   containers: Containers;
+  room: RoomGuard;
 }
 
 export interface SaveTask {
@@ -74,12 +75,14 @@ export async function commitChange(
   },
 ): Promise<Saved> {
   const { container, base, createdBy, report, point } = task;
-  const { containers, catalogue, paths } = parts;
+  const { containers, catalogue, paths, room } = parts;
   return explainDiskFull(paths.state, SAFE, async () => {
     const { state, verdict } = await inspectContainer(parts, container, base);
     requireNamesForLayer(verdict.refused, 'Rename or remove it, then save again.');
     const lost = await lostChanges(state, verdict);
     if (verdict.changes.length === 0) return { record: undefined, lost };
+    // Its tar, and what is unpacked of it. How large its volume will be, nobody knows before.
+    await room.requireForSave(SAFE, 2 * (await diskUse([state.folders.upper])));
     const record = await catalogue.digest(base);
     if (!record) throw new TypeError(`${base} is not catalogued, though ${container} is made of it`);
     const add = (tree: string) =>

@@ -8,7 +8,6 @@ import { runsNatively, serverArchitecture } from '../architectures.ts';
 import { type Expected, gone } from '../catalogue/index.ts';
 import type { Containers } from '../containers/index.ts';
 import { commandSpec, requireAccountFiles } from '../containers/index.ts';
-import type { RoomGuard } from '../room-guard.ts';
 import { type SaveParts, saveChange } from '../saves/index.ts';
 import type { Store } from '../store/index.ts';
 import { limitNote } from '../store/index.ts';
@@ -16,7 +15,6 @@ import type { ImageRecord } from '../types.ts';
 
 interface Deps extends SaveParts {
   limits: ContainerLimits;
-  room: RoomGuard;
   emulate(architecture: ImageRecord['architecture']): Promise<void>;
 }
 

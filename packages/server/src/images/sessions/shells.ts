@@ -15,7 +15,6 @@ import {
 } from '../containers/index.ts';
 import { refusalOf } from '../layers/index.ts';
 import { withReports } from '../progress.ts';
-import type { RoomGuard } from '../room-guard.ts';
 import type { Change } from '../saves/index.ts';
 import { commitChange, inspectContainer, lostChanges, type SaveParts } from '../saves/index.ts';
 import { isPodmanError, limitNote } from '../store/index.ts';
@@ -29,7 +28,6 @@ const SAMPLE = 20;
 
 interface Deps extends SaveParts {
   limits: ContainerLimits;
-  room: RoomGuard;
   /** Makes binaries of an architecture run here. */
   emulate(architecture: ImageRecord['architecture']): Promise<void>;
 }

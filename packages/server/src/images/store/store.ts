@@ -12,7 +12,6 @@ import {
   streamProgram,
 } from '../../platform/index.ts';
 import { platformOptions } from '../architectures.ts';
-import { DiskFull, roomIn } from '../disk-full.ts';
 import type { HostCommand } from '../types.ts';
 import { LimitNotes } from './limit-notes.ts';
 import { MountedTrees } from './mounted-trees.ts';
@@ -178,12 +177,6 @@ export class Store {
   reference(digest: string): string {
     const { containers, containersRun } = this.#paths;
     return `containers-storage:[overlay@${containers}+${containersRun}]@${imageId(digest)}`;
-  }
-
-  /** Throws UserError UNAVAILABLE when so many bytes more would fill the store's disk. */
-  async requireRoom(bytes: number): Promise<void> {
-    const { containers } = this.#paths;
-    if ((await roomIn(containers)) < bytes) throw new DiskFull(containers, 'No image was changed.');
   }
 
   /** Calls `use` with a new folder on the store's disk, for layers on their way; it is gone afterwards. */

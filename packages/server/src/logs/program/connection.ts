@@ -5,6 +5,8 @@ import {
   type Log,
   openDatabase,
   openPostgres,
+  openSpareRoom,
+  openSqliteDatabase,
   type PostgresAccess,
   UserError,
 } from '../../platform/index.ts';
@@ -50,7 +52,8 @@ export class LogConnection {
   ): Promise<LogConnection> {
     const connection = new LogConnection(log, began, returned);
     if ('file' in place) {
-      const database = await openDatabase(place.file, logTables);
+      const { database, sqlite } = await openSqliteDatabase(place.file, logTables);
+      openSpareRoom(sqlite, log);
       await began(database);
       await place.opened?.();
       connection.#database = database;

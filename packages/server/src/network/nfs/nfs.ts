@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, stat, statfs } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -14,6 +14,7 @@ import {
   readOnlyMounts,
   remountVolumesDisk,
   requireVolumesApart,
+  roomIn,
   UserError,
   writeFileAtomic,
 } from '../../platform/index.ts';
@@ -48,8 +49,6 @@ const INSIDE_ATTEMPTS = 30;
 const PARALLEL = 8;
 /** Exit status of what mounts an image that cannot be mended (platform/disks/mount-image.sh). */
 const DAMAGED = 4;
-/** Bytes of free disk with which it is worth to mount again what had no room. */
-const ROOM = 64 * 1024 ** 2;
 
 type NfsPaths = Pick<Paths, 'services' | 'logs' | 'state' | 'volumes' | 'volumesImage'>;
 
@@ -74,6 +73,7 @@ export class NfsServer {
   readonly #exportsFile: string;
   readonly #mounts: NfsMounts;
   readonly #persistSize: number;
+  readonly #reserved: number | undefined;
   readonly #log: Log;
   #spec: ProgramSpec | undefined;
   /** True once ganesha is known to have read the file as it is. */
@@ -89,6 +89,7 @@ export class NfsServer {
     exportsFile: string,
     mounts: NfsMounts,
     persistSize: number,
+    reserved: number | undefined,
     log: Log,
   ) {
     this.#programs = programs;
@@ -97,6 +98,7 @@ export class NfsServer {
     this.#exportsFile = exportsFile;
     this.#mounts = mounts;
     this.#persistSize = persistSize;
+    this.#reserved = reserved;
     this.#log = log;
   }
 
@@ -107,16 +109,18 @@ export class NfsServer {
     programs: Programs;
     /** Bytes of a /persist. */
     persistSize: number;
+    /** Bytes of the disk that stay free; default: see `diskOf`. */
+    reserved?: number | undefined;
     log: Log;
   }): Promise<NfsServer> {
-    const { subnet, paths, programs, persistSize, log } = options;
+    const { subnet, paths, programs, persistSize, reserved, log } = options;
     const folder = join(paths.services, 'nfs');
     const recoveryFolder = join(folder, 'recovery');
     const exportsFile = join(folder, 'exports');
     await requireVolumesApart(paths);
     await mkdir(recoveryFolder, { recursive: true });
     const mounts = await NfsMounts.open(join(folder, 'mounts'));
-    const nfs = new NfsServer(programs, subnet, paths, exportsFile, mounts, persistSize, log);
+    const nfs = new NfsServer(programs, subnet, paths, exportsFile, mounts, persistSize, reserved, log);
     // Again from what they were: the volumes folder or the subnet may be another one now. Never what an older version exported.
     const exports = await nfs.#exports();
     await nfs.#write(exports.filter(({ folder }) => folder.startsWith(`${mounts.folder}/`)));
@@ -234,9 +238,9 @@ export class NfsServer {
     if (pid === undefined || !this.#spec) return;
     const stuck = await readOnlyMounts(pid, [this.#mounts.folder, this.#paths.volumes]);
     if (stuck.length === 0) return;
-    const { bavail, bsize } = await statfs(this.#paths.state);
     const folders = stuck.join(' ');
-    if (bavail * bsize < ROOM) {
+    // What the server keeps for itself is not theirs: else they would take that, too.
+    if ((await roomIn(this.#paths.state, this.#reserved)) <= 0) {
       if (!this.#waits)
         this.#log.warn('the disk is full: what nodes write to is read-only until it has room', { folders });
       this.#waits = true;

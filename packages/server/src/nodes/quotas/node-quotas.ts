@@ -24,7 +24,7 @@ export interface PersistSpace {
 const MIB = 1024 * 1024;
 
 /** For whom a virtual node counts: its owner, or, while it is free, who made it. */
-function holderOf(node: CountedNode): string | null {
+export function holderOf(node: CountedNode): string | null {
   return ownerOf(node) ?? node.made_by;
 }
 
@@ -124,7 +124,7 @@ export class NodeQuotas {
 }
 
 /** Bytes that a sparse file may grow to, and those that it takes; none: it is not made yet. */
-async function spaceOf(file: string): Promise<{ size: number; used: number }> {
+export async function spaceOf(file: string): Promise<{ size: number; used: number }> {
   try {
     const { size, blocks } = await stat(file);
     // In units of 512 bytes, whatever the file system (stat(2)).

@@ -8,6 +8,11 @@ import { type DiskContent, hasErrno, makeDisk, namesIn, UserError } from '../../
 /** A file that is a disk, or was to become one. */
 const DISK_FILE = /^disk\d+\.[a-z0-9-]+\.img(?:\.[0-9a-f]{12}\.tmp)?$/;
 
+/** Of a file beside a machine's console. */
+export function isDiskFile(name: string): boolean {
+  return DISK_FILE.test(name);
+}
+
 /** Of the disk at `index`, counted from 0. The name tells the template: a disk with another one is another disk. */
 export function diskFile(folder: string, index: number, { template }: Pick<DiskSpec, 'template'>): string {
   return join(folder, `disk${index + 1}.${template}.img`);
@@ -60,7 +65,7 @@ export async function removeOtherDisks(folder: string, disks: readonly DiskSpec[
   const kept = new Set(disks.map((disk, index) => diskFile(folder, index, disk)));
   for (const name of await namesIn(folder)) {
     const file = join(folder, name);
-    if (DISK_FILE.test(name) && !kept.has(file)) await rm(file, { force: true });
+    if (isDiskFile(name) && !kept.has(file)) await rm(file, { force: true });
   }
 }
 

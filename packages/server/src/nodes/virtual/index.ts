@@ -1,6 +1,13 @@
 /** QEMU, and all that only its owner must know. */
 export { findAccelerator, isUsable } from './accelerator.ts';
-export { compareDisks, ensureDisks, removeOtherDisks, requireDiskRoom, usedBytes } from './disks.ts';
+export {
+  compareDisks,
+  ensureDisks,
+  isDiskFile,
+  removeOtherDisks,
+  requireDiskRoom,
+  usedBytes,
+} from './disks.ts';
 export {
   type Accelerator,
   adapterOn,

@@ -10,6 +10,7 @@ import type { Log } from '../logs/index.ts';
 import type { Paths } from '../paths.ts';
 import { faults } from './database.ts';
 import { explained } from './database-errors.ts';
+import { keepSparePages } from './spare-room.ts';
 
 /** Milliseconds between two looks whether something has changed. */
 const LOOK = 5_000;
@@ -122,8 +123,9 @@ export class DatabaseCopies {
   }
 
   async #copy(): Promise<void> {
-    const changes = this.#changes();
     try {
+      keepSparePages(this.#sqlite);
+      const changes = this.#changes();
       await copyDatabase(this.#sqlite, this.#folder);
       this.#failure = undefined;
       this.#copied = changes;

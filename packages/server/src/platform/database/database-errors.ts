@@ -1,4 +1,5 @@
 /** What SQLite's failures mean to a user. */
+import { DiskFull } from '../disks/index.ts';
 import { UserError } from '../errors.ts';
 
 /** https://sqlite.org/rescode.html, primary codes. */
@@ -33,12 +34,7 @@ export function explained(error: unknown, file: string): unknown {
   const reason = error instanceof Error ? error.message : String(error);
   const as = (message: string, hint: string) =>
     Object.assign(new UserError('UNAVAILABLE', message, hint), { cause: error });
-  if (code === FULL) {
-    return as(
-      `The server's disk is full (${file}). Nothing was changed.`,
-      'Make room on the server, then try again.',
-    );
-  }
+  if (code === FULL) return Object.assign(new DiskFull(file, 'Nothing was changed.'), { cause: error });
   if (isLocked(error)) return as('The database is busy.', 'Try again in a moment.');
   if (isDamaged(error)) return damaged(file, reason);
   if (code === IO || code === READ_ONLY || code === CANNOT_OPEN) {

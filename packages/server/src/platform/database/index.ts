@@ -1,6 +1,6 @@
 /** The platform's database: migrations of the tables that domains declare, verified copies. Knows no domain's table. */
 
-export { openDatabase } from './database.ts';
+export { openDatabase, openSqliteDatabase } from './database.ts';
 export { copyClosedDatabase, openCopy } from './database-copies.ts';
 export {
   type DescribedCopy,
@@ -11,5 +11,6 @@ export {
   unknownMigrations,
 } from './platform-database.ts';
 export { isPostgres, openPostgres, type PostgresAccess, type PostgresSession } from './postgres.ts';
+export { openSpareRoom } from './spare-room.ts';
 export { type AnyDatabase, type Database, type TableSet, tablesOf, together } from './tables.ts';
 export { whileUnwritten } from './while-unwritten.ts';

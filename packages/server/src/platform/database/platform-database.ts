@@ -11,6 +11,7 @@ import type { Log } from '../logs/index.ts';
 import type { Paths } from '../paths.ts';
 import { openDatabase, openSqliteDatabase } from './database.ts';
 import { copyDatabase, DatabaseCopies, type DatabaseCopy, listCopies, openCopy } from './database-copies.ts';
+import { openSpareRoom } from './spare-room.ts';
 import {
   type AnyDatabase,
   type Database,
@@ -50,6 +51,7 @@ export async function openPlatformDatabase<Tables>(
   const copies = new DatabaseCopies(sqlite, paths, log);
   try {
     await recognize(database, paths);
+    openSpareRoom(sqlite, log);
   } catch (error) {
     await database.destroy();
     throw error;

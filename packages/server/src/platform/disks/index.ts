@@ -11,6 +11,9 @@ export {
 export { isSoundErofs, makeErofs } from './erofs.ts';
 export { unmountIn } from './mounts.ts';
 export { type DiskContent, makeDisk } from './partitioned-disk.ts';
+export { ReserveFile } from './reserve-file.ts';
+export { type Disk, DiskFull, diskOf, diskUse, roomIn } from './room.ts';
+export { RoomGuard } from './room-guard.ts';
 export {
   closeDisks,
   openVolumesDisk,
