@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { hasBootFiles, prepareBootFiles } from '../packages/server/src/boot/index.ts';
+import { bootFaults, hasBootFiles, prepareBootFiles } from '../packages/server/src/boot/index.ts';
 import { Images } from '../packages/server/src/images/index.ts';
 import { bootingNodes } from '../packages/server/src/nodes/index.ts';
 import { createLog, openDatabase } from '../packages/server/src/platform/index.ts';
@@ -22,6 +22,7 @@ export async function importImage(
     ...{ config, paths, database, nodes: bootingNodes, log: createLog('images') },
     prepareBoot: (image) => prepareBootFiles(image, paths),
     hasBootFiles: (digest) => hasBootFiles(digest, paths),
+    bootFaults: (digest) => bootFaults(digest, paths),
     host: (argv) => [...argv],
   });
   try {

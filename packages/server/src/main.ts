@@ -13,6 +13,7 @@ import {
 import { listen, type Services } from './api/index.ts';
 import { holdImages } from './backup/index.ts';
 import {
+  bootFaults,
   ensurePlatformVolume,
   hasBootFiles,
   InitArchives,
@@ -131,6 +132,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     nodes: bootingNodes,
     prepareBoot: (image) => prepareBootFiles(image, paths, config.limits),
     hasBootFiles: (digest) => hasBootFiles(digest, paths),
+    bootFaults: (digest) => bootFaults(digest, paths),
     log: logs.journal('images'),
   });
   const rights = new StandingRights(logs.journal('access'));

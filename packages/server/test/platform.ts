@@ -31,6 +31,7 @@ const direct: HostCommand = (argv) => [...argv];
 interface PlatformOptions {
   prepareBoot?: PrepareBoot;
   hasBootFiles?: ImagesDeps['hasBootFiles'];
+  bootFaults?: ImagesDeps['bootFaults'];
   registries?: RegistryConfig[];
   retention?: Retention;
   quotas?: Quotas;
@@ -81,6 +82,7 @@ export async function openPlatform(folder: string, options: PlatformOptions = {}
   const database = await openDatabase(options.database ?? paths.database, serverTables);
   const prepareBoot = options.prepareBoot ?? fakeBoot;
   const hasBootFiles = options.hasBootFiles ?? (async () => true);
+  const bootFaults = options.bootFaults ?? (async () => []);
   const deps = {
     config,
     paths,
@@ -88,6 +90,7 @@ export async function openPlatform(folder: string, options: PlatformOptions = {}
     nodes: bootingNodes,
     prepareBoot,
     hasBootFiles,
+    bootFaults,
     log: quiet,
     host: direct,
     ...(options.quotas && { quotas: options.quotas }),

@@ -1,15 +1,17 @@
-import { type FileHandle, open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import { architecture, digestHex, lend } from '@walt/contract';
 import { z } from 'zod';
 import { type AdapterSet, adapterSets, type Model, models } from '../models/index.ts';
-import { hasErrno, type Paths, readIfPresent } from '../platform/index.ts';
+import { hasErrno, type Paths, readIfPresent, sizeIfPresent } from '../platform/index.ts';
 import { insidePath, waltImage } from './walt-images/index.ts';
 
 /** Raise it when the files of an image become others for another reason than its boards. */
-const FORM = 7;
+const FORM = 8;
 
 /** Names what boot files are: which boards images are for, and which adapters' modules are packed, goes into it by itself. */
 export function layoutOf(
@@ -44,6 +46,8 @@ export type Loan = z.infer<typeof loan>;
 
 const bootRecord = z.object({
   layout: z.number(),
+  /** All files beside it, by name. */
+  files: z.record(z.string(), z.object({ size: z.int(), sha256: z.string() })).default({}),
   architecture,
   kernel: z.string().nullable(),
   /** Of real machines, where that is another one. */
@@ -80,6 +84,43 @@ export function kernelName({ name }: Pick<AdapterSet, 'name'>): string {
 export async function readBootRecord(paths: BootPaths, digest: string): Promise<BootRecord | undefined> {
   const text = await readIfPresent(join(imageBootFolder(paths, digest), 'boot.json'));
   return text === undefined ? undefined : bootRecord.parse(JSON.parse(text));
+}
+
+/** Of what lies in a folder of boot files that is made, for its record. `known`: of some, which are links to another image's. */
+export async function describeFiles(
+  folder: string,
+  known: BootRecord['files'] = {},
+): Promise<BootRecord['files']> {
+  const files: BootRecord['files'] = {};
+  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    const name = relative(folder, path);
+    files[name] = known[name] ?? { size: (await stat(path)).size, sha256: await sha256Of(path) };
+  }
+  return files;
+}
+
+/** What is wrong with the boot files of an image that was prepared: the name of each, and words that follow it. Reads all of them. */
+export async function bootFaults(
+  digest: string,
+  paths: BootPaths,
+): Promise<{ name: string; fault: string }[]> {
+  const { files = {} } = (await readBootRecord(paths, digest)) ?? {};
+  const faults = Object.entries(files).map(async ([name, known]) => {
+    const path = join(imageBootFolder(paths, digest), name);
+    const size = await sizeIfPresent(path);
+    if (size === undefined) return [{ name, fault: 'is missing' }];
+    if (size !== known.size) return [{ name, fault: `has ${size} bytes instead of ${known.size}` }];
+    return (await sha256Of(path)) === known.sha256 ? [] : [{ name, fault: 'is damaged' }];
+  });
+  return (await Promise.all(faults)).flat();
+}
+
+async function sha256Of(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { highWaterMark: PIECE })) hash.update(chunk);
+  return hash.digest('hex');
 }
 
 /** A file as it goes over the network: its length in bytes is known before its first byte is read. */

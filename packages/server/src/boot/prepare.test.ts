@@ -8,6 +8,7 @@ import {
   rm,
   stat,
   symlink,
+  truncate,
   utimes,
   writeFile,
 } from 'node:fs/promises';
@@ -16,7 +17,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { run } from '../platform/index.ts';
-import { readBootRecord } from './boot-files.ts';
+import { bootFaults, readBootRecord } from './boot-files.ts';
 import { hasBootFiles, type ImageTree, prepareBootFiles, sweepBootFiles } from './prepare.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
@@ -198,6 +199,37 @@ describe('an image with a kernel', () => {
     assert.equal(await hasBootFiles(digest, paths), false);
     await prepareBootFiles(image, paths);
     assert.deepEqual(JSON.parse(await readFile(record, 'utf8')), old);
+  });
+
+  test('knows each of its boot files, and makes those anew that are damaged, though another image shares them', async () => {
+    const image = await makeImage(await kernelFiles());
+    await prepareBootFiles(image, paths);
+    const change = { ...image, digest: `sha256:${'c'.repeat(64)}`, base: digest };
+    await prepareBootFiles(change, paths);
+    const file = (of: string, name: string) => join(paths.bootFiles, of.slice(7), name);
+    const [name = ''] = (await readdir(join(paths.bootFiles, digest.slice(7)))).filter((one) =>
+      one.startsWith('modules-'),
+    );
+    assert.equal((await stat(file(digest, name))).ino, (await stat(file(change.digest, name))).ino);
+    assert.deepEqual(await bootFaults(change.digest, paths), []);
+    const content = await readFile(file(digest, name));
+
+    await writeFile(
+      file(digest, name),
+      content.map((byte) => byte ^ 1),
+    );
+    assert.deepEqual(await bootFaults(change.digest, paths), [{ name, fault: 'is damaged' }]);
+    await prepareBootFiles({ ...change, anew: true }, paths);
+    assert.deepEqual(await bootFaults(change.digest, paths), []);
+    assert.deepEqual(await readFile(file(change.digest, name)), content);
+
+    await truncate(file(digest, name), 1);
+    const fault = `has 1 bytes instead of ${content.length}`;
+    assert.deepEqual(await bootFaults(digest, paths), [{ name, fault }]);
+    await rm(file(digest, name));
+    assert.deepEqual(await bootFaults(digest, paths), [{ name, fault: 'is missing' }]);
+    await prepareBootFiles({ ...image, anew: true }, paths);
+    assert.deepEqual(await bootFaults(digest, paths), []);
   });
 
   test('gets its tree over NFS when the kernel has no EROFS', async () => {

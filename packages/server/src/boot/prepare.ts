@@ -4,7 +4,14 @@ import { dirname, join, posix } from 'node:path';
 import type { Architecture, Lend } from '@walt/contract';
 import { defaultLimits, hasErrno, type Paths, syncFolder, UserError } from '../platform/index.ts';
 import { type Tree, textOf, withTree } from '../trees/index.ts';
-import { type BootRecord, imageBootFolder, LAYOUT, readBootRecord } from './boot-files.ts';
+import {
+  type BootRecord,
+  bootFaults,
+  describeFiles,
+  imageBootFolder,
+  LAYOUT,
+  readBootRecord,
+} from './boot-files.ts';
 import type { BootLimits } from './bounds.ts';
 import type { BootPlan } from './directory.ts';
 import { findKernels, type KernelFiles, type Kernels, writeKernelFiles } from './kernel/index.ts';
@@ -30,6 +37,8 @@ export interface ImageTree {
   /** Digest of the image that it is a change of, if it is one: what stays the same is not made again. */
   base?: string | undefined;
   config: ImageConfig;
+  /** Set: what is there already may be damaged, and is made again. */
+  anew?: boolean | undefined;
   /**
    * Calls `use` with the mounted tree of the platform's default image of that architecture, which lends to images what they
    * lack. Undefined, without a call, when there is none.
@@ -89,14 +98,15 @@ export async function prepareBootFiles(
 ): Promise<PreparedBoot> {
   const known = await readBootRecord(paths, image.digest);
   // Without a kernel, there was nobody to lend one: perhaps there is now.
-  if (known?.layout === LAYOUT && known.kernel !== null) return answer(known);
+  if (known?.layout === LAYOUT && known.kernel !== null && !image.anew) return answer(known);
   requireServerVersion(image.config.labels);
   const folder = imageBootFolder(paths, image.digest);
   const temporary = `${folder}.${randomBytes(6).toString('hex')}${UNFINISHED}`;
   await makePrivate(paths.bootFiles);
   await mkdir(temporary, { mode: 0o700 });
   try {
-    const record = await withTree(image.root, (tree) => makeBootFiles(image, tree, temporary, paths, limits));
+    const made = await withTree(image.root, (tree) => makeBootFiles(image, tree, temporary, paths, limits));
+    const record: BootRecord = { ...made, files: await describeFiles(temporary, made.files) };
     // It may hold passwords' hashes and the secrets of an image's environment.
     await writeFile(join(temporary, 'boot.json'), `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
     await replaceFolder(temporary, folder);
@@ -113,11 +123,12 @@ async function makeBootFiles(
   folder: string,
   paths: PreparePaths,
   limits: BootLimits,
-): Promise<BootRecord> {
+): Promise<Omit<BootRecord, 'files'> & Pick<KernelFiles, 'files'>> {
   const kernels = await findKernels(tree);
   const walt = await prepareWaltImage(image, tree, folder, limits);
   const lends = walt ? [] : planLends(await readFacts(tree, kernels !== undefined));
-  const how = { like: image.base, architecture: image.architecture, paths, limits };
+  const like = image.base && (await soundOne(image, image.base, paths));
+  const how = { like, architecture: image.architecture, paths, limits };
   const parts = walt
     ? { kernel: kernels?.newest.release ?? OWN_KERNEL, bootPlan: 'nfs-root' as const, walt, deviceTrees: [] }
     : lends.length === 0 && kernels
@@ -207,15 +218,29 @@ async function borrow(
       const { architecture } = image;
       const made = own.kernels
         ? await writeKernelFiles(own.tree, own.kernels, folder, {
-            like: image.base,
+            like: image.base && (await soundOne(image, image.base, paths)),
             architecture,
             paths,
             limits,
           })
-        : await writeKernelFiles(tree, kernels, folder, { like: digest, architecture, paths, limits });
+        : await writeKernelFiles(tree, kernels, folder, {
+            like: await soundOne(image, digest, paths),
+            architecture,
+            paths,
+            limits,
+          });
       return { ...made, loan: { volumes, files } };
     }),
   );
+}
+
+/** An image whose files may be shared: where some are damaged, only one whose files were looked at. */
+async function soundOne(
+  { anew }: ImageTree,
+  digest: string,
+  paths: Pick<Paths, 'bootFiles'>,
+): Promise<string | undefined> {
+  return anew && (await bootFaults(digest, paths)).length > 0 ? undefined : digest;
 }
 
 /** A server of an older layout may have left a folder there. Its trees stay: nodes that run may have their root in one. */

@@ -41,6 +41,8 @@ export interface ImagesDeps {
   prepareBoot: PrepareBoot;
   /** Whether an image was prepared by this server, or one that did it as this one does. */
   hasBootFiles(digest: string): Promise<boolean>;
+  /** What is wrong with these, one by one. */
+  bootFaults(digest: string): Promise<readonly { name: string; fault: string }[]>;
   log: Log;
   /** What users may have; default: as much as there is. */
   quotas?: Quotas;
@@ -332,12 +334,13 @@ export class Images {
 
   /** What does not fit together of all that images are; see `checkImages`. */
   check(repair: boolean): AsyncGenerator<Finding> {
-    const { paths, hasBootFiles } = this.#deps;
+    const { paths, hasBootFiles, bootFaults } = this.#deps;
     const parts = {
       catalogue: this.#catalogue,
       store: this.#store,
       committer: this.#committer,
       hasBootFiles,
+      bootFaults,
     };
     return checkImages({ ...parts, volumes: new Volumes(paths.volumes) }, repair);
   }

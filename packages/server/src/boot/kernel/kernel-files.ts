@@ -47,7 +47,7 @@ export async function writeKernelFiles(
   ];
   const linked =
     like === undefined ? undefined : await linkFrom(like, { tree, names, sources }, folder, paths);
-  if (linked) return { ...made, firmware: linked };
+  if (linked) return { ...made, ...linked };
   if (trees.length > 0) await writeFile(join(folder, DEVICE_TREES), await packDeviceTrees(tree, trees));
   const firmware: FirmwareFiles = {};
   for (const use of uses) Object.assign(firmware, await writeFiles(tree, use, folder, limits));
@@ -121,6 +121,8 @@ export interface KernelFilesOptions {
 
 export interface KernelFiles
   extends Pick<BootRecord, 'kernel' | 'realKernel' | 'bootPlan' | 'sources' | 'firmware'> {
+  /** What is known of those that are links to another image's. */
+  files?: BootRecord['files'];
   /** Names of the device trees that the kernel brings. */
   deviceTrees: readonly string[];
 }
@@ -160,7 +162,7 @@ async function linkFrom(
   wanted: { tree: Tree; names: readonly string[]; sources: string },
   folder: string,
   paths: Pick<Paths, 'bootFiles'>,
-): Promise<FirmwareFiles | undefined> {
+): Promise<Pick<KernelFiles, 'firmware' | 'files'> | undefined> {
   const record = await readBootRecord(paths, digest);
   if (record?.layout !== LAYOUT || record.sources !== wanted.sources) return undefined;
   const { firmware = {} } = record;
@@ -168,7 +170,11 @@ async function linkFrom(
   try {
     for (const name of wanted.names)
       await link(join(imageBootFolder(paths, digest), name), join(folder, name));
-    return firmware;
+    const known = wanted.names.flatMap((name) => {
+      const file = record.files[name];
+      return file ? [[name, file] as const] : [];
+    });
+    return { firmware, files: Object.fromEntries(known) };
   } catch (error) {
     // It was removed just now, or the file has as many links as it can have.
     if (!hasErrno(error, 'ENOENT', 'EMLINK')) throw error;

@@ -2,13 +2,21 @@ import assert from 'node:assert/strict';
 import { open, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { addTiny, usePlatform } from '../../../test/platform.ts';
+import { addTiny, fakeBoot, usePlatform } from '../../../test/platform.ts';
 import type { Finding } from '../../platform/index.ts';
 import { volumeName } from '../layers/index.ts';
 import { Store } from '../store/index.ts';
 
 let prepared = true;
-const { platform, tiny } = await usePlatform({ hasBootFiles: async () => prepared });
+let faults: { name: string; fault: string }[] = [];
+const { platform, tiny } = await usePlatform({
+  hasBootFiles: async () => prepared,
+  bootFaults: async () => faults,
+  prepareBoot: async (image) => {
+    if (image.anew) faults = [];
+    return fakeBoot(image);
+  },
+});
 await addTiny(platform, 'other', 'others');
 const { paths, images } = platform;
 const [layer = ''] = tiny.layers;
@@ -61,6 +69,15 @@ test('boot files of an older server are told, and made again', async () => {
       ['boot-files', 'They are made again.'],
     ],
   );
+});
+
+test('a boot file that is damaged is told by name, and made again', async () => {
+  faults = [{ name: 'vmlinuz-virtual', fault: 'is missing' }];
+  const [told] = await look();
+  assert.match(told?.text ?? '', /\(ann\/tiny\): its boot file vmlinuz-virtual is missing\.$/);
+  const [mended] = await look(true);
+  assert.deepEqual([mended?.kind, mended?.done], ['boot-files', 'It is made again.']);
+  assert.deepEqual(await look(), []);
 });
 
 test('an image of the store that nobody knows is told, and removed', async () => {

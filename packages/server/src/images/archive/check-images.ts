@@ -11,6 +11,7 @@ interface Parts {
   volumes: Volumes;
   committer: Committer;
   hasBootFiles(digest: string): Promise<boolean>;
+  bootFaults(digest: string): Promise<readonly { name: string; fault: string }[]>;
 }
 
 const REPAIR = 'Mend it: walt-server check --repair';
@@ -28,7 +29,7 @@ export async function* checkImages(parts: Parts, repair: boolean): AsyncGenerato
 }
 
 async function* checkImage(
-  { catalogue, store, volumes, committer, hasBootFiles }: Parts,
+  { catalogue, store, volumes, committer, hasBootFiles, bootFaults }: Parts,
   record: DigestRecord,
   title: string,
   repair: boolean,
@@ -62,7 +63,12 @@ async function* checkImage(
     const text = `${title}: its boot files are missing, or of an older server.`;
     yield repair ? mended('boot-files', text, 'They are made again.') : left('boot-files', text, REPAIR);
   }
-  if (repair && (torn.length > 0 || !prepared)) await committer.remake(record, torn);
+  const faults = prepared ? await bootFaults(digest) : [];
+  for (const { name, fault } of faults) {
+    const text = `${title}: its boot file ${name} ${fault}.`;
+    yield repair ? mended('boot-files', text, 'It is made again.') : left('boot-files', text, REPAIR);
+  }
+  if (repair && (torn.length > 0 || !prepared || faults.length > 0)) await committer.remake(record, torn);
 }
 
 async function* checkUnknown({ catalogue, committer }: Parts, repair: boolean): AsyncGenerator<Finding> {

@@ -20,6 +20,8 @@ export interface Provenance {
   base?: string | undefined;
   /** What its user calls it. */
   called?: string | undefined;
+  /** Set: its boot files may be damaged, and are made again. */
+  anew?: boolean;
 }
 
 /** Volumes that are made at a time: mkfs.erofs has one thread, and a large layer must not keep those above it waiting. */
@@ -37,7 +39,7 @@ export async function adopt(
   deps: Deps,
   digest: string,
   report: Report,
-  { ahead, base, called }: Provenance = {},
+  { ahead, base, called, anew }: Provenance = {},
 ): Promise<DigestRecord> {
   const { catalogue, store, volumes, prepareBoot } = deps;
   const { architecture, created, size, layers, config } = await store.inspect(digest, called);
@@ -52,7 +54,7 @@ export async function adopt(
   // Side by side: the one packs, the other mostly reads. Both have ended before anybody hears of a failure.
   const [boot, made] = await Promise.allSettled([
     store.withMounted(digest, (root) =>
-      prepareBoot({ digest, architecture, config, withLender, root, base }),
+      prepareBoot({ digest, architecture, config, withLender, root, base, anew }),
     ),
     making(),
   ]);

@@ -165,7 +165,7 @@ export class Committer {
     const { catalogue, volumes } = this.#deps;
     await this.#unnamed.share(async () => {
       for (const diffId of torn) await volumes.remove(diffId);
-      await catalogue.refresh(await adopt(this.#deps, digest, () => {}));
+      await catalogue.refresh(await adopt(this.#deps, digest, () => {}, { anew: true }));
       await this.#measure(layers);
     });
   }
