@@ -101,7 +101,7 @@ test('what was worked for is saved from the reserve, of which nothing is begun',
     input: 'head -c 3000000 /dev/urandom >/root/more\nexit\n',
   });
   // Less than the reserve, which is 2 % of 2 GB.
-  await using _ = await fillDisk(25_000_000);
+  await using _ = await fillDisk(35_000_000);
   for (const refused of [
     ['image', 'run', 'work', '--', 'true'],
     ['image', 'shell', `waltplatform/${DEFAULT_IMAGE}`],

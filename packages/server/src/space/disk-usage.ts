@@ -5,7 +5,7 @@ import type { Caller } from '../access/index.ts';
 import { diskOf, diskUse, type Paths } from '../platform/index.ts';
 
 /** Milliseconds for which what was counted is believed where a failure tells of it: a full disk fails many at once. */
-const BELIEVED = 10_000;
+const BELIEVED = 1000;
 /** Users, and things of each, that a sentence names. */
 const NAMED = { users: 3, things: 2 };
 
