@@ -5,6 +5,15 @@ import { leavePlatform, usePlatform } from './shared-platform.ts';
 before(usePlatform);
 after(leavePlatform);
 
-for (const name of ['bad-input', 'completion', 'image-history', 'image-run', 'image-init', 'image-shell']) {
+// The first one removes all nodes.
+for (const name of [
+  'ownership',
+  'bad-input',
+  'completion',
+  'image-history',
+  'image-run',
+  'image-init',
+  'image-shell',
+]) {
   describe(name, () => import(`./on-one-platform/${name}.ts`));
 }

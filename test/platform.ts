@@ -57,6 +57,7 @@ export class Platform implements AsyncDisposable {
   readonly root: Client;
   #namespaceId: string | undefined;
   #closing: Promise<void> | undefined;
+  readonly #clients = new Map<string, Promise<Client>>();
   /** What `walt-server` is run by. */
   readonly #prefix: readonly string[];
 
@@ -125,7 +126,9 @@ export class Platform implements AsyncDisposable {
 
   /** A client of another real user of the machine, as `daemon` or `games`. */
   as(user: string): Promise<Client> {
-    return Client.make(user, this.folder, this.paths.socket);
+    const client = this.#clients.get(user) ?? Client.make(user, this.folder, this.paths.socket);
+    this.#clients.set(user, client);
+    return client;
   }
 
   /** Runs `walt-server` on this platform, whatever its exit status. */

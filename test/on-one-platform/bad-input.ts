@@ -82,6 +82,12 @@ test('with --json an error is data', async () => {
   assert.match(error.hint, /vnode1/);
 });
 
+test('node wait ends at its time limit', async () => {
+  const { status, stderr } = await platform.root.walt('node', 'wait', 'vnode1', '--timeout', '1');
+  assert.equal(status, 1);
+  assert.match(stderr, /^walt: vnode1 is not booted after 1 seconds\.\n {2}→ .+/m);
+});
+
 test('an image whose kernel is gone is lent one', async () => {
   const { root } = platform;
   await root.ok('image', 'duplicate', `waltplatform/${DEFAULT_IMAGE}`, 'kernelless');

@@ -158,16 +158,6 @@ test('node ping says whether a node answers', async () => {
   assert.match(await root.ok('node', 'ping', 'alpha', '--count', '1'), /1 received/);
 });
 
-test('node wait ends at its time limit', async () => {
-  const { root } = platform;
-  await root.ok('node', 'reboot', 'beta', '--hard');
-  const early = await root.walt('node', 'wait', 'beta', '--timeout', '1');
-  assert.equal(early.status, 1);
-  assert.match(early.stderr, /beta/);
-  assert.match(early.stderr, /1 s/);
-  await platform.booted('beta');
-});
-
 test('twenty users come to one node at the same time, and none is turned away', async () => {
   const { root } = platform;
   const all = await Promise.all(

@@ -6,23 +6,24 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import type { Node } from '@walt/contract';
-import { run } from '../packages/server/src/platform/index.ts';
-import type { Client } from './client.ts';
-import { DEFAULT_IMAGE, Platform } from './platform.ts';
-import { Terminal } from './terminal.ts';
+import { run } from '../../packages/server/src/platform/index.ts';
+import type { Client } from '../client.ts';
+import { DEFAULT_IMAGE, type Platform } from '../platform.ts';
+import { leavePlatform, usePlatform } from '../shared-platform.ts';
+import { Terminal } from '../terminal.ts';
 
 let platform: Platform;
 let ann: Client;
 let bob: Client;
 
 before(async () => {
-  platform = await Platform.start();
+  platform = await usePlatform();
   ann = await platform.as('daemon');
   bob = await platform.as('games');
 });
 // A machine that boots takes half of a CPU from the tests that follow.
 afterEach(() => platform.root.walt('node', 'remove', 'all-nodes', '--yes'));
-after(() => platform?.close());
+after(leavePlatform);
 
 async function ownerOf(name: string): Promise<string | null | undefined> {
   return (await platform.node()).find((node) => node.name === name)?.owner;
