@@ -1,15 +1,18 @@
 /**
- * What `walt node run SET true` takes for 50 nodes, against one: wall time of the whole command, in alternating runs.
- * The claim: twice as long at most.
+ * What `walt node run SET true` takes for 50 nodes, against one, and against as many bare ssh at a time, which ask nobody and go by
+ * no server of ours: wall time of the whole command, in alternating runs. The claim: twice as long as for one at most.
  *
  * Client, server and nodes are on this machine: each node is an OpenSSH server of its own, on an address of the loopback interface.
  * Real nodes bring processors of their own, these share ours; so the processor time that they took, spread over all cores, is told
- * and taken off. usage: node-run.ts [--runs N] [--nodes N] [--json]
+ * and taken off. What 50 bare ssh take without the nodes, on all cores, is what no command that starts an ssh for each can fall
+ * below. usage: node-run.ts [--runs N] [--nodes N] [--json]
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { globSync, mkdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
+import { mapPool } from '../packages/cli/src/ssh/pool.ts';
+import { PARALLEL } from '../packages/cli/src/ssh/run.ts';
 import { Checkout } from '../packages/cli/test/checkout.ts';
 import { sshdOf } from '../packages/cli/test/node-ssh.ts';
 import { loopbackNet } from '../packages/server/test/network.ts';
@@ -28,17 +31,18 @@ await using server = await startServer({ subnet: loopbackNet() });
 using checkout = await Checkout.make(server.socket);
 await using nodes = await startNodes(server, count);
 
-const sizes = ['one', 'all'] as const;
-const sets = { one: 'vnode0', all: 'my-nodes' };
+const sizes = ['one', 'all', 'bare'] as const;
+const walt = (set: string) => () => timeOf([checkout.walt, 'node', 'run', set, 'true']);
+const ways = { one: walt('vnode0'), all: walt('my-nodes'), bare: bareSsh };
 /** Milliseconds: from start to end, and of processors. */
 type Row = Record<'wall' | 'client' | 'server' | 'nodes', number>;
-const rows: Record<(typeof sizes)[number], Row[]> = { one: [], all: [] };
+const rows: Record<(typeof sizes)[number], Row[]> = { one: [], all: [], bare: [] };
 progress(`${count} nodes, ${runs} runs each`);
 // The first round only fills caches.
 for (let round = 0; round <= runs; round += 1) {
   for (const size of sizes) {
     const before = spent();
-    const wall = await timeOf([checkout.walt, 'node', 'run', sets[size], 'true']);
+    const wall = await ways[size]();
     const after = spent();
     const of = (who: keyof typeof after) => after[who] - before[who];
     if (round > 0) rows[size].push({ wall, client: of('client'), server: of('server'), nodes: of('nodes') });
@@ -46,7 +50,7 @@ for (let round = 0; round <= runs; round += 1) {
 }
 
 const without = ({ wall, nodes: theirs }: Row) => wall - theirs / availableParallelism();
-const names = { one: 'one node', all: `${count} nodes` };
+const names = { one: 'one node', all: `${count} nodes`, bare: `${count} bare ssh` };
 const measures = sizes.flatMap((size) => {
   const of = (what: string, value: (row: Row) => number) => ({
     ...{ what: `${names[size]}: ${what}`, unit: 'ms' },
@@ -55,14 +59,15 @@ const measures = sizes.flatMap((size) => {
   return [
     of('time', (row) => row.wall),
     of('time, without what the nodes do', without),
-    of('CPU of walt and ssh', (row) => row.client),
+    of(size === 'bare' ? 'CPU of ssh' : 'CPU of walt and ssh', (row) => row.client),
     of('CPU of the server', (row) => row.server),
     of('CPU of the nodes', (row) => row.nodes),
   ];
 });
-const ratio = (value: (row: Row) => number) =>
-  summarize(rows.all.map(value)).median / summarize(rows.one.map(value)).median;
+const ratio = (value: (row: Row) => number, to: 'one' | 'bare' = 'one') =>
+  summarize(rows.all.map(value)).median / summarize(rows[to].map(value)).median;
 progress(`${count} nodes / one, with what the nodes do: ${ratio(({ wall }) => wall).toFixed(2)}`);
+progress(`${count} nodes / ${count} bare ssh: ${ratio(({ wall }) => wall, 'bare').toFixed(2)}`);
 const claim = `${count} nodes / one, without what the nodes do`;
 conclude({ bench: 'node-run', measures, bounds: [{ claim, value: ratio(without), limit: LIMIT }] }, json);
 
@@ -78,6 +83,7 @@ function spent(): Record<'client' | 'server' | 'nodes', number> {
 }
 
 interface Nodes extends AsyncDisposable {
+  addresses: [name: string, ip: string][];
   /** Milliseconds of processor time that all took until now, for connections that have ended. */
   cpu(): number;
 }
@@ -86,9 +92,11 @@ async function startNodes(platform: TestServer, many: number): Promise<Nodes> {
   mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
   await platform.addImage('alice/debian');
   const sshds: ChildProcess[] = [];
+  const addresses: [string, string][] = [];
   for (let index = 0; index < many; index += 1) {
     await platform.addNode(`vnode${index}`);
     const { ip, config } = await sshdOf(platform, `vnode${index}`);
+    addresses.push([`vnode${index}`, ip]);
     // -r: it forks for a connection, and does not start itself anew.
     const words = ['-D', '-e', '-r', '-f', config, '-o', `ListenAddress=${ip}`, '-o', 'PidFile=none'];
     const sshd = spawn('/usr/sbin/sshd', words, { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -96,6 +104,7 @@ async function startNodes(platform: TestServer, many: number): Promise<Nodes> {
     await listening(sshd);
   }
   return {
+    addresses,
     cpu: () => sshds.flatMap(({ pid }) => ticksOf(pid ?? 0)).reduce((sum, ticks) => sum + ticks, 0) * TICK,
     [Symbol.asyncDispose]: async () => {
       for (const sshd of sshds) sshd.kill();
@@ -119,6 +128,17 @@ function ticksOf(process: number | 'self'): number[] {
   const [, rest = ''] = readFileSync(`/proc/${process}/stat`, 'utf8').split(') ');
   // utime, stime, cutime, cstime: fields 14 to 17, of which the first two stand before the parenthesis.
   return rest.split(' ').slice(11, 15).map(Number);
+}
+
+/** As many at a time as `walt node run` starts, with the certificates that it got, straight to the nodes. */
+async function bareSsh(): Promise<number> {
+  const started = performance.now();
+  const [config = ''] = globSync(`${checkout.home}/.cache/walt/*/ssh/config`);
+  await mapPool(nodes.addresses, PARALLEL, ([name, ip]) => {
+    const direct = ['-o', 'ProxyCommand=none', '-o', `HostName=${ip}`, '-o', 'CheckHostIP=no'];
+    return timeOf(['ssh', '-F', config, ...direct, '-T', '--', name, 'true']);
+  });
+  return performance.now() - started;
 }
 
 /** Milliseconds from start to end. Throws when the command fails. */
