@@ -1,6 +1,7 @@
 /**
  * What `walt node run SET true` takes for 50 nodes, against one, and against as many bare ssh at a time, which ask nobody and go by
- * no server of ours: wall time of the whole command, in alternating runs. The claim: twice as long as for one at most.
+ * no server of ours: wall time of the whole command, in alternating runs. The claims: twice as long as for one
+ * at most, and 1.5 times as long as bare ssh.
  *
  * Client, server and nodes are on this machine: each node is an OpenSSH server of its own, on an address of the loopback interface.
  * Real nodes bring processors of their own, these share ours; so the processor time that they took, spread over all cores, is told
@@ -22,6 +23,7 @@ import { conclude } from './report.ts';
 import { summarize } from './statistics.ts';
 
 const LIMIT = 2;
+const BARE_LIMIT = 1.5;
 /** Milliseconds of a tick of /proc (proc_pid_stat(5)): USER_HZ is 100 wherever Linux runs. */
 const TICK = 10;
 
@@ -67,9 +69,16 @@ const measures = sizes.flatMap((size) => {
 const ratio = (value: (row: Row) => number, to: 'one' | 'bare' = 'one') =>
   summarize(rows.all.map(value)).median / summarize(rows[to].map(value)).median;
 progress(`${count} nodes / one, with what the nodes do: ${ratio(({ wall }) => wall).toFixed(2)}`);
-progress(`${count} nodes / ${count} bare ssh: ${ratio(({ wall }) => wall, 'bare').toFixed(2)}`);
 const claim = `${count} nodes / one, without what the nodes do`;
-conclude({ bench: 'node-run', measures, bounds: [{ claim, value: ratio(without), limit: LIMIT }] }, json);
+const bare = {
+  claim: `${count} nodes / ${count} bare ssh`,
+  value: ratio(({ wall }) => wall, 'bare'),
+  limit: BARE_LIMIT,
+};
+conclude(
+  { bench: 'node-run', measures, bounds: [{ claim, value: ratio(without), limit: LIMIT }, bare] },
+  json,
+);
 
 /** Milliseconds of processors until now. The server is in this process, and walt its only child that has ended. */
 function spent(): Record<'client' | 'server' | 'nodes', number> {

@@ -2,34 +2,50 @@
  * A way to a node's SSH server for one ssh that this process starts: a port on the loopback interface, in place of a ProxyCommand,
  * which would be one more Node.js for each node (decision 0089).
  */
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { dirname, join } from 'node:path';
 import type { Connection } from '@walt/client/connection';
 import { tellError } from '@walt/client/errors';
+import { quoted } from './config.ts';
+import { sshFiles } from './files.ts';
 import { relayToNode, SSH_PORT } from './relay.ts';
 
-/** The kernel's list of TCP sockets, with their owners (proc_pid_net(5)). */
-const TCP_SOCKETS = '/proc/net/tcp';
+/** Connections from elsewhere than this ssh, after which the door is shut: nobody has time to guess from where it comes. */
+const MAX_STRANGERS = 64;
 
-export interface Door extends Disposable {
-  /** For ssh. Empty where the kernel does not tell who connects: then ssh goes by the configuration's ProxyCommand. */
-  options: readonly string[];
+export interface Door extends AsyncDisposable {
+  /** Configuration file for ssh. */
+  config: string;
 }
 
-/** It opens once, and only for this user. `onFailure` gets a sentence when the server cannot join it to the node. */
+/**
+ * It opens once, and only for whoever can read the user's files: they tell from which of the 2²⁴ loopback addresses ssh is to come.
+ * `onFailure` gets a sentence when the server cannot join it to the node. Only Linux has so many addresses: elsewhere, ssh goes by the
+ * configuration's ProxyCommand.
+ */
 export async function openDoor(
   connection: Connection,
   node: string,
   onFailure: (sentence: string) => void,
 ): Promise<Door> {
-  if (!existsSync(TCP_SOCKETS)) return { options: [], [Symbol.dispose]: () => {} };
+  const files = sshFiles();
+  if (process.platform !== 'linux') return { config: files.config, [Symbol.asyncDispose]: async () => {} };
+  const from = secretAddress();
   let inside: Socket | undefined;
+  let strangers = 0;
   const listener = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => {
     socket.on('error', () => {});
-    const { remotePort = 0, localPort = 0 } = socket;
-    const owner = ownerOf(readFileSync(TCP_SOCKETS, 'utf8'), remotePort, localPort);
-    if (inside || owner !== process.getuid?.()) return socket.destroy();
+    if (inside || socket.remoteAddress !== from) {
+      strangers += 1;
+      if (strangers === MAX_STRANGERS) {
+        listener.close();
+        onFailure('Programs of somebody else on this machine get in between ssh and walt.');
+      }
+      return socket.destroy();
+    }
     inside = socket;
     listener.close();
     relayToNode(connection, { node, port: SSH_PORT }, { input: socket, output: socket })
@@ -39,28 +55,22 @@ export async function openDoor(
   listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');
   const { port } = listener.address() as AddressInfo;
-  const options = ['ProxyCommand=none', 'HostName=127.0.0.1', `Port=${port}`, 'CheckHostIP=no'];
+  const config = join(dirname(files.config), `door-${process.pid}-${port}`);
+  const options = ['ProxyCommand none', 'HostName 127.0.0.1', `Port ${port}`, `BindAddress ${from}`];
+  // Of two values, ssh takes the first.
+  const lines = [...options, 'CheckHostIP no', `Include ${quoted(files.config)}`];
+  await writeFile(config, `${lines.join('\n')}\n`, { mode: 0o600 });
   return {
-    options: options.flatMap((option) => ['-o', option]),
-    [Symbol.dispose]: () => {
+    config,
+    [Symbol.asyncDispose]: async () => {
       listener.close();
       inside?.destroy();
+      await rm(config, { force: true });
     },
   };
 }
 
-/**
- * User id of who has connected from `port` to port `to`, both on 127.0.0.1; undefined when nobody has. Only a connection that is
- * established has an owner: what is left of one that was closed is shown as root's.
- */
-export function ownerOf(sockets: string, port: number, to: number): number | undefined {
-  const end = (number: number) => `:${number.toString(16).toUpperCase().padStart(4, '0')}`;
-  // The address is a number in the byte order of the machine.
-  const loopback = ['0100007F', '7F000001'];
-  for (const line of sockets.split('\n')) {
-    const [, local, remote, state, , , , user] = line.trim().split(/\s+/);
-    if (state !== '01' || user === undefined) continue;
-    if (loopback.some((host) => local === host + end(port) && remote === host + end(to))) return Number(user);
-  }
-  return undefined;
+/** Any of 127.0.0.0/8, but the first and the last of each part. */
+function secretAddress(): string {
+  return ['127', ...[...randomBytes(3)].map((byte) => 1 + (byte % 254))].join('.');
 }

@@ -6,7 +6,6 @@ import type { Connection } from '@walt/client/connection';
 import { INTERRUPTED } from '../errors.ts';
 import { terminalText } from '../terminal/visible.ts';
 import { openDoor } from './door.ts';
-import { sshFiles } from './files.ts';
 import { mapPool } from './pool.ts';
 import { watchedLine } from './remote-line.ts';
 import { exitStatus, start } from './spawn.ts';
@@ -53,11 +52,11 @@ export async function runOnNodes(
   using stop = stopOnSignals();
   return await mapPool(nodes, parallel, async (node) => {
     if (stop.wanted) return { node, status: INTERRUPTED };
-    using door = await openDoor(connection, node, (sentence) =>
+    await using door = await openDoor(connection, node, (sentence) =>
       sinks.line(node, 'stderr', terminalText(`walt: ${sentence}`)),
     );
     // Its own process group: ctrl-c must reach the node's command before it takes the connection away.
-    const args = ['-F', sshFiles().config, ...door.options, '-T', '--', node, line];
+    const args = ['-F', door.config, '-T', '--', node, line];
     const child = start('ssh', args, { detached: true });
     using _running = stop.watch(child);
     const reading = [child.stdout, child.stderr].map((stream, index) =>

@@ -30,8 +30,8 @@ export type Kind = 'content' | 'folder' | 'file';
 /** How ssh reaches a node. */
 export interface Way {
   node: string;
-  /** Of ssh. */
-  options: readonly string[];
+  /** Configuration file for ssh; default: the one for all nodes. */
+  config?: string;
   /** Gets what the node complains of; undefined: it goes to standard error as it is. */
   onComplaint?: (line: string) => void;
 }
@@ -42,7 +42,7 @@ export async function copyToNode(source: string, { node, path }: NodePath): Prom
   using display = openDisplay();
   const step = `Copying ${source} to ${node}`;
   display.show({ type: 'progress', step });
-  await sendTo({ node, options: [] }, path, {
+  await sendTo({ node }, path, {
     ...{ source, kind },
     onBytes: (done) => display.show({ type: 'progress', step, done, unit: 'bytes' }),
     onSkipped: leftOut,
@@ -88,7 +88,7 @@ export async function copyBetweenNodes(source: NodePath, destination: NodePath):
   display.show({ type: 'progress', step });
   const there = await kindThere(source);
   const kind = meansContent(source.path) && there === 'folder' ? 'content' : there;
-  const way = { node: destination.node, options: [] };
+  const way = { node: destination.node };
   await using receiver = await openReceiver(way, destination.path, kind, posix.basename(source.path));
   await using sender = openSender(source, kind === 'file' ? 'file' : 'content');
   await receiver.take(sender.tar(display, step));
@@ -99,13 +99,13 @@ export function leftOut(path: string): void {
 }
 
 function ssh(
-  { node, options, onComplaint }: Way,
+  { node, config = sshFiles().config, onComplaint }: Way,
   script: string,
   words: readonly string[],
   input: 'pipe' | 'ignore',
 ): ChildProcess {
   const line = shellLine(['sh', '-c', script, 'walt-cp', ...words]);
-  const child = start('ssh', ['-F', sshFiles().config, ...options, '-T', '--', node, line], {
+  const child = start('ssh', ['-F', config, '-T', '--', node, line], {
     stdio: [input, 'pipe', onComplaint ? 'pipe' : 'inherit'],
   });
   if (onComplaint) void eachLine(child.stderr, onComplaint);
@@ -118,7 +118,7 @@ interface Sender extends AsyncDisposable {
 }
 
 function openSender({ node, path }: NodePath, kind: 'content' | 'file'): Sender {
-  const child = ssh({ node, options: [] }, PACK, [path || '.', kind], 'ignore');
+  const child = ssh({ node }, PACK, [path || '.', kind], 'ignore');
   const ended = exitStatus(child, 'ssh');
   ended.catch(() => {}); // whoever reads the tar hears of it
   const output = outputOf(child);
@@ -219,7 +219,7 @@ function unwritten(node: string, path: string, status: number): AbortError {
 }
 
 async function kindThere({ node, path }: NodePath): Promise<'folder' | 'file'> {
-  const child = ssh({ node, options: [] }, KIND, [path || '.'], 'ignore');
+  const child = ssh({ node }, KIND, [path || '.'], 'ignore');
   const ended = exitStatus(child, 'ssh');
   ended.catch(() => {});
   const answer = await firstLine(outputOf(child));

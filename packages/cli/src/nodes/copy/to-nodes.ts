@@ -38,13 +38,13 @@ export async function copyToNodes(
   show();
   return await mapPool(nodes, parallel, async (node) => {
     const onComplaint = (line: string) => sinks.line(node, 'stderr', terminalText(line));
-    using door = await openDoor(connection, node, onComplaint);
+    await using door = await openDoor(connection, node, onComplaint);
     const onSkipped = (file: string) => {
       if (!skipped.has(file)) leftOut(file);
       skipped.add(file);
     };
     try {
-      await sendTo({ node, options: door.options, onComplaint }, path, {
+      await sendTo({ node, config: door.config, onComplaint }, path, {
         ...{ source, kind, onSkipped },
         onBytes: () => {},
       });
