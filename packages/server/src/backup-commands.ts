@@ -78,7 +78,7 @@ export async function restoreFrom(
   const makeBootable = (restored: Config) => prepareImages(restored, told.say);
   const result = await restoreBackup(config, { folder, name, tables: serverTables, makeBootable }, told);
   if (json) return console.log(JSON.stringify(result));
-  say(`The backup ${result.name} is in ${result.state}: ${result.images} images, ${result.disks} /persist.`);
+  say(`The backup ${result.name} is in ${result.state}: ${result.images} images, ${result.disks} disks.`);
   for (const path of result.kept)
     say(`${path} was there already, differs from the backup's, and stays as it is.`);
   for (const digest of result.missing)
@@ -119,6 +119,8 @@ function saved({
   folder,
   images,
   disks,
+  nodeDisks,
+  lines,
   added,
   seconds,
   missing,
@@ -126,7 +128,8 @@ function saved({
   removed,
 }: BackupResult): string {
   return [
-    `The backup ${name} is in ${folder}: ${images} images, ${disks} /persist; ${amount(added)} were new, in ${seconds} s.`,
+    `The backup ${name} is in ${folder}: ${images} images, ${disks} /persist, ${nodeDisks} disks of virtual nodes; ${amount(added)} were new, in ${seconds} s.`,
+    ...(lines ? [] : ['It has no lines of logs: PostgreSQL keeps them, and has backups of its own.']),
     ...damaged.map((disk) => `It has a /persist that is damaged: ${disk}`),
     ...missing.map((digest) => `It lacks an image that is broken: ${digest}`),
     ...(removed.length > 0 ? [`Removed: ${removed.join(', ')}`] : []),
@@ -135,7 +138,7 @@ function saved({
 
 function listed({ name, at, walt, images, disks, size, fault }: ListedBackup): string {
   if (at === undefined) return `${name}  ${fault}`;
-  return `${name}  ${localTime(at)}  ${amount(size ?? 0)}  ${images} images, ${disks} /persist, WalT ${walt}`;
+  return `${name}  ${localTime(at)}  ${amount(size ?? 0)}  ${images} images, ${disks} disks, WalT ${walt}`;
 }
 
 function verified({ name, contents, faults }: VerifiedBackup): string {

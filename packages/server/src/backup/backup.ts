@@ -23,7 +23,7 @@ import {
 } from '../platform/index.ts';
 import { BackupFolder } from './backup-folder.ts';
 import type { Blobs } from './blobs.ts';
-import { findDisks, saveDisk } from './disks.ts';
+import { type CopyPlaces, findDisks, saveDisk } from './disks.ts';
 import {
   type Blob,
   describeGeneration,
@@ -32,6 +32,8 @@ import {
   type SavedFile,
   type SavedImage,
 } from './generation.ts';
+import { saveLogLines } from './log-lines.ts';
+import { saveMachineDisks } from './machine-disks.ts';
 import type { Told } from './progress.ts';
 import { findStateFiles, isGone } from './state-files.ts';
 
@@ -41,6 +43,10 @@ export interface BackupResult {
   images: number;
   /** File systems of /persist. */
   disks: number;
+  /** Disks of virtual nodes. */
+  nodeDisks: number;
+  /** Whether lines of logs are in it: those in PostgreSQL are not. */
+  lines: boolean;
   /** Bytes that the folder did not have before. */
   added: number;
   seconds: number;
@@ -107,14 +113,20 @@ async function save(
     const database = await blobs.putFile(moment.database);
     const files = await saveFiles(config, blobs);
     const { images, missing } = await saveImages(paths, moment.images, { blobs, before, told });
-    const saved = await saveDisks(paths, { blobs, work, spare: join(to.folder, 'incoming') }, told);
+    const reserved = config.limits.reservedSpace;
+    const places = { blobs, work, reserved, spare: join(to.folder, 'incoming') };
+    const saved = await saveDisks(paths, places, told);
+    const ofNodes = await saveMachineDisks(paths, places, (title) => told.step(title));
+    const lines = await saveLogLines(paths, places, told.step('Lines of logs'));
     moment.requireHeld();
     const about = { walt: packageFile.version, platform: to.platform, at };
-    const disks = saved.map(({ path, size, pieces }) => ({ path, size, pieces }));
+    const persist = saved.map(({ path, size, pieces }) => ({ path, size, pieces }));
+    const disks = [...persist, ...ofNodes, ...(lines ? [lines] : [])];
     await to.add(describeGeneration({ ...about, database, files, images, disks, missing }));
     const removed = keep === undefined ? [] : await to.keepNewest(keep);
     return {
-      ...{ name: generationName(at), folder: to.folder, images: images.length, disks: disks.length },
+      ...{ name: generationName(at), folder: to.folder, images: images.length, disks: persist.length },
+      ...{ nodeDisks: ofNodes.length, lines: lines !== undefined },
       ...{
         added: blobs.added,
         seconds: Math.round((performance.now() - begun) / 100) / 10,
@@ -258,7 +270,7 @@ function isTorn(error: unknown): boolean {
   return error instanceof TornLayer || isExternalError(error) || isUserError(error) || isGone(error);
 }
 
-async function saveDisks(paths: Paths, to: Parameters<typeof saveDisk>[1], told: Told) {
+async function saveDisks(paths: Paths, to: CopyPlaces, told: Told) {
   const found = await findDisks(paths);
   const saved: NonNullable<Awaited<ReturnType<typeof saveDisk>>>[] = [];
   for (const [index, disk] of found.entries()) {

@@ -1,6 +1,14 @@
-import { mkdir, rm, stat, statfs } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { attempt, ExternalError, fileExists, namesIn, type Paths, projectFile } from '../platform/index.ts';
+import {
+  attempt,
+  ExternalError,
+  fileExists,
+  namesIn,
+  type Paths,
+  projectFile,
+  roomIn,
+} from '../platform/index.ts';
 import type { Blobs } from './blobs.ts';
 import { savePieces } from './disk-pieces.ts';
 import type { SavedDisk } from './generation.ts';
@@ -22,18 +30,35 @@ export interface FoundDisk {
   from: string;
 }
 
+/** Where copies of what is written meanwhile lie until they are in pieces. */
+export interface CopyPlaces {
+  blobs: Blobs;
+  /** On the platform's own disk, where copying is fastest. */
+  work: string;
+  /** Bytes of that disk that stay free; undefined: see `diskOf`. */
+  reserved: number | undefined;
+  /** On that of the backup. */
+  spare: string;
+}
+
+/** The folder in which so many bytes have room. */
+export async function chooseFolder({ work, spare, reserved }: CopyPlaces, bytes: number): Promise<string> {
+  return (await roomIn(work, reserved)) > bytes * 2 ? work : spare;
+}
+
 /**
  * Saves a file system of /persist as it is at one moment. Who writes into it waits while it is copied to `work`, or where that has no
  * room for it, to `spare`. Undefined when it was removed meanwhile.
  */
 export async function saveDisk(
   disk: FoundDisk,
-  { blobs, work, spare }: { blobs: Blobs; work: string; spare: string },
+  places: CopyPlaces,
   onBytes: (done: number) => void,
 ): Promise<(SavedDisk & { damaged: boolean }) | undefined> {
   if (!(await fileExists(disk.from))) return undefined;
   const { blocks } = await stat(disk.from);
-  const folder = (await room(work)) > blocks * 512 * 2 ? work : spare;
+  const { blobs, work } = places;
+  const folder = await chooseFolder(places, blocks * 512);
   const copy = join(folder, 'disk.img');
   const point = join(work, 'mounted');
   await mkdir(point, { recursive: true, mode: 0o700 });
@@ -52,9 +77,4 @@ export async function saveDisk(
   } finally {
     await rm(copy, { force: true });
   }
-}
-
-async function room(folder: string): Promise<number> {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
 }

@@ -38,7 +38,7 @@ const savedImage = z.object({
 export type SavedImage = z.infer<typeof savedImage>;
 
 const savedDisk = z.object({
-  /** Of the image file, in the state folder. */
+  /** Of the file, in the state folder. */
   path,
   size: z.int().min(0),
   /** A list of pieces: see disk-pieces.ts. */
@@ -58,7 +58,7 @@ const content = z.object({
   database: blob,
   files: z.array(savedFile),
   images: z.array(savedImage),
-  /** File systems of /persist. */
+  /** Large files that change in part: file systems of /persist, disks of virtual nodes, the database of lines. */
   disks: z.array(savedDisk),
   /** Digests of images that the database names and the store did not have whole. */
   missing: z.array(digest),

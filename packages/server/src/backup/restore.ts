@@ -227,7 +227,7 @@ async function bringDisks(
   told: Told,
 ): Promise<void> {
   for (const [index, disk] of disks.entries()) {
-    told.step(`/persist ${index + 1} of ${disks.length}`)(0, disk.size);
+    told.step(`Disk ${index + 1} of ${disks.length}`)(0, disk.size);
     await bringDisk(from, disk, paths);
   }
 }

@@ -204,6 +204,12 @@ export class Logs {
     return { ...line, text: name === undefined ? `${text} node=${node}` : `${name}: ${text}` };
   }
 
+  /** Copies all lines, those of one moment, into the new file `to`. False: they are not in a file. However long it takes. */
+  async copy(to: string): Promise<boolean> {
+    const response = await this.#ask('/copy', { to }, new AbortController().signal);
+    return (JSON.parse(await textOf(response)) as { copied: boolean }).copied;
+  }
+
   async #ask<Path extends keyof Questions>(
     path: Path,
     question: Questions[Path],

@@ -36,6 +36,7 @@ export type { ConsolePort } from './consoles/index.ts';
 export { createDirectory } from './directory.ts';
 export { NodeEntry } from './entry.ts';
 export type { NodeEndpoint, NodeLookup } from './lookup.ts';
+export { machineDisks } from './machine-disks.ts';
 export { ping } from './ping.ts';
 export { persistImage } from './plan/index.ts';
 export type { NodeRow } from './store.ts';

@@ -16,6 +16,7 @@ export {
 export {
   type AnyDatabase,
   copyClosedDatabase,
+  copyOpenDatabase,
   type Database,
   type DescribedCopy,
   describeCopies,
@@ -102,6 +103,7 @@ export {
   type ExecOptions,
   type ExecResult,
   endServer,
+  findProgram,
   identifyProcess,
   isAlive,
   isSupervised,

@@ -1,5 +1,7 @@
+import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  copyOpenDatabase,
   type Database,
   isUserError,
   type Log,
@@ -34,6 +36,8 @@ export class LogConnection {
   /** Ends what keeps a connection to PostgreSQL. */
   readonly #end = new AbortController();
   #database: Database<LogTables> | undefined;
+  /** Of a file. */
+  #sqlite: DatabaseSync | undefined;
   #isLost: () => boolean = () => false;
   #keeping: Promise<void> | undefined;
   #reason: unknown;
@@ -57,6 +61,7 @@ export class LogConnection {
       await began(database);
       await place.opened?.();
       connection.#database = database;
+      connection.#sqlite = sqlite;
     } else {
       const tried = Promise.withResolvers<void>();
       connection.#keeping = connection.#keep(place, tried.resolve);
@@ -96,6 +101,12 @@ export class LogConnection {
     if (!this.away) return undefined;
     const reason = isUserError(this.#reason) ? this.#reason.message : 'the connection ended';
     return { since: this.#awaySince, reason };
+  }
+
+  async copy(to: string): Promise<boolean> {
+    if (!this.#sqlite) return false;
+    await copyOpenDatabase(this.#sqlite, to);
+    return true;
   }
 
   async close(): Promise<void> {

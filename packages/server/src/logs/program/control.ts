@@ -55,6 +55,8 @@ const questions = {
     follow: z.boolean(),
     after: z.number().optional(),
   }),
+  /** Copies the database into the new file `to`. Answers whether it is one that can be. */
+  '/copy': z.object({ to: z.string() }),
   /** Answers `ProgramFigures`. */
   '/figures': z.object({}),
   /** Lines of all others go. */
@@ -144,6 +146,8 @@ export class Control {
         response.end();
         return;
       }
+      case '/copy':
+        return send(response, 200, { copied: await store.copy(questions['/copy'].parse(body).to) });
       case '/figures':
         return send(response, 200, this.#figures());
       case '/keep': {

@@ -93,6 +93,11 @@ export class LogStore {
     return this.#connection?.outage;
   }
 
+  /** Copies all of it, as it is at one moment, into the new file `to`. False: PostgreSQL has it. */
+  async copy(to: string): Promise<boolean> {
+    return (await this.#connection?.copy(to)) ?? false;
+  }
+
   /** Resolves when it is on disk. Throws UserError UNAVAILABLE when it cannot be stored: then nothing of it is. */
   append(batch: Batch): Promise<void> {
     const parts = [...batch.streams.values()].flat();

@@ -1,3 +1,3 @@
 /** Who runs the machines of virtual nodes, and where. */
 export type { Engine, EngineHost, Placed } from './engine.ts';
-export { LocalEngine } from './local.ts';
+export { LocalEngine, programName } from './local.ts';

@@ -265,7 +265,7 @@ export class LocalEngine implements Engine {
   }
 }
 
-function programName(id: number): string {
+export function programName(id: number): string {
   return `vm-${id}`;
 }
 

@@ -13,6 +13,11 @@ export function isDiskFile(name: string): boolean {
   return DISK_FILE.test(name);
 }
 
+/** Of one that is whole: neither is it being made, nor was that broken off. */
+export function isMadeDisk(name: string): boolean {
+  return isDiskFile(name) && name.endsWith('.img');
+}
+
 /** Of the disk at `index`, counted from 0. The name tells the template: a disk with another one is another disk. */
 export function diskFile(folder: string, index: number, { template }: Pick<DiskSpec, 'template'>): string {
   return join(folder, `disk${index + 1}.${template}.img`);

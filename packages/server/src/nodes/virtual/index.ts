@@ -4,6 +4,7 @@ export {
   compareDisks,
   ensureDisks,
   isDiskFile,
+  isMadeDisk,
   removeOtherDisks,
   requireDiskRoom,
   usedBytes,

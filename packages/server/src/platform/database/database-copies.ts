@@ -194,6 +194,13 @@ async function copyPages(sqlite: DatabaseSync, path: string, patience: number): 
   }
 }
 
+/** Copies an open database into the new file `to`, as it is at one moment. It may change meanwhile. Throws when the copy is not sound. */
+export async function copyOpenDatabase(sqlite: DatabaseSync, to: string): Promise<void> {
+  closeSync(openSync(to, 'wx', 0o600));
+  await copyPages(sqlite, to, BUSY_LIMIT);
+  verify(to);
+}
+
 /** Makes a copy that needs no other file beside it, and throws when it is not sound. */
 function verify(path: string): void {
   const copy = new DatabaseSync(path);

@@ -1,7 +1,7 @@
 /** The platform's database: migrations of the tables that domains declare, verified copies. Knows no domain's table. */
 
 export { openDatabase, openSqliteDatabase } from './database.ts';
-export { copyClosedDatabase, openCopy } from './database-copies.ts';
+export { copyClosedDatabase, copyOpenDatabase, openCopy } from './database-copies.ts';
 export {
   type DescribedCopy,
   describeCopies,

@@ -2,6 +2,7 @@
 export { attempt, type ExecOptions, type ExecResult, run } from './exec.ts';
 export { withFileLock, withFreeFileLock } from './file-lock.ts';
 export { identifyProcess, isAlive, type ProcessIdentity, signalProcess } from './process.ts';
+export { findProgram } from './program-record.ts';
 export { Programs } from './programs.ts';
 export {
   type Crash,

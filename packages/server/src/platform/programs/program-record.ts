@@ -2,6 +2,8 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readIfPresent, writeFileAtomic } from '../files.ts';
+import type { Paths } from '../paths.ts';
+import { bootId, isAlive, type ProcessIdentity } from './process.ts';
 
 const schema = z.object({
   argv: z.array(z.string()),
@@ -12,6 +14,15 @@ const schema = z.object({
 
 /** What a later server must know of a program in order to adopt it. */
 export type ProgramRecord = z.infer<typeof schema>;
+
+/** The process of a program that runs, for who is not its server. */
+export async function findProgram(
+  { programs }: Pick<Paths, 'programs'>,
+  name: string,
+): Promise<ProcessIdentity | undefined> {
+  const record = await new ProgramRecords(programs).read(name);
+  return record && record.bootId === bootId() && isAlive(record) ? record : undefined;
+}
 
 /** The folder `paths.programs`: one `NAME.json` for each program that was started and not stopped on purpose. */
 export class ProgramRecords {
