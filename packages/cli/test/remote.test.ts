@@ -2,10 +2,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cp } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { toolchainTarPath } from '../../server/src/images/cross/toolchain.ts';
 import { loopbackNet } from '../../server/test/network.ts';
+import { tinyRoot } from '../../server/test/platform.ts';
+import { outcome } from './checkout.ts';
 import { openClient } from './client.ts';
 import { LAPTOP_ADDRESS, Lab, SERVER_ADDRESS, signIn, USERS } from './lab.ts';
 import { serveSsh } from './node-ssh.ts';
@@ -17,6 +21,10 @@ let node: AsyncDisposable;
 const debian = await server.addTree('alice/debian');
 before(async () => {
   lab = await Lab.open(server, checkout);
+  // Of compilers for other CPUs, a shell is enough here.
+  const { folder, deps } = server.platform;
+  mkdirSync(deps.config.cache, { recursive: true });
+  await cp(await tinyRoot(folder), await toolchainTarPath('amd64', deps.config.cache));
   await server.addNode('vnode1');
   node = await serveSsh(server, 'vnode1');
 });
@@ -225,6 +233,35 @@ for (const [what, url] of [
       assert.equal(sent.status, 0, sent.stderr);
       assert.equal(await images.kindOfFile(await images.get('alice', 'built'), '/sent'), 'file');
       rmSync(join(folder, 'back'));
+    });
+
+    test('image cross takes the folder on the laptop, brings back what it made there, and saves the rest', async () => {
+      const sources = join(lab.home, `sources-${url === HARDENED ? 2 : 1}`);
+      mkdirSync(sources);
+      writeFileSync(join(sources, 'main.c'), 'from the laptop\n');
+      writeFileSync(join(sources, 'stale'), '');
+      const line =
+        'cat main.c; rm stale; cp main.c made; mkdir -p /usr/local/bin; cp main.c /usr/local/bin/tool';
+      const child = lab.start(
+        ['sh', '-c', 'cd "$1"; shift; exec "$@"', 'sh', sources, checkout.walt].concat([
+          'image',
+          'cross',
+          '--save-as',
+          'crossed',
+          '--yes',
+          'debian',
+          '--',
+          line,
+        ]),
+        { env },
+      );
+      const { status, stdout, stderr } = await outcome(child);
+      assert.equal(status, 0, stderr);
+      assert.equal(stdout, 'from the laptop\n');
+      assert.deepEqual(readdirSync(sources).sort(), ['made', 'main.c']);
+      assert.equal(readFileSync(join(sources, 'made'), 'utf8'), 'from the laptop\n');
+      const crossed = await images.get('alice', 'crossed');
+      assert.equal(await images.kindOfFile(crossed, '/usr/local/bin/tool'), 'file');
     });
 
     test('a node: its shell, its copies, and the user’s own ssh', async () => {

@@ -4,7 +4,7 @@ import type { Architecture } from '@walt/contract';
 import { fileExists, projectFile, run, syncFolder } from '../../platform/index.ts';
 import { serverArchitecture } from '../architectures.ts';
 import type { Report } from '../progress.ts';
-import { ensureTar, parsePackages, type Recipe } from '../recipes/index.ts';
+import { ensureTar, parsePackages, type Recipe, tarPath } from '../recipes/index.ts';
 import type { HostCommand } from '../types.ts';
 import { compilerPackages, targetOf } from './target.ts';
 
@@ -19,13 +19,21 @@ interface Task {
 
 /** The toolchain for `architecture` as a tar, from the cache or made from Debian packages. Answers its path. */
 export async function toolchainTar(architecture: Architecture, task: Task): Promise<string> {
+  return ensureTar({ ...task, ...(await describeTar(architecture)), renew: false });
+}
+
+/** Where the cache has that tar, or would. */
+export async function toolchainTarPath(architecture: Architecture, cache: string): Promise<string> {
+  return tarPath({ ...(await describeTar(architecture)), cache });
+}
+
+async function describeTar(architecture: Architecture) {
   const server = serverArchitecture();
   const packages = [
     ...parsePackages(await readFile(join(RECIPE.folder, 'packages'), 'utf8'), server),
     ...compilerPackages(targetOf(architecture), server),
   ];
-  const name = `toolchain-${architecture}`;
-  return ensureTar({ ...task, name, recipe: RECIPE, architecture: server, packages, renew: false });
+  return { name: `toolchain-${architecture}`, recipe: RECIPE, architecture: server, packages };
 }
 
 /**

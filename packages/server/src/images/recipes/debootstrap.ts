@@ -12,7 +12,7 @@ import {
 } from '../../platform/index.ts';
 import type { Report } from '../progress.ts';
 import type { HostCommand } from '../types.ts';
-import { type AptSetup, readAptSetup, readRelease } from './apt-sources.ts';
+import { readAptSetup, readRelease } from './apt-sources.ts';
 import { MakingProgress } from './making-progress.ts';
 import { DEFAULT_IMAGE, mmdebstrapCommand, parsePackages, RECIPE, type Recipe, recipeKey } from './recipe.ts';
 
@@ -40,24 +40,39 @@ export async function ensureDefaultTar(task: Making & { architecture: Architectu
   return ensureTar({ ...task, name: `default-${architecture}`, recipe: DEFAULT_IMAGE, packages });
 }
 
+/** Where the cache has it, or would. */
+export async function tarPath({
+  name,
+  recipe,
+  architecture,
+  packages,
+  cache,
+}: Pick<Task, 'name' | 'recipe' | 'architecture' | 'packages' | 'cache'>): Promise<string> {
+  // How packages are reached makes no difference here: apt, which is slow to tell it, is asked only when there is a tar to make.
+  const apt = { release: await readRelease(), options: [] };
+  const key = await recipeKey(
+    mmdebstrapCommand({ architecture, packages, apt, tar: '', recipe }),
+    recipe.folder,
+  );
+  return join(cache, `${name}-${key}.tar`);
+}
+
 /**
  * A root file system as a tar, from the cache or made from Debian packages. One maker at a time, of all the platforms that share
  * the cache. Answers its path. Throws ExternalError when a package cannot be had.
  */
 export async function ensureTar(task: Task): Promise<string> {
   const { name, recipe, architecture, packages, cache, renew, signal, report } = task;
-  const command = (apt: Pick<AptSetup, 'release' | 'options'>, tar: string) =>
-    mmdebstrapCommand({ architecture, packages, apt, tar, recipe });
-  // How packages are reached makes no difference here: apt, which is slow to tell it, is asked only when there is a tar to make.
-  const key = await recipeKey(command({ release: await readRelease(), options: [] }, ''), recipe.folder);
-  const tar = join(cache, `${name}-${key}.tar`);
+  const tar = await tarPath(task);
   await mkdir(cache, { recursive: true });
   if (!renew && (await fileExists(tar))) return tar;
   const waiting = () => report('Waiting for another platform that makes the same image');
   return withFileLock(join(cache, `${name}.lock`), signal, waiting, async () => {
     if (!renew && (await fileExists(tar))) return tar;
     const apt = await readAptSetup();
-    await make(task, (temporary) => command(apt, temporary), tar, `${apt.sources.join('\n')}\n`);
+    const command = (temporary: string) =>
+      mmdebstrapCommand({ architecture, packages, apt, tar: temporary, recipe });
+    await make(task, command, tar, `${apt.sources.join('\n')}\n`);
     await removeOthers(cache, name, tar);
     return tar;
   });
