@@ -9,7 +9,7 @@ import type { Connection } from '@walt/client/connection';
 import { AbortError } from '@walt/client/errors';
 import type { LostChange, NodeChange } from '@walt/contract';
 import { ClientJob } from '../../images/job.ts';
-import { sshFiles } from '../../ssh/files.ts';
+import { openDoor } from '../../ssh/door.ts';
 import { shellLine } from '../../ssh/remote-line.ts';
 import { eachLine } from '../../ssh/run.ts';
 import { exitStatus, start } from '../../ssh/spawn.ts';
@@ -35,8 +35,11 @@ export async function readChanges(connection: Connection, node: string, job: str
   const program: Buffer[] = [];
   const changes: NodeChange[] = [];
   const unsteady: string[] = [];
-  let ssh: ChildProcess | undefined;
   let size = 0;
+  const complain = (line: string) => remark(`${node}: ${line}`);
+  await using door = await openDoor(connection, node, complain);
+  // While the server gets its program ready, the node is called: an emulated one takes a second to answer.
+  using sender = startSender(node, door.config);
   const sink = new Writable({
     write(bytes: Buffer, _encoding, done) {
       size += bytes.length;
@@ -47,8 +50,7 @@ export async function readChanges(connection: Connection, node: string, job: str
   const own = new ClientJob(connection, job, {
     sinks: { stdout: sink, stderr: process.stderr },
     send: async (sending) => {
-      ssh = startSender(node);
-      await sendFrom(ssh, node, Buffer.concat(program), sending, unsteady);
+      await sendFrom(sender, node, Buffer.concat(program), sending, unsteady);
     },
     lost: [
       'The connection to the server was lost: no image was changed.',
@@ -58,22 +60,29 @@ export async function readChanges(connection: Connection, node: string, job: str
       if (event.type === 'changes') changes.push(...event.changes);
     },
   });
-  try {
-    const { lost = [], note = null } = await own.end();
-    return { changes, lost, refusal: note, unsteady };
-  } finally {
-    ssh?.kill();
-  }
+  const { lost = [], note = null } = await own.end();
+  return { changes, lost, refusal: note, unsteady };
 }
 
-function startSender(node: string): ChildProcess {
+interface Sender extends Disposable {
+  ssh: ChildProcess;
+  /** Its exit status; rejects when there is no ssh. */
+  ended: Promise<number>;
+}
+
+function startSender(node: string, config: string): Sender {
   const line = shellLine(['sh', '-c', SEND_CHANGES]);
-  return start('ssh', ['-F', sshFiles().config, '-T', '--', node, line], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const ssh = start('ssh', ['-F', config, '-T', '--', node, line], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const ended = exitStatus(ssh, 'ssh');
+  ended.catch(() => {}); // whoever reads the tar hears of it
+  // It may end before anybody has something to tell it.
+  ssh.stdin?.on('error', () => {});
+  return { ssh, ended, [Symbol.dispose]: () => void ssh.kill() };
 }
 
 /** Gives the node the program, and the server what it prints. */
 async function sendFrom(
-  ssh: ChildProcess,
+  { ssh, ended }: Sender,
   node: string,
   program: Buffer,
   job: ClientJob,
@@ -81,15 +90,12 @@ async function sendFrom(
 ): Promise<void> {
   const { stdin, stdout } = ssh;
   if (!stdin || !stdout) throw new TypeError('ssh was started without pipes');
-  const ended = exitStatus(ssh, 'ssh');
-  ended.catch(() => {}); // whoever reads the tar hears of it
   const complaints = eachLine(ssh.stderr, (line) => {
     const path = changedMeanwhile(line);
     if (path === undefined) remark(`${node}: ${line}`);
     else unsteady.push(path);
   });
   // Where the program does not start, its status tells why.
-  stdin.on('error', () => {});
   stdin.end(program);
   const tar = async function* () {
     yield* stdout as AsyncIterable<Buffer>;
