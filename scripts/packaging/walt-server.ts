@@ -36,6 +36,7 @@ export function writeServerPackage(what: Package): string {
   );
   writeGzipped(join(folder, 'usr/share/doc/walt-server/changelog.Debian'), changelog('walt-server', version));
   write(join(folder, 'usr/share/doc/walt-server/copyright'), copyright(checkout));
+  const ofPcs = runtime.debian === 'amd64' ? listed(list, 'amd64') : [];
   const words = { VERSION: version, MASKED: listed(list, 'masked').join(' ') };
   maintainerScripts(join(import.meta.dirname, 'walt-server'), folder, words);
   return packDebian(
@@ -44,7 +45,7 @@ export function writeServerPackage(what: Package): string {
       Package: 'walt-server',
       Version: version,
       Architecture: runtime.debian,
-      Depends: [`walt-client (= ${version})`, ...listed(list)].join(', '),
+      Depends: [`walt-client (= ${version})`, ...listed(list), ...ofPcs].join(', '),
       Section: 'net',
       Description: `server of the WalT platform for network experiments
  WalT boots nodes over the network with the operating system that you chose, so
