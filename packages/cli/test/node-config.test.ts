@@ -27,6 +27,7 @@ describe('walt node config', () => {
   boot.timeout=180
   boot.retries=9
   mount.persist=true
+  logs.console=true
   logs.journal=false
   logs.netconsole=false
 
@@ -305,7 +306,6 @@ const machineRefusals: [args: string[], stderr: RegExp][] = [
   [['all-nodes', 'mount.persist=no'], /mount\.persist cannot be "no"\.\n.*true or false/],
   [['all-nodes', 'logs.journal=1'], /logs\.journal cannot be "1"\.\n.*true or false/],
   [['all-nodes', 'logs.netconsole=maybe'], /logs\.netconsole cannot be "maybe"\.\n.*true or false/],
-  [['pc1', 'logs.console=false'], /pc1/],
   [['vnode1', 'logs.console=no'], /logs\.console cannot be "no"\.\n.*true or false/],
 ];
 

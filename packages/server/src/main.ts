@@ -300,6 +300,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     await nodes.reconciler.stop();
     nodes.agents.close();
     nodes.machines.close();
+    nodes.recorder.close();
     await nodes.store.boots.close();
     await Promise.all([nodeHttp.close(), nodeTftp.close(), firmware.close()]);
     await devices.close();

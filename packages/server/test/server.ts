@@ -366,6 +366,7 @@ export async function startServer({
       await devices.close();
       nodes.agents.close();
       nodes.machines.close();
+      nodes.recorder.close();
       await nodes.store.boots.close();
       await unregisterEmulators(paths);
       await held.close();

@@ -166,7 +166,7 @@ const rows = {
   'logs.console': {
     summary: 'whether the lines that its console prints are kept, as stream console of its logs',
     fallback: 'true',
-    of: 'virtual nodes',
+    of: 'all nodes',
     applies: 'at once',
     ...yesOrNo,
   },

@@ -81,6 +81,7 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
     running: async () => new Map([...running.keys()].map((id) => [id, 'first'])),
     consolePath: (id: number) => `/run/${id}.sock`,
     consoleLog: (id: number) => `/run/${id}.log`,
+    forgetConsole: done,
   };
   const devices = { notesOf: () => [], isTaken: (name: string) => name === 'printer' };
   const { groups, logins: played } = playLogins();
@@ -97,7 +98,12 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
     guests,
     troubles: () => found,
   });
-  const lookup = new NodeLookup({ store, views, guests, consoles: new Consoles({ machines, power, log }) });
+  const lookup = new NodeLookup({
+    store,
+    views,
+    guests,
+    consoles: new Consoles({ machines, power, recorder: { record: done, empty: done } }),
+  });
   const calls = createNodeCalls({
     quotas: { require: done, requireOf: done },
     ...{

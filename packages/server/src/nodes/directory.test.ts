@@ -45,11 +45,11 @@ async function smallDirectory(freeNodes: number, ssh: SshAuthority = Object.crea
     // Where nobody boots, no key is asked for.
     ssh,
     power,
-    machines: {
-      forgetConsole: async () => {
+    machines: { consoleLog: () => '/nonexistent/console.log' },
+    consoles: {
+      forget: async () => {
         machine.forgotten++;
       },
-      consoleLog: () => '/nonexistent/console.log',
     },
     network: { server: '10.73.0.1', prefix: 16 },
     devices: {

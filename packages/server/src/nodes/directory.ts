@@ -5,6 +5,7 @@ import type { BootTarget, DiskReport, NodeDirectory, PollReport } from '../boot/
 import type { Images } from '../images/index.ts';
 import { type Limits, type Log, rarely } from '../platform/index.ts';
 import type { Agents } from './agents.ts';
+import type { Consoles } from './consoles/index.ts';
 import type { Engine } from './engine/index.ts';
 import { lastLines, timesOf } from './history/index.ts';
 import type { ImageChoice } from './image-choice.ts';
@@ -32,7 +33,8 @@ interface Deps {
   agents: Agents;
   choice: Pick<ImageChoice, 'defaultName'>;
   ssh: SshAuthority;
-  machines: Pick<Engine, 'forgetConsole' | 'consoleLog'>;
+  machines: Pick<Engine, 'consoleLog'>;
+  consoles: Pick<Consoles, 'forget'>;
   power: Pick<Power, 'cycle'>;
   network: { server: string; prefix: number };
   devices: {
@@ -123,7 +125,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
     );
     if (!boot) return undefined;
     // A first boot has no last owner, and its loader's words are already in the history.
-    if (changesHands && node.served_generation !== null) await deps.machines.forgetConsole(id);
+    if (changesHands && node.served_generation !== null) await deps.consoles.forget(id);
     await store.noteServed(node, { generation, digest, persist, mounts, token, cycle });
     // What is noted stays. Somebody may have given up that version just before: its name points elsewhere by now.
     // The address may be another node's, too: who asked is none then.

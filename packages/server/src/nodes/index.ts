@@ -15,7 +15,7 @@ import {
 import type { Quotas } from '../space/index.ts';
 import { Agents } from './agents.ts';
 import { createNodeCalls } from './calls.ts';
-import { Consoles } from './consoles/index.ts';
+import { ConsoleRecorder, Consoles } from './consoles/index.ts';
 import { LocalEngine } from './engine/index.ts';
 import { NodeEntry } from './entry.ts';
 import { lastLines } from './history/index.ts';
@@ -25,6 +25,7 @@ import { NodeGuests } from './ownership/index.ts';
 import { createWorld, desiredState, type LinesOfNodes, Reconciler } from './plan/index.ts';
 import { Power, PowerErrands, powerSources, qemuPower } from './power/index.ts';
 import { holdersOf, NodeQuotas, nodeDiskParts } from './quotas/index.ts';
+import { logsConsole } from './setting-values.ts';
 import { NodeStore } from './store.ts';
 import type { NodeTables } from './tables.ts';
 import { type DevicesOfNodes, NodeViews } from './views.ts';
@@ -137,7 +138,15 @@ export async function createNodes(deps: Deps) {
   const troubles = () => reconciler.troubles;
   const seen = { agents, machines, power, errands, devices, guests, troubles };
   const views = new NodeViews({ boots: store.boots, ...seen });
-  const consoles = new Consoles({ machines, power, log });
+  const recorder = new ConsoleRecorder({
+    issuerOf: async (id) => {
+      const node = await store.byId(id);
+      return node && logsConsole(node) ? node.ip : undefined;
+    },
+    keep: (part) => deps.lines.keepConsole(part),
+    log,
+  });
+  const consoles = new Consoles({ machines, power, recorder });
   const lookup = new NodeLookup({ store, views, guests, consoles });
   const entry = new NodeEntry({ lookup, rights, ssh, relayedFrom: deps.relayedFrom ?? server });
   const calls = createNodeCalls({
@@ -151,5 +160,19 @@ export async function createNodes(deps: Deps) {
     users: async () => holdersOf(await store.all()),
     diskParts: () => nodeDiskParts({ store, paths }),
   };
-  return { space, store, agents, machines, power, choice, reconciler, calls, lookup, entry, changed };
+  return {
+    space,
+    store,
+    agents,
+    machines,
+    recorder,
+    consoles,
+    power,
+    choice,
+    reconciler,
+    calls,
+    lookup,
+    entry,
+    changed,
+  };
 }

@@ -55,7 +55,7 @@ export function mountsPersist(node: Configured): boolean {
   return settingOf(node, 'mount.persist') === 'true';
 }
 
-/** Whether lines of its console are kept. Of a virtual node. */
+/** Whether lines of its console are kept. */
 export function logsConsole(node: Configured): boolean {
   return settingOf(node, 'logs.console') === 'true';
 }

@@ -3,6 +3,8 @@ import { hasErrno, rotateLog } from '../../platform/index.ts';
 
 /** Bytes from which on a console's history is put aside: with the older part, it takes twice that at most. */
 export const CONSOLE_LOG_LIMIT = 8 * 1024 * 1024;
+/** Bytes up to which it waits for its lines to be stored before. */
+export const CONSOLE_LOG_PATIENCE = 4 * CONSOLE_LOG_LIMIT;
 
 /** Where the part of a console's history is kept that was put aside. */
 export function olderConsoleLog(path: string): string {

@@ -1,10 +1,9 @@
 /** Serial consoles of nodes: QEMU's for a virtual node, one that a source of power offers for a real one. */
-import { appendFile, mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { dial, KeyedLock, type Log, rarely, UserError } from '../../platform/index.ts';
+import { dial, KeyedLock, UserError } from '../../platform/index.ts';
 import type { NodeRow } from '../store.ts';
-import { capConsoleLog, olderConsoleLog } from './console-log.ts';
+import { olderConsoleLog } from './console-log.ts';
+import type { ConsoleRecorder } from './recorder.ts';
 
 export interface ConsolePort {
   /** Raw bytes both ways, for one client at a time, once it is resumed. Throws UserError, or the system's error when nobody listens. */
@@ -18,24 +17,28 @@ export interface ConsolePort {
 
 interface Deps {
   /** Unix socket of a virtual node's console, and the file that a node's console is recorded in. */
-  machines: { consolePath(id: number): string; consoleLog(id: number): string };
+  machines: {
+    consolePath(id: number): string;
+    consoleLog(id: number): string;
+    forgetConsole(id: number): Promise<void>;
+  };
   /** Undefined where nobody offers it. */
   power: { console(node: NodeRow): (() => Promise<Duplex>) | undefined };
-  log: Log;
+  recorder: Pick<ConsoleRecorder, 'record' | 'empty'>;
 }
 
 /** What prints there is recorded: by QEMU, or while somebody watches. */
 export class Consoles {
   readonly #machines: Deps['machines'];
   readonly #power: Deps['power'];
-  readonly #unwritten: ReturnType<typeof rarely>;
+  readonly #recorder: Deps['recorder'];
   /** A controller frees a console some time after it was left: who comes back at once waits for that. */
   readonly #turns = new KeyedLock();
 
-  constructor({ machines, power, log }: Deps) {
+  constructor({ machines, power, recorder }: Deps) {
     this.#machines = machines;
     this.#power = power;
-    this.#unwritten = rarely(log.warn);
+    this.#recorder = recorder;
   }
 
   /** Throws UserError UNAVAILABLE for a node that has none which the server reaches. */
@@ -55,34 +58,20 @@ export class Consoles {
     );
   }
 
+  /** Deletes what a node's console printed so far. */
+  async forget(id: number): Promise<void> {
+    await this.#recorder.empty(id, () => this.#machines.forgetConsole(id));
+  }
+
   #openAlone(id: number, open: () => Promise<Duplex>, log: string): Promise<Duplex> {
     return new Promise((resolve, reject) => {
       const turn = async () => {
         const line = await open();
-        const closed = new Promise((done) => line.once('close', done));
-        this.#record(id, line, log);
+        const over = this.#recorder.record(id, line, log);
         resolve(line);
-        await closed;
+        await over;
       };
       this.#turns.hold(String(id), turn).catch(reject);
     });
-  }
-
-  /** Writes down what it prints: QEMU does that itself. */
-  #record(id: number, line: Duplex, log: string): void {
-    let writing = mkdir(dirname(log), { recursive: true, mode: 0o700 }).then(() => {});
-    line.on('error', () => {}); // its end tells
-    line.on('data', (chunk: Buffer) => {
-      // What is not written yet keeps it from printing more.
-      line.pause();
-      writing = writing
-        .then(() => appendFile(log, chunk, { mode: 0o600 }))
-        .then(async () => void (await capConsoleLog(log)))
-        .catch((error: unknown) =>
-          this.#unwritten('cannot record a console', { node: id, error: String(error) }, String(id)),
-        )
-        .finally(() => line.resume());
-    });
-    line.pause();
   }
 }

@@ -13,6 +13,7 @@ import {
 } from '../../platform/index.ts';
 import {
   CONSOLE_LOG_LIMIT,
+  CONSOLE_LOG_PATIENCE,
   ConsoleFollower,
   capConsoleLog,
   clearConsoleLog,
@@ -41,8 +42,6 @@ import type { Engine, EngineHost, Placed } from './engine.ts';
 
 /** Milliseconds between looks at the size of the consoles' histories. */
 const CAP_INTERVAL = 30_000;
-/** Bytes up to which a history waits for its lines to be stored, before it is put aside. */
-const CONSOLE_LOG_PATIENCE = 4 * CONSOLE_LOG_LIMIT;
 
 type MachinePaths = Pick<Paths, 'virtual' | 'virtualRun'>;
 type Supervisor = Pick<Programs, 'ensure' | 'stop' | 'instances'>;
