@@ -7,8 +7,9 @@ import { TestPostgres, there } from '../../../test/postgres.ts';
 import { createLog } from '../../platform/index.ts';
 import { storedLine } from './chunk.ts';
 import type { LogPlace } from './connection.ts';
+import type { Batch } from './group-commit.ts';
 import { Queries, type Query } from './queries/index.ts';
-import { type Batch, LogStore } from './store.ts';
+import { LogStore } from './store.ts';
 
 const log = createLog('test', () => {});
 const THREAD = new URL('./queries/thread.ts', import.meta.url);

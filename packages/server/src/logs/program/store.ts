@@ -1,57 +1,24 @@
-import type { Insertable, Transaction } from 'kysely';
 import { type Database, type Log, UserError } from '../../platform/index.ts';
-import { chunksOf } from './chunk.ts';
 import { type Chunk, type ChunkHead, chunksAfter, chunksOfIds, headsOf } from './chunk-reads.ts';
-import {
-  dropChunks,
-  insertChunks,
-  MERGED,
-  mergeLevel,
-  type NewChunk,
-  newChunk,
-  seconds,
-  streamNumber,
-} from './chunk-rows.ts';
+import { dropChunks, MERGED, mergeLevel, seconds } from './chunk-rows.ts';
 import type { Clock } from './clock.ts';
 import { LogConnection, type LogPlace, type Outage } from './connection.ts';
-import { clockOf, dropSpools, noteReceived, reachedOf } from './spool-rows.ts';
+import { type Batch, GroupCommit } from './group-commit.ts';
+import { clockOf, dropSpools, reachedOf } from './spool-rows.ts';
 import { type Stream, StreamList } from './stream-list.ts';
-import type { ClockRow, LogTables, ReceivedRow } from './tables.ts';
+import type { LogTables } from './tables.ts';
 
-/** Lines of one issuer that are stored together. */
-export interface Batch {
-  issuer: string;
-  /** Stored lines (chunk.ts) by stream. */
-  streams: ReadonlyMap<string, readonly Buffer[]>;
-  /** That spool is stored up to this byte; the clock of who sent it. */
-  spool?: { id: string; reached: number; clock?: Clock };
-}
-
-/** Bytes that one transaction stores: those that come meanwhile are in the next one. */
-const MAX_COMMIT = 16 * 1024 * 1024;
 /** Seconds for which replaced chunks stay at least: who follows lines may be behind. */
 const REPLACED_STAY = 600;
 /** Seconds for which they stay for who reads what was there. */
 const LONGEST_HOLD = 86_400;
-/** Streams of one issuer. */
-const MAX_STREAMS = 10_000;
-/** Where lines go whose issuer has too many streams. */
-const OVERFLOW = 'walt-log';
-
-interface Waiting {
-  batch: Batch;
-  size: number;
-  done: PromiseWithResolvers<void>;
-}
 
 /** All lines, in one database. */
 export class LogStore {
   #connection: LogConnection | undefined;
   readonly #log: Log;
   readonly #streams = new StreamList();
-  #waiting: Waiting[] = [];
-  #committing: Promise<void> | undefined;
-  #busy = false;
+  readonly #commits: GroupCommit;
   #merging: Promise<void> | undefined;
   /** The last chunk that arrived, and was removed since another one has its lines. */
   #forgotten = 0;
@@ -61,13 +28,18 @@ export class LogStore {
   readonly #grown = new Map<number, number>();
   /** Called after each commit. */
   readonly #followers = new Set<() => void>();
-  /** Lines that were stored, and bytes that wait for it. */
-  readonly figures = { lines: 0, waiting: 0 };
   /** Since when readers read what was there then, in Unix seconds. */
   readonly #readers = new Map<symbol, number>();
 
   private constructor(log: Log) {
     this.#log = log;
+    this.#commits = new GroupCommit({
+      database: () => this.#db,
+      streams: this.#streams,
+      grew: (stream) => this.#grown.set(stream, (this.#grown.get(stream) ?? 0) + 1),
+      committed: () => this.#wake(),
+      over: () => this.#mergeSoon(),
+    });
   }
 
   static async open(place: LogPlace, log: Log): Promise<LogStore> {
@@ -98,16 +70,14 @@ export class LogStore {
     return (await this.#connection?.copy(to)) ?? false;
   }
 
+  /** Lines that were stored, and bytes that wait for it. */
+  get figures(): GroupCommit['figures'] {
+    return this.#commits.figures;
+  }
+
   /** Resolves when it is on disk. Throws UserError UNAVAILABLE when it cannot be stored: then nothing of it is. */
   append(batch: Batch): Promise<void> {
-    const parts = [...batch.streams.values()].flat();
-    const size = parts.reduce((sum, { length }) => sum + length, 0);
-    const done = Promise.withResolvers<void>();
-    this.figures.waiting += size;
-    this.#waiting.push({ batch, size, done });
-    // A commit may end before it answers a promise: when the database is away.
-    if (!this.#busy) this.#committing = this.#commit();
-    return done.promise;
+    return this.#commits.append(batch);
   }
 
   /** Bytes of that spool that are stored. */
@@ -218,7 +188,7 @@ export class LogStore {
   }
 
   async close(): Promise<void> {
-    await this.#committing;
+    await this.#commits.close();
     await this.#merging;
     await this.#connection?.close();
   }
@@ -240,76 +210,10 @@ export class LogStore {
     for (const follower of this.#followers) follower();
   }
 
-  async #commit(): Promise<void> {
-    this.#busy = true;
-    while (this.#waiting.length > 0) {
-      const some: Waiting[] = [];
-      const made: Stream[] = [];
-      let count = 0;
-      for (let size = 0; size < MAX_COMMIT; ) {
-        const next = this.#waiting.shift();
-        if (!next) break;
-        some.push(next);
-        size += next.size;
-      }
-      try {
-        await this.#db.transaction().execute(async (t) => {
-          count = await this.#store(t, some, made);
-        });
-        this.figures.lines += count;
-        for (const { done } of some) done.resolve();
-      } catch (error) {
-        for (const stream of made) this.#streams.remove(stream);
-        for (const { done } of some) done.reject(error);
-      } finally {
-        for (const { size } of some) this.figures.waiting -= size;
-      }
-      this.#wake();
-    }
-    // At once: who was told just now that his lines are stored may bring the next ones.
-    this.#busy = false;
+  #mergeSoon(): void {
     void this.merge().catch((error) => {
       if (!this.away) this.#log.error('cannot merge', { reason: String(error) });
     });
-  }
-
-  /** Answers how many lines these are. */
-  async #store(t: Transaction<LogTables>, some: readonly Waiting[], made: Stream[]): Promise<number> {
-    const chunks: NewChunk[] = [];
-    const received = new Map<string, Insertable<ReceivedRow>>();
-    const clocks = new Map<string, Insertable<ClockRow>>();
-    for (const { batch } of some) {
-      const { issuer, streams, spool } = batch;
-      if (spool) {
-        const row = { issuer, spool: spool.id, reached: spool.reached, at: seconds() };
-        received.set(`${issuer} ${spool.id}`, row);
-        if (spool.clock) clocks.set(issuer, { issuer, ...spool.clock });
-      }
-      for (const [name, parts] of streams) {
-        const { id } = await this.#streamOf(t, issuer, name, made);
-        for (const lines of chunksOf(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts))) {
-          chunks.push(newChunk(id, lines, 0));
-          this.#grown.set(id, (this.#grown.get(id) ?? 0) + 1);
-        }
-      }
-    }
-    await insertChunks(t, chunks);
-    await noteReceived(t, [...received.values()], [...clocks.values()]);
-    return chunks.reduce((sum, { lines }) => sum + lines, 0);
-  }
-
-  /** `made` are those of this transaction. */
-  async #streamOf(t: Transaction<LogTables>, issuer: string, name: string, made: Stream[]): Promise<Stream> {
-    const known = this.#streams.find(issuer, name);
-    if (known) return known;
-    if (this.#streams.count(issuer) >= MAX_STREAMS && name !== OVERFLOW)
-      return await this.#streamOf(t, issuer, OVERFLOW, made);
-    const id = await streamNumber(t, issuer, name);
-    const stream = { id, issuer, name };
-    made.push(stream);
-    // Before others can read what it has.
-    this.#streams.add(stream);
-    return stream;
   }
 
   async #mergeGrown(): Promise<void> {
