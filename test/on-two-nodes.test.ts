@@ -11,6 +11,7 @@ for (const name of [
   'node-access',
   'devices',
   'node-state',
+  'node-room',
   'hybrid-boot',
   'node-save',
   'logs',

@@ -268,6 +268,27 @@ describe('changes', () => {
     assert.deepEqual(called(), [['node.acquire', { set: 'free1' }]]);
   });
 
+  for (const [words, output] of [
+    [['node', 'acquire', 'vnode1'], 'Yours already: nothing was done.\n'],
+    [['node', 'release', 'free1'], 'Free already: nothing was done.\n'],
+  ] as const) {
+    test(`walt ${words.join(' ')}, which is so`, async () => {
+      assert.deepEqual(await checkout.run(words), { status: 0, stdout: output, stderr: '' });
+    });
+  }
+
+  test('what stands where a command belongs, and is none, reaches no node', async () => {
+    const { status, stderr } = await checkout.run(['node', 'run', 'vnode1', '--stdin', 'cat']);
+    assert.deepEqual([status, called()], [2, []]);
+    assert.match(stderr, /No command begins as "--stdin" does\.\n.*Options come before the nodes/);
+  });
+
+  test('a file that is not here is told before anybody asks for the node', async () => {
+    const { status, stderr } = await checkout.run(['node', 'cp', '/nonexistent', 'vnode1:/']);
+    assert.deepEqual([status, called()], [1, []]);
+    assert.match(stderr, /There is no \/nonexistent on this machine/);
+  });
+
   test('node wait tells its progress on standard error, its result on standard output', async () => {
     const release = server.machines.hold();
     await server.addNode('vnode3');

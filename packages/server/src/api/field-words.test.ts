@@ -47,7 +47,7 @@ test('what was given is told in words of the command line', () => {
   const rule = 'must be lower-case';
   assert.equal(
     told(['saveAs'], { saveAs: 'root/hbase' }, rule),
-    '--save-as "root/hbase" must be lower-case.',
+    'The name of the new image "root/hbase" must be lower-case.',
   );
   assert.equal(told(['newName'], { newName: 'X' }, rule), 'The new name "X" must be lower-case.');
   assert.equal(

@@ -40,7 +40,7 @@ const WORDS: Readonly<Record<string, string>> = {
   renew: '--if-missing',
   rows: 'The height of the terminal',
   save: '--save-as',
-  saveAs: '--save-as',
+  saveAs: 'The name of the new image',
   session: 'The session',
   settings: 'The settings',
   set: 'The set of nodes',

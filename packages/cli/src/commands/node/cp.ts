@@ -5,7 +5,13 @@ import { BOOTED_IMAGE } from '@walt/contract/values/names';
 import { Command, Option } from 'commander';
 import { UsageError } from '../../errors.ts';
 import { copyToBootedImage } from '../../images/copy/node-to-image.ts';
-import { copyBetweenNodes, copyFromNode, copyToNode, type NodePath } from '../../nodes/copy/copy.ts';
+import {
+  copyBetweenNodes,
+  copyFromNode,
+  copyToNode,
+  kindHere,
+  type NodePath,
+} from '../../nodes/copy/copy.ts';
 import { copyTable, copyToNodes, PARALLEL_COPIES } from '../../nodes/copy/to-nodes.ts';
 import { offerReboot } from '../../nodes/reboot-offer.ts';
 import { jsonOption, parallelOption, type WhereOption, whereOption, wholeSet } from '../../options.ts';
@@ -49,6 +55,8 @@ export function command(): Command {
       const connection = connect();
       const { client } = connection;
       if (target && !origin) {
+        // Nobody waits for a node that boots only to hear that.
+        await kindHere(source.path);
         const nodes = (await reachNodes(client, wholeSet(target.node, where))).map(({ name }) => name);
         const [only = '', ...more] = nodes;
         if (more.length === 0 && !json) return copyToNode(source.path, { ...target, node: only });

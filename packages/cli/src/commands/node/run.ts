@@ -1,6 +1,7 @@
 import { connect } from '@walt/client/connection';
 import { AbortError } from '@walt/client/errors';
 import type { Command } from 'commander';
+import { UsageError } from '../../errors.ts';
 import { jsonOption, parallelOption, setCommand } from '../../options.ts';
 import { reachNode, reachNodes } from '../../ssh/access.ts';
 import { sshFiles } from '../../ssh/files.ts';
@@ -33,6 +34,12 @@ export function command(): Command {
     .passThroughOptions()
     .action(async (set: string, given: string[], { term, json, stdin, parallel }: Options) => {
       const words = given[0] === '--' ? given.slice(1) : given;
+      if (words[0]?.startsWith('-')) {
+        throw new UsageError(
+          `No command begins as ${JSON.stringify(words[0])} does.`,
+          'Options come before the nodes: `walt node run --json SET COMMAND`.',
+        );
+      }
       const connection = connect();
       if (term) {
         const node = await reachNode(connection.client, set);

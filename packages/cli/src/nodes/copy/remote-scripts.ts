@@ -56,7 +56,7 @@ elif [ ! -d "$target" ] && { [ -e "$target" ] || [ -L "$target" ]; }; then refus
 fi
 options='-x -p -f -'
 if tar --version 2>/dev/null | grep -q GNU; then
-  options="$options --numeric-owner --xattrs --xattrs-include=*"
+  options="$options --numeric-owner --xattrs --xattrs-include=* --warning=no-timestamp"
   echo gnu
 else
   echo other

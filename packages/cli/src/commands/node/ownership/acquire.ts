@@ -12,6 +12,7 @@ export function command(): Command {
     .action(async (set: string, options: { json?: true }) => {
       const { nodes, unheard } = await connect().client.node.acquire({ set });
       if (options.json) return printJson({ nodes, unheard });
+      if (nodes.length === 0) return print('Yours already: nothing was done.');
       const act = unheard.length === 0 ? ` and ${conjugate(nodes, 'reboots', 'reboot')}` : '';
       print(`${nameList(nodes)} ${conjugate(nodes, 'is', 'are')} yours now${act}.`);
       tellUnheard(unheard);

@@ -15,6 +15,7 @@ export function command(): Command {
       const { client } = connect();
       const { nodes, unheard } = await confirming(options, (yes) => client.node.release({ set, yes }));
       if (options.json) return printJson({ nodes, unheard });
+      if (nodes.length === 0) return print('Free already: nothing was done.');
       const act = unheard.length === 0 ? ` and ${conjugate(nodes, 'reboots', 'reboot')}` : '';
       print(`${nameList(nodes)} ${conjugate(nodes, 'is', 'are')} free now${act}.`);
       tellUnheard(unheard);
