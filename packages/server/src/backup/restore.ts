@@ -111,7 +111,7 @@ async function configOf(given: Config, { files }: Generation, from: BackupFolder
 }
 
 /** What may lie in a state folder that has nothing yet: of its disk, of a start that was refused, of this very restoration. */
-const HARMLESS = ['lost+found', 'logs', 'backup-work'];
+const HARMLESS = ['lost+found', 'logs', 'backup-work', 'reserve'];
 
 async function requireEmpty(paths: Paths, task: { folder: string; name: string }): Promise<void> {
   if ((await answers({ path: paths.socket })) || (await answers({ path: paths.rootSocket }))) {
