@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { statfs } from 'node:fs/promises';
+import { PassThrough } from 'node:stream';
 import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pack } from 'tar-stream';
 import { until } from '../../../../test/until.ts';
 import { type LyingRegistry, startLyingRegistry, tarOf } from '../../test/lying-registry.ts';
 import {
@@ -124,6 +127,38 @@ test('what fills the disk is ended, and nothing is begun when it is full', async
   await command.end();
   const { bavail, blocks } = await statfs(folder);
   assert.ok(bavail > blocks / 10);
+});
+
+test('a copy into an image that comes to the reserve is ended before it takes that', async () => {
+  const { images, folder } = platform;
+  const image = await images.get('ann', 'tiny');
+  const room = async () => {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  };
+  const before = await room();
+  let least = before;
+  // Quickly at first, then slowly: the disk is looked at once a second.
+  const sent = pack().on('error', () => {});
+  const file = sent.entry({ name: 'large', size: 2 ** 30 });
+  file.on('error', () => {});
+  const body = new PassThrough();
+  sent.pipe(body);
+  const sending = (async () => {
+    while (!body.destroyed) {
+      least = Math.min(least, await room());
+      const slowly = least < 6_000_000;
+      file.write(Buffer.alloc(slowly ? 50_000 : 1_000_000, 1));
+      await delay(slowly ? 50 : 20);
+    }
+  })();
+  await assert.rejects(images.writeFiles('ann', image, '/root/large', body), {
+    ...{ code: 'UNAVAILABLE', message: /disk is full.*The image is as it was/ },
+  });
+  await sending;
+  assert.ok(least > 0, 'of its reserve, something is left');
+  assert.deepEqual(await images.get('ann', 'tiny'), image);
+  assert.ok((await room()) > before - 5_000_000, 'what came is gone');
 });
 
 test('an image that unpacks to more than the disk has is refused, and leaves the disk as it was', async () => {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Duplex, Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { roomIn, run } from '../../platform/index.ts';
+import { KeyedLock, roomIn, run } from '../../platform/index.ts';
 import { isDiskFull } from '../disk-full.ts';
 import type { LimitNotes } from '../store/index.ts';
 import { imageId, isPodmanError, type PodmanApi } from '../store/index.ts';
@@ -48,6 +48,8 @@ export class Containers {
   readonly #limitNotes: LimitNotes;
   /** Where podman keeps them. */
   readonly #folder: string;
+  /** What has run in one may be ended by several at once: one after the other, the later ones find nothing. */
+  readonly #removing = new KeyedLock();
 
   constructor(api: PodmanApi, limitNotes: LimitNotes, folder: string) {
     this.#api = api;
@@ -205,14 +207,16 @@ export class Containers {
 
   /** Kills its processes and removes it, if it is there; on a full disk, too. */
   async remove(name: string): Promise<void> {
-    // podman writes while it removes a container, and one that it has half removed is not found again.
-    if ((await roomIn(this.#folder)) <= 0) await this.#makeRoom(name);
-    try {
-      await this.#delete(name);
-    } catch (error) {
-      if (!isDiskFull(error) || !(await this.#makeRoom(name))) throw error;
-      await this.#delete(name);
-    }
+    await this.#removing.hold(name, async () => {
+      // podman writes while it removes a container, and one that it has half removed is not found again.
+      if ((await roomIn(this.#folder)) <= 0) await this.#makeRoom(name);
+      try {
+        await this.#delete(name);
+      } catch (error) {
+        if (!isDiskFull(error) || !(await this.#makeRoom(name))) throw error;
+        await this.#delete(name);
+      }
+    });
   }
 
   /** Deletes what it wrote. Answers whether there was one. */
