@@ -14,16 +14,13 @@ before(async () => {
 });
 after(leavePlatform);
 
-/** Takes memory until a fifteenth of it is left, and keeps it so, until there is a file /run/enough. */
-const FILL = `import os, time
-def left():
-    lines = dict(line.split(":") for line in open("/proc/meminfo"))
-    return int(lines["MemAvailable"].split()[0]) / int(lines["MemTotal"].split()[0])
-taken = []
-while not os.path.exists("/run/enough"):
-    if left() > 1 / 15: taken.append(bytearray(b"x" * 4096) * 1024)
-    else: time.sleep(0.2)
-print("enough")`;
+/** Takes memory until a fifteenth of it is left, and keeps it until there is a file /run/enough. Files in memory are filled by the kernel. */
+const FILL = `take() { head -c 24000000 /dev/zero >>$1 2>/dev/null; }
+while awk '/^MemTotal/ { all = $2 } /^MemAvailable/ { left = $2 } END { exit left * 15 < all }' /proc/meminfo; do
+  take /dev/shm/fill || take /root/fill || exit
+done
+until [ -e /run/enough ]; do sleep 0.2; done
+rm -f /dev/shm/fill /root/fill && echo enough`;
 
 async function alpha(): Promise<Node> {
   const [node] = await platform.root.json<Node[]>('node', 'show', 'alpha');
@@ -33,7 +30,7 @@ async function alpha(): Promise<Node> {
 
 test('a node whose memory fills up has swap, and tells before a program is killed', async () => {
   const { root } = platform;
-  const filling = root.walt('node', 'run', 'alpha', '--', `python3 -c '${FILL}'`);
+  const filling = root.walt('node', 'run', 'alpha', '--', FILL);
   await until('word of the memory that is short', async () => {
     const { trouble } = await alpha();
     return /^alpha has \d+ of \d+ MiB of memory left/.test(trouble?.message ?? '');
