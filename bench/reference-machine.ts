@@ -57,6 +57,7 @@ export class ReferenceMachine implements Subject {
       ramMiB: 1024,
       disks: [],
       networks: [{ name: 'walt-net' }],
+      place: { features: [] },
       logsConsole: false,
     };
     const { accelerator } = await platform.status();

@@ -39,6 +39,8 @@ export interface PlatformOptions {
   http?: { address: string; port: number };
   /** True: it may fetch firmware that is not free software. */
   nonFree?: boolean;
+  /** The cluster whose hosts run its virtual nodes; default: the server does. */
+  slurm?: object;
 }
 
 /** Platforms of this process that are not removed yet. */
@@ -95,6 +97,7 @@ export class Platform implements AsyncDisposable {
       network = {},
       host,
       http,
+      slurm,
     } = options;
     made += 1;
     const folder = await mkdtemp(join(process.env.TMPDIR ?? '/var/tmp', 'walt-test-'));
@@ -114,6 +117,7 @@ export class Platform implements AsyncDisposable {
       `registries: ${JSON.stringify(registries)}`,
       `firmware: { non-free: ${nonFree} }`,
       ...(http ? [`http: ${JSON.stringify(http)}`] : []),
+      ...(slurm ? ['engine: slurm', `slurm: ${JSON.stringify(slurm)}`] : []),
     ];
     await writeFile(configFile, `${settings.join('\n')}\n`);
     const root = await Client.make(userInfo().username, folder, join(folder, 'run', 'walt.sock'));

@@ -37,7 +37,10 @@ export function writeServerPackage(what: Package): string {
   writeGzipped(join(folder, 'usr/share/doc/walt-server/changelog.Debian'), changelog('walt-server', version));
   write(join(folder, 'usr/share/doc/walt-server/copyright'), copyright(checkout));
   const ofPcs = runtime.debian === 'amd64' ? listed(list, 'amd64') : [];
-  const words = { VERSION: version, MASKED: listed(list, 'masked').join(' ') };
+  // A machine that installs one of the others, which our tests need, wants its service.
+  const needed = listed(list);
+  const masked = listed(list, 'masked').filter((pair) => needed.includes(pair.split(':')[0] ?? ''));
+  const words = { VERSION: version, MASKED: masked.join(' ') };
   maintainerScripts(join(import.meta.dirname, 'walt-server'), folder, words);
   return packDebian(
     folder,

@@ -111,6 +111,7 @@ settings
   ram=1G
   disks=32G,1G[template=ext4]  (set)
   networks=walt-net
+  host=any
   boot.delay=0
   boot.timeout=180
   boot.retries=3  (set)

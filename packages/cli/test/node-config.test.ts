@@ -38,6 +38,7 @@ vnode1
   ram=1G
   disks=none
   networks=walt-net
+  host=any
   boot.delay=0
   boot.timeout=180
   boot.retries=9
@@ -77,6 +78,7 @@ vnode1
           { name: 'ram', value: '1G', isSet: false },
           { name: 'disks', value: 'none', isSet: false },
           { name: 'networks', value: 'walt-net', isSet: false },
+          { name: 'host', value: 'any', isSet: false },
           { name: 'boot.delay', value: '0', isSet: false },
           { name: 'boot.timeout', value: '180', isSet: false },
           { name: 'boot.retries', value: '3', isSet: true },

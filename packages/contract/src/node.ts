@@ -106,6 +106,8 @@ export const node = z.object({
    * want of memory since it started. Null: it does not tell, or is not booted.
    */
   room: z.object({ memory: room, swap: room, killed: z.number(), changes: room.nullable() }).nullable(),
+  /** The machine that it runs on, where the platform has several; null: this is the server, or it runs nowhere just now. */
+  host: z.string().nullable(),
   power: nodePower,
   /**
    * Why it does not become what it should be, or may not stay it, and what to do; null: it does, as far as is known. `console`: the

@@ -25,14 +25,17 @@ import {
   withPrograms,
 } from './launcher.ts';
 import { bringLines } from './logs/index.ts';
-import { releaseAdapters, removeNamespace } from './network/index.ts';
+import { releaseAdapters, removeNamespace, removeTunnelRules } from './network/index.ts';
+import { endJobs, isMachine } from './nodes/index.ts';
 import {
   type Config,
   type Crash,
   closeDisks,
   configFile,
+  fileExists,
   followLog,
   isAlive,
+  isExternalError,
   isUserError,
   journalFile,
   lastLines,
@@ -57,9 +60,6 @@ import {
   stopService,
 } from './service-unit.ts';
 import { setupCommand } from './setup.ts';
-
-/** Programs that are virtual nodes (nodes/virtual/). */
-const isMachine = (program: string) => /^vm-\d+$/.test(program);
 
 async function start(config: Config): Promise<void> {
   requireRoot();
@@ -121,6 +121,7 @@ async function halt(config: Config, { service = false } = {}): Promise<void> {
   if (!service && (await isService(config))) await stopService();
   // The server first, so that it starts nothing again.
   await endSupervisedServer(config);
+  await haltHosts(config);
   await withPrograms(config, async (programs) => {
     await Promise.all((await programs.recorded()).map((name) => programs.stop(name)));
   });
@@ -130,6 +131,21 @@ async function halt(config: Config, { service = false } = {}): Promise<void> {
   const kept = await releaseAdapters(config.network.namespace, platformPaths(config).adapters);
   for (const reason of kept) say(`An adapter could not be given back to this machine as it was: ${reason}`);
   await removeNamespace(config);
+}
+
+/** Nodes on hosts are switched off, too. */
+async function haltHosts(config: Config): Promise<void> {
+  const paths = platformPaths(config);
+  if (config.engine !== 'slurm' || !config.slurm || !(await fileExists(paths.identity))) return;
+  await removeTunnelRules(config.network.namespace);
+  try {
+    const count = await endJobs(config.slurm, paths);
+    if (count > 0)
+      say(`${count} virtual node${count > 1 ? 's' : ''} on hosts ${count > 1 ? 'are' : 'is'} switched off.`);
+  } catch (error) {
+    if (!isExternalError(error)) throw error;
+    say(`Slurm does not answer, so virtual nodes on hosts go on: ${error.message}`);
+  }
 }
 
 /** A new server process; virtual machines, DHCP and NFS go on, nodes notice nothing. */

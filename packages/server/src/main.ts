@@ -167,6 +167,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     trees,
     images,
     accelerator,
+    config,
     powerConfigs: config.power,
     onHost: (argv) => hostNetwork(config, argv),
     devices,

@@ -70,6 +70,7 @@ export async function openPlatform(folder: string, options: PlatformOptions = {}
     registries: options.registries ?? [],
     images: options.retention ?? { versions: 0, days: 0 },
     power: {},
+    engine: 'local' as const,
     access: EVERYBODY,
     quotas: NO_QUOTAS,
     firmware: { nonFree: false },

@@ -197,7 +197,12 @@ export async function startServer({
       accelerator: 'tcg',
       log: quiet,
     },
-    ...{ powerConfigs: power, onHost: (argv) => [...argv], relayedFrom: '127.0.0.0/8' },
+    ...{
+      config: { engine: 'local' },
+      powerConfigs: power,
+      onHost: (argv) => [...argv],
+      relayedFrom: '127.0.0.0/8',
+    },
     programs: machines as unknown as Programs,
   });
   const directory = createDirectory({

@@ -47,6 +47,7 @@ function standing(node: NodeDetails, now: number): Row[] {
     ...progress(node, now),
     ['used by', (owner === null ? 'everybody: it is free' : users(owner, node.guests)) + stays],
     ['is', `a ${type} ${model} (${architecture})`],
+    ...(node.host === null ? [] : [['runs on', node.host] satisfies Row]),
     ['address', `${ip}, ${mac}`],
     ['known since', humanDate(created)],
   ];

@@ -44,10 +44,11 @@ function part(title: string, nodes: readonly Node[], columns: readonly Column<No
   return `${paint(title, 'bold', 'cyan')}\n\n${renderTable(nodes, columns, paint)}`;
 }
 
-/** Who has only virtual nodes is not told of their power, nor who has no disk for it of boot modes. */
+/** Who has only virtual nodes is not told of their power, who has no disk for it not of boot modes, nor of hosts where there is one. */
 function columnsFor(nodes: readonly Node[], paint: Paint): Column<Node>[] {
   const power: Column<Node> = { header: 'POWER', value: (node) => renderPower(node) };
   const mode: Column<Node> = { header: 'BOOT MODE', value: (node) => renderMode(node) };
+  const host: Column<Node> = { header: 'HOST', value: (node) => node.host ?? '' };
   return [
     { header: 'NAME', value: (node) => node.name },
     { header: 'STATE', value: (node) => renderState(node, paint) },
@@ -58,6 +59,7 @@ function columnsFor(nodes: readonly Node[], paint: Paint): Column<Node>[] {
     { header: 'TYPE', value: (node) => node.type },
     ...(nodes.some(({ type }) => type === 'physical') ? [power] : []),
     ...(nodes.some(({ hybridDisk }) => hybridDisk !== null) ? [mode] : []),
+    ...(nodes.some(({ host }) => host !== null) ? [host] : []),
   ];
 }
 

@@ -16,6 +16,7 @@ export * from './names.ts';
 export * from './networks.ts';
 export * from './node-sets.ts';
 export * from './node-settings.ts';
+export * from './placement.ts';
 export * from './proofs.ts';
 export * from './registries.ts';
 export * from './version.ts';

@@ -3,6 +3,7 @@
 import { MAX_EXPOSED, parseExposed } from './exposed-ports.ts';
 import { DISK_TEMPLATES, MAX_DISKS, parseDisks, parseRam } from './machine-sizes.ts';
 import { NETWORKS_TAKE, parseNetworks, WALT_NET } from './networks.ts';
+import { ANY_HOST, PLACEMENT_TAKES, parsePlacement } from './placement.ts';
 
 /** What server.conf calls a source of power. */
 export const POWER_SOURCE = /^[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
@@ -128,6 +129,15 @@ const rows = {
     rebootPart: (value) => JSON.stringify(parseNetworks(value)?.map(({ name }) => name)),
     offers: [WALT_NET],
     accepts: (value) => parseNetworks(value) !== undefined,
+  },
+  host: {
+    summary: 'the machine that it runs on, where the platform has several',
+    takes: PLACEMENT_TAKES,
+    fallback: ANY_HOST,
+    of: 'virtual nodes',
+    applies: 'with a reboot',
+    offers: [ANY_HOST],
+    accepts: (value) => parsePlacement(value) !== undefined,
   },
   'boot.delay': {
     summary: 'seconds that its boot waits, so that many do not load at once',

@@ -22,6 +22,7 @@ import { NodeNetworks } from './node-networks/index.ts';
 import { Segments } from './segments.ts';
 import { type AddressRange, isIn, lowestFree, parseSubnet, type Subnet } from './subnet.ts';
 import type { Station } from './tap-frames.ts';
+import { type TunnelEnd, Tunnels, type TunnelWay } from './tunnels.ts';
 
 export { type HostLink, isNamed, look, reasonAgainst, releaseAdapters, whyAbsent } from './adapters/index.ts';
 export { type DhcpRequest, type HostEntry, type Lease, textOf, UNKNOWN_LEASE_SECONDS } from './dhcp/index.ts';
@@ -32,6 +33,8 @@ export { PORTMAP_PORT, PROCEDURES } from './nfs/index.ts';
 
 export type { NodeTap } from './node-networks/index.ts';
 export { parseSubnet } from './subnet.ts';
+export { frameRules } from './tap-frames.ts';
+export { removeTunnelRules } from './tunnels.ts';
 
 export type HostPorts = Pick<ExposedPorts, keyof ExposedPorts>;
 export type OtherNetworks = Pick<NodeNetworks, keyof NodeNetworks>;
@@ -63,6 +66,7 @@ export class Network {
   readonly #portmapper: Portmapper;
   readonly #segments: Segments;
   readonly #gateway: Gateway;
+  readonly #tunnels: Tunnels;
   readonly #mending: NodeJS.Timeout;
   readonly #log: Log;
   #floodable = false;
@@ -78,6 +82,7 @@ export class Network {
       gateway: Gateway;
       others: NodeNetworks;
       exposed: ExposedPorts;
+      tunnels: Tunnels;
     },
     log: Log,
   ) {
@@ -93,6 +98,7 @@ export class Network {
     this.#portmapper = parts.portmapper;
     this.#segments = parts.segments;
     this.#gateway = parts.gateway;
+    this.#tunnels = parts.tunnels;
     this.others = parts.others;
     this.exposed = parts.exposed;
     this.#log = log;
@@ -120,6 +126,7 @@ export class Network {
     const { namespace } = network;
     const host = hostNamespace({ network });
     const exposed = new ExposedPorts(host);
+    const tunnels = new Tunnels({ bridge: BRIDGE, host, inside: namespace });
     const gateway = await Gateway.open({ subnet, bridge: BRIDGE, namespace, host, paths, programs });
     // Ganesha asks it when it starts.
     const portmapper = await openPortmapper(subnet.server, config.limits.machines);
@@ -138,7 +145,8 @@ export class Network {
         ...{ persistSize: config.limits.persist, reserved: config.limits.reservedSpace },
       }),
     ]);
-    return new Network(subnet, bridge, { dnsmasq, nfs, portmapper, segments, gateway, others, exposed }, log);
+    const parts = { dnsmasq, nfs, portmapper, segments, gateway, others, exposed, tunnels };
+    return new Network(subnet, bridge, parts, log);
   }
 
   /** Replaces all permanent DHCP addresses and DNS names (NAME and NAME.walt); resolves when they hold. */
@@ -225,6 +233,11 @@ export class Network {
   async freeAddress(taken: ReadonlySet<string>): Promise<string> {
     const leased = new Set((await this.leases()).map((lease) => lease.ip));
     return lowestFree(this.#subnet, (address) => taken.has(address) || leased.has(address));
+  }
+
+  /** The ways to hosts that run virtual nodes: these, and no others. `way`: this machine's end of all of them. */
+  setTunnels(ends: readonly TunnelEnd[], way: TunnelWay): Promise<void> {
+    return this.#tunnels.set(ends, way);
   }
 
   /** A tap on the bridge, up, for one node; idempotent. */

@@ -79,6 +79,7 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
     requireRoom: async () => {},
     diskUse: async () => [],
     running: async () => new Map([...running.keys()].map((id) => [id, 'first'])),
+    places: async () => new Map(),
     consolePath: (id: number) => `/run/${id}.sock`,
     consoleLog: (id: number) => `/run/${id}.log`,
     forgetConsole: done,

@@ -5,6 +5,7 @@ import type { Trees } from '../boot/index.ts';
 import type { Images } from '../images/index.ts';
 import type { Network } from '../network/index.ts';
 import {
+  type Config,
   type Database,
   type Log,
   type Paths,
@@ -16,7 +17,7 @@ import type { Quotas } from '../space/index.ts';
 import { Agents } from './agents.ts';
 import { createNodeCalls } from './calls.ts';
 import { ConsoleRecorder, Consoles } from './consoles/index.ts';
-import { LocalEngine } from './engine/index.ts';
+import { openEngine } from './engine/index.ts';
 import { NodeEntry } from './entry.ts';
 import { lastLines } from './history/index.ts';
 import { ImageChoice } from './image-choice.ts';
@@ -35,6 +36,7 @@ export { bootingNodes } from './booting-nodes.ts';
 export { createChangesCalls, HeldChanges } from './changes/index.ts';
 export type { ConsolePort } from './consoles/index.ts';
 export { createDirectory } from './directory.ts';
+export { endJobs, isMachine } from './engine/index.ts';
 export { NodeEntry } from './entry.ts';
 export type { NodeEndpoint, NodeLookup } from './lookup.ts';
 export { machineDisks } from './machine-disks.ts';
@@ -58,6 +60,8 @@ interface Deps {
   trees: Trees;
   images: Pick<Images, 'get' | 'getSeen' | 'duplicate' | 'treeImages'>;
   accelerator: Accelerator;
+  /** Who runs virtual nodes. */
+  config: Pick<Config, 'engine' | 'slurm'>;
   /** Sources of power in server.conf. */
   powerConfigs: PowerConfigs;
   /** A command line that runs with the host's network instead of walt-net's. */
@@ -96,8 +100,9 @@ export async function createNodes(deps: Deps) {
       log.warn('a node should be renamed: its name means something else', { node: id, name });
   }
   const agents = new Agents();
-  const machines = await LocalEngine.open({
-    ...{ programs, network, paths, accelerator, log },
+  const machines = await openEngine({
+    ...{ config: deps.config, programs, network, paths, accelerator, log },
+    onHost: deps.onHost,
     keepConsole: (part) => deps.lines.keepConsole(part),
   });
   const { server, broadcast } = network;

@@ -5,9 +5,11 @@ import {
   type NetworkSpec,
   NO_VALUE,
   NODE_SETTINGS,
+  type Placement,
   parseDisks,
   parseExposed,
   parseNetworks,
+  parsePlacement,
   parseRam,
   RANDOM,
   type SettingName,
@@ -76,6 +78,8 @@ export interface MachineSize {
   disks: readonly DiskSpec[];
   /** Walt-net first: the order of its adapters. */
   networks: readonly NetworkSpec[];
+  /** Where it may run. */
+  place: Placement;
 }
 
 /** Of a virtual node; undefined: only a newer server can have stored that. */
@@ -83,15 +87,19 @@ export function knownSize(node: Configured): MachineSize | undefined {
   const ramMiB = parseRam(settingOf(node, 'ram'));
   const disks = parseDisks(settingOf(node, 'disks'));
   const networks = networksOf(node);
-  if (ramMiB === undefined || disks === undefined || networks === undefined) return undefined;
-  return { cpuCores: Number(settingOf(node, 'cpu.cores')), ramMiB, disks, networks };
+  const place = parsePlacement(settingOf(node, 'host'));
+  if (ramMiB === undefined || disks === undefined || networks === undefined || place === undefined)
+    return undefined;
+  return { cpuCores: Number(settingOf(node, 'cpu.cores')), ramMiB, disks, networks, place };
 }
 
 /** As `knownSize`. Throws UserError UNAVAILABLE instead. */
 export function machineSize(node: Configured): MachineSize {
   const size = knownSize(node);
   if (size) return size;
-  const told = (['ram', 'disks', 'networks'] as const).map((name) => `${name}=${settingOf(node, name)}`);
+  const told = (['ram', 'disks', 'networks', 'host'] as const).map(
+    (name) => `${name}=${settingOf(node, name)}`,
+  );
   throw new UserError(
     'UNAVAILABLE',
     `This server does not know what one of these settings means: ${told.join(' ')}`,

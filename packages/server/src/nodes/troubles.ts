@@ -11,6 +11,8 @@ interface Known {
   boot: BootTrouble | undefined;
   /** What was wrong with its source of power the last time. */
   power: UserError | undefined;
+  /** What keeps its machine from running. */
+  place?: { message: string; hint: string } | undefined;
   /** Whether somebody can cut its power and give it back. */
   canSwitch: boolean;
   /** Why the boot that counts could not go on. */
@@ -22,9 +24,10 @@ interface Known {
 /** What users are told of a node that does not become what it should be, or will not stay it; null: nothing. */
 export function troubleWords(
   { name, type }: { name: string; type: string },
-  { boot, power, canSwitch, failure, room }: Known,
+  { boot, power, place, canSwitch, failure, room }: Known,
 ): Node['trouble'] {
   if (power) return { message: power.message, hint: power.hint, console: [] };
+  if (place) return { ...place, console: [] };
   if (boot === 'unknown') {
     return {
       message: `This server does not know all settings of ${name}: its machine is left as it is.`,

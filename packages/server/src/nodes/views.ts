@@ -1,7 +1,7 @@
 import type { DeviceNote, Node } from '@walt/contract';
 import type { Caller } from '../access/index.ts';
 import type { Agents } from './agents.ts';
-import type { Engine } from './engine/index.ts';
+import type { Engine, PlaceSeen } from './engine/index.ts';
 import { type BootHistory, type BootRow, failureSeenBy, lastStep } from './history/index.ts';
 import { type NodeGuests, ownerOf } from './ownership/index.ts';
 import { type BootTrouble, isSucceeded } from './plan/index.ts';
@@ -21,7 +21,7 @@ export interface DevicesOfNodes {
 interface Deps {
   agents: Agents;
   boots: Pick<BootHistory, 'current'>;
-  machines: Pick<Engine, 'running'>;
+  machines: Pick<Engine, 'running' | 'places'>;
   power: Pick<Power, 'view' | 'acts'>;
   errands: Pick<PowerErrands, 'look' | 'state' | 'failure'>;
   devices: Pick<DevicesOfNodes, 'notesOf'>;
@@ -51,8 +51,9 @@ export class NodeViews {
 
   /** `caller`: who may read what these nodes of his have printed. */
   async of(rows: readonly NodeRow[], caller?: Caller): Promise<Node[]> {
-    const virtual = rows.filter(({ type }) => type === 'virtual').map(({ id }) => id);
-    const machines = await this.#deps.machines.running(virtual);
+    const virtual = rows.filter(({ type }) => type === 'virtual');
+    const machines = await this.#deps.machines.running(virtual.map(({ id }) => id));
+    const places = await this.#deps.machines.places(virtual);
     const onTheirWay = rows.filter(
       (row) =>
         row.booted_at === null ||
@@ -67,11 +68,8 @@ export class NodeViews {
     return rows.map((row) => {
       const boot = countingBoot(row, machines.get(row.id), boots.get(row.id));
       const node = { owner: ownerOf(row), guest: lent.has(row.name) };
-      return this.#view(
-        row,
-        machines.get(row.id),
-        boot && { ...boot, failure: failureSeenBy(caller, boot, node) },
-      );
+      const told = boot && { ...boot, failure: failureSeenBy(caller, boot, node) };
+      return this.#view(row, machines.get(row.id), told, places.get(row.id));
     });
   }
 
@@ -82,8 +80,8 @@ export class NodeViews {
     return new Set(nodes.filter(({ guest }) => guest).map(({ name }) => name));
   }
 
-  /** `cycle`: of its machine, where one runs. `boot`: the one that counts, unless it is up. */
-  #view(row: NodeRow, cycle: string | undefined, boot: BootRow | undefined): Node {
+  /** `cycle`, `place`: of its machine, where one runs. `boot`: the one that counts, unless it is up. */
+  #view(row: NodeRow, cycle: string | undefined, boot: BootRow | undefined, place?: PlaceSeen): Node {
     const { agents, power, errands, troubles } = this.#deps;
     const powered = row.type === 'virtual' ? cycle !== undefined : row.served_at !== null;
     const failure = boot?.failure ?? null;
@@ -125,10 +123,12 @@ export class NodeViews {
       boot: boot && (state === 'booting' || state === 'failed') ? progressOf(boot) : null,
       ...sizeOf(row),
       room: room && { ...room, changes: room.changes ?? null },
+      host: place?.host ?? null,
       power: { ...power.view(row), state: row.type === 'virtual' ? isOn(powered) : errands.state(row) },
       trouble: troubleWords(row, {
         boot: troubles().get(row.id),
         power: errands.failure(row),
+        place: place?.trouble,
         canSwitch: power.acts(row).reset,
         failure,
         room: room ?? undefined,

@@ -43,6 +43,20 @@ test('firmware that is not free software is fetched only where the administrator
   assert.deepEqual((await load('firmware: { non-free: true }')).firmware, { nonFree: true });
 });
 
+test('the server runs virtual nodes itself, where no cluster is named that does', async () => {
+  assert.equal((await load('')).engine, 'local');
+  const { engine, slurm } = await load('{ engine: slurm, slurm: { address: 192.0.2.1, partition: vm } }');
+  assert.deepEqual(
+    [engine, slurm],
+    ['slurm', { config: '/etc/slurm/slurm.conf', partition: 'vm', address: '192.0.2.1', vxlanPort: 4789 }],
+  );
+  await assert.rejects(load('engine: slurm'), { message: /: slurm: engine: slurm needs slurm.address/ });
+  await assert.rejects(load('slurm: { address: here }'), { message: /: slurm.address: / });
+  await assert.rejects(load('slurm: { address: 192.0.2.1, partition: -p }'), {
+    message: /name of a partition/,
+  });
+});
+
 test('by HTTP, nobody is let in where the administrator does not say so', async () => {
   assert.deepEqual((await load('')).http, { address: '127.0.0.1', port: 0 });
   assert.deepEqual((await load('http: { port: 8080, address: 192.0.2.1 }')).http, {

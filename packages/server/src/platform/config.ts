@@ -8,6 +8,7 @@ import { interfaces } from './interfaces.ts';
 import { type PostgresPlace, postgresUrl } from './postgres-config.ts';
 import { powerConfig } from './power-config.ts';
 import { quotaConfig } from './quota-config.ts';
+import { slurmConfig } from './slurm-config.ts';
 import type { HttpLimits } from './sockets/index.ts';
 
 const DEFAULT_CONFIG_FILE = '/etc/walt/server.conf';
@@ -249,6 +250,9 @@ const schema = z.strictObject({
     })
     .prefault({})
     .transform((lists): AccessConfig => ({ members: undefined, ...lists })),
+  /** Who runs virtual nodes: the server itself, or a cluster of Slurm, on its hosts. */
+  engine: z.enum(['local', 'slurm']).default('local'),
+  slurm: slurmConfig.optional(),
   /** How much each may have: logins, groups of this machine, roles. */
   quotas: quotaConfig,
   firmware: z
@@ -288,6 +292,11 @@ const schema = z.strictObject({
   limits,
 });
 
+const wholeSchema = schema.refine(({ engine, slurm }) => engine === 'local' || slurm !== undefined, {
+  path: ['slurm'],
+  error: 'engine: slurm needs slurm.address: the address of this machine at which hosts reach it',
+});
+
 type FileConfig = z.infer<typeof schema>;
 
 /** Names of all keys, as `limits.persist`. */
@@ -314,7 +323,7 @@ export async function loadConfig(file = process.env.WALT_CONFIG): Promise<Config
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if (file === undefined && hasErrno(error, 'ENOENT')) return { ...schema.parse({}), file: null };
+    if (file === undefined && hasErrno(error, 'ENOENT')) return { ...wholeSchema.parse({}), file: null };
     throw new UserError(
       'INVALID',
       `Cannot read the configuration file ${path}.`,
@@ -341,7 +350,7 @@ export function readConfig(text: string, path: string): Config {
       'Mend that line.',
     );
   }
-  const result = schema.safeParse(data);
+  const result = wholeSchema.safeParse(data);
   if (!result.success) {
     const issue = result.error.issues[0];
     const key = issue?.path.join('.') || '(top)';

@@ -130,5 +130,6 @@ export {
 } from './programs/index.ts';
 export { NO_QUOTAS, QUOTA_NAMES, type QuotaConfig, type QuotaName, type QuotaSet } from './quota-config.ts';
 export { readSecretFile } from './secret-file.ts';
+export type { SlurmConfig } from './slurm-config.ts';
 export * from './sockets/index.ts';
 export { closeFolders } from './state-folders.ts';

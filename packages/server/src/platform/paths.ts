@@ -56,6 +56,8 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     persist: state('persist'),
     /** Consoles of nodes, and disks of virtual ones, by node id. */
     virtual: state('virtual'),
+    /** The cluster whose hosts run virtual nodes, or did. */
+    slurmPlace: state('slurm.json'),
     /** Logins to registries, one file per user (containers-auth.json(5)), mode 600. */
     logins: state('keys', 'registries'),
     /** What a backup works with while it runs, and the locks of those that do. */

@@ -3,6 +3,7 @@ import type { VirtualModel } from '@walt/contract';
 import { VIRTUAL_MODELS } from '@walt/contract/values/kinds';
 import { Command, Option } from 'commander';
 import { parseSettings, settingsHelp } from '../../nodes/node-settings.ts';
+import { troubleLines } from '../../nodes/node-table.ts';
 import { waitForNodes } from '../../nodes/node-wait.ts';
 import { jsonOption, yesOption } from '../../options.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
@@ -45,7 +46,9 @@ export function command(): Command {
         const node = await confirming({ ...(agreed && { yes: agreed }) }, (yes) =>
           client.node.create({ ...wish, yes }),
         );
-        if (!json) print(`${node.name} is made and boots ${node.image}.`);
+        const where = node.host === null ? '' : ` on ${node.host}`;
+        if (!json) print(`${node.name} is made and boots ${node.image}${where}.`);
+        if (!json && node.trouble) print(troubleLines(node).join('\n'));
         if (wait) await waitForNodes(client, node.name);
         if (json) return printJson(node);
         if (wait) print(`${node.name} has booted: \`walt node shell ${node.name}\` opens a shell on it.`);

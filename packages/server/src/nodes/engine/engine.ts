@@ -8,6 +8,17 @@ export interface Placed {
   ip: string;
 }
 
+/** What a machine would have to be. */
+export type MachineWish = Pick<Machine, 'model' | 'cpuCores' | 'ramMiB' | 'networks' | 'place'>;
+
+/** Where a machine is. */
+export interface PlaceSeen {
+  /** Null: nowhere yet. */
+  host: string | null;
+  /** What keeps it from running, or may end it soon, and what to do. */
+  trouble?: { message: string; hint: string };
+}
+
 /** A machine on which virtual nodes can run. */
 export interface EngineHost {
   name: string;
@@ -22,8 +33,8 @@ export interface EngineHost {
 export interface Engine {
   hosts(): Promise<EngineHost[]>;
 
-  /** Throws UserError INVALID when no machine of that model can be so large, or on no host, UNAVAILABLE when they lack what it needs. */
-  require(size: Pick<Machine, 'model' | 'cpuCores' | 'ramMiB'>): Promise<void>;
+  /** Throws UserError INVALID when no machine can be so, or on no host where it may be, UNAVAILABLE when they lack what it needs. */
+  require(wish: MachineWish): Promise<void>;
   /** Throws UserError unless so many disks can be made, and be so large. */
   requireRoom(disks: readonly DiskSpec[]): Promise<void>;
   /** Bytes that disks of a machine take; null: it is not made yet. */
@@ -46,6 +57,9 @@ export interface Engine {
    * reboot from inside is one, too. `among`: only of these is asked.
    */
   running(among?: readonly number[]): Promise<ReadonlyMap<number, string>>;
+
+  /** Where these machines are, by node id, as far as that is not the server itself. */
+  places(nodes: readonly { id: number; name: string }[]): Promise<ReadonlyMap<number, PlaceSeen>>;
 
   /** Unix socket of the serial console: raw bytes both ways, one client at a time. */
   consolePath(id: number): string;

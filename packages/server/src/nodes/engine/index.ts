@@ -1,3 +1,5 @@
 /** Who runs the machines of virtual nodes, and where. */
-export type { Engine, EngineHost, Placed } from './engine.ts';
-export { LocalEngine, programName } from './local.ts';
+export type { Engine, EngineHost, Placed, PlaceSeen } from './engine.ts';
+export { isMachine, programName } from './local.ts';
+export { openEngine } from './open.ts';
+export { endJobs } from './slurm/index.ts';

@@ -2,14 +2,15 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { createConnection } from 'node:net';
-import { tmpdir, totalmem } from 'node:os';
+import { hostname, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isExternalError, type ProgramSpec, Programs, run } from '../../platform/index.ts';
 import { capConsoleLog, olderConsoleLog } from '../consoles/console-log.ts';
 import type { Machine } from '../virtual/index.ts';
-import { countUserIds, LocalEngine } from './local.ts';
+import { LocalEngine } from './local.ts';
+import { idsIn } from './user-ids.ts';
 import { TestNet } from './walt-net.fixture.ts';
 
 const at = (machine: Machine) => ({ machine, ip: `192.0.2.1${machine.id}` });
@@ -22,6 +23,7 @@ const vm: Machine = {
   ramMiB: 128,
   disks: [],
   networks: [{ name: 'walt-net' }],
+  place: { features: [] },
   logsConsole: false,
 };
 
@@ -143,23 +145,33 @@ describe('LocalEngine', () => {
   });
 
   it('refuses machines that are larger than their model can be', async () => {
-    await machines.require({ model: 'qemu-armhf', cpuCores: 8, ramMiB: 3072 });
+    await machines.require({ ...vm, model: 'qemu-armhf', cpuCores: 8, ramMiB: 3072 });
     for (const size of [
       { cpuCores: 9, ramMiB: 512 },
       { cpuCores: 1, ramMiB: 3073 },
     ]) {
-      await assert.rejects(machines.require({ model: 'qemu-armhf', ...size }), { code: 'INVALID' });
-      await machines.require({ model: 'qemu-arm64', ...size });
+      await assert.rejects(machines.require({ ...vm, model: 'qemu-armhf', ...size }), { code: 'INVALID' });
+      await machines.require({ ...vm, model: 'qemu-arm64', ...size });
     }
   });
 
   it('refuses machines with more memory than the server has', async () => {
     const memory = Math.floor(totalmem() / 1024 ** 2);
-    await machines.require({ model: 'pc-x86-64', cpuCores: 1, ramMiB: memory });
-    await assert.rejects(machines.require({ model: 'pc-x86-64', cpuCores: 1, ramMiB: memory + 1 }), {
+    await machines.require({ ...vm, ramMiB: memory });
+    await assert.rejects(machines.require({ ...vm, ramMiB: memory + 1 }), {
       code: 'INVALID',
       message: `This server has ${memory} MiB of memory: no virtual node can have ${memory + 1} MiB.`,
     });
+  });
+
+  it('refuses machines that are to be on another host, or on one that has something', async () => {
+    await machines.require({ ...vm, place: { host: hostname(), features: [] } });
+    for (const place of [{ host: 'elsewhere', features: [] }, { features: ['kvm'] }]) {
+      await assert.rejects(machines.require({ ...vm, place }), {
+        code: 'INVALID',
+        message: `This platform has one host, the server itself, which is called ${hostname()}.`,
+      });
+    }
   });
 
   it('has no rights on the server', async () => {
@@ -306,6 +318,6 @@ describe('countUserIds', () => {
     ['an unprivileged container', '         0     100000      65536\n', 65_536],
     ['two ranges', '0 1000 1\n1 100000 65536\n', 65_537],
   ] as const) {
-    it(title, () => assert.equal(countUserIds(map), count));
+    it(title, () => assert.equal(idsIn(map), count));
   }
 });

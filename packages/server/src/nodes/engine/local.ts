@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { hostname, totalmem } from 'node:os';
 import type { DiskSpec } from '@walt/contract';
 import { virtualModelOf } from '../../models/index.ts';
@@ -11,16 +11,7 @@ import {
   type Programs,
   UserError,
 } from '../../platform/index.ts';
-import {
-  CONSOLE_LOG_LIMIT,
-  CONSOLE_LOG_PATIENCE,
-  ConsoleFollower,
-  capConsoleLog,
-  clearConsoleLog,
-  consoleLogSize,
-  type KeepConsole,
-  olderConsoleLog,
-} from '../consoles/index.ts';
+import type { KeepConsole } from '../consoles/index.ts';
 import {
   type Accelerator,
   adapterOn,
@@ -38,10 +29,10 @@ import {
   usedBytes,
   writeSharedFiles,
 } from '../virtual/index.ts';
-import type { Engine, EngineHost, Placed } from './engine.ts';
-
-/** Milliseconds between looks at the size of the consoles' histories. */
-const CAP_INTERVAL = 30_000;
+import type { Engine, EngineHost, MachineWish, Placed, PlaceSeen } from './engine.ts';
+import { KeptConsoles } from './kept-consoles.ts';
+import { requireModelLimit } from './model-limit.ts';
+import { countUserIds } from './user-ids.ts';
 
 type MachinePaths = Pick<Paths, 'virtual' | 'virtualRun'>;
 type Supervisor = Pick<Programs, 'ensure' | 'stop' | 'instances'>;
@@ -66,22 +57,17 @@ export class LocalEngine implements Engine {
   readonly #network: Deps['network'];
   readonly #paths: MachinePaths;
   readonly #host: Host;
-  readonly #log: Log;
-  readonly #timer: NodeJS.Timeout;
   /** By node: a disk that is made twice at once would be another one than QEMU has opened. */
   readonly #turns = new KeyedLock();
-  readonly #keepConsole: KeepConsole;
-  /** By node: whoever has the lines of its console stored. */
-  readonly #followers = new Map<number, ConsoleFollower>();
+  readonly #consoles: KeptConsoles;
 
   private constructor(deps: Deps, host: Host) {
     this.#programs = deps.programs;
     this.#network = deps.network;
     this.#paths = deps.paths;
     this.#host = host;
-    this.#log = deps.log;
-    this.#keepConsole = deps.keepConsole;
-    this.#timer = setInterval(() => void this.capConsoleLogs(), CAP_INTERVAL).unref();
+    const { paths, keepConsole, log } = deps;
+    this.#consoles = new KeptConsoles({ paths, keepConsole, log, running: () => this.running() });
   }
 
   static async open(deps: Deps): Promise<LocalEngine> {
@@ -91,7 +77,7 @@ export class LocalEngine implements Engine {
     const host: Host = {
       accelerator: deps.accelerator,
       vhostNet: await isUsable('/dev/vhost-net'),
-      userIds: countUserIds(await readFile('/proc/self/uid_map', 'utf8')),
+      userIds: await countUserIds(),
     };
     return new LocalEngine(deps, host);
   }
@@ -100,9 +86,16 @@ export class LocalEngine implements Engine {
     return [{ name: hostname(), memory: Math.floor(totalmem() / 1024 ** 2) }];
   }
 
-  async require({ model, cpuCores, ramMiB }: Pick<Machine, 'model' | 'cpuCores' | 'ramMiB'>): Promise<void> {
-    const { limit, needs } = virtualModelOf(model).qemu;
-    const [{ memory }] = await this.hosts();
+  async require({ model, cpuCores, ramMiB, place }: MachineWish): Promise<void> {
+    const { needs } = virtualModelOf(model).qemu;
+    const [{ name, memory }] = await this.hosts();
+    if (place.features.length > 0 || (place.host ?? name) !== name) {
+      throw new UserError(
+        'INVALID',
+        `This platform has one host, the server itself, which is called ${name}.`,
+        'Leave the setting host as it is. How there can be more: walt help show hosts',
+      );
+    }
     if (ramMiB > memory) {
       throw new UserError(
         'INVALID',
@@ -110,13 +103,7 @@ export class LocalEngine implements Engine {
         'Ask for less.',
       );
     }
-    if (limit && (cpuCores > limit.cpuCores || ramMiB > limit.ramMiB)) {
-      throw new UserError(
-        'INVALID',
-        `A virtual node of the model ${model} has ${limit.cpuCores} CPU cores and ${limit.ramMiB} MiB of memory at most.`,
-        'Ask for less, or take another model.',
-      );
-    }
+    requireModelLimit({ model, cpuCores, ramMiB });
     for (const file of needs?.files ?? []) {
       if (await fileExists(file)) continue;
       throw new UserError(
@@ -151,7 +138,7 @@ export class LocalEngine implements Engine {
     await mkdir(runFolder, { recursive: true, mode: 0o700 });
     await ensureDisks(folder, disks);
     // Before it prints.
-    await this.#follow(placed);
+    await this.#consoles.follow(placed);
     await this.#programs.ensure({
       name: programName(id),
       argv: qemuArguments(onTap(machine), this.#host, this.#paths),
@@ -159,22 +146,6 @@ export class LocalEngine implements Engine {
       ready: async () => lives || answers(qmpSocket),
     });
     await removeOtherDisks(folder, disks);
-  }
-
-  async #follow({ machine: { id, logsConsole }, ip }: Placed): Promise<void> {
-    if (this.#followers.get(id)?.issuer === (logsConsole ? ip : undefined)) return;
-    this.#unfollow(id);
-    const { consoleLog: log, consoleSpool: spool } = machineFiles(id, this.#paths);
-    if (!logsConsole) await rm(spool, { force: true });
-    else {
-      const follower = await ConsoleFollower.begin(ip, { log, spool }, this.#keepConsole, this.#log);
-      this.#followers.set(id, follower);
-    }
-  }
-
-  #unfollow(id: number): void {
-    this.#followers.get(id)?.close();
-    this.#followers.delete(id);
   }
 
   /** Taps on the networks, which QEMU opens. */
@@ -204,7 +175,7 @@ export class LocalEngine implements Engine {
     const { folder, runFolder } = machineFiles(id, this.#paths);
     await this.#turns.hold(String(id), async () => {
       await this.stop(id);
-      this.#unfollow(id);
+      this.#consoles.unfollow(id);
       await this.#network.removeTap(tapName(id));
       await this.#network.others.removeNode(id);
       await rm(runFolder, { recursive: true, force: true });
@@ -227,40 +198,20 @@ export class LocalEngine implements Engine {
   }
 
   consoleLog(id: number): string {
-    return machineFiles(id, this.#paths).consoleLog;
+    return this.#consoles.path(id);
   }
 
-  async forgetConsole(id: number): Promise<void> {
-    await this.#empty(id, () => clearConsoleLog(this.consoleLog(id)).then(() => ({})), true);
+  forgetConsole(id: number): Promise<void> {
+    return this.#consoles.forget(id);
   }
 
-  async #empty(id: number, act: Parameters<ConsoleFollower['empty']>[0], force: boolean): Promise<void> {
-    const follower = this.#followers.get(id);
-    await (follower ? follower.empty(act, force) : act());
-  }
-
-  /** Bounds the consoles' histories. Runs by itself every half minute. */
-  async capConsoleLogs(): Promise<void> {
-    try {
-      for (const id of (await this.running()).keys()) {
-        const path = this.consoleLog(id);
-        const size = await consoleLogSize(path);
-        if (size <= CONSOLE_LOG_LIMIT) continue;
-        const putAside = async () => {
-          if (!(await capConsoleLog(path))) return undefined;
-          this.#log.info('console log put aside', { node: id });
-          return { copy: olderConsoleLog(path) };
-        };
-        await this.#empty(id, putAside, size > CONSOLE_LOG_PATIENCE);
-      }
-    } catch (error) {
-      this.#log.error('cannot bound a console log', { error: String(error) });
-    }
+  /** They are all on the server, and what is wrong with one is told by its boot. */
+  async places(): Promise<ReadonlyMap<number, PlaceSeen>> {
+    return new Map();
   }
 
   close(): void {
-    clearInterval(this.#timer);
-    for (const id of [...this.#followers.keys()]) this.#unfollow(id);
+    this.#consoles.close();
   }
 }
 
@@ -268,17 +219,12 @@ export function programName(id: number): string {
   return `vm-${id}`;
 }
 
+/** Whether a supervised program is a machine of a virtual node. */
+export function isMachine(program: string): boolean {
+  return nodeId(program) !== undefined;
+}
+
 function nodeId(program: string): number | undefined {
   const digits = /^vm-(\d+)$/.exec(program)?.[1];
   return digits === undefined ? undefined : Number(digits);
-}
-
-/** One more than the highest user id of this namespace; lines of `FIRST OUTSIDE COUNT` (user_namespaces(7)). */
-export function countUserIds(uidMap: string): number {
-  const ends = uidMap
-    .trim()
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/).map(Number))
-    .map(([first = 0, , count = 0]) => first + count);
-  return Math.max(0, ...ends);
 }

@@ -12,6 +12,7 @@ export const machine: Machine = {
   ramMiB: 512,
   disks: [],
   networks: [{ name: 'walt-net' }],
+  place: { features: [] },
   logsConsole: false,
 };
 

@@ -46,7 +46,7 @@ test('what can be done to a node’s power is what its source can', async () => 
   await power.reset(vnode1);
   const machine = {
     ...{ id: 1, mac: vnode1.mac, model: 'pc-x86-64', logsConsole: true },
-    ...{ cpuCores: 1, ramMiB: 512, disks: [], networks: [{ name: 'walt-net' }] },
+    ...{ cpuCores: 1, ramMiB: 512, disks: [], networks: [{ name: 'walt-net' }], place: { features: [] } },
   };
   assert.deepEqual(reset, [{ machine, ip: '10.73.0.2' }]);
   await assert.rejects(power.reset(pi), /nobody can reset node 2/);

@@ -14,7 +14,7 @@ export function changed<Row extends Configured>(row: Row, changes: SettingChange
   return { ...row, model: model ?? row.model, settings: Object.fromEntries(settings) };
 }
 
-const SIZES: readonly SettingName[] = ['cpu.cores', 'ram', 'disks', 'networks'];
+const SIZES: readonly SettingName[] = ['cpu.cores', 'ram', 'disks', 'networks', 'host'];
 
 function touched(rows: readonly NodeRow[], changes: SettingChanges): NodeRow[] {
   return SIZES.some((name) => name in changes) ? rows.filter(({ type }) => type === 'virtual') : [];

@@ -12,6 +12,7 @@ const vm: VirtualMachine = {
   ramMiB: 1024,
   disks: [],
   networks: [{ name: 'walt-net' }],
+  place: { features: [] },
   logsConsole: false,
 };
 const host: Host = { accelerator: 'tcg', vhostNet: false, userIds: 2 ** 32 - 1 };

@@ -1,0 +1,134 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Log, readIfPresent, UserError, writeFileAtomic } from '../../../platform/index.ts';
+import type { ClusterFacts, HostSeen, JobSeen } from './output.ts';
+import type { Slurm } from './slurm.ts';
+
+/** Milliseconds for which what Slurm said is believed; and after which one that does not answer is asked again. */
+const FRESH = 300;
+const AGAIN = 4_000;
+/** The same for what changes rarely. */
+const HOSTS_FRESH = 4_000;
+/** Milliseconds that nobody notices. */
+const PATIENCE = 1_000;
+/** The oldest that does all that is asked of it. */
+const OLDEST = 22.05;
+
+/** What a cluster does just now, as last heard. While its controller is away, that is what is true: it changes nothing then. */
+export class Cluster {
+  readonly #slurm: Slurm;
+  readonly #file: string;
+  readonly #log: Log;
+  #facts: ClusterFacts | undefined;
+  #hosts: readonly HostSeen[] = [];
+  /** By node: those that live, and what became of the last one of others. */
+  #jobs = new Map<number, JobSeen>();
+  #hostsAt = 0;
+  #jobsAt = 0;
+  #failedAt = 0;
+  #failure: string | undefined;
+  #looking: Promise<void> | undefined;
+
+  private constructor(slurm: Slurm, file: string, log: Log) {
+    this.#slurm = slurm;
+    this.#file = file;
+    this.#log = log;
+  }
+
+  /** `file`: what an earlier server heard last, which is what is known until the controller answers. */
+  static async open(slurm: Slurm, file: string, log: Log): Promise<Cluster> {
+    const cluster = new Cluster(slurm, file, log);
+    const known = await readIfPresent(file);
+    if (known !== undefined) cluster.#jobs = new Map(JSON.parse(known));
+    return cluster;
+  }
+
+  get hosts(): readonly HostSeen[] {
+    return this.#hosts;
+  }
+
+  /** By node; also those that end, or ended lately. */
+  get jobs(): ReadonlyMap<number, JobSeen> {
+    return this.#jobs;
+  }
+
+  /** Why its controller does not answer; undefined: it does. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  /** After something was changed: what was heard before is old. */
+  changed(): void {
+    this.#jobsAt = 0;
+  }
+
+  /** Asks again, where that is worth it. Who asks at the same time shares the answer. Throws nothing: see `failure`. */
+  async look(): Promise<void> {
+    await this.#looking;
+    const now = Date.now();
+    if (now - this.#jobsAt < FRESH || now - this.#failedAt < AGAIN) return;
+    this.#looking ??= this.#ask().finally(() => {
+      this.#looking = undefined;
+    });
+    await this.#looking;
+  }
+
+  /** The same for who only wants to see: does not wait long for a controller that is away. */
+  async glance(): Promise<void> {
+    await Promise.race([this.look(), delay(PATIENCE, undefined, { ref: false })]);
+  }
+
+  /** What jobs must know. Throws UserError UNAVAILABLE while the controller does not answer, or where it is too old. */
+  async facts(): Promise<ClusterFacts> {
+    // Whoever orders something may have waited for it to be back.
+    this.#failedAt = 0;
+    await this.look();
+    if (this.#failure !== undefined || !this.#facts) {
+      throw new UserError(
+        'UNAVAILABLE',
+        `Slurm's controller does not answer: ${this.#failure}`,
+        'Nodes that run go on. Ask the administrator: scontrol ping',
+      );
+    }
+    if (Number.parseFloat(this.#facts.version) < OLDEST) {
+      throw new UserError(
+        'UNAVAILABLE',
+        `The cluster has Slurm ${this.#facts.version}.`,
+        `Virtual nodes need ${OLDEST} or newer: ask the administrator.`,
+      );
+    }
+    return this.#facts;
+  }
+
+  async #ask(): Promise<void> {
+    // A change while it is asked makes the answer an old one.
+    const asked = Date.now();
+    this.#jobsAt = asked;
+    try {
+      this.#facts ??= await this.#slurm.facts();
+      if (asked - this.#hostsAt > HOSTS_FRESH) {
+        this.#hosts = await this.#slurm.hosts();
+        this.#hostsAt = asked;
+      }
+      await this.#take(await this.#slurm.jobs());
+      if (this.#failure !== undefined) this.#log.info('Slurm answers again', {});
+      this.#failure = undefined;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (this.#failure === undefined) this.#log.warn('Slurm does not answer', { reason });
+      this.#failure = reason;
+      this.#failedAt = Date.now();
+    }
+  }
+
+  async #take(jobs: readonly JobSeen[]): Promise<void> {
+    const rank = { over: 0, ends: 1, lives: 2 };
+    const found = new Map<number, JobSeen>();
+    for (const job of jobs) {
+      const other = found.get(job.id);
+      if (!other || rank[job.phase] >= rank[other.phase]) found.set(job.id, job);
+    }
+    const text = JSON.stringify([...found]);
+    if (text !== JSON.stringify([...this.#jobs])) await writeFileAtomic(this.#file, text, 0o600);
+    this.#jobs = found;
+  }
+}

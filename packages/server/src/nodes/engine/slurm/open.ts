@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { type Log, type Paths, run, type SlurmConfig } from '../../../platform/index.ts';
+import type { KeepConsole } from '../../consoles/index.ts';
+import { countUserIds } from '../user-ids.ts';
+import { Slurm } from './slurm.ts';
+import { SlurmEngine } from './slurm-engine.ts';
+import type { Tunnel } from './ways.ts';
+
+type OnHost = (argv: readonly string[]) => string[];
+
+interface Deps {
+  config: SlurmConfig;
+  paths: Pick<Paths, 'identity' | 'virtual' | 'virtualRun'>;
+  network: { setTunnels(tunnels: readonly Tunnel[], way: { address: string; port: number }): Promise<void> };
+  /** A command line that runs with the host's network instead of walt-net's. */
+  onHost: OnHost;
+  keepConsole: KeepConsole;
+  log: Log;
+}
+
+export async function openSlurmEngine(deps: Deps): Promise<SlurmEngine> {
+  const { config, paths, network, onHost, keepConsole, log } = deps;
+  const { partition, address: server, vxlanPort } = config;
+  const platform = await platformName(paths);
+  return await SlurmEngine.open({
+    ...{ partition, paths, keepConsole, log },
+    slurm: slurmOf(config, platform, onHost),
+    place: { platform, server, vxlanPort, userIds: await countUserIds() },
+    setTunnels: (tunnels) => network.setTunnels(tunnels, { address: server, port: vxlanPort }),
+    resolve: async (name) => {
+      const [address = ''] = (await run(onHost(['getent', 'ahostsv4', '--', name]))).split(/\s/);
+      return address;
+    },
+  });
+}
+
+/** Ends all machines of the platform on hosts. Throws ExternalError when Slurm does not answer. */
+export async function endJobs(
+  config: SlurmConfig,
+  paths: Pick<Paths, 'identity'>,
+  onHost: OnHost = (argv) => [...argv],
+): Promise<number> {
+  const slurm = slurmOf(config, await platformName(paths), onHost);
+  const jobs = (await slurm.jobs()).filter(({ phase }) => phase === 'lives');
+  await slurm.cancel(jobs.map(({ job }) => job));
+  return jobs.length;
+}
+
+function slurmOf({ config, partition }: SlurmConfig, platform: string, onHost: OnHost): Slurm {
+  return new Slurm({ config, partition, prefix: `walt-${platform}-`, onHost });
+}
+
+/** Tells it from other platforms that use the same cluster. Short, since links and folders are named by it. */
+async function platformName({ identity }: Pick<Paths, 'identity'>): Promise<string> {
+  const id = (await readFile(identity, 'utf8')).trim();
+  return createHash('sha256').update(id).digest('hex').slice(0, 8);
+}

@@ -1,0 +1,121 @@
+import type { Placement } from '@walt/contract';
+import { ExternalError, run, type StreamedProgram, streamProgram } from '../../../platform/index.ts';
+import {
+  type ClusterFacts,
+  type HostSeen,
+  JOB_FORMAT,
+  type JobSeen,
+  parseCluster,
+  parseHosts,
+  parseJobs,
+} from './output.ts';
+
+/** Milliseconds for Slurm's controller to answer: its programs try for some seconds by themselves. */
+const LIMIT = 15_000;
+
+interface Options {
+  /** slurm.conf(5). */
+  config: string;
+  partition: string;
+  /** What jobs of ours are called, in front of the node's number. */
+  prefix: string;
+  /** A command line that runs with the host's network. */
+  onHost(argv: readonly string[]): string[];
+}
+
+export interface Submission {
+  id: number;
+  script: string;
+  /** Of the definition, as the script has it. */
+  hash: string;
+  /** MiB. */
+  memory: number;
+  cpuCores: number;
+  place: Placement;
+}
+
+/** Slurm's programs on this machine (sbatch(1) and its like). All throw ExternalError when one refuses. */
+export class Slurm {
+  readonly #options: Options;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  async facts(): Promise<ClusterFacts> {
+    const argv = ['scontrol', 'show', 'config'];
+    const text = await this.#run(argv);
+    const facts = parseCluster(text);
+    if (!facts)
+      throw new ExternalError(argv, 0, `it does not tell all of the cluster: ${text.slice(0, 200)}`);
+    return facts;
+  }
+
+  async jobs(): Promise<JobSeen[]> {
+    const text = await this.#run(['squeue', '--noheader', '--states=all', `--format=${JOB_FORMAT}`]);
+    return parseJobs(text, this.#options.prefix);
+  }
+
+  async hosts(): Promise<HostSeen[]> {
+    return parseHosts(await this.#run(['scontrol', '--oneliner', 'show', 'node']), this.#options.partition);
+  }
+
+  /** Answers the number of the job. */
+  async submit({ id, script, hash, memory, cpuCores, place }: Submission): Promise<number> {
+    const name = this.#options.prefix + id;
+    const printed = await this.#run(
+      [
+        ...['sbatch', '--parsable', `--job-name=${name}`, `--partition=${this.#options.partition}`],
+        ...[`--mem=${memory}M`, `--cpus-per-task=${cpuCores}`, '--nodes=1', '--ntasks=1', '--time=0'],
+        // Never twice, whoever else had the same thought.
+        '--dependency=singleton',
+        ...['--requeue', `--comment=${hash} ${hash} -`],
+        ...(place.host === undefined ? [] : [`--nodelist=${place.host}`]),
+        ...(place.features.length === 0 ? [] : [`--constraint=${place.features.join('&')}`]),
+        ...['--chdir=/', '--input=/dev/null', '--output=/dev/null', '--export=PATH'],
+      ],
+      script,
+    );
+    return Number.parseInt(printed, 10);
+  }
+
+  /** As if the plug of a running one was pulled, and put in again. */
+  async signal(job: number): Promise<void> {
+    await this.#run(['scancel', '--batch', '--signal=USR1', String(job)]);
+  }
+
+  /** Idempotent. */
+  async cancel(jobs: readonly number[]): Promise<void> {
+    if (jobs.length > 0) await this.#run(['scancel', ...jobs.map(String)]);
+  }
+
+  async comment(job: number, text: string): Promise<void> {
+    await this.#run(['scontrol', 'update', `jobid=${job}`, `comment=${text}`]);
+  }
+
+  /** Runs a command beside a job, on its host. It ends with the job. */
+  beside(job: number, argv: readonly string[]): StreamedProgram {
+    const words = [
+      'srun',
+      `--jobid=${job}`,
+      '--overlap',
+      '--nodes=1',
+      '--ntasks=1',
+      '--mem=0',
+      '--unbuffered',
+      '--quiet',
+    ];
+    // srun(1) takes the step along when it is told to end.
+    return streamProgram(this.#options.onHost([...words, ...argv]), {
+      ...{ env: this.#env, stdin: 'pipe', accept: 'any', deathSignal: 'TERM' },
+    });
+  }
+
+  get #env() {
+    return { SLURM_CONF: this.#options.config };
+  }
+
+  async #run(argv: readonly string[], input = ''): Promise<string> {
+    return await run(this.#options.onHost(argv), { env: this.#env, timeout: LIMIT, input });
+  }
+}

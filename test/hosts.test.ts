@@ -1,0 +1,163 @@
+/** Virtual nodes on two hosts of a Slurm cluster, which die, are cut off, are drained, and come back. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Node } from '@walt/contract';
+import { Cluster } from './hosts/cluster.ts';
+import { Platform } from './platform.ts';
+import { until } from './until.ts';
+
+/** Milliseconds for Slurm to notice that a host is gone, and to begin elsewhere, on a busy machine. */
+const FAILOVER = 120_000;
+const SMALL = ['--ram', '512M', '--cpu-cores', '1'];
+
+let cluster: Cluster;
+let platform: Platform;
+before(async () => {
+  cluster = await Cluster.start(2);
+  platform = await Platform.start({ host: cluster.host, slurm: cluster.keys });
+});
+after(async () => {
+  await platform?.close();
+  await cluster?.[Symbol.asyncDispose]();
+});
+
+async function node(name: string): Promise<Node> {
+  const found = (await platform.node()).find((one) => one.name === name);
+  assert.ok(found, `${name} is there`);
+  return found;
+}
+
+/** Waits until the machine of a node runs there. */
+function isOn(name: string, host: string, limit = FAILOVER): Promise<true> {
+  return until(`${name} on ${host}`, async () => (await node(name)).host === host, limit);
+}
+
+/** Waits until that is told of a node. */
+function isTold(name: string, message: RegExp): Promise<true> {
+  const told = async () => message.test((await node(name)).trouble?.message ?? '');
+  return until(`what is wrong with ${name}: ${message}`, told, FAILOVER);
+}
+
+/** Tells one boot of a node from another, and that it can be reached. */
+function bootId(name: string): Promise<string> {
+  return platform.root.on(name, 'cat /proc/sys/kernel/random/boot_id');
+}
+
+/** QEMUs on a host. */
+async function machines(host: string): Promise<string[]> {
+  const found = await cluster.on(host, 'sh', '-c', 'pgrep -f "^qemu-system.*guest=vm-" || true');
+  return found.split('\n').filter((line) => line !== '');
+}
+
+async function jobOf(name: string): Promise<string> {
+  const id = { n1: '-1', n2: '-2' }[name] ?? '';
+  const jobs = (await cluster.run('squeue', '--noheader', '--format=%i %j')).trim().split('\n');
+  return jobs.find((line) => line.endsWith(id))?.split(' ')[0] ?? '';
+}
+
+const refused: [what: string, words: string[], told: RegExp][] = [
+  [
+    'a host that is not there',
+    ['host=h9'],
+    /There is no host "h9"\.\s+→ There are h1 \(on-h1\), h2 \(on-h2\)/,
+  ],
+  ['what no host has', ['host=with:on-h1,gpu'], /No host has on-h1 and gpu/],
+  ['more memory than a host has', ['ram=8G'], /has 8576 MiB of memory.*h1 has the most, 8000 MiB/],
+  ['more cores than a host has', ['cpu.cores=9'], /has 9 CPU cores: h1 has the most, 8/],
+  ['disks', ['disks=1G'], /hosts of Slurm have no disks/],
+  ['other networks', ['networks=walt-net,home-net'], /are on walt-net alone/],
+  ['a host that is none', ['host=-h1'], /host cannot be "-h1"/],
+];
+for (const [what, words, told] of refused) {
+  test(`refused before anything is made: ${what}`, async () => {
+    const { status, stderr } = await platform.root.walt('node', 'create', 'no', ...words);
+    assert.equal(status, 1);
+    assert.match(stderr, told);
+    assert.deepEqual(await platform.node(), []);
+  });
+}
+
+test('nodes boot on the hosts that they may, and reach each other with whole packets', async () => {
+  await platform.root.ok('node', 'create', 'n1', ...SMALL, 'host=h1');
+  await platform.root.ok('node', 'create', 'n2', ...SMALL, 'host=with:on-h2');
+  await platform.booted('n1', 'n2');
+  assert.deepEqual([(await node('n1')).host, (await node('n2')).host], ['h1', 'h2']);
+  assert.match(await platform.root.ok('node', 'show', 'n1'), /^runs on +h1$/m);
+  const { ip } = await node('n2');
+  assert.match(
+    await platform.root.on('n1', `ping -c 3 -M dont -s 1472 ${ip}`),
+    / 3 received, 0% packet loss/,
+  );
+  assert.match(await platform.consoles(), /Debian GNU\/Linux 12 n2 ttyS0/);
+});
+
+test('server, controller and slurmd are killed: no node notices', async () => {
+  const boots = [await bootId('n1'), await bootId('n2')];
+  await cluster.kill('slurmctld');
+  await platform.crash();
+  assert.deepEqual([await bootId('n1'), await bootId('n2')], boots);
+  const { stderr } = await platform.root.walt('node', 'create', 'late', ...SMALL);
+  assert.match(stderr, /Slurm's controller does not answer/);
+  await cluster.startController();
+  await cluster.on('h1', 'pkill', '-KILL', '-x', 'slurmd');
+  await isOn('n1', 'h1');
+  // It may run anywhere from its next start on.
+  await platform.root.ok('node', 'config', 'n2', 'host=any');
+  assert.deepEqual([await bootId('n1'), await bootId('n2')], boots);
+});
+
+test('a host dies: its node boots elsewhere, and others do not notice', async () => {
+  const boot = await bootId('n1');
+  await cluster.kill('h2');
+  await isOn('n2', 'h1');
+  await platform.booted('n2');
+  assert.equal(await bootId('n1'), boot);
+});
+
+test('a host is cut off: its machines end by themselves, and start where they can be reached', async () => {
+  cluster.boot('h2');
+  await until('h2', async () => (await cluster.states())[1] === 'idle', FAILOVER);
+  await cluster.setLink('h1', 'down');
+  await until('the end of its machines', async () => (await machines('h1')).length === 0, FAILOVER);
+  await isOn('n2', 'h2');
+  await isTold('n1', /^n1 waits for a host .*h1 is down/);
+  await cluster.setLink('h1', 'up');
+  await isOn('n1', 'h1');
+});
+
+test('a host is drained: it becomes empty', async () => {
+  await cluster.run('scontrol', 'update', 'nodename=h2', 'state=drain', 'reason=repair');
+  await isOn('n2', 'h1');
+  await until('the end of its machine', async () => (await machines('h2')).length === 0);
+  await cluster.run('scontrol', 'update', 'nodename=h2', 'state=resume');
+});
+
+test('somebody ends a machine by hand, or holds it', async () => {
+  const job = await jobOf('n1');
+  await cluster.run('scancel', job);
+  await until('another job', async () => ![job, ''].includes(await jobOf('n1')));
+  await isOn('n1', 'h1');
+  await cluster.run('scontrol', 'requeuehold', await jobOf('n1'));
+  await isTold('n1', /^The machine of n1 is Slurm's job \d+, which somebody holds/);
+  await cluster.run('scontrol', 'release', await jobOf('n1'));
+  await isOn('n1', 'h1');
+});
+
+test('nothing of removed nodes is left on hosts', async () => {
+  await platform.root.ok('node', 'remove', 'n1,n2', '--yes');
+  assert.equal(await cluster.run('squeue', '--noheader'), '');
+  for (const host of cluster.hosts) {
+    assert.deepEqual(await machines(host), []);
+    assert.equal(
+      await cluster.on(host, 'sh', '-c', 'ls -A /run/netns; ls -A /run/walt-host | grep -v lock || true'),
+      '',
+    );
+  }
+});
+
+test('nothing of a stopped platform is left on its machine', async () => {
+  assert.match(await cluster.run('nft', 'list', 'tables'), /walt-tunnels/);
+  assert.equal((await platform.server('stop')).status, 0);
+  assert.equal(await cluster.run('nft', 'list', 'tables'), '');
+  assert.doesNotMatch(await cluster.run('ip', 'link'), /vxlan|host-/);
+});
