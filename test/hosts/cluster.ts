@@ -188,16 +188,17 @@ ${nodes.join('')}PartitionName=walt Nodes=ALL Default=YES State=UP OverSubscribe
   /** Kills a host, with all that runs there, or `slurmctld`, or `munged`. */
   async kill(name: string): Promise<void> {
     const child = this.#children.get(name);
+    if (child && child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
     this.#children.delete(name);
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    child.kill('SIGKILL');
-    await once(child, 'exit');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    process.off('exit', this.#clean);
     for (const name of this.#children.keys()) await this.kill(name);
     this.#end();
+    process.off('exit', this.#clean);
   }
 
   #end(): void {
