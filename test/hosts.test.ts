@@ -126,10 +126,17 @@ test('a host is cut off: its machines end by themselves, and start where they ca
 });
 
 test('a host is drained: it becomes empty', async () => {
-  await cluster.run('scontrol', 'update', 'nodename=h2', 'state=drain', 'reason=repair');
+  const unknown = await platform.server('host', 'drain', 'h9');
+  assert.match(unknown.stderr, /has no host "h9"\.\s+→ Its hosts: h1, h2/);
+  const { stdout } = await platform.server('host', 'drain', 'h2', '--reason', 'a new fan');
+  assert.equal(stdout, 'h2 is drained. 1 node boots on other hosts, where these have room.\n');
   await isOn('n2', 'h1');
   await until('the end of its machine', async () => (await machines('h2')).length === 0);
-  await cluster.run('scontrol', 'update', 'nodename=h2', 'state=resume');
+  const list = await platform.server('host', 'list');
+  assert.match(list.stdout, /^h1 +in use +2 +8000 MiB +8 +on-h1$/m);
+  assert.match(list.stdout, /^h2 +drained +0 +8000 MiB +8 +on-h2 +a new fan$/m);
+  assert.equal((await platform.server('host', 'resume', 'h2')).stdout, 'h2 is used again.\n');
+  assert.match((await platform.server('host', 'resume', 'h2')).stderr, /h2 is in use already/);
 });
 
 test('somebody ends a machine by hand, or holds it', async () => {

@@ -13,6 +13,7 @@ import {
 } from './backup-commands.ts';
 import { writeUsbImage } from './boot/index.ts';
 import { type CheckCommand, checkState } from './check-command.ts';
+import { hostCommand } from './host-commands.ts';
 import { haltImages, unregisterEmulators } from './images/index.ts';
 import {
   answers,
@@ -345,6 +346,12 @@ command('restore', 'bring a backup back, or put a copy of the database in its pl
   .option('--from <backup>', 'name of the backup; default: the newest')
   .option('--list', 'show the backups, or copies, that there are')
   .option('--json', 'as data');
+program.addCommand(
+  hostCommand(say, () => {
+    requireRoot();
+    return loadConfig(program.opts<{ config?: string }>().config);
+  }),
+);
 command('migrate-logs', 'move lines of logs to the database that server.conf names', migrateLogs);
 command('enable', 'make the platform a service of systemd, which starts with this machine', enable);
 command('disable', 'undo that', disable);

@@ -36,7 +36,7 @@ export { bootingNodes } from './booting-nodes.ts';
 export { createChangesCalls, HeldChanges } from './changes/index.ts';
 export type { ConsolePort } from './consoles/index.ts';
 export { createDirectory } from './directory.ts';
-export { endJobs, isMachine } from './engine/index.ts';
+export { drainHost, endJobs, type HostListed, isMachine, listHosts, resumeHost } from './engine/index.ts';
 export { NodeEntry } from './entry.ts';
 export type { NodeEndpoint, NodeLookup } from './lookup.ts';
 export { machineDisks } from './machine-disks.ts';

@@ -2,4 +2,4 @@
 export type { Engine, EngineHost, Placed, PlaceSeen } from './engine.ts';
 export { isMachine, programName } from './local.ts';
 export { openEngine } from './open.ts';
-export { endJobs } from './slurm/index.ts';
+export { drainHost, endJobs, type HostListed, listHosts, resumeHost } from './slurm/index.ts';

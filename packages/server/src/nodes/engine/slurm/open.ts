@@ -35,13 +35,22 @@ export async function openSlurmEngine(deps: Deps): Promise<SlurmEngine> {
   });
 }
 
+/** For who only asks Slurm. `onHost`: see `Deps`; default: we have the host's network. */
+export async function openSlurm(
+  config: SlurmConfig,
+  paths: Pick<Paths, 'identity'>,
+  onHost: OnHost = (argv) => [...argv],
+): Promise<Slurm> {
+  return slurmOf(config, await platformName(paths), onHost);
+}
+
 /** Ends all machines of the platform on hosts. Throws ExternalError when Slurm does not answer. */
 export async function endJobs(
   config: SlurmConfig,
   paths: Pick<Paths, 'identity'>,
-  onHost: OnHost = (argv) => [...argv],
+  onHost?: OnHost,
 ): Promise<number> {
-  const slurm = slurmOf(config, await platformName(paths), onHost);
+  const slurm = await openSlurm(config, paths, onHost);
   const jobs = (await slurm.jobs()).filter(({ phase }) => phase === 'lives');
   await slurm.cancel(jobs.map(({ job }) => job));
   return jobs.length;

@@ -60,6 +60,12 @@ export class Slurm {
     return parseHosts(await this.#run(['scontrol', '--oneliner', 'show', 'node']), this.#options.partition);
   }
 
+  /** `drain`: nothing begins there any more; `reason` is for whoever looks at the host. `resume`: the contrary. */
+  async setState(host: string, state: 'drain' | 'resume', reason?: string): Promise<void> {
+    const why = reason === undefined ? [] : [`reason=${reason}`];
+    await this.#run(['scontrol', 'update', `nodename=${host}`, `state=${state}`, ...why]);
+  }
+
   /** Answers the number of the job. */
   async submit({ id, script, hash, memory, cpuCores, place }: Submission): Promise<number> {
     const name = this.#options.prefix + id;

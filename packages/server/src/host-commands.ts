@@ -1,0 +1,71 @@
+/** `walt-server host`: the hosts of a cluster that run virtual nodes. */
+import { Command } from 'commander';
+import { drainHost, type HostListed, listHosts, resumeHost } from './nodes/index.ts';
+import { type Config, platformPaths, type SlurmConfig, UserError } from './platform/index.ts';
+
+type Say = (text: string) => void;
+
+export function hostCommand(say: Say, load: () => Promise<Config>): Command {
+  const command = new Command('host').description(
+    'show the hosts that run virtual nodes, and use them or not',
+  );
+  command
+    .command('list')
+    .description('list them: what runs there, what they have, why one is not used')
+    .option('--json', 'as data')
+    .action(async ({ json }: { json?: boolean }) => {
+      const hosts = await listHosts(...(await cluster(load)));
+      if (json) console.log(JSON.stringify(hosts));
+      else say(tableOf(hosts));
+    });
+  command
+    .command('drain')
+    .description('empty a host: its nodes boot on others, and none begins there')
+    .argument('<name>', 'as `host list` shows it')
+    .option('--reason <text>', 'why, for whoever looks at the host', 'walt-server host drain')
+    .action(async (name: string, { reason }: { reason: string }) => {
+      const count = await drainHost(...(await cluster(load)), name, reason);
+      const leave = count === 1 ? '1 node boots' : `${count} nodes boot`;
+      say(`${name} is drained.${count > 0 ? ` ${leave} on other hosts, where these have room.` : ''}`);
+    });
+  command
+    .command('resume')
+    .description('use a host again')
+    .argument('<name>', 'as `host list` shows it')
+    .action(async (name: string) => {
+      await resumeHost(...(await cluster(load)), name);
+      say(`${name} is used again.`);
+    });
+  return command;
+}
+
+async function cluster(load: () => Promise<Config>): Promise<[SlurmConfig, { identity: string }]> {
+  const config = await load();
+  if (config.engine !== 'slurm' || !config.slurm)
+    throw new UserError(
+      'UNAVAILABLE',
+      'This platform has no hosts: its virtual nodes run on the server.',
+      'See: walt help show hosts',
+    );
+  return [config.slurm, platformPaths(config)];
+}
+
+/** Pure. What other programs tell is of one line, and steers no terminal. */
+function tableOf(hosts: readonly HostListed[]): string {
+  const rows = hosts.map(({ name, state, machines, memory, cpus, features, reason }) => [
+    ...[name, state, String(machines), `${memory} MiB`, String(cpus)],
+    ...[features.join(','), reason ?? ''],
+  ]);
+  const all = [['HOST', 'STATE', 'NODES', 'MEMORY', 'CPUS', 'FEATURES', 'REASON'], ...rows].map((row) =>
+    row.map((text) => text.replace(/[\p{Cc}\p{Cf}]/gu, ' ')),
+  );
+  const widths = [0, 1, 2, 3, 4, 5].map((at) => Math.max(...all.map((row) => (row[at] ?? '').length)));
+  return all
+    .map((row) =>
+      row
+        .map((text, at) => text.padEnd(widths[at] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
