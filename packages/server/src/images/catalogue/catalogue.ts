@@ -1,6 +1,6 @@
 import { fullName, type NamedImage, PLATFORM_OWNER } from '@walt/contract';
 import type { Database, Retention } from '../../platform/index.ts';
-import { mayCollect, nearNames, UserError } from '../../platform/index.ts';
+import { mayCollect } from '../../platform/index.ts';
 import {
   type Bounds,
   type Item,
@@ -15,7 +15,6 @@ import {
   checkExpected,
   type Expected,
   fromRecord,
-  gone,
   history,
   type Move,
   movedMeanwhile,
@@ -23,10 +22,12 @@ import {
   toRecord,
 } from './catalogue-rows.ts';
 import { claimLayers, type LayerRecord, type LayerSize, noteLayers, readLayers } from './layer-rows.ts';
-import { findNeedless, type Keeping } from './needless.ts';
+import { findNeedless, forgetNeedless, type Keeping } from './needless.ts';
+import { noSuchImage } from './no-such-image.ts';
 import { pointer, setPointer } from './pointers.ts';
+import { remove } from './remove.ts';
 import { rename } from './rename.ts';
-import { addSession, removeSession, requireNoSession, type SessionRow } from './sessions.ts';
+import { addSession, removeSession, type SessionRow } from './sessions.ts';
 import { inheritSharing } from './sharing.ts';
 import { imageSpace } from './space.ts';
 import type { ImageTables } from './tables.ts';
@@ -224,31 +225,9 @@ export class Catalogue {
     await this.#database.transaction().execute((t) => rename(t, this.#nodes, image, newName, user));
   }
 
-  /** Drops a name. Throws UserError CONFLICT while a node boots it or a session is open on it. */
+  /** Drops a name. Throws UserError CONFLICT while a node boots it or a session is open on it, NOT_FOUND when it is gone. */
   async remove(image: NamedImage, user: string): Promise<void> {
-    const { owner, name } = image;
-    await this.#database.transaction().execute(async (t) => {
-      const nodes = await this.#nodes.of(t, image);
-      if (nodes.length > 0) {
-        throw new UserError(
-          'CONFLICT',
-          `Image "${owner}/${name}" is in use by ${nodes.join(', ')}.`,
-          'Boot another image on these nodes first, with: walt node boot NODES IMAGE',
-        );
-      }
-      await requireNoSession(t, image);
-      const current = await t
-        .deleteFrom('image')
-        .where('owner', '=', owner)
-        .where('name', '=', name)
-        .returning('digest')
-        .executeTakeFirst();
-      if (!current) throw gone(image);
-      await t
-        .insertInto('image_history')
-        .values(history(image, null, current.digest, { user, action: 'remove' }, seconds()))
-        .execute();
-    });
+    await this.#database.transaction().execute((t) => remove(t, this.#nodes, image, user));
     this.#moved();
   }
 
@@ -298,44 +277,9 @@ export class Catalogue {
   }
 
   /** Forgets all digests that nobody needs (`findNeedless`), and what is to be given up, for good. Answers which. */
-  async forgetUnneeded(keep: ReadonlySet<string>, keeping: Keeping): Promise<DigestRecord[]> {
-    return this.#database.transaction().execute(async (t) => {
-      const { giveUp } = keeping;
-      const { needless, needed } = await findNeedless(t, this.#nodes, keep, keeping);
-      if (giveUp) {
-        await t
-          .updateTable('image_history')
-          .set({ given_up: 1 })
-          .where('owner', '=', giveUp.owner)
-          .where('name', '=', giveUp.name)
-          .execute();
-      }
-      const layers = new Set(needless.flatMap((record) => record.layers));
-      const gone = layers.difference(new Set(needed.flatMap((record) => record.layers)));
-      for (const { digest } of needless) {
-        await t.deleteFrom('image_digest').where('digest', '=', digest).execute();
-      }
-      for (const diffId of gone) await t.deleteFrom('image_layer').where('diff_id', '=', diffId).execute();
-      return needless;
-    });
+  forgetUnneeded(keep: ReadonlySet<string>, keeping: Keeping): Promise<DigestRecord[]> {
+    return this.#database.transaction().execute((t) => forgetNeedless(t, this.#nodes, keep, keeping));
   }
-}
-
-/** `seen`: what whoever named it may see. */
-export function noSuchImage(image: NamedImage, seen: readonly NamedImage[]): UserError {
-  return new UserError('NOT_FOUND', `There is no image named "${fullName(image)}".`, hintFor(image, seen));
-}
-
-/** What somebody may have meant: a near name of the same owner, or the same name of another. */
-function hintFor({ owner, name }: NamedImage, all: readonly NamedImage[]): string {
-  const own = all.filter((image) => image.owner === owner).map((image) => image.name);
-  const near = nearNames(name, own);
-  if (near.length > 0) return `Did you mean ${near.join(' or ')}?`;
-  const others = all.filter((image) => image.name === name).map((image) => image.owner);
-  const chosen = others.includes(PLATFORM_OWNER) ? PLATFORM_OWNER : others[0];
-  if (chosen === undefined) return 'See all images with: walt image show --all';
-  const use = chosen === PLATFORM_OWNER ? 'use that name, or make' : 'make';
-  return `There is ${chosen}/${name}: ${use} it yours with: walt image clone walt:${chosen}/${name}`;
 }
 
 function joined(database: Database<ImageTables>) {

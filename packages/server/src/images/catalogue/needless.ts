@@ -46,3 +46,29 @@ export async function findNeedless(
   );
   return { needed, needless };
 }
+
+/** Forgets in a transaction what `findNeedless` finds, and what is to be given up, for good. Answers which digests. */
+export async function forgetNeedless(
+  t: Database<ImageTables>,
+  bootingNodes: BootingNodes,
+  keep: ReadonlySet<string>,
+  keeping: Keeping,
+): Promise<DigestRecord[]> {
+  const { giveUp } = keeping;
+  const { needless, needed } = await findNeedless(t, bootingNodes, keep, keeping);
+  if (giveUp) {
+    await t
+      .updateTable('image_history')
+      .set({ given_up: 1 })
+      .where('owner', '=', giveUp.owner)
+      .where('name', '=', giveUp.name)
+      .execute();
+  }
+  const layers = new Set(needless.flatMap((record) => record.layers));
+  const gone = layers.difference(new Set(needed.flatMap((record) => record.layers)));
+  for (const { digest } of needless) {
+    await t.deleteFrom('image_digest').where('digest', '=', digest).execute();
+  }
+  for (const diffId of gone) await t.deleteFrom('image_layer').where('diff_id', '=', diffId).execute();
+  return needless;
+}
