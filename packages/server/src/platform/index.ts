@@ -3,10 +3,7 @@ export { projectFile } from './checkout.ts';
 export {
   type AccessConfig,
   type Config,
-  type ContainerLimits,
   configFile,
-  defaultLimits,
-  type Limits,
   loadConfig,
   type RegistryConfig,
   type Retention,
@@ -80,6 +77,7 @@ export { type Finding, left, mended } from './finding.ts';
 export { hostNamespace, hostNetwork, namespaceFile } from './host.ts';
 export type { WantedAdapter } from './interfaces.ts';
 export { KeyedLock } from './keyed-lock.ts';
+export { type ContainerLimits, defaultLimits, type Limits } from './limits-config.ts';
 export {
   createLog,
   eventText,

@@ -3,8 +3,8 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { defaultLimits } from '../config.ts';
 import { UserError } from '../errors.ts';
+import { defaultLimits } from '../limits-config.ts';
 import { askServer, RootSocket } from './root-socket.ts';
 
 let folder: string;
