@@ -53,11 +53,28 @@ function mounts({ namespace, folder }: Marks): string[] {
     .map((line) => `mount ${line}`);
 }
 
-/** Loop devices of the platform's files, as `/dev/loop3 FILE`. */
+/**
+ * Loop devices of the platform's files, as `/dev/loop3 FILE`. Who makes a mount namespace gets a copy of each mount that there is: a
+ * device that only such a copy keeps is not the platform's, and goes with that namespace.
+ */
 function loopDevices({ folder }: Marks): string[] {
   return readdirSync('/sys/block').flatMap((device) => {
     const file = optional(() => readFileSync(`/sys/block/${device}/loop/backing_file`, 'utf8').trim());
-    return file?.startsWith(`${folder}/`) ? [`loop device /dev/${device} ${file}`] : [];
+    if (!file?.startsWith(`${folder}/`) || isMountedElsewhere(device)) return [];
+    return [`loop device /dev/${device} ${file}`];
+  });
+}
+
+/** Whether a mount namespace other than ours has something mounted from there (proc_pid_mountinfo(5)). */
+function isMountedElsewhere(device: string): boolean {
+  const number = optional(() => readFileSync(`/sys/block/${device}/dev`, 'utf8').trim());
+  const seen = new Set([readlinkSync('/proc/self/ns/mnt')]);
+  return readdirSync('/proc').some((name) => {
+    const namespace = /^\d+$/.test(name) && optional(() => readlinkSync(`/proc/${name}/ns/mnt`));
+    if (!namespace || seen.has(namespace)) return false;
+    seen.add(namespace);
+    const mounts = optional(() => readFileSync(`/proc/${name}/mountinfo`, 'utf8'));
+    return mounts?.split('\n').some((line) => line.split(' ')[2] === number) ?? false;
   });
 }
 

@@ -153,13 +153,22 @@ export class Gateway {
 
   /**
    * On the host's side, with podman's options for an image shell. In a mount namespace of its own: the sandbox unmounts what it leaves
-   * behind, and where mounts are shared, as those of `ip netns` are, everybody would lose them.
+   * behind, and where mounts are shared, as those of `ip netns` are, everybody would lose them. What others unmount, it lets go, too.
    */
   #slirp(): string[] {
     const { namespace, host } = this.#options;
     const sandbox = ['--disable-host-loopback', '--enable-sandbox', '--enable-seccomp'];
     return [
-      ...['nsenter', `--net=${namespaceFile(host)}`, '--', 'unshare', '--mount', '--'],
+      ...[
+        'nsenter',
+        `--net=${namespaceFile(host)}`,
+        '--',
+        'unshare',
+        '--mount',
+        '--propagation',
+        'slave',
+        '--',
+      ],
       ...[
         'slirp4netns',
         '--netns-type=path',
