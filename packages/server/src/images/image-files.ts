@@ -60,8 +60,6 @@ export async function writeFiles(
   const { catalogue } = deps;
   const move = { user, action: 'cp', detail: path, from: [image] } as const;
   let elsewhere: UserError | undefined;
-  // It may break off before somebody reads it: who reads then will notice.
-  tar.on('error', () => {});
   try {
     await catalogue.requireSpace(image.owner);
     const saved = await withTree(deps, image, async (tree) => {

@@ -50,6 +50,8 @@ export function bodyOf(request: IncomingMessage): Readable {
     // It may have come as a whole, and nobody reads the rest any more.
     if (!request.readableEnded) body.destroy(new Error('the client has gone'));
   };
+  // It may break off before somebody reads it: who reads then will notice.
+  body.on('error', () => {});
   // A request that broke off before tells nobody again.
   if (request.destroyed) broken();
   request.once('error', broken);
