@@ -258,6 +258,15 @@ describe('in a script', () => {
     assert.equal(status, 0);
   });
 
+  test('an end of input that the terminal takes while a command runs ends the shell', async () => {
+    // Longer than some tries to end it: the terminal hands what it took of them to a shell that edits lines, as zeros.
+    const { stdout, status } = await checkout.run(['image', 'shell', 'debian', '--save', 'made'], {
+      input: `sleep 2; ${CHANGE}\n`,
+    });
+    assert.match(stdout, /alice\/made is saved/);
+    assert.equal(status, 0);
+  });
+
   test('without a decision the session is kept', async () => {
     await waitingSession();
     const { status, stderr } = await checkout.run(['image', 'shell', 'debian', '--resume'], {

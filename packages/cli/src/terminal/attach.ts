@@ -20,6 +20,11 @@ const NEWLINE = 0x0a;
 /** ctrl-d: what a program on a terminal takes for the end of its input. */
 const END_OF_INPUT = Buffer.from([0x04]);
 /**
+ * The same once more, on an empty line (ctrl-u). A shell that edits lines reads a ctrl-d that the terminal took while a command ran as
+ * a zero, of which busybox makes a character; behind that, no ctrl-d ends it.
+ */
+const END_ONCE_MORE = Buffer.from([0x15, 0x04]);
+/**
  * Milliseconds. A terminal forgets a ctrl-d that comes while nobody reads (the shell still starts, a command runs), and one that
  * a command reads does not reach the shell. There is no event for "the shell reads now", so it is repeated.
  */
@@ -54,7 +59,7 @@ export async function attach(options: AttachOptions): Promise<AttachEnd> {
     // In the middle of a line ctrl-d only sends what was typed so far.
     if (last !== NEWLINE) stream.send(Buffer.from([NEWLINE]));
     stream.send(END_OF_INPUT);
-    repeating = setInterval(() => stream.send(END_OF_INPUT), END_REPEATED);
+    repeating = setInterval(() => stream.send(END_ONCE_MORE), END_REPEATED);
   };
   const onResize = () => stream.control({ type: 'resize', ...terminalSize() });
   stdin.pause();
