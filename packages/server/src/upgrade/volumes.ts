@@ -1,5 +1,4 @@
 /** Volumes, from a folder of the state folder's disk to their own file system. */
-import { randomBytes } from 'node:crypto';
 import { copyFile, mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -45,7 +44,8 @@ async function moveVolume(source: string, target: string, paths: Paths): Promise
   // Named by their content: what is there is the same.
   if (await fileExists(target)) return;
   await requireRoom(paths.state, (await stat(source)).size, `The volume ${source}`);
-  const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
+  // Of one name: what an upgrade that was killed has left is written over by the next one.
+  const temporary = `${target}.tmp`;
   try {
     await copyFile(source, temporary);
     await run(['cmp', '--', source, temporary]);
