@@ -3,6 +3,7 @@ import { oc } from '@orpc/contract';
 import { z } from 'zod';
 import { errors } from './errors.ts';
 import { userName } from './schemas.ts';
+import { DISK_PARTS, type DiskPartKind } from './values/index.ts';
 
 const base = oc.errors(errors);
 
@@ -33,11 +34,7 @@ export type UserQuotas = z.infer<typeof userQuotas>;
 export const diskPart = z.object({
   /** Whose it is; null: the platform's own, or what images of several users have. */
   user: z.string().nullable(),
-  kind: z.enum([
-    ...['image', 'hidden-images', 'older-versions', 'shared-layers', 'shells', 'builds'],
-    ...['persist', 'disks', 'console'],
-    ...['default-images', 'boot-files', 'logs', 'database', 'toolchains', 'caches', 'reserve', 'other'],
-  ] as const),
+  kind: z.enum(Object.keys(DISK_PARTS) as [DiskPartKind, ...DiskPartKind[]]),
   /** Of an image or a node. */
   name: z.string().nullable(),
   bytes: z.number(),

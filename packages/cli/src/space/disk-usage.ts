@@ -1,29 +1,10 @@
 /** `walt advanced disk-usage`. */
 import type { DiskPart, DiskUsage } from '@walt/contract';
+import { DISK_PARTS } from '@walt/contract/values/kinds';
 import { humanSize } from '../terminal/human.ts';
 import type { Paint } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 import { visibleName } from '../terminal/visible.ts';
-
-const WORDS: Record<DiskPart['kind'], string> = {
-  image: 'image',
-  'hidden-images': 'images that you may not see',
-  'older-versions': 'older versions of images',
-  'shared-layers': 'what several images share',
-  shells: 'changes in image shells',
-  builds: 'caches of image builds',
-  persist: '/persist of',
-  disks: 'disks of',
-  console: 'console of',
-  'default-images': 'default images',
-  'boot-files': 'boot files',
-  logs: 'logs',
-  database: 'database and its copies',
-  toolchains: 'toolchains for other CPUs',
-  caches: 'caches of default images',
-  reserve: 'kept for when the disk is full',
-  other: 'all else on this disk',
-};
 
 export function renderDiskUsage(usage: DiskUsage, paint: Paint): string {
   const { folder, size, free, reserved, parts } = usage;
@@ -52,6 +33,6 @@ export function renderDiskUsage(usage: DiskUsage, paint: Paint): string {
 }
 
 function wordsOf({ kind, name }: DiskPart): string {
-  const words = WORDS[kind] ?? visibleName(kind);
+  const words = DISK_PARTS[kind] ?? visibleName(kind);
   return name === null ? words : `${words} ${visibleName(name)}`;
 }

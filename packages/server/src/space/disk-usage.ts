@@ -1,6 +1,6 @@
 /** What takes the server's disk, and what of it somebody may know. */
 import { stat } from 'node:fs/promises';
-import { type DiskPart, type DiskUsage, fullName, type NamedImage } from '@walt/contract';
+import { DISK_PARTS, type DiskPart, type DiskUsage, fullName, type NamedImage } from '@walt/contract';
 import type { Caller } from '../access/index.ts';
 import { diskOf, diskUse, type Paths } from '../platform/index.ts';
 
@@ -75,19 +75,7 @@ export function withoutHidden(parts: readonly DiskPart[], seen: readonly NamedIm
   ];
 }
 
-const WORDS: Partial<Record<DiskPart['kind'], string>> = {
-  image: 'image',
-  'hidden-images': 'images that you may not see',
-  'older-versions': 'older versions of images',
-  'shared-layers': 'what several images share',
-  shells: 'changes in image shells',
-  builds: 'caches of image builds',
-  persist: '/persist of',
-  disks: 'disks of',
-  console: 'console of',
-};
-
-/** Pure. Who has most, and of what: `Most of it is used by ann: 3.2 GB (image lab, /persist of n1) and bob: 10 MB (image x).` */
+/** Pure. Who has most, and of what: `Who has most of it: ann: 3.2 GB (image lab, /persist of n1); bob: 10 MB (image x).` */
 export function tellUsers(parts: readonly DiskPart[]): string {
   const byUser = Map.groupBy(
     parts.filter(({ user, bytes }) => user !== null && bytes > 0),
@@ -96,7 +84,7 @@ export function tellUsers(parts: readonly DiskPart[]): string {
   const users = [...byUser].sort(([, a], [, b]) => total(b) - total(a)).slice(0, NAMED.users);
   const told = users.map(([user, own]) => {
     const largest = own.toSorted((a, b) => b.bytes - a.bytes).slice(0, NAMED.things);
-    const things = largest.map(({ kind, name }) => [WORDS[kind] ?? kind, name].filter(Boolean).join(' '));
+    const things = largest.map(({ kind, name }) => [DISK_PARTS[kind], name].filter(Boolean).join(' '));
     return `${user}: ${size(total(own))} (${things.join(', ')})`;
   });
   return told.length === 0 ? '' : `Who has most of it: ${told.join('; ')}.`;

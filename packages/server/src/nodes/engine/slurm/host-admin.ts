@@ -42,9 +42,9 @@ export async function drainHost(
   reason: string,
 ): Promise<number> {
   const slurm = await openSlurm(config, paths);
-  await requireHost(slurm, name);
+  const host = await requireHost(slurm, name);
   await slurm.setState(name, 'drain', reason);
-  return listed(await requireHost(slurm, name), await slurm.jobs()).machines;
+  return listed(host, await slurm.jobs()).machines;
 }
 
 /** It is used again. Throws as `drainHost`, and UserError CONFLICT when it is in use. */
