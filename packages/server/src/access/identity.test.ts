@@ -99,7 +99,7 @@ describe('a caller is who owns the file', () => {
     assert.equal(viewer.role, 'viewer');
     groups = new Set();
     now += 10_001;
-    for (const late of [identity.requireUser(viewer), identity.caller(token)]) {
+    for (const late of [() => identity.requireUser(viewer), () => identity.caller(token)]) {
       await assert.rejects(late, refused('FORBIDDEN', /nobody may not use this platform/));
     }
     groups = new Set(['lab']);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, readlink } from 'node:fs/promises';
 import type { Duplex, Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
@@ -132,9 +132,10 @@ export class Containers {
   async runs(name: string): Promise<boolean> {
     const first = (await this.inspect(name))?.process;
     for (;;) {
-      // Of a process that has ended, there is nothing.
       const words = await readFile(`/proc/${first}/cmdline`, 'latin1').catch(() => '');
-      if (words !== RUNC) return words !== '';
+      // There are no words of a process that has ended, but neither while the kernel puts a program into one: that has a program.
+      if (words === '') return (await readlink(`/proc/${first}/exe`).catch(() => '')) !== '';
+      if (words !== RUNC) return true;
       await delay(BEGIN_LOOK);
     }
   }
