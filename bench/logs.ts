@@ -1,7 +1,8 @@
 /**
  * How fast lines of logs are kept and searched, by the real program: 50 connections that bring lines of some 100 bytes, each batch on
- * disk before it is acknowledged, against the same batches appended to a file and synced, and against a COPY of them into a table of
- * PostgreSQL; then a word that is nowhere, one line of a stream, and how late lines are that somebody follows. usage: logs.ts [--runs N] [--lines N] [--json]
+ * disk before it is acknowledged; against such batches appended to a file and synced, a COPY of them into a table of PostgreSQL, and
+ * rsyslog (into PostgreSQL) and journald, which acknowledge nothing. Then a word that is nowhere, one line of a stream, and how late
+ * lines are that somebody follows. usage: logs.ts [--runs N] [--lines N] [--json]
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,6 +13,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { answers, projectFile } from '../packages/server/src/platform/index.ts';
 import { TestPostgres } from '../packages/server/test/postgres.ts';
+import { journaldRate, rsyslogRate } from './log-keepers.ts';
 import { benchOptions, progress } from './options.ts';
 import { conclude } from './report.ts';
 import { summarize } from './statistics.ts';
@@ -22,7 +24,13 @@ const total = Number(own.lines ?? 2_000_000);
 const CONNECTIONS = 50;
 /** Lines of a batch: some 240 KB. */
 const BATCH = 2000;
+/** Batches that the others get at most: so many lines take them a minute. */
+const COMPARED = { fast: 1000, slow: 100 };
 const PORT = 12_347;
+
+function compared(speed: keyof typeof COMPARED): number {
+  return Math.min(Math.ceil(total / BATCH), COMPARED[speed]);
+}
 
 /** Lines as servers write them: words that come again, numbers that do not. */
 function batchOf(connection: number, batch: number): Buffer {
@@ -90,7 +98,7 @@ async function measure(folder: string, postgres?: TestPostgres): Promise<Run> {
     const stored = batches * CONNECTIONS * BATCH;
     const rate = stored / ((performance.now() - began) / 1000);
     const memory = await residentOf(program.pid ?? 0);
-    const plain = await plainRate(join(folder, 'plain'), bodies, batches * CONNECTIONS);
+    const plain = await plainRate(join(folder, 'plain'), bodies, compared('fast'));
     const size = postgres
       ? Number(
           await postgres.ask(
@@ -195,7 +203,7 @@ async function copyRate(postgres: TestPostgres, path: string): Promise<number> {
   const bodies = Array.from({ length: 8 }, (_, at) => batchOf(at, at).toString());
   // As COPY wants columns: time, stream, text.
   const rows = bodies.map((body) => body.replace(/^@(\S+) (\S+) /gm, '$1\t$2\t'));
-  const batches = Math.ceil(total / BATCH);
+  const batches = compared('fast');
   const file = await open(path, 'w', 0o644);
   for (let batch = 0; batch < batches; batch += 1) await file.write(rows[batch % rows.length] ?? '');
   await file.close();
@@ -231,6 +239,11 @@ const folder = await mkdtemp(join(tmpdir(), 'walt-bench-logs-'));
 // PostgreSQL, another user, reads a file of it.
 await chmod(folder, 0o755);
 const copied: number[] = [];
+const others: Record<'rsyslog' | 'journald', number[]> = { rsyslog: [], journald: [] };
+const some = Array.from({ length: compared('slow') }, (_, at) => batchOf(at, at).toString());
+/** As RFC 5424 has them from the program's name on, and their text alone. */
+const messages = some.map((body) => body.replace(/^@\S+ app sshd\[(\d+)\]:/gm, 'sshd $1 - -'));
+const texts = some.map((body) => body.replace(/^@\S+ app /gm, ''));
 const all: Record<'SQLite' | 'PostgreSQL', Run[]> = { SQLite: [], PostgreSQL: [] };
 {
   await using postgres = await TestPostgres.start();
@@ -243,6 +256,9 @@ const all: Record<'SQLite' | 'PostgreSQL', Run[]> = { SQLite: [], PostgreSQL: []
     all.PostgreSQL.push(await measure(join(folder, `${run}-postgresql`), postgres));
     progress(`run ${run + 1} of ${runs}: COPY`);
     copied.push(await copyRate(postgres, join(folder, 'copy')));
+    progress(`run ${run + 1} of ${runs}: rsyslog and journald`);
+    others.rsyslog.push(await rsyslogRate(postgres, join(folder, `${run}-rsyslog`), messages, CONNECTIONS));
+    others.journald.push(await journaldRate(join(folder, `${run}-journald`), texts, CONNECTIONS));
   }
 }
 await rm(folder, { recursive: true });
@@ -255,10 +271,12 @@ conclude(
   {
     bench: 'logs',
     measures: [
-      { what: 'PostgreSQL: the same by one COPY', unit: '/s', ...summarize(copied) },
+      { what: 'PostgreSQL: such lines by one COPY', unit: '/s', ...summarize(copied) },
+      { what: 'rsyslog, into PostgreSQL: lines kept', unit: '/s', ...summarize(others.rsyslog) },
+      { what: 'journald: lines kept', unit: '/s', ...summarize(others.journald) },
       ...engines.flatMap(({ engine, of }) => [
         { what: `${engine}: lines kept`, unit: '/s', ...of('rate') },
-        { what: `${engine}: the same appended to a file and synced`, unit: '/s', ...of('plain') },
+        { what: `${engine}: such lines appended to a file and synced`, unit: '/s', ...of('plain') },
         { what: `${engine}: memory of walt-logs at most`, unit: 'MB', ...of('memory') },
         { what: `${engine}: disk / raw`, unit: '', ...of('perLine') },
         { what: `${engine}: lines searched for what is nowhere`, unit: '/s', ...of('search') },
