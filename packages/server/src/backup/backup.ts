@@ -1,19 +1,11 @@
 /** `walt-server backup`: what a platform is, into a folder, while it runs. */
 import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
-import type { DatabaseSync } from 'node:sqlite';
 import packageFile from '../../../../package.json' with { type: 'json' };
-import { ImageArchive, imageDigestsIn } from '../images/index.ts';
 import {
-  answers,
-  askServer,
   type Config,
-  copyClosedDatabase,
   DiskFull,
   hasErrno,
-  isExternalError,
-  isUserError,
-  openCopy,
   type Paths,
   platformPaths,
   RoomGuard,
@@ -24,17 +16,12 @@ import {
 import { BackupFolder } from './backup-folder.ts';
 import type { Blobs } from './blobs.ts';
 import { type CopyPlaces, findDisks, saveDisk } from './disks.ts';
-import {
-  type Blob,
-  describeGeneration,
-  type Generation,
-  generationName,
-  type SavedFile,
-  type SavedImage,
-} from './generation.ts';
+import { describeGeneration, generationName, type SavedFile } from './generation.ts';
 import { saveLogLines } from './log-lines.ts';
 import { saveMachineDisks } from './machine-disks.ts';
+import { theMoment } from './moment.ts';
 import type { Told } from './progress.ts';
+import { saveImages } from './save-images.ts';
 import { findStateFiles, isGone } from './state-files.ts';
 
 export interface BackupResult {
@@ -140,55 +127,6 @@ async function save(
   }
 }
 
-interface Moment extends AsyncDisposable {
-  /** A copy of the database of that moment. */
-  database: string;
-  /** Digests of the images that it names; while a server runs, none of them is removed. */
-  images: string[];
-  /** Throws UserError UNAVAILABLE when the server ended meanwhile, and with it the promise to keep them. */
-  requireHeld(): void;
-}
-
-/** The database as it is now, and its images kept until the moment is disposed of. */
-async function theMoment(config: Config, work: string): Promise<Moment> {
-  const paths = platformPaths(config);
-  if (!(await answers({ path: paths.rootSocket }))) {
-    if (await answers({ path: paths.socket })) throw olderServer();
-    const database = join(work, 'walt.db');
-    await copyClosedDatabase(paths.database, database);
-    return { database, images: digestsIn(database), requireHeld() {}, async [Symbol.asyncDispose]() {} };
-  }
-  const letGo = new AbortController();
-  const held = askServer(paths.rootSocket, 'hold', letGo.signal);
-  const { value } = await held.next();
-  const { copy: database } = value as { copy: string };
-  let failure: unknown;
-  // It says nothing more before it ends.
-  const end = held.next().then(
-    () => {},
-    (error: unknown) => {
-      failure = error;
-    },
-  );
-  return {
-    database,
-    images: digestsIn(database),
-    requireHeld() {
-      if (failure) throw failure;
-    },
-    async [Symbol.asyncDispose]() {
-      letGo.abort();
-      await end;
-    },
-  };
-}
-
-function digestsIn(file: string): string[] {
-  using copy: DatabaseSync | undefined = openCopy(file);
-  if (!copy) throw new Error(`the copy ${file} of the database is not sound`);
-  return imageDigestsIn(copy);
-}
-
 async function saveFiles(config: Config, blobs: Blobs): Promise<SavedFile[]> {
   const saved: SavedFile[] = [];
   for (const { from, ...file } of await findStateFiles(config)) {
@@ -199,75 +137,6 @@ async function saveFiles(config: Config, blobs: Blobs): Promise<SavedFile[]> {
     }
   }
   return saved;
-}
-
-async function saveImages(
-  paths: Paths,
-  digests: readonly string[],
-  { blobs, before, told }: { blobs: Blobs; before: Generation | undefined; told: Told },
-): Promise<{ images: SavedImage[]; missing: string[] }> {
-  const archive = ImageArchive.beside(paths);
-  const known = new Map(before?.images.map((image) => [image.configuration.digest, image]));
-  const images: SavedImage[] = [];
-  const missing: string[] = [];
-  for (const [index, digest] of digests.entries()) {
-    const earlier = known.get(digest);
-    const title = `Image ${index + 1} of ${digests.length}`;
-    try {
-      images.push(
-        earlier && (await isThere(earlier, blobs))
-          ? earlier
-          : await saveImage(archive, digest, blobs, told.step(title)),
-      );
-    } catch (error) {
-      // Others are worth having all the same.
-      if (!isTorn(error)) throw error;
-      missing.push(digest);
-      told.say(`${title} (${digest}) cannot be saved: ${error instanceof Error ? error.message : error}`);
-    }
-  }
-  return { images, missing };
-}
-
-async function isThere({ configuration, manifest, layers }: SavedImage, blobs: Blobs): Promise<boolean> {
-  for (const blob of [configuration, manifest, ...layers]) if (!(await blobs.has(blob))) return false;
-  return true;
-}
-
-async function saveImage(
-  archive: ImageArchive,
-  digest: string,
-  blobs: Blobs,
-  step: (done: number, total?: number) => void,
-): Promise<SavedImage> {
-  const { configuration, manifest, layers } = await archive.describe(digest);
-  const total = layers.reduce((sum, { size }) => sum + size, 0);
-  const saved: Blob[] = [];
-  let done = 0;
-  for (const layer of layers) {
-    const blob = (await blobs.has(layer))
-      ? layer
-      : await blobs.put(await archive.layer(layer.digest), (bytes) => step(done + bytes, total));
-    if (blob.digest !== layer.digest) throw new TornLayer(layer.digest);
-    saved.push(blob);
-    done += layer.size;
-  }
-  return {
-    configuration: await blobs.putBytes(Buffer.from(configuration)),
-    manifest: await blobs.putBytes(Buffer.from(manifest(saved))),
-    layers: saved,
-  };
-}
-
-class TornLayer extends Error {
-  constructor(diffId: string) {
-    super(`its layer ${diffId} has other files than it came with`);
-  }
-}
-
-/** True where the store is to blame, and only for this image. */
-function isTorn(error: unknown): boolean {
-  return error instanceof TornLayer || isExternalError(error) || isUserError(error) || isGone(error);
 }
 
 async function saveDisks(paths: Paths, to: CopyPlaces, told: Told) {
@@ -287,14 +156,6 @@ function noPlatform({ state }: Paths): UserError {
     'NOT_FOUND',
     `There is no platform in ${state} yet.`,
     'Start it first: walt-server start. With another configuration: walt-server --config FILE backup …',
-  );
-}
-
-function olderServer(): UserError {
-  return new UserError(
-    'UNAVAILABLE',
-    'The server that runs is of an older version, which knows no backups.',
-    'Start a new one, nodes go on: walt-server restart',
   );
 }
 

@@ -1,6 +1,6 @@
 import type { DeviceNote } from '@walt/contract';
-import { type DhcpRequest, type Lease, textOf } from '../network/index.ts';
-import { type Database, isExternalError, type Log, rarely, UserError } from '../platform/index.ts';
+import { type DhcpRequest, textOf } from '../network/index.ts';
+import { isExternalError, rarely, UserError } from '../platform/index.ts';
 import {
   afterFile,
   afterPort,
@@ -11,17 +11,15 @@ import {
   withoutNote,
 } from './facts.ts';
 import { Heard } from './heard.ts';
-import { afterLeases, newDevice } from './leases.ts';
+import { afterLeases, needless, newDevice } from './leases.ts';
 import { type Device, DeviceStore } from './store.ts';
-import type { DeviceTables } from './tables.ts';
+import type { NodeAddress, Surroundings } from './surroundings.ts';
 import { nameOf } from './view.ts';
 
 /** Milliseconds until what was heard is noted: many requests at once are one write. */
 const NOTE_DELAY = 2_000;
 /** Milliseconds between two looks at leases and ports. */
 const LOOK_INTERVAL = 15_000;
-/** Seconds after which an unknown device that nobody has named, and that is silent, is forgotten. */
-const MEMORY = 30 * 86_400;
 /** Milliseconds between two lines of the journal on the same thing of the same device. */
 const TELL_PERIOD = 600_000;
 
@@ -37,41 +35,12 @@ const EVENTS: Record<DeviceNote['kind'], string> = {
   disk: 'a node cannot use its disk',
 };
 
-/** What devices ask of walt-net. */
-export interface DeviceNetwork {
-  leases(): Promise<Lease[]>;
-  /** Whether DHCP lends this address to machines that nobody knows. */
-  isLent(ip: string): boolean;
-  /** By hardware address. */
-  ports(): Promise<Map<string, string>>;
-  hearDhcp(receive: (request: DhcpRequest) => void): Promise<{ close(): Promise<void> }>;
-}
-
-/** A node, as far as devices must know of it. */
-interface NodeAddress {
-  mac: string;
-  ip: string;
-  name: string;
-}
-
-interface Deps {
-  database: Database<DeviceTables>;
-  network: DeviceNetwork;
-  nodes: {
-    all(): Promise<readonly NodeAddress[]>;
-    /** Called for each machine that asks for an address, node or not. */
-    heard?(mac: string): void;
-  };
-  limits: { unknownDevices: number };
-  log: Log;
-}
-
 /**
  * Whatever was heard on walt-net, by hardware address. Requests to DHCP tell what a machine says of itself. Leases tell its address,
  * and of machines that came while the server was away: dnsmasq keeps them. All is in memory, and in the database when it has changed.
  */
 export class Devices {
-  readonly #deps: Deps;
+  readonly #deps: Surroundings;
   readonly #warn: ReturnType<typeof rarely>;
   readonly #inform: ReturnType<typeof rarely>;
   readonly #known = new Map<string, Device>();
@@ -89,14 +58,14 @@ export class Devices {
   #looking: NodeJS.Timeout | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(deps: Deps) {
+  private constructor(deps: Surroundings) {
     this.#deps = deps;
     this.#store = new DeviceStore(deps.database);
     this.#warn = rarely(deps.log.warn, TELL_PERIOD);
     this.#inform = rarely(deps.log.info, TELL_PERIOD);
   }
 
-  static async open(deps: Deps): Promise<Devices> {
+  static async open(deps: Surroundings): Promise<Devices> {
     const devices = new Devices(deps);
     for (const device of await devices.#store.load()) devices.#known.set(device.mac, device);
     return devices;
@@ -244,7 +213,8 @@ export class Devices {
       const port = ports.get(device.mac);
       if (port !== undefined) this.#change(device, afterPort(device.facts, port, now));
     }
-    this.#forgetNeedless(known, now);
+    for (const mac of needless(this.#known, known, this.#deps.limits.unknownDevices, now))
+      this.#known.delete(mac);
     await this.#store.write(this.#known);
   }
 
@@ -303,16 +273,6 @@ export class Devices {
   #tell(mac: string, notes: readonly DeviceNote[]): void {
     const ip = this.#known.get(mac)?.ip;
     for (const { kind, text } of notes) this.#warn(EVENTS[kind], { mac, ip, told: text }, mac);
-  }
-
-  /** Anybody on walt-net can make machines up: those that nobody has named are so many at most. */
-  #forgetNeedless(nodes: ReadonlyMap<string, string>, now: number): void {
-    const unknown = [...this.#known.values()]
-      .filter(({ mac, name }) => name === null && !nodes.has(mac))
-      .sort((one, other) => other.last - one.last);
-    for (const [index, { mac, last }] of unknown.entries()) {
-      if (index >= this.#deps.limits.unknownDevices || now - last > MEMORY) this.#known.delete(mac);
-    }
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { afterLeases, newDevice } from './leases.ts';
+import { describe, test } from 'node:test';
+import { afterLeases, needless, newDevice } from './leases.ts';
 import type { Device } from './store.ts';
 
 const NOW = 1_800_000_000;
@@ -46,3 +46,25 @@ for (const [what, known, leases, node, expected] of table) {
       assert.deepEqual({ ...changed[index], ...fields }, changed[index]);
   });
 }
+
+describe('what is forgotten', () => {
+  const now = 100 * 86_400;
+  const known = new Map(
+    [
+      { mac: 'a', name: null, last: now },
+      { mac: 'b', name: null, last: now - 5 },
+      { mac: 'c', name: null, last: now - 31 * 86_400 },
+      { mac: 'named', name: 'switch', last: 0 },
+      { mac: 'node', name: null, last: 0 },
+    ].map((device) => [device.mac, { ...newDevice(device.mac, 0), ...device }]),
+  );
+  const nodes = new Map([['node', '10.0.0.1']]);
+  for (const [limit, macs] of [
+    [2, ['c']],
+    [1, ['b', 'c']],
+    [0, ['a', 'b', 'c']],
+  ] as const)
+    test(`with room for ${limit}: ${macs.join(' ')}`, () => {
+      assert.deepEqual(needless(known, nodes, limit, now), macs);
+    });
+});

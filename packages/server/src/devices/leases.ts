@@ -3,6 +3,9 @@ import { type Lease, UNKNOWN_LEASE_SECONDS } from '../network/index.ts';
 import { nothingKnown } from './facts.ts';
 import type { Device } from './store.ts';
 
+/** Seconds after which an unknown device that nobody has named, and that is silent, is forgotten. */
+const MEMORY = 30 * 86_400;
+
 /**
  * Devices that are new or have changed, by what DHCP lends to machines that nobody knows. `nodes`: addresses by hardware address. So
  * those are known, too, that came while nobody heard them.
@@ -35,4 +38,18 @@ export function afterLeases(
 /** Heard for the first time now. */
 export function newDevice(mac: string, now: number): Device {
   return { mac, name: null, ip: null, facts: nothingKnown, first: now, last: now };
+}
+
+/** Hardware addresses to forget. Anybody on walt-net can make machines up: those that nobody has named are `limit` at most. */
+export function needless(
+  known: ReadonlyMap<string, Device>,
+  nodes: ReadonlyMap<string, string>,
+  limit: number,
+  now: number,
+): string[] {
+  return [...known.values()]
+    .filter(({ mac, name }) => name === null && !nodes.has(mac))
+    .sort((one, other) => other.last - one.last)
+    .filter(({ last }, index) => index >= limit || now - last > MEMORY)
+    .map(({ mac }) => mac);
 }

@@ -5,7 +5,8 @@
 import type { BigIntStats } from 'node:fs';
 import { hasErrno, UserError } from '../../platform/index.ts';
 import { Folder, withTree } from '../../trees/index.ts';
-import type { ContainerState, Containers } from './containers.ts';
+import type { ContainerState } from './container-state.ts';
+import type { Containers } from './containers.ts';
 
 const FILES = ['passwd', 'group'] as const;
 

@@ -7,35 +7,15 @@ import { KeyedLock, roomIn, run } from '../../platform/index.ts';
 import { isDiskFull } from '../disk-full.ts';
 import type { LimitNotes } from '../store/index.ts';
 import { imageId, isPodmanError, type PodmanApi } from '../store/index.ts';
-
-export interface ContainerState {
-  /** podman's word: `created`, `running`, `exited` and so on. */
-  status: string;
-  exitCode: number;
-  /** What the kernel counted of its limits until it ended last (`limitNote`). */
-  counted: string;
-  /** Number of its first process on this machine; undefined: it does not run. */
-  process: number | undefined;
-  /** Its first program and that one's arguments, joined by blanks. */
-  entrypoint: string;
-  folders: ContainerFolders;
-  lent: LentFiles;
-}
-
-/** Files of podman's own, mounted over the container's for as long as it runs. */
-export interface LentFiles {
-  /** Where they lie on the server, by their path in the container. */
-  places: ReadonlyMap<string, string>;
-  /** A file on the server that podman writes after them, and before the container runs. */
-  mark: string;
-}
-
-export interface ContainerFolders {
-  /** What the container changed, as overlayfs keeps it. */
-  upper: string;
-  /** The image's layers, top first; none where it runs in a folder that it was given. */
-  lower: string[];
-}
+import {
+  type ContainerState,
+  containerList,
+  inspection,
+  isProgram,
+  programInspection,
+  removals,
+  stateOf,
+} from './container-state.ts';
 
 export interface TerminalSize {
   columns: number;
@@ -86,25 +66,7 @@ export class Containers {
   async inspect(name: string): Promise<ContainerState | undefined> {
     try {
       const found = inspection.parse(await this.#api.call('GET', `${at(name)}/json`));
-      return {
-        status: found.State.Status,
-        exitCode: found.State.ExitCode,
-        counted: await this.#limitNotes.read(found.Id),
-        process: found.State.Pid || undefined,
-        entrypoint: [found.Config.Entrypoint ?? []].flat().join(' '),
-        folders: {
-          upper: found.GraphDriver.Data.UpperDir,
-          lower: found.GraphDriver.Data.LowerDir?.split(':') ?? [],
-        },
-        lent: {
-          places: new Map([
-            ['/etc/hostname', found.HostnamePath],
-            ['/etc/hosts', found.HostsPath],
-            ['/etc/resolv.conf', found.ResolvConfPath],
-          ]),
-          mark: found.OCIConfigPath,
-        },
-      };
+      return stateOf(found, await this.#limitNotes.read(found.Id));
     } catch (error) {
       if (isPodmanError(error, 404)) return undefined;
       throw error;
@@ -265,8 +227,7 @@ export class Containers {
         `${at(name)}/archive?path=${encodeURIComponent(path)}`,
         'x-docker-container-path-stat',
       );
-      const { mode } = pathStat.parse(JSON.parse(Buffer.from(header, 'base64').toString('utf8')));
-      return Math.floor(mode / GO_FOLDER) % 2 === 0 && (mode & 0o111) !== 0;
+      return isProgram(JSON.parse(Buffer.from(header, 'base64').toString('utf8')));
     } catch (error) {
       if (isPodmanError(error, 404)) return false;
       throw error;
@@ -290,29 +251,3 @@ const BEGIN_LOOK = 2;
 function at(name: string): string {
   return `/containers/${encodeURIComponent(name)}`;
 }
-
-const containerList = z
-  .array(z.object({ Id: z.string(), Names: z.array(z.string()), State: z.string() }))
-  .nullish();
-
-const inspection = z.object({
-  Id: z.string(),
-  State: z.object({ Status: z.string(), ExitCode: z.number(), Pid: z.number() }),
-  Config: z.object({ Entrypoint: z.union([z.string(), z.array(z.string())]).nullish() }),
-  GraphDriver: z.object({ Data: z.object({ UpperDir: z.string(), LowerDir: z.string().optional() }) }),
-  // Empty, or not there, before it has run.
-  HostnamePath: z.string().default(''),
-  HostsPath: z.string().default(''),
-  ResolvConfPath: z.string().default(''),
-  OCIConfigPath: z.string().default(''),
-});
-
-const removals = z.array(z.object({ Id: z.string() })).nullish();
-
-const programInspection = z.object({ Running: z.boolean(), ExitCode: z.number(), Pid: z.number() });
-
-/** Go's os.FileMode. */
-const pathStat = z.object({ mode: z.number() });
-
-/** Go's os.ModeDir. */
-const GO_FOLDER = 2 ** 31;

@@ -1,7 +1,8 @@
 /** Containers of images: made, entered, bounded, removed. */
 export { requireAccountFiles } from './account-files.ts';
 export { allProcesses, containerOf, type ProcessFacts } from './container-processes.ts';
-export { type ContainerState, Containers, type LentFiles, type TerminalSize } from './containers.ts';
+export type { ContainerState, LentFiles } from './container-state.ts';
+export { Containers, type TerminalSize } from './containers.ts';
 export { type Printed, printedIn } from './podman-frames.ts';
 export {
   commandSpec,

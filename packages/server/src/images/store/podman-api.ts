@@ -2,29 +2,16 @@
  * podman's REST API on a Unix socket (libpod, https://docs.podman.io/en/v4.3/_static/api.html): what its command line cannot do
  * without a terminal of its own, or does slower.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
 import { type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http';
 import type { Socket } from 'node:net';
-import { basename, dirname, join } from 'node:path';
-import { Duplex, type Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { setTimeout as delay } from 'node:timers/promises';
-import { answers, ExternalError, hasErrno, isHangUp, type Paths } from '../../platform/index.ts';
+import { ExternalError, hasErrno, type Paths } from '../../platform/index.ts';
+import { Attachment } from './attachment.ts';
+import { PodmanService } from './podman-service.ts';
 import type { Store } from './store.ts';
-import { noteNetworks } from './stray-networks.ts';
 
 const PREFIX = '/v4.3.1/libpod';
-/** Milliseconds without a request after which podman's service is ended; containers do not depend on it. */
-const IDLE = 60_000;
-/** Milliseconds for the service to come up. */
-const START_LIMIT = 60_000;
-/** Milliseconds for the service to end. */
-const STOP_LIMIT = 500;
-
 /** podman refused a request, or failed at it: `request` is its method and path, `code` the HTTP status. */
 export class PodmanError extends ExternalError {
   readonly code: number;
@@ -39,25 +26,10 @@ export function isPodmanError(error: unknown, code?: number): error is PodmanErr
 }
 
 export class PodmanApi {
-  readonly #paths: Paths;
-  readonly #socket: string;
-  readonly #log: string;
-  readonly #store: Store;
-  readonly #idleLimit: number;
-  #starting: Promise<void> | undefined;
-  #service: ChildProcess | undefined;
-  /** Connections to the service. */
-  #open = 0;
-  #idle: NodeJS.Timeout | undefined;
-  #ending: Promise<void> | undefined;
+  readonly #service: PodmanService;
 
-  constructor(paths: Paths, store: Store, idleLimit = IDLE) {
-    this.#idleLimit = idleLimit;
-    this.#paths = paths;
-    // Its own: the service of a server that was killed still listens while it ends, and answers nobody.
-    this.#socket = `${paths.podmanSocket}.${randomBytes(4).toString('hex')}`;
-    this.#log = join(paths.logs, 'podman.log');
-    this.#store = store;
+  constructor(paths: Paths, store: Store, idleLimit?: number) {
+    this.#service = new PodmanService(paths, store, idleLimit);
   }
 
   /** Sends a request, with `body` as JSON where given; answers the parsed JSON, undefined when there is none. */
@@ -83,7 +55,7 @@ export class PodmanApi {
   /** Sends `body` as it comes; fails when it breaks off. */
   async upload(path: string, contentType: string, body: Readable): Promise<void> {
     // Only a request that has not begun may be repeated: be sure that podman listens before the stream is touched.
-    await this.#ensureService();
+    await this.#service.ensure();
     const headers = { 'content-type': contentType };
     let sending: Promise<void> = Promise.resolve();
     try {
@@ -125,23 +97,7 @@ export class PodmanApi {
 
   /** Ends the service if we started it, and with it all attachments; containers live on. */
   async close(): Promise<void> {
-    clearTimeout(this.#idle);
-    await this.#starting?.catch(() => {});
-    await this.#ending;
-    await this.#endService();
-  }
-
-  async #endService(): Promise<void> {
-    const service = this.#service;
-    if (!service || service.exitCode !== null || service.signalCode !== null) return;
-    service.ref();
-    const ended = once(service, 'exit');
-    service.kill('SIGTERM');
-    // It waits for attachments to end, which may be never.
-    const timer = setTimeout(() => service.kill('SIGKILL'), STOP_LIMIT);
-    await ended;
-    clearTimeout(timer);
-    await rm(this.#socket, { force: true });
+    await this.#service.close();
   }
 
   #send(options: RequestOptions, write: (sent: ClientRequest) => void): Promise<IncomingMessage> {
@@ -158,142 +114,23 @@ export class PodmanApi {
   }
 
   #request(options: RequestOptions): ClientRequest {
-    clearTimeout(this.#idle);
-    this.#open += 1;
+    const ended = this.#service.use();
     const path = `${PREFIX}${options.path}`;
-    const sent = request({ ...options, path, socketPath: this.#socket, agent: false });
-    sent.once('socket', (socket) => socket.once('close', () => this.#closed()));
+    const sent = request({ ...options, path, socketPath: this.#service.socket, agent: false });
+    sent.once('socket', (socket) => socket.once('close', ended));
     return sent;
-  }
-
-  /** We end the service ourselves: it would not see a request that arrives as it ends by itself. */
-  #closed(): void {
-    this.#open -= 1;
-    if (this.#open > 0) return;
-    const end = () => {
-      // For a request that found none: it comes as soon as the service is up.
-      if (this.#starting) return;
-      this.#ending = this.#endService().finally(() => {
-        this.#ending = undefined;
-      });
-    };
-    this.#idle = setTimeout(end, this.#idleLimit).unref();
   }
 
   /** Once, starts the service and tries again. */
   async #retrying<T>(act: () => Promise<T>): Promise<T> {
-    await this.#ending;
+    await this.#service.ended();
     try {
       return await act();
     } catch (error) {
       if (!hasErrno(error, 'ECONNREFUSED', 'ENOENT')) throw error;
-      await this.#ensureService();
+      await this.#service.ensure();
       return act();
     }
-  }
-
-  #ensureService(): Promise<void> {
-    this.#starting ??= this.#startService().finally(() => {
-      this.#starting = undefined;
-    });
-    return this.#starting;
-  }
-
-  /** Sockets of services that are gone. */
-  async #removeStale(): Promise<void> {
-    const folder = dirname(this.#socket);
-    const [ours = ''] = basename(this.#socket).split(/\.(?=[^.]*$)/);
-    for (const name of await readdir(folder)) {
-      const path = join(folder, name);
-      if (name.startsWith(`${ours}.`) && !(await answers({ path }))) await rm(path, { force: true });
-    }
-  }
-
-  async #startService(): Promise<void> {
-    // One that is ending still answers.
-    await this.#ending;
-    if (await answers({ path: this.#socket })) return;
-    await mkdir(dirname(this.#socket), { recursive: true });
-    await mkdir(dirname(this.#log), { recursive: true });
-    await this.#removeStale();
-    await noteNetworks(this.#paths);
-    const { argv, env, cwd } = this.#store.podman(
-      'system',
-      'service',
-      '--time',
-      '0',
-      `unix://${this.#socket}`,
-    );
-    // A server that is killed takes the service with it, so that none is left when the platform is stopped.
-    const [file, ...args] = ['setpriv', '--pdeathsig', 'TERM', '--', ...argv] as const;
-    const log = openSync(this.#log, 'a', 0o640);
-    const child = spawn(file, args, {
-      detached: true,
-      stdio: ['ignore', log, log],
-      env: { ...process.env, ...env },
-      cwd,
-    });
-    closeSync(log);
-    child.unref();
-    this.#service = child;
-    let ended: string | undefined;
-    child.once('error', (error) => {
-      ended = error.message;
-    });
-    child.once('exit', (status) => {
-      ended ??= `ended with status ${status}, see ${this.#log}`;
-    });
-    const limit = Date.now() + START_LIMIT;
-    // podman has no way to tell that it listens: ask the socket.
-    while (!(await answers({ path: this.#socket }))) {
-      if (ended !== undefined || Date.now() > limit) {
-        throw new ExternalError(argv, null, ended ?? `does not answer after ${START_LIMIT / 1000} s`);
-      }
-      await delay(10);
-    }
-  }
-}
-
-/**
- * The terminal of a program. Where the program leaves input unread at its end, the kernel tells a reset in place of an end, after the
- * last byte (unix(7)): that is an end, too.
- */
-class Attachment extends Duplex {
-  readonly #socket: Socket;
-
-  constructor(socket: Socket) {
-    super({ allowHalfOpen: false });
-    this.#socket = socket;
-    let ended = false;
-    const end = () => {
-      if (!ended) this.push(null);
-      ended = true;
-    };
-    socket.on('data', (chunk) => {
-      if (!this.push(chunk)) socket.pause();
-    });
-    socket.on('end', end);
-    socket.on('error', (error) => (isHangUp(error) ? end() : this.destroy(error)));
-    socket.on('close', end);
-    socket.pause();
-  }
-
-  override _read(): void {
-    this.#socket.resume();
-  }
-
-  override _write(chunk: Buffer, encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#socket.write(chunk, encoding, (error) => done(isHangUp(error) ? null : error));
-  }
-
-  override _final(done: () => void): void {
-    this.#socket.end();
-    done();
-  }
-
-  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#socket.destroy();
-    done(error);
   }
 }
 
