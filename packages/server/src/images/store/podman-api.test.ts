@@ -39,3 +39,12 @@ test('requests that come as the idle service ends find the next one; in the end 
   }
   while ((await services()).length > 0) await delay(20);
 });
+
+test('who asks when all has ended starts no service', async () => {
+  const late = new PodmanApi(platform.paths, store);
+  await late.call('GET', '/containers/json');
+  await late.close();
+  const starts = mock.method(store, 'podman');
+  await assert.rejects(late.call('GET', '/containers/json'), /podman failed .*the server ends/);
+  assert.equal(starts.mock.callCount(), 0);
+});

@@ -32,6 +32,7 @@ export class PodmanService {
   #open = 0;
   #idle: NodeJS.Timeout | undefined;
   #ending: Promise<void> | undefined;
+  #closed = false;
 
   constructor(paths: Paths, store: Store, idleLimit = IDLE) {
     this.#idleLimit = idleLimit;
@@ -42,12 +43,13 @@ export class PodmanService {
     this.#store = store;
   }
 
-  /** Resolves when it listens. */
-  ensure(): Promise<void> {
+  /** Resolves when it listens. Throws ExternalError once it was closed: whoever waits for an end then shall start no other. */
+  async ensure(): Promise<void> {
+    if (this.#closed) throw new ExternalError(['podman', 'system', 'service'], null, 'the server ends');
     this.#starting ??= this.#start().finally(() => {
       this.#starting = undefined;
     });
-    return this.#starting;
+    await this.#starting;
   }
 
   /** One that is ending still answers: resolves when it does no more. */
@@ -75,6 +77,7 @@ export class PodmanService {
 
   /** Ends it if we started it, and with it all attachments; containers live on. */
   async close(): Promise<void> {
+    this.#closed = true;
     clearTimeout(this.#idle);
     await this.#starting?.catch(() => {});
     await this.#ending;
