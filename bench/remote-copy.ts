@@ -1,9 +1,8 @@
 /**
  * Copies over ssh: `walt image cp` of one large file out of an image and into one, on a laptop, against `scp` of the same file from and
  * to the server's machine, in alternating runs. Laptop and server are network namespaces with a real sshd between them; all is on
- * this machine's disk. What comes into an image also becomes a layer and a volume, for which no time is bounded: of 3.2 s for 300 MB
- * that nobody sends by ssh, skopeo takes 1.8, since Debian's hashes all of it several times without the CPU's own instructions, and
- * mkfs.erofs 0.5. usage: remote-copy.ts [--runs N] [--size MB] [--json]
+ * this machine's disk. What comes into an image also becomes a layer and a volume, for which no time is bounded (decision 0136).
+ * usage: remote-copy.ts [--runs N] [--size MB] [--json]
  */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

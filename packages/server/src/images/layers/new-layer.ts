@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
-import { open, rename, writeFile } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { digestHex } from '@walt/contract';
 import type { Report } from '../progress.ts';
 import type { Skopeo, Store } from '../store/index.ts';
@@ -67,22 +69,27 @@ export async function addLayer(parts: LayerParts, task: LayerTask): Promise<Dige
   });
 }
 
+/** Bytes that wait to be written while others are: each write is a walk to another thread and back. */
+const WAITING = 1024 * 1024;
+
 /** As skopeo's transport `dir` wants it (containers-transports(5)): each blob is a file named by the digits of its digest. */
 async function writeLayer(
   folder: string,
   tar: AsyncIterable<Buffer>,
   onBytes: (done: number) => void = () => {},
 ): Promise<Descriptor> {
-  const part = join(folder, 'layer');
   const hash = createHash('sha256');
   let size = 0;
-  await using file = await open(part, 'wx');
-  for await (const chunk of tar) {
-    hash.update(chunk);
-    await file.writeFile(chunk);
-    size += chunk.length;
-    onBytes(size);
-  }
+  const hashed = async function* () {
+    for await (const piece of tar) {
+      hash.update(piece);
+      size += piece.length;
+      onBytes(size);
+      yield piece;
+    }
+  };
+  const file = createWriteStream(join(folder, 'layer'), { flags: 'wx', highWaterMark: WAITING });
+  await pipeline(hashed, file);
   return { digest: `sha256:${hash.digest('hex')}`, size };
 }
 
