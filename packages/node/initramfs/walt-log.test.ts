@@ -289,6 +289,31 @@ test('a command is monitored on a pseudo-terminal', limit, async () => {
   );
 });
 
+test('ctrl-c reaches a monitored command, and its status comes back', limit, async () => {
+  const monitor = node.spawn('walt-log-monitor sh -c "echo begun; exec sleep 1000"');
+  monitor.stdout?.once('data', () => monitor.stdin?.write('\x03'));
+  const [status] = await once(monitor, 'exit');
+  assert.equal(status, 130);
+});
+
+test('nothing stays of a command that was monitored, whatever ends it', limit, async () => {
+  const begun = 'until pidof sleep > /dev/null; do sleep 0.05; done';
+  const ends = {
+    'by itself, while its input is open': 'mkfifo /tmp/open; walt-log-monitor true 0<> /tmp/open',
+    'when what monitors it is told to end': `walt-log-monitor sleep 1000 < /dev/null & ${begun}; kill $!`,
+    'when that is killed': `walt-log-monitor sleep 1000 < /dev/null & ${begun}; kill -KILL $!`,
+  };
+  for (const [end, command] of Object.entries(ends)) {
+    const { stdout } = await node.run(`${command}
+      for try in $(seq 200); do
+        left=$(ps -o stat,comm | grep -E '^[^Z]+ +(walt-log-(monito|cat)|telnetd|tee|cat|sleep)') || exit 0
+        sleep 0.1
+      done
+      echo "$left"`);
+    assert.equal(stdout, '', end);
+  }
+});
+
 test('an image without a journal says so, where it is asked for', limit, async () => {
   const { status } = await node.run('/usr/lib/walt/bin/log-journal');
   await server.until(() => server.of('journal').length > 0);
