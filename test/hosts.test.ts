@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Node } from '@walt/contract';
+import { run } from '../packages/server/src/platform/index.ts';
 import { Cluster } from './hosts/cluster.ts';
 import { Platform } from './platform.ts';
 import { until } from './until.ts';
@@ -47,6 +48,11 @@ function bootId(name: string): Promise<string> {
 async function machines(host: string): Promise<string[]> {
   const found = await cluster.on(host, 'sh', '-c', 'pgrep -f "^qemu-system.*guest=vm-" || true');
   return found.split('\n').filter((line) => line !== '');
+}
+
+/** What jobs have on a host just now. */
+function left(host: string): Promise<string> {
+  return cluster.on(host, 'sh', '-c', 'ls -A /run/netns; ls -A /run/walt-host | grep -v lock || true');
 }
 
 async function jobOf(name: string): Promise<string> {
@@ -106,12 +112,82 @@ test('server, controller and slurmd are killed: no node notices', async () => {
   assert.deepEqual([await bootId('n1'), await bootId('n2')], boots);
 });
 
-test('a host dies: its node boots elsewhere, and others do not notice', async () => {
-  const boot = await bootId('n1');
+/** Copies of volumes that are right on h2, as `host list` tells. */
+async function copies(): Promise<number> {
+  const { stdout } = await platform.server('host', 'list', '--json');
+  const hosts: { name: string; volumes: { count: number } | null }[] = JSON.parse(stdout);
+  return hosts.find(({ name }) => name === 'h2')?.volumes?.count ?? 0;
+}
+
+/** Bytes that the server has sent to h2. */
+async function sentToHost(): Promise<number> {
+  const links = await run(['ip', '-n', platform.namespace, '-s', '-j', 'link', 'show', 'type', 'vxlan']);
+  const all: { ifalias: string; stats64: { tx: { bytes: number } } }[] = JSON.parse(links);
+  return all.find(({ ifalias }) => ifalias === 'h2')?.stats64.tx.bytes ?? Number.NaN;
+}
+
+async function volumesFrom(name: string): Promise<string | null> {
+  return (await node(name)).volumesFrom;
+}
+
+/** Reads some MB of its root anew, from where its volumes are. */
+function readAnew(name: string): Promise<string> {
+  return platform.root.on(name, 'echo 3 >/proc/sys/vm/drop_caches; cat /usr/bin/[b-g]* | cksum');
+}
+
+test('a host keeps copies of the volumes of its nodes, which mount them there', async () => {
+  const features = ['availablefeatures=on-h2,volumes', 'activefeatures=on-h2,volumes'];
+  await cluster.run('scontrol', 'update', 'nodename=h2', ...features);
+  await platform.root.ok('node', 'config', 'n2', 'host=h2');
+  await until('the copies', async () => (await copies()) === 2);
+  assert.equal(await volumesFrom('n2'), null);
+  const before = await readAnew('n2');
+  await platform.root.ok('node', 'reboot', '--hard', 'n2');
+  await platform.booted('n2');
+  assert.match(await platform.root.ok('node', 'show', 'n2'), /^volumes from +h2$/m);
+  const sent = await sentToHost();
+  assert.equal(await readAnew('n2'), before);
+  assert.ok((await sentToHost()) - sent < 500_000, 'no volume came through the tunnel');
+});
+
+test('what serves volumes is killed, or ended by hand: its nodes wait, and go on', async () => {
+  const boot = await bootId('n2');
+  const before = await readAnew('n2');
+  await cluster.on('h2', 'pkill', '-KILL', '-x', 'ganesha.nfsd');
+  assert.equal(await readAnew('n2'), before);
+  const job = (await cluster.run('squeue', '--noheader', '--format=%i %j'))
+    .split('\n')
+    .find((line) => line.endsWith('volumes-h2'));
+  await cluster.run('scancel', job?.split(' ')[0] ?? '');
+  assert.equal(await readAnew('n2'), before);
+  assert.equal(await bootId('n2'), boot);
+});
+
+test('a copy that was changed is fetched again, and a node that had mounted it boots anew', async () => {
+  await until('the copies', async () => (await copies()) === 2);
+  const boot = await bootId('n2');
+  const copy = '/run/walt-host/*/volumes/volumes/sha256-*';
+  const digest = await cluster.on('h2', 'sh', '-c', `sha256sum ${copy}`);
+  await cluster.on('h2', 'sh', '-c', `printf X | dd of=$(ls ${copy}) bs=1 seek=1000000 conv=notrunc`);
+  const told = /a node boots anew: what served its volumes is gone/;
+  await until('the change to be noticed', async () => told.test(await platform.journal()));
+  await until('the right copy', async () => (await copies()) === 2);
+  assert.equal(await cluster.on('h2', 'sh', '-c', `sha256sum ${copy}`), digest);
+  await platform.root.ok('node', 'config', 'n1', 'volumes.from=h2');
+  await platform.root.ok('node', 'reboot', '--hard', 'n1');
+  await platform.booted('n1', 'n2');
+  assert.notEqual(await bootId('n2'), boot);
+  assert.equal(await volumesFrom('n1'), 'h2');
+});
+
+test('a host dies: its node boots elsewhere, and so does one that had mounted volumes from it', async () => {
+  await platform.root.ok('node', 'config', 'n2', 'host=any');
+  const job = await jobOf('n1');
   await cluster.kill('h2');
   await isOn('n2', 'h1');
-  await platform.booted('n2');
-  assert.equal(await bootId('n1'), boot);
+  await until('another boot of n1', async () => (await volumesFrom('n1')) === null, FAILOVER);
+  await platform.booted('n1', 'n2');
+  assert.equal(await jobOf('n1'), job, 'it is where it was');
 });
 
 test('a host is cut off: its machines end by themselves, and start where they can be reached', async () => {
@@ -132,9 +208,10 @@ test('a host is drained: it becomes empty', async () => {
   assert.equal(stdout, 'h2 is drained. 1 node boots on other hosts, where these have room.\n');
   await isOn('n2', 'h1');
   await until('the end of its machine', async () => (await machines('h2')).length === 0);
+  await until('the end of what serves volumes', async () => (await left('h2')) === '', FAILOVER);
   const list = await platform.server('host', 'list');
   assert.match(list.stdout, /^h1 +in use +2 +8000 MiB +8 +on-h1$/m);
-  assert.match(list.stdout, /^h2 +drained +0 +8000 MiB +8 +on-h2 +a new fan$/m);
+  assert.match(list.stdout, /^h2 +drained +0 +8000 MiB +8 +on-h2,volumes +0, 0 MiB +a new fan$/m);
   assert.equal((await platform.server('host', 'resume', 'h2')).stdout, 'h2 is used again.\n');
   assert.match((await platform.server('host', 'resume', 'h2')).stderr, /h2 is in use already/);
 });
@@ -150,15 +227,17 @@ test('somebody ends a machine by hand, or holds it', async () => {
   await isOn('n1', 'h1');
 });
 
-test('nothing of removed nodes is left on hosts', async () => {
+test('nothing of removed nodes is left on hosts, nor of what served volumes where none are kept any more', async () => {
   await platform.root.ok('node', 'remove', 'n1,n2', '--yes');
-  assert.equal(await cluster.run('squeue', '--noheader'), '');
+  await cluster.run('scontrol', 'update', 'nodename=h2', 'availablefeatures=on-h2', 'activefeatures=on-h2');
+  await until(
+    'the end of all jobs',
+    async () => (await cluster.run('squeue', '--noheader')) === '',
+    FAILOVER,
+  );
   for (const host of cluster.hosts) {
     assert.deepEqual(await machines(host), []);
-    assert.equal(
-      await cluster.on(host, 'sh', '-c', 'ls -A /run/netns; ls -A /run/walt-host | grep -v lock || true'),
-      '',
-    );
+    assert.equal(await left(host), '');
   }
 });
 

@@ -68,10 +68,14 @@ function forgetMigrations(file: string): void {
     database.exec('DROP TABLE image_sharing');
     // 0140-made-by.
     database.exec('ALTER TABLE node DROP COLUMN made_by');
+    // 0150-volume-servers.
+    database.exec('ALTER TABLE node DROP COLUMN served_volumes; DROP TABLE volume_server');
+    // 0151-volume-digests.
+    database.exec('DROP TABLE volume_digest');
     const gone = database
       .prepare('DELETE FROM kysely_migration WHERE name >= ?')
       .run('0047-own-file-systems');
-    if (gone.changes !== 13)
+    if (gone.changes !== 15)
       throw new Error('there are newer migrations: take back what they made here, too');
   } finally {
     database.close();

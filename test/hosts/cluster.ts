@@ -83,7 +83,8 @@ export class Cluster implements AsyncDisposable {
   async #configure(): Promise<void> {
     const file = (name: string) => this.#file(name);
     await chmod(this.#folder, 0o755);
-    for (const name of ['munge', 'state', 'spool']) await mkdir(file(name), { mode: 0o755 });
+    const folders = ['munge', 'state', 'spool', ...this.hosts.map((host) => `${host}.cache`)];
+    for (const name of folders) await mkdir(file(name), { mode: 0o755 });
     await writeFile(file('munge.key'), randomBytes(1024), { mode: 0o600 });
     await writeFile(file('cgroup.conf'), 'CgroupPlugin=cgroup/v1\n');
     const nodes = this.hosts.map(
@@ -153,14 +154,15 @@ ${nodes.join('')}PartitionName=walt Nodes=ALL Default=YES State=UP OverSubscribe
     return (await this.run('sinfo', '--noheader', '--Node', '--format=%T')).trim().split('\n');
   }
 
-  /** Switches a host on: its own processes, names and files in /run. Its slurmd is started again when it ends, as by systemd. */
+  /** Switches a host on: its own processes, names and files in /run; what lasts is in its /var/cache. Its slurmd is started again when it ends, as by systemd. */
   boot(host: string): void {
     const start =
-      'hostname "$1" && mount -t tmpfs none /run && while :; do slurmd -D -f "$2" -N "$1"; sleep 0.2; done';
+      'hostname "$1" && mount -t tmpfs none /run && mount --bind "$3" /var/cache && ' +
+      'while :; do slurmd -D -f "$2" -N "$1"; sleep 0.2; done';
     this.#spawn(host, [
       ...['nsenter', `--net=${namespaceFile(this.#namespace(host))}`, '--'],
       ...['unshare', '--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child', '--mount-proc'],
-      ...['sh', '-c', start, 'sh', host, this.#file('slurm.conf')],
+      ...['sh', '-c', start, 'sh', host, this.#file('slurm.conf'), this.#file(`${host}.cache`)],
     ]);
   }
 
@@ -188,11 +190,19 @@ ${nodes.join('')}PartitionName=walt Nodes=ALL Default=YES State=UP OverSubscribe
   /** Kills a host, with all that runs there, or `slurmctld`, or `munged`. */
   async kill(name: string): Promise<void> {
     const child = this.#children.get(name);
+    if (this.hosts.includes(name)) await this.#endDevices(name);
     if (child && child.exitCode === null && child.signalCode === null) {
       child.kill('SIGKILL');
       await once(child, 'exit');
     }
     this.#children.delete(name);
+  }
+
+  /** They would end with its kernel. A namespace keeps them for a minute while one end of a TCP connection waits for the other. */
+  async #endDevices(host: string): Promise<void> {
+    const each =
+      'cd /run/netns && for net in *; do ip -n "$net" link delete dev uplink 2>/dev/null; done; true';
+    await this.on(host, 'sh', '-c', each).catch(() => ''); // it may be dead
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -115,6 +115,7 @@ settings
   boot.delay=0
   boot.timeout=180
   boot.retries=3  (set)
+  volumes.from=own-host
   mount.persist=true
   logs.console=true
   logs.journal=false

@@ -26,6 +26,7 @@ describe('walt node config', () => {
   expose=none
   boot.timeout=180
   boot.retries=9
+  volumes.from=own-host
   mount.persist=true
   logs.console=true
   logs.journal=false
@@ -42,6 +43,7 @@ vnode1
   boot.delay=0
   boot.timeout=180
   boot.retries=9
+  volumes.from=own-host
   mount.persist=true
   logs.console=true
   logs.journal=false
@@ -82,6 +84,7 @@ vnode1
           { name: 'boot.delay', value: '0', isSet: false },
           { name: 'boot.timeout', value: '180', isSet: false },
           { name: 'boot.retries', value: '3', isSet: true },
+          { name: 'volumes.from', value: 'own-host', isSet: false },
           { name: 'mount.persist', value: 'true', isSet: false },
           { name: 'logs.console', value: 'true', isSet: false },
           { name: 'logs.journal', value: 'false', isSet: false },

@@ -108,6 +108,8 @@ export const node = z.object({
   room: z.object({ memory: room, swap: room, killed: z.number(), changes: room.nullable() }).nullable(),
   /** The machine that it runs on, where the platform has several; null: this is the server, or it runs nowhere just now. */
   host: z.string().nullable(),
+  /** The machine that serves its volumes, where that is not the server. */
+  volumesFrom: z.string().nullable(),
   power: nodePower,
   /**
    * Why it does not become what it should be, or may not stay it, and what to do; null: it does, as far as is known. `console`: the

@@ -52,14 +52,15 @@ async function cluster(load: () => Promise<Config>): Promise<[SlurmConfig, { ide
 
 /** Pure. What other programs tell is of one line, and steers no terminal. */
 function tableOf(hosts: readonly HostListed[]): string {
-  const rows = hosts.map(({ name, state, machines, memory, cpus, features, reason }) => [
+  // Who has no copies of volumes is not told of any.
+  const withVolumes = <T>(text: T) => (hosts.some(({ volumes }) => volumes) ? [text] : []);
+  const rows = hosts.map(({ name, state, machines, memory, cpus, features, volumes, reason }) => [
     ...[name, state, String(machines), `${memory} MiB`, String(cpus)],
-    ...[features.join(','), reason ?? ''],
+    ...[features.join(','), ...withVolumes(volumesWords(volumes)), reason ?? ''],
   ]);
-  const all = [['HOST', 'STATE', 'NODES', 'MEMORY', 'CPUS', 'FEATURES', 'REASON'], ...rows].map((row) =>
-    row.map((text) => text.replace(/[\p{Cc}\p{Cf}]/gu, ' ')),
-  );
-  const widths = [0, 1, 2, 3, 4, 5].map((at) => Math.max(...all.map((row) => (row[at] ?? '').length)));
+  const heads = ['HOST', 'STATE', 'NODES', 'MEMORY', 'CPUS', 'FEATURES', ...withVolumes('VOLUMES'), 'REASON'];
+  const all = [heads, ...rows].map((row) => row.map((text) => text.replace(/[\p{Cc}\p{Cf}]/gu, ' ')));
+  const widths = heads.map((_, at) => Math.max(...all.map((row) => (row[at] ?? '').length)));
   return all
     .map((row) =>
       row
@@ -68,4 +69,11 @@ function tableOf(hosts: readonly HostListed[]): string {
         .trimEnd(),
     )
     .join('\n');
+}
+
+/** Pure. */
+function volumesWords(volumes: HostListed['volumes']): string {
+  if (volumes === null) return '';
+  const { count, bytes, failure } = volumes;
+  return failure ?? `${count}, ${Math.ceil(bytes / 1024 ** 2)} MiB`;
 }

@@ -22,12 +22,14 @@ import {
   NodeTftp,
   prepareBootFiles,
   Reads,
+  readBootRecord,
   sweepBootFiles,
   Trees,
+  volumesOf,
 } from './boot/index.ts';
 import { checkPersist, checkPlatform } from './check/index.ts';
 import { createDeviceCalls, DeviceEntry, Devices } from './devices/index.ts';
-import { createImageCalls, Images, OpenJobs, RaspiFirmware } from './images/index.ts';
+import { createImageCalls, Images, OpenJobs, RaspiFirmware, VolumeDigests } from './images/index.ts';
 import { Checkpoints, createLogCalls, LogImports, LogLines, Logs, startLogProgram } from './logs/index.ts';
 import { Network } from './network/index.ts';
 import {
@@ -135,6 +137,8 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     bootFaults: (digest) => bootFaults(digest, paths),
     log: logs.journal('images'),
   });
+  const volumeDigests = new VolumeDigests({ database, paths, log: logs.journal('images') });
+  await volumeDigests.sweep();
   const rights = new StandingRights(logs.journal('access'));
   const address = { server: network.server, mac: await network.mac() };
   const trees = new Trees({ paths, address, treeVolumes: (diffIds) => images.treeVolumes(diffIds) });
@@ -168,6 +172,9 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     images,
     accelerator,
     config,
+    volumesOf: async ({ digest, layers }) =>
+      volumesOf({ platformVolume, layers }, await readBootRecord(paths, digest)),
+    volumeDigests,
     powerConfigs: config.power,
     onHost: (argv) => hostNetwork(config, argv),
     devices,
@@ -191,7 +198,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   const archives = new InitArchives(paths);
   const files = new NodeFiles({ directory, paths, archives, reads, address });
   const nodeHttp = new NodeHttp({
-    ...{ directory, paths, archives, reads, files },
+    ...{ directory, paths, archives, reads, files, copies: nodes.volumeServers },
     limits: config.limits.machines,
   });
   const firmware = new RaspiFirmware({
@@ -204,6 +211,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   await Promise.all([nodeHttp.listen(network.server, 80), nodeTftp.listen(network.server, 69)]);
   await nodes.reconciler.reconcile();
   nodes.reconciler.start();
+  nodes.volumeServers.start();
   await devices.start();
 
   await mountSignInFolder(paths.auth, config.limits.signInFiles);
@@ -298,6 +306,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
     await rootSocket.close();
     await web.close();
     rights.close();
+    nodes.volumeServers.close();
     await nodes.reconciler.stop();
     nodes.agents.close();
     nodes.machines.close();

@@ -199,6 +199,8 @@ export async function startServer({
     },
     ...{
       config: { engine: 'local' },
+      volumesOf: async () => [],
+      volumeDigests: { soon: async () => undefined },
       powerConfigs: power,
       onHost: (argv) => [...argv],
       relayedFrom: '127.0.0.0/8',

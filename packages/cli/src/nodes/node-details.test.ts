@@ -13,7 +13,7 @@ const node: NodeDetails = {
   power: { kind: 'virtual machine', source: null, state: 'on' },
   ...{ trouble: null, notes: [], created: NOW - 90, digest: DIGEST, served: null, bootOwner: null },
   ...{ settings: [], disks: [], guests: { users: [], groups: [] } },
-  ...{ bootMode: null, hybridDisk: null, host: null },
+  ...{ bootMode: null, hybridDisk: null, host: null, volumesFrom: null },
 };
 
 const rows: [title: string, node: Partial<NodeDetails>, line: RegExp][] = [
@@ -48,6 +48,7 @@ const rows: [title: string, node: Partial<NodeDetails>, line: RegExp][] = [
     /^boot mode +hybrid-volatile\nhybrid disk +copying: the image is on its way to it$/m,
   ],
   ['the host that it runs on', { host: 'h1' }, /^runs on +h1$/m],
+  ['the host that serves its volumes', { volumesFrom: 'h2' }, /^volumes from +h2$/m],
   ['names that steer no terminal', { model: 'x\u001b[2J' }, /a virtual x\\x1b\[2J/],
   [
     'no more of what a machine printed than can be seen',

@@ -48,6 +48,7 @@ function standing(node: NodeDetails, now: number): Row[] {
     ['used by', (owner === null ? 'everybody: it is free' : users(owner, node.guests)) + stays],
     ['is', `a ${type} ${model} (${architecture})`],
     ...(node.host === null ? [] : [['runs on', node.host] satisfies Row]),
+    ...(node.volumesFrom === null ? [] : [['volumes from', node.volumesFrom] satisfies Row]),
     ['address', `${ip}, ${mac}`],
     ['known since', humanDate(created)],
   ];

@@ -35,6 +35,8 @@ export const BOOT_CAUSES = [
   'timeout',
   /** Its last boot could not go on, so it began again. */
   'failure',
+  /** What served its volumes was gone. */
+  'volumes',
   /** It said that it goes down, and nobody had told it to. */
   'itself',
   /** Nobody ordered it here, and it said nothing: power lost, reset by hand, or crashed. */

@@ -3,7 +3,16 @@
 import { MAX_EXPOSED, parseExposed } from './exposed-ports.ts';
 import { DISK_TEMPLATES, MAX_DISKS, parseDisks, parseRam } from './machine-sizes.ts';
 import { NETWORKS_TAKE, parseNetworks, WALT_NET } from './networks.ts';
-import { ANY_HOST, PLACEMENT_TAKES, parsePlacement } from './placement.ts';
+import {
+  ANY_HOST,
+  isVolumesFrom,
+  LEAST_LOADED,
+  OWN_HOST,
+  PLACEMENT_TAKES,
+  parsePlacement,
+  VOLUMES_FROM_TAKES,
+  WALT_SERVER,
+} from './placement.ts';
 
 /** What server.conf calls a source of power. */
 export const POWER_SOURCE = /^[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
@@ -165,6 +174,16 @@ const rows = {
     applies: 'at once',
     offers: [],
     accepts: number(0, 1000),
+  },
+  'volumes.from': {
+    summary:
+      'which machine serves its volumes, where hosts keep copies; where it has not all of them, the server does',
+    takes: VOLUMES_FROM_TAKES,
+    fallback: OWN_HOST,
+    of: 'all nodes',
+    applies: 'with a reboot',
+    offers: [OWN_HOST, WALT_SERVER, LEAST_LOADED],
+    accepts: isVolumesFrom,
   },
   'mount.persist': {
     summary: 'whether it has its folder /persist on the server',

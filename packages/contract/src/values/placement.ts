@@ -1,4 +1,4 @@
-/** Where virtual nodes may run, as the value of their setting `host` tells it. */
+/** Hosts of nodes: where virtual ones may run, as their setting `host` tells it, and who serves volumes, as `volumes.from` does. */
 
 export const ANY_HOST = 'any';
 /** In front of what a host must have. */
@@ -25,4 +25,18 @@ export function parsePlacement(value: string): Placement | undefined {
   return features.length <= MAX_FEATURES && features.every((name) => NAME.test(name))
     ? { features }
     : undefined;
+}
+
+/** Volumes come from the host that the node runs on. */
+export const OWN_HOST = 'own-host';
+/** From the WalT server. */
+export const WALT_SERVER = 'server';
+/** Of all that have them, from the one with the fewest nodes. */
+export const LEAST_LOADED = 'least-loaded';
+
+/** As users are told. */
+export const VOLUMES_FROM_TAKES = `${OWN_HOST}, ${WALT_SERVER}, ${LEAST_LOADED}, or the name of a host that keeps volumes`;
+
+export function isVolumesFrom(value: string): boolean {
+  return NAME.test(value);
 }

@@ -15,6 +15,7 @@ export const bootTarget = z.object({
   prefix: z.int().min(1).max(32),
   name: nodeName,
   server: ipv4,
+  volumeServer: ipv4,
   nat: z.boolean(),
   logs: z.array(z.enum(['journal', 'netconsole'])).readonly(),
   digest,

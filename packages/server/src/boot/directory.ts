@@ -28,6 +28,8 @@ export interface BootTarget {
   name: string;
   /** The server's address on walt-net. */
   server: string;
+  /** Where it mounts its volumes: the server's address, or that of a host that has copies of them. */
+  volumeServer: string;
   /** Whether the server is its way to other networks. */
   nat: boolean;
   /** What of its system it logs by itself. */

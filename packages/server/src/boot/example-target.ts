@@ -8,6 +8,7 @@ export const exampleTarget: BootTarget = {
   prefix: 16,
   name: 'vnode1',
   server: '10.73.0.1',
+  volumeServer: '10.73.0.1',
   nat: false,
   logs: [],
   digest: `sha256:${'d'.repeat(64)}`,

@@ -1,9 +1,9 @@
 /** What nodes get over the network: boot scripts, kernel and initramfs, bootstrap document, identity, orders. */
 
 export { keepBusybox, keepGrub } from './binaries/index.ts';
-export { bootFaults } from './boot-files.ts';
+export { bootFaults, readBootRecord } from './boot-files.ts';
 export type { BootTarget, DiskReport, NodeDirectory, NodeRoom, PollReport } from './directory.ts';
-export { InitArchives, Reads } from './initramfs/index.ts';
+export { InitArchives, Reads, volumesOf } from './initramfs/index.ts';
 export type { ImageConfig } from './lending/index.ts';
 export {
   changesSender,

@@ -13,7 +13,7 @@ export { unregisterEmulators } from './emulation.ts';
 export { haltImages } from './halt.ts';
 export { Images } from './images.ts';
 export { type JobClient, OpenJobs } from './jobs/index.ts';
-export { volumeName } from './layers/index.ts';
+export { VolumeDigests, volumeName } from './layers/index.ts';
 export { RaspiFirmware } from './recipes/index.ts';
 export { type SentChange, SentChanges } from './sent/index.ts';
 export type { SessionRecord, Terminal } from './sessions/index.ts';

@@ -20,7 +20,7 @@ import type { PersistExport, TreeExport } from './nfs/index.ts';
 import { NfsServer, openPortmapper, type Portmapper } from './nfs/index.ts';
 import { NodeNetworks } from './node-networks/index.ts';
 import { Segments } from './segments.ts';
-import { type AddressRange, isIn, lowestFree, parseSubnet, type Subnet } from './subnet.ts';
+import { type AddressRange, highestFree, isIn, lowestFree, parseSubnet, type Subnet } from './subnet.ts';
 import type { Station } from './tap-frames.ts';
 import { type TunnelEnd, Tunnels, type TunnelWay } from './tunnels.ts';
 
@@ -29,7 +29,7 @@ export { type DhcpRequest, type HostEntry, type Lease, textOf, UNKNOWN_LEASE_SEC
 
 export { ensureNamespace, removeNamespace } from './namespace.ts';
 export type { PersistExport, TreeExport } from './nfs/index.ts';
-export { PORTMAP_PORT, PROCEDURES } from './nfs/index.ts';
+export { PORTMAP_PORT, PROCEDURES, volumesServerConfig } from './nfs/index.ts';
 
 export type { NodeTap } from './node-networks/index.ts';
 export { parseSubnet } from './subnet.ts';
@@ -52,8 +52,9 @@ export class Network {
   readonly dynamic: AddressRange;
   /** Address of all machines there. */
   readonly broadcast: string;
-  /** Bits of the subnet's prefix. */
+  /** Bits of the subnet's prefix, and the subnet itself. */
   readonly prefix: number;
+  readonly cidr: string;
   readonly bridge = BRIDGE;
   /** Those that nodes have beside it. */
   readonly others: OtherNetworks;
@@ -70,6 +71,8 @@ export class Network {
   readonly #mending: NodeJS.Timeout;
   readonly #log: Log;
   #floodable = false;
+  /** Addresses of volume servers on hosts. */
+  readonly #kept = new Set<string>();
 
   private constructor(
     subnet: Subnet,
@@ -88,6 +91,7 @@ export class Network {
   ) {
     this.server = subnet.server;
     this.prefix = subnet.prefix;
+    this.cidr = subnet.cidr;
     this.broadcast = subnet.broadcast;
     this.#subnet = subnet;
     this.permanent = subnet.permanent;
@@ -229,10 +233,23 @@ export class Network {
     return this.#dnsmasq.leases();
   }
 
-  /** The lowest address that is neither in `taken` nor leased. Throws UserError UNAVAILABLE when there is none. */
+  /** The lowest address that is neither in `taken` nor kept nor leased. Throws UserError UNAVAILABLE when there is none. */
   async freeAddress(taken: ReadonlySet<string>): Promise<string> {
     const leased = new Set((await this.leases()).map((lease) => lease.ip));
-    return lowestFree(this.#subnet, (address) => taken.has(address) || leased.has(address));
+    return lowestFree(
+      this.#subnet,
+      (address) => taken.has(address) || leased.has(address) || this.#kept.has(address),
+    );
+  }
+
+  /** No node gets this address. */
+  keepAddress(address: string): void {
+    this.#kept.add(address);
+  }
+
+  /** The highest permanent address that is neither in `taken` nor kept: nodes get theirs from below. Throws as `freeAddress`. */
+  highestAddress(taken: ReadonlySet<string>): string {
+    return highestFree(this.#subnet, (address) => taken.has(address) || this.#kept.has(address));
   }
 
   /** The ways to hosts that run virtual nodes: these, and no others. `way`: this machine's end of all of them. */

@@ -52,7 +52,20 @@ export function lowestFree(subnet: Subnet, isTaken: (address: string) => boolean
     const address = toAddress(value);
     if (!isTaken(address)) return address;
   }
-  throw new UserError(
+  throw noneFree(subnet);
+}
+
+/** The highest permanent address that is not taken. Throws as `lowestFree`. */
+export function highestFree(subnet: Subnet, isTaken: (address: string) => boolean): string {
+  for (let value = toNumber(subnet.permanent.last); value >= toNumber(subnet.permanent.first); value--) {
+    const address = toAddress(value);
+    if (!isTaken(address)) return address;
+  }
+  throw noneFree(subnet);
+}
+
+function noneFree(subnet: Subnet): UserError {
+  return new UserError(
     'UNAVAILABLE',
     `All addresses of the subnet ${subnet.cidr} are taken.`,
     'Remove nodes that are no longer used, or set a larger network.subnet.',

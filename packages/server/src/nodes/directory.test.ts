@@ -40,6 +40,7 @@ async function smallDirectory(freeNodes: number, ssh: SshAuthority = Object.crea
   const directory = createDirectory({
     store,
     images: { byDigest: (digest) => catalogue.digest(digest) },
+    volumeServers: { choose: async () => null, addressOf: () => undefined },
     agents: new Agents(),
     choice: { defaultName: async () => 'arm64-default' },
     // Where nobody boots, no key is asked for.

@@ -14,6 +14,7 @@ import type { Power } from './power/index.ts';
 import { bootDelay, bootRetries, isRouted, mountsPersist, systemLogs } from './setting-values.ts';
 import { type AgentRow, freshToken, type NodeRow, type NodeStore, now } from './store.ts';
 import { clockTrouble, diskTrouble, modelTrouble } from './troubles.ts';
+import type { VolumeServers } from './volume-servers/index.ts';
 
 /** Milliseconds without a refusal after which the next one is told in the journal. */
 const REFUSAL_PAUSE = 60_000;
@@ -31,6 +32,7 @@ interface Deps {
   store: NodeStore;
   images: Pick<Images, 'byDigest'>;
   agents: Agents;
+  volumeServers: Pick<VolumeServers, 'choose' | 'addressOf'>;
   choice: Pick<ImageChoice, 'defaultName'>;
   ssh: SshAuthority;
   machines: Pick<Engine, 'consoleLog'>;
@@ -79,6 +81,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
       prefix: deps.network.prefix,
       name: node.name,
       server: deps.network.server,
+      volumeServer: deps.volumeServers.addressOf(node) ?? deps.network.server,
       nat: isRouted(node),
       logs: systemLogs(node),
       ...noted,
@@ -119,14 +122,17 @@ export function createDirectory(deps: Deps): NodeDirectory {
     await deps.ssh.beginBoot({ id, owner });
     const mounts = mountsPersist(node);
     const [least, most] = bootDelay(node);
+    const image = await images.byDigest(digest);
+    const volumes = image ? await deps.volumeServers.choose(node, image) : null;
+    const served_volumes = volumes && JSON.stringify(volumes);
     const boot = await target(
-      { ...node, token },
+      { ...node, token, served_volumes },
       { digest, persist: mounts ? persist : null, delay: randomInt(least, most + 1), owner },
     );
     if (!boot) return undefined;
     // A first boot has no last owner, and its loader's words are already in the history.
     if (changesHands && node.served_generation !== null) await deps.consoles.forget(id);
-    await store.noteServed(node, { generation, digest, persist, mounts, token, cycle });
+    await store.noteServed(node, { generation, digest, persist, mounts, token, cycle, served_volumes });
     // What is noted stays. Somebody may have given up that version just before: its name points elsewhere by now.
     // The address may be another node's, too: who asked is none then.
     if (!(await images.byDigest(digest)))

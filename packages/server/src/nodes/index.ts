@@ -2,7 +2,7 @@
 import { isReservedNodeName } from '@walt/contract';
 import type { Guests, SshAuthority, StandingRights } from '../access/index.ts';
 import type { Trees } from '../boot/index.ts';
-import type { Images } from '../images/index.ts';
+import type { DigestRecord, Images, VolumeDigests } from '../images/index.ts';
 import type { Network } from '../network/index.ts';
 import {
   type Config,
@@ -31,6 +31,7 @@ import { NodeStore } from './store.ts';
 import type { NodeTables } from './tables.ts';
 import { type DevicesOfNodes, NodeViews } from './views.ts';
 import type { Accelerator } from './virtual/index.ts';
+import { usedHosts, VolumeServerStore, VolumeServers } from './volume-servers/index.ts';
 
 export { bootingNodes } from './booting-nodes.ts';
 export { createChangesCalls, HeldChanges } from './changes/index.ts';
@@ -58,12 +59,15 @@ interface Deps {
   /** From where connections to nodes come that the server relays, as sshd's `source-address` takes it; default: its own address. */
   relayedFrom?: string;
   trees: Trees;
-  images: Pick<Images, 'get' | 'getSeen' | 'duplicate' | 'treeImages'>;
+  images: Pick<Images, 'byDigest' | 'get' | 'getSeen' | 'duplicate' | 'treeImages'>;
   accelerator: Accelerator;
   /** Who runs virtual nodes. */
   config: Pick<Config, 'engine' | 'slurm'>;
   /** Sources of power in server.conf. */
   powerConfigs: PowerConfigs;
+  /** File names of the volumes that nodes mount of an image. */
+  volumesOf(image: Pick<DigestRecord, 'digest' | 'layers'>): Promise<string[]>;
+  volumeDigests: Pick<VolumeDigests, 'soon'>;
   /** A command line that runs with the host's network instead of walt-net's. */
   onHost(argv: readonly string[]): string[];
   /** What is known of machines by their hardware address; nodes have no names that devices have. */
@@ -100,7 +104,15 @@ export async function createNodes(deps: Deps) {
       log.warn('a node should be renamed: its name means something else', { node: id, name });
   }
   const agents = new Agents();
+  const volumeStore = await VolumeServerStore.open({
+    ...{ database, network },
+    taken: async () => new Set([...(await store.all()), ...devices.others()].flatMap(({ ip }) => ip ?? [])),
+  });
   const machines = await openEngine({
+    volumeServers: {
+      place: (host) => volumeStore.place(host),
+      used: async () => usedHosts(await store.all()),
+    },
     ...{ config: deps.config, programs, network, paths, accelerator, log },
     onHost: deps.onHost,
     keepConsole: (part) => deps.lines.keepConsole(part),
@@ -139,6 +151,11 @@ export async function createNodes(deps: Deps) {
   });
   const quotas = new NodeQuotas({ quotas: deps.quotas, store, paths, limit: deps.persistSize });
   const changed = () => reconciler.reconcile();
+  const volumeServers = new VolumeServers({
+    ...{ database, store, servers: volumeStore, machines, images, changed, log },
+    volumesOf: deps.volumesOf,
+    factsOf: (name) => deps.volumeDigests.soon(name),
+  });
   const choice = new ImageChoice(images);
   const troubles = () => reconciler.troubles;
   const seen = { agents, machines, power, errands, devices, guests, troubles };
@@ -170,6 +187,7 @@ export async function createNodes(deps: Deps) {
     store,
     agents,
     machines,
+    volumeServers,
     recorder,
     consoles,
     power,

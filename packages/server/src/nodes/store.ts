@@ -250,6 +250,8 @@ export class NodeStore {
       mounts: boolean;
       token: string;
       cycle: string | null;
+      /** As in the row; default: none. */
+      served_volumes?: string | null;
     },
   ): Promise<void> {
     const { generation, digest } = served;
@@ -263,6 +265,7 @@ export class NodeStore {
           served_mounts: served.mounts ? 1 : 0,
           token: served.token,
           served_cycle: served.cycle,
+          served_volumes: served.served_volumes ?? null,
           served_at: now(),
           booted_at: null,
           boot_mode: null,

@@ -44,6 +44,8 @@ export interface NodeTable {
   hybrid_disk: Exclude<DiskState, 'none'> | null;
   /** Who made a virtual node; null: not known, or it came by itself. */
   made_by: string | null;
+  /** What the boot mounts from a host's volume server, as a JSON object; null: nothing. */
+  served_volumes: string | null;
 }
 
 /** What a node of one owner sees as /persist. Its id names the NFS export. */
@@ -89,12 +91,22 @@ export interface NodeGuestTable {
   guest: string;
 }
 
+/** What serves copies of volumes on a host. */
+export interface VolumeServerTable {
+  host: string;
+  /** On walt-net. */
+  ip: string;
+  /** Secret by which it proves what it is. */
+  token: string;
+}
+
 export interface NodeTables {
   node: NodeTable;
   persist_folder: PersistFolderTable;
   removed_node: RemovedNodeTable;
   node_boot: NodeBootTable;
   node_guest: NodeGuestTable;
+  volume_server: VolumeServerTable;
 }
 
 async function first(db: Kysely<unknown>): Promise<void> {
@@ -222,6 +234,16 @@ async function nodeGuests(db: Kysely<unknown>): Promise<void> {
     .execute();
 }
 
+async function volumeServers(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('node').addColumn('served_volumes', 'text').execute();
+  await db.schema
+    .createTable('volume_server')
+    .addColumn('host', 'text', (c) => c.primaryKey())
+    .addColumn('ip', 'text', (c) => c.notNull().unique())
+    .addColumn('token', 'text', (c) => c.notNull())
+    .execute();
+}
+
 export const nodeTables: TableSet<NodeTables> = {
   migrations: {
     '0001-first': first,
@@ -235,6 +257,7 @@ export const nodeTables: TableSet<NodeTables> = {
     '0120-hybrid-disk': hybridDisk,
     '0135-node-guests': nodeGuests,
     '0140-made-by': madeBy,
+    '0150-volume-servers': volumeServers,
   },
   counted: { nodes: 'node' },
   // Folders, keys, exports.

@@ -10,12 +10,15 @@ import { knownSize } from './setting-values.ts';
 import { nodeState } from './state.ts';
 import { type NodeRow, now } from './store.ts';
 import { troubleWords } from './troubles.ts';
+import { servedVolumes } from './volume-servers/index.ts';
 
 /** What nodes ask of devices/: what is heard of a machine, whatever it is. */
 export interface DevicesOfNodes {
   notesOf(mac: string): readonly DeviceNote[];
   /** Whether a device that is no node is called so. */
   isTaken(name: string): boolean;
+  /** Those that are no nodes. */
+  others(): readonly { ip: string | null }[];
 }
 
 interface Deps {
@@ -124,6 +127,7 @@ export class NodeViews {
       ...sizeOf(row),
       room: room && { ...room, changes: room.changes ?? null },
       host: place?.host ?? null,
+      volumesFrom: (row.served_generation !== null && servedVolumes(row)?.host) || null,
       power: { ...power.view(row), state: row.type === 'virtual' ? isOn(powered) : errands.state(row) },
       trouble: troubleWords(row, {
         boot: troubles().get(row.id),

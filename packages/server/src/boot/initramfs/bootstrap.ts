@@ -25,7 +25,7 @@ function diskMarks({
 
 /** File names of a node's volumes, top first, as overlay wants them. */
 export function volumesOf(
-  { platformVolume, layers }: BootTarget,
+  { platformVolume, layers }: Pick<BootTarget, 'platformVolume' | 'layers'>,
   { loan }: Pick<BootRecord, 'loan'> = {},
 ): string[] {
   return [platformVolume, ...(loan?.volumes ?? []), ...layers.toReversed().map(volumeOf)];
@@ -42,14 +42,14 @@ export function bootstrapDocument(
   record: Pick<BootRecord, 'lends' | 'loan'> = { lends: [] },
   learn = false,
 ): string {
-  const { name, server, persist, generation, token, nat } = checkTarget(target);
+  const { name, server, volumeServer, persist, generation, token, nat } = checkTarget(target);
   const { lends } = record;
   const lines = [
     `name=${name}`,
     `time=${Math.floor(now)}`,
     `generation=${generation}`,
     `token=${token}`,
-    `volumes=${server}:/volumes`,
+    `volumes=${volumeServer}:/volumes`,
     ...volumesOf(target, record).map((volume) => `layer=${volume}`),
     ...(persist === null ? [] : [`persist=${server}:/persist/${persist}`]),
     ...(nat ? [`gateway=${server}`] : []),

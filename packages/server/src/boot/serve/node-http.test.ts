@@ -66,7 +66,8 @@ before(async () => {
   };
   const server = { server: '10.73.0.1', mac: '02:00:00:00:00:01' };
   const parts = { directory, paths, archives: new InitArchives(paths), reads: new Reads(paths) };
-  http = new NodeHttp({ ...parts, files: new NodeFiles({ ...parts, address: server }), limits });
+  const copies = { knows: () => false, report: async () => '' };
+  http = new NodeHttp({ ...parts, copies, files: new NodeFiles({ ...parts, address: server }), limits });
   address = `127.0.0.1:${await http.listen('127.0.0.1', 0)}`;
 });
 after(async () => {

@@ -11,10 +11,9 @@ import {
   machineRefusal,
   type Paths,
   rarely,
-  sendStream,
   sendText,
 } from '../../platform/index.ts';
-import { type Download, readBootRecord } from '../boot-files.ts';
+import { readBootRecord } from '../boot-files.ts';
 import type { BootTarget, DiskReport, NodeDirectory, NodeRoom, PollReport } from '../directory.ts';
 import type { InitArchives } from '../initramfs/index.ts';
 import { MAX_READS_REPORT, type Reads, volumesOf } from '../initramfs/index.ts';
@@ -23,6 +22,8 @@ import { FileDigests } from './file-digests.ts';
 import { neighbour } from './neighbours.ts';
 import type { NodeFiles } from './node-files.ts';
 import { answerRpc, MAX_QUESTION } from './node-rpc.ts';
+import { bodyOf, type Question, sendFile } from './questions.ts';
+import { answerReport, sendVolume, type VolumeCopies } from './volume-copies.ts';
 
 const log = createLog('boot');
 
@@ -35,19 +36,13 @@ const MAX_HEAD = 8 * 1024;
 const warn = rarely(log.warn);
 const complain = rarely(log.error);
 
-interface Question {
-  ip: string;
-  url: URL;
-  request: IncomingMessage;
-  response: ServerResponse;
-}
-
 interface Deps {
   directory: NodeDirectory;
   paths: Pick<Paths, 'bootFiles' | 'volumes'>;
   archives: InitArchives;
   reads: Reads;
   files: NodeFiles;
+  copies: VolumeCopies;
   /** Default: those of a configuration that says nothing. */
   limits?: Limits['machines'];
 }
@@ -105,6 +100,8 @@ export class NodeHttp {
     ['POST /node/trouble', (http, question) => http.#trouble(question)],
     ['POST /node/reads', (http, question) => http.#learn(question)],
     ['POST /node/rpc', (http, question) => http.#rpc(question)],
+    ['GET /node/volume', (http, question) => sendVolume(http.#deps, question)],
+    ['POST /node/copies', (http, question) => answerReport(http.#deps, question)],
   ]);
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -266,22 +263,4 @@ function decode(path: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The first `limit` characters of what was sent; who sends more is cut off. */
-async function bodyOf(request: IncomingMessage, limit: number): Promise<string> {
-  let body = '';
-  for await (const chunk of request.setEncoding('utf8')) {
-    body += chunk;
-    if (body.length > limit) break;
-  }
-  return body.slice(0, limit);
-}
-
-async function sendFile({ request, response }: Question, { size, content }: Download): Promise<void> {
-  // GRUB before 2.12 knows the size by this spelling only; without it, it finds no memory for a kernel ("out of memory").
-  response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Content-Length': size });
-  if (request.method !== 'HEAD') return await sendStream(response, content);
-  response.end();
-  content.destroy();
 }

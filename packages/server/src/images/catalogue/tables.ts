@@ -87,6 +87,16 @@ export interface ImageSharingTable {
   guests: string;
 }
 
+/** What the bytes of a volume are. */
+export interface VolumeDigestTable {
+  /** Of its file. */
+  name: string;
+  /** What told that file from any other when its bytes were read. */
+  file: string;
+  /** 64 hexadecimal digits. */
+  sha256: string;
+}
+
 export interface ImageTables {
   image: ImageTable;
   image_sharing: ImageSharingTable;
@@ -94,6 +104,7 @@ export interface ImageTables {
   image_history: ImageHistoryTable;
   image_layer: ImageLayerTable;
   shell_session: ShellSessionTable;
+  volume_digest: VolumeDigestTable;
 }
 
 async function first(db: Kysely<unknown>): Promise<void> {
@@ -221,6 +232,15 @@ async function sharing(db: Kysely<unknown>): Promise<void> {
     .execute();
 }
 
+async function volumeDigests(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('volume_digest')
+    .addColumn('name', 'text', (c) => c.primaryKey())
+    .addColumn('file', 'text', (c) => c.notNull())
+    .addColumn('sha256', 'text', (c) => c.notNull())
+    .execute();
+}
+
 export const imageTables: TableSet<ImageTables> = {
   migrations: {
     '0001-first': first,
@@ -230,6 +250,7 @@ export const imageTables: TableSet<ImageTables> = {
     '0019-given-up': givenUp,
     '0071-real-kernel': realKernel,
     '0136-image-sharing': sharing,
+    '0151-volume-digests': volumeDigests,
   },
   counted: { images: 'image' },
 };

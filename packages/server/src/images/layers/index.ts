@@ -26,4 +26,5 @@ export { deletions, withoutPhantoms } from './phantoms.ts';
 export { padding } from './tar/index.ts';
 export { archive } from './tree-archive.ts';
 export { treeVolumes } from './tree-volumes.ts';
+export { VolumeDigests } from './volume-digests.ts';
 export { type VolumeDraft, Volumes, type VolumesAhead, volumeName } from './volumes.ts';

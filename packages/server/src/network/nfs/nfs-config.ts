@@ -54,8 +54,31 @@ export function renderNfsConfig(options: {
   recoveryFolder: string;
   exportsFile: string;
 }): string {
+  return renderConfig({ ...options, protocols: '3, 4', exports: `%include ${quote(options.exportsFile)}` });
+}
+
+/** All of the configuration of one that serves copies of volumes, to `clients` (a subnet), and nothing else. */
+export function volumesServerConfig(options: {
+  /** Its own, on walt-net. */
+  address: string;
+  clients: string;
+  folder: string;
+  recoveryFolder: string;
+}): string {
+  const { address, recoveryFolder, folder, clients } = options;
+  const exports = renderVolumes(folder, clients);
+  return renderConfig({ server: address, recoveryFolder, protocols: '4', exports });
+}
+
+function renderConfig(options: {
+  server: string;
+  recoveryFolder: string;
+  /** NFSv3 needs a portmapper. */
+  protocols: '3, 4' | '4';
+  exports: string;
+}): string {
   return `NFS_CORE_PARAM {
-  Protocols = 3, 4;
+  Protocols = ${options.protocols};
   Bind_addr = ${options.server};
   NFS_Port = ${NFS_PORT};
   MNT_Port = ${MOUNT_PORT};
@@ -83,7 +106,7 @@ EXPORT_DEFAULTS {
   # The server itself adds volumes: what the NFS server remembers of a folder must be checked at each use.
   Attr_Expiration_Time = 0;
 }
-%include ${quote(options.exportsFile)}
+${options.exports}
 `;
 }
 
@@ -93,11 +116,18 @@ export function renderExports(
   subnet: Subnet,
   exports: readonly NumberedExport[],
 ): string {
-  const volumes = renderExport(
-    { exportId: VOLUMES_EXPORT, folder: volumesFolder, pseudo: '/volumes', ip: subnet.cidr, kind: 'persist' },
+  return [
+    renderVolumes(volumesFolder, subnet.cidr),
+    ...exports.map((each) => renderExport(each, each.kind === 'tree' ? 'RO' : 'RW')),
+  ].join('');
+}
+
+/** `clients`: a subnet. */
+function renderVolumes(folder: string, clients: string): string {
+  return renderExport(
+    { exportId: VOLUMES_EXPORT, folder, pseudo: '/volumes', ip: clients, kind: 'persist' },
     'RO',
   );
-  return [volumes, ...exports.map((each) => renderExport(each, each.kind === 'tree' ? 'RO' : 'RW'))].join('');
 }
 
 function renderExport({ exportId, folder, pseudo, ip, kind }: NumberedExport, access: 'RO' | 'RW'): string {

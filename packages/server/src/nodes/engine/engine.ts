@@ -26,6 +26,14 @@ export interface EngineHost {
   memory: number;
 }
 
+/** A host that keeps copies of volumes. */
+export interface VolumeHost {
+  name: string;
+  /** False: it is drained, or away. Nothing begins to use it. */
+  inUse: boolean;
+  isDrained: boolean;
+}
+
 /**
  * Who runs the machines of virtual nodes. It is told what should run, and asked what does; nobody else knows where. Once a machine is
  * started, it starts again whenever it ends, until it is stopped, and whatever becomes of the server.
@@ -60,6 +68,9 @@ export interface Engine {
 
   /** Where these machines are, by node id, as far as that is not the server itself. */
   places(nodes: readonly { id: number; name: string }[]): Promise<ReadonlyMap<number, PlaceSeen>>;
+
+  /** Hosts that keep copies of volumes; undefined: not known yet. */
+  volumeHosts(): readonly VolumeHost[] | undefined;
 
   /** Unix socket of the serial console: raw bytes both ways, one client at a time. */
   consolePath(id: number): string;

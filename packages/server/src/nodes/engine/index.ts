@@ -1,5 +1,5 @@
 /** Who runs the machines of virtual nodes, and where. */
-export type { Engine, EngineHost, Placed, PlaceSeen } from './engine.ts';
+export type { Engine, EngineHost, Placed, PlaceSeen, VolumeHost } from './engine.ts';
 export { isMachine, programName } from './local.ts';
 export { openEngine } from './open.ts';
 export { drainHost, endJobs, type HostListed, listHosts, resumeHost } from './slurm/index.ts';

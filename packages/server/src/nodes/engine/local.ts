@@ -193,6 +193,10 @@ export class LocalEngine implements Engine {
     );
   }
 
+  volumeHosts(): [] {
+    return [];
+  }
+
   consolePath(id: number): string {
     return machineFiles(id, this.#paths).consoleSocket;
   }

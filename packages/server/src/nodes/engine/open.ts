@@ -15,7 +15,7 @@ import type { KeepConsole } from '../consoles/index.ts';
 import type { Accelerator } from '../virtual/index.ts';
 import type { Engine } from './engine.ts';
 import { isMachine, LocalEngine } from './local.ts';
-import { endJobs, openSlurmEngine } from './slurm/index.ts';
+import { endJobs, openSlurmEngine, type VolumeJobsDeps } from './slurm/index.ts';
 
 interface Deps {
   config: Pick<Config, 'engine' | 'slurm'>;
@@ -25,6 +25,7 @@ interface Deps {
   accelerator: Accelerator;
   /** A command line that runs with the host's network instead of walt-net's. */
   onHost(argv: readonly string[]): string[];
+  volumeServers: VolumeJobsDeps['servers'];
   keepConsole: KeepConsole;
   log: Log;
 }

@@ -4,6 +4,8 @@ import { isDrained, isInUse } from './fit.ts';
 import { openSlurm } from './open.ts';
 import type { HostSeen, JobSeen } from './output.ts';
 import type { Slurm } from './slurm.ts';
+import type { VolumeJobSeen } from './volume-jobs-output.ts';
+import { volumeHostsOf } from './volumes/index.ts';
 
 export interface HostListed {
   name: string;
@@ -20,6 +22,8 @@ export interface HostListed {
   memory: number;
   cpus: number;
   features: readonly string[];
+  /** Copies of volumes that it serves, their bytes, and what keeps it from that; null: it keeps none. */
+  volumes: { count: number; bytes: number; failure: string | null } | null;
 }
 
 type Where = Pick<Paths, 'identity'>;
@@ -27,8 +31,10 @@ type Where = Pick<Paths, 'identity'>;
 /** By name. Throws ExternalError when Slurm does not answer. */
 export async function listHosts(config: SlurmConfig, paths: Where): Promise<HostListed[]> {
   const slurm = await openSlurm(config, paths);
-  const [hosts, jobs] = await Promise.all([slurm.hosts(), slurm.jobs()]);
-  return hosts.map((host) => listed(host, jobs)).sort((one, other) => (one.name < other.name ? -1 : 1));
+  const [hosts, jobs, volumes] = await Promise.all([slurm.hosts(), slurm.jobs(), slurm.volumeJobs()]);
+  return hosts
+    .map((host) => listed(host, jobs, volumes))
+    .sort((one, other) => (one.name < other.name ? -1 : 1));
 }
 
 /**
@@ -71,8 +77,12 @@ async function requireHost(slurm: Slurm, name: string): Promise<HostSeen> {
   );
 }
 
-/** Pure. */
-export function listed(host: HostSeen, jobs: readonly JobSeen[]): HostListed {
+/** Pure. `jobs`: of machines. */
+export function listed(
+  host: HostSeen,
+  jobs: readonly JobSeen[],
+  volumeJobs: readonly VolumeJobSeen[] = [],
+): HostListed {
   const { name, address, states, reason, memory, cpus, features } = host;
   const runs = (job: JobSeen) => job.state === 'RUNNING' && job.host === name;
   return {
@@ -81,5 +91,14 @@ export function listed(host: HostSeen, jobs: readonly JobSeen[]): HostListed {
     slurm: states.join('+'),
     reason: isInUse(host) ? null : reason,
     machines: jobs.filter(runs).length,
+    volumes: volumesOf(host, volumeJobs),
   };
+}
+
+function volumesOf(host: HostSeen, jobs: readonly VolumeJobSeen[]): HostListed['volumes'] {
+  if (volumeHostsOf([host]).length === 0) return null;
+  const own = jobs.filter((job) => job.host === host.name);
+  const running = own.findLast(({ state }) => state === 'RUNNING');
+  const { count = 0, bytes = 0 } = running ?? {};
+  return { count, bytes, failure: running ? null : own.at(-1)?.failure || null };
 }

@@ -6,7 +6,11 @@ import { run } from '../../../platform/index.ts';
 import type { Machine } from '../../virtual/index.ts';
 import { type JobPlace, jobScript, tunnelNumber } from './job-script.ts';
 
-const program = await readFile(join(import.meta.dirname, 'run-machine.sh'), 'utf8');
+const program = (
+  await Promise.all(
+    ['walt-net.sh', 'run-machine.sh'].map((name) => readFile(join(import.meta.dirname, name), 'utf8')),
+  )
+).join('');
 const machine: Machine = {
   ...{ id: 7, model: 'pc-x86-64', mac: '52:54:00:00:00:07', cpuCores: 1, ramMiB: 512 },
   ...{ disks: [], networks: [{ name: 'walt-net' }], place: { features: [] }, logsConsole: true },

@@ -1,7 +1,9 @@
-/** What Slurm runs on a host for a virtual node. Pure. */
+/** What Slurm runs on a host for a virtual node. */
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { virtualModelOf } from '../../../models/index.ts';
 import { frameRules } from '../../../network/index.ts';
+import { projectFile } from '../../../platform/index.ts';
 import { type Accelerator, onTap, qemuArguments } from '../../virtual/index.ts';
 import type { Placed } from '../engine.ts';
 
@@ -28,15 +30,23 @@ export interface Job {
   hash: string;
 }
 
+/** What a job on a host runs, by its file in this folder. */
+export async function jobProgram(file: string): Promise<string> {
+  const parts = ['walt-net.sh', file].map((name) =>
+    readFile(projectFile(`packages/server/src/nodes/engine/slurm/${name}`), 'utf8'),
+  );
+  return (await Promise.all(parts)).join('');
+}
+
 /** Of a platform's machines, on a host. */
 const platformFolder = (platform: string) => `/run/walt-host/${platform}`;
 
-/** Folder of a machine on its host. */
-export function hostFolder(platform: string, id: number): string {
+/** Folder of a machine on its host, or of what serves volumes there. */
+export function hostFolder(platform: string, id: number | 'volumes'): string {
   return `${platformFolder(platform)}/${id}`;
 }
 
-/** `program`: run-machine.sh. */
+/** Pure. `program`: walt-net.sh and run-machine.sh. */
 export function jobScript({ machine, ip }: Placed, place: JobPlace, program: string): Job {
   const { platform, userIds } = place;
   const { id, mac } = machine;
@@ -90,7 +100,7 @@ function withoutEnd(bytes: Buffer): Buffer {
 }
 
 /** One word of a shell. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 

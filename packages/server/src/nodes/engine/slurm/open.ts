@@ -5,6 +5,7 @@ import type { KeepConsole } from '../../consoles/index.ts';
 import { countUserIds } from '../user-ids.ts';
 import { Slurm } from './slurm.ts';
 import { SlurmEngine } from './slurm-engine.ts';
+import type { VolumeJobsDeps } from './volumes/index.ts';
 import type { Tunnel } from './ways.ts';
 
 type OnHost = (argv: readonly string[]) => string[];
@@ -12,7 +13,13 @@ type OnHost = (argv: readonly string[]) => string[];
 interface Deps {
   config: SlurmConfig;
   paths: Pick<Paths, 'identity' | 'virtual' | 'virtualRun'>;
-  network: { setTunnels(tunnels: readonly Tunnel[], way: { address: string; port: number }): Promise<void> };
+  network: {
+    server: string;
+    prefix: number;
+    cidr: string;
+    setTunnels(tunnels: readonly Tunnel[], way: { address: string; port: number }): Promise<void>;
+  };
+  volumeServers: VolumeJobsDeps['servers'];
   /** A command line that runs with the host's network instead of walt-net's. */
   onHost: OnHost;
   keepConsole: KeepConsole;
@@ -20,11 +27,12 @@ interface Deps {
 }
 
 export async function openSlurmEngine(deps: Deps): Promise<SlurmEngine> {
-  const { config, paths, network, onHost, keepConsole, log } = deps;
+  const { config, paths, network, volumeServers, onHost, keepConsole, log } = deps;
   const { partition, address: server, vxlanPort } = config;
   const platform = await platformName(paths);
   return await SlurmEngine.open({
     ...{ partition, paths, keepConsole, log },
+    volumes: { walt: network, servers: volumeServers },
     slurm: slurmOf(config, platform, onHost),
     place: { platform, server, vxlanPort, userIds: await countUserIds() },
     setTunnels: (tunnels) => network.setTunnels(tunnels, { address: server, port: vxlanPort }),
@@ -44,16 +52,18 @@ export async function openSlurm(
   return slurmOf(config, await platformName(paths), onHost);
 }
 
-/** Ends all machines of the platform on hosts. Throws ExternalError when Slurm does not answer. */
+/** Ends all machines of the platform on hosts, and what serves volumes there. Answers how many machines that were. Throws ExternalError when Slurm does not answer. */
 export async function endJobs(
   config: SlurmConfig,
   paths: Pick<Paths, 'identity'>,
   onHost?: OnHost,
 ): Promise<number> {
   const slurm = await openSlurm(config, paths, onHost);
-  const jobs = (await slurm.jobs()).filter(({ phase }) => phase === 'lives');
-  await slurm.cancel(jobs.map(({ job }) => job));
-  return jobs.length;
+  const [machines, volumes] = await Promise.all([slurm.jobs(), slurm.volumeJobs()]);
+  const live = machines.filter(({ phase }) => phase === 'lives');
+  const all = [...live, ...volumes.filter(({ phase }) => phase === 'lives')];
+  await slurm.cancel(all.map(({ job }) => job));
+  return live.length;
 }
 
 function slurmOf({ config, partition }: SlurmConfig, platform: string, onHost: OnHost): Slurm {

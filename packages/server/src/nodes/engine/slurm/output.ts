@@ -31,7 +31,11 @@ const ALIVE = new Set([
   ...['RUNNING', 'SIGNALING', 'SPECIAL_EXIT', 'STAGE_OUT', 'STOPPED', 'SUSPENDED', 'RESIZING'],
 ]);
 
-/** Jobs of a platform, those too that ended lately, in the order of their numbers. */
+export function phaseOf(state: string): JobSeen['phase'] {
+  return ALIVE.has(state) ? 'lives' : state === 'COMPLETING' ? 'ends' : 'over';
+}
+
+/** Jobs of a platform's machines, those too that ended lately, in the order of their numbers. */
 export function parseJobs(text: string, prefix: string): JobSeen[] {
   return text
     .split('\n')
@@ -39,11 +43,10 @@ export function parseJobs(text: string, prefix: string): JobSeen[] {
       const [job = '', name = '', state = '', host = '', reason = '', ...comment] = line.split('|');
       const id = name.startsWith(prefix) ? name.slice(prefix.length) : '';
       if (!/^\d+$/.test(job) || !/^\d+$/.test(id)) return [];
-      const phase = ALIVE.has(state) ? 'lives' : state === 'COMPLETING' ? 'ends' : 'over';
       const [hash = '', next = '', cycle = '-', ...failure] = comment.join('|').split(' ');
       return [
         {
-          ...{ job: Number(job), id: Number(id), state, phase, host: host || null, reason },
+          ...{ job: Number(job), id: Number(id), state, phase: phaseOf(state), host: host || null, reason },
           ...{ hash: hash === '(null)' ? '' : hash, next, cycle, failure: failure.join(' ') },
         },
       ];

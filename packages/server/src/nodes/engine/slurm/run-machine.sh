@@ -1,16 +1,10 @@
-# Runs the machine of one virtual node on a host, as a job of Slurm. job-script.ts puts a first line and the variables in front:
+# Runs the machine of one virtual node on a host, as a job of Slurm. job-script.ts puts a first line, the variables and walt-net.sh in
+# front:
 #   platform id hash      whose machine it is, and what it is
-#   server port           the other end of this host's tunnel
 #   controllers limit pid_file   machines that Slurm's controller may be on; its SlurmdTimeout in seconds, its SlurmdPidFile
 #   tap rules             the machine's adapter, and what it may send (nft(8))
 #   qemu qemu_kvm         command lines; the second one is empty where a machine of that kind has no KVM
 #   files                 those that QEMU needs and no package has: NAME SIZE CONTENT (base64) each
-# All that it makes on the host is a network namespace, a folder in /run and a table of nftables. They go with the last machine.
-set -u
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
-net=walt-$platform
-root=/run/walt-host/$platform
-here=$root/$id
 machine=
 
 # What the server reads of the job: "HASH NEXT CYCLE", and what keeps the machine from running. It writes NEXT, which is the hash of
@@ -27,18 +21,6 @@ fail() {
   exit 1
 }
 
-need() {
-  command -v "$1" >/dev/null || fail "the program $1 is missing: install the package $2"
-}
-
-inside() { nsenter --net="/run/netns/$net" -- "$@"; }
-
-# One machine at a time joins or leaves: whoever is the last takes all down.
-locked() {
-  mkdir -p -m 700 /run/walt-host
-  { flock 9 && "$@"; } 9>"/run/walt-host/$platform.lock"
-}
-
 # Also one of an earlier job that was killed before it could end its own.
 end_machine() {
   for pid in $(ip netns pids "$net" 2>/dev/null); do
@@ -49,30 +31,7 @@ end_machine() {
 join() {
   end_machine
   mkdir -p -m 700 "$root" && rm -rf "$here" && mkdir -m 700 "$here" || return
-  if ! [ -e "/run/netns/$net" ]; then
-    ip netns add "$net" && ip -n "$net" link set lo up || return
-    # Nothing of this host speaks on walt-net.
-    inside sh -c '[ ! -e /proc/sys/net/ipv6 ] || echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6'
-  fi
-  if ! ip -n "$net" link show dev walt0 >/dev/null 2>&1; then
-    ip -n "$net" link add name walt0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0 || return
-  fi
-  if ! ip -n "$net" link show dev uplink >/dev/null 2>&1; then
-    # Without `dev`, what is too large for the way to the server is cut in pieces, and packets of 1500 bytes pass.
-    ip link add name uplink netns "$net" mtu 1500 type vxlan id "$vni" remote "$server" dstport "$port" || return
-  fi
-  ip -n "$net" link set dev uplink master walt0 up && ip -n "$net" link set dev walt0 up || return
-  # The kernel takes such frames from everybody.
-  nft -f - <<END || return
-add table inet $net
-delete table inet $net
-table inet $net {
-  chain input {
-    type filter hook input priority -10; policy accept;
-    udp dport $port @th,96,24 $vni ip saddr != $server drop
-  }
-}
-END
+  join_net || return
   if ! ip -n "$net" link show dev "$tap" >/dev/null 2>&1; then
     ip -n "$net" tuntap add dev "$tap" mode tap || return
   fi
@@ -84,21 +43,13 @@ leave_locked() {
   ip -n "$net" link delete dev "$tap"
   inside nft delete table netdev "walt-$tap"
   rm -rf "$here"
-  # shellcheck disable=SC2012 # ids are digits
-  if ! ls -d "$root"/*/; then
-    ip -n "$net" link delete dev uplink
-    ip netns delete "$net"
-    nft delete table inet "$net"
-    rm -rf "$root"
-  fi
+  leave_net
 } >/dev/null 2>&1
 
 leave() {
   [ -z "$machine" ] || kill -KILL "$machine" 2>/dev/null
   locked leave_locked
 }
-
-uptime_seconds() { read -r up _ </proc/uptime; up=${up%%.*}; }
 
 # Whether the machine of Slurm's controller can be reached: asked by one of our jobs on this host, for all. Not whether the controller
 # answers: while it is down, it gives no machine to another host.
@@ -136,7 +87,6 @@ watch_out() {
 }
 
 for pair in ip:iproute2 nft:nftables ping:iputils-ping socat:socat "${qemu[0]}":qemu-system; do need "${pair%:*}" "${pair##*:}"; done
-vni=$((16#$(printf '%s %s' "$platform" "$SLURMD_NODENAME" | sha256sum | cut -c 1-6)))
 pid_file=${pid_file//%n/$SLURMD_NODENAME}
 pid_file=${pid_file//%h/$(hostname)}
 trap leave EXIT

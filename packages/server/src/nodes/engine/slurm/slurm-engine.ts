@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DiskSpec } from '@walt/contract';
 import {
@@ -7,7 +7,6 @@ import {
   KeyedLock,
   type Log,
   type Paths,
-  projectFile,
   rarely,
 } from '../../../platform/index.ts';
 import type { KeepConsole } from '../../consoles/index.ts';
@@ -28,10 +27,11 @@ import {
   type Words,
 } from './fit.ts';
 import { HostConsoles } from './host-consoles.ts';
-import { type Job, type JobPlace, jobScript } from './job-script.ts';
+import { type Job, type JobPlace, jobProgram, jobScript } from './job-script.ts';
 import { movesOf } from './moves.ts';
 import { cycleOf, isAs, type JobSeen } from './output.ts';
 import type { Slurm } from './slurm.ts';
+import { VolumeJobs, type VolumeJobsDeps } from './volumes/index.ts';
 import { openWays, type Tunnel } from './ways.ts';
 
 /** Milliseconds between looks at what became of machines. */
@@ -46,6 +46,7 @@ export interface SlurmDeps {
   setTunnels(tunnels: readonly Tunnel[]): Promise<void>;
   /** IPv4 address of a machine, by its name. */
   resolve(name: string): Promise<string>;
+  volumes: Pick<VolumeJobsDeps, 'walt' | 'servers'>;
   keepConsole: KeepConsole;
   log: Log;
 }
@@ -57,6 +58,7 @@ export class SlurmEngine implements Engine {
   readonly #program: string;
   readonly #consoles: KeptConsoles;
   readonly #hostConsoles: HostConsoles;
+  readonly #volumes: VolumeJobs;
   /** Those that are to run, by node, and what they are. */
   readonly #wanted = new Map<number, { placed: Placed; job: Job }>();
   /** Why Slurm did not take a machine the last time, by node. */
@@ -67,8 +69,9 @@ export class SlurmEngine implements Engine {
   #tending: Promise<void> | undefined;
   #closed = false;
 
-  private constructor(deps: SlurmDeps, cluster: Cluster, program: string) {
+  private constructor(deps: SlurmDeps, cluster: Cluster, program: string, volumes: VolumeJobs) {
     this.#deps = deps;
+    this.#volumes = volumes;
     this.#program = program;
     this.#cluster = cluster;
     this.#fail = rarely(deps.log.error);
@@ -83,8 +86,8 @@ export class SlurmEngine implements Engine {
     const { slurm, paths, log } = deps;
     await mkdir(paths.virtualRun, { recursive: true, mode: 0o700 });
     const cluster = await Cluster.open(slurm, join(paths.virtualRun, 'jobs.json'), log);
-    const script = projectFile('packages/server/src/nodes/engine/slurm/run-machine.sh');
-    const engine = new SlurmEngine(deps, cluster, await readFile(script, 'utf8'));
+    const volumes = await VolumeJobs.open({ slurm, place: deps.place, ...deps.volumes, log });
+    const engine = new SlurmEngine(deps, cluster, await jobProgram('run-machine.sh'), volumes);
     void engine.tend();
     return engine;
   }
@@ -226,6 +229,10 @@ export class SlurmEngine implements Engine {
     );
   }
 
+  volumeHosts() {
+    return this.#volumes.hosts;
+  }
+
   consolePath(id: number): string {
     return machineFiles(id, this.#deps.paths).consoleSocket;
   }
@@ -256,6 +263,7 @@ export class SlurmEngine implements Engine {
     await openWays(this.#cluster.hosts, { platform: place.platform, setTunnels, resolve, log });
     await this.#move();
     for (const [id, { placed }] of this.#wanted) await this.#again(id, placed);
+    await this.#volumes.tend(this.#cluster.hosts);
   }
 
   async #move(): Promise<void> {

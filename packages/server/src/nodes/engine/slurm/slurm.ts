@@ -9,6 +9,7 @@ import {
   parseHosts,
   parseJobs,
 } from './output.ts';
+import { parseVolumeJobs, VOLUME_JOB, type VolumeJobSeen } from './volume-jobs-output.ts';
 
 /** Milliseconds for Slurm's controller to answer: its programs try for some seconds by themselves. */
 const LIMIT = 15_000;
@@ -51,9 +52,18 @@ export class Slurm {
     return facts;
   }
 
+  /** Of machines. */
   async jobs(): Promise<JobSeen[]> {
-    const text = await this.#run(['squeue', '--noheader', '--states=all', `--format=${JOB_FORMAT}`]);
-    return parseJobs(text, this.#options.prefix);
+    return parseJobs(await this.#list(), this.#options.prefix);
+  }
+
+  /** Of what serves volumes. */
+  async volumeJobs(): Promise<VolumeJobSeen[]> {
+    return parseVolumeJobs(await this.#list(), this.#options.prefix);
+  }
+
+  #list(): Promise<string> {
+    return this.#run(['squeue', '--noheader', '--states=all', `--format=${JOB_FORMAT}`]);
   }
 
   async hosts(): Promise<HostSeen[]> {
@@ -78,6 +88,21 @@ export class Slurm {
         ...['--requeue', `--comment=${hash} ${hash} -`],
         ...(place.host === undefined ? [] : [`--nodelist=${place.host}`]),
         ...(place.features.length === 0 ? [] : [`--constraint=${place.features.join('&')}`]),
+        ...['--chdir=/', '--input=/dev/null', '--output=/dev/null', '--export=PATH'],
+      ],
+      script,
+    );
+    return Number.parseInt(printed, 10);
+  }
+
+  /** What serves volumes on that host. Answers the number of the job. It is not given to the host again when that comes back. */
+  async submitVolumes(host: string, { script, hash }: { script: string; hash: string }): Promise<number> {
+    const name = this.#options.prefix + VOLUME_JOB + host;
+    const printed = await this.#run(
+      [
+        ...['sbatch', '--parsable', `--job-name=${name}`, `--partition=${this.#options.partition}`],
+        ...['--mem=256M', '--cpus-per-task=1', '--nodes=1', '--ntasks=1', '--time=0', `--nodelist=${host}`],
+        ...['--dependency=singleton', '--no-requeue', `--comment=${hash} 0 0`],
         ...['--chdir=/', '--input=/dev/null', '--output=/dev/null', '--export=PATH'],
       ],
       script,
