@@ -86,17 +86,18 @@ export class LogNode implements AsyncDisposable {
     this.#pid = readFileSync(`/proc/${init.pid}/task/${init.pid}/children`, 'utf8').trim();
   }
 
-  /** Runs a shell script on the node. */
-  spawn(script: string, { user = 0 } = {}): ChildProcess {
-    return spawn(
-      'nsenter',
-      [
-        ...[`--target=${this.#pid}`, '--mount', '--pid', '--root', '--wd=/'],
-        ...(user === 0 ? [] : [`--setuid=${user}`, `--setgid=${user}`]),
-        ...['/bin/sh', '-c', script],
-      ],
-      { env: { PATH: '/bin' } },
-    );
+  /** Runs a shell script on the node; with `terminal`, on one of its own (script(1)). */
+  spawn(script: string, { user = 0, terminal = false } = {}): ChildProcess {
+    const argv = [
+      ...['nsenter', `--target=${this.#pid}`, '--mount', '--pid', '--root', '--wd=/'],
+      ...(user === 0 ? [] : [`--setuid=${user}`, `--setgid=${user}`]),
+      ...['/bin/sh', '-c', script],
+    ];
+    const line = argv.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+    const [file = '', ...args] = terminal
+      ? ['script', '--quiet', '--return', '--flush', '--command', line, '/dev/null']
+      : argv;
+    return spawn(file, args, { env: { PATH: '/bin' } });
   }
 
   async run(script: string, options: { user?: number; input?: string | Buffer } = {}): Promise<Result> {

@@ -296,6 +296,33 @@ test('ctrl-c reaches a monitored command, and its status comes back', limit, asy
   assert.equal(status, 130);
 });
 
+test(
+  'what is typed at a terminal comes line by line; its size is told, and it is as before at the end',
+  limit,
+  async () => {
+    const script = `stty rows 11 cols 22
+    walt-log-monitor sh -c 'stty size; read a; echo first $a; read b; echo second $b; exit 9'
+    echo status $?; stty -a | grep -o " icanon"; read c; echo third $c`;
+    const shell = node.spawn(script, { terminal: true });
+    let told = '';
+    const see = async (text: string) => {
+      while (!told.includes(text)) [told] = [told + (await once(shell.stdout ?? shell, 'data'))];
+    };
+    await see('11 22');
+    for (const [typed, answer] of [
+      ['x', 'first x'],
+      ['y', 'second y'],
+    ]) {
+      shell.stdin?.write(`${typed}\n`);
+      await see(answer ?? '');
+    }
+    await see('status 9');
+    await see('icanon');
+    shell.stdin?.write('z\n');
+    await see('third z');
+  },
+);
+
 test('nothing stays of a command that was monitored, whatever ends it', limit, async () => {
   const begun = 'until pidof sleep > /dev/null; do sleep 0.05; done';
   const ends = {
