@@ -83,6 +83,12 @@ describe('walt log show', () => {
     assert.match(stdout, /^\d\d:\d\d:\d\d\.\d{6} n2\.other -> else\n$/);
   });
 
+  test('says so where no line is like that', async () => {
+    const { status, stdout, stderr } = await checkout.run(['log', 'show', 'nowhere']);
+    assert.deepEqual([status, stdout], [0, '']);
+    assert.match(stderr, /^No such line was logged\. .*: walt log show\n$/);
+  });
+
   test('prints data', async () => {
     const { stdout } = await checkout.run(['log', 'show', 'three', '--json']);
     const { timestamp, ...rest } = JSON.parse(stdout);

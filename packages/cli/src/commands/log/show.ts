@@ -53,7 +53,13 @@ export function command(): Command {
       }
       if (hinted && told === LAST_LINES) {
         remark(`These are the last ${LAST_LINES} lines; --history and --realtime tell others.`);
-      } else if (hinted && told === 0)
-        remark('Nothing was logged. Nodes log with walt-log-echo: `walt help show logs`.');
+      } else if (told === 0 && !realtime) {
+        const isNarrow = lines !== undefined || options.streams !== undefined || history !== undefined;
+        remark(
+          isNarrow
+            ? 'No such line was logged. The last ones of your nodes: walt log show'
+            : 'Nothing was logged. Nodes log with walt-log-echo: `walt help show logs`.',
+        );
+      }
     });
 }
