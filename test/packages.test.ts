@@ -10,55 +10,23 @@ import { loadConfig, platformPaths, run } from '../packages/server/src/platform/
 import { checkout } from './client.ts';
 import { defaultTar } from './default-tar.ts';
 import { Platform } from './platform.ts';
+import { Service } from './service.ts';
 import { SystemdMachine } from './systemd-machine.ts';
 import { until } from './until.ts';
 
-const OLD = `${packageFile.version}-1`;
-const NEW = `${packageFile.version}-2`;
+const VERSION = `${packageFile.version}-1`;
 const LIMIT = 600_000;
-/** A second number sorts after a first one: the same sources, packed again. */
-const debs = (version: string) =>
-  ['client', 'server'].map((name) => `/mnt/walt-${name}_${version}_amd64.deb`).join(' ');
+const DEBS = ['client', 'server'].map((name) => `/mnt/walt-${name}_${VERSION}_amd64.deb`).join(' ');
 
 let machine: SystemdMachine;
+let service: Service;
 
 before(async () => {
   machine = await SystemdMachine.start();
-  for (const revision of ['1', '2']) {
-    await run([join(checkout, 'scripts/packages'), '--revision', revision, machine.folder], {
-      timeout: LIMIT,
-    });
-  }
+  service = new Service(machine);
+  await run([join(checkout, 'scripts/packages'), machine.folder], { timeout: LIMIT });
 });
 after(() => machine?.close());
-
-/** Process numbers, in the machine, of the server and of what must outlive it. */
-async function pids(): Promise<Record<string, number>> {
-  const text = await machine.ok(
-    'cd /run/walt && for file in server.json programs/*.json; do echo "$file $(cat $file)"; done',
-  );
-  const records = [...text.matchAll(/^(?:programs\/)?(\S+)\.json (\{.*\})$/gm)];
-  return Object.fromEntries(records.map(([, name = '', json = '']) => [name, Number(JSON.parse(json).pid)]));
-}
-
-/** Those that nodes need while they run. */
-async function programs(): Promise<Record<string, number>> {
-  const { server, 'walt-server': supervisor, ...others } = await pids();
-  return others;
-}
-
-/** The server serves, and is another one than before. */
-async function back(before: number): Promise<void> {
-  const serving = async () => Number((await machine.run('cat /run/walt/serving')).stdout);
-  await until(
-    'the server to be back',
-    async () => {
-      const { server } = await pids();
-      return server !== before && (await serving()) === server;
-    },
-    LIMIT,
-  );
-}
 
 /** What runs in the machine of the platform, by the beginning of its command line. */
 async function platformPrograms(): Promise<string[]> {
@@ -68,12 +36,9 @@ async function platformPrograms(): Promise<string[]> {
   );
 }
 
-const property = async (name: string) =>
-  (await machine.ok(`systemctl show --value -p ${name} walt-server`)).trim();
-
 test('the packages have what a server and a client need, each file of root and in one of them, and depend on what is listed', async () => {
   const list = (name: string) =>
-    run(['dpkg-deb', '--contents', join(machine.folder, `walt-${name}_${OLD}_amd64.deb`)]);
+    run(['dpkg-deb', '--contents', join(machine.folder, `walt-${name}_${VERSION}_amd64.deb`)]);
   const [client, server] = await Promise.all([list('client'), list('server')]);
   for (const path of [
     ...[
@@ -109,17 +74,20 @@ test('the packages have what a server and a client need, each file of root and i
   const depends = await run([
     'dpkg-deb',
     '--field',
-    join(machine.folder, `walt-server_${OLD}_amd64.deb`),
+    join(machine.folder, `walt-server_${VERSION}_amd64.deb`),
     'Depends',
   ]);
-  assert.match(depends, new RegExp(`^walt-client \\(= ${OLD}\\), .*dnsmasq-base, .*qemu-system-x86, `));
+  assert.match(depends, new RegExp(`^walt-client \\(= ${VERSION}\\), .*dnsmasq-base, .*qemu-system-x86, `));
   assert.doesNotMatch(depends, /postgresql|openssh-server|masked/);
 });
 
 test('installed: the service runs with virtual nodes only, says how to have real ones, and has what a shell and man want', async () => {
-  const told = await machine.ok(`dpkg --install ${debs(OLD)} 2>&1`);
+  const told = await machine.ok(`dpkg --install ${DEBS} 2>&1`);
   assert.match(told, /virtual nodes only.*walt-server setup/);
-  assert.deepEqual([await property('ActiveState'), await property('StatusText')], ['active', 'Serving.']);
+  assert.deepEqual(
+    [await service.property('ActiveState'), await service.property('StatusText')],
+    ['active', 'Serving.'],
+  );
   assert.equal((await machine.ok('systemctl is-enabled walt-server')).trim(), 'enabled');
   assert.match(await machine.ok('walt node show'), /do not own any node/);
   assert.match(await machine.ok('walt --version'), new RegExp(packageFile.version.replaceAll('.', '\\.')));
@@ -139,7 +107,7 @@ test('installed: the service runs with virtual nodes only, says how to have real
 });
 
 test('the server and its supervisor are killed, the service is restarted, by both commands: programs and nodes are the same', async () => {
-  const before = await programs();
+  const before = await service.programs();
   assert.deepEqual(Object.keys(before).sort(), ['dnsmasq', 'nfs', 'walt-logs']);
   for (const act of [
     'kill -s KILL $(sed "s/.*\\"pid\\":\\([0-9]*\\).*/\\1/" /run/walt/server.json)',
@@ -147,10 +115,10 @@ test('the server and its supervisor are killed, the service is restarted, by bot
     'systemctl restart walt-server',
     'walt-server restart',
   ]) {
-    const { server = 0 } = await pids();
+    const { server = 0 } = await service.pids();
     await machine.ok(act);
-    await back(server);
-    assert.deepEqual(await programs(), before, act);
+    await service.back(server);
+    assert.deepEqual(await service.programs(), before, act);
   }
   assert.match(
     await machine.ok('journalctl --unit walt-server --priority err'),
@@ -161,38 +129,23 @@ test('the server and its supervisor are killed, the service is restarted, by bot
 
 test('a server that hangs: what systemd does when nobody speaks any more brings another one; nodes go on', async () => {
   // That it speaks is proven beside the code; waiting until it is missed would take minutes.
-  assert.equal(await property('WatchdogUSec'), '3min');
-  const before = await programs();
-  const { server = 0 } = await pids();
+  assert.equal(await service.property('WatchdogUSec'), '3min');
+  const before = await service.programs();
+  const { server = 0 } = await service.pids();
   await machine.ok(`kill -s STOP ${server}; systemctl kill --kill-who=main --signal=ABRT walt-server`);
-  await back(server);
+  await service.back(server);
   assert.equal((await machine.run(`kill -s 0 ${server}`)).status, 1, 'it is gone');
-  assert.deepEqual(await programs(), before);
+  assert.deepEqual(await service.programs(), before);
 });
 
 test('a mistake in the configuration: the service stays down and says why, until it is mended', async () => {
-  const before = await programs();
+  const before = await service.programs();
   await machine.ok('mkdir -p /etc/walt; echo "nonsense: true" >/etc/walt/server.conf');
   assert.notEqual((await machine.run('systemctl restart walt-server')).status, 0);
-  assert.equal(await property('ActiveState'), 'failed');
+  assert.equal(await service.property('ActiveState'), 'failed');
   assert.match(await machine.ok('journalctl --unit walt-server'), /server\.conf: .*nonsense/);
   await machine.ok('rm /etc/walt/server.conf; systemctl start walt-server');
-  assert.deepEqual(await programs(), before);
-});
-
-test('the next version is installed: its server runs, programs and nodes go on; the older one is refused before anything changes', async () => {
-  const before = await programs();
-  const { server = 0 } = await pids();
-  await machine.ok(`dpkg --install ${debs(NEW)}`);
-  await back(server);
-  assert.deepEqual(await programs(), before);
-  const { server: newer } = await pids();
-  const { status, stderr } = await machine.run(`dpkg --install ${debs(OLD)}`);
-  assert.equal(status, 1);
-  assert.match(stderr, new RegExp(`walt-server: ${NEW} was installed here, and ${OLD} is older`));
-  const versions = await machine.ok('dpkg-query -W walt-client walt-server; dpkg --audit');
-  assert.equal(versions, `walt-client\t${NEW}\nwalt-server\t${NEW}\n`);
-  assert.equal((await pids()).server, newer);
+  assert.deepEqual(await service.programs(), before);
 });
 
 test('a virtual node goes on, too', async () => {
@@ -223,12 +176,12 @@ test('a virtual node goes on, too', async () => {
   await machine.ok(
     'walt image build tiny --from-dir /mnt/image && walt node create vnode1 --image tiny --ram 256M',
   );
-  await until('its QEMU', async () => (await programs())['vm-1'] !== undefined);
-  const before = await programs();
-  const { server = 0 } = await pids();
+  await until('its QEMU', async () => (await service.programs())['vm-1'] !== undefined);
+  const before = await service.programs();
+  const { server = 0 } = await service.pids();
   await machine.ok('systemctl restart walt-server');
-  await back(server);
-  assert.deepEqual(await programs(), before);
+  await service.back(server);
+  assert.deepEqual(await service.programs(), before);
 });
 
 test('the client of npm, on a machine of its own, reaches the server by ssh', async () => {
@@ -268,8 +221,8 @@ test('stopped: nothing of it runs; removed with a node that runs: that is told, 
   assert.deepEqual(await platformPrograms(), []);
   assert.equal(await machine.ok('cat /proc/self/mounts | grep /var/lib/walt/ || true; ip netns list'), '');
 
-  await machine.ok(`dpkg --install ${debs(NEW)}`);
-  assert.equal(await property('ActiveState'), 'active');
+  await machine.ok(`dpkg --install ${DEBS}`);
+  assert.equal(await service.property('ActiveState'), 'active');
   const images: Image[] = JSON.parse(await machine.ok('walt image show --json'));
   assert.deepEqual(
     images.map(({ name }) => name),

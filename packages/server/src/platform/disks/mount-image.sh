@@ -15,6 +15,8 @@ if mountpoint -q -- "$folder"; then exit; fi
 device=$(losetup --find --show --nooverlap -- "$image")
 # Not cached twice, where the file system below can do that.
 losetup --direct-io=on "$device" 2> /dev/null || :
+# A root in memory below an overlay takes it, but then lets nothing be read (Linux before 6.6).
+head -c 1 "$device" > /dev/null 2>&1 || losetup --direct-io=off "$device"
 losetup --set-capacity "$device"
 
 # 1 to 3: it has mended what it found. 8: it is in use, mounted elsewhere; then there is nothing to mend.
