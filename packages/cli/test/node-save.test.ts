@@ -88,7 +88,7 @@ describe('node save', () => {
   test('--dry-run lists what would be saved, and saves nothing', async () => {
     const { status, stdout, stderr } = await save('saved', '--dry-run');
     assert.deepEqual([status, stdout], [0, 'D /etc/gone\nM /etc/motd\n'], stderr);
-    assert.match(stderr, /You changed files: 1 modified, 1 deleted\./);
+    assert.match(stderr, /You changed files: 1 modified, 1 deleted\.\n(?! )/);
     const { changes } = JSON.parse((await save('saved', '--dry-run', '--json')).stdout) as {
       changes: NodeChange[];
     };

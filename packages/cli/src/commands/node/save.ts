@@ -52,7 +52,7 @@ export function command(): Command {
         if (json) printJson({ node: node.name, changed: false });
         return;
       }
-      remark(summary(changes));
+      remark(summary(changes, { isListed: dryRun === true }));
       if (dryRun) return;
       if (opened.nodes.length > 0)
         remark(`Nodes that boot ${image}: ${nameList(opened.nodes)}. What runs is not disturbed.`);

@@ -8,11 +8,11 @@ import { visibleName } from '../../terminal/visible.ts';
 const COLOURS = { A: 'green', M: 'yellow', D: 'red' } as const;
 const REASONS = { platform: "the platform's", list: 'left out of a save' } as const;
 
-/** As `walt image shell` tells them: those that are saved, counted, with examples. */
-export function summary(changes: readonly NodeChange[]): string {
+/** As `walt image shell` tells them: those that are saved, counted, with examples where they are not listed already. */
+export function summary(changes: readonly NodeChange[], { isListed = false } = {}): string {
   const saved = changes.filter(({ leftOut }) => leftOut === null);
   const count = (kind: NodeChange['kind']) => saved.filter((change) => change.kind === kind).length;
-  const sample = saved.map(({ kind, path }) => `${kind} ${path}`);
+  const sample = isListed ? [] : saved.map(({ kind, path }) => `${kind} ${path}`);
   return renderChanges({ added: count('A'), modified: count('M'), deleted: count('D'), sample });
 }
 
