@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import type { NodeBoot } from '@walt/contract';
 import { writeTinySourcesOf } from './arm-image.ts';
 import { HTTP_ONLY, Pc, type PcOptions } from './pc/pc.ts';
 import { UsbPc } from './pc/usb-pc.ts';
@@ -53,24 +54,56 @@ const LEAVE = `#!/bin/sh
 /usr/lib/walt/bin/busybox wget -q http://server.walt/left
 exec reboot -f`;
 
+/** Its kernel starts the next one: its firmware asks for nothing. */
+async function byKexec(name: string, pc: Pc): Promise<void> {
+  const { root } = platform;
+  const before = pc.questions.length;
+  await root.ok('node', 'reboot', name);
+  await root.ok('node', 'wait', name, '--timeout', PATIENCE);
+  const asked = pc.questions.slice(before);
+  assert.deepEqual(
+    asked.filter((one) => one.startsWith('dhcp')),
+    [],
+  );
+  assert.ok(asked.includes('http GET /node/kexec'), asked.join('\n'));
+  const [boot] = await root.json<NodeBoot[]>('node', 'log', name);
+  assert.deepEqual([boot?.generation, boot?.state, boot?.noKexec], [2, 'booted', null]);
+  assert.deepEqual(
+    boot?.steps.slice(0, 4).map(({ step }) => step),
+    ['restart', 'kexec', 'kernel', 'initramfs'],
+  );
+  assert.match(await root.on(name, 'cat /proc/cmdline'), /^console=tty0 /);
+}
+
+/** A reboot is by the image's own program, where it has one. */
+async function byItsImage(name: string, pc: Pc): Promise<void> {
+  await platform.root.on(name, `echo '${LEAVE}' >${WAY} && chmod +x ${WAY}`);
+  await platform.root.ok('node', 'reboot', name);
+  await pc.asked(/^http GET \/left$/);
+}
+
+const REBOOTS = { 'by kexec': byKexec, 'by its image': byItsImage };
+
 describe('boots to a shell', () => {
-  const rows: [what: string, kind: Kind, module: string, questions: RegExp[]][] = [
+  const rows: [what: string, kind: Kind, module: string, questions: RegExp[], way: keyof typeof REBOOTS][] = [
     [
       'BIOS by PXE, Realtek',
       // The boot ROM is that of the adapter.
       { firmware: 'SeaBIOS', card: ['-device', 'rtl8139,netdev=net,mac=MAC,bootindex=1'] },
       '8139cp',
       [/^dhcp PXEClient:Arch:00000:UNDI:\d+$/, /^tftp undionly\.kpxe$/, /^dhcp PXEClient:Arch:00000.* iPXE$/],
+      'by kexec',
     ],
     [
       'UEFI from a USB stick, VMware',
       { firmware: 'OVMF', card: card('vmxnet3'), hasStick: true },
       'vmxnet3',
       [/^dhcp PXEClient:Arch:00007.* iPXE$/],
+      'by its image',
     ],
   ];
-  for (const [what, kind, module, questions] of rows) {
-    test(what, async () => {
+  for (const [what, kind, module, questions, way] of rows) {
+    test(`${what}, and reboots ${way}`, async () => {
       await using pc = await plugIn(kind);
       for (const question of questions) await pc.asked(question);
       const name = await nodeOf(pc);
@@ -85,10 +118,7 @@ describe('boots to a shell', () => {
       assert.ok(lines.includes(module), told);
       // What the initramfs had in its place is gone.
       assert.equal(lines.at(-1), '/sbin/modprobe');
-      // A reboot is by the image's own program, where it has one.
-      await platform.root.on(name, `echo '${LEAVE}' >${WAY} && chmod +x ${WAY}`);
-      await platform.root.ok('node', 'reboot', name);
-      await pc.asked(/^http GET \/left$/);
+      await REBOOTS[way](name, pc);
     });
   }
 });

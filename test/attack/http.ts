@@ -20,6 +20,7 @@ const PATHS = [
     '/node/rpc',
     '/node/log?spool=a.1&from=0',
     '/node/volumes',
+    '/node/kexec',
   ],
   ...[
     '/rpc/node/list',

@@ -42,6 +42,8 @@ export const nodeBoot = z.object({
   steps: z.array(z.object({ step: bootStep, at: z.number() })),
   /** When it said that it goes down. */
   left: z.number().nullable(),
+  /** Why it did not begin by kexec; null: it did (the step `kexec`), or that was not tried. As a machine may have said it. */
+  noKexec: z.string().nullable(),
   failure: bootFailure.nullable(),
 });
 export type NodeBoot = z.infer<typeof nodeBoot>;

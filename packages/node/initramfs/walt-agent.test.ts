@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { kexecCall } from '../../server/src/boot/binaries/index.ts';
 import { NodeRoot } from '../node-root.fixture.ts';
 
 const AGENT = fileURLToPath(new URL('walt-agent', import.meta.url));
@@ -41,7 +43,10 @@ interface Poll {
 }
 
 const polls = new EventEmitter<{ poll: [Poll] }>();
-const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+/** Answers what is no poll; set by each test in which something else is asked. */
+let others = (_path: string, _body: string, response: ServerResponse): void => void response.end();
+const server = createServer(async (request: IncomingMessage, response: ServerResponse) => {
+  if (!request.url?.startsWith('/node/poll')) return others(request.url ?? '', await text(request), response);
   const token = request.headers['x-walt-token'];
   polls.emit('poll', {
     query: (request.url ?? '').replace(/&(?:clock=\d+|room=[\d,]+)/g, ''),
@@ -181,6 +186,56 @@ for (const [what, end] of [
     const [, signal] = await once(node, 'exit');
     assert.equal(signal, 'SIGHUP');
     assert.equal(root.read('calls'), '/bin/walt-network-reboot network\n');
+  });
+}
+
+/** What starts the agent in a root of its own, as the initramfs is, beside a system with that other root. */
+function onNodeOf(system: NodeRoot, initramfs: NodeRoot): string[] {
+  initramfs.put('walt-agent', readFileSync(AGENT, 'utf8'), 0o755);
+  initramfs.put('kexec', readFileSync(new URL('kexec', import.meta.url), 'utf8'));
+  initramfs.put('kexec-call', '', 0o755);
+  writeFileSync(`${initramfs.folder}/kexec-call`, kexecCall('amd64') ?? '');
+  initramfs.link('bin/busybox', '../usr/lib/walt/bin/busybox');
+  const script = `mount -t proc proc "$0/proc"; mount -t proc proc "$1/proc"
+    (until [ "$(readlink /proc/1/root)" = "$1" ]; do sleep 0.05; done; exec chroot "$0" /walt-agent < /dev/null) &
+    exec chroot "$1" /usr/lib/walt/bin/busybox sleep 1000000`;
+  return onNode('--kill-child', 'sh', '-c', script, initramfs.folder, system.folder);
+}
+
+const NEXT = '/boot/files/x/vmlinuz-pc\nconsole=tty0 quiet\n';
+const rows: [what: string, answers: Record<string, string>, asked: string[], why: RegExp][] = [
+  ['the server wants its firmware to boot it', { '/node/kexec': '' }, ['/node/kexec'], /^$/],
+  [
+    'a file is missing',
+    { '/node/kexec': NEXT },
+    ['/node/kexec', '/boot/files/x/vmlinuz-pc', '/node/kexec'],
+    /^its files could not be loaded$/,
+  ],
+  [
+    'its kernel does not take the next one',
+    { '/node/kexec': NEXT, '/boot/files/x/vmlinuz-pc': 'no kernel', '/node/initramfs': 'none' },
+    ['/node/kexec', '/boot/files/x/vmlinuz-pc', '/node/initramfs', '/node/kexec'],
+    /^its kernel (?:does not|cannot) /,
+  ],
+];
+for (const [what, answers, asked, why] of process.arch === 'x64' ? rows : []) {
+  test(`without kexec, an ordinary reboot follows: ${what}`, limit, async () => {
+    using system = new NodeRoot();
+    using initramfs = new NodeRoot();
+    const paths: string[] = [];
+    let told = '';
+    others = (path, body, response) => {
+      paths.push(path);
+      told += body;
+      const answer = body === '' ? answers[path] : 'noted';
+      response.writeHead(answer === undefined ? 404 : 200).end(answer);
+    };
+    const node = start(onNodeOf(system, initramfs));
+    (await nextPoll()).answer('reboot');
+    const [, signal] = await once(node, 'exit');
+    assert.equal(signal, 'SIGHUP');
+    assert.deepEqual(paths, asked);
+    assert.match(told, why);
   });
 }
 

@@ -26,6 +26,7 @@ const CAUSES: Record<BootCause, string> = {
 /** What the time before each step went by with. */
 const STEPS: Record<BootStep, string> = {
   restart: 'order',
+  kexec: 'kexec',
   dhcp: 'firmware',
   asked: 'address',
   script: 'script',
@@ -51,7 +52,7 @@ export function renderBoots(boots: readonly NodeBoot[], paint: Paint): string {
 }
 
 function bootText(boot: NodeBoot, paint: Paint): string {
-  const { began, state, attempt, image, digest, steps } = boot;
+  const { began, state, attempt, image, digest, steps, noKexec } = boot;
   const what = image === null || digest === null ? [] : [`${image} (${shortDigest(digest)})`];
   const again = attempt > 1 ? [`attempt ${attempt}`] : [];
   const head = [`${STATES[state] ?? state}${timeUntilUp(boot)}`, ...what, ...again].map(visibleName);
@@ -60,14 +61,16 @@ function bootText(boot: NodeBoot, paint: Paint): string {
     `  ${visibleName(reason(boot))}`,
     ...(steps.length > 0 ? [`  ${steps.map((step, index) => spent(boot, step, index)).join(' · ')}`] : []),
     ...ranLines(boot),
+    ...(noKexec ? [`  not by kexec: ${visibleName(noKexec)}`] : []),
     ...failureLines(boot, paint),
   ];
   return lines.map((line) => `${line}\n`).join('');
 }
 
-function reason({ cause, user }: NodeBoot): string {
+function reason({ cause, user, steps }: NodeBoot): string {
   const words = Object.hasOwn(CAUSES, cause) ? CAUSES[cause] : cause;
-  return user === null ? words : `${user} ${words}`;
+  const way = steps.some(({ step }) => step === 'kexec') ? ' (by kexec)' : '';
+  return `${user === null ? words : `${user} ${words}`}${way}`;
 }
 
 function timeUntilUp({ steps, began }: NodeBoot): string {

@@ -2,11 +2,12 @@
 
 /**
  * Steps in the order in which a boot takes them; each is noted when it is done. `restart`: the node was told to reboot, or its power
- * was cut and given back. `dhcp`: it asked for an address. `asked`: for a boot script. `script`: it got one. `kernel`, `initramfs`:
+ * was cut and given back. `kexec`: its kernel asked for the next one, without its firmware. `dhcp`: it asked for an address. `asked`: for a boot script. `script`: it got one. `kernel`, `initramfs`:
  * these are loaded. `network`, `root`, `init`, as the node tells: its adapter works, its volumes are mounted, its init starts.
  */
 export const BOOT_STEPS = [
   'restart',
+  'kexec',
   'dhcp',
   'asked',
   'script',

@@ -185,6 +185,14 @@ const rows = {
     offers: [OWN_HOST, WALT_SERVER, LEAST_LOADED],
     accepts: isVolumesFrom,
   },
+  'kexec.allow': {
+    summary:
+      'whether a reboot that is ordered may leave out its firmware: its kernel starts the next one (kexec)',
+    fallback: 'true',
+    of: 'physical nodes',
+    applies: 'at once',
+    ...yesOrNo,
+  },
   'mount.persist': {
     summary: 'whether it has its folder /persist on the server',
     fallback: 'true',

@@ -111,15 +111,28 @@ export interface PollReport {
   disk?: DiskReport;
 }
 
+/**
+ * Whether a node may begin the boot that it was ordered by kexec, and which it is; `unwanted`: nobody wants it to, and nobody need be
+ * told why.
+ */
+export type KexecLeave =
+  | { node: Pick<BootTarget, 'name' | 'model' | 'digest'> }
+  | { refusal: string }
+  | 'unwanted';
+
 /** The part of nodes/ that booting nodes talk to. */
 export interface NodeDirectory {
   /** Registers a machine that is new; gives it a permanent address. Answers why it does not, if so. */
   seen(sighting: Sighting): Promise<string | undefined>;
   /**
    * For the boot script: resolves the image's name now, and notes which digest is served for which generation.
-   * Undefined: nobody has that address, or its image cannot boot.
+   * Undefined: nobody has that address, or its image cannot boot. `kexec`: its kernel asked, and not its firmware.
    */
-  beginBoot(ip: string): Promise<BootTarget | undefined>;
+  beginBoot(ip: string, way?: 'firmware' | 'kexec'): Promise<BootTarget | undefined>;
+  /** Notes nothing. Undefined: the token is not that of the node with that address. */
+  mayKexec(ip: string, token: unknown): Promise<KexecLeave | undefined>;
+  /** Tells why a node that was to boot by kexec does not: its firmware boots it. */
+  withoutKexec(ip: string, reason: string): Promise<void>;
   /** Notes nothing. Undefined: nobody has that address. */
   glance(ip: string): Promise<Glance | undefined>;
   /** Tells what a node's firmware or loader says that it is. */

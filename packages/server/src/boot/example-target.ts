@@ -40,6 +40,10 @@ export function exampleDirectory(target: BootTarget): NodeDirectory {
     async beginBoot() {
       return undefined;
     },
+    async mayKexec() {
+      return undefined;
+    },
+    async withoutKexec() {},
     async glance() {
       return undefined;
     },

@@ -2,7 +2,14 @@
 
 export { keepBusybox, keepGrub } from './binaries/index.ts';
 export { bootFaults, readBootRecord } from './boot-files.ts';
-export type { BootTarget, DiskReport, NodeDirectory, NodeRoom, PollReport } from './directory.ts';
+export type {
+  BootTarget,
+  DiskReport,
+  KexecLeave,
+  NodeDirectory,
+  NodeRoom,
+  PollReport,
+} from './directory.ts';
 export { InitArchives, Reads, volumesOf } from './initramfs/index.ts';
 export type { ImageConfig } from './lending/index.ts';
 export {

@@ -12,10 +12,11 @@ import { openDatabase } from '../platform/index.ts';
 import { serverTables } from '../tables.ts';
 import { Agents } from './agents.ts';
 import { bootingNodes } from './booting-nodes.ts';
-import { createDirectory, killedWords } from './directory.ts';
+import { createDirectory } from './directory.ts';
 import { desiredState, type Failure } from './plan/index.ts';
 import { Power, qemuPower } from './power/index.ts';
 import { NodeStore } from './store.ts';
+import { killedTrouble } from './troubles.ts';
 
 const machine = (number: number) => ({
   ip: `10.73.1.${number}`,
@@ -273,11 +274,11 @@ test('programs that a node killed for want of memory are noted when there are mo
   }
   assert.deepEqual(
     notes,
-    [0, 1, 3, 0].map((killed) => [node.mac, 'memory', killedWords(killed)]),
+    [0, 1, 3, 0].map((killed) => [node.mac, 'memory', killedTrouble(killed)]),
   );
-  assert.equal(killedWords(0), undefined);
-  assert.equal(killedWords(1), 'It killed a program for want of memory since it booted.');
-  assert.equal(killedWords(3), 'It killed 3 programs for want of memory since it booted.');
+  assert.equal(killedTrouble(0), undefined);
+  assert.equal(killedTrouble(1), 'It killed a program for want of memory since it booted.');
+  assert.equal(killedTrouble(3), 'It killed 3 programs for want of memory since it booted.');
 });
 
 test('what a node tells of its disk is noted, and its boot mode is that of the boot that runs', async () => {

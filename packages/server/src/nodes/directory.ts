@@ -1,4 +1,4 @@
-import { randomInt, timingSafeEqual } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { type DeviceNote, PLATFORM_OWNER } from '@walt/contract';
 import type { SshAuthority } from '../access/index.ts';
 import type { BootTarget, DiskReport, NodeDirectory, PollReport } from '../boot/index.ts';
@@ -9,11 +9,13 @@ import type { Consoles } from './consoles/index.ts';
 import type { Engine } from './engine/index.ts';
 import { lastLines, timesOf } from './history/index.ts';
 import type { ImageChoice } from './image-choice.ts';
+import { kexecOf } from './kexec.ts';
 import type { Failure } from './plan/index.ts';
 import type { Power } from './power/index.ts';
 import { bootDelay, bootRetries, isRouted, mountsPersist, systemLogs } from './setting-values.ts';
-import { type AgentRow, freshToken, type NodeRow, type NodeStore, now } from './store.ts';
-import { clockTrouble, diskTrouble, modelTrouble } from './troubles.ts';
+import { type AgentRow, type NodeRow, type NodeStore, now } from './store.ts';
+import { freshToken, sameSecret } from './tokens.ts';
+import { clockTrouble, diskTrouble, killedTrouble, modelTrouble, shortWords } from './troubles.ts';
 import type { VolumeServers } from './volume-servers/index.ts';
 
 /** Milliseconds without a refusal after which the next one is told in the journal. */
@@ -24,9 +26,6 @@ const FIRMWARE_TIME = 120;
 
 /** Seconds after which the same reason is noted anew. */
 const NOTE_PAUSE = 60;
-
-/** Characters of a node's words on a boot that failed. */
-const MAX_REASON = 500;
 
 interface Deps {
   store: NodeStore;
@@ -105,7 +104,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
     else if (steps) store.boots.reached(id, timesOf(steps, asked ?? at, at));
   }
 
-  async function beginBoot(ip: string): Promise<BootTarget | undefined> {
+  const beginBoot: NodeDirectory['beginBoot'] = async (ip, way = 'firmware') => {
     const node = await store.byIp(ip);
     if (!node?.digest) return undefined;
     const { id, generation, digest, image_owner: owner } = node;
@@ -132,17 +131,18 @@ export function createDirectory(deps: Deps): NodeDirectory {
     if (!boot) return undefined;
     // A first boot has no last owner, and its loader's words are already in the history.
     if (changesHands && node.served_generation !== null) await deps.consoles.forget(id);
-    await store.noteServed(node, { generation, digest, persist, mounts, token, cycle, served_volumes });
+    const noted = { generation, digest, persist, mounts, token, cycle, served_volumes, way };
+    await store.noteServed(node, noted);
     // What is noted stays. Somebody may have given up that version just before: its name points elsewhere by now.
     // The address may be another node's, too: who asked is none then.
     if (!(await images.byDigest(digest)))
-      return (await store.byIp(ip))?.id === id ? beginBoot(ip) : undefined;
+      return (await store.byIp(ip))?.id === id ? beginBoot(ip, way) : undefined;
     served('boot served', { node: id, generation, digest }, String(id));
     // The export of /persist must exist before the node asks for it.
     const blind = (await deps.changed()).find(({ step }) => step === undefined);
     if (blind) throw blind.error;
     return boot;
-  }
+  };
 
   /** A disk that hangs, or that the kernel does not survive, must not keep a node from booting over the network. */
   async function diskUse({ id, hybrid_disk }: NodeRow): Promise<BootTarget['disk']> {
@@ -195,6 +195,8 @@ export function createDirectory(deps: Deps): NodeDirectory {
 
     beginBoot,
 
+    ...kexecOf({ store, log }),
+
     async glance(ip) {
       const node = await store.byIp(ip);
       if (!node) return undefined;
@@ -229,7 +231,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
       if (!node || node.served_digest === null || node.booted_at !== null) return node?.name;
       const isVirtual = node.type === 'virtual';
       const console = isVirtual ? await lastLines(deps.machines.consoleLog(node.id)) : [];
-      const reason = report.replace(/\s+/g, ' ').trim().slice(0, MAX_REASON);
+      const reason = shortWords(report);
       const { attempt = 1 } = (await store.boots.current([node.id])).get(node.id) ?? {};
       const final = attempt > bootRetries(node);
       store.boots.failed(node.id, { at: Date.now() / 1000, reason, final, console });
@@ -262,7 +264,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
       if (report.disk && report.generation === node.served_generation) await noteDisk(node, report.disk);
       // Each note is written: only what is new is noted.
       if (report.room && report.room.killed !== agents.room(node.id)?.killed)
-        await deps.devices.note(node.mac, 'memory', killedWords(report.room.killed));
+        await deps.devices.note(node.mac, 'memory', killedTrouble(report.room.killed));
       const answer = agents.poll(node.id, signal, report.room);
       // An order that was given while nobody listened is delivered now.
       if (report.generation < node.generation) void deps.changed();
@@ -283,15 +285,4 @@ function freshName(mac: string, nodes: readonly { name: string }[]): string {
     const name = suffix === 1 ? base : `${base}-${suffix}`;
     if (!taken.has(name)) return name;
   }
-}
-
-/** Undefined: it killed nothing. */
-export function killedWords(count: number): string | undefined {
-  if (count === 0) return undefined;
-  return `It killed ${count === 1 ? 'a program' : `${count} programs`} for want of memory since it booted.`;
-}
-
-function sameSecret(a: string, b: string): boolean {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)];
-  return left.length === right.length && timingSafeEqual(left, right);
 }

@@ -43,6 +43,11 @@ export function bootDelay(node: Configured): readonly [least: number, most: numb
   return value === RANDOM ? [1, RANDOM_DELAY] : [Number(value), Number(value)];
 }
 
+/** Whether its kernel may start the next one. Of a physical node. */
+export function allowsKexec(node: Configured): boolean {
+  return settingOf(node, 'kexec.allow') === 'true';
+}
+
 /** Whether it reaches what the server reaches. */
 export function isRouted(node: Configured): boolean {
   return settingOf(node, 'netsetup') === 'NAT';

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { BootCause } from '@walt/contract';
 import { isSettingName, PLATFORM_OWNER, type SettingName } from '@walt/contract';
 import { sql } from 'kysely';
@@ -7,6 +6,7 @@ import { type Database, whileUnwritten } from '../platform/index.ts';
 import { BootHistory } from './history/index.ts';
 import { forgetGuests } from './ownership/index.ts';
 import type { NodeTable, NodeTables } from './tables.ts';
+import { freshToken } from './tokens.ts';
 
 /** A node with what its image's name points to now; digest and plan are null when the image is gone or cannot boot. */
 export type NodeRow = Omit<NodeTable, 'id' | 'settings'> & {
@@ -252,9 +252,10 @@ export class NodeStore {
       cycle: string | null;
       /** As in the row; default: none. */
       served_volumes?: string | null;
+      way?: 'firmware' | 'kexec';
     },
   ): Promise<void> {
-    const { generation, digest } = served;
+    const { generation, digest, way } = served;
     await this.#write(async (transaction) => {
       const { numUpdatedRows } = await transaction
         .updateTable('node')
@@ -275,7 +276,7 @@ export class NodeStore {
       // It was removed just now.
       if (numUpdatedRows === 0n) return;
       const image = `${image_owner}/${image_name}`;
-      await this.boots.begin(transaction, { node: id, mac, generation, image, digest });
+      await this.boots.begin(transaction, { node: id, mac, generation, image, digest }, way);
     });
   }
 
@@ -338,10 +339,6 @@ export class NodeStore {
         'persist_folder.owner as boot_owner',
       ]);
   }
-}
-
-export function freshToken(): string {
-  return randomBytes(24).toString('hex');
 }
 
 function typed<T extends { settings: string }>(row: T) {

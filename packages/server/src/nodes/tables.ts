@@ -83,6 +83,8 @@ export interface NodeBootTable {
   steps: string;
   /** JSON object, as the contract has it; null: nothing is known to have failed. */
   failure: string | null;
+  /** Why it did not begin by kexec; null: it did, or that was not tried. */
+  no_kexec: string | null;
 }
 
 /** Whom the owner of a node lets use it: a login, or `@` and a group. */
@@ -225,6 +227,10 @@ async function madeBy(db: Kysely<unknown>): Promise<void> {
   );
 }
 
+async function noKexec(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('node_boot').addColumn('no_kexec', 'text').execute();
+}
+
 async function nodeGuests(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('node_guest')
@@ -258,6 +264,7 @@ export const nodeTables: TableSet<NodeTables> = {
     '0135-node-guests': nodeGuests,
     '0140-made-by': madeBy,
     '0150-volume-servers': volumeServers,
+    '0160-no-kexec': noKexec,
   },
   counted: { nodes: 'node' },
   // Folders, keys, exports.

@@ -45,6 +45,15 @@ const cases: [string, Parameters<typeof troubleWords>, ReturnType<typeof trouble
     },
   ],
   [
+    'a boot by kexec that comes to nothing',
+    [pc1, { boot: 'stuck', power: undefined, canSwitch: false, byKexec: true, failure: null }],
+    {
+      message: 'pc1 has not come up by kexec, and nobody can cut its power.',
+      hint: 'Switch it off and on by hand. If it happens again: walt node config pc1 kexec.allow=false',
+      console: [],
+    },
+  ],
+  [
     'what it said itself, with what its console showed',
     [
       { name: 'vnode1', type: 'virtual' },

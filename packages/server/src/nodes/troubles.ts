@@ -7,6 +7,9 @@ import { lowOn } from './room.ts';
 /** Seconds by which a node's clock may be off: certificates and builds begin to fail beyond it. */
 const CLOCK_TOLERANCE = 300;
 
+/** Characters of what a node says of a boot. */
+const MAX_WORDS = 500;
+
 interface Known {
   boot: BootTrouble | undefined;
   /** What was wrong with its source of power the last time. */
@@ -15,6 +18,8 @@ interface Known {
   place?: { message: string; hint: string } | undefined;
   /** Whether somebody can cut its power and give it back. */
   canSwitch: boolean;
+  /** The boot that counts began by kexec. */
+  byKexec?: boolean;
   /** Why the boot that counts could not go on. */
   failure: BootFailure | null;
   /** What it told of its memory, if it runs. */
@@ -24,7 +29,7 @@ interface Known {
 /** What users are told of a node that does not become what it should be, or will not stay it; null: nothing. */
 export function troubleWords(
   { name, type }: { name: string; type: string },
-  { boot, power, place, canSwitch, failure, room }: Known,
+  { boot, power, place, canSwitch, byKexec, failure, room }: Known,
 ): Node['trouble'] {
   if (power) return { message: power.message, hint: power.hint, console: [] };
   if (place) return { ...place, console: [] };
@@ -44,6 +49,13 @@ export function troubleWords(
   }
   const console = failure?.console ?? [];
   const look = type === 'virtual' ? `Watch it boot: walt node console ${name}` : 'Look at its screen';
+  if (boot === 'stuck' && byKexec && !canSwitch) {
+    return {
+      message: `${name} has not come up by kexec, and nobody can cut its power.`,
+      hint: `Switch it off and on by hand. If it happens again: walt node config ${name} kexec.allow=false`,
+      console,
+    };
+  }
   if (boot === 'stuck') {
     const message = canSwitch
       ? `${name} has not come up, however often its power was cut and given back.`
@@ -81,6 +93,17 @@ function roomWords(name: string, room: NodeRoom): Node['trouble'] {
 
 function mebibytes(bytes: number): number {
   return Math.floor(bytes / 1024 ** 2);
+}
+
+/** What a node said of a boot, in a line. */
+export function shortWords(text: string): string {
+  return text.replace(/\s+/g, ' ').trim().slice(0, MAX_WORDS);
+}
+
+/** What a node's kernel killed for want of memory since it booted; undefined: nothing. */
+export function killedTrouble(count: number): string | undefined {
+  if (count === 0) return undefined;
+  return `It killed ${count === 1 ? 'a program' : `${count} programs`} for want of memory since it booted.`;
 }
 
 /** What is wrong with a node's disk for hybrid boots, of which it told `before` the last time; undefined: nothing. */

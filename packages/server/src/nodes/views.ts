@@ -134,6 +134,7 @@ export class NodeViews {
         power: errands.failure(row),
         place: place?.trouble,
         canSwitch: power.acts(row).reset,
+        byKexec: boot?.times.kexec !== undefined,
         failure,
         room: room ?? undefined,
       }),

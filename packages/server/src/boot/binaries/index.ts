@@ -3,3 +3,4 @@
 export { keepBusybox, readBusybox } from './busybox.ts';
 export { dynamicNeeds } from './elf-libraries.ts';
 export { keepGrub } from './grub.ts';
+export { kexecCall } from './kexec-call.ts';

@@ -31,8 +31,8 @@ const folders = [
   'trace',
 ];
 
-/** The archive with busybox, init, agent, and what sends logs. */
-export async function initArchive(busybox: Uint8Array): Promise<Buffer> {
+/** The archive with busybox, init, agent, and what sends logs; with what makes the calls of kexec, where there is such a program. */
+export async function initArchive(busybox: Uint8Array, kexecCall?: Uint8Array): Promise<Buffer> {
   const script = async (name: string, mode: number): Promise<CpioEntry> => ({
     path: name,
     type: 'file',
@@ -52,6 +52,12 @@ export async function initArchive(busybox: Uint8Array): Promise<Buffer> {
       await script('walt-log-sender', 0o755),
       await script('hybrid', 0o644),
       await script('modprobe', 0o755),
+      ...(kexecCall
+        ? [
+            await script('kexec', 0o644),
+            { path: 'kexec-call', type: 'file', mode: 0o755, content: kexecCall } as const,
+          ]
+        : []),
     ]),
   );
 }

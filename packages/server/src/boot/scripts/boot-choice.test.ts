@@ -34,6 +34,10 @@ function directory(target: BootTarget | undefined, known: boolean) {
     async beginBoot(ip) {
       return known || sightings.length > 0 ? (target?.ip === ip ? target : undefined) : undefined;
     },
+    async mayKexec() {
+      return undefined;
+    },
+    async withoutKexec() {},
     async glance() {
       return undefined;
     },

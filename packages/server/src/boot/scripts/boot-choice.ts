@@ -22,8 +22,11 @@ export interface BootRequest {
   claimed?: string | undefined;
   /** What it says of its hardware, once it was asked. */
   hardware?: Hardware | undefined;
-  /** The kind of script that its loader runs; `firmware` runs none of an image, and loads all by itself. */
-  loader: BootScript | 'firmware';
+  /**
+   * The kind of script that its loader runs; these run none of an image: `firmware`, which loads all by itself, and `kexec`, where the
+   * kernel that runs loads the next one.
+   */
+  loader: BootScript | 'firmware' | 'kexec';
 }
 
 /** What its loader is to do; iPXE and U-Boot have a script for each. */

@@ -3,5 +3,6 @@ export { type BootRequest, chooseBoot, judgeBoot, noteWaiting } from './boot-cho
 export { GRUB_HTTP, GRUB_SCRIPT, grubScript } from './grub.ts';
 export { boardOf, imageModels, machineOf } from './hardware.ts';
 export { ipxeScript } from './ipxe.ts';
+export { beginKexec } from './kexec.ts';
 export { argumentsText, configText, FIRMWARE_FILES, firmwareFile } from './raspberry.ts';
 export { questionScript, UBOOT_QUESTION, uBootScript } from './u-boot.ts';

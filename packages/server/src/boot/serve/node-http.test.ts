@@ -11,11 +11,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { attempt, defaultLimits } from '../../platform/index.ts';
 import { LAYOUT } from '../boot-files.ts';
-import type { NodeDirectory } from '../directory.ts';
+import type { KexecLeave, NodeDirectory } from '../directory.ts';
 import { exampleDirectory, exampleTarget } from '../example-target.ts';
 import { InitArchives, Reads, volumesOf } from '../initramfs/index.ts';
 import { NodeFiles } from './node-files.ts';
-import { NodeHttp, roomOf } from './node-http.ts';
+import { NodeHttp } from './node-http.ts';
+import { roomOf } from './poll-report.ts';
 
 const kernel = Buffer.alloc(3_000_000, 'kernel');
 const modules = Buffer.from('modules');
@@ -457,6 +458,42 @@ describe('a poll', () => {
     request.destroy();
     if (!signal.aborted) await once(signal, 'abort');
   });
+});
+
+test('a node whose kernel is to start the next one is told which, and may tell that it does not', async () => {
+  const { token } = exampleTarget;
+  const leaves: (KexecLeave | undefined)[] = [undefined, 'unwanted', { refusal: 'it changes hands' }];
+  const begun: unknown[] = [];
+  const refused: string[] = [];
+  Object.assign(directory, {
+    mayKexec: async () => leaves[0],
+    beginBoot: async (...words: unknown[]) => {
+      begun.push(words);
+      return { ...target, isVirtual: false };
+    },
+    withoutKexec: async (_ip: string, reason: string) => void refused.push(reason),
+  } satisfies Partial<NodeDirectory>);
+  const asked = async () => {
+    const answer = await ask('/node/kexec', { headers: { 'x-walt-token': token } });
+    return [answer.status, await answer.text()];
+  };
+  assert.deepEqual(await asked(), [403, 'wrong token']);
+  leaves.shift();
+  assert.deepEqual(await asked(), [200, '']);
+  leaves.shift();
+  assert.deepEqual(await asked(), [200, '']);
+  assert.deepEqual([refused.splice(0), begun], [['it changes hands'], []]);
+  leaves[0] = { node: { ...target, digest: `sha256:${'e'.repeat(64)}` } };
+  assert.deepEqual(await asked(), [200, '']);
+  assert.deepEqual(refused.splice(0), ['the boot files of vnode1 are missing on the server']);
+  leaves[0] = { node: { ...target, model: 'unknown-board' } };
+  await asked();
+  assert.match(refused.splice(0).join(), /^the image of vnode1 is for .*, not for unknown-board$/);
+  const tell = (word: string) =>
+    ask('/node/kexec', { method: 'POST', headers: { 'x-walt-token': word }, body: 'no memory' });
+  assert.equal((await tell('guessed')).status, 403);
+  assert.equal((await tell(token)).status, 200);
+  assert.deepEqual([refused, begun], [['no memory'], []]);
 });
 
 test('what a disk is to hold is told with the token: bytes and checksum of each volume', async () => {

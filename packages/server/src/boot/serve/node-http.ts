@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { bootMode, digestHex, diskState } from '@walt/contract';
+import { digestHex } from '@walt/contract';
 import {
   createLog,
   defaultLimits,
@@ -14,20 +14,21 @@ import {
   sendText,
 } from '../../platform/index.ts';
 import { readBootRecord } from '../boot-files.ts';
-import type { BootTarget, DiskReport, NodeDirectory, NodeRoom, PollReport } from '../directory.ts';
+import type { BootTarget, NodeDirectory } from '../directory.ts';
 import type { InitArchives } from '../initramfs/index.ts';
 import { MAX_READS_REPORT, type Reads, volumesOf } from '../initramfs/index.ts';
-import { chooseBoot, ipxeScript, machineOf } from '../scripts/index.ts';
+import { beginKexec, chooseBoot, ipxeScript, machineOf } from '../scripts/index.ts';
 import { FileDigests } from './file-digests.ts';
 import { neighbour } from './neighbours.ts';
 import type { NodeFiles } from './node-files.ts';
 import { answerRpc, MAX_QUESTION } from './node-rpc.ts';
+import { readReport } from './poll-report.ts';
 import { bodyOf, type Question, sendFile } from './questions.ts';
 import { answerReport, sendVolume, type VolumeCopies } from './volume-copies.ts';
 
 const log = createLog('boot');
 
-/** Longest report of a failed boot that is read, in bytes. */
+/** Longest report of something that failed, in characters. */
 const MAX_TROUBLE = 2000;
 
 /** Bytes of a request's head: ours have some hundred. */
@@ -97,6 +98,8 @@ export class NodeHttp {
     ['GET /boot/ipxe', (http, question) => http.#script(question)],
     ['GET /node/poll', (http, question) => http.#poll(question)],
     ['GET /node/volumes', (http, question) => http.#volumes(question)],
+    ['GET /node/kexec', (http, question) => http.#kexec(question)],
+    ['POST /node/kexec', (http, question) => http.#withoutKexec(question)],
     ['POST /node/trouble', (http, question) => http.#trouble(question)],
     ['POST /node/reads', (http, question) => http.#learn(question)],
     ['POST /node/rpc', (http, question) => http.#rpc(question)],
@@ -139,14 +142,8 @@ export class NodeHttp {
 
   async #poll({ ip, url, request, response }: Question): Promise<void> {
     const token = request.headers['x-walt-token'];
-    const generation = Number(url.searchParams.get('generation') ?? Number.NaN);
-    const booted = url.searchParams.get('booted') === '1';
-    const clock = clockOf(url.searchParams.get('clock'));
-    const leaving = url.searchParams.get('leaving') === '1';
-    const query = url.searchParams;
-    const told = { steps: stepsOf(query), room: roomOf(query.get('room')), disk: diskReport(query) };
-    const report = { generation, booted, clock, leaving, ...told };
-    if (typeof token !== 'string' || !Number.isSafeInteger(generation)) {
+    const report = readReport(url.searchParams);
+    if (typeof token !== 'string' || !report) {
       return sendText(response, 400, 'generation and x-walt-token are needed');
     }
     const hangUp = new AbortController();
@@ -171,6 +168,22 @@ export class NodeHttp {
       lines.push(`${volume} ${size} ${digestHex(digest)}\n`);
     }
     sendText(question.response, 200, lines.join(''));
+  }
+
+  /** For a node that is about to reboot: what its kernel is to start next. Nothing: its firmware is to boot it. */
+  async #kexec({ ip, request, response }: Question): Promise<void> {
+    const next = await beginKexec(ip, request.headers['x-walt-token'], this.#deps);
+    if (next === undefined) return sendText(response, 403, 'wrong token');
+    sendText(response, 200, next);
+  }
+
+  /** A node that cannot start its next kernel says why: its firmware boots it. */
+  async #withoutKexec(question: Question): Promise<void> {
+    const target = await this.#proven(question);
+    if (!target) return;
+    const reason = await bodyOf(question.request, MAX_TROUBLE);
+    await this.#deps.directory.withoutKexec(question.ip, reason);
+    sendText(question.response, 200, 'noted');
   }
 
   /** A node that cannot boot says why, so that the journal tells it without a look at the console. */
@@ -211,48 +224,6 @@ export class NodeHttp {
     sendText(response, 403, 'wrong token');
     return undefined;
   }
-}
-
-const toldMode = bootMode.catch('network');
-const toldDisk = diskState.nullable().catch(null);
-
-/** Words that this server does not know say nothing. */
-function diskReport(query: URLSearchParams): DiskReport {
-  return {
-    mode: toldMode.parse(query.get('mode')),
-    disk: toldDisk.parse(query.get('disk')),
-  };
-}
-
-/** Unix time in seconds; undefined when it is none that a clock can have. */
-function clockOf(text: string | null): number | undefined {
-  return text !== null && /^\d{1,11}$/.test(text) ? Number(text) : undefined;
-}
-
-/** Seconds since the node's kernel started, of all steps or of none. */
-function stepsOf(query: URLSearchParams): PollReport['steps'] {
-  const seconds = (name: string) => {
-    const text = query.get(name);
-    return text !== null && /^\d{1,6}(?:\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN;
-  };
-  const steps = {
-    ...{ up: seconds('up'), network: seconds('network') },
-    ...{ root: seconds('root'), init: seconds('init') },
-  };
-  return Object.values(steps).some(Number.isNaN) ? undefined : steps;
-}
-
-/** KiB as its agent tells them, and the fifth number as a count; undefined when they make no sense. */
-export function roomOf(text: string | null): NodeRoom | undefined {
-  if (text === null || !/^\d{1,12}(?:,\d{1,12}){4}(?:(?:,\d{1,12}){2})?$/.test(text)) return undefined;
-  const numbers = text.split(',').map(Number);
-  const roomAt = (at: number) => {
-    const [total = 0, free = 0] = numbers.slice(at);
-    return { total: total * 1024, free: free * 1024 };
-  };
-  const [memory, swap, killed, changes] = [roomAt(0), roomAt(2), numbers[4] ?? 0, roomAt(5)];
-  if (memory.total === 0 || [memory, swap, changes].some(({ total, free }) => free > total)) return undefined;
-  return { memory, swap, killed, ...(changes.total > 0 && { changes }) };
 }
 
 /** A path of a URL; undefined when it is no text. */

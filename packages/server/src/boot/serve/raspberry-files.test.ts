@@ -74,6 +74,9 @@ class Nodes implements NodeDirectory {
 
   async failed(): Promise<undefined> {}
 
+  async mayKexec(): Promise<undefined> {}
+  async withoutKexec(): Promise<void> {}
+
   async recognize(): Promise<void> {}
 
   async glance(): Promise<Glance | undefined> {

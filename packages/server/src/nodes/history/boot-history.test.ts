@@ -38,8 +38,8 @@ function addNode(to: NodeStore, user: string | null): Promise<number> {
   );
 }
 
-/** The node asks for its boot script, and gets it. */
-async function serve(from = store, digest = DIGEST): Promise<void> {
+/** The node asks for its boot, and gets it. */
+async function serve(from = store, digest = DIGEST, way: 'firmware' | 'kexec' = 'firmware'): Promise<void> {
   const row = await from.byId(id);
   assert.ok(row);
   const persist = await from.persistFolder(id, row.image_owner);
@@ -50,6 +50,7 @@ async function serve(from = store, digest = DIGEST): Promise<void> {
     token: 't',
     cycle: null,
     mounts: true,
+    way,
   });
 }
 
@@ -85,7 +86,7 @@ test('a boot is told from its order to its end', async () => {
   assert.deepEqual(rest, {
     ...{ generation: 1, attempt: 1, cause: 'create', user: 'alice', state: 'booted' },
     ...{ image: 'alice/exp', digest: DIGEST, kernel: OTHER, initramfs: DIGEST, platform: OTHER },
-    ...{ left: null, failure: null },
+    ...{ left: null, noKexec: null, failure: null },
   });
   assert.deepEqual(
     steps.map(({ step }) => step),
@@ -184,6 +185,58 @@ describe('a boot that nobody ordered', () => {
     assert.equal((await log()).length, 2);
     await serve(store, OTHER);
     assert.equal((await log()).length, 3, 'its image’s name points elsewhere by now');
+  });
+});
+
+describe('a boot by kexec', () => {
+  const steps = async () => (await log())[0]?.steps.map(({ step }) => step);
+  beforeEach(async () => {
+    await bootUp();
+    await order('reboot');
+    store.boots.restarted(id);
+    store.boots.heard(MAC);
+    await serve(store, DIGEST, 'kexec');
+    store.boots.reached(id, { kernel: now() }, { kernel: OTHER });
+  });
+
+  test('begins when its kernel asks for the next one, and goes on as any other', async () => {
+    assert.deepEqual((await causes())[0], ['reboot', 'alice', 'booting']);
+    await store.noteBooted(id);
+    assert.deepEqual(await steps(), ['restart', 'kexec', 'kernel', 'booted']);
+    assert.equal((await log())[0]?.attempt, 1);
+  });
+
+  test('that does not begin is left to the firmware: the same boot, of which it is told why', async () => {
+    await store.boots.withoutKexec(id, 'no memory');
+    assert.deepEqual((await causes())[0], ['reboot', 'alice', 'waiting']);
+    store.boots.heard(MAC);
+    await serve();
+    store.boots.reached(id, { kernel: now() });
+    await store.noteBooted(id);
+    const [boot, before] = await log();
+    assert.deepEqual([boot?.noKexec, boot?.attempt, boot?.cause], ['no memory', 1, 'reboot']);
+    assert.equal(before?.cause, 'create');
+    assert.deepEqual(await steps(), ['restart', 'dhcp', 'asked', 'kernel', 'booted']);
+  });
+
+  test('that was refused before it was served is told so, too', async () => {
+    await store.noteBooted(id);
+    await order('reboot');
+    await store.boots.withoutKexec(id, 'its power was to be cut');
+    assert.equal((await log())[0]?.noKexec, 'its power was to be cut');
+    await bootUp();
+    await store.boots.withoutKexec(id, 'made up');
+    assert.equal((await log())[0]?.state, 'booted');
+  });
+
+  test('that does not come up is followed by one of the firmware', async () => {
+    await serve();
+    assert.deepEqual(await causes(), [
+      ['failure', null, 'booting'],
+      ['reboot', 'alice', 'lost'],
+      ['create', 'alice', 'booted'],
+    ]);
+    assert.equal((await log())[0]?.attempt, 2);
   });
 });
 

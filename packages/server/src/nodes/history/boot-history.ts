@@ -3,7 +3,7 @@ import type { BootCause, BootFailure } from '@walt/contract';
 import { createLog, type Database } from '../../platform/index.ts';
 import type { NodeTables } from '../tables.ts';
 import { type BootRow, type Times, withTimes } from './boot-row.ts';
-import { beginBoot, bootsOf, expectBoots, newestOf, writeBoot } from './boots-table.ts';
+import { beginBoot, bootsOf, expectBoots, leaveToFirmware, newestOf, writeBoot } from './boots-table.ts';
 
 /** Digests of what a boot has loaded beside its image. */
 export type Ran = Partial<Record<'kernel' | 'initramfs' | 'platform', string>>;
@@ -111,9 +111,21 @@ export class BootHistory extends EventEmitter<{ change: [] }> {
   async begin(
     transaction: Database<NodeTables>,
     { mac, ...served }: { node: number; mac: string; generation: number; image: string; digest: string },
+    way: 'firmware' | 'kexec' = 'firmware',
   ): Promise<void> {
     await this.#settle(transaction);
-    await beginBoot(transaction, served, unixTime(), this.#requests.get(mac));
+    const now = unixTime();
+    const dhcp = this.#requests.get(mac);
+    const asked = way === 'kexec' ? { kexec: now } : { asked: now, ...(dhcp !== undefined && { dhcp }) };
+    await beginBoot(transaction, served, asked, now);
+  }
+
+  /** What was ordered does not begin by kexec, though that was tried. */
+  async withoutKexec(node: number, reason: string): Promise<void> {
+    await this.#database.transaction().execute(async (transaction) => {
+      await this.#settle(transaction);
+      await leaveToFirmware(transaction, node, reason);
+    });
   }
 
   /** In the transaction that notes that a node is up. */

@@ -57,7 +57,9 @@ export function goesOn(
 /** Pure. Why a node boots that nobody told to. */
 export function causeOf(last: BootRow | undefined): BootCause {
   if (!last) return 'new';
-  if (last.times.booted === undefined && last.failure !== null) return 'failure';
+  const { booted, kexec } = last.times;
+  // A kernel that was started by another one says nothing before its initramfs does.
+  if (booted === undefined && (last.failure !== null || kexec !== undefined)) return 'failure';
   return last.times.left === undefined ? 'unknown' : 'itself';
 }
 
@@ -110,6 +112,7 @@ function viewBoot(row: BootRow, isLast: boolean): NodeBoot {
     platform: row.platform,
     steps: stepsOf(row),
     left: row.times.left ?? null,
+    noKexec: row.no_kexec,
     failure: row.failure,
   };
 }

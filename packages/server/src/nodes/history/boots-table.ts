@@ -1,7 +1,7 @@
 import { BOOTS_KEPT, type BootCause } from '@walt/contract';
 import type { Database } from '../../platform/index.ts';
 import type { NodeTables } from '../tables.ts';
-import { type BootRow, causeOf, goesOn, readRow } from './boot-row.ts';
+import { type BootRow, causeOf, goesOn, readRow, type Times } from './boot-row.ts';
 
 type Boots = Database<NodeTables>;
 
@@ -72,14 +72,19 @@ interface Served {
   digest: string;
 }
 
-/** Notes that a node was given its boot, at `now`; `dhcp`: when it asked for its address. */
-export async function beginBoot(boots: Boots, served: Served, now: number, dhcp?: number): Promise<void> {
+/** Notes that a node was given its boot, at `now`: when its firmware asked, and before that for its address, or when its kernel did. */
+export async function beginBoot(
+  boots: Boots,
+  served: Served,
+  { dhcp, ...asked }: Times,
+  now: number,
+): Promise<void> {
   const { ordered, served: last } = (await newestOf(boots, [served.node])).get(served.node) ?? {};
   if (!ordered && last && goesOn(last, served, now)) return;
   const since = Math.max(ordered?.began ?? 0, ...Object.values(last?.times ?? {}));
   // A machine can ask in the very millisecond of what came before.
   const isOfThisBoot = dhcp !== undefined && dhcp >= since && dhcp !== last?.times.dhcp;
-  const times = { ...ordered?.times, ...(isOfThisBoot && { dhcp }), asked: now };
+  const times = { ...ordered?.times, ...(isOfThisBoot && { dhcp }), ...asked };
   const goesOnTrying = last?.generation === served.generation && last.times.booted === undefined;
   const attempt = goesOnTrying ? last.attempt + 1 : 1;
   const known = { ...served, attempt, steps: JSON.stringify(times), failure: null };
@@ -104,6 +109,23 @@ export async function beginBoot(boots: Boots, served: Served, now: number, dhcp?
         .limit(1)
         .offset(BOOTS_KEPT),
     )
+    .execute();
+}
+
+/** What a node was to begin by kexec has not begun: its firmware will ask for it. */
+export async function leaveToFirmware(boots: Boots, node: number, reason: string): Promise<void> {
+  const { ordered, served } = (await newestOf(boots, [node])).get(node) ?? {};
+  const isBegun = !ordered && served?.times.kexec !== undefined && served.times.booted === undefined;
+  const boot = isBegun ? served : ordered;
+  if (!boot) return;
+  const { restart } = boot.times;
+  await boots
+    .updateTable('node_boot')
+    .set({
+      ...{ no_kexec: reason, steps: JSON.stringify({ restart }) },
+      ...{ image: null, digest: null, kernel: null, initramfs: null, platform: null },
+    })
+    .where('id', '=', boot.id)
     .execute();
 }
 

@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto';
 import { LEAST_LOADED, WALT_SERVER } from '@walt/contract';
 import type { DigestRecord, Images } from '../../images/index.ts';
 import { type Database, type Log, rarely, whileUnwritten } from '../../platform/index.ts';
@@ -6,6 +5,7 @@ import type { Engine } from '../engine/index.ts';
 import { knownSize, settingOf } from '../setting-values.ts';
 import type { NodeRow, NodeStore } from '../store.ts';
 import type { NodeTables } from '../tables.ts';
+import { sameSecret } from '../tokens.ts';
 import { chooseServer } from './choice.ts';
 import { type NodeWish, planCopies, type WantedCopies, wantedCopies } from './copies.ts';
 import { lostNodes, type ServerState } from './lost.ts';
@@ -231,9 +231,4 @@ export class VolumeServers {
 
 function now(): number {
   return Date.now() / 1000;
-}
-
-function sameSecret(a: string, b: string): boolean {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)];
-  return left.length === right.length && timingSafeEqual(left, right);
 }
