@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import type { ImageDetails } from '@walt/contract';
 import { DEFAULT_IMAGE, type Platform } from '../platform.ts';
 import { copied, HYBRID_DISK, leavePlatform, usePlatform } from '../shared-platform.ts';
+import { until } from '../until.ts';
 
 let platform: Platform;
 
@@ -81,4 +82,19 @@ test('in mode hybrid-persistent, what was written earlier above the same image i
   // Tests that come later expect a node that forgets.
   const told = await onDisk(`rm .persistent; cat ${kept}/changes/root/now; ls ${earlier} || echo none`);
   assert.equal(told, 'now\nnone\n');
+});
+
+/** All that the disk has, but what says when it was read. */
+const LISTING = "ls -lRn --time-style=full-iso . | grep -v '^total '";
+
+test('the disk of another platform is left as it is: the node boots by network', async () => {
+  const before = await onDisk(`echo other >platform; ${LISTING}`);
+  await reboot();
+  assert.equal((await beta()).bootMode, 'network');
+  await until('beta to tell of its disk', async () => (await beta()).hybridDisk === 'foreign');
+  const words = /Its hybrid disk is another platform's.*delete walt_hybrid\/platform/;
+  assert.match(await platform.root.ok('node', 'show', 'beta'), words);
+  assert.equal(await onDisk(LISTING), before);
+  // As the words say.
+  await onDisk('rm platform');
 });
