@@ -9,12 +9,12 @@ import type { Consoles } from './consoles/index.ts';
 import type { Engine } from './engine/index.ts';
 import { lastLines, timesOf } from './history/index.ts';
 import type { ImageChoice } from './image-choice.ts';
-import { kexecOf } from './kexec.ts';
+import { kexecOf } from './kexec/index.ts';
+import { freshToken, sameSecret } from './ownership/index.ts';
 import type { Failure } from './plan/index.ts';
 import type { Power } from './power/index.ts';
 import { bootDelay, bootRetries, isRouted, mountsPersist, systemLogs } from './setting-values.ts';
 import { type AgentRow, type NodeRow, type NodeStore, now } from './store.ts';
-import { freshToken, sameSecret } from './tokens.ts';
 import { clockTrouble, diskTrouble, killedTrouble, modelTrouble, shortWords } from './troubles.ts';
 import type { VolumeServers } from './volume-servers/index.ts';
 

@@ -4,9 +4,8 @@ import { sql } from 'kysely';
 import { imagePointers } from '../images/index.ts';
 import { type Database, whileUnwritten } from '../platform/index.ts';
 import { BootHistory } from './history/index.ts';
-import { forgetGuests } from './ownership/index.ts';
+import { forgetGuests, freshToken } from './ownership/index.ts';
 import type { NodeTable, NodeTables } from './tables.ts';
-import { freshToken } from './tokens.ts';
 
 /** A node with what its image's name points to now; digest and plan are null when the image is gone or cannot boot. */
 export type NodeRow = Omit<NodeTable, 'id' | 'settings'> & {

@@ -2,3 +2,4 @@
 export { createGuestCalls } from './calls.ts';
 export { forgetGuests, NodeGuests } from './guests.ts';
 export { bootOwnerOf, owned, ownerOf } from './owners.ts';
+export { freshToken, sameSecret } from './tokens.ts';

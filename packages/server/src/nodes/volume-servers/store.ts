@@ -1,7 +1,7 @@
 import type { Network } from '../../network/index.ts';
 import { type Database, KeyedLock } from '../../platform/index.ts';
+import { freshToken } from '../ownership/index.ts';
 import type { NodeTables, VolumeServerTable } from '../tables.ts';
-import { freshToken } from '../tokens.ts';
 
 interface Deps {
   database: Database<NodeTables>;

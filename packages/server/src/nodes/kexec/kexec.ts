@@ -1,10 +1,9 @@
-/** Boots by kexec: the kernel that a node runs starts the next one, without its firmware. */
-import type { KexecLeave, NodeDirectory } from '../boot/index.ts';
-import { type Log, rarely } from '../platform/index.ts';
-import { allowsKexec } from './setting-values.ts';
-import type { NodeRow, NodeStore } from './store.ts';
-import { sameSecret } from './tokens.ts';
-import { shortWords } from './troubles.ts';
+import type { KexecLeave, NodeDirectory } from '../../boot/index.ts';
+import { type Log, rarely } from '../../platform/index.ts';
+import { sameSecret } from '../ownership/index.ts';
+import { allowsKexec } from '../setting-values.ts';
+import type { NodeRow, NodeStore } from '../store.ts';
+import { shortWords } from '../troubles.ts';
 
 type Asking = Pick<NodeRow, 'name' | 'type' | 'model' | 'settings' | 'digest' | 'hard'> &
   Pick<NodeRow, 'generation' | 'served_generation' | 'image_owner' | 'boot_owner'>;
