@@ -362,10 +362,15 @@ describe('console', () => {
     // Behind what the console printed before: that may have cleared the screen.
     await pty.expect(/login: /);
     await pty.expect(/Console of vnode1: ctrl-a d leaves it\./);
-    pty.type('ro\x01aot');
+    // What comes is echoed: \x1b[?7l cuts lines at the right edge, as firmware likes to do.
+    pty.type('ro\x01aot\x1b[?7l');
     await pty.expect(new RegExp(`ro${'\x01'}ot`));
     pty.type('\x01d');
     await pty.expect(/Left the console of vnode1/);
+    assert.ok(
+      pty.output.lastIndexOf('\x1b[?7h') > pty.output.lastIndexOf('\x1b[?7l'),
+      'the terminal is as it was',
+    );
     assert.equal(await pty.exited, 0);
   });
 

@@ -68,7 +68,7 @@ export async function attach(options: AttachOptions): Promise<AttachEnd> {
   if (options.resize) stdout.on('resize', onResize);
   try {
     const end = await stream.ended;
-    if (end === undefined && !quit) terminal?.reset();
+    if (quit || end === undefined) terminal?.reset();
     return describeEnd(end, quit);
   } finally {
     clearInterval(repeating);

@@ -1,14 +1,17 @@
 /** The user's terminal in raw mode, and back, on every way out of the program. */
 import { MAX_TERMINAL } from '@walt/contract/values/limits';
 
-/** Turns off what a full-screen program on the other side may have left on: alternate screen, mouse, paste marks, hidden cursor. */
+/**
+ * Undoes what programs on the other side may have left on: alternate screen, mouse, paste marks, hidden cursor, a part of the screen
+ * that scrolls, and, as firmware does, lines that are cut at the right edge.
+ */
 const RESET =
-  '\x1b[?1049l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1l\x1b>\x1b[?25h\x1b[0m\r\n';
+  '\x1b[?1049l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1l\x1b>\x1b7\x1b[r\x1b8\x1b[?7h\x1b[?25h\x1b[0m\r\n';
 
 const ENDING_SIGNALS = { SIGTERM: 15, SIGHUP: 1, SIGINT: 2, SIGQUIT: 3 } as const;
 
 export interface RawTerminal extends Disposable {
-  /** The other side vanished: also undo what its programs did to the screen. */
+  /** The other side goes on, or vanished: also undo what its programs did to the screen. */
   reset(): void;
 }
 

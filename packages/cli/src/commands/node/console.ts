@@ -38,6 +38,6 @@ export function command(): Command {
           `Open it again: \`walt node console ${node}\`.`,
         );
       }
-      remark(`\nLeft the console of ${node}.`);
+      remark(`${end.how === 'quit' ? '' : '\n'}Left the console of ${node}.`);
     });
 }
