@@ -13,13 +13,16 @@ import type { Question } from './trace.ts';
 export interface Storm {
   server: string;
   machines: readonly { mac: string; ip: string | null }[];
-  /** Address of the NFS server, and what is asked of it; null: the machines only make themselves known. */
-  root: { nfs: string; questions: Question[] } | null;
+  /**
+   * Address of the NFS server, and what is asked of it; or handles of volumes, by server and name: each machine reads what it is told to
+   * read ahead, of whom it is told. Null: the machines only make themselves known.
+   */
+  root: { nfs: string; questions: Question[] } | { handles: Record<string, Record<string, string>> } | null;
 }
 
 export interface Weather {
-  /** By machine: its address, and seconds until all was read. */
-  machines: { mac: string; ip: string; seconds: number }[];
+  /** By machine: its address, seconds until all was read, and who served its root. */
+  machines: { mac: string; ip: string; seconds: number; nfs?: string }[];
   /** Bytes of kernels and initramfs in all. */
   loaded: number;
 }
@@ -48,11 +51,7 @@ async function load(
 }
 
 /** A boot until all is read. A machine that nobody knows yet has no address of its own. */
-async function boot(
-  dhcp: Dhcp,
-  mac: string,
-  own: string | null,
-): Promise<{ mac: string; ip: string; seconds: number }> {
+async function boot(dhcp: Dhcp, mac: string, own: string | null): Promise<Weather['machines'][number]> {
   const start = performance.now();
   const ip = await dhcp.address(mac, own !== null);
   const seconds = () => (performance.now() - start) / 1000;
@@ -70,14 +69,29 @@ async function boot(
   );
   if (!generation || !token)
     throw new Error('the initramfs has no bootstrap document where it is looked for');
-  await readRoot(ip, root.nfs, root.questions);
+  const { nfs, questions } = 'handles' in root ? readAhead(end, root.handles) : root;
+  await readRoot(ip, nfs, questions);
   // The agent's question, which is answered when there is an order: that it came is what counts.
   const poll = { host: server, localAddress: ip, path: `/node/poll?generation=${generation}&booted=1` };
   const request = get({ ...poll, headers: { 'x-walt-token': token }, agent: false });
   request.on('error', () => {});
   await once(request, 'finish');
   polls.push(request);
-  return { mac, ip, seconds: seconds() };
+  return { mac, ip, seconds: seconds(), nfs };
+}
+
+/** What init reads ahead (packages/node/initramfs/init). */
+function readAhead(archive: string, handles: Record<string, Record<string, string>>) {
+  const nfs = /^volumes=([0-9.]+):/m.exec(archive)?.[1] ?? '';
+  const questions = [...archive.matchAll(/^([a-z0-9-]+\.erofs) (\d+) (\d+)$/gm)].map(
+    ([, volume = '', start = '', length = '']): Question => {
+      const handle = handles[nfs]?.[volume];
+      if (handle === undefined) throw new Error(`${nfs} has no ${volume}`);
+      return { op: 'read', handle, offset: String(Number(start) * 1024), bytes: Number(length) * 1024 };
+    },
+  );
+  if (questions.length === 0) throw new Error('nobody has told what a boot reads');
+  return { nfs, questions };
 }
 
 /** What is made for this machine alone is compressed by itself, behind all else. */
