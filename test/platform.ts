@@ -39,6 +39,8 @@ export interface PlatformOptions {
   http?: { address: string; port: number };
   /** True: it may fetch firmware that is not free software. */
   nonFree?: boolean;
+  /** A folder of programs that `walt-server` finds before those of the machine. */
+  programs?: string;
   /** The cluster whose hosts run its virtual nodes; default: the server does. */
   slurm?: object;
 }
@@ -62,8 +64,10 @@ export class Platform implements AsyncDisposable {
   readonly #clients = new Map<string, Promise<Client>>();
   /** What `walt-server` is run by. */
   readonly #prefix: readonly string[];
+  readonly #programs: string | undefined;
 
-  private constructor(folder: string, config: Config, root: Client, host?: string) {
+  private constructor(folder: string, config: Config, root: Client, { host, programs }: PlatformOptions) {
+    this.#programs = programs;
     this.#prefix = host === undefined ? [] : ['nsenter', `--net=${namespaceFile(host)}`, '--'];
     this.folder = folder;
     this.configFile = join(folder, 'server.conf');
@@ -95,7 +99,6 @@ export class Platform implements AsyncDisposable {
       registries = [],
       nonFree = false,
       network = {},
-      host,
       http,
       slurm,
     } = options;
@@ -121,7 +124,7 @@ export class Platform implements AsyncDisposable {
     ];
     await writeFile(configFile, `${settings.join('\n')}\n`);
     const root = await Client.make(userInfo().username, folder, join(folder, 'run', 'walt.sock'));
-    return new Platform(folder, await loadConfig(configFile), root, host);
+    return new Platform(folder, await loadConfig(configFile), root, options);
   }
 
   get namespace(): string {
@@ -139,7 +142,10 @@ export class Platform implements AsyncDisposable {
   server(...words: string[]): Promise<ExecResult> {
     return attempt([...this.#prefix, join(checkout, 'walt-server'), ...words], {
       timeout: 120_000,
-      env: { WALT_CONFIG: this.configFile },
+      env: {
+        WALT_CONFIG: this.configFile,
+        ...(this.#programs === undefined ? {} : { PATH: `${this.#programs}:${process.env.PATH}` }),
+      },
     });
   }
 

@@ -27,7 +27,7 @@ import {
 } from './launcher.ts';
 import { bringLines } from './logs/index.ts';
 import { releaseAdapters, removeNamespace, removeTunnelRules } from './network/index.ts';
-import { endJobs, isMachine } from './nodes/index.ts';
+import { clusterRuns, endCluster, endJobs, isMachine, knownHosts } from './nodes/index.ts';
 import {
   type Config,
   type Crash,
@@ -42,10 +42,12 @@ import {
   lastLines,
   liveServer,
   loadConfig,
+  type Paths,
   platformPaths,
   projectFile,
   readCrashes,
   recordSupervisor,
+  type SlurmConfig,
   signalSupervisor,
   UserError,
 } from './platform/index.ts';
@@ -125,6 +127,7 @@ async function halt(config: Config, { service = false } = {}): Promise<void> {
   await haltHosts(config);
   await withPrograms(config, async (programs) => {
     await Promise.all((await programs.recorded()).map((name) => programs.stop(name)));
+    await endCluster(programs, platformPaths(config));
   });
   await haltImages(platformPaths(config), say);
   await closeDisks(platformPaths(config));
@@ -138,9 +141,17 @@ async function halt(config: Config, { service = false } = {}): Promise<void> {
 async function haltHosts(config: Config): Promise<void> {
   const paths = platformPaths(config);
   if (config.engine !== 'slurm' || !config.slurm || !(await fileExists(paths.identity))) return;
+  const { slurm } = config;
   await removeTunnelRules(config.network.namespace);
+  await withPrograms(config, async (programs) => {
+    // Without a controller of our own, there is nothing on hosts either.
+    if (!slurm.own || (await clusterRuns(programs))) await endOnHosts(slurm, paths);
+  });
+}
+
+async function endOnHosts(slurm: SlurmConfig, paths: Paths): Promise<void> {
   try {
-    const count = await endJobs(config.slurm, paths);
+    const count = await endJobs(slurm, paths);
     if (count > 0)
       say(`${count} virtual node${count > 1 ? 's' : ''} on hosts ${count > 1 ? 'are' : 'is'} switched off.`);
   } catch (error) {
@@ -255,6 +266,14 @@ async function disable(config: Config): Promise<void> {
 }
 
 async function cleanup(config: Config, options: { deleteData?: boolean }): Promise<void> {
+  const hosts = (await knownHosts(platformPaths(config))).map(({ name }) => name);
+  if (hosts.length > 0 && options.deleteData) {
+    throw new UserError(
+      'CONFLICT',
+      `What "host add" made on other machines would stay there: ${hosts.join(', ')}.`,
+      'Remove each first: walt-server host remove NAME; with --force where the machine is gone.',
+    );
+  }
   await halt(config);
   await forgetService(config);
   await unregisterEmulators(platformPaths(config));

@@ -1,14 +1,42 @@
 /** `walt-server host`: the hosts of a cluster that run virtual nodes. */
 import { Command } from 'commander';
-import { drainHost, type HostListed, listHosts, resumeHost } from './nodes/index.ts';
-import { type Config, platformPaths, type SlurmConfig, UserError } from './platform/index.ts';
+import { addHost, drainHost, type HostListed, listHosts, removeHost, resumeHost } from './nodes/index.ts';
+import {
+  type Config,
+  type Paths,
+  platformPaths,
+  type SlurmConfig,
+  UserError,
+  withFreeFileLock,
+} from './platform/index.ts';
 
 type Say = (text: string) => void;
 
 export function hostCommand(say: Say, load: () => Promise<Config>): Command {
   const command = new Command('host').description(
-    'show the hosts that run virtual nodes, and use them or not',
+    'add hosts that run virtual nodes, show them, use them or not, remove them',
   );
+  command
+    .command('add')
+    .description('make a Debian machine that SSH reaches a host of our own cluster')
+    .argument('<name>', 'what the host is called from now on')
+    .argument('<url>', 'ssh://[USER@]HOST[:PORT]; USER is root, or may use sudo without a password')
+    .option('--kvm', 'only if KVM works there')
+    .option('--feature <word>', 'what else it has, as gpu; again for more', collect, [])
+    .action(async (name: string, url: string, { kvm = false, feature }: AddOptions) => {
+      await withOwn(load, (config, paths) =>
+        addHost({ config, paths, say }, { name, url, kvm, features: feature }),
+      );
+    });
+  command
+    .command('remove')
+    .description('empty a host, and undo what `host add` made there')
+    .argument('<name>', 'as `host list` shows it')
+    .option('--purge-packages', 'also those that came with it')
+    .option('--force', 'the machine is gone for good: without SSH')
+    .action(async (name: string, { force = false, purgePackages: purge = false }: RemoveOptions) => {
+      await withOwn(load, (config, paths) => removeHost({ config, paths, say }, name, { force, purge }));
+    });
   command
     .command('list')
     .description('list them: what runs there, what they have, why one is not used')
@@ -39,7 +67,40 @@ export function hostCommand(say: Say, load: () => Promise<Config>): Command {
   return command;
 }
 
-async function cluster(load: () => Promise<Config>): Promise<[SlurmConfig, { identity: string }]> {
+interface AddOptions {
+  kvm?: boolean;
+  feature: string[];
+}
+
+interface RemoveOptions {
+  force?: boolean;
+  purgePackages?: boolean;
+}
+
+function collect(word: string, before: string[]): string[] {
+  return [...before, word];
+}
+
+/** One at a time changes which hosts there are. */
+async function withOwn(
+  load: () => Promise<Config>,
+  act: (config: SlurmConfig, paths: Paths) => Promise<unknown>,
+): Promise<void> {
+  const [config, paths] = await cluster(load);
+  if (!config.own) {
+    throw new UserError(
+      'UNAVAILABLE',
+      'The cluster of this platform is not its own: its administrator adds and removes hosts.',
+      'For a cluster of our own, say "cluster: own" in server.conf: walt help show hosts',
+    );
+  }
+  const done = await withFreeFileLock(`${paths.hosts}.lock`, async () => {
+    await act(config, paths);
+  });
+  if (!done) throw new UserError('BUSY', 'Somebody adds or removes a host just now.', 'Wait for its end.');
+}
+
+async function cluster(load: () => Promise<Config>): Promise<[SlurmConfig, Paths]> {
   const config = await load();
   if (config.engine !== 'slurm' || !config.slurm)
     throw new UserError(

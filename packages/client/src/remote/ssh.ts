@@ -1,7 +1,7 @@
 /** How OpenSSH is run to reach a server elsewhere, and what its failures mean. Pure. */
+import { type SshPlace, sshTarget } from '@walt/contract/values/hosts/ssh-place';
 import { AbortError, isRecord } from '../errors.ts';
 import type { WayFiles } from './files.ts';
-import type { SshPlace } from './url.ts';
 
 /** What is run there, by whatever shell the login has: fixed words only. */
 export const SIGN_IN = 'walt sign-in --json';
@@ -35,7 +35,7 @@ export function sshArguments(place: SshPlace, files: WayFiles, line: string, qui
     'ForwardX11=no',
     ...(quiet ? ['BatchMode=yes', 'ConnectTimeout=2'] : []),
   ];
-  return [...options.flatMap((option) => ['-o', option]), ...target(place), line];
+  return [...options.flatMap((option) => ['-o', option]), ...sshTarget(place), line];
 }
 
 /** Arguments of ssh that makes the master forward `files.fresh`, or cancel that, or end. */
@@ -47,15 +47,7 @@ export function masterArguments(
 ): string[] {
   const forward = to === undefined ? [] : ['-L', `${files.fresh}:${to}`];
   // No configuration: what it forwards would be asked for as well.
-  return ['-F', 'none', '-o', `ControlPath=${files.control}`, '-O', order, ...forward, ...target(place)];
-}
-
-function target({ user, host, port }: SshPlace): string[] {
-  return [
-    ...(user === undefined ? [] : ['-l', user]),
-    ...(port === undefined ? [] : ['-p', String(port)]),
-    ...['--', host],
-  ];
+  return ['-F', 'none', '-o', `ControlPath=${files.control}`, '-O', order, ...forward, ...sshTarget(place)];
 }
 
 export interface SignedIn {

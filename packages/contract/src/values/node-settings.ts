@@ -1,8 +1,6 @@
 /** Settings of nodes: one row for each, from which the server's checks, help, completion and listings follow. */
 
 import { MAX_EXPOSED, parseExposed } from './exposed-ports.ts';
-import { DISK_TEMPLATES, MAX_DISKS, parseDisks, parseRam } from './machine-sizes.ts';
-import { NETWORKS_TAKE, parseNetworks, WALT_NET } from './networks.ts';
 import {
   ANY_HOST,
   isVolumesFrom,
@@ -12,7 +10,9 @@ import {
   parsePlacement,
   VOLUMES_FROM_TAKES,
   WALT_SERVER,
-} from './placement.ts';
+} from './hosts/placement.ts';
+import { DISK_TEMPLATES, MAX_DISKS, parseDisks, parseRam } from './machine-sizes.ts';
+import { NETWORKS_TAKE, parseNetworks, WALT_NET } from './networks.ts';
 
 /** What server.conf calls a source of power. */
 export const POWER_SOURCE = /^[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$/;

@@ -16,7 +16,14 @@ export async function findStateFiles(config: Config): Promise<FoundFile[]> {
   const paths = platformPaths(config);
   const [ownLoaders = ''] = paths.loaders;
   const found: FoundFile[] = [];
-  for (const path of [paths.keys, ownLoaders, paths.lentLoaders, paths.identity, paths.logPlaces]) {
+  for (const path of [
+    paths.keys,
+    ownLoaders,
+    paths.lentLoaders,
+    paths.identity,
+    paths.logPlaces,
+    paths.hosts,
+  ]) {
     found.push(...(await filesAt(path, 'state', paths.state)));
   }
   const named = config.file === null ? [] : [resolve(config.file), ...filesNamedIn(config)];

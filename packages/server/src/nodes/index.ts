@@ -37,7 +37,20 @@ export { bootingNodes } from './booting-nodes.ts';
 export { createChangesCalls, HeldChanges } from './changes/index.ts';
 export type { ConsolePort } from './consoles/index.ts';
 export { createDirectory } from './directory.ts';
-export { drainHost, endJobs, type HostListed, isMachine, listHosts, resumeHost } from './engine/index.ts';
+export {
+  addHost,
+  clusterRuns,
+  drainHost,
+  endCluster,
+  endJobs,
+  type HostListed,
+  type HostWish,
+  isMachine,
+  knownHosts,
+  listHosts,
+  removeHost,
+  resumeHost,
+} from './engine/index.ts';
 export { NodeEntry } from './entry.ts';
 export type { NodeEndpoint, NodeLookup } from './lookup.ts';
 export { machineDisks } from './machine-disks.ts';

@@ -48,9 +48,23 @@ test('the server runs virtual nodes itself, where no cluster is named that does'
   const { engine, slurm } = await load('{ engine: slurm, slurm: { address: 192.0.2.1, partition: vm } }');
   assert.deepEqual(
     [engine, slurm],
-    ['slurm', { config: '/etc/slurm/slurm.conf', partition: 'vm', address: '192.0.2.1', vxlanPort: 4789 }],
+    [
+      'slurm',
+      {
+        ...{ own: false, config: '/etc/slurm/slurm.conf', partition: 'vm' },
+        ...{ address: '192.0.2.1', vxlanPort: 4789 },
+      },
+    ],
   );
+  const own = 'cluster: own, address: 192.0.2.1';
+  assert.deepEqual((await load(`{ state: /srv/walt, engine: slurm, slurm: { ${own} } }`)).slurm, {
+    ...{ own: true, config: '/srv/walt/slurm/slurm.conf', partition: 'walt' },
+    ...{ address: '192.0.2.1', vxlanPort: 4789 },
+  });
   await assert.rejects(load('engine: slurm'), { message: /: slurm: engine: slurm needs slurm.address/ });
+  for (const key of ['config: /etc/slurm/slurm.conf', 'partition: vm']) {
+    await assert.rejects(load(`slurm: { ${own}, ${key} }`), { message: /is a key of an existing cluster/ });
+  }
   await assert.rejects(load('slurm: { address: here }'), { message: /: slurm.address: / });
   await assert.rejects(load('slurm: { address: 192.0.2.1, partition: -p }'), {
     message: /name of a partition/,

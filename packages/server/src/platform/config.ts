@@ -8,7 +8,7 @@ import { limits, MIB } from './limits-config.ts';
 import { type PostgresPlace, postgresUrl } from './postgres-config.ts';
 import { powerConfig } from './power-config.ts';
 import { quotaConfig } from './quota-config.ts';
-import { slurmConfig } from './slurm-config.ts';
+import { slurmConfig, withOwnConfig } from './slurm-config.ts';
 
 const DEFAULT_CONFIG_FILE = '/etc/walt/server.conf';
 
@@ -169,10 +169,12 @@ const schema = z.strictObject({
   limits,
 });
 
-const wholeSchema = schema.refine(({ engine, slurm }) => engine === 'local' || slurm !== undefined, {
-  path: ['slurm'],
-  error: 'engine: slurm needs slurm.address: the address of this machine at which hosts reach it',
-});
+const wholeSchema = schema
+  .refine(({ engine, slurm }) => engine === 'local' || slurm !== undefined, {
+    path: ['slurm'],
+    error: 'engine: slurm needs slurm.address: the address of this machine at which hosts reach it',
+  })
+  .transform((all) => ({ ...all, slurm: withOwnConfig(all.slurm, all.state) }));
 
 type FileConfig = z.infer<typeof schema>;
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { PROOF_FOLDER, SOCKET_NAME } from '@walt/contract';
 import type { Config } from './config.ts';
+import { clusterFolder } from './slurm-config.ts';
 
 /** Where Debian's package ipxe puts its programs. */
 const DEBIANS_IPXE = '/usr/lib/ipxe';
@@ -58,6 +59,12 @@ export function platformPaths(config: Pick<Config, 'state' | 'runtime' | 'cache'
     virtual: state('virtual'),
     /** The cluster whose hosts run virtual nodes, or did. */
     slurmPlace: state('slurm.json'),
+    /** Configuration and state of a cluster of our own. */
+    cluster: clusterFolder(config.state),
+    /** Its hosts, as `walt-server host add` made them. */
+    hosts: state('hosts.json'),
+    /** By which its machines know each other (munge(7)). */
+    clusterKey: state('keys', 'munge.key'),
     /** Logins to registries, one file per user (containers-auth.json(5)), mode 600. */
     logins: state('keys', 'registries'),
     /** What a backup works with while it runs, and the locks of those that do. */

@@ -13,6 +13,7 @@ export async function closeFolders(paths: Paths): Promise<void> {
   await mkdir(paths.runtime, { recursive: true, mode: 0o755 });
   await chmod(paths.runtime, 0o755);
   const {
+    cluster,
     containers,
     keys,
     persist,
@@ -25,7 +26,18 @@ export async function closeFolders(paths: Paths): Promise<void> {
     toolchains,
   } = paths;
   // Each by itself as well, should somebody open the one above. Not volumes: nodes see that folder with its mode.
-  const inner = [paths.logs, containers, keys, persist, virtual, services, bootFiles, busybox, builds];
+  const inner = [
+    paths.logs,
+    cluster,
+    containers,
+    keys,
+    persist,
+    virtual,
+    services,
+    bootFiles,
+    busybox,
+    builds,
+  ];
   for (const folder of [paths.state, ...inner, imageBuilds, toolchains, paths.programs, paths.virtualRun]) {
     await chmod(folder, 0o700).catch((error: unknown) => {
       if (!hasErrno(error, 'ENOENT')) throw error;

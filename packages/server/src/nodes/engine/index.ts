@@ -2,4 +2,16 @@
 export type { Engine, EngineHost, Placed, PlaceSeen, VolumeHost } from './engine.ts';
 export { isMachine, programName } from './local.ts';
 export { openEngine } from './open.ts';
-export { drainHost, endJobs, type HostListed, listHosts, resumeHost } from './slurm/index.ts';
+export {
+  addHost,
+  clusterRuns,
+  drainHost,
+  endCluster,
+  endJobs,
+  type HostListed,
+  type HostWish,
+  knownHosts,
+  listHosts,
+  removeHost,
+  resumeHost,
+} from './slurm/index.ts';

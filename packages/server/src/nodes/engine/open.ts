@@ -15,7 +15,14 @@ import type { KeepConsole } from '../consoles/index.ts';
 import type { Accelerator } from '../virtual/index.ts';
 import type { Engine } from './engine.ts';
 import { isMachine, LocalEngine } from './local.ts';
-import { endJobs, openSlurmEngine, type VolumeJobsDeps } from './slurm/index.ts';
+import {
+  endCluster,
+  endJobs,
+  openSlurmEngine,
+  startCluster,
+  untilAnswers,
+  type VolumeJobsDeps,
+} from './slurm/index.ts';
 
 interface Deps {
   config: Pick<Config, 'engine' | 'slurm'>;
@@ -38,20 +45,28 @@ export async function openEngine(deps: Deps): Promise<Engine> {
     await endEarlierJobs(deps);
     return await LocalEngine.open(deps);
   }
+  const noted = await readIfPresent(paths.slurmPlace);
+  if (noted !== undefined && JSON.parse(noted).config !== slurm.config) await endEarlierJobs(deps);
   const local = (await programs.recorded()).filter(isMachine);
   if (local.length > 0)
     log.info('machines leave the server: hosts run them from now on', { count: local.length });
   await Promise.all(local.map((name) => programs.stop(name)));
   await writeFileAtomic(paths.slurmPlace, JSON.stringify(slurm), 0o600);
+  if (slurm.own) await startCluster({ ...deps, config: slurm });
   return await openSlurmEngine({ ...deps, config: slurm });
 }
 
 /** Throws UserError UNAVAILABLE where machines may still run on hosts. */
-async function endEarlierJobs({ paths, network, onHost }: Deps): Promise<void> {
+async function endEarlierJobs(deps: Deps): Promise<void> {
+  const { paths, network, onHost } = deps;
   const noted = await readIfPresent(paths.slurmPlace);
   if (noted === undefined) return;
   const earlier: SlurmConfig = JSON.parse(noted);
   try {
+    if (earlier.own) {
+      await startCluster({ ...deps, config: earlier });
+      await untilAnswers({ config: earlier, onHost });
+    }
     await endJobs(earlier, paths, onHost);
     await network.setTunnels([], { address: earlier.address, port: earlier.vxlanPort });
   } catch (error) {
@@ -62,5 +77,6 @@ async function endEarlierJobs({ paths, network, onHost }: Deps): Promise<void> {
       `Bring it back, then start again. Where that cluster is gone for good, delete ${paths.slurmPlace}.`,
     );
   }
+  if (earlier.own) await endCluster(deps.programs, paths);
   await rm(paths.slurmPlace);
 }

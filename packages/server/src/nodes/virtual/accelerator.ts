@@ -13,7 +13,7 @@ import {
   UserError,
   writeFileAtomic,
 } from '../../platform/index.ts';
-import { bootSector, EXIT_WITH_AL, runBootSector, runNetworkProgram } from './boot-sector.ts';
+import { bootCommands, bootSector, EXIT_WITH_AL, runBootSector, runNetworkProgram } from './boot-sector.ts';
 import type { Accelerator } from './machine.ts';
 
 /** Seconds that a guest of a few instructions may take to boot from a disk. TCG needs a tenth of one. */
@@ -66,6 +66,15 @@ export async function canBoot(accelerator: Accelerator, log: Log): Promise<boole
     if (!works) return false;
   }
   return true;
+}
+
+/**
+ * The same on another machine: command lines that say with exit status `status` that KVM works, each, in a folder where `sector` is a file
+ * of that name. They end by themselves.
+ */
+export function kvmProbes(name: string): { sector: Uint8Array; status: number; commands: string[][] } {
+  const commands = bootCommands(name, 'kvm', { disk: PROBE_LIMIT, network: NETWORK_LIMIT });
+  return { sector: PROBE, status: PROBE_STATUS, commands };
 }
 
 /** True for a device that this process may open for reading and writing. */

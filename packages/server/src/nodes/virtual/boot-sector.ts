@@ -38,12 +38,14 @@ interface Outcome {
 
 /** Boots a PC, through its BIOS, from that sector on a disk. */
 export function runBootSector(sector: Uint8Array, options: RunOptions): Promise<Outcome> {
-  return withFile(sector, (_folder, file) =>
-    runPc(options, [
-      ...['-machine', 'pc,graphics=off', '-cpu', 'max', '-m', '16M'],
-      ...['-drive', `file=${file},format=raw,if=ide`],
-    ]),
-  );
+  return withFile(sector, (_folder, file) => runPc(options, fromDisk(file)));
+}
+
+function fromDisk(file: string): string[] {
+  return [
+    ...['-machine', 'pc,graphics=off', '-cpu', 'max', '-m', '16M'],
+    ...['-drive', `file=${file},format=raw,if=ide`],
+  ];
 }
 
 /**
@@ -51,14 +53,28 @@ export function runBootSector(sector: Uint8Array, options: RunOptions): Promise<
  * loaded runs as a boot sector does (Preboot Execution Environment 2.1, 3.5).
  */
 export function runNetworkProgram(sector: Uint8Array, options: RunOptions): Promise<Outcome> {
+  return withFile(sector, (folder, file) => runPc(options, fromNetwork(folder, basename(file))));
+}
+
+function fromNetwork(folder: string, name: string): string[] {
   const pc = virtualModelOf(PC).qemu;
-  return withFile(sector, (folder, file) =>
-    runPc(options, [
-      ...['-machine', pc.machine, '-cpu', pc.cpu, '-m', '64M'],
-      ...['-netdev', `user,id=net,restrict=on,tftp=${folder},bootfile=${basename(file)}`],
-      ...['-device', `${pc.card},netdev=net,bootindex=0`],
-    ]),
-  );
+  return [
+    ...['-machine', pc.machine, '-cpu', pc.cpu, '-m', '64M'],
+    ...['-netdev', `user,id=net,restrict=on,tftp=${folder},bootfile=${name}`],
+    ...['-device', `${pc.card},netdev=net,bootindex=0`],
+  ];
+}
+
+/** Command lines of both, for another machine: in the folder that they are run in, `name` is the sector. */
+export function bootCommands(
+  name: string,
+  accelerator: Accelerator,
+  limits: { disk: number; network: number },
+): string[][] {
+  return [
+    pcCommand({ accelerator, limit: limits.disk }, fromDisk(name)),
+    pcCommand({ accelerator, limit: limits.network }, fromNetwork('.', name)),
+  ];
 }
 
 /** `act` gets the paths as QEMU's options take them. */
@@ -80,10 +96,8 @@ async function withFile(
 const STUCK = /^KVM internal error/;
 
 /** timeout(1) ends it, so that no guest is left even if this process dies meanwhile. */
-async function runPc({ accelerator, limit, args = [] }: RunOptions, machine: string[]): Promise<Outcome> {
-  const stuck = new AbortController();
-  let output = '';
-  const argv = [
+function pcCommand({ accelerator, limit, args = [] }: RunOptions, machine: string[]): string[] {
+  return [
     ...['timeout', '--signal=KILL', String(limit)],
     ...[
       virtualModelOf(PC).qemu.emulator,
@@ -98,8 +112,13 @@ async function runPc({ accelerator, limit, args = [] }: RunOptions, machine: str
     ...machine,
     ...args,
   ];
+}
+
+async function runPc(options: RunOptions, machine: string[]): Promise<Outcome> {
+  const stuck = new AbortController();
+  let output = '';
   try {
-    const { status, stderr } = await attempt(argv, {
+    const { status, stderr } = await attempt(pcCommand(options, machine), {
       signal: stuck.signal,
       onStderrLine: (line) => {
         output += `${line}\n`;

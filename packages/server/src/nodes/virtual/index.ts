@@ -1,5 +1,5 @@
 /** QEMU, and all that only its owner must know. */
-export { findAccelerator, isUsable } from './accelerator.ts';
+export { findAccelerator, isUsable, kvmProbes } from './accelerator.ts';
 export {
   compareDisks,
   ensureDisks,

@@ -21,7 +21,7 @@ export function requireFit(
     throw new UserError(
       'UNAVAILABLE',
       `Slurm's partition ${partition} has no hosts, so nothing can run virtual nodes.`,
-      `Ask the administrator: sinfo --partition=${partition}`,
+      'Ask the administrator to add one, or to see what is wrong: walt-server host list',
     );
   }
   const chosen = hosts.filter((host) => suits(host, place));

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Log, type Paths, run, type SlurmConfig } from '../../../platform/index.ts';
 import type { KeepConsole } from '../../consoles/index.ts';
 import { countUserIds } from '../user-ids.ts';
@@ -7,6 +8,9 @@ import { Slurm } from './slurm.ts';
 import { SlurmEngine } from './slurm-engine.ts';
 import type { VolumeJobsDeps } from './volumes/index.ts';
 import type { Tunnel } from './ways.ts';
+
+/** Milliseconds for machines to end. */
+const END_LIMIT = 15_000;
 
 type OnHost = (argv: readonly string[]) => string[];
 
@@ -63,7 +67,16 @@ export async function endJobs(
   const live = machines.filter(({ phase }) => phase === 'lives');
   const all = [...live, ...volumes.filter(({ phase }) => phase === 'lives')];
   await slurm.cancel(all.map(({ job }) => job));
+  // Our own controller ends next, and could not tell hosts any more.
+  if (config.own) await untilOver(slurm);
   return live.length;
+}
+
+/** Those of a host that is away do not end; its machines do, by themselves. */
+async function untilOver(slurm: Slurm): Promise<void> {
+  const deadline = Date.now() + END_LIMIT;
+  const live = async () => [...(await slurm.jobs()), ...(await slurm.volumeJobs())];
+  while (Date.now() < deadline && (await live()).some(({ phase }) => phase !== 'over')) await delay(200);
 }
 
 function slurmOf({ config, partition }: SlurmConfig, platform: string, onHost: OnHost): Slurm {
@@ -71,7 +84,7 @@ function slurmOf({ config, partition }: SlurmConfig, platform: string, onHost: O
 }
 
 /** Tells it from other platforms that use the same cluster. Short, since links and folders are named by it. */
-async function platformName({ identity }: Pick<Paths, 'identity'>): Promise<string> {
+export async function platformName({ identity }: Pick<Paths, 'identity'>): Promise<string> {
   const id = (await readFile(identity, 'utf8')).trim();
   return createHash('sha256').update(id).digest('hex').slice(0, 8);
 }

@@ -1,5 +1,5 @@
 import type { Placement } from '@walt/contract';
-import { ExternalError, run, type StreamedProgram, streamProgram } from '../../../platform/index.ts';
+import { attempt, ExternalError, run, type StreamedProgram, streamProgram } from '../../../platform/index.ts';
 import {
   type ClusterFacts,
   type HostSeen,
@@ -70,10 +70,28 @@ export class Slurm {
     return parseHosts(await this.#run(['scontrol', '--oneliner', 'show', 'node']), this.#options.partition);
   }
 
-  /** `drain`: nothing begins there any more; `reason` is for whoever looks at the host. `resume`: the contrary. */
-  async setState(host: string, state: 'drain' | 'resume', reason?: string): Promise<void> {
+  /**
+   * `drain`: nothing begins there any more; `reason` is for whoever looks at the host. `resume`: the contrary. `down`: nothing runs there
+   * any more, whatever the host says.
+   */
+  async setState(host: string, state: 'drain' | 'resume' | 'down', reason?: string): Promise<void> {
     const why = reason === undefined ? [] : [`reason=${reason}`];
     await this.#run(['scontrol', 'update', `nodename=${host}`, `state=${state}`, ...why]);
+  }
+
+  /** What the host is said to have. */
+  async setFeatures(host: string, features: readonly string[]): Promise<void> {
+    const all = features.join(',');
+    await this.#run([
+      ...['scontrol', 'update', `nodename=${host}`, `availablefeatures=${all}`, `activefeatures=${all}`],
+    ]);
+  }
+
+  /** Forgets a host that came by itself; it comes again when its slurmd starts. False: something runs there. Idempotent. */
+  async remove(host: string): Promise<boolean> {
+    const argv = this.#options.onHost(['scontrol', 'delete', `nodename=${host}`]);
+    const { stderr } = await attempt(argv, { env: this.#env, timeout: LIMIT });
+    return !/busy/i.test(stderr);
   }
 
   /** Answers the number of the job. */

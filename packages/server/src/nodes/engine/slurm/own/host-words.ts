@@ -1,0 +1,34 @@
+/** Names of hosts, and words for what they have, which become words of Slurm's configuration. Pure. */
+import { parsePlacement } from '@walt/contract';
+import { UserError } from '../../../../platform/index.ts';
+
+/** Of DNS, without capitals: a host has one name, however it is written. */
+const NAME = /^[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
+/** What else these say, to us or to Slurm (slurm.conf(5), "NodeName"). */
+const TAKEN = ['any', 'all', 'default', 'localhost', 'none'];
+/** What is found out is not said. */
+const FOUND = ['kvm', 'amd64', 'arm64'];
+
+/** Throws UserError INVALID. */
+export function checkHostName(name: string): void {
+  if (NAME.test(name) && !TAKEN.includes(name)) return;
+  throw new UserError(
+    'INVALID',
+    `${JSON.stringify(name.slice(0, 80))} is no name for a host.`,
+    `A name has up to 32 small letters, digits and hyphens, and begins with a letter. These mean something else: ${TAKEN.join(', ')}.`,
+  );
+}
+
+/** Throws UserError INVALID. */
+export function checkFeature(word: string): void {
+  if (FOUND.includes(word)) {
+    const hint = word === 'kvm' ? 'To insist on it, say --kvm.' : 'Leave it out.';
+    throw new UserError('INVALID', `Whether a host has ${word} is found out.`, hint);
+  }
+  if (parsePlacement(`with:${word}`)?.features.length === 1) return;
+  throw new UserError(
+    'INVALID',
+    `${JSON.stringify(word.slice(0, 80))} is no word for what a host has.`,
+    'It has letters, digits, dots, hyphens and underscores, as gpu or usb-serial.',
+  );
+}

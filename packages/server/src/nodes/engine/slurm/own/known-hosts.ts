@@ -1,0 +1,38 @@
+/** Hosts that `walt-server host add` made, and how SSH reaches them. Slurm knows nothing of that. */
+import { z } from 'zod';
+import { type Paths, readIfPresent, writeFileAtomic } from '../../../../platform/index.ts';
+
+const knownHost = z.object({
+  name: z.string(),
+  /** `ssh://…` */
+  url: z.string(),
+  /** At which Slurm reaches it, and its tunnel ends. */
+  address: z.string(),
+});
+
+export type KnownHost = z.infer<typeof knownHost>;
+
+type Where = Pick<Paths, 'hosts'>;
+
+/** By name. */
+export async function knownHosts({ hosts }: Where): Promise<KnownHost[]> {
+  const text = await readIfPresent(hosts);
+  return text === undefined ? [] : z.array(knownHost).parse(JSON.parse(text));
+}
+
+export async function noteHost(paths: Where, host: KnownHost): Promise<void> {
+  await write(paths, [...(await others(paths, host.name)), host]);
+}
+
+export async function forgetHost(paths: Where, name: string): Promise<void> {
+  await write(paths, await others(paths, name));
+}
+
+async function others(paths: Where, name: string): Promise<KnownHost[]> {
+  return (await knownHosts(paths)).filter((host) => host.name !== name);
+}
+
+async function write({ hosts }: Where, all: readonly KnownHost[]): Promise<void> {
+  const sorted = all.toSorted((one, other) => (one.name < other.name ? -1 : 1));
+  await writeFileAtomic(hosts, `${JSON.stringify(sorted, null, 1)}\n`, 0o600);
+}
