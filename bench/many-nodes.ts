@@ -23,8 +23,8 @@ const PASS_LIMIT = 50;
 /** Nodes of whoever asks, and virtual ones. */
 const MINE = 50;
 const VIRTUAL = 100;
-/** Seconds of one look at the CPU: an agent asks every 20. */
-const IDLE = 20;
+/** Seconds of one look at the CPU: agents ask every 40 to 50. */
+const IDLE = 45;
 
 const { runs, json, own } = benchOptions(5, ['nodes']);
 const count = Number(own.nodes ?? 5000);
@@ -44,7 +44,7 @@ const files = new NodeFiles({ ...parts, address });
 const http = new NodeHttp({ ...parts, files, copies: nodes.volumeServers });
 const port = await http.listen(address.server, 0);
 nodes.reconciler.start();
-const played = await play({ ...{ server: address.server, port }, agents });
+const played = await play({ ...{ server: address.server, port }, agents, spread: IDLE * 1000 });
 
 const times: Record<'idle' | 'all' | 'mine' | 'one' | 'pass', number[]> = {
   ...{ idle: [], all: [], mine: [], one: [], pass: [] },
@@ -131,7 +131,7 @@ async function addNodes(many: number): Promise<AgentsOrder['agents']> {
       await transaction.updateTable('node').set({ served_persist: id }).where('id', '=', node).execute();
     }
   });
-  return rows.map(({ ip, token }) => ({ ip, token }));
+  return rows.map(({ ip, token, generation }) => ({ ip, token, generation }));
 }
 
 /** A process of their own asks for all of them; resolves once each has asked. */

@@ -25,6 +25,7 @@ import { Catalogue } from '../src/images/catalogue/index.ts';
 import { createImageCalls, type ImageRecord, OpenJobs, unregisterEmulators } from '../src/images/index.ts';
 import { Checkpoints, createLogCalls, LogImports, LogLines, Logs, openKeeper } from '../src/logs/index.ts';
 import { parseSubnet } from '../src/network/subnet.ts';
+import type { Engine } from '../src/nodes/engine/index.ts';
 import {
   bootingNodes,
   createChangesCalls,
@@ -123,6 +124,8 @@ export interface ServerOptions {
   log?: Log;
   registries?: (Partial<RegistryConfig> & { label: string })[];
   power?: PowerConfigs;
+  /** Who runs machines of virtual nodes; default: they are played on this server. */
+  engine?: Engine;
   /** Whether lines are kept, as by the program: then nodes need addresses of this machine (`loopbackNet`). */
   lines?: boolean;
 }
@@ -138,6 +141,7 @@ export async function startServer({
   roles = EVERYBODY,
   quotas: quotaConfig = NO_QUOTAS,
   logins: played = {},
+  engine,
 }: ServerOptions = {}): Promise<TestServer> {
   const folder = await temporaryFolder();
   const logins = new Guests(played);
@@ -201,6 +205,7 @@ export async function startServer({
       config: { engine: 'local' },
       volumesOf: async () => [],
       volumeDigests: { soon: async () => undefined },
+      engine,
       powerConfigs: power,
       onHost: (argv) => [...argv],
       relayedFrom: '127.0.0.0/8',

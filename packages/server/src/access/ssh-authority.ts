@@ -13,6 +13,7 @@ import {
   UserError,
   writeFileAtomic,
 } from '../platform/index.ts';
+import { type HostAuthority, makeHostKey, readHostAuthority } from './host-keys.ts';
 import { parsePublicKey } from './public-key.ts';
 
 /** Seconds for which a user's certificate lets him in; a session that is open then goes on. */
@@ -44,13 +45,15 @@ export class SshAuthority {
   readonly #folder: string;
   readonly #user: Authority;
   readonly #host: Authority;
+  readonly #hostKey: HostAuthority;
   /** The last piece of work on each node's keys, by node id. */
   readonly #working = new Map<number, Promise<unknown>>();
 
-  private constructor(folder: string, user: Authority, host: Authority) {
+  private constructor(folder: string, user: Authority, host: Authority, hostKey: HostAuthority) {
     this.#folder = folder;
     this.#user = user;
     this.#host = host;
+    this.#hostKey = hostKey;
   }
 
   /** Makes the authorities' keys at first use. Throws ExternalError when ssh-keygen fails. */
@@ -62,7 +65,8 @@ export class SshAuthority {
     }
     const user = await ensureAuthority(paths.keys, 'user_ca');
     const host = await ensureAuthority(paths.keys, 'host_ca');
-    return new SshAuthority(paths.keys, user, host);
+    const hostKey = readHostAuthority(await readFile(host.privateKey, 'utf8'));
+    return new SshAuthority(paths.keys, user, host, hostKey);
   }
 
   /**
@@ -182,10 +186,9 @@ export class SshAuthority {
     const alias = `walt-node-${id}-${randomBytes(8).toString('hex')}`;
     const folder = join(this.#nodeFolder(id), ownersFolder(owner));
     await this.#inScratch(async (scratch) => {
-      const key = join(scratch, 'key');
-      await generateKey(key, alias);
-      await sign(this.#host, `${key}.pub`, alias, [alias], ['-h']);
-      await publishFile(`${key}-cert.pub`, `${key}-cert.pub`);
+      const { privateKey, certificate } = makeHostKey(alias, this.#hostKey);
+      await writeFileAtomic(join(scratch, 'key'), privateKey, 0o600);
+      await writeFileAtomic(join(scratch, 'key-cert.pub'), certificate, 0o600);
       await writeFileAtomic(join(scratch, 'alias'), `${alias} ${this.#host.publicKey}\n`, 0o600);
       await mkdir(this.#nodeFolder(id), { recursive: true, mode: 0o700 });
       await rm(folder, { recursive: true, force: true });

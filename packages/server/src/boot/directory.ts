@@ -155,7 +155,7 @@ export interface NodeDirectory {
   currentBoot(ip: string): Promise<BootTarget | undefined>;
   /**
    * `clock`: Unix time in seconds on the node. `steps`: seconds since its kernel started, now and when it took these steps. `leaving`:
-   * it goes down. Answers when there is an order for the node, and within 20 s anyway. Undefined: the token is not
+   * it goes down. Answers when there is an order for the node, and within 50 s anyway. Undefined: the token is not
    * the node's.
    */
   poll(

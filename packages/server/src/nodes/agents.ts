@@ -1,28 +1,29 @@
+import { randomInt } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import type { NodeRoom } from '../boot/index.ts';
 import { lowOn } from './room.ts';
 
-/** Milliseconds that a poll stays open: an agent that is silent for longer than this and a little is gone. */
-const POLL_LIMIT = 20_000;
+/** Milliseconds that a poll stays open, at most: agents wait for 60 seconds, those of the first version too. */
+const POLL_LIMIT = 50_000;
+/** Seconds by which some stay open less: thousands that asked at once, as when a server is back, do not do so for ever. */
+const SPREAD = 10;
 /** The same where memory runs out: what an agent tells it tells when it asks. */
 const LOW_POLL_LIMIT = 3_000;
 
 /** Seconds without a question after which the next one is news. */
 const SILENCE = 5;
 
-interface Connection {
-  /** Unix time in seconds, with fractions: when it asked. */
-  since: number;
-  answer(order: 'reboot' | 'stay'): void;
-}
+type Answer = (order: 'reboot' | 'stay') => void;
 
 /**
  * The agents that hold a connection now. An agent asks again as soon as it is answered, so the connection is where
- * orders go out, and its end is how a node's death is noticed. Emits `change` when an agent comes or goes: one that asks
- * again and again is no news.
+ * orders go out, and its end is how a node's death is noticed: the kernel probes connections (`HttpListener`). Emits
+ * `change` when an agent comes or goes: one that asks again and again is no news.
  */
 export class Agents extends EventEmitter<{ change: [] }> {
-  readonly #connections = new Map<number, Connection>();
+  readonly #connections = new Map<number, Answer>();
+  /** Unix times in seconds, with fractions: when they asked. */
+  readonly #since = new Map<number, number>();
   readonly #lastHeard = new Map<number, number>();
   readonly #rooms = new Map<number, NodeRoom>();
   /** Nodes of which it was told that their agent had gone. */
@@ -35,11 +36,12 @@ export class Agents extends EventEmitter<{ change: [] }> {
     const now = Date.now() / 1000;
     const isBack = this.#gone.delete(id);
     const isNews = isBack || (!this.#connections.has(id) && now - (this.#lastHeard.get(id) ?? 0) > SILENCE);
-    this.#connections.get(id)?.answer('stay');
+    this.#connections.get(id)?.('stay');
     const { promise, resolve } = Promise.withResolvers<'reboot' | 'stay'>();
-    const connection = { since: now, answer: resolve };
-    this.#connections.set(id, connection);
-    const timer = setTimeout(resolve, room && lowOn(room) ? LOW_POLL_LIMIT : POLL_LIMIT, 'stay');
+    this.#connections.set(id, resolve);
+    this.#since.set(id, now);
+    const limit = room && lowOn(room) ? LOW_POLL_LIMIT : POLL_LIMIT - randomInt(SPREAD) * 1000;
+    const timer = setTimeout(resolve, limit, 'stay');
     const hangUp = () => resolve('stay');
     signal.addEventListener('abort', hangUp, { once: true });
     if (signal.aborted) hangUp();
@@ -48,8 +50,9 @@ export class Agents extends EventEmitter<{ change: [] }> {
       clearTimeout(timer);
       signal.removeEventListener('abort', hangUp);
       this.#lastHeard.set(id, Date.now() / 1000);
-      if (this.#connections.get(id) !== connection) return;
+      if (this.#connections.get(id) !== resolve) return;
       this.#connections.delete(id);
+      this.#since.delete(id);
       if (!signal.aborted) return;
       this.#gone.add(id);
       this.emit('change');
@@ -58,14 +61,14 @@ export class Agents extends EventEmitter<{ change: [] }> {
 
   /** Tells a connected agent to reboot its node. False when it is not connected any more. */
   orderReboot(id: number): boolean {
-    const connection = this.#connections.get(id);
-    connection?.answer('reboot');
-    return connection !== undefined;
+    const answer = this.#connections.get(id);
+    answer?.('reboot');
+    return answer !== undefined;
   }
 
   /** Unix times in seconds since which each connected agent waits for an order. */
-  connected(): Map<number, number> {
-    return new Map([...this.#connections].map(([id, { since }]) => [id, since]));
+  connected(): ReadonlyMap<number, number> {
+    return this.#since;
   }
 
   /** Unix times in seconds when each agent's last question ended. */
@@ -89,6 +92,6 @@ export class Agents extends EventEmitter<{ change: [] }> {
 
   /** Answers everybody, so that a server that stops keeps nobody waiting. */
   close(): void {
-    for (const connection of this.#connections.values()) connection.answer('stay');
+    for (const answer of this.#connections.values()) answer('stay');
   }
 }

@@ -43,7 +43,7 @@ interface Deps {
   guests: NodeGuests;
   logins: Pick<Guests, 'require'>;
   devices: Pick<DevicesOfNodes, 'isTaken'>;
-  reconcile(): Promise<Failure[]>;
+  reconcile(): Promise<readonly Failure[]>;
   /** Nodes that the last pass could bring no further, by id. */
   troubles(): ReadonlyMap<number, BootTrouble>;
 }

@@ -52,7 +52,7 @@ interface Deps {
   };
   platformVolume: string;
   limits: Pick<Limits, 'freeNodes'>;
-  /** Called when a row changed: addresses, exports or boots may have to follow. */
+  /** Called when a row changed. Ends when addresses and exports have followed; boots do when they can. */
   changed(): Promise<readonly Failure[]>;
   log: Log;
 }

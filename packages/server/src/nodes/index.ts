@@ -17,7 +17,7 @@ import type { Quotas } from '../space/index.ts';
 import { Agents } from './agents.ts';
 import { createNodeCalls } from './calls.ts';
 import { ConsoleRecorder, Consoles } from './consoles/index.ts';
-import { openEngine } from './engine/index.ts';
+import { type Engine, openEngine } from './engine/index.ts';
 import { NodeEntry } from './entry.ts';
 import { lastLines } from './history/index.ts';
 import { ImageChoice } from './image-choice.ts';
@@ -76,6 +76,8 @@ interface Deps {
   accelerator: Accelerator;
   /** Who runs virtual nodes. */
   config: Pick<Config, 'engine' | 'slurm'>;
+  /** Instead of the engine that `config` names. */
+  engine?: Engine | undefined;
   /** Sources of power in server.conf. */
   powerConfigs: PowerConfigs;
   /** File names of the volumes that nodes mount of an image. */
@@ -121,15 +123,17 @@ export async function createNodes(deps: Deps) {
     ...{ database, network },
     taken: async () => new Set([...(await store.all()), ...devices.others()].flatMap(({ ip }) => ip ?? [])),
   });
-  const machines = await openEngine({
-    volumeServers: {
-      place: (host) => volumeStore.place(host),
-      used: async () => usedHosts(await store.all()),
-    },
-    ...{ config: deps.config, programs, network, paths, accelerator, log },
-    onHost: deps.onHost,
-    keepConsole: (part) => deps.lines.keepConsole(part),
-  });
+  const machines =
+    deps.engine ??
+    (await openEngine({
+      volumeServers: {
+        place: (host) => volumeStore.place(host),
+        used: async () => usedHosts(await store.all()),
+      },
+      ...{ config: deps.config, programs, network, paths, accelerator, log },
+      onHost: deps.onHost,
+      keepConsole: (part) => deps.lines.keepConsole(part),
+    }));
   const { server, broadcast } = network;
   const sources = powerSources(deps.powerConfigs, { server, broadcast, onHost: deps.onHost });
   const power = new Power([qemuPower(machines), ...sources]);
@@ -163,7 +167,7 @@ export async function createNodes(deps: Deps) {
     log,
   });
   const quotas = new NodeQuotas({ quotas: deps.quotas, store, paths, limit: deps.persistSize });
-  const changed = () => reconciler.reconcile();
+  const changed = () => reconciler.prepare();
   const volumeServers = new VolumeServers({
     ...{ database, store, servers: volumeStore, machines, images, changed, log },
     volumesOf: deps.volumesOf,
@@ -187,7 +191,7 @@ export async function createNodes(deps: Deps) {
   const calls = createNodeCalls({
     ...{ store, network, choice, rights, logins, views, lookup, ...seen },
     quotas,
-    reconcile: changed,
+    reconcile: () => reconciler.reconcile(),
   });
   /** What users have of nodes, and who has something. */
   const space = {

@@ -2,7 +2,7 @@ import type { BootCause } from '@walt/contract';
 import { isSettingName, PLATFORM_OWNER, type SettingName } from '@walt/contract';
 import { sql } from 'kysely';
 import { imagePointers } from '../images/index.ts';
-import { type Database, whileUnwritten } from '../platform/index.ts';
+import { type Database, type GroupedWrites, groupedWrites, whileUnwritten } from '../platform/index.ts';
 import { BootHistory } from './history/index.ts';
 import { forgetGuests, freshToken } from './ownership/index.ts';
 import type { NodeTable, NodeTables } from './tables.ts';
@@ -57,6 +57,7 @@ export class NodeStore {
   /** All, by id. Shared by who asks: there may be thousands, of which each listing and each pass of the reconciler wants to know. */
   readonly all: () => Promise<readonly NodeRow[]>;
   readonly #database: Database<NodeTables>;
+  readonly #grouped: GroupedWrites<NodeTables>;
   /** What does not change while nothing of nodes is written: thousands of agents ask several times a minute. */
   readonly #agents = new Map<string, AgentRow>();
   #writes = 0;
@@ -64,7 +65,8 @@ export class NodeStore {
 
   constructor(database: Database<NodeTables>) {
     this.#database = database;
-    this.boots = new BootHistory(database);
+    this.#grouped = groupedWrites(database);
+    this.boots = new BootHistory(database, this.#grouped);
     this.all = whileUnwritten(database, async () => {
       const rows = await this.#query().orderBy('node.id').execute();
       return rows.map(typed);
@@ -296,18 +298,26 @@ export class NodeStore {
 
   /** Id of the /persist folder of a node under an owner; made when there is none. */
   async persistFolder(node: number, owner: string): Promise<number> {
-    await this.#database
-      .insertInto('persist_folder')
-      .values({ node, owner })
-      .onConflict((conflict) => conflict.columns(['node', 'owner']).doNothing())
-      .execute();
-    const { id } = await this.#database
-      .selectFrom('persist_folder')
-      .select('id')
-      .where('node', '=', node)
-      .where('owner', '=', owner)
-      .executeTakeFirstOrThrow();
-    return id;
+    const find = (database: Database<NodeTables>) =>
+      database
+        .selectFrom('persist_folder')
+        .select('id')
+        .where('node', '=', node)
+        .where('owner', '=', owner)
+        .executeTakeFirst();
+    // Each boot asks: what is there is not written again, which would wait for the disk.
+    const known = await find(this.#database);
+    if (known) return known.id;
+    return await this.#grouped(async (transaction) => {
+      const { id } =
+        (await find(transaction)) ??
+        (await transaction
+          .insertInto('persist_folder')
+          .values({ node, owner })
+          .returning('id')
+          .executeTakeFirstOrThrow());
+      return id;
+    });
   }
 
   persistFolders(): Promise<{ id: number; node: number; owner: string }[]> {
@@ -317,7 +327,7 @@ export class NodeStore {
   /** A transaction that may change what is to be known of agents. */
   async #write(action: (transaction: Database<NodeTables>) => Promise<void>): Promise<void> {
     try {
-      await this.#database.transaction().execute(action);
+      await this.#grouped(action);
     } finally {
       this.#writes += 1;
       this.#agents.clear();
@@ -340,8 +350,10 @@ export class NodeStore {
   }
 }
 
+/** In place: to copy a row of SQLite takes longer than to read it, and there may be thousands. */
 function typed<T extends { settings: string }>(row: T) {
-  return { ...row, settings: settingsOf(row.settings) };
+  const rest: Omit<T, 'settings'> = row;
+  return Object.assign(rest, { settings: settingsOf(row.settings) });
 }
 
 const NOTHING_SET: NodeSettings = {};

@@ -33,6 +33,17 @@ interface Deps {
   troubles(): ReadonlyMap<number, BootTrouble>;
 }
 
+/** What is seen of a node beside its row. */
+interface SeenOfRow {
+  /** Whether its machine runs, where it is one of ours. */
+  runs: boolean;
+  /** Another machine runs by now than the one to which its last boot was served. */
+  isAnother: boolean;
+  /** The one that counts, unless it is up. */
+  boot: BootRow | undefined;
+  place: PlaceSeen | undefined;
+}
+
 /** Milliseconds that a listing waits for sources of power, at most. */
 const PATIENCE = 2_000;
 
@@ -57,11 +68,12 @@ export class NodeViews {
     const virtual = rows.filter(({ type }) => type === 'virtual');
     const machines = await this.#deps.machines.running(virtual.map(({ id }) => id));
     const places = await this.#deps.machines.places(virtual);
+    const succeeded = new Set(
+      rows.filter((row) => isSucceeded(row.served_cycle, machines.get(row.id))).map(({ id }) => id),
+    );
     const onTheirWay = rows.filter(
-      (row) =>
-        row.booted_at === null ||
-        row.generation !== row.served_generation ||
-        isSucceeded(row.served_cycle, machines.get(row.id)),
+      ({ id, booted_at, generation, served_generation }) =>
+        booted_at === null || generation !== served_generation || succeeded.has(id),
     );
     const boots = await this.#deps.boots.current(onTheirWay.map(({ id }) => id));
     const lent = await this.#lent(
@@ -69,10 +81,12 @@ export class NodeViews {
       caller,
     );
     return rows.map((row) => {
-      const boot = countingBoot(row, machines.get(row.id), boots.get(row.id));
+      const { id } = row;
+      const isAnother = succeeded.has(id);
+      const boot = countingBoot(boots.get(id), isAnother);
       const node = { owner: ownerOf(row), guest: lent.has(row.name) };
       const told = boot && { ...boot, failure: failureSeenBy(caller, boot, node) };
-      return this.#view(row, machines.get(row.id), told, places.get(row.id));
+      return this.#view(row, { runs: machines.has(id), isAnother, boot: told, place: places.get(id) });
     });
   }
 
@@ -83,13 +97,11 @@ export class NodeViews {
     return new Set(nodes.filter(({ guest }) => guest).map(({ name }) => name));
   }
 
-  /** `cycle`, `place`: of its machine, where one runs. `boot`: the one that counts, unless it is up. */
-  #view(row: NodeRow, cycle: string | undefined, boot: BootRow | undefined, place?: PlaceSeen): Node {
+  #view(row: NodeRow, { runs, isAnother, boot, place }: SeenOfRow): Node {
     const { agents, power, errands, troubles } = this.#deps;
-    const powered = row.type === 'virtual' ? cycle !== undefined : row.served_at !== null;
+    const powered = row.type === 'virtual' ? runs : row.served_at !== null;
     const failure = boot?.failure ?? null;
     const lastHeard = agents.lastHeard(row.id) ?? this.#startedAt;
-    const isAnother = isSucceeded(row.served_cycle, cycle);
     const { state, since } = nodeState(
       {
         generation: row.generation,
@@ -144,8 +156,8 @@ export class NodeViews {
 }
 
 /** What an earlier machine told of its boot is past, unless that came to nothing. */
-function countingBoot(row: NodeRow, cycle: string | undefined, boot: BootRow | undefined) {
-  const isPast = isSucceeded(row.served_cycle, cycle) && boot?.digest !== null && !boot?.failure;
+function countingBoot(boot: BootRow | undefined, isAnother: boolean): BootRow | undefined {
+  const isPast = isAnother && boot?.digest !== null && !boot?.failure;
   return isPast ? undefined : boot;
 }
 

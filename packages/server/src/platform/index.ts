@@ -17,6 +17,8 @@ export {
   type Database,
   type DescribedCopy,
   describeCopies,
+  type GroupedWrites,
+  groupedWrites,
   isPostgres,
   mayCollect,
   openCopy,

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { BootCause, BootFailure } from '@walt/contract';
-import { createLog, type Database } from '../../platform/index.ts';
+import { createLog, type Database, type GroupedWrites } from '../../platform/index.ts';
 import type { NodeTables } from '../tables.ts';
 import { type BootRow, type Times, withTimes } from './boot-row.ts';
 import { beginBoot, bootsOf, expectBoots, leaveToFirmware, newestOf, writeBoot } from './boots-table.ts';
@@ -33,6 +33,7 @@ const log = createLog('nodes');
  */
 export class BootHistory extends EventEmitter<{ change: [] }> {
   readonly #database: Database<NodeTables>;
+  readonly #grouped: GroupedWrites<NodeTables>;
   /** Of boots since this server started; `seconds`: how long those took that came up, from their order on. */
   readonly figures = { booted: 0, failed: 0, seconds: 0 };
   readonly #seen = new Map<number, Seen>();
@@ -42,9 +43,10 @@ export class BootHistory extends EventEmitter<{ change: [] }> {
   readonly #requests = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(database: Database<NodeTables>) {
+  constructor(database: Database<NodeTables>, grouped: GroupedWrites<NodeTables>) {
     super();
     this.#database = database;
+    this.#grouped = grouped;
   }
 
   /** A machine asked for an address, node or not. */
@@ -101,7 +103,7 @@ export class BootHistory extends EventEmitter<{ change: [] }> {
 
   /** What the server does by itself is the cause of the next boot, unless somebody has ordered that already. */
   async expectUnlessOrdered(node: number, cause: BootCause): Promise<void> {
-    await this.#database.transaction().execute(async (transaction) => {
+    await this.#grouped(async (transaction) => {
       const known = await newestOf(transaction, [node]);
       if (!known.get(node)?.ordered) await this.expect(transaction, [node], { cause, user: null });
     });

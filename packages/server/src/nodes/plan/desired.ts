@@ -54,7 +54,7 @@ export async function desiredState({ store, images, paths, power }: Deps): Promi
     // Of the boot that runs, not of the owner that the node has by now: his is not to be seen before his boot begins.
     persist: (byNode.get(row.id) ?? [])
       .filter((folder) => folder.id === row.served_persist && row.served_mounts !== 0)
-      .map((folder) => ({ id: folder.id, file: persistImage(paths, folder.owner, row.id) })),
+      .map(({ id, owner }) => ({ id, ip: row.ip, file: persistImage(paths, owner, row.id) })),
     tree: trees.get(row.served_digest ?? '') ?? null,
   }));
   return { nodes, removed };

@@ -1,4 +1,5 @@
 /** What nodes mount: /persist, and trees of images. */
+import { isDeepStrictEqual } from 'node:util';
 import { isReservedNodeName } from '@walt/contract';
 import type { DigestRecord } from '../../images/index.ts';
 import type { HostEntry, PersistExport } from '../../network/index.ts';
@@ -20,7 +21,7 @@ export interface TreeWish {
 
 export interface ExportWish extends Pick<HostEntry, 'ip' | 'mac' | 'name'> {
   /** What it may mount as /persist: the image of its owner, and the one that its running boot has. */
-  persist: readonly { id: number; file: string }[];
+  persist: readonly PersistExport[];
   /** The image whose tree it mounts; null when its running boot mounts none. */
   tree: TreeImage | null;
 }
@@ -32,13 +33,17 @@ export interface ExportsSeen {
 }
 
 export function planExports(nodes: readonly ExportWish[], seen: ExportsSeen): StepOf<ExportSteps>[] {
-  const exports = nodes.flatMap((node) => node.persist.map(({ id, file }) => ({ id, file, ip: node.ip })));
+  const exports = nodes.flatMap(({ persist }) => persist);
   const trees = nodes.flatMap((node) =>
     node.tree ? [{ image: node.tree, ip: node.ip, paths: treePaths(node) }] : [],
   );
-  return same(exports, seen.exports) && same(trees, seen.trees)
+  return same(exports, seen.exports, isExport) && same(trees, seen.trees, isDeepStrictEqual)
     ? []
     : [{ kind: 'setExports', exports, trees }];
+}
+
+function isExport(wanted: PersistExport, last: PersistExport): boolean {
+  return wanted.id === last.id && wanted.ip === last.ip && wanted.file === last.file;
 }
 
 /** As the Python WalT names nodes' folders. */

@@ -29,12 +29,10 @@ export function planExposed(
   nodes: readonly ExposedWish[],
   { exposed: seen }: ExposedSeen,
 ): StepOf<ExposedSteps>[] {
-  const wanted = new Map(nodes.map(({ id, ip, exposed: ports }): [number, Exposed] => [id, { ip, ports }]));
-  const changed = [...wanted.keys(), ...seen.keys()].filter((id, index, all) => {
-    const [wish, done] = [wanted.get(id), seen.get(id)];
-    const isSame = (wish?.ports.length ?? 0) === 0 ? !done : isDeepStrictEqual(inOrder(wish), inOrder(done));
-    return !isSame && all.indexOf(id) === index;
-  });
+  const wishes = nodes.filter(({ exposed }) => exposed.length > 0);
+  const wanted = new Map(wishes.map(({ id, ip, exposed: ports }): [number, Exposed] => [id, { ip, ports }]));
+  const ids = [...new Set([...wanted.keys(), ...seen.keys()])];
+  const changed = ids.filter((id) => !isDeepStrictEqual(inOrder(wanted.get(id)), inOrder(seen.get(id))));
   const steps = changed.map((id): StepOf<ExposedSteps> => {
     const { ip, ports } = wanted.get(id) ?? { ip: seen.get(id)?.ip ?? '', ports: [] };
     return { kind: 'exposeNode', id, ip, ports };

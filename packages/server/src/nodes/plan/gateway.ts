@@ -20,6 +20,7 @@ export interface GatewaySeen {
 }
 
 export function planGateway(nodes: readonly GatewayWish[], seen: GatewaySeen): StepOf<GatewaySteps>[] {
-  const routed = nodes.filter(({ nat }) => nat).map(({ id, ip }) => ({ id, ip }));
-  return same(routed, seen.routed) ? [] : [{ kind: 'setRouted', nodes: routed }];
+  const routed = nodes.filter(({ nat }) => nat);
+  if (same(routed, seen.routed, (node, { id, ip }) => node.id === id && node.ip === ip)) return [];
+  return [{ kind: 'setRouted', nodes: routed.map(({ id, ip }) => ({ id, ip })) }];
 }

@@ -12,6 +12,10 @@ export interface HostsSeen {
 }
 
 export function planHosts(nodes: readonly Required<HostEntry>[], seen: HostsSeen): StepOf<HostSteps>[] {
-  const hosts = nodes.map(({ mac, ip, name, nat }) => ({ mac, ip, name, nat }));
-  return same(hosts, seen.hosts) ? [] : [{ kind: 'setHosts', hosts }];
+  if (same(nodes, seen.hosts, isHost)) return [];
+  return [{ kind: 'setHosts', hosts: nodes.map(({ mac, ip, name, nat }) => ({ mac, ip, name, nat })) }];
+}
+
+function isHost(node: HostEntry, { mac, ip, name, nat }: HostEntry): boolean {
+  return node.mac === mac && node.ip === ip && node.name === name && node.nat === nat;
 }

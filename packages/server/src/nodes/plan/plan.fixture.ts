@@ -34,7 +34,7 @@ export const node: DesiredNode = {
   orderedAt: NOW - 30,
   timeout: 180,
   retries: 9,
-  persist: [{ id: 5, file: '/state/persist/alice/1' }],
+  persist: [{ id: 5, file: '/state/persist/alice/1', ip: '10.73.0.2' }],
   tree: null,
 };
 

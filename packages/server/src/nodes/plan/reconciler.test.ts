@@ -109,3 +109,32 @@ test('a node that no step brings further is told once, for as long as that lasts
   await reconciler.reconcile();
   assert.equal(warned.length, 2, 'what comes again is told again');
 });
+
+test('a machine that takes long to start keeps no other node from its address, and is not started twice', async () => {
+  const begun: string[] = [];
+  const machines = new Map<number, { cycle: string; since: number }>();
+  const { promise: held, resolve: release } = Promise.withResolvers<void>();
+  const reconciler = new Reconciler({
+    desired: async () => ({ nodes: [{ ...node, machine }], removed: [] }),
+    observe: async () => ({ ...empty, machines: new Map(machines), watched: new Map([[1, machine]]) }),
+    noteTrouble() {},
+    carryOut: async (step) => {
+      begun.push(`${step.kind} ${nodeOf(step) ?? ''}`);
+      if (step.kind !== 'startMachine') return;
+      await held;
+      machines.set(step.machine.id, { cycle: '1', since: 0 });
+    },
+    log: silent,
+  });
+  const first = reconciler.reconcile();
+  assert.deepEqual(await reconciler.prepare(), []);
+  assert.deepEqual(begun, ['setHosts ', 'setExports ', 'startMachine 1']);
+  begun.length = 0;
+  const second = reconciler.reconcile();
+  assert.deepEqual(await reconciler.prepare(), []);
+  assert.deepEqual(begun, ['setHosts ', 'setExports ']);
+  release();
+  assert.deepEqual([await first, await second], [[], []]);
+  assert.ok(!begun.includes('startMachine 1'));
+  await reconciler.stop();
+});

@@ -13,21 +13,18 @@ export interface Part<Seen, Inputs> {
   executors: Executors<Inputs>;
 }
 
-/** Whether what should be is what was applied last; null: not known, as after a start. Each pass asks, of thousands of rows. */
-export function same<Row extends object>(wanted: readonly Row[], last: readonly Row[] | null): boolean {
+/**
+ * Whether what should be is what was applied last; null: not known, as after a start. Each pass asks, of thousands of rows: nothing is
+ * made for the comparison.
+ */
+export function same<Wanted, Last>(
+  wanted: readonly Wanted[],
+  last: readonly Last[] | null,
+  isSame: (wanted: Wanted, last: Last) => boolean,
+): boolean {
   if (last === null || wanted.length !== last.length) return false;
-  return wanted.every((row, index) => sameRow(row, last[index]));
-}
-
-function sameRow(row: object, last: object | undefined): boolean {
-  if (last === undefined) return false;
-  const fields = new Map<string, unknown>(Object.entries(last));
-  const entries = Object.entries(row);
-  return (
-    entries.length === fields.size &&
-    entries.every(([name, value]) => {
-      const other = fields.get(name);
-      return value === other || (value instanceof Object && JSON.stringify(value) === JSON.stringify(other));
-    })
-  );
+  return wanted.every((row, index) => {
+    const other = last[index];
+    return other !== undefined && isSame(row, other);
+  });
 }

@@ -41,7 +41,9 @@ export function machineOf(row: MachineRow): Machine {
 
 /** The same; undefined: only a newer server knows such a machine. */
 export function knownMachine(row: MachineRow): Machine | undefined {
-  return knownSize(row) && virtualModel.safeParse(row.model).success ? machineOf(row) : undefined;
+  const [size, model] = [knownSize(row), virtualModel.safeParse(row.model)];
+  if (!size || !model.success) return undefined;
+  return { id: row.id, mac: row.mac, model: model.data, logsConsole: logsConsole(row), ...size };
 }
 
 /** Interface names have 15 characters at most (IFNAMSIZ). */

@@ -2,6 +2,7 @@
 
 export { openDatabase, openSqliteDatabase } from './database.ts';
 export { copyClosedDatabase, copyOpenDatabase, openCopy } from './database-copies.ts';
+export { type GroupedWrites, groupedWrites } from './grouped-writes.ts';
 export {
   type DescribedCopy,
   describeCopies,

@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { afterEach, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { run } from '../programs/index.ts';
 import { HttpListener } from './http-listener.ts';
 import { sendStream } from './send-stream.ts';
 
@@ -65,6 +66,18 @@ async function seconds(work: Promise<unknown>): Promise<number> {
 }
 
 describe('connections', () => {
+  test('are probed by the kernel: a machine without power hangs up, though it waits for an answer', async () => {
+    const { talk, port } = await serve(async () => {});
+    const { socket } = talk(GET);
+    await once(socket, 'connect');
+    for (;;) {
+      const seen = await run(['ss', '--tcp', '--numeric', '--options', '--no-header', `sport = :${port}`]);
+      // The accepted one has a timer at once, or a moment later.
+      if (/timer:\(keepalive,[\d.]+(?:sec|ms),0\)/.test(seen)) break;
+      await delay(10);
+    }
+  });
+
   test('are bounded for each address, in words, and freed when they end', async () => {
     const { talk } = await serve(hello);
     const held = Array.from({ length: limits.each }, () => talk('GET / HT'));

@@ -53,6 +53,8 @@ interface HttpOptions {
 const MAX_PIPELINED = 8;
 /** Milliseconds between two looks at what is too slow. */
 const LOOK = 1000;
+/** Milliseconds of silence after which the kernel asks whether a machine is still there: its tenth question, a second after the last, ends it. */
+const PROBE = 10_000;
 
 /**
  * An HTTP server for strangers. What a connection may take is bounded before it is read; what fails in a connection ends that one:
@@ -77,6 +79,9 @@ export class HttpListener {
       // Of the whole request: bodies are watched below, each by its own rule.
       requestTimeout: 0,
       connectionsCheckingInterval: LOOK,
+      // Who lost his power or his cable hangs up by this, however long an answer takes.
+      keepAlive: true,
+      keepAliveInitialDelay: PROBE,
     });
     this.#gate = new Gate(this.#server, { limits, log, name, refusal: (which) => raw(refusal(which)) });
     this.#server.on('request', (request, response) => {
