@@ -2,6 +2,7 @@
  * What a platform of 10 000 virtual nodes on 100 hosts with 1 000 images costs its server, and how fast it is: a full power-on, a
  * reboot of all, a host that dies, rest, calls. The server, its database, planners, API and node-facing HTTP are real, and so are
  * clients; played are walt-net, the engine with its hosts, and agents, each on an address of the loopback interface.
+ * Each node holds a connection: for 10 000, the process must be allowed 40 000 open files (ulimit -n).
  * usage: hosts.ts [--runs N] [--nodes N] [--hosts N] [--images N] [--json]
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -25,6 +26,8 @@ const IDLE = 45;
 /** Clients that call at the same time, and seconds for which they do. */
 const CLIENTS = 8;
 const CALLING = 10;
+/** Milliseconds that the reconciler rests between two passes, at most. */
+const PAUSE = 2_000;
 /** Milliseconds between two looks whether all have booted. */
 const LOOK = 100;
 /** Bounds: of a pass in milliseconds, of a full power-on in milliseconds per node, of a core at rest, of memory in MB. */
@@ -162,8 +165,10 @@ async function rest(): Promise<void> {
   const [began, cpu] = [performance.now(), process.cpuUsage()];
   await delay(IDLE * 1000);
   note('server at rest', 'cores', busy(cpu) / (performance.now() - began));
-  for (let index = 0; index < 5; index += 1)
+  for (let index = 0; index < 5; index += 1) {
+    await delay(PAUSE);
     note('pass of the reconciler', 'ms', await timeOf(() => nodes.reconciler.reconcile()));
+  }
   global.gc?.();
   const { rss, heapUsed } = process.memoryUsage();
   note('memory of the server', 'MB', rss / 1e6);
