@@ -45,6 +45,9 @@ process.on('message', async ({ agents, spread, gone = [], ...server }: AgentsOrd
   tell({ asked: true });
 });
 
+// The bench has ended, however that was.
+process.once('disconnect', () => process.exit());
+
 /** Asks again as soon as it is answered, each time by a new connection, as busybox's wget does. */
 async function live(agent: Agent, server: Pick<AgentsOrder, 'server' | 'port'>, boots: boolean) {
   const { ip } = agent;

@@ -93,7 +93,7 @@ test('a client loads no schema library, and nothing of the command line', async 
 
 test('the values of the contract import nothing but each other', async () => {
   const folder = join(PACKAGES, 'contract/src/values');
-  const own = globSync('*.ts', { cwd: folder }).filter((file) => !/\.test\.ts$/.test(file));
+  const own = globSync('**/*.ts', { cwd: folder }).filter((file) => !/\.test\.ts$/.test(file));
   const loaded = await loadedBy(join(folder, 'index.ts'));
   assert.deepEqual(loaded.sort(), own.map((file) => `contract/src/values/${file}`).sort());
 });
