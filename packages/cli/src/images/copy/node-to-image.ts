@@ -13,6 +13,12 @@ import { exitStatus, start } from '../../ssh/spawn.ts';
 import { openDisplay } from '../../terminal/progress.ts';
 import { requireFolder } from './to-image.ts';
 
+/**
+ * Bytes at the end of a tar that are sent once the node has said that it is whole: its last record, by which the server knows that
+ * nothing follows, also where the node could read nothing.
+ */
+const HELD = 21 * 512;
+
 /** Copies an absolute path of a node to the same path in its image; a new version of the image comes of it. */
 export async function copyToBootedImage(
   connection: Connection,
@@ -40,23 +46,24 @@ export async function copyToBootedImage(
   if (!ssh.stdout) throw new TypeError('ssh was started without a pipe');
   const ended = exitStatus(ssh, 'ssh');
   let done = 0;
+  let failure: AbortError | undefined;
   const tar = new PassThrough();
   const body = async function* (output: AsyncIterable<Buffer>) {
+    let held = Buffer.alloc(0);
     for await (const chunk of output) {
       done += chunk.length;
       display.show({ type: 'progress', step, done, unit: 'bytes' });
-      yield chunk;
+      held = Buffer.concat([held, chunk]);
+      if (held.length <= HELD) continue;
+      yield held.subarray(0, -HELD);
+      held = held.subarray(-HELD);
     }
     // A tar that broke off on the node must break off here too: the server then changes nothing.
     const status = await ended;
-    if (status === 0) display.show({ type: 'progress', step: `Saving ${node.image}` });
-    else {
-      throw new AbortError(
-        'NOT_FOUND',
-        `${node.name} could not read ${path} (tar ended with status ${status}).`,
-        'What it said is above. The image is as it was.',
-      );
-    }
+    if (status !== 0 && !ssh.killed) failure = unreadable(node.name, path, status);
+    if (status !== 0) throw failure ?? new Error('the server takes no more');
+    display.show({ type: 'progress', step: `Saving ${node.image}` });
+    yield held;
   };
   const sent = pipeline(ssh.stdout, body, tar);
   try {
@@ -64,8 +71,16 @@ export async function copyToBootedImage(
     return written;
   } catch (error) {
     ssh.kill();
-    // The node's side tells the cause; what the server saw of it is a broken connection.
-    await sent;
-    throw error;
+    await sent.catch(() => {});
+    // Where the node's side failed, that is the cause; what the server saw of it is a broken connection.
+    throw failure ?? error;
   }
+}
+
+function unreadable(node: string, path: string, status: number): AbortError {
+  return new AbortError(
+    'NOT_FOUND',
+    `${node} could not read ${path} (tar ended with status ${status}).`,
+    'What it said is above. The image is as it was.',
+  );
 }
