@@ -99,7 +99,7 @@ export class Terminal implements AsyncDisposable {
     return join(this.#folder, 'status');
   }
 
-  async #until<T>(what: string, look: () => Promise<T | undefined>, limit = 60_000): Promise<T> {
+  async #until<T>(what: string, look: () => Promise<T | undefined>, limit = 180_000): Promise<T> {
     try {
       return await until(`${what} on the terminal`, look, limit);
     } catch (error) {
