@@ -76,8 +76,8 @@ test('what a node ran is remembered, and how long each step of its boot took', a
   assert.deepEqual([others.at(-1)?.cause, others.at(-1)?.user], ['create', 'root']);
   assert.deepEqual(
     last.steps.map(({ step }) => step),
-    BOOT_STEPS,
-    'all are seen, each after the one before',
+    BOOT_STEPS.filter((step) => step !== 'kexec'),
+    'all that a virtual node takes are seen, each after the one before',
   );
   const folder = imageBootFolder(paths, last.digest);
   assert.equal(last.kernel, await sha256(join(folder, 'vmlinuz-virtual')));
