@@ -266,6 +266,7 @@ async function disable(config: Config): Promise<void> {
 }
 
 async function cleanup(config: Config, options: { deleteData?: boolean }): Promise<void> {
+  requireRoot();
   const hosts = (await knownHosts(platformPaths(config))).map(({ name }) => name);
   if (hosts.length > 0 && options.deleteData) {
     throw new UserError(
