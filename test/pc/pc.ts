@@ -53,6 +53,8 @@ export interface PcOptions {
   card: readonly string[];
   /** An image of a USB stick that is plugged in. */
   stick?: string;
+  /** Seconds that its firmware takes longer than that of QEMU, at each start. */
+  slowness?: number;
 }
 
 /** Milliseconds that a machine may take from power on to any question that it asks. */
@@ -78,7 +80,7 @@ export class Pc implements AsyncDisposable {
 
   /** Plugs it in and switches it on. */
   static async start(platform: Platform, index: number, options: PcOptions): Promise<Pc> {
-    const { mac, card, firmware, stick } = options;
+    const { mac, card, firmware, stick, slowness } = options;
     const { emulator, code, variables }: Firmware = FIRMWARE[firmware];
     const pc = new Pc(platform, index, mac, firmware === 'SeaBIOS' && stick === undefined);
     try {
@@ -94,6 +96,8 @@ export class Pc implements AsyncDisposable {
         ...emulator,
         ...['-no-user-config', '-nodefaults', '-display', 'none', '-smp', '1', '-m', '1G'],
         ...code,
+        // So long, SeaBIOS waits for a key.
+        ...(slowness ? ['-boot', `menu=on,splash-time=${slowness * 1000}`] : []),
         ...(store ? ['-drive', `if=pflash,format=raw,file=${store}`] : []),
         ...['-serial', `file:${join(folder, 'serial')}`],
         ...['-netdev', `dgram,id=net,${ports}`],
