@@ -34,6 +34,8 @@ else
     loop=$!
   }
   finish() {
+    # A signal may come before its number is noted.
+    loop=\${loop:-$!}
     kill "$loop"; wait "$loop"
     echo "$level" >"$light/brightness"
     echo "$trigger" >"$light/trigger"
