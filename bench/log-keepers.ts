@@ -1,10 +1,11 @@
 /** What others keep of the same lines, for bench/logs.ts: rsyslog into PostgreSQL, and journald. Nothing of the machine is changed. */
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { connect, createServer, type NetConnectOpts } from 'node:net';
+import { connect, type NetConnectOpts } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { answers, run, streamProgram } from '../packages/server/src/platform/index.ts';
+import { freePort } from '../packages/server/test/free-port.ts';
 import type { TestPostgres } from '../packages/server/test/postgres.ts';
 
 const RSYSLOG = ['rsyslog', 'rsyslog-pgsql', 'libfastjson4', 'libestr0', 'liblognorm5'];
@@ -122,14 +123,4 @@ export async function journaldRate(
     program.kill();
     await program.ended.catch(() => {});
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new TypeError('no port');
-  return address.port;
 }

@@ -3,11 +3,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Architecture, type ImageLink, parseImageLink, type RegistryLink } from '@walt/contract';
 import { type RegistryConfig, run } from '../src/platform/index.ts';
+import { freePort } from './free-port.ts';
 import { type Platform, result } from './platform.ts';
 
 export interface TestRegistry extends AsyncDisposable {
@@ -70,17 +70,6 @@ export async function makeCertificates(
     ...['-CA', file('ca.crt'), '-CAkey', file('ca.key'), '-CAcreateserial', '-out', file('server.crt')],
   ]);
   return { ca: file('ca.crt'), certificate: file('server.crt'), key: file('server.key') };
-}
-
-/** A port that nobody uses now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 /** It tells nobody when it listens: it is asked until it answers. */

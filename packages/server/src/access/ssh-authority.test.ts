@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { freePort } from '../../test/free-port.ts';
 import { attempt, isUserError, run } from '../platform/index.ts';
 import { type NodeIdentity, SshAuthority } from './ssh-authority.ts';
 
@@ -299,16 +300,6 @@ describe('OpenSSH on both sides', () => {
 async function nodesOwn(which: RegExp): Promise<string[]> {
   const layer = join(import.meta.dirname, '../../../node/layer/etc/ssh/sshd_config.d/00-walt.conf');
   return (await readFile(layer, 'utf8')).split('\n').filter((line) => which.test(line));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  assert.ok(address !== null && typeof address === 'object');
-  return address.port;
 }
 
 /** Resolves when sshd says so; rejects with what it said when it ends instead. */

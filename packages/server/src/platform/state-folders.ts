@@ -12,33 +12,11 @@ export async function closeFolders(paths: Paths): Promise<void> {
   await mkdir(paths.logs, { recursive: true, mode: 0o700 });
   await mkdir(paths.runtime, { recursive: true, mode: 0o755 });
   await chmod(paths.runtime, 0o755);
-  const {
-    cluster,
-    containers,
-    keys,
-    persist,
-    virtual,
-    services,
-    bootFiles,
-    busybox,
-    builds,
-    imageBuilds,
-    toolchains,
-  } = paths;
   // Each by itself as well, should somebody open the one above. Not volumes: nodes see that folder with its mode.
-  const inner = [
-    paths.logs,
-    cluster,
-    containers,
-    keys,
-    persist,
-    virtual,
-    services,
-    bootFiles,
-    busybox,
-    builds,
-  ];
-  for (const folder of [paths.state, ...inner, imageBuilds, toolchains, paths.programs, paths.virtualRun]) {
+  const { state, logs, cluster, containers, keys, persist, virtual, services, bootFiles, busybox } = paths;
+  const { builds, imageBuilds, toolchains, programs, virtualRun } = paths;
+  const closed = [state, logs, cluster, containers, keys, persist, virtual, services, bootFiles, busybox];
+  for (const folder of [...closed, builds, imageBuilds, toolchains, programs, virtualRun]) {
     await chmod(folder, 0o700).catch((error: unknown) => {
       if (!hasErrno(error, 'ENOENT')) throw error;
     });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { freePort } from '../../../test/free-port.ts';
 import { type LyingRegistry, startLyingRegistry } from '../../../test/lying-registry.ts';
 import {
   addTiny,
@@ -14,7 +15,6 @@ import {
 import {
   clone,
   configured,
-  freePort,
   leftovers,
   registryLink,
   startRegistry,

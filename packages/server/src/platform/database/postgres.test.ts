@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { after, before, test } from 'node:test';
+import { freePort } from '../../../test/free-port.ts';
 import { TestPostgres } from '../../../test/postgres.ts';
 import type { PostgresPlace } from '../postgres-config.ts';
 import { run } from '../programs/index.ts';
@@ -43,15 +42,6 @@ after(async () => {
   await postgres?.[Symbol.asyncDispose]();
   await rm(folder, { recursive: true });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address ? address.port : assert.fail();
-}
 
 async function makeCertificate(): Promise<void> {
   const [key, cert] = ['key.pem', 'cert.pem'].map((name) => join(folder, name)) as [string, string];
