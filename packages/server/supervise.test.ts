@@ -44,8 +44,13 @@ async function supervise(t: TestContext, script: string): Promise<Supervised> {
     (await readFile(join(folder, name), 'utf8')).split('\n').filter(Boolean).map(Number);
   const servers = () => numbers('servers');
   t.after(async () => {
-    supervisor.kill('SIGKILL');
-    for (const pid of await servers()) kill(-pid);
+    // By its own means: one that is killed may leave a server that has just begun, and still writes into the folder.
+    supervisor.kill('SIGTERM');
+    await exited;
+    for (const pid of await servers()) {
+      kill(-pid);
+      await until(() => isGone(pid));
+    }
     await rm(folder, { recursive: true });
   });
   return {
