@@ -1,6 +1,7 @@
 /** `walt node config`: what a user types as NAME=VALUE, and settings as he reads them. */
 import type { NodeSettingValue } from '@walt/contract';
-import { NODE_SETTINGS, SETTING_NAMES, UNSET } from '@walt/contract/values/node-settings';
+import { NODE_SETTINGS, SETTING_NAMES, type SettingName, UNSET } from '@walt/contract/values/node-settings';
+import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
 import { nameList } from '../terminal/human.ts';
 import type { Paint } from '../terminal/style.ts';
@@ -41,20 +42,31 @@ export function renderSetting({ name, value, isSet }: NodeSettingValue, paint: P
   return isSet ? `${text}  ${paint('(set)', 'dim')}` : text;
 }
 
-/** Settings for `--help`: all, or those that such nodes have. */
-export function settingsHelp(kind?: 'virtual nodes'): string {
+/** For `addHelpText`: all settings, or those that such nodes have. */
+export function settingsHelp(kind?: 'virtual nodes'): (help: { command: Command }) => string {
   const names = SETTING_NAMES.filter((name) => {
     const { of } = NODE_SETTINGS[name];
     return kind === undefined || of === 'all nodes' || of === kind;
   });
-  const rows = names.map((name) => {
-    const { summary, takes, fallback, of, applies } = NODE_SETTINGS[name];
-    const remarks = [
-      of === 'all nodes' || of === kind ? '' : ` Only ${of}.`,
-      applies === 'at once' ? '' : ` Applies ${applies}.`,
-    ].join('');
-    const otherwise = fallback === null ? '' : ` Default: ${fallback}.`;
-    return `  ${name}\n      ${summary}: ${takes}.${otherwise}${remarks}\n`;
-  });
-  return `\nSettings:\n${rows.join('')}\nThe value ${UNSET} takes back what was set.`;
+  return ({ command }) => {
+    const width = command.configureOutput().getOutHelpWidth?.() ?? 80;
+    const help = command.createHelp();
+    const rows = names.map((name) => {
+      const text = help.boxWrap(describe(name, kind), width - INDENT.length);
+      return `  ${name}\n${text.replace(/^/gm, INDENT)}\n`;
+    });
+    return `\nSettings:\n${rows.join('')}\nThe value ${UNSET} takes back what was set.`;
+  };
+}
+
+const INDENT = ' '.repeat(6);
+
+function describe(name: SettingName, kind?: 'virtual nodes'): string {
+  const { summary, takes, fallback, of, applies } = NODE_SETTINGS[name];
+  return [
+    `${summary}: ${takes}.`,
+    ...(fallback === null ? [] : [`Default: ${fallback}.`]),
+    ...(of === 'all nodes' || of === kind ? [] : [`Only ${of}.`]),
+    ...(applies === 'at once' ? [] : [`Applies ${applies}.`]),
+  ].join(' ');
 }

@@ -20,7 +20,7 @@ interface View {
 }
 
 export function renderNodes(nodes: readonly Node[], { user, all, chosen, paint }: View): string {
-  if (chosen && nodes.length === 0) return 'No node is so.\n';
+  if (chosen && nodes.length === 0) return 'No node meets these conditions.\n';
   const own = nodes.filter((node) => node.owner === user);
   const free = nodes.filter((node) => node.owner === null);
   const others = nodes.filter((node) => node.owner !== null && node.owner !== user);
