@@ -44,6 +44,10 @@ export function yesOption(): Option {
   return new Option('--yes', 'do not ask, even where the work of others is at stake');
 }
 
+export function waitOption(): Option {
+  return new Option('--wait', 'wait until it is done: the nodes have booted');
+}
+
 /** A whole number from `min`; for commander's argument parsers. */
 export function wholeNumber(min: number): (text: string) => number {
   return (text) => {

@@ -333,8 +333,8 @@ describe('the boots of a node', () => {
   before(furnish);
 
   test('node log tells what ran, why, and how long each step took', async () => {
-    await checkout.run(['node', 'reboot', 'vnode1']);
-    await checkout.run(['node', 'wait', 'vnode1']);
+    const reboot = await checkout.run(['node', 'reboot', 'vnode1', '--wait']);
+    assert.equal(reboot.stdout, 'vnode1 reboots.\nvnode1 has booted.\n');
     const { status, stdout, stderr } = await checkout.run(['node', 'log', 'vnode1']);
     assert.deepEqual([status, stderr], [0, '']);
     const one = (why: string) =>

@@ -5,7 +5,7 @@ import { Command, Option } from 'commander';
 import { parseSettings, settingsHelp } from '../../nodes/node-settings.ts';
 import { troubleLines } from '../../nodes/node-table.ts';
 import { waitForNodes } from '../../nodes/node-wait.ts';
-import { jsonOption, yesOption } from '../../options.ts';
+import { jsonOption, waitOption, yesOption } from '../../options.ts';
 import { confirming, type YesOption } from '../../terminal/confirm.ts';
 import { print, printJson } from '../../terminal/output.ts';
 
@@ -30,7 +30,7 @@ export function command(): Command {
     .argument('[settings...]', 'other settings of it, as NAME=VALUE: see below')
     .option('--cpu-cores <number>', 'the same as cpu.cores=NUMBER')
     .option('--ram <size>', 'the same as ram=SIZE')
-    .option('--wait', 'wait until it has booted')
+    .addOption(waitOption())
     .addOption(yesOption())
     .addOption(jsonOption())
     .addHelpText('after', settingsHelp('virtual nodes'))

@@ -1,9 +1,8 @@
 import { connect } from '@walt/client/connection';
 import type { Command } from 'commander';
-import { waitForNodes } from '../../nodes/node-wait.ts';
+import { tellBooted, waitForNodes } from '../../nodes/node-wait.ts';
 import { duration, jsonOption, setCommand } from '../../options.ts';
-import { conjugate, nameList } from '../../terminal/human.ts';
-import { print, printJson } from '../../terminal/output.ts';
+import { printJson } from '../../terminal/output.ts';
 
 interface Options {
   timeout?: number;
@@ -17,6 +16,6 @@ export function command(): Command {
     .action(async (set: string, { timeout, json }: Options) => {
       const nodes = await waitForNodes(connect().client, set, timeout);
       if (json) return printJson({ nodes });
-      print(`${nameList(nodes)} ${conjugate(nodes, 'has', 'have')} booted.`);
+      tellBooted(nodes);
     });
 }
