@@ -302,14 +302,30 @@ function requireRoot(): void {
   throw new UserError('FORBIDDEN', 'Only root can handle the platform.', 'Repeat the command with sudo.');
 }
 
+/** Words that no command understands are told as all that fails is, with exit status 2. */
+function tellWrongUse(command: Command, name: string): void {
+  command.configureOutput({ outputError: () => {} }).exitOverride(({ code, message, exitCode }) => {
+    if (exitCode === 0) process.exit(0);
+    // Otherwise the help is printed.
+    if (code !== 'commander.help') {
+      const [first = '', ...rest] = message.replace(/^error: /, '').split('\n');
+      const text = [`${first.charAt(0).toUpperCase()}${first.slice(1).replace(/\.$/, '')}.`, ...rest].join(
+        ' ',
+      );
+      process.stderr.write(`walt-server: ${text}\n  → \`${name} --help\` tells how it is used.\n`);
+    }
+    process.exit(2);
+  });
+  for (const each of command.commands) tellWrongUse(each, `${name} ${each.name()}`);
+}
+
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
 const program = new Command('walt-server')
   .description('Handles the WalT platform on this machine.')
-  .option('--config <file>', 'configuration (default: $WALT_CONFIG, else /etc/walt/server.conf)')
-  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
+  .option('--config <file>', 'configuration (default: $WALT_CONFIG, else /etc/walt/server.conf)');
 
 function command<Options>(
   name: string,
@@ -385,6 +401,8 @@ command('cleanup', 'stop, and undo all changes to this machine outside the state
   '--delete-data',
   'delete the state folder too: images, nodes, /persist',
 );
+
+tellWrongUse(program, 'walt-server');
 
 // Whoever read what we print went away, as head(1) does.
 process.stdout.on('error', () => process.exit(0));
