@@ -47,7 +47,7 @@ async function bundle(folder: string): Promise<void> {
     chunkNames: 'chunks/[name]-[hash]',
     define: { WALT_VERSION: JSON.stringify(version) },
     banner: { js: BANNER },
-    plugins: [builtins],
+    plugins: [common, builtins],
     logLevel: 'warning',
   });
 }
@@ -83,6 +83,26 @@ const builtins: Plugin = {
       const names = Object.keys(process.getBuiltinModule(path) ?? {}).filter((name) => /^\w+$/.test(name));
       const exported = names.map((name) => `export const ${name} = /* @__PURE__ */ (() => all.${name})();`);
       return { contents: [`const all = ${ask(path)};`, 'export default all;', ...exported].join('\n') };
+    });
+  },
+};
+
+/**
+ * Each chunk costs 0.3 ms at the start. esbuild makes one of the files that the same set of commands shares, so that what all of them
+ * share is one, and what 70 of 76 share are dozens. With this, whatever is loaded when it is asked for begins with `src/common.ts`.
+ */
+const common: Plugin = {
+  name: 'common',
+  setup: ({ onResolve, onLoad }) => {
+    const loadedLater = new Set<string>();
+    onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir, kind }) => {
+      if (kind === 'dynamic-import' && path !== './cli.ts') loadedLater.add(join(resolveDir, path));
+      return undefined;
+    });
+    onLoad({ filter: /\.ts$/ }, ({ path }) => {
+      if (!loadedLater.has(path)) return undefined;
+      const file = JSON.stringify(join(SOURCES, 'src/common.ts'));
+      return { contents: `import ${file};\n${readFileSync(path, 'utf8')}`, loader: 'ts' };
     });
   },
 };

@@ -1,7 +1,7 @@
 /** All that the server answers to clients, as the contract tells it: nothing is listed by hand. */
 import { isContractProcedure } from '@orpc/contract';
 import { contract, plain, RPC_PREFIX, streams } from '@walt/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 
 export interface Endpoint {
   /** As the test reports it. */

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Random } from '../random.ts';
 import type { Vocabulary } from './vocabulary.ts';
 

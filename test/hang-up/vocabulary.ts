@@ -7,7 +7,7 @@ import {
   nodeName,
   nodeSet,
 } from '@walt/contract';
-import type { z } from 'zod';
+import type * as z from 'zod';
 
 const PUBLIC_KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPKSUTyz1HwHReFVvD5obVsALAgJRNarH4TRpNePnAS comment';
 /** Words of the server's that are remembered. */

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { contract } from '@walt/contract';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { DEFAULT_IMAGE, type Platform } from '../platform.ts';
 import { haveIdleNodes, leavePlatform, usePlatform } from '../shared-platform.ts';
 import { Terminal } from '../terminal.ts';

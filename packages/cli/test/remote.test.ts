@@ -17,7 +17,7 @@ import { serveSsh } from './node-ssh.ts';
 const { server, checkout } = await openClient({ signIn, subnet: loopbackNet() });
 const { images } = server.platform;
 let lab: Lab;
-let node: AsyncDisposable;
+let node: AsyncDisposable | undefined;
 const debian = await server.addTree('alice/debian');
 before(async () => {
   lab = await Lab.open(server, checkout);
@@ -29,8 +29,8 @@ before(async () => {
   node = await serveSsh(server, 'vnode1');
 });
 after(async () => {
-  await node[Symbol.asyncDispose]();
-  await lab[Symbol.asyncDispose]();
+  await node?.[Symbol.asyncDispose]();
+  await lab?.[Symbol.asyncDispose]();
 });
 
 const ALICE = `ssh://alice@${SERVER_ADDRESS}`;

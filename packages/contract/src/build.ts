@@ -4,7 +4,7 @@
  * error that names the line; when the client leaves, no image changes.
  */
 import { oc } from '@orpc/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errors } from './errors.ts';
 import { openedJob } from './jobs.ts';
 import { architecture, imageName } from './schemas.ts';

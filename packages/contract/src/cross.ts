@@ -4,7 +4,7 @@
  * paths, and `files`. `exit` carries the command's status, once all is done.
  */
 import { oc } from '@orpc/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errors } from './errors.ts';
 import { openedJob } from './jobs.ts';
 import { withProgress } from './progress.ts';

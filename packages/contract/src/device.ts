@@ -1,6 +1,6 @@
 /** Everything that is on walt-net. */
 import { oc } from '@orpc/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errors } from './errors.ts';
 import { ping, settingValue, typedSetting } from './node.ts';
 import { deviceNote } from './notes.ts';

@@ -1,5 +1,5 @@
 /** The errors that any call may end with. Each carries a sentence (`message`) and the next step (`data.hint`). */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const data = z.object({ hint: z.string() });
 

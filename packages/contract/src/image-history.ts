@@ -1,6 +1,6 @@
 /** Calls about the versions of images: what was done to them, what differs, back and forth, and what is kept. */
 import { oc } from '@orpc/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errors } from './errors.ts';
 import { withProgress } from './progress.ts';
 import { digest, guests, imagePath, imageReference, imageVersion, nodeName } from './schemas.ts';

@@ -1,5 +1,5 @@
 import { oc } from '@orpc/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import { buildContract } from './build.ts';
 import { crossContract } from './cross.ts';
 import { errors } from './errors.ts';

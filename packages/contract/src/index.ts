@@ -1,7 +1,7 @@
 /** The one contract between the server and its clients: calls, streams, names, errors. Imports nothing of ours. */
 import type { ContractRouterClient } from '@orpc/contract';
 import { oc } from '@orpc/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import { deviceContract } from './device.ts';
 import { errors } from './errors.ts';
 import { imageContract } from './image.ts';

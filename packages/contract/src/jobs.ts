@@ -11,7 +11,7 @@
  *
  * Jobs without bytes are calls that answer an event iterator (progress.ts), whose `progress` is this one.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Progress } from './progress.ts';
 import type { LostChange, NodeChange, SavedImage } from './saved.ts';
 import { jobId } from './schemas.ts';

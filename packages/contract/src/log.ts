@@ -1,6 +1,6 @@
 /** Lines that nodes and the platform log. The lines themselves come by plain HTTP (streams.ts, `logLines`). */
 import { oc } from '@orpc/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errors } from './errors.ts';
 import { CHECKPOINT_NAME } from './values/index.ts';
 

@@ -4,7 +4,7 @@
  * that prints. It tells the changes as events, and what of them no image can hold in its last word.
  */
 import { oc } from '@orpc/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errors } from './errors.ts';
 import { openedJob } from './jobs.ts';
 import { withProgress } from './progress.ts';

@@ -1,5 +1,5 @@
 /** The boots of nodes: what ran, why, and how it went. All times are Unix times in seconds, with fractions. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { digest } from './schemas.ts';
 import { BOOT_CAUSES, BOOT_STEPS } from './values/index.ts';
 

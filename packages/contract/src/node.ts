@@ -1,5 +1,5 @@
 import { eventIterator, oc } from '@orpc/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errors } from './errors.ts';
 import { nodeChangesContract } from './node-changes.ts';
 import { bootStep, nodeBoot } from './node-history.ts';

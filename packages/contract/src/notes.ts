@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * What somebody should know of a machine. `two-machines`: two have the same hardware address. `other-machine`: its adapter is in

@@ -1,6 +1,6 @@
 /** Calls that take more than a moment stream their progress, then their result, as one event iterator. */
 import { eventIterator } from '@orpc/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const progress = z.object({
   type: z.literal('progress'),

@@ -1,6 +1,6 @@
 /** Registries: servers that keep images for many platforms; who is logged in to them, and images that go and come. */
 import { oc } from '@orpc/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errors } from './errors.ts';
 import { withProgress } from './progress.ts';
 import {

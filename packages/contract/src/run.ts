@@ -1,6 +1,6 @@
 /** A command in an image, without a terminal: a job (jobs.ts). When the client leaves, the command is killed and nothing is kept. */
 import { oc } from '@orpc/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errors } from './errors.ts';
 import { openedJob } from './jobs.ts';
 import { commandWord, imageName, imageReference } from './schemas.ts';

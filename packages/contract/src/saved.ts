@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { digest, nodeName } from './schemas.ts';
 
 /** A change that no image can hold. */

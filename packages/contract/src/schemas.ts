@@ -1,5 +1,5 @@
 /** Schemas of everything that users name, made of `values/`. All input passes one of them before any code acts on it. */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   ARCHITECTURES,
   DIGEST,

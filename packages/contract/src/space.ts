@@ -1,6 +1,6 @@
 /** Calls about how much of the platform each user has. */
 import { oc } from '@orpc/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errors } from './errors.ts';
 import { userName } from './schemas.ts';
 import { DISK_PARTS, type DiskPartKind } from './values/index.ts';

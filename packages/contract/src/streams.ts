@@ -5,7 +5,7 @@
  * WebSockets: binary messages are data, text messages are JSON (`ClientFrame` up, `ServerFrame` down). A server that
  * has nothing more to send sends `exit` or `error`, then closes.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { JobEnd } from './jobs.ts';
 import { imagePath, imageReference, jobId, nodeName, nodeSet, sessionId } from './schemas.ts';
 import { IMAGE_FILES, LOG_IMPORT, LOG_LINES, MAX_LOG_PATTERN, MAX_TERMINAL } from './values/index.ts';

@@ -11,7 +11,7 @@ import { openDoor } from './door.ts';
 import { sshFiles } from './files.ts';
 
 let server: TestServer;
-let sshd: AsyncDisposable;
+let sshd: AsyncDisposable | undefined;
 before(async () => {
   server = await startServer({ subnet: loopbackNet() });
   // Of the user who runs this.
@@ -23,8 +23,8 @@ before(async () => {
   sshd = await serveSsh(server, 'vnode1');
 });
 after(async () => {
-  await sshd[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
+  await sshd?.[Symbol.asyncDispose]();
+  await server?.[Symbol.asyncDispose]();
 });
 
 /** What ssh is told. */

@@ -1,5 +1,4 @@
 /** Questions on the terminal. They go to standard error: standard output may be a pipe. */
-import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { terminalText } from './visible.ts';
 
@@ -22,6 +21,8 @@ export async function askSecret(question: string): Promise<string | undefined> {
 }
 
 async function askLine(question: string, output: NodeJS.WritableStream): Promise<string | undefined> {
+  // Here, not above: it would cost each command's start.
+  const { createInterface } = await import('node:readline/promises');
   const shown = terminalText(question);
   const lines = createInterface({ input: process.stdin, output, terminal: true });
   // Only now: what is typed before the terminal is in raw mode would show.

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { contract, imageFiles, streams } from '@walt/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import { isUserError } from '../platform/index.ts';
 import { invalidInput } from './errors.ts';
 import { hasWords } from './field-words.ts';

@@ -1,7 +1,7 @@
 /** Disks in pieces: a file system of gigabytes in which little has changed is copied by what has changed. */
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { digest } from '@walt/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import { attempt } from '../platform/index.ts';
 import type { Blobs } from './blobs.ts';
 import type { Blob } from './generation.ts';

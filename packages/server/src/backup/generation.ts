@@ -1,7 +1,7 @@
 /** What a backup says of itself: the file that is written last. Pure. */
 import { createHash } from 'node:crypto';
 import { digest } from '@walt/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../platform/index.ts';
 
 /** Raise it when an older WalT could no longer restore what this one writes. */

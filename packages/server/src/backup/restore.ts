@@ -2,7 +2,7 @@
 import { copyFile, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { digestHex } from '@walt/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ImageArchive } from '../images/index.ts';
 import {
   answers,

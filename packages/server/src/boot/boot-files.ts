@@ -5,7 +5,7 @@ import { join, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import { architecture, digestHex, lend } from '@walt/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type AdapterSet, adapterSets, type Model, models } from '../models/index.ts';
 import { hasErrno, type Paths, readIfPresent, sizeIfPresent } from '../platform/index.ts';
 import { insidePath, waltImage } from './walt-images/index.ts';

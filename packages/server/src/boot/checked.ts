@@ -3,7 +3,7 @@
  * none of them lets a blank, a quote, a line end or a character through that iPXE or a shell gives a meaning to.
  */
 import { digest, ipv4, macAddress, nodeName } from '@walt/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { BootTarget } from './directory.ts';
 
 const word = z.string().regex(/^[A-Za-z0-9._-]{1,255}$/);

@@ -5,7 +5,7 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Architecture } from '@walt/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   fileExists,
   hasErrno,

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { type logContract, type logLines, PLATFORM_ISSUER } from '@walt/contract';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Caller, CallsOf } from '../access/index.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { Logs } from './logs.ts';

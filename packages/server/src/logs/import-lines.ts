@@ -1,7 +1,7 @@
 /** What a file of lines says, line by line. */
 import { isUtf8 } from 'node:buffer';
 import { LOG_STREAM } from '@walt/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../platform/index.ts';
 import { MAX_LINE } from './program/index.ts';
 

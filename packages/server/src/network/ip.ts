@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { attempt, isExternalError, run, UserError } from '../platform/index.ts';
 
 /** What we read of `ip -json -details link show`. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { createLog, isExternalError, namespaceFile } from '../platform/index.ts';
 import { ip, ipIn, links } from './ip.ts';
 import { nft } from './nft.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { HUB, RUNTIME_FOLDER, registryHost, registryLabel } from '@walt/contract';
 import { parse } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { hasErrno, UserError } from './errors.ts';
 import { interfaces } from './interfaces.ts';
 import { limits, MIB } from './limits-config.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** An adapter of this machine, or a VLAN on one, that walt-net should have. */
 export interface WantedAdapter {

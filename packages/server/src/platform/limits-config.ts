@@ -1,6 +1,6 @@
 /** The part `limits` of server.conf. */
 import { totalmem } from 'node:os';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { HttpLimits } from './sockets/index.ts';
 
 export const MIB = 1024 * 1024;

@@ -1,5 +1,5 @@
 /** A PostgreSQL database in server.conf, as a URL in the form of libpq (PostgreSQL's manual, 34.1.1.2). */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Debian's folder of the server's socket. */
 const SOCKET_FOLDER = '/run/postgresql';

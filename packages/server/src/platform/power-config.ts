@@ -1,6 +1,6 @@
 /** Sources of power in server.conf: what each kind must be told. What it does with that: nodes/power/. */
 import { POWER_SOURCE, WAKE_ON_LAN } from '@walt/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const absolute = z.string().max(4096).startsWith('/', { error: 'must be an absolute path' });
 /** A name, or an address without a port; never an option. */

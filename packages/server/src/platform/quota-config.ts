@@ -1,5 +1,5 @@
 /** Key `quotas` of server.conf: how much of the platform a user may have. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What there are quotas of, as the configuration calls it. */
 export const QUOTA_NAMES = ['virtual-nodes', 'cores', 'memory', 'images', 'persist'] as const;

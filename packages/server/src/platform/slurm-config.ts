@@ -1,6 +1,6 @@
 /** The cluster that runs virtual nodes, as server.conf tells it. */
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const OWN_PARTITION = 'walt';
 const EXISTING = 'is a key of an existing cluster; one of our own has its own';

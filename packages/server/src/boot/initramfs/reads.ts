@@ -5,7 +5,7 @@
  */
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { fileExists, namesIn, type Paths, readIfPresent, writeFileAtomic } from '../../platform/index.ts';
 
 /** Part of a volume, in KiB, and when it is needed: the number of the first read of it, of all reads of a boot. */

@@ -5,7 +5,7 @@
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { hasErrno } from '../../platform/index.ts';
 import { join as joinPath, type Tree, type TreePlace, tooLarge } from '../../trees/index.ts';
 import { DEVICE_TREE_LIMIT, DEVICE_TREES_LIMIT, INDEX_LIMIT, MAX_DEVICE_TREES } from '../bounds.ts';

@@ -1,5 +1,5 @@
 /** `/etc/walt/image.spec` of images made for WalT, and the templates that it names. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../../platform/index.ts';
 import type { Tree } from '../../trees/index.ts';
 import { TEXT_LIMIT } from '../bounds.ts';

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * Path in an image without a leading slash, as records hold it. Whoever wrote the record, it is below the root when it is read:

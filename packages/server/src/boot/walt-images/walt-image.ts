@@ -1,6 +1,6 @@
 /** Images made for WalT: they bring their own boot scripts, kernels and initrds, and mount their tree by NFS. */
 import { join, posix } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import packageFile from '../../../../../package.json' with { type: 'json' };
 import { UserError } from '../../platform/index.ts';
 import { rawOf, type Tree, textOf, tooLarge } from '../../trees/index.ts';

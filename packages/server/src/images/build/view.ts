@@ -5,7 +5,7 @@
  */
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { hasErrno, joinInside, readIfPresent, UserError } from '../../platform/index.ts';
 import { imageId } from '../store/index.ts';
 

@@ -1,5 +1,5 @@
 /** What podman answers of containers and of what runs in them. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export interface ContainerState {
   /** podman's word: `created`, `running`, `exited` and so on. */

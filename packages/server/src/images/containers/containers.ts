@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile, readlink } from 'node:fs/promises';
 import type { Duplex, Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { KeyedLock, roomIn, run } from '../../platform/index.ts';
 import { isDiskFull } from '../disk-full.ts';
 import type { LimitNotes } from '../store/index.ts';

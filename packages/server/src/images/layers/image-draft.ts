@@ -2,7 +2,7 @@
  * Manifest and configuration of an image that is made from another one and a new layer (OCI image-spec manifest.md, config.md;
  * Docker's "Image Manifest Version 2, Schema 2"). What they say that is not about layers stays as it is.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Descriptor, sha256 } from './oci-manifest.ts';
 
 export interface StoredDocuments {

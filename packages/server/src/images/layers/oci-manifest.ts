@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { type Architecture, digest } from '@walt/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../../platform/index.ts';
 import { fromOci, ociName } from '../architectures.ts';
 import { printable } from '../printable.ts';

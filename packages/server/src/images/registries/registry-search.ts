@@ -1,5 +1,5 @@
 import { type FoundImage, hubRepository, isRepository, REGISTRY_TAG } from '@walt/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RegistryConfig } from '../../platform/index.ts';
 import type { RegistryGate } from '../registry-gate/index.ts';
 

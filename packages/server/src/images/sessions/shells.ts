@@ -187,7 +187,7 @@ export class ShellSessions {
       if (image && isEmulated(image.architecture)) await this.#deps.emulate(image.architecture);
       const terminal = await this.#join(row, size).catch(async (error: unknown) => {
         // Its shell ended while we joined it: then it is started again.
-        if (!isPodmanError(error) || (await this.#isRunning(row))) throw error;
+        if (!isPodmanError(error) || (await this.#settled(row))?.status === 'running') throw error;
         return this.#join(row, size);
       });
       // It may have closed while we joined it.
@@ -217,19 +217,19 @@ export class ShellSessions {
 
   async #join(row: SessionRow, size: TerminalSize): Promise<Terminal> {
     const { containers } = this.#deps;
-    const running = await this.#isRunning(row);
-    const state = await containers.inspect(row.container);
+    const state = await this.#settled(row);
     await requireAccountFiles(containers, row.container, state);
     const join = hasInit(state) ? joinInit : joinTerminal;
-    return join(containers, row.container, fullName(row), size, running);
+    return join(containers, row.container, fullName(row), size, state?.status === 'running');
   }
 
-  /** Waits where podman is still busy with its end. */
-  async #isRunning({ container }: SessionRow): Promise<boolean> {
+  /** What its container is, once podman is no longer busy with its end. */
+  async #settled({ container }: SessionRow): Promise<ContainerState | undefined> {
     const { containers } = this.#deps;
-    const status = (await containers.inspect(container))?.status;
-    if (status === 'stopped' || status === 'stopping') await containers.ended(container);
-    return status === 'running';
+    const state = await containers.inspect(container);
+    if (state?.status !== 'stopped' && state?.status !== 'stopping') return state;
+    await containers.ended(container);
+    return containers.inspect(container);
   }
 
   /** Brings rows and containers together after a crash: neither stays without the other. */

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { attempt, type ExecOptions, ExternalError, run } from '../../platform/index.ts';
 import type { GateDoor } from '../registry-gate/index.ts';
 import type { HostCommand } from '../types.ts';

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type Architecture, digestHex } from '@walt/contract';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import {
   attempt,
   ExternalError,

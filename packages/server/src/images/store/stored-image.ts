@@ -1,6 +1,6 @@
 /** What podman stores of an image, as its configuration describes it. */
 import type { Architecture } from '@walt/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ImageConfig } from '../../boot/index.ts';
 import { UserError } from '../../platform/index.ts';
 import { fromOci } from '../architectures.ts';

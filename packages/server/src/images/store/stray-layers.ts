@@ -1,5 +1,5 @@
 /** Records of containers/storage, as far as we read them: which layers there are, and what refers to them. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** `overlay-layers/layers.json`, and `containers-storage layers --json` (storage/layers.go). */
 export const layerRecords = z.array(

@@ -1,7 +1,7 @@
 /** What the server asks of the program, on a Unix socket that is root's: HTTP, JSON in, JSON or text of lines (queries.ts) out. */
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   HttpListener,
   isUserError,

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { readIfPresent, writeFileAtomic } from '../../platform/index.ts';
 import { addressRecord, routeRecord } from './world.ts';
 

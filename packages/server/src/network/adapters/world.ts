@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { fileExists, isExternalError } from '../../platform/index.ts';
 import { ipIn, type Link, links, type Where } from '../ip.ts';
 

@@ -1,6 +1,6 @@
 /** What dnsmasq reads and writes (dnsmasq(8)). Pure. */
 import { ipv4, macAddress, nodeName } from '@walt/contract';
-import { z } from 'zod';
+import * as z from 'zod';
 import { firmwarePrefixes, type Loader, loaders, RASPBERRY_CLASS } from '../../models/index.ts';
 import { firstOf, type Subnet } from '../subnet.ts';
 

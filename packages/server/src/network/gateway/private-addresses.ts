@@ -1,5 +1,5 @@
 /** Which addresses are this machine's own affair: who goes through it must not get to them. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ipIn, type Link, links, type Where } from '../ip.ts';
 
 const route = z.object({

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { NodeRow } from '../store.ts';
 
 /** What a boot mounts from a host's volume server. */

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { readIfPresent, writeFileAtomic } from '../files.ts';
 import type { Paths } from '../paths.ts';
 import { bootId, isAlive, type ProcessIdentity } from './process.ts';

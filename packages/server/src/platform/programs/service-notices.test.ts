@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,8 +13,10 @@ test('systemd hears that the server serves, then again and again that it lives; 
   const folder = await mkdtemp(join(tmpdir(), 'walt-notices-'));
   const path = join(folder, 'notify');
   const listener = spawn('socat', ['-u', `UNIX-RECV:${path}`, '-'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = once(listener, 'exit');
   t.after(async () => {
     listener.kill('SIGKILL');
+    await ended;
     await rm(folder, { recursive: true });
   });
   while (!existsSync(path)) await delay(10);

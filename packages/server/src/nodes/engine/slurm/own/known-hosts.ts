@@ -1,5 +1,5 @@
 /** Hosts that `walt-server host add` made, and how SSH reaches them. Slurm knows nothing of that. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Paths, readIfPresent, writeFileAtomic } from '../../../../platform/index.ts';
 
 const knownHost = z.object({
