@@ -113,7 +113,7 @@ function play(): ChildProcess {
 }
 
 async function firstBoots(): Promise<number> {
-  nodes.reconciler.start();
+  await nodes.reconciler.start();
   return count;
 }
 

@@ -43,7 +43,7 @@ const address = { server: '127.200.0.1', mac: '52:54:00:00:00:01' };
 const files = new NodeFiles({ ...parts, address });
 const http = new NodeHttp({ ...parts, files, copies: nodes.volumeServers });
 const port = await http.listen(address.server, 0);
-nodes.reconciler.start();
+await nodes.reconciler.start();
 const played = await play({ ...{ server: address.server, port }, agents, spread: IDLE * 1000 });
 
 const times: Record<'idle' | 'all' | 'mine' | 'one' | 'pass', number[]> = {

@@ -209,8 +209,7 @@ async function serve(config: Config): Promise<() => Promise<void>> {
   const reset = (ip: string) => nodeHttp.reset(ip);
   const nodeTftp = new NodeTftp({ directory, paths, archives, files, firmware, reset });
   await Promise.all([nodeHttp.listen(network.server, 80), nodeTftp.listen(network.server, 69)]);
-  await nodes.reconciler.reconcile();
-  nodes.reconciler.start();
+  await nodes.reconciler.start();
   nodes.volumeServers.start();
   await devices.start();
 

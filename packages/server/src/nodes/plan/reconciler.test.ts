@@ -138,3 +138,47 @@ test('a machine that takes long to start keeps no other node from its address, a
   assert.ok(!begun.includes('startMachine 1'));
   await reconciler.stop();
 });
+
+test('a server serves while its machines are being started', async () => {
+  const { promise: held, resolve: release } = Promise.withResolvers<void>();
+  const begun: string[] = [];
+  const reconciler = new Reconciler({
+    desired: async () => ({ nodes: [{ ...node, machine }], removed: [] }),
+    observe: async () => ({ ...empty, watched: new Map([[1, machine]]) }),
+    noteTrouble() {},
+    carryOut: async ({ kind }) => {
+      begun.push(kind);
+      if (kind === 'startMachine') await held;
+    },
+    log: silent,
+  });
+  await reconciler.start();
+  assert.deepEqual(begun, ['setHosts', 'setExports', 'startMachine']);
+  release();
+  await reconciler.stop();
+});
+
+test('the pause after a long comparison ends when the reconciler is stopped', async () => {
+  const reconciler = new Reconciler({
+    desired: async () => {
+      const { user, system } = process.cpuUsage();
+      for (let now = { user, system }; now.user + now.system - user - system < 100_000; )
+        now = process.cpuUsage();
+      return nothing;
+    },
+    observe: async () => empty,
+    noteTrouble() {},
+    carryOut: async () => {},
+    log: silent,
+  });
+  await reconciler.prepare();
+  const waiting = reconciler.prepare();
+  // Runs after all that waits for no timer, however busy the machine is.
+  let isLater = false;
+  setTimeout(() => {
+    isLater = true;
+  }, 200);
+  await reconciler.stop();
+  assert.deepEqual(await waiting, []);
+  assert.ok(!isLater);
+});

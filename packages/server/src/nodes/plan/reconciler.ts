@@ -55,7 +55,7 @@ export class Reconciler {
   #running: Promise<Pass> | undefined;
   #next: Promise<Pass> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #stopped = false;
+  readonly #stopping = new AbortController();
   /** When the next comparison may begin. */
   #rested = 0;
   #troubles: ReadonlyMap<number, BootTrouble> = new Map();
@@ -71,13 +71,15 @@ export class Reconciler {
     return this.#troubles;
   }
 
-  start(): void {
-    this.#timer = setInterval(() => void this.reconcile(), INTERVAL);
+  /** Resolves when addresses and exports are as they should be: nobody who comes then waits for the machines of thousands of nodes. */
+  async start(): Promise<void> {
+    this.#timer = setInterval(() => void this.prepare(), INTERVAL);
+    await this.prepare();
   }
 
-  /** What has begun is done when it resolves. */
+  /** What has begun is done when it resolves, and who waits for a comparison has it. */
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#stopping.abort();
     clearInterval(this.#timer);
     await (this.#next ?? this.#running);
     await this.#lanes.stop();
@@ -102,11 +104,18 @@ export class Reconciler {
 
   async #begin(): Promise<Pass> {
     await this.#running;
-    const rest = this.#rested - performance.now();
-    if (rest > 0) await delay(rest);
+    await this.#rest(this.#rested - performance.now());
     this.#next = undefined;
     this.#running = this.#compare();
     return await this.#running;
+  }
+
+  /** A server that stops has all the time of its processor. */
+  async #rest(milliseconds: number): Promise<void> {
+    const { signal } = this.#stopping;
+    if (milliseconds <= 0 || signal.aborted) return;
+    // It fails by that signal alone.
+    await delay(milliseconds, undefined, { signal }).catch(() => {});
   }
 
   async #compare(): Promise<Pass> {
@@ -145,7 +154,7 @@ export class Reconciler {
       return busy.has(key) ? [] : [{ key, run }];
     });
     const failures = await this.#lanes.plan(errands);
-    if (later.length === 0 || this.#stopped) return failures;
+    if (later.length === 0 || this.#stopping.signal.aborted) return failures;
     await Promise.all(later);
     return [...failures, ...(await this.reconcile())];
   }
