@@ -34,6 +34,9 @@ const MAX_TROUBLE = 2000;
 /** Bytes of a request's head: ours have some hundred. */
 const MAX_HEAD = 8 * 1024;
 
+/** Each node holds a connection: of the server's open files, most are for these. */
+const SHARE = 3 / 4;
+
 const warn = rarely(log.warn);
 const complain = rarely(log.error);
 
@@ -63,6 +66,7 @@ export class NodeHttp {
         log,
         limits: deps.limits ?? defaultLimits().machines,
         maxHead: MAX_HEAD,
+        share: SHARE,
         cutsReaders: true,
         refusal: machineRefusal,
       },

@@ -18,11 +18,12 @@ interface GateOptions {
   name: string;
   /** What is sent to who is not let in; default: nothing. */
   refusal?: (which: keyof ConnectionLimits) => string;
+  /** Share of the process's open files that this listener may take, whatever its limits say; default: a quarter. */
+  share?: number | undefined;
 }
 
 /** Milliseconds for who was refused to read why. */
 const FAREWELL = 2000;
-/** Share of the process's open files that one listener may take, whatever its limit says. */
 const SHARE = 1 / 4;
 
 /**
@@ -44,7 +45,8 @@ export class Gate {
   /** To be made after what handles the server's event `connection` is in place, and before it listens. */
   constructor(server: Server, options: GateOptions) {
     this.#options = options;
-    this.#all = Math.max(1, Math.min(options.limits.all, Math.floor(openFilesLimit() * SHARE)));
+    const { limits, share = SHARE } = options;
+    this.#all = Math.max(1, Math.min(limits.all, Math.floor(openFilesLimit() * share)));
     this.#warn = rarely(options.log.warn);
     this.#complain = rarely(options.log.error);
     // As when no file can be opened any more: those who wait come in later.

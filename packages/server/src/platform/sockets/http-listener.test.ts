@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { afterEach, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { openFilesLimit } from '../open-files.ts';
 import { run } from '../programs/index.ts';
 import { HttpListener } from './http-listener.ts';
 import { sendStream } from './send-stream.ts';
@@ -90,6 +91,14 @@ describe('connections', () => {
     }
     assert.match(await talk(GET).ended, /200 OK/);
     assert.deepEqual(journal, ['test: too many connections']);
+  });
+
+  test('are bounded by their share of the files that the process may have open', async () => {
+    const { promise: served, resolve: serves } = Promise.withResolvers<void>();
+    const { talk } = await serve(async () => serves(), { share: 1 / openFilesLimit() });
+    talk(GET);
+    await served;
+    assert.match(await talk(GET, '127.0.0.2').ended, /503.*refused: all$/s);
   });
 
   test('that ask for nothing make room for new ones', async () => {

@@ -47,6 +47,8 @@ interface HttpOptions {
   streamed?: (request: IncomingMessage) => boolean;
   /** True: who takes nothing of an answer is cut off. A user's client may be suspended; a node is not. */
   cutsReaders?: boolean;
+  /** Of the process's open files (`gate.ts`). */
+  share?: number;
 }
 
 /** Requests that a connection may send before the first is answered; our clients send one. */
@@ -72,7 +74,7 @@ export class HttpListener {
 
   constructor(options: HttpOptions) {
     this.#options = options;
-    const { limits, log, maxHead, name, refusal, upgrade } = options;
+    const { limits, log, maxHead, name, refusal, share, upgrade } = options;
     this.#server = createServer({
       maxHeaderSize: maxHead,
       headersTimeout: limits.headSeconds * 1000,
@@ -83,7 +85,13 @@ export class HttpListener {
       keepAlive: true,
       keepAliveInitialDelay: PROBE,
     });
-    this.#gate = new Gate(this.#server, { limits, log, name, refusal: (which) => raw(refusal(which)) });
+    this.#gate = new Gate(this.#server, {
+      limits,
+      log,
+      name,
+      share,
+      refusal: (which) => raw(refusal(which)),
+    });
     this.#server.on('request', (request, response) => {
       this.#guarded(request.socket, () => this.#take(request, response));
     });
