@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { Agents } from './agents.ts';
 
 /** How often a change was told, so far. */
@@ -44,5 +45,29 @@ describe('agents', () => {
     const agents = new Agents();
     assert.equal(await agents.poll(1, AbortSignal.abort()), 'stay');
     assert.equal(agents.isConnected(1), false);
+  });
+
+  it('are answered at whole seconds, those that asked within one too', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1_790_000_000_300 });
+    const agents = new Agents();
+    let answered = 0;
+    for (const id of [1, 2, 3]) {
+      agents.poll(id, new AbortController().signal).then(() => {
+        answered += 1;
+      });
+      t.mock.timers.tick(137);
+    }
+    const pass = async (milliseconds: number) => {
+      const before = answered;
+      t.mock.timers.tick(milliseconds);
+      await turn();
+      return answered - before;
+    };
+    while (answered < 3) {
+      assert.equal(await pass(999 - (Date.now() % 1000)), 0, 'within a second');
+      await pass(1);
+    }
+    const held = Date.now() - 1_790_000_000_300;
+    assert.ok(held >= 40_000 && held <= 50_000, `${held}`);
   });
 });
