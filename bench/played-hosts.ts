@@ -12,6 +12,7 @@ const AGAIN = 1_000;
 const MEMORY = 262_144;
 
 interface Played {
+  id: number;
   ip: string;
   host: string;
   cycle: number;
@@ -28,6 +29,9 @@ export interface Hears {
 export class PlayedHosts implements Engine {
   readonly #names: readonly string[];
   readonly #machines = new Map<number, Played>();
+  readonly #byIp = new Map<string, Played>();
+  /** How many machines each host has. */
+  readonly #counts: Map<string, number>;
   /** Seconds that each boot waited for its script. */
   readonly waits: number[] = [];
   /** Who hears of machines; they begin once there is somebody. */
@@ -36,6 +40,7 @@ export class PlayedHosts implements Engine {
 
   constructor(count: number) {
     this.#names = Array.from({ length: count }, (_, index) => `host${index}`);
+    this.#counts = new Map(this.#names.map((name) => [name, 0]));
   }
 
   hear(hears: Hears): void {
@@ -44,8 +49,7 @@ export class PlayedHosts implements Engine {
 
   /** All hosts have lost their power, and are back without a machine. */
   loseAll(): void {
-    for (const { ip } of this.#machines.values()) this.#hears?.ended(ip);
-    this.#machines.clear();
+    for (const id of [...this.#machines.keys()]) this.#end(id);
   }
 
   /** Those on that host are elsewhere at once: another power cycle of each. Answers how many. */
@@ -57,17 +61,29 @@ export class PlayedHosts implements Engine {
 
   /** The node there was told to reboot: its machine is another one. */
   reboot(ip: string): void {
-    for (const [id, machine] of this.#machines)
-      if (machine.ip === ip) this.#begin(id, ip, undefined, machine.host);
+    const machine = this.#byIp.get(ip);
+    if (machine) this.#begin(machine.id, ip, undefined, machine.host);
   }
 
   /** On `host`, else on the one that has the fewest and is not `without`. */
   #begin(id: number, ip: string, without?: string, host = this.#emptiest(without)): void {
+    this.#end(id);
     this.#cycles += 1;
-    const machine = { ip, host, cycle: this.#cycles };
+    const machine = { id, ip, host, cycle: this.#cycles };
     this.#machines.set(id, machine);
-    this.#hears?.ended(ip);
+    this.#byIp.set(ip, machine);
+    this.#counts.set(host, (this.#counts.get(host) ?? 0) + 1);
     void this.#boot(id, machine);
+  }
+
+  #end(id: number): void {
+    const machine = this.#machines.get(id);
+    if (!machine) return;
+    const { ip, host } = machine;
+    this.#machines.delete(id);
+    this.#byIp.delete(ip);
+    this.#counts.set(host, (this.#counts.get(host) ?? 1) - 1);
+    this.#hears?.ended(ip);
   }
 
   async #boot(id: number, machine: Played): Promise<void> {
@@ -85,13 +101,10 @@ export class PlayedHosts implements Engine {
   }
 
   #emptiest(without: string | undefined): string {
-    const counts = new Map(this.#names.filter((name) => name !== without).map((name) => [name, 0]));
-    for (const { host } of this.#machines.values()) {
-      const count = counts.get(host);
-      if (count !== undefined) counts.set(host, count + 1);
-    }
-    const [emptiest] = [...counts].toSorted(([, one], [, other]) => one - other);
-    return emptiest?.[0] ?? '';
+    let [emptiest, fewest] = ['', Number.POSITIVE_INFINITY];
+    for (const [host, count] of this.#counts)
+      if (count < fewest && host !== without) [emptiest, fewest] = [host, count];
+    return emptiest;
   }
 
   async hosts(): Promise<EngineHost[]> {
@@ -116,9 +129,7 @@ export class PlayedHosts implements Engine {
   }
 
   async stop(id: number): Promise<void> {
-    const machine = this.#machines.get(id);
-    this.#machines.delete(id);
-    if (machine) this.#hears?.ended(machine.ip);
+    this.#end(id);
   }
 
   remove(id: number): Promise<void> {

@@ -1,16 +1,15 @@
-import { join } from 'node:path';
 import type { Images } from '../../images/index.ts';
 import type { Paths } from '../../platform/index.ts';
 import type { Power } from '../power/index.ts';
 import { bootDelay, bootRetries, bootTimeout, exposedPorts, isRouted } from '../setting-values.ts';
-import type { NodeStore } from '../store.ts';
+import type { NodeRow, NodeStore } from '../store.ts';
 import { knownMachine } from '../virtual/index.ts';
 import type { TreeImage } from './exports.ts';
-import type { Desired } from './plan.ts';
+import type { Desired, DesiredNode } from './plan.ts';
 
-/** Image of the file system that a node of an owner has as /persist. */
+/** Image of the file system that a node of an owner has as /persist. Each pass asks for thousands: `join` would look at each letter. */
 export function persistImage(paths: Pick<Paths, 'persist'>, owner: string, node: number): string {
-  return join(paths.persist, owner, `${node}.img`);
+  return `${paths.persist}/${owner}/${node}.img`;
 }
 
 interface Deps {
@@ -22,16 +21,10 @@ interface Deps {
 
 /** What the database says should be, in the planners' words. */
 export async function desiredState({ store, images, paths, power }: Deps): Promise<Desired> {
-  const [rows, folders, treeImages, removed] = await Promise.all([
-    store.all(),
-    store.persistFolders(),
-    images.treeImages(),
-    store.removed(),
-  ]);
+  const [rows, treeImages, removed] = await Promise.all([store.all(), images.treeImages(), store.removed()]);
   const trees = new Map<string, TreeImage>(
     treeImages.map(({ digest, layers, size }) => [digest, { digest, layers, size }]),
   );
-  const byNode = Map.groupBy(folders, (folder) => folder.node);
   const nodes = rows.map((row) => ({
     id: row.id,
     mac: row.mac,
@@ -51,11 +44,15 @@ export async function desiredState({ store, images, paths, power }: Deps): Promi
     // It begins when the boot is served, which may then wait.
     timeout: bootTimeout(row) + bootDelay(row)[1],
     retries: bootRetries(row),
-    // Of the boot that runs, not of the owner that the node has by now: his is not to be seen before his boot begins.
-    persist: (byNode.get(row.id) ?? [])
-      .filter((folder) => folder.id === row.served_persist && row.served_mounts !== 0)
-      .map(({ id, owner }) => ({ id, ip: row.ip, file: persistImage(paths, owner, row.id) })),
+    persist: persistOf(row, paths),
     tree: trees.get(row.served_digest ?? '') ?? null,
   }));
   return { nodes, removed };
+}
+
+/** Of the boot that runs, not of the owner that the node has by now: his is not to be seen before his boot begins. */
+function persistOf(row: NodeRow, paths: Deps['paths']): DesiredNode['persist'] {
+  const { id: node, ip, served_persist: id, boot_owner: owner } = row;
+  if (id === null || owner === null || row.served_mounts === 0) return [];
+  return [{ id, ip, file: persistImage(paths, owner, node) }];
 }

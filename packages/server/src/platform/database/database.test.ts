@@ -55,6 +55,35 @@ test('what a newer version has changed is refused, and stays as it is', async (t
   await (await openDatabase(file, newer)).destroy();
 });
 
+test('a statement that was used before a table changed sees its new column', async (t) => {
+  const database = await openDatabase(':memory:', testTables);
+  t.after(() => database.destroy());
+  const all = () => database.selectFrom('note').selectAll().execute();
+  await database.insertInto('note').values(note).execute();
+  await all();
+  await database.schema.alterTable('note').addColumn('size', 'integer').execute();
+  assert.deepEqual(
+    (await all()).map((row) => ({ ...row })),
+    [{ ...note, size: null }],
+  );
+});
+
+test('more statements than are kept ready are carried out all the same', async (t) => {
+  const database = await openDatabase(':memory:', testTables);
+  t.after(() => database.destroy());
+  for (const round of [1, 2])
+    for (let count = 1; count <= 300; count += 1) {
+      const ids = Array.from({ length: count }, (_, index) => index);
+      assert.deepEqual(await database.selectFrom('note').select('id').where('id', 'in', ids).execute(), []);
+      if (count === 300)
+        await database
+          .insertInto('note')
+          .values({ text: `round ${round}` })
+          .execute();
+      if (count === 300) await database.deleteFrom('note').execute();
+    }
+});
+
 test('a transaction that throws leaves nothing behind', async () => {
   const database = await openDatabase(':memory:', testTables);
   const failing = database.transaction().execute(async (transaction) => {

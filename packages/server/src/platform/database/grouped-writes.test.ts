@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { StatementSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import { sql } from 'kysely';
 import { isUserError } from '../errors.ts';
@@ -9,7 +10,7 @@ import { type TestTables, testTables } from './tables.fixture.ts';
 async function open(t: TestContext) {
   const { database, sqlite } = await openSqliteDatabase(':memory:', testTables);
   t.after(() => database.destroy());
-  const prepare = t.mock.method(sqlite, 'prepare');
+  const run = t.mock.method(StatementSync.prototype, 'run');
   const write: GroupedWrites<TestTables> = groupedWrites(database);
   return {
     write,
@@ -20,7 +21,9 @@ async function open(t: TestContext) {
       ),
     texts: async () =>
       (await database.selectFrom('note').select('text').orderBy('id').execute()).map(({ text }) => text),
-    commits: () => prepare.mock.calls.filter(({ arguments: [text] }) => text === 'commit').length,
+    commits: () =>
+      run.mock.calls.filter(({ this: of }) => of instanceof StatementSync && of.sourceSQL === 'commit')
+        .length,
   };
 }
 
