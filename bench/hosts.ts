@@ -2,7 +2,7 @@
  * What a platform of 10 000 virtual nodes on 100 hosts with 1 000 images costs its server, and how fast it is: a full power-on, a
  * reboot of all, a host that dies, rest, calls. The server, its database, planners, API and node-facing HTTP are real, and so are
  * clients; played are walt-net, the engine with its hosts, and agents, each on an address of the loopback interface.
- * Each node holds a connection: for 10 000, the process must be allowed 40 000 open files (ulimit -n).
+ * Each node holds a connection, and those may take three quarters of the open files: for 10 000, ulimit -n must be 14 000.
  * usage: hosts.ts [--runs N] [--nodes N] [--hosts N] [--images N] [--json]
  */
 import { type ChildProcess, spawn } from 'node:child_process';

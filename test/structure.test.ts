@@ -46,14 +46,14 @@ test('folders of the server are imported through their index', () => {
   assert.deepEqual(inner, []);
 });
 
-test('nothing but main.ts stands on the API', () => {
+test('nothing but serve.ts stands on the API', () => {
   const api = `${SERVER}/api/`;
   const users = [...imports].filter(
     ([path, all]) => !path.startsWith(api) && all.some((to) => to.startsWith(api)),
   );
   assert.deepEqual(
     users.map(([path]) => path),
-    [`${SERVER}/main.ts`],
+    [`${SERVER}/serve.ts`],
   );
 });
 

@@ -1,5 +1,5 @@
 /**
- * A whole server for tests of its clients, wired as main.ts does it: the API on a socket, sign-in, policy, calls, planners, images
+ * A whole server for tests of its clients, wired as serve.ts does it: the API on a socket, sign-in, policy, calls, planners, images
  * with a store of their own. Played are machines and walt-net alone.
  */
 import { createHash } from 'node:crypto';
@@ -14,25 +14,18 @@ import {
   type GuestOptions,
   Guests,
   Identity,
-  Origins,
   SshAuthority,
   StandingRights,
 } from '../src/access/index.ts';
 import { listen, type Services } from '../src/api/index.ts';
 import { type NodeDirectory, Trees } from '../src/boot/index.ts';
-import { createDeviceCalls, DeviceEntry, type Devices } from '../src/devices/index.ts';
+import type { Devices } from '../src/devices/index.ts';
 import { Catalogue } from '../src/images/catalogue/index.ts';
-import { createImageCalls, type ImageRecord, OpenJobs, unregisterEmulators } from '../src/images/index.ts';
-import { Checkpoints, createLogCalls, LogImports, LogLines, Logs, openKeeper } from '../src/logs/index.ts';
+import { type ImageRecord, unregisterEmulators } from '../src/images/index.ts';
+import { Logs, openKeeper } from '../src/logs/index.ts';
 import { parseSubnet } from '../src/network/subnet.ts';
 import type { Engine } from '../src/nodes/engine/index.ts';
-import {
-  bootingNodes,
-  createChangesCalls,
-  createDirectory,
-  createNodes,
-  HeldChanges,
-} from '../src/nodes/index.ts';
+import { bootingNodes, createDirectory, createNodes } from '../src/nodes/index.ts';
 import {
   type AccessConfig,
   defaultLimits,
@@ -42,10 +35,10 @@ import {
   type Programs,
   type QuotaConfig,
   type RegistryConfig,
-  RoomGuard,
   UserError,
 } from '../src/platform/index.ts';
-import { createSpaceCalls, DiskUsers, Quotas } from '../src/space/index.ts';
+import { createServices } from '../src/services.ts';
+import { Quotas } from '../src/space/index.ts';
 import { openDevices, PlayedNeighbours } from './devices.ts';
 import { PlayedMachines } from './machines.ts';
 import { playNetwork } from './network.ts';
@@ -224,62 +217,23 @@ export async function startServer({
       log: quiet,
     },
   });
-  const firmware = { ensure: async () => {} };
-  const jobs = new OpenJobs();
-  const held = new HeldChanges(log);
-  // Nothing is loaded by machines that are played.
-  const files = { wouldLoad: async () => undefined };
-  const changes = createChangesCalls({ ...nodes, images, jobs, held, paths, files });
-  const ofImages = createImageCalls({ images, nodes: nodes.lookup, firmware, jobs, logins });
   const calls: TestServer['calls'] = [];
   const audited: string[] = [];
-  const diskUsers = new DiskUsers({
-    ...{ paths, reserved: undefined },
-    ofUsers: [images.space.diskParts, nodes.space.diskParts],
-    seen: async (caller) => images.sharing.seen(caller, await images.list()),
-  });
-  const services: Services = {
+  const made = createServices({
+    ...{ paths, database, network, rights, logins, quotas, images, nodes, directory, devices, logs },
+    config: { limits: { reservedSpace: undefined }, logs: platform.deps.config.logs },
     identity: await Identity.open({ paths, database, roles, ...signIn }),
-    rights,
-    entry: nodes.entry,
-    devices: new DeviceEntry({ devices, rights, nodes: nodes.store }),
-    images: ofImages.streams,
-    logs: new LogLines({
-      logs,
-      nodes: (set, caller, signal) => nodes.calls.list(caller, { set }, signal),
-      devices: () => devices.others(),
-    }),
-    origins: new Origins(log),
-    diskUsers,
+    firmware: { ensure: async () => {} },
+    // Nothing is loaded by machines that are played.
+    files: { wouldLoad: async () => undefined },
+    status: async () => serverStatus(paths.state),
     audit: (line) => {
       audited.push(line);
       if (keeper) logs.tell('platform.audit', line);
     },
-    logImports: new LogImports({
-      ...{
-        logs,
-        folder: paths.state,
-        days: platform.deps.config.logs.days,
-        room: new RoomGuard(paths.state),
-      },
-      issuers: async () => [...(await nodes.store.all()), ...devices.others()],
-    }),
-    calls: noted(
-      {
-        ...ofImages.calls,
-        log: createLogCalls(new Checkpoints(database)),
-        node: { ...nodes.calls, changes },
-        access: nodes.entry,
-        device: createDeviceCalls({ devices, directory, network, nodes: nodes.calls }),
-        server: {
-          status: async ({ user }) => serverStatus(user, paths.state),
-          ...createSpaceCalls(quotas, [nodes.space, images.space], diskUsers),
-        },
-      },
-      calls,
-    ),
-    log,
-  };
+    log: () => log,
+  });
+  const services: Services = { ...made.services, calls: noted(made.services.calls, calls) };
   await devices.start();
   const api = await listen(services, paths);
   const catalogue = new Catalogue(database, bootingNodes);
@@ -381,7 +335,7 @@ export async function startServer({
       nodes.recorder.close();
       await nodes.store.boots.close();
       await unregisterEmulators(paths);
-      await held.close();
+      await made.held.close();
       logs.close();
       await keeper?.[Symbol.asyncDispose]();
       await destroyPlatform(platform);

@@ -1,9 +1,9 @@
 import type { ServerStatus } from '@walt/contract';
 
 /** A server's status, whatever it does. */
-export function serverStatus(user: string, stateFolder: string): ServerStatus {
+export function serverStatus(stateFolder: string): Omit<ServerStatus, 'user'> {
   return {
-    ...{ user, version: '11.0.0', uptime: 3700, configFile: null, stateFolder, namespace: 'walt' },
+    ...{ version: '11.0.0', uptime: 3700, configFile: null, stateFolder, namespace: 'walt' },
     ...{ network: { subnet: '10.73.0.0/16', server: '10.73.0.1' }, accelerator: 'tcg', unguarded: null },
     ...{ adapters: [], dhcpServers: [] },
     ...{ memory: 90_000_000, files: { open: 30, limit: 65_536 }, supervised: true },

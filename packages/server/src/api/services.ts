@@ -8,7 +8,7 @@ import type { Log } from '../platform/index.ts';
 import type { DiskUsers } from '../space/index.ts';
 import type { Audit } from './audit.ts';
 
-/** What the API serves: one object, made by main of what the other folders offer. They know who may do what. */
+/** What the API serves: one object, made by services.ts of what the other folders offer. They know who may do what. */
 export interface Services {
   /** Answers `auth`, and tells who calls all the rest. */
   identity: Identity;

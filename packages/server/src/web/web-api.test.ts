@@ -31,7 +31,7 @@ before(async () => {
     nodes: services.calls.node,
     images: services.calls.image,
     ...{ lines: services.logs, logs, boots: nodes.store.boots.figures, bridge: 'lo' },
-    status: async () => serverStatus('root', '/x'),
+    status: async () => serverStatus('/x'),
     log: { info: note, warn: note, error: note },
   });
   await web.listen();
