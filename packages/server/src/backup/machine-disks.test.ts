@@ -2,14 +2,22 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, readlink, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import { until } from '../../../../test/until.ts';
 import { closePlatform, openPlatform, type Platform, temporaryFolder } from '../../test/platform.ts';
 import { Logs, openKeeper } from '../logs/index.ts';
-import { defaultLimits, identifyProcess, type Paths, platformPaths, unmountIn } from '../platform/index.ts';
+import {
+  defaultLimits,
+  identifyProcess,
+  type Paths,
+  platformPaths,
+  projectFile,
+  run,
+  unmountIn,
+} from '../platform/index.ts';
 import { serverTables } from '../tables.ts';
 import { backUp, restoreBackup, toldByLines } from './index.ts';
 
@@ -80,6 +88,44 @@ test('disks of a machine that writes are those of one moment, and it goes on', a
   assert.ok(first === second || first === second + 1, `${first} ${second}`);
   const empty = await stat(join(restored, 'disk3.none.img'));
   assert.deepEqual([empty.size, empty.blocks], [64 * MIB, 0]);
+});
+
+/** Whether a child of that process has the file open. */
+async function childHas(parent: number | undefined, file: string): Promise<boolean> {
+  const children = (await readFile(`/proc/${parent}/task/${parent}/children`, 'utf8')).trim().split(' ');
+  const files = children.map(async (pid) => {
+    const names = await readdir(`/proc/${pid}/fd`).catch(() => []);
+    return Promise.all(names.map((name) => readlink(`/proc/${pid}/fd/${name}`).catch(() => '')));
+  });
+  return (await Promise.all(files)).flat().includes(file);
+}
+
+test('whatever ends a copy, the machine goes on once nothing is copied any more', async () => {
+  const script = projectFile('packages/server/src/backup/copy-machine-disks.sh');
+  const into = join(folder, 'cut off');
+  await mkdir(into);
+  // Its copy ends when nobody has it open for writing.
+  const disk = join(folder, 'endless');
+  await run(['mkfifo', disk]);
+  const machine = spawn('sleep', ['1000'], { stdio: 'ignore' });
+  const ended = once(machine, 'close');
+  const state = async () => /^State:\t(.)/m.exec(await readFile(`/proc/${machine.pid}/status`, 'utf8'))?.[1];
+  try {
+    for (const signal of ['SIGTERM', 'SIGKILL', undefined] as const) {
+      const writer = await open(disk, 'r+');
+      const copy = spawn(script, [String(machine.pid), into, disk], { stdio: 'ignore' });
+      const over = once(copy, 'close');
+      await until('it is copied', () => childHas(copy.pid, disk));
+      assert.equal(await state(), 'T');
+      if (signal) copy.kill(signal);
+      await writer.close();
+      await over;
+      await until('it goes on', async () => (await state()) === 'S');
+    }
+  } finally {
+    machine.kill('SIGKILL');
+    await ended;
+  }
 });
 
 /** The program that keeps lines of a platform; how far what two consoles printed is stored. */
