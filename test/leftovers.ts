@@ -16,7 +16,7 @@ export async function leftovers(marks: Marks): Promise<string[]> {
   return [
     ...processes(marks),
     ...mounts(marks),
-    ...loopDevices(marks),
+    ...loopDevices(marks.folder),
     ...namespaces(marks),
     ...(await links(marks)),
   ];
@@ -54,10 +54,10 @@ function mounts({ namespace, folder }: Marks): string[] {
 }
 
 /**
- * Loop devices of the platform's files, as `/dev/loop3 FILE`. Who makes a mount namespace gets a copy of each mount that there is: a
- * device that only such a copy keeps is not the platform's, and goes with that namespace.
+ * Loop devices of the files below a folder, with their files. Who makes a mount namespace gets a copy of each mount that there is: a
+ * device that only such a copy keeps is not ours, and goes with that namespace.
  */
-function loopDevices({ folder }: Marks): string[] {
+export function loopDevices(folder: string): string[] {
   return readdirSync('/sys/block').flatMap((device) => {
     const file = optional(() => readFileSync(`/sys/block/${device}/loop/backing_file`, 'utf8').trim());
     if (!file?.startsWith(`${folder}/`) || isMountedElsewhere(device)) return [];

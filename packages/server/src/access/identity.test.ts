@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, writeFileSync } from 'node:fs';
 import { chmod, link, mkdir, mkdtemp, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -315,4 +316,18 @@ describe('tokens', () => {
     name = 'bob';
     await assert.rejects(identity.caller(token), refused('UNAUTHENTICATED', /run out/));
   });
+});
+
+test('what is cleared away is no file of who is asked meanwhile', async () => {
+  let now = Date.now();
+  const identity = await open({ now: () => now });
+  for (let round = 0; round < 100; round += 1) {
+    // Each is a look at what lies there.
+    now += 3000;
+    const looking = identity.challenge();
+    const { file, nonce } = await challengeOf(identity);
+    writeFileSync(file, nonce, { mode: 0o600 });
+    await looking;
+    assert.ok(existsSync(file), `in round ${round}`);
+  }
 });

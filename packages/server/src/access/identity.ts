@@ -109,9 +109,10 @@ export class Identity {
   async #sweep(now: number): Promise<void> {
     if (now < this.#swept + SWEEP) return;
     this.#swept = now;
+    const there = (await readdir(this.#folder)).map((name) => join(this.#folder, name));
+    // Not before that: who was asked meanwhile may have made his file already.
     const asked = new Set([...this.#challenges.values()].map(({ file }) => file));
-    const strays = (await readdir(this.#folder)).map((name) => join(this.#folder, name));
-    const left = strays.filter((file) => !asked.has(file));
+    const left = there.filter((file) => !asked.has(file));
     // As above, by file descriptors. What changes meanwhile is for the next time.
     if (left.length > 0) await attempt(['rm', '-rf', '--', ...left]);
   }

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { attempt, closeDisks, loopDevicesOf, type Paths, platformPaths, run } from '../platform/index.ts';
+import { loopDevices } from '../../../../test/leftovers.ts';
+import { attempt, closeDisks, type Paths, platformPaths, run } from '../platform/index.ts';
 
 const MEBI = 1024 ** 2;
 /** When it is killed first, in parts of the time that it takes where nothing is to be done, and how much later each time. */
@@ -22,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await closeDisks(paths);
-  assert.deepEqual(await loopDevicesOf(state), []);
+  assert.deepEqual(loopDevices(state), []);
   await rm(state, { recursive: true });
 });
 
