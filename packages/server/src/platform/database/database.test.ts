@@ -62,10 +62,7 @@ test('a statement that was used before a table changed sees its new column', asy
   await database.insertInto('note').values(note).execute();
   await all();
   await database.schema.alterTable('note').addColumn('size', 'integer').execute();
-  assert.deepEqual(
-    (await all()).map((row) => ({ ...row })),
-    [{ ...note, size: null }],
-  );
+  assert.deepEqual(await all(), [{ ...note, size: null }]);
 });
 
 test('more statements than are kept ready are carried out all the same', async (t) => {

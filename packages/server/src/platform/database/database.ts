@@ -1,10 +1,11 @@
 import { closeSync, openSync } from 'node:fs';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { Kysely, SqliteDialect } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { UserError } from '../errors.ts';
 import { createLog } from '../logs/index.ts';
 import { damaged, explained, isDamaged, isLocked, isStorageFailure } from './database-errors.ts';
+import { Statements } from './statements.ts';
 import { type Database, migrationsOf, type TableSet } from './tables.ts';
 
 /**
@@ -99,13 +100,6 @@ async function migrate(
 
 const log = createLog('database');
 
-/** Statements that are kept ready: SQLite takes as long to read one as to carry it out, and a boot has some thirty. */
-const READY = 200;
-/** Characters of the longest of them: a list of a thousand values hardly comes twice. */
-const READY_LENGTH = 4096;
-/** What changes columns. */
-const CHANGES_TABLES = /^\s*(?:alter|create|drop|vacuum)\b/i;
-
 /**
  * Kysely's SQLite dialect speaks better-sqlite3's interface; node:sqlite differs in how parameters are passed. Failures of the disk
  * come as UserError, in words.
@@ -119,31 +113,20 @@ export function adapt(sqlite: DatabaseSync, file: string) {
       throw explained(error, file);
     }
   };
-  /** By text; the one that was used last is the last. */
-  const ready = new Map<string, StatementSync>();
-  const statementOf = (text: string): StatementSync => {
-    if (CHANGES_TABLES.test(text)) ready.clear();
-    const known = ready.get(text);
-    ready.delete(text);
-    const statement = known ?? inWords(() => sqlite.prepare(text));
-    if (text.length <= READY_LENGTH) ready.set(text, statement);
-    if (ready.size > READY) ready.delete(ready.keys().next().value ?? '');
-    return statement;
-  };
+  const statements = new Statements(sqlite);
   return {
     close: () => sqlite.close(),
     prepare(text: string) {
       // Where SQLite gave the transaction up itself, as on a full disk, a rollback's own failure would hide why.
       if (text === 'rollback' && !sqlite.isTransaction) return NOTHING;
-      const statement = statementOf(text);
+      const { statement, reader, all } = inWords(() => statements.of(text));
       const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[];
       return {
-        reader: statement.columns().length > 0,
-        all: (parameters: readonly unknown[]) => inWords(() => statement.all(...values(parameters))),
+        reader,
+        all: (parameters: readonly unknown[]) => inWords(() => all(values(parameters))),
         run: (parameters: readonly unknown[]) => inWords(() => statement.run(...values(parameters))),
-        // Others may want the same one before this is read to its end.
-        iterate: (parameters: readonly unknown[]) =>
-          inWords(() => sqlite.prepare(text).iterate(...values(parameters))),
+        // All at once: nothing of ours reads row by row.
+        iterate: (parameters: readonly unknown[]) => inWords(() => all(values(parameters)).values()),
       };
     },
   };
