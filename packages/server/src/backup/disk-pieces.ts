@@ -61,18 +61,29 @@ export async function joinPieces(
 
 /** Numbers of the pieces in which something may lie: a disk of 10 GB has mostly holes. All, where the file system does not tell. */
 async function filledPieces(path: string, size: number): Promise<Iterable<number>> {
-  const { status, stdout } = await attempt(['filefrag', '-s', '-v', '-b4096', '--', path], {
+  const { status, stdout } = await attempt(['filefrag', '-s', '-v', `-b${BLOCK}`, '--', path], {
     env: { LC_ALL: 'C' },
   });
-  const extents = [...stdout.matchAll(/^ *\d+: +(\d+)\.\. +(\d+):/gm)];
-  const count = /(\d+) extents? found$/m.exec(stdout)?.[1];
-  // Never less than there is: what it prints must be understood as a whole.
-  if (status !== 0 || Number(count) !== extents.length) return Array(Math.ceil(size / PIECE)).keys();
+  const filled = status === 0 ? piecesOfExtents(stdout, size) : undefined;
+  return filled ?? Array(Math.ceil(size / PIECE)).keys();
+}
+
+const BLOCK = 4096;
+
+/**
+ * Numbers of the pieces that lie in the extents which filefrag prints of a file; undefined where it is not sure that these are all.
+ * Its last line does not tell how many they are: those that lie as far apart on the disk as in the file count there as one.
+ */
+export function piecesOfExtents(told: string, size: number): number[] | undefined {
+  const extents = [...told.matchAll(/^ *(\d+): +(\d+)\.\. +(\d+):(.*)$/gm)];
+  const isWhole = extents.every(([, number], index) => Number(number) === index);
+  const [, , , , flags] = extents.at(-1) ?? [];
+  const hasEnd = flags === undefined ? /\b0 extents found$/m.test(told) : /[ ,]last(,|$)/.test(flags);
+  if (!isWhole || !hasEnd) return undefined;
   const filled = new Set<number>();
-  const perPiece = PIECE / 4096;
-  for (const [, first, last] of extents) {
-    for (let index = Math.floor(Number(first) / perPiece); index <= Number(last) / perPiece; index += 1)
-      filled.add(index);
+  for (const [, , first, last] of extents) {
+    const end = Math.floor((Number(last) * BLOCK) / PIECE);
+    for (let index = Math.floor((Number(first) * BLOCK) / PIECE); index <= end; index += 1) filled.add(index);
   }
   return [...filled].filter((index) => index * PIECE < size).sort((a, b) => a - b);
 }
