@@ -104,7 +104,7 @@ async function runCommand(entry: CommandEntry, name: string, words: readonly str
     if (!isCommanderError(error)) throw error;
     if (error.exitCode === 0) return;
     throw new UsageError(
-      sentence(error.message.replace(/^error: /, '')),
+      sentence(error.message.replace(/^error: (command-argument value )?/, '')),
       `\`${name} --help\` tells how it is used.`,
     );
   }

@@ -139,6 +139,7 @@ async function endOnHosts(slurm: SlurmConfig, paths: Paths): Promise<void> {
 /** A new server process; virtual machines, DHCP and NFS go on, nodes notice nothing. */
 export async function restart(config: Config): Promise<void> {
   requireRoot();
+  say('Restarting the server …');
   if ((await isService(config)) && (await isWatched(config))) {
     // It ends in a way after which systemd starts it again.
     await serverServes(config, async (paths) => {

@@ -111,12 +111,14 @@ describe('walt-server setup', () => {
 
   const refused: [words: string[], message: RegExp][] = [
     [['--interface', 'lab1'], /lab1 carries the address 192\.0\.2\.7/],
-    [['--interface', 'lab9'], /There is no adapter lab9 .*\n {2}→ It has .*lab0/],
+    [['--interface', 'lab9'], /There is no adapter lab9 .*\n {2}→ It has .*lab0.* Name another one/],
     [['--interface', 'lab9.7'], /There is no adapter lab9 /],
-    [['--interface', 'lab0.5000'], /VLAN id 5000 is not one of/],
+    [['--interface', 'lab0.5000'], /: lab0\.5000: the VLAN id 5000 is not one of.*\n {2}→ Name adapters/],
     [['--interface', '../lab0'], /is no name of an adapter/],
     [['--subnet', '10.9.0.0/30'], /prefix of 30 bits/],
-    [['--subnet', 'here'], /network\.subnet/],
+    [['--subnet', 'here'], /: "here" is no subnet\.\n {2}→ .*10\.73\.0\.0\/16/],
+    [['--subnet', '10.9.0.0/33'], /prefix of 33 bits/],
+    [['--subnet', '10.9.0.999/24'], /: "10\.9\.0\.999\/24" is no subnet/],
     [[], /no terminal to ask at/],
   ];
   for (const [words, message] of refused) {
@@ -175,10 +177,12 @@ describe('walt-server setup', () => {
 
   it('asks at a terminal, again after a bad answer, and writes when that is confirmed', async () => {
     const screen = new Screen(command());
+    await screen.answer('lab0 is free.', '');
     await screen.answer('[none]: ', 'lab1\r');
-    await screen.answer('[10.73.0.0/16]: ', '\r');
     await screen.answer('lab1 carries the address', '');
     await screen.answer('[none]: ', 'lab0\r');
+    await screen.answer('[10.73.0.0/16]: ', 'lab0\r');
+    await screen.answer('"lab0" is no subnet', '');
     await screen.answer('[10.73.0.0/16]: ', '10.9.0.0/24\r');
     await screen.answer('- lab0', '');
     await screen.answer('(y/n): ', 'perhaps\r');

@@ -8,6 +8,7 @@ import { type HostLink, isNamed, look, parseSubnet, reasonAgainst, whyAbsent } f
 import {
   hasErrno,
   isUserError,
+  problemOfAdapter,
   readConfig,
   readIfPresent,
   UserError,
@@ -32,6 +33,8 @@ export function setupCommand(say: (text: string) => void, fileOf: () => string):
     .option('--yes', 'write without asking')
     .action((options: SetupOptions) => setUp(fileOf(), options, say));
 }
+
+const OTHER_ADAPTERS = 'Name adapters that this machine has, as `ip link` shows them, or VLANs on them.';
 
 interface Answers {
   interfaces: readonly string[];
@@ -65,11 +68,13 @@ async function setUp(file: string, options: SetupOptions, say: (text: string) =>
   say('It is written. It holds from the next start on: walt-server stop, then walt-server start');
 }
 
-/** The new file. Throws UserError when it cannot be what is meant. */
+/** The new file. Throws UserError when it cannot be what is meant, in words of who answers: he has not written the file. */
 async function checked(before: string, file: string, answers: Answers, host: HostLink[]): Promise<string> {
+  const problem = answers.interfaces.map(problemOfAdapter).find((one) => one !== undefined);
+  if (problem !== undefined) throw new UserError('INVALID', `${problem}.`, OTHER_ADAPTERS);
+  parseSubnet(answers.subnet);
   const text = withNetwork(before, answers);
   const { network } = readConfig(text, file);
-  parseSubnet(network.subnet);
   const known = readConfig(before, file).network.interfaces.map(({ name }) => name);
   for (const adapter of network.interfaces) {
     const there = (name: string) => host.find((link) => isNamed(link, name));
@@ -79,7 +84,7 @@ async function checked(before: string, file: string, answers: Answers, host: Hos
     // One that the platform has now is not the host's.
     if (found || known.includes(adapter.name)) continue;
     const needed = adapter.vlan?.parent ?? adapter.link;
-    if (!there(needed)) throw await whyAbsent(needed, undefined, []);
+    if (!there(needed)) throw await whyAbsent(needed, undefined, [], 'Name another one, or plug it in.');
   }
   return text;
 }
@@ -111,32 +116,39 @@ async function ask(
   check: (answers: Answers) => Promise<string>,
   say: (text: string) => void,
 ): Promise<string> {
-  const lines = host.filter(isEthernet).map((link) => {
-    const why = reasonAgainst({ name: link.ifname, acceptInUse: false }, link, { host });
-    return `  ${link.ifname.padEnd(15)}  ${why ? why.message : 'free'}`;
+  const lines = host.filter(isEthernet).map(({ ifname, ...link }) => {
+    const why = reasonAgainst({ name: ifname, acceptInUse: false }, { ifname, ...link }, { host });
+    // It begins with the name.
+    return `  ${why ? why.message : `${ifname} is free.`}`;
   });
   say(
     'walt-net is the network of your nodes: boards and PCs on a switch, virtual nodes. The server answers DHCP there.',
   );
   say(`\nAdapters of this machine:\n${lines.join('\n') || '  none'}\n`);
-  for (;;) {
-    const interfaces = options.interface
-      ? given.interfaces
-      : words(
-          await question(
-            `Adapters that lead to nodes; a VLAN as NAME.169; "none": virtual nodes only [${given.interfaces.join(' ') || 'none'}]: `,
-          ),
-          given.interfaces,
-        );
-    const subnet =
-      options.subnet ?? ((await question(`Subnet of walt-net [${given.subnet}]: `)) || given.subnet);
-    try {
-      return await check({ interfaces, subnet });
-    } catch (error) {
-      if (!isUserError(error) || (options.interface && options.subnet !== undefined)) throw error;
-      say(`\n${error.message}\n  → ${error.hint}\n`);
+  /** Asks until the answer fits. */
+  const answered = async (text: string, answersOf: (answer: string) => Answers): Promise<Answers> => {
+    for (;;) {
+      const answers = answersOf(await question(text));
+      try {
+        await check(answers);
+        return answers;
+      } catch (error) {
+        if (!isUserError(error)) throw error;
+        say(`\n${error.message}\n  → ${error.hint}\n`);
+      }
     }
+  };
+  let answers = given;
+  if (!options.interface) {
+    const text = `Adapters that lead to nodes; a VLAN as NAME.169; "none": virtual nodes only [${given.interfaces.join(' ') || 'none'}]: `;
+    answers = await answered(text, (answer) => ({ ...given, interfaces: words(answer, given.interfaces) }));
   }
+  if (options.subnet === undefined) {
+    const { interfaces } = answers;
+    const text = `Subnet of walt-net [${given.subnet}]: `;
+    answers = await answered(text, (answer) => ({ interfaces, subnet: answer || given.subnet }));
+  }
+  return await check(answers);
 }
 
 function words(answer: string, otherwise: readonly string[]): readonly string[] {

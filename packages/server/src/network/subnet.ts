@@ -23,6 +23,13 @@ export interface AddressRange {
 export function parseSubnet(text: string): Subnet {
   const [address = '', length = ''] = text.split('/');
   const prefix = Number(length);
+  if (!/^\d+(\.\d+){3}\/\d+$/.test(text) || address.split('.').some((byte) => Number(byte) > 255)) {
+    throw new UserError(
+      'INVALID',
+      `${JSON.stringify(text)} is no subnet.`,
+      'Write an address and bits, as 10.73.0.0/16.',
+    );
+  }
   if (!(prefix >= 8 && prefix <= 28)) {
     throw new UserError(
       'INVALID',

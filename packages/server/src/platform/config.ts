@@ -104,7 +104,7 @@ const schema = z.strictObject({
         .regex(/^[a-z][a-z0-9-]{0,11}$/)
         .default('walt'),
       /** Subnet of walt-net inside the namespace; the server has its first address. */
-      subnet: z.cidrv4().default('10.73.0.0/16'),
+      subnet: z.cidrv4({ error: 'must be an address and bits, as 10.73.0.0/16' }).default('10.73.0.0/16'),
       /** Adapters of this machine, and VLANs on them, that join walt-net. */
       interfaces: interfaces.default([]),
       /** DHCP servers of others that may answer there, too. */

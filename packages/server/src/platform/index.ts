@@ -77,7 +77,7 @@ export {
 } from './files.ts';
 export { type Finding, left, mended } from './finding.ts';
 export { hostNamespace, hostNetwork, namespaceFile } from './host.ts';
-export type { WantedAdapter } from './interfaces.ts';
+export { problemOf as problemOfAdapter, type WantedAdapter } from './interfaces.ts';
 export { KeyedLock } from './keyed-lock.ts';
 export { type ContainerLimits, defaultLimits, type Limits } from './limits-config.ts';
 export {

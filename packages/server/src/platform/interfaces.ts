@@ -24,8 +24,8 @@ const interfaceName = z.string().superRefine((name, context) => {
   if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
 });
 
-/** Undefined: there is none. */
-function problemOf(name: string): string | undefined {
+/** What is wrong with the name of an adapter or a VLAN; undefined: nothing. */
+export function problemOf(name: string): string | undefined {
   const { parent, vlan } = partsOf(name);
   if (!LINK_NAME.test(name) || parent === '') {
     return `${JSON.stringify(name)} is no name of an adapter: letters, digits and _ . + -, as enp3s0`;

@@ -5,7 +5,12 @@ import { reasonAgainst } from './plan.ts';
 import { isNamed, look } from './world.ts';
 
 /** Why a host has no adapter of that name, for a user. Platforms in the namespaces `own` are not looked for. */
-export async function whyAbsent(name: string, host: Where, own: readonly string[]): Promise<UserError> {
+export async function whyAbsent(
+  name: string,
+  host: Where,
+  own: readonly string[],
+  next = 'Mend network.interfaces in server.conf, or plug it in; then start again.',
+): Promise<UserError> {
   const holder = await holderOf(name, own);
   if (holder !== undefined) {
     return new UserError(
@@ -22,7 +27,7 @@ export async function whyAbsent(name: string, host: Where, own: readonly string[
   return new UserError(
     'NOT_FOUND',
     `There is no adapter ${name} on this machine.`,
-    `${others.length > 0 ? `It has ${others.join(', ')}. ` : ''}Mend network.interfaces in server.conf, or plug it in; then start again.`,
+    `${others.length > 0 ? `It has ${others.join(', ')}. ` : ''}${next}`,
   );
 }
 
