@@ -78,7 +78,7 @@ export async function restoreFrom(
   const makeBootable = (restored: Config) => prepareImages(restored, told.say);
   const result = await restoreBackup(config, { folder, name, tables: serverTables, makeBootable }, told);
   if (json) return console.log(JSON.stringify(result));
-  say(`The backup ${result.name} is in ${result.state}: ${result.images} images, ${result.disks} disks.`);
+  say(`The backup ${result.name} is in ${result.state}: ${contents(result)}.`);
   for (const path of result.kept)
     say(`${path} was there already, differs from the backup's, and stays as it is.`);
   for (const digest of result.missing)
@@ -128,7 +128,7 @@ function saved({
   removed,
 }: BackupResult): string {
   return [
-    `The backup ${name} is in ${folder}: ${images} images, ${disks} /persist, ${nodeDisks} disks of virtual nodes; ${amount(added)} were new, in ${seconds} s.`,
+    `The backup ${name} is in ${folder}: ${contents({ images, disks, nodeDisks })}; ${amount(added)} were new, in ${seconds} s.`,
     ...(lines ? [] : ['It has no lines of logs: PostgreSQL keeps them, and has backups of its own.']),
     ...damaged.map((disk) => `It has a /persist that is damaged: ${disk}`),
     ...missing.map((digest) => `It lacks an image that is broken: ${digest}`),
@@ -136,9 +136,17 @@ function saved({
   ].join('\n');
 }
 
-function listed({ name, at, walt, images, disks, size, fault }: ListedBackup): string {
+function contents({
+  images,
+  disks,
+  nodeDisks,
+}: Pick<BackupResult, 'images' | 'disks' | 'nodeDisks'>): string {
+  return `${images} images, ${disks} /persist, ${nodeDisks} disks of virtual nodes`;
+}
+
+function listed({ name, at, walt, images = 0, disks = 0, nodeDisks = 0, size, fault }: ListedBackup): string {
   if (at === undefined) return `${name}  ${fault}`;
-  return `${name}  ${localTime(at)}  ${amount(size ?? 0)}  ${images} images, ${disks} disks, WalT ${walt}`;
+  return `${name}  ${localTime(at)}  ${amount(size ?? 0)}  ${contents({ images, disks, nodeDisks })}, WalT ${walt}`;
 }
 
 function verified({ name, contents, faults }: VerifiedBackup): string {

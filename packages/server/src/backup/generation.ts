@@ -124,6 +124,18 @@ export function torn(name: string, why = 'its list does not have the digest that
   );
 }
 
+/** Of what `disks` has: file systems of /persist, disks of virtual nodes, and whether lines of logs are among them. */
+export function countsOf({ disks }: Pick<Generation, 'disks'>): {
+  disks: number;
+  nodeDisks: number;
+  lines: boolean;
+} {
+  const kinds = disks.map(({ path }) => (path.length === 1 ? 'lines' : path[0]));
+  const persist = kinds.filter((kind) => kind === 'persist').length;
+  const lines = kinds.includes('lines');
+  return { disks: persist, nodeDisks: kinds.length - persist - Number(lines), lines };
+}
+
 /** All contents that it has, those that lists of pieces name aside. */
 export function blobsOf({ database, files, images, disks }: Generation): Blob[] {
   return [

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { isUserError } from '../platform/index.ts';
 import { BackupFolder } from './backup-folder.ts';
+import { countsOf } from './generation.ts';
 import type { Told } from './progress.ts';
 
 export interface ListedBackup {
@@ -9,7 +10,12 @@ export interface ListedBackup {
   at?: number;
   walt?: string;
   images?: number;
+  /** File systems of /persist. */
   disks?: number;
+  /** Of virtual nodes. */
+  nodeDisks?: number;
+  /** Whether it has lines of logs. */
+  lines?: boolean;
   /** Bytes of all that it has, also where others share it. */
   size?: number;
   /** Why it cannot be used. */
@@ -23,9 +29,9 @@ export async function listBackups(folder: string): Promise<ListedBackup[]> {
     (await from.names()).reverse().map(async (name) => {
       try {
         const generation = await from.read(name);
-        const { at, walt, images, disks } = generation;
+        const { at, walt, images } = generation;
         const size = (await from.contents(generation)).reduce((sum, blob) => sum + blob.size, 0);
-        return { name, at, walt, images: images.length, disks: disks.length, size };
+        return { name, at, walt, images: images.length, ...countsOf(generation), size };
       } catch (error) {
         return { name, fault: reason(error) };
       }

@@ -26,7 +26,14 @@ import {
 } from '../platform/index.ts';
 import { BackupFolder } from './backup-folder.ts';
 import { joinPieces, piecesOf } from './disk-pieces.ts';
-import { type Generation, generationName, type SavedDisk, type SavedImage, torn } from './generation.ts';
+import {
+  countsOf,
+  type Generation,
+  generationName,
+  type SavedDisk,
+  type SavedImage,
+  torn,
+} from './generation.ts';
 import type { Told } from './progress.ts';
 import { placeOf } from './state-files.ts';
 
@@ -34,7 +41,12 @@ export interface RestoreResult {
   name: string;
   state: string;
   images: number;
+  /** File systems of /persist. */
   disks: number;
+  /** Of virtual nodes. */
+  nodeDisks: number;
+  /** Whether it has lines of logs. */
+  lines: boolean;
   /** Files of the machine, as server.conf, that were there already and stay as they are. */
   kept: string[];
   /** Digests of images that the backup lacks. */
@@ -79,8 +91,8 @@ export async function restoreBackup(given: Config, task: Task, told: Told): Prom
     await task.makeBootable(config);
     await rm(paths.restoring);
     await syncFolder(paths.state);
-    const { images, disks, missing } = generation;
-    result = { name, state: paths.state, images: images.length, disks: disks.length, kept, missing };
+    const { images, missing } = generation;
+    result = { name, state: paths.state, images: images.length, ...countsOf(generation), kept, missing };
   });
   if (!free || !result) {
     throw new UserError('CONFLICT', 'A backup is being brought back just now.', 'Wait until that has ended.');
