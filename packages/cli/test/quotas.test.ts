@@ -34,14 +34,14 @@ describe('virtual nodes', () => {
     const { stderr } = await ok('node', 'create', 'n3');
     assert.match(
       stderr,
-      /^You use 3 of your quota of 3 of virtual nodes \(quotas\.default\)\. See: walt advanced quotas$/m,
+      /^You use 3 of your quota of 3 virtual nodes \(quotas\.default\)\. See: walt advanced quotas$/m,
     );
-    assert.match(stderr, /^You use 6 of your quota of 6 of cores of virtual nodes \(quotas\.users\.alice\)/m);
+    assert.match(stderr, /^You use 6 of your quota of 6 cores of virtual nodes \(quotas\.users\.alice\)/m);
     const refused = await walt('node', 'create', 'n4');
     assert.equal(refused.status, 1);
     assert.match(
       refused.stderr,
-      /^walt: The quota of alice is 3 of virtual nodes \(quotas\.default in server\.conf\): 3 are in use \(n1, n2, n3\), and this needs 1 more\.\n {2}→ Remove a node /,
+      /^walt: The quota of alice is 3 virtual nodes \(quotas\.default in server\.conf\): 3 are in use \(n1, n2, n3\), and this needs 1 more\.\n {2}→ Remove a node /,
     );
     await ok('node', 'remove', 'n2', '--yes');
     await ok('node', 'create', 'n4', '--json');
@@ -64,12 +64,9 @@ describe('virtual nodes', () => {
     );
     // All of a set, or none.
     const both = await walt('node', 'config', 'n1,n2', 'cpu.cores=4');
-    assert.match(
-      both.stderr,
-      /quota of alice is 6 of cores .*: 4 are in use \(n1, n2\), and this needs 4 more/,
-    );
+    assert.match(both.stderr, /quota of alice is 6 cores .*: 4 are in use \(n1, n2\), and this needs 4 more/);
     const { stderr } = await ok('node', 'config', 'n1', 'cpu.cores=4');
-    assert.match(stderr, /^You use 6 of your quota of 6 of cores/);
+    assert.match(stderr, /^You use 6 of your quota of 6 cores/);
     await ok('node', 'config', 'n1', 'cpu.cores=1');
   });
 
@@ -81,7 +78,7 @@ describe('virtual nodes', () => {
     // One that was nobody's.
     await server.addNode('free1', 'waltplatform/pc-x86-64-default');
     const { stderr } = await walt('node', 'acquire', 'free1');
-    assert.match(stderr, /quota of alice is 3 of virtual nodes/);
+    assert.match(stderr, /quota of alice is 3 virtual nodes/);
     assert.match((await walt('node', 'boot', 'free1', 'pc-x86-64-default')).stderr, /quota of alice is 3/);
   });
 
@@ -181,9 +178,9 @@ describe('walt advanced quotas', () => {
         'OF | USED | QUOTA | SET BY | LARGEST',
         'virtual nodes | 1 | 3 | quotas.default | n1',
         'cores of virtual nodes | 2 | 6 | quotas.users.alice | n1',
-        'memory of virtual nodes | 1.1 GB | 4.3 GB | quotas.default | n1',
-        'image space | 0 B | 8.4 MB | quotas.default',
-        '/persist space | 10.7 GB | 32.2 GB | quotas.users.alice | n1',
+        'memory of virtual nodes | 1024 MiB | 4096 MiB | quotas.default | n1',
+        'image space | 0 MiB | 8 MiB | quotas.default',
+        '/persist space | 10240 MiB | 30720 MiB | quotas.users.alice | n1',
       ],
     );
     const [own] = JSON.parse((await ok('advanced', 'quotas', '--json')).stdout);

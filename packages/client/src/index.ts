@@ -25,4 +25,3 @@ export { resultOf } from './long-call.ts';
 export { cacheFolder, configFolder, DEFAULT_SOCKET, serverFolder } from './paths.ts';
 export { namedPlace, type Place, usualPlace } from './place.ts';
 export { ByteStream, frameError, type StreamEnd, type StreamHandlers } from './stream.ts';
-export { connectionLost } from './transport.ts';

@@ -1,6 +1,6 @@
 /** The way to a server of this machine: its Unix socket. */
 import { AbortError, hasCode } from './errors.ts';
-import { connectionLost, type Route } from './transport.ts';
+import type { Route } from './transport.ts';
 
 export function localRoute(socketPath: string): Route {
   return {
@@ -21,8 +21,17 @@ export function localRoute(socketPath: string): Route {
           'Ask its administrator to let you in.',
         );
       }
-      if (hasCode(error, 'ECONNRESET') || hasCode(error, 'EPIPE')) return connectionLost();
+      if (hasCode(error, 'ECONNRESET') || hasCode(error, 'EPIPE')) return lost();
       return error;
     },
+    lost,
   };
+}
+
+function lost(): AbortError {
+  return new AbortError(
+    'UNAVAILABLE',
+    'The connection to the WalT server was lost.',
+    'See `sudo walt-server status`, then repeat the command.',
+  );
 }

@@ -5,7 +5,7 @@ import type { LogImported } from '@walt/contract';
 import { LOG_IMPORT, LOG_LINES } from '@walt/contract/values/logs';
 import type { Connection } from './connection.ts';
 import { hasCode } from './errors.ts';
-import { connectionLost, readText, responseError, sendAs } from './transport.ts';
+import { readText, responseError, sendAs } from './transport.ts';
 
 export interface LogQuery {
   /** A set of nodes; `server` in it is the platform itself. */
@@ -134,7 +134,7 @@ async function* readOnce(
     response.destroy();
   }
   // Without its mark, it is not all; and who follows is told of no end.
-  if (!ended || follow) throw connectionLost();
+  if (!ended || follow) throw connection.route.lost();
 }
 
 function parse(

@@ -16,6 +16,8 @@ export interface Route {
   options: { socketPath: string } | { agent: Agent };
   /** The user's view of a socket error. */
   failure: (error: Error) => Error;
+  /** What to tell when a connection ended too early, without an error. */
+  lost: () => AbortError;
 }
 
 export interface HttpRequest {
@@ -163,14 +165,6 @@ function foreign({ name }: Route): AbortError {
     'UNAVAILABLE',
     `What answers at ${name} is no WalT server of this version.`,
     'See `sudo walt-server status`.',
-  );
-}
-
-export function connectionLost(): AbortError {
-  return new AbortError(
-    'UNAVAILABLE',
-    'The connection to the WalT server was lost.',
-    'See `sudo walt-server status`, then repeat the command.',
   );
 }
 

@@ -3,7 +3,6 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { Connection } from '@walt/client/connection';
 import { AbortError } from '@walt/client/errors';
 import { ByteStream, frameError } from '@walt/client/stream';
-import { connectionLost } from '@walt/client/transport';
 import { UsageError } from '../errors.ts';
 
 export interface PortPair {
@@ -151,7 +150,7 @@ export async function joinToNode(
   try {
     const end = await stream.ended;
     if (end?.type === 'error') throw frameError(end);
-    if (stream.lost) throw connectionLost();
+    if (stream.lost) throw connection.route.lost();
     socket.end();
   } catch (error) {
     socket.resetAndDestroy();

@@ -3,7 +3,7 @@ import { connect } from '@walt/client/connection';
 import type { Quota } from '@walt/contract';
 import { remark } from '../terminal/output.ts';
 import { visibleName } from '../terminal/visible.ts';
-import { amountOf, NEAR, wordsOf } from './quotas.ts';
+import { amountOf, NEAR, quotaText } from './quotas.ts';
 
 const CONCERNED = {
   nodes: ['virtual-nodes', 'cores', 'memory', 'persist'],
@@ -21,7 +21,7 @@ export async function tellNearQuotas(raised: Raised): Promise<void> {
     const { name, used, most, from } = quota;
     if (most === null || used < NEAR * most || !(CONCERNED[raised] as string[]).includes(name)) continue;
     remark(
-      `You use ${amountOf(quota, used)} of your quota of ${amountOf(quota, most)} of ${wordsOf(quota)} ` +
+      `You use ${amountOf(quota, used)} of your quota of ${quotaText(quota, most)} ` +
         `(${visibleName(from ?? '')}). See: walt advanced quotas`,
     );
   }

@@ -4,7 +4,6 @@
  * This file: `walt advanced quotas`.
  */
 import type { Quota, UserQuotas } from '@walt/contract';
-import { humanSize } from '../terminal/human.ts';
 import type { Paint } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 import { visibleName } from '../terminal/visible.ts';
@@ -24,9 +23,18 @@ export function wordsOf({ name }: Pick<Quota, 'name'>): string {
   return WORDS[name] ?? visibleName(name);
 }
 
-/** A number of things, or bytes. */
+/** A number of things, or bytes in MiB, in which server.conf and refusals count. */
 export function amountOf({ name }: Pick<Quota, 'name'>, amount: number): string {
-  return name === 'virtual-nodes' || name === 'cores' ? String(amount) : humanSize(amount);
+  return isNumber(name) ? String(amount) : `${Math.ceil(amount / (1024 * 1024))} MiB`;
+}
+
+/** `3 virtual nodes`, `4096 MiB of memory of virtual nodes`. */
+export function quotaText(quota: Pick<Quota, 'name'>, most: number): string {
+  return `${amountOf(quota, most)} ${isNumber(quota.name) ? '' : 'of '}${wordsOf(quota)}`;
+}
+
+function isNumber(name: Quota['name']): boolean {
+  return name === 'virtual-nodes' || name === 'cores';
 }
 
 /** What takes most of it. */

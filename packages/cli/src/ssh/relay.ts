@@ -2,7 +2,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Connection } from '@walt/client/connection';
 import { ByteStream, frameError } from '@walt/client/stream';
-import { connectionLost } from '@walt/client/transport';
 
 export const SSH_PORT = 22;
 
@@ -32,5 +31,5 @@ export async function relayToNode(
   const end = await stream.ended;
   if (end?.type === 'error') throw frameError(end);
   // Else ssh would end without a word.
-  if (stream.lost) throw connectionLost();
+  if (stream.lost) throw connection.route.lost();
 }

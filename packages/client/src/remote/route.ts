@@ -28,7 +28,8 @@ export function remoteWay(
     route: {
       name: place.url,
       options: { agent: new DialAgent(dial) },
-      failure: (error) => lost(error, place),
+      failure: (error) => (isLoss(error) ? lost(place) : error),
+      lost: () => lost(place),
     },
     prove: async (refused) => await (await way()).signIn(refused),
   };
@@ -52,9 +53,11 @@ class DialAgent extends Agent {
   }
 }
 
-function lost(error: Error, { url }: SshPlace): Error {
-  const codes = ['ECONNRESET', 'EPIPE', 'ECONNREFUSED', 'ENOENT'];
-  if (!codes.some((code) => hasCode(error, code))) return error;
+function isLoss(error: Error): boolean {
+  return ['ECONNRESET', 'EPIPE', 'ECONNREFUSED', 'ENOENT'].some((code) => hasCode(error, code));
+}
+
+function lost({ url }: SshPlace): AbortError {
   return new AbortError(
     'UNAVAILABLE',
     `The connection to the WalT server at ${url} was lost.`,

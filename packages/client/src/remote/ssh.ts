@@ -93,7 +93,7 @@ export function sshFailure({ url, host }: SshPlace, status: number, stderr: stri
   if (status === SSH_FAILED) {
     const next = /Host key verification failed/.test(stderr)
       ? `Log in once by \`ssh\` on a terminal: it asks whether ${host} is the host that you mean.`
-      : `See whether \`ssh\` alone logs in to ${host}: walt uses its keys and its configuration.`;
+      : `See whether \`ssh\` alone logs in to ${host}: walt uses its keys and its configuration. If another host is meant: walt server list`;
     return new AbortError('UNAVAILABLE', `ssh did not get to ${url}.${said}`, next);
   }
   const told = toldBy(stderr);

@@ -1,9 +1,8 @@
 /** Quotas of users: which hold for whom, and what who would pass them is told. */
 import type { Quota } from '@walt/contract';
-import { groupsIfKnown, knownNames, type Role, roleOf } from '../access/index.ts';
+import { type GuestNames, groupsIfKnown, type Role, roleOf } from '../access/index.ts';
 import {
   type AccessConfig,
-  type Log,
   QUOTA_NAMES,
   type QuotaConfig,
   type QuotaName,
@@ -111,11 +110,11 @@ function passed(
 ): UserError {
   const { what, hint } = WORDS[name];
   const by = largest(items);
-  const used = `${tell(name, sum(items))} ${name === 'virtual-nodes' || name === 'cores' ? 'are' : 'is'} in use`;
+  const used = `${tell(name, sum(items))} ${isNumber(name) ? 'are' : 'is'} in use`;
   const needs = more > 0 ? `, and this needs ${tell(name, more)} more` : '';
   return new UserError(
     'FORBIDDEN',
-    `The quota of ${user} is ${tell(name, bound.most)} of ${what} (${bound.from} in server.conf): ` +
+    `The quota of ${user} is ${tell(name, bound.most)} ${isNumber(name) ? '' : 'of '}${what} (${bound.from} in server.conf): ` +
       `${used}${by === '' ? '' : ` (${by})`}${needs}.`,
     `${hint}, or ask the administrator. See all with: walt advanced quotas`,
   );
@@ -131,8 +130,11 @@ function largest(items: readonly Item[]): string {
 
 /** A number of things, or bytes in MiB, in which server.conf counts. */
 function tell(name: QuotaName, amount: number): string {
-  if (name === 'virtual-nodes' || name === 'cores') return String(amount);
-  return `${Math.ceil(amount / (1024 * 1024))} MiB`;
+  return isNumber(name) ? String(amount) : `${Math.ceil(amount / (1024 * 1024))} MiB`;
+}
+
+function isNumber(name: QuotaName): boolean {
+  return name === 'virtual-nodes' || name === 'cores';
 }
 
 function sum(items: readonly Item[]): number {
@@ -177,26 +179,9 @@ export class Quotas {
     return (await this.#groups(user)) !== undefined;
   }
 
-  /** Logins that the configuration names. */
-  get named(): string[] {
-    return [...this.#config.users.keys()];
-  }
-
-  /** A quota for somebody whom the machine does not know is no reason not to start: directories may be away. */
-  async warnOfStrangers(log: Pick<Log, 'warn'>): Promise<void> {
-    const { users, groups } = this.#config;
-    for (const [database, names] of [
-      ['passwd', [...users.keys()]],
-      ['group', [...groups.keys()]],
-    ] as const) {
-      const known = await knownNames(database, names);
-      const unknown = names.filter((name) => !known.has(name));
-      if (unknown.length === 0) continue;
-      const what = database === 'passwd' ? 'users' : 'groups';
-      log.warn('server.conf has quotas for names that this machine does not know', {
-        [what]: unknown.join(', '),
-      });
-    }
+  /** Logins and groups that the configuration names. */
+  get named(): GuestNames {
+    return { users: [...this.#config.users.keys()], groups: [...this.#config.groups.keys()] };
   }
 
   async #groups(user: string): Promise<ReadonlySet<string> | undefined> {
