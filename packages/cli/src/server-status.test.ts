@@ -67,3 +67,9 @@ test('server-status tells of each adapter since when it is so, and of DHCP serve
   assert.match(text, /^Another DHCP server answers behind enp3s0: 192\.0\.2\.1\. Switch it off/m);
   assert.match(text, /^Another DHCP server answers on walt-net: 192\.0\.2\.2 \(accepted\)$/m);
 });
+
+test('server-status tells who one is, and as what, where the server says it', () => {
+  assert.match(renderStatus(status, painter(false)), /^You are +alice$/m);
+  const viewer = renderStatus({ ...status, role: 'viewer' }, painter(false));
+  assert.match(viewer, /^You are +alice, a viewer$/m);
+});

@@ -7,6 +7,8 @@ import { visibleName } from './terminal/visible.ts';
 
 const STATE_COLOURS = { running: 'green', starting: 'yellow', stopped: 'dim', failed: 'red' } as const;
 
+const ROLE_WORDS = { viewer: 'a viewer', member: 'a member', administrator: 'an administrator' } as const;
+
 export function renderStatus(status: ServerStatus, paint: Paint): string {
   const facts: [string, string][] = [
     ['Version', status.version],
@@ -21,7 +23,7 @@ export function renderStatus(status: ServerStatus, paint: Paint): string {
     ['Network', `${status.network.subnet} in namespace ${status.namespace}, server ${status.network.server}`],
     ['Virtual nodes', status.accelerator === 'kvm' ? 'KVM' : 'emulated (KVM does not work here)'],
     ...(status.unguarded === null ? [] : [unguarded(status.unguarded, paint)]),
-    ['You are', status.user],
+    ['You are', status.role ? `${status.user}, ${ROLE_WORDS[status.role]}` : status.user],
   ];
   const width = Math.max(...facts.map(([name]) => name.length));
   const lines = facts.map(([name, value]) => `${paint(name.padEnd(width), 'bold')}  ${value}\n`).join('');

@@ -91,7 +91,7 @@ vnode2  booted    alice/debian  10.73.0.3  amd64  pc-x86-64  virtual
       `vnode1
 
 state        booted since DATE (AGO)
-used by      alice and root
+used by      alice and all administrators
 is           a virtual pc-x86-64 (amd64)
 address      10.73.0.2, 52:54:00:00:00:10
 known since  DATE
@@ -123,7 +123,7 @@ settings
 `,
     );
     assert.match(text, /^used by +everybody: it is free$/m);
-    assert.match(text, /^used by +bob and root$/m);
+    assert.match(text, /^used by +bob and all administrators$/m);
     const { stdout: json } = await checkout.run(['node', 'show', 'vnode1,free1', '--json']);
     const [free, own] = JSON.parse(json);
     assert.deepEqual([free.disks, free.served, free.bootOwner], [[], null, null]);
@@ -555,7 +555,10 @@ describe('start-up', () => {
       cpSync(checkout.walt, join(folder, 'walt'));
       const { status, stderr } = spawnSync(join(folder, 'walt'), [], { encoding: 'utf8' });
       assert.equal(status, 1);
-      assert.equal(stderr, `walt: ${folder} is not installed yet: run ${folder}/quickstart first.\n`);
+      assert.equal(
+        stderr,
+        `walt: the programs that it stands on are not installed yet\n  → sudo ${folder}/quickstart\n`,
+      );
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

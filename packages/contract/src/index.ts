@@ -47,6 +47,8 @@ export const serverStatus = z.object({
   /** Seconds since this server process started. */
   uptime: z.number(),
   user: userName,
+  /** What `access` of server.conf makes of him; absent: the server is older. */
+  role: z.enum(['viewer', 'member', 'administrator']).optional(),
   configFile: z.string().nullable(),
   stateFolder: z.string(),
   namespace: z.string(),

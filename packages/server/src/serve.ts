@@ -1,7 +1,15 @@
 /** Wires the parts of the server. */
 import type { ServerStatus } from '@walt/contract';
 import packageFile from '../../../package.json' with { type: 'json' };
-import { Guests, Identity, mountSignInFolder, SshAuthority, StandingRights } from './access/index.ts';
+import {
+  Guests,
+  Identity,
+  mountSignInFolder,
+  named,
+  SshAuthority,
+  StandingRights,
+  warnOfStrangers,
+} from './access/index.ts';
 import { listen } from './api/index.ts';
 import { holdImages } from './backup/index.ts';
 import {
@@ -100,7 +108,8 @@ export async function serve(config: Config): Promise<() => Promise<void>> {
   await Promise.all([sweepBootFiles(paths), reads.sweep()]);
   const logins = new Guests();
   const quotas = new Quotas({ config: config.quotas, access: config.access });
-  await quotas.warnOfStrangers(logs.journal('access'));
+  await warnOfStrangers('quotas', quotas.named, logs.journal('access'));
+  await warnOfStrangers('roles', named(config.access), logs.journal('access'));
   const images = await Images.open({
     quotas,
     logins,
@@ -190,7 +199,7 @@ export async function serve(config: Config): Promise<() => Promise<void>> {
   await devices.start();
 
   await mountSignInFolder(paths.auth, config.limits.signInFiles);
-  const status = async (): Promise<Omit<ServerStatus, 'user'>> => ({
+  const status = async (): Promise<Omit<ServerStatus, 'user' | 'role'>> => ({
     version: packageFile.version,
     uptime: Math.round((Date.now() - startedAt) / 1000),
     configFile: config.file,

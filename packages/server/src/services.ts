@@ -1,6 +1,6 @@
 /** What the API serves, made of what the folders offer: the server and tests of its clients have it from here. */
 import type { ServerStatus } from '@walt/contract';
-import { type Guests, type Identity, Origins, type StandingRights } from './access/index.ts';
+import { type Caller, type Guests, type Identity, Origins, type StandingRights } from './access/index.ts';
 import type { NodeDirectory } from './boot/index.ts';
 import { createDeviceCalls, DeviceEntry, type Devices } from './devices/index.ts';
 import { createImageCalls, type Images, OpenJobs } from './images/index.ts';
@@ -28,7 +28,7 @@ interface Parts {
   /** What nodes load. */
   files: Parameters<typeof createChangesCalls>[0]['files'];
   logs: Logs;
-  status(): Promise<Omit<ServerStatus, 'user'>>;
+  status(): Promise<Omit<ServerStatus, 'user' | 'role'>>;
   /** Takes the line that tells what somebody did. */
   audit(line: string): void;
   /** Of an area of the journal. */
@@ -72,7 +72,7 @@ export function createServices(parts: Parts) {
       access: nodes.entry,
       device: createDeviceCalls({ devices, directory, network, nodes: nodes.calls }),
       server: {
-        status: async ({ user }: { user: string }) => ({ user, ...(await status()) }),
+        status: async ({ user, role }: Caller) => ({ user, role, ...(await status()) }),
         ...createSpaceCalls(quotas, [nodes.space, images.space], diskUsers),
       },
     },

@@ -1,7 +1,7 @@
 import type { ServerStatus } from '@walt/contract';
 
 /** A server's status, whatever it does. */
-export function serverStatus(stateFolder: string): Omit<ServerStatus, 'user'> {
+export function serverStatus(stateFolder: string): Omit<ServerStatus, 'user' | 'role'> {
   return {
     ...{ version: '11.0.0', uptime: 3700, configFile: null, stateFolder, namespace: 'walt' },
     ...{ network: { subnet: '10.73.0.0/16', server: '10.73.0.1' }, accelerator: 'tcg', unguarded: null },

@@ -26,8 +26,8 @@ const rows: [title: string, node: Partial<NodeDetails>, line: RegExp][] = [
   ['whose boot still runs there', { bootOwner: 'bob' }, /; bob's boot still runs there$/m],
   [
     'whom its owner lets use it',
-    { guests: { users: ['bob'], groups: ['students', 'the\u001b[2Jdean'] } },
-    /^used by +alice, bob, group students, group the\\x1b\[2Jdean and root$/m,
+    { guests: { users: ['alice', 'bob'], groups: ['students', 'the\u001b[2Jdean'] } },
+    /^used by +alice, bob, group students, group the\\x1b\[2Jdean and all administrators$/m,
   ],
   ['that its image is gone', { digest: null }, /^next boot +nothing: its image is gone, or cannot boot$/m],
   [

@@ -63,8 +63,9 @@ function progress({ boot }: NodeDetails, now: number): Row[] {
 }
 
 function users(owner: string, guests: GuestList): string {
-  const all = [owner, guestText(guests)].filter((text) => text !== '').join(', ');
-  return owner === 'root' ? all : `${all} and root`;
+  const others = { ...guests, users: guests.users.filter((guest) => guest !== owner) };
+  const all = [owner, guestText(others)].filter((text) => text !== '').join(', ');
+  return `${all} and all administrators`;
 }
 
 /** What it runs, and what it would run. */

@@ -1,5 +1,5 @@
 /** Whom an owner lets use what is his: logins and groups of the machine. */
-import { UserError } from '../platform/index.ts';
+import { type Log, UserError } from '../platform/index.ts';
 import { groupsOf, knownNames } from './users.ts';
 
 /** Milliseconds for which a user's groups are believed. */
@@ -77,6 +77,28 @@ export function guestWords({ users, groups }: GuestNames): GuestWord[] {
   return [...new Set([...users, ...groups.map((group) => `@${group}`)])];
 }
 
+/**
+ * Tells the journal which names of a part of server.conf the machine does not know. They are no reason not to start: directories may
+ * be away.
+ */
+export async function warnOfStrangers(
+  what: string,
+  { users, groups }: GuestNames,
+  log: Pick<Log, 'warn'>,
+): Promise<void> {
+  for (const [database, names, kind] of [
+    ['passwd', users, 'users'],
+    ['group', groups, 'groups'],
+  ] as const) {
+    const known = await knownNames(database, names);
+    const unknown = names.filter((name) => !known.has(name));
+    if (unknown.length === 0) continue;
+    log.warn(`server.conf has ${what} for names that this machine does not know`, {
+      [kind]: unknown.join(', '),
+    });
+  }
+}
+
 /** Sorted. */
 export function guestNames(words: readonly GuestWord[]): GuestNames {
   const [groups, users] = [true, false].map((isGroup) =>
@@ -89,6 +111,6 @@ function unknown(what: string, database: string, name: string): UserError {
   return new UserError(
     'NOT_FOUND',
     `The server's machine knows no ${what} "${name}".`,
-    `See those that it knows with: getent ${database}`,
+    `See those that it knows with, on that machine: getent ${database}`,
   );
 }

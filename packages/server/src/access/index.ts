@@ -9,13 +9,14 @@ export {
   type GuestWord,
   guestNames,
   guestWords,
+  warnOfStrangers,
 } from './guests.ts';
 export { Identity } from './identity.ts';
 export { Origins } from './origin.ts';
 export { demand, demandAll, isAllowed, type OwnedNode, refusal } from './policy.ts';
-export { demandRole, EVERYBODY, type Role, roleOf } from './roles.ts';
+export { demandRole, EVERYBODY, named, type Role, roleOf } from './roles.ts';
 export { mountSignInFolder, unmountSignInFolder } from './sign-in-folder.ts';
 export { SshAuthority } from './ssh-authority.ts';
 export { LostRight, StandingRights } from './standing-rights.ts';
 export { type AccessTables, accessTables } from './tables.ts';
-export { groupsIfKnown, knownNames } from './users.ts';
+export { groupsIfKnown } from './users.ts';

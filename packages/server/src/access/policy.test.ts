@@ -21,7 +21,7 @@ const change = (deed: string): Row<'image.change'> => [
 ];
 const act = (deed: string): Row<'node.boot'> => [
   ...([lab, 'alice', 'CONFIRM'] as const),
-  `lab is in use by alice. Do you want to ${deed} it?`,
+  `lab is in use by alice. Do you want to ${deed}?`,
   answer,
 ];
 
@@ -98,11 +98,11 @@ const table: { [A in Action]: Row<A> } = {
     'lab is in use by alice.',
     'Ask for: walt node release lab',
   ],
-  'node.boot': act('take over'),
-  'node.reboot': act('reboot'),
-  'node.release': act('release'),
-  'node.rename': act('rename'),
-  'node.config': act('change the settings of'),
+  'node.boot': act('take it over'),
+  'node.reboot': act('reboot it'),
+  'node.release': act('release it'),
+  'node.rename': act('rename it'),
+  'node.config': act('change its settings'),
   'node.power': [
     ...([lab, 'root', 'FORBIDDEN'] as const),
     'Only an administrator says who has the power of a node.',
@@ -118,7 +118,7 @@ const table: { [A in Action]: Row<A> } = {
     'lab is on home-net already, of alice: they would hear each other. Go on?',
     'Choose another name for the network, answer the question, or repeat the command with --yes.',
   ],
-  'node.remove': act('remove'),
+  'node.remove': act('remove it'),
   'quota.ofOthers': [
     ...([{}, 'root', 'FORBIDDEN'] as const),
     'Only an administrator sees the quotas of others.',
@@ -222,7 +222,7 @@ describe('whom an owner lets use his node', () => {
 test('what is refused is named, and nothing else', () => {
   const nodes = ['a', 'b', 'c', 'd'].map((name) => ({ name, owner: name < 'c' ? 'alice' : 'bob' }));
   assert.throws(() => demandAll('node.boot', bob, nodes), {
-    message: 'a and b are in use by alice. Do you want to take over them?',
+    message: 'a and b are in use by alice. Do you want to take them over?',
   });
   assert.throws(() => demandAll('node.acquire', root, nodes), {
     message: 'a, b, c and d are in use by alice, bob.',

@@ -189,14 +189,14 @@ export const policy = {
   }),
   /** Guests leave it to its owner. */
   'node.boot': actOnNodes<BootedNode>(
-    'take over',
+    (them) => `take ${them} over`,
     (caller, { owner, guest, imageOwner }) =>
       isFreeOrOwn(caller, { owner }) || (guest === true && imageOwner === owner),
   ),
-  'node.reboot': actOnNodes('reboot', isOwnOrGuest),
-  'node.release': actOnNodes('release', isFreeOrOwn),
-  'node.rename': actOnNodes('rename', isOwnOrGuest),
-  'node.config': actOnNodes('change the settings of', isOwnOrGuest),
+  'node.reboot': actOnNodes((them) => `reboot ${them}`, isOwnOrGuest),
+  'node.release': actOnNodes((them) => `release ${them}`, isFreeOrOwn),
+  'node.rename': actOnNodes((them) => `rename ${them}`, isOwnOrGuest),
+  'node.config': actOnNodes((them) => `change ${them === 'it' ? 'its' : 'their'} settings`, isOwnOrGuest),
   /** Who says which plug a node hangs on can have any plug pulled that server.conf names. */
   'node.power': rule<{ name: string }>({
     who: (caller) => isAdministrator(caller),
@@ -233,7 +233,7 @@ export const policy = {
       ];
     },
   }),
-  'node.remove': actOnNodes('remove', isFreeOrOwn),
+  'node.remove': actOnNodes((them) => `remove ${them}`, isFreeOrOwn),
   'quota.ofOthers': rule<object>({
     who: (caller) => isAdministrator(caller),
     code: 'FORBIDDEN',
@@ -318,12 +318,16 @@ function changeOfImage(deed: string): Rule<NamedImage> {
 }
 
 /** What touches somebody else's work is asked; `act` is what is done, as in "Do you want to ACT it?". */
-function actOnNodes<Node extends OwnedNode>(act: string, who: Rule<Node>['who']): Rule<Node> {
+/** `act`: what is to be done, by the word for the nodes. */
+function actOnNodes<Node extends OwnedNode>(
+  act: (them: 'it' | 'them') => string,
+  who: Rule<Node>['who'],
+): Rule<Node> {
   return {
     who,
     code: 'CONFIRM',
     told: (nodes) => [
-      `${nameList(nodes)} in use by ${ownersOf(nodes)}. Do you want to ${act} ${nodes.length === 1 ? 'it' : 'them'}?`,
+      `${nameList(nodes)} in use by ${ownersOf(nodes)}. Do you want to ${act(nodes.length === 1 ? 'it' : 'them')}?`,
       ANSWER,
     ],
   };

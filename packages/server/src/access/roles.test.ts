@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AccessConfig } from '../platform/index.ts';
-import { asksGroups, EVERYBODY, roleOf } from './roles.ts';
+import { warnOfStrangers } from './guests.ts';
+import { asksGroups, EVERYBODY, named, roleOf } from './roles.ts';
 
 const lists: AccessConfig = {
   administrators: ['ann', '@wheel'],
@@ -43,4 +44,15 @@ test('groups are asked for where a role depends on them', () => {
   assert.equal(asksGroups(lists), true);
   assert.equal(asksGroups(EVERYBODY), false);
   assert.equal(asksGroups({ ...EVERYBODY, viewers: ['ann'] }), false);
+});
+
+test('names that the machine does not know are told at the start', async () => {
+  const lists = {
+    administrators: ['root', 'walt-nobody-is-called-so'],
+    members: undefined,
+    viewers: ['@root', '@walt-no-group', 'walt-nobody-is-called-so'],
+  };
+  const told: unknown[] = [];
+  await warnOfStrangers('roles', named(lists), { warn: (_message, fields) => told.push(fields) });
+  assert.deepEqual(told, [{ users: 'walt-nobody-is-called-so' }, { groups: 'walt-no-group' }]);
 });

@@ -1,6 +1,6 @@
 /** What a login may do on the platform at all. What is whose, policy.ts tells. */
 import { type AccessConfig, UserError } from '../platform/index.ts';
-import { isNamed } from './guests.ts';
+import { type GuestNames, guestNames, isNamed } from './guests.ts';
 
 /** Each may do what those before it may: look; make and use things of one's own; everything. */
 export const ROLES = ['viewer', 'member', 'administrator'] as const;
@@ -24,6 +24,11 @@ export function roleOf(
   if (members && isIn(members)) return 'member';
   if (isIn(viewers)) return 'viewer';
   return members ? undefined : 'member';
+}
+
+/** Logins and groups that the lists name. */
+export function named({ administrators, members = [], viewers }: AccessConfig): GuestNames {
+  return guestNames([...new Set([administrators, members, viewers].flat())]);
 }
 
 /** Whether a role depends on groups. */

@@ -105,7 +105,7 @@ describe('a node that its owner shares', () => {
     await bob.node.boot({ set: 'vnode1', image: 'alice/other' });
     const [node] = await bob.node.details({ set: 'vnode1' });
     assert.deepEqual([node?.image, node?.owner, node?.guests.users], ['alice/other', 'alice', ['bob']]);
-    await assert.rejects(bob.node.boot({ set: 'vnode1', image: 'mine' }), failure('CONFIRM', /take over/));
+    await assert.rejects(bob.node.boot({ set: 'vnode1', image: 'mine' }), failure('CONFIRM', /take it over/));
     await assert.rejects(
       bob.node.boot({ set: 'vnode1', image: 'default' }),
       failure('UNAVAILABLE', /default/),

@@ -29,7 +29,7 @@ export function createSpaceCalls(
     async quotas(caller, { all }) {
       if (!all) return [{ ...(await of(caller.user)), known: true }];
       demand('quota.ofOthers', caller, {});
-      const users = [...quotas.named, ...(await Promise.all(parts.map((part) => part.users()))).flat()];
+      const users = [...quotas.named.users, ...(await Promise.all(parts.map((part) => part.users()))).flat()];
       const told = [...new Set([caller.user, ...users])].filter(
         (user) => user !== PLATFORM_OWNER && userName.safeParse(user).success,
       );
