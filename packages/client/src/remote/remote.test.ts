@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { AbortError } from '../errors.ts';
 import { otherMajor, unknownCall } from '../versions.ts';
+import { remoteWay } from './route.ts';
 import { checkServerName, parseServers } from './servers.ts';
 import { canForwardTo, masterArguments, parseSignIn, sshArguments, sshFailure } from './ssh.ts';
 import { parseSshUrl } from './url.ts';
@@ -254,4 +255,11 @@ describe('versions of the contract', () => {
     const other = new AbortError('NOT_FOUND', 'There is no node named "x".', '');
     assert.equal(unknownCall(other, { path: '/rpc/x/y', header: '1.0' }), undefined);
   });
+});
+
+test('a connection that is lost names the server elsewhere', () => {
+  const { route } = remoteWay(parseSshUrl('ssh://ann@lab.example'), '/nonexistent', {});
+  const { message } = route.lost();
+  assert.equal(message, 'The connection to the WalT server at ssh://ann@lab.example was lost.');
+  assert.equal(route.failure(Object.assign(new Error(), { code: 'EPIPE' })).message, message);
 });
