@@ -6,6 +6,7 @@ import {
   type ListedBackup,
   listBackups,
   restoreBackup,
+  type Told,
   toldByLines,
   type VerifiedBackup,
   verifyBackups,
@@ -75,7 +76,7 @@ export async function restoreFrom(
     return;
   }
   const told = toldByLines(json ? complain : say);
-  const makeBootable = (restored: Config) => prepareImages(restored, told.say);
+  const makeBootable = (restored: Config) => prepareImages(restored, told);
   const result = await restoreBackup(config, { folder, name, tables: serverTables, makeBootable }, told);
   if (json) return console.log(JSON.stringify(result));
   say(`The backup ${result.name} is in ${result.state}: ${contents(result)}.`);
@@ -87,16 +88,17 @@ export async function restoreFrom(
 }
 
 /** What nodes need to boot the images that are there. */
-async function prepareImages(config: Config, say: Say): Promise<void> {
+async function prepareImages(config: Config, told: Told): Promise<void> {
   const paths = platformPaths(config);
   await openVolumesDisk(paths);
   const database = await openDatabase(paths.database, serverTables);
-  const tell = (message: string, fields?: object) => say(`${message} ${JSON.stringify(fields ?? {})}`);
+  const tell = (message: string, fields?: object) => told.say(`${message} ${JSON.stringify(fields ?? {})}`);
   try {
     await prepareAll({
       ...{ config, paths, database, nodes: bootingNodes },
       prepareBoot: (image) => prepareBootFiles(image, paths, config.limits),
       hasBootFiles: (digest) => hasBootFiles(digest, paths),
+      report: (step, { done, total } = {}) => told.step(step)(done, total),
       log: { info() {}, warn: tell, error: tell },
     });
   } finally {

@@ -321,7 +321,7 @@ test('a backup that is killed leaves those before it whole, and the next one goe
 test('a restoration that is killed is gone on with, and no server starts before', async () => {
   const there = machine('resumed');
   const state = platformPaths(there);
-  for (const step of ['Image 2 of 2', 'Making what nodes need']) {
+  for (const step of ['Image 2 of 2', 'Making what nodes need', 'Making the volumes']) {
     await killedAt(step, 1, { act: 'restore', config: there, folder: target });
     await assert.rejects(requireRestored(state), {
       message: /has not ended/,

@@ -2,5 +2,5 @@
 export { type BackupOptions, type BackupResult, backUp } from './backup.ts';
 export { holdImages } from './hold.ts';
 export { type ListedBackup, listBackups, type VerifiedBackup, verifyBackups } from './listing.ts';
-export { amount, toldByLines } from './progress.ts';
+export { amount, type Told, toldByLines } from './progress.ts';
 export { requireRestored, restoreBackup } from './restore.ts';

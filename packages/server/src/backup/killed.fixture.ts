@@ -23,7 +23,7 @@ async function makeBootable(): Promise<void> {
   const database = await openDatabase(paths.database, serverTables);
   await prepareAll({
     ...{ config, paths, database, nodes: bootingNodes, log: quiet },
-    ...{ prepareBoot: fakeBoot, hasBootFiles: async () => false },
+    ...{ prepareBoot: fakeBoot, hasBootFiles: async () => false, report: see },
   });
   await database.destroy();
 }

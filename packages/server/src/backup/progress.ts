@@ -1,8 +1,8 @@
 /** What who waits is told. */
 export interface Told {
   say(line: string): void;
-  /** Begins a step; call the answer with how many bytes are done. */
-  step(title: string): (done: number, total?: number) => void;
+  /** Begins a step; call the answer with how many bytes are done, where that is known. */
+  step(title: string): (done?: number, total?: number) => void;
 }
 
 /** Milliseconds after which a step is told, and between two words on it. */
@@ -16,7 +16,8 @@ export function toldByLines(say: (line: string) => void): Told {
     step: (title) => (done, total) => {
       if (performance.now() - last < PAUSE) return;
       last = performance.now();
-      say(`${title}: ${amount(done)}${total === undefined ? '' : ` of ${amount(total)}`}`);
+      const whole = total === undefined ? '' : ` of ${amount(total)}`;
+      say(done === undefined ? title : `${title}: ${amount(done)}${whole}`);
     },
   };
 }

@@ -49,7 +49,7 @@ export class DefaultImages {
         point: (made) => catalogue.point(target, made, 'any', { user, action: 'default' }),
       });
       report('Looking at images that waited for it');
-      await committer.mend(architecture);
+      await committer.mend(architecture, report);
       return { image: { ...target, ...record }, made: true };
     });
   }

@@ -1,6 +1,7 @@
 import type { Config, Database, Log, Paths } from '../../platform/index.ts';
 import { type BootingNodes, Catalogue, type ImageTables } from '../catalogue/index.ts';
 import { Committer, Volumes } from '../layers/index.ts';
+import type { Report } from '../progress.ts';
 import { Store } from '../store/index.ts';
 import type { PrepareBoot } from '../types.ts';
 
@@ -11,12 +12,14 @@ interface Deps {
   nodes: BootingNodes;
   prepareBoot: PrepareBoot;
   hasBootFiles(digest: string): Promise<boolean>;
+  /** Hears how far it is. */
+  report: Report;
   log: Log;
 }
 
 /** Makes the volumes and boot files of all images that lack them, when no server runs. What cannot be made is told by `log`. */
 export async function prepareAll(deps: Deps): Promise<void> {
-  const { config, paths, database, nodes, prepareBoot, hasBootFiles, log } = deps;
+  const { config, paths, database, nodes, prepareBoot, hasBootFiles, report, log } = deps;
   const store = await Store.open(paths, (argv) => [...argv]);
   const volumes = new Volumes(paths.volumes);
   await store.unmountAll();
@@ -26,5 +29,5 @@ export async function prepareAll(deps: Deps): Promise<void> {
   const committer = new Committer({
     ...{ paths, store, volumes, catalogue, prepareBoot, hasBootFiles, retention, log },
   });
-  await committer.mend();
+  await committer.mend(undefined, report);
 }

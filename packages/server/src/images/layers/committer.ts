@@ -74,14 +74,14 @@ export class Committer {
    * Makes anew what nodes need to boot images that could not boot, since by now somebody may lend what they lack, and images that
    * an older server prepared otherwise.
    */
-  async mend(architecture?: DigestRecord['architecture']): Promise<void> {
+  async mend(architecture?: DigestRecord['architecture'], report: Report = () => {}): Promise<void> {
     const { catalogue, hasBootFiles, log } = this.#deps;
     await this.#unnamed.share(async () => {
       for (const record of await catalogue.digests()) {
         if (architecture && record.architecture !== architecture) continue;
         if (record.kernel !== null && (await hasBootFiles(record.digest))) continue;
         try {
-          await catalogue.refresh(await adopt(this.#deps, record.digest, () => {}));
+          await catalogue.refresh(await adopt(this.#deps, record.digest, report));
         } catch (error) {
           log.warn('cannot make what an image lacks to boot', {
             digest: record.digest,
