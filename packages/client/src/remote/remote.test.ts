@@ -133,10 +133,10 @@ describe('why nothing came of it', () => {
   const cases: [status: number, stderr: string, code: string, message: RegExp, hint: RegExp][] = [
     [
       255,
-      'ann@lab: Permission denied (publickey).\n',
+      'Permission denied, please try again.\r\nann@lab: Permission denied (publickey).\r\n',
       'UNAVAILABLE',
-      /ssh did not get to ssh:\/\/ann@lab:2222\.\nann@lab: Perm/,
-      /See whether `ssh` alone/,
+      /ssh did not get to ssh:\/\/ann@lab:2222\.\nPermission denied, please try again\.\nann@lab: Permission denied \(publickey\)\.$/,
+      /See whether `ssh` alone logs in to lab: .* If another host is meant: walt server list$/,
     ],
     [255, 'Host key verification failed.', 'UNAVAILABLE', /did not get/, /asks whether lab is the host/],
     [255, '', 'UNAVAILABLE', /It said nothing/, /ssh/],

@@ -88,7 +88,8 @@ const MAX_TOLD = 2000;
 
 /** Why nothing came of it. `stderr`: all that ssh, and what ran there, wrote. */
 export function sshFailure({ url, host }: SshPlace, status: number, stderr: string): AbortError {
-  const words = stderr.trim().slice(-MAX_TOLD);
+  // Beside a terminal that it has for itself, ssh ends its lines as such a terminal needs it.
+  const words = stderr.replaceAll('\r\n', '\n').trim().slice(-MAX_TOLD);
   const said = words === '' ? ' It said nothing.' : `\n${words}`;
   if (status === SSH_FAILED) {
     const next = /Host key verification failed/.test(stderr)
