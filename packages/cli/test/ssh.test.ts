@@ -51,7 +51,7 @@ before(async () => {
 });
 after(async () => {
   await served.disposeAsync();
-  rmSync(there, { recursive: true, force: true });
+  if (there) rmSync(there, { recursive: true, force: true });
 });
 const sshFolder = () => {
   const cache = join(checkout.home, '.cache/walt');
