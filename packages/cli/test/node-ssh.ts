@@ -32,7 +32,14 @@ export async function listenSsh(ip: string, config: string): Promise<AsyncDispos
     connection.destroy();
   });
   listener.listen(22, ip);
-  await once(listener, 'listening');
+  await once(listener, 'listening').catch((error: unknown) => {
+    throw new Error(
+      `a node is played at port 22 of ${ip}: what has that port of all addresses must leave it`,
+      {
+        cause: error,
+      },
+    );
+  });
   return {
     async [Symbol.asyncDispose]() {
       listener.close();
