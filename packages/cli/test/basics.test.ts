@@ -546,6 +546,17 @@ describe('start-up', () => {
     assert.match(stdout, /^walt \d+\.\d+\.\d+\n$/);
   });
 
+  test('scripts/packages tells how it is used', async () => {
+    const { spawnSync } = await import('node:child_process');
+    const script = join(import.meta.dirname, '../../../scripts/packages');
+    for (const words of [['--foo'], ['--arch', 'vax'], ['--revision'], ['one', 'two']]) {
+      const { status, stderr } = spawnSync(script, words, { encoding: 'utf8' });
+      assert.deepEqual([status, stderr.split(' [')[0]], [2, 'usage: scripts/packages'], words.join(' '));
+    }
+    const { status, stdout } = spawnSync(script, ['--help'], { encoding: 'utf8' });
+    assert.deepEqual([status, stdout.split(' [')[0]], [0, 'usage: scripts/packages']);
+  });
+
   test('a checkout that is not installed says so', async () => {
     const { cpSync, mkdtempSync, rmSync } = await import('node:fs');
     const { tmpdir } = await import('node:os');
