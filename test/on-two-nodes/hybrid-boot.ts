@@ -1,7 +1,7 @@
 /** A node that boots from a disk of its own. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { ImageDetails } from '@walt/contract';
+import type { DiskState, ImageDetails } from '@walt/contract';
 import { DEFAULT_IMAGE, type Platform } from '../platform.ts';
 import { copied, HYBRID_DISK, leavePlatform, usePlatform } from '../shared-platform.ts';
 import { until } from '../until.ts';
@@ -12,7 +12,7 @@ before(async () => {
   platform = await usePlatform();
   // node-state.ts leaves a node that has booted from its disk.
   if (!(await platform.node()).some(({ name }) => name === 'beta'))
-    await platform.root.ok('node', 'create', 'beta', `disks=${HYBRID_DISK}`);
+    await platform.root.ok('node', 'create', 'beta', `disks=1G[template=ext4],2G,${HYBRID_DISK}`);
   await platform.booted('beta');
   // A second attempt would leave the disk out.
   await platform.root.ok('node', 'config', 'beta', 'boot.timeout=none');
@@ -39,15 +39,12 @@ async function reboot(): Promise<void> {
   await platform.booted('beta');
 }
 
-/** Runs `commands` on the node in the folder of its disk. */
+/** Runs `commands` on the node in the folder of its disk: the third one, with which node-state.ts leaves it. */
 function onDisk(commands: string): Promise<string> {
   return platform.root.on(
     'beta',
     `mkdir -p /run/disk
-for partition in /dev/vd?1; do
-  mount $partition /run/disk && cd /run/disk/walt_hybrid && break
-  umount /run/disk
-done 2>/dev/null
+mount /dev/vdc1 /run/disk && cd /run/disk/walt_hybrid
 ${commands}
 cd / && umount /run/disk`,
   );
@@ -97,4 +94,52 @@ test('the disk of another platform is left as it is: the node boots by network',
   assert.equal(await onDisk(LISTING), before);
   // As the words say.
   await onDisk('rm platform');
+});
+
+/** Waits until the node tells such a disk; answers what users read of it. */
+async function told(state: DiskState): Promise<string> {
+  await until(`beta to tell a disk that is ${state}`, async () => (await beta()).hybridDisk === state);
+  return platform.root.ok('node', 'show', 'beta');
+}
+
+test('of disks made by hand, FAT32 is passed over; rubbish in the folder stays as it is: the node boots by network', async () => {
+  const { root } = platform;
+  const rubbish = `mount /dev/vdb /mnt && cd /mnt/walt_hybrid && ${LISTING} && cat volumes; cd /; umount /mnt`;
+  await root.on(
+    'beta',
+    `set -e
+/usr/lib/walt/bin/busybox mkdosfs /dev/vda1
+mount -t vfat /dev/vda1 /mnt && mkdir /mnt/walt_hybrid && umount /mnt
+mke2fs -q -F -t ext4 -b 1024 -O ^has_journal /dev/vdb
+mount /dev/vdb /mnt && mkdir -p /mnt/walt_hybrid/gone/x && echo mine >/mnt/walt_hybrid/volumes && umount /mnt`,
+  );
+  const before = await root.on('beta', rubbish);
+  await reboot();
+  assert.equal((await beta()).bootMode, 'network');
+  assert.match(await told('unusable'), /Something on its hybrid disk .* walt_hybrid/);
+  assert.equal(await root.on('beta', rubbish), before);
+  assert.equal(await root.on('beta', 'mount /dev/vda1 /mnt && ls -A /mnt/walt_hybrid && umount /mnt'), '');
+  // From here on, the third disk is the first that has the folder.
+  await root.on('beta', 'for disk in vda1 vdb; do mke2fs -q -F -t ext4 /dev/$disk; done');
+});
+
+test('of a full disk, a volume whose content is another one is not used; what is right and fits is', async () => {
+  await onDisk(`set -e
+printf x | dd of="$(echo volumes/platform-*)" bs=1 seek=9000 conv=notrunc status=none
+fallocate -l $(($(stat -f -c '%a * %S' .) - (32 << 20))) ../filler`);
+  await reboot();
+  assert.equal((await beta()).bootMode, 'hybrid-volatile');
+  assert.match(await told('full'), /full/);
+  const files = await platform.root.on('beta', 'cat /sys/block/loop*/loop/backing_file | sort');
+  assert.match(files, /^\/disk\/walt_hybrid\/volumes\/sha256-\S+\n\/volumes\/platform-\S+\n$/);
+  await onDisk('rm ../filler');
+});
+
+test('a disk that cannot be written to is left as it is: the node boots by network', async () => {
+  const before = await onDisk(`tune2fs -O read-only /dev/vdc1 >&2; ${LISTING}`);
+  await reboot();
+  assert.equal((await beta()).bootMode, 'network');
+  assert.match(await told('read-only'), /cannot be written to/);
+  assert.equal(await onDisk(LISTING), before);
+  await platform.root.on('beta', 'tune2fs -O ^read-only /dev/vdc1');
 });

@@ -256,6 +256,8 @@ for (const [what, prepare, expected] of refused) {
   test(`a disk: ${what}`, async () => {
     const told = expected === '' ? 'hybrid-volatile complete' : ` ${expected}`;
     assert.equal(await onNode(`${FILL}; cat /sums`, { prepare }), `${told}\n${sums().join('')}`);
+    // What is somebody's, stays as it was.
+    if (expected === 'unusable') assert.match(await onNode('ls -A $DISK'), /^(volumes|kept)\n$/);
   });
 }
 
