@@ -38,6 +38,7 @@ need mount -t proc proc /image/proc
 need mount -t sysfs sys /image/sys
 read -r up _ < /proc/uptime
 say "reference is ready after $up s"
+find_init
 hand_over
 `;
 

@@ -15,7 +15,7 @@ before(async () => {
     await platform.root.ok('node', 'create', 'beta', `disks=1G[template=ext4],2G,${HYBRID_DISK}`);
   await platform.booted('beta');
   // A second attempt would leave the disk out.
-  await platform.root.ok('node', 'config', 'beta', 'boot.timeout=none');
+  await platform.root.ok('node', 'config', 'beta', 'boot.timeout=none', 'mount.persist=default');
   if ((await beta()).bootMode !== 'network') return;
   await copied(platform, 'beta');
   await reboot();
@@ -68,12 +68,27 @@ test('in mode hybrid-persistent, what was written earlier above the same image i
   const kept = `kept/${(await beta()).running?.replace('sha256:', '')}`;
   await root.on('beta', 'echo lost >/root/lost');
   const earlier = `${kept}/changes/root/earlier`;
-  await onDisk(
-    `mkdir -p ${kept}/changes/root ${kept}/changes/tmp && echo 1 >${earlier} && echo 2 >${kept}/changes/tmp/earlier && touch .persistent`,
-  );
+  // A program that systemd starts as soon as local file systems are there.
+  const unit = `[Unit]
+DefaultDependencies=no
+After=local-fs.target
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c "echo early >/persist/early"`;
+  await onDisk(`set -e
+mkdir -p ${kept}/changes/root ${kept}/changes/tmp ${kept}/changes/etc/systemd/system/sysinit.target.wants
+echo 1 >${earlier}
+echo 2 >${kept}/changes/tmp/earlier
+echo '${unit}' >${kept}/changes/etc/systemd/system/early.service
+ln -s ../early.service ${kept}/changes/etc/systemd/system/sysinit.target.wants/
+touch .persistent`);
   await reboot();
   assert.equal((await beta()).bootMode, 'hybrid-persistent');
   assert.equal(await root.on('beta', 'ls /root/lost /tmp/earlier 2>/dev/null; cat /root/earlier'), '1\n');
+  assert.equal(
+    await root.on('beta', 'stat -f -c %T /persist && cat /persist/early && rm /persist/early'),
+    'nfs\nearly\n',
+  );
   await root.on('beta', 'echo now >/root/now && rm /root/earlier');
   assert.match(await root.ok('node', 'save', 'beta', 'kept', '--dry-run'), /root\/now/);
   // Tests that come later expect a node that forgets.

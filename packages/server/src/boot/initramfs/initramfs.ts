@@ -51,6 +51,7 @@ export async function initArchive(busybox: Uint8Array, kexecCall?: Uint8Array): 
       await script('walt-log-spool', 0o755),
       await script('walt-log-sender', 0o755),
       await script('hybrid', 0o644),
+      await script('persist-beside', 0o644),
       await script('modprobe', 0o755),
       ...(kexecCall
         ? [
