@@ -131,7 +131,7 @@ mount /dev/vdb /mnt && mkdir -p /mnt/walt_hybrid/gone/x && echo mine >/mnt/walt_
   const before = await root.on('beta', rubbish);
   await reboot();
   assert.equal((await beta()).bootMode, 'network');
-  assert.match(await told('unusable'), /Something on its hybrid disk .* walt_hybrid/);
+  assert.match(await told('unusable'), /Its hybrid disk is not as it must be: .* Empty walt_hybrid/);
   assert.equal(await root.on('beta', rubbish), before);
   assert.equal(await root.on('beta', 'mount /dev/vda1 /mnt && ls -A /mnt/walt_hybrid && umount /mnt'), '');
   // From here on, the third disk is the first that has the folder.
