@@ -180,6 +180,36 @@ test('a copy that was changed is fetched again, and a node that had mounted it b
   assert.equal(await volumesFrom('n1'), 'h2');
 });
 
+/** Writes zeros over a copy below the file system of copies: its host sees no change, and says that it is right. */
+const LIE = `
+  file=$(ls /run/walt-host/*/volumes/volumes/sha256-*)
+  filefrag -b4096 -v "$file" | sed -n 's/^ *[0-9]*: *[0-9]*\\.\\. *[0-9]*: *\\([0-9]*\\)\\.\\. *[0-9]*: *\\([0-9]*\\):.*/\\1 \\2/p' |
+    while read -r start count; do
+      dd if=/dev/zero of="$(ls /var/cache/walt-host/*.img)" bs=4096 seek="$start" count="$count" conv=notrunc
+    done
+  dd of="$file" oflag=nocache conv=notrunc count=0`;
+
+test('a host gives other bytes than it tells: a node that reads them boots anew from the server', async () => {
+  const changed = () =>
+    cluster.on('h2', 'sh', '-c', 'stat -c %Z /run/walt-host/*/volumes/volumes/sha256-* || :');
+  const [boot, before, fetched] = [await bootId('n1'), await readAnew('n1'), await changed()];
+  // From then on, nobody could log in to start it.
+  const read = 'while echo 3 >/proc/sys/vm/drop_caches; do ls -R /usr; done';
+  await platform.root.on('n1', `setsid sh -c '${read}' </dev/null >/dev/null 2>&1 &`);
+  await cluster.on('h2', 'sh', '-euc', LIE);
+  const told = /a host gave a node other bytes of a volume than the server has/;
+  await until('the lie to be noticed', async () => told.test(await platform.journal()), FAILOVER);
+  await until('another boot', async () => (await volumesFrom('n1')) === null, FAILOVER);
+  await platform.booted('n1');
+  assert.notEqual(await bootId('n1'), boot);
+  assert.equal(await readAnew('n1'), before);
+  await until('the right copy', async () => !['', fetched].includes(await changed()), FAILOVER);
+  await until('the copies', async () => (await copies()) === 2);
+  await platform.root.ok('node', 'reboot', '--hard', 'n1');
+  await platform.booted('n1');
+  assert.equal(await volumesFrom('n1'), 'h2');
+});
+
 test('a host dies: its node boots elsewhere, and so does one that had mounted volumes from it', async () => {
   await platform.root.ok('node', 'config', 'n2', 'host=any');
   const job = await jobOf('n1');

@@ -16,6 +16,7 @@ const PATHS = [
     '/node/initramfs',
     '/node/archive',
     '/node/trouble',
+    '/node/disproved',
     '/node/reads',
     '/node/rpc',
     '/node/log?spool=a.1&from=0',

@@ -126,6 +126,13 @@ for (const [what, prepare] of broken) {
   });
 }
 
+test('the hash trees that a host has behind volumes are left out', async () => {
+  for (const [name, content] of volumes)
+    await writeFile(join(root, 'volumes', name), Buffer.concat([content, randomBytes(2 * MEBI)]));
+  assert.equal(await onNode(FILL), 'hybrid-volatile complete\n');
+  assert.equal(await onNode(HAS_ALL), 'all\n');
+});
+
 test('a copy that was cut off goes on where it ended', async () => {
   const name = 'sha256-1.erofs';
   const whole = volumes.get(name) ?? Buffer.alloc(0);

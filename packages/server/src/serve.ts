@@ -157,8 +157,10 @@ export async function serve(config: Config): Promise<() => Promise<void>> {
     images,
     accelerator,
     config,
-    volumesOf: async ({ digest, layers }) =>
-      volumesOf({ platformVolume, layers }, await readBootRecord(paths, digest)),
+    provenVolumesOf: async ({ digest, layers }) => {
+      const record = await readBootRecord(paths, digest);
+      return record?.proves ? volumesOf({ platformVolume, layers }, record) : [];
+    },
     volumeDigests,
     powerConfigs: config.power,
     onHost: (argv) => hostNetwork(config, argv),

@@ -196,7 +196,7 @@ export async function startServer({
     },
     ...{
       config: { engine: 'local' },
-      volumesOf: async () => [],
+      provenVolumesOf: async () => [],
       volumeDigests: { soon: async () => undefined },
       engine,
       powerConfigs: power,

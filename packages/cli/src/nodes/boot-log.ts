@@ -18,7 +18,7 @@ const CAUSES: Record<BootCause, string> = {
   start: 'the server started its machine',
   timeout: 'it had not come up in its time: its power was cut',
   failure: 'its last boot could not go on',
-  volumes: 'what served its volumes was gone',
+  volumes: 'what served its volumes was gone, or gave wrong ones',
   itself: 'it went down by itself',
   unknown: 'nobody ordered it here: power lost, reset by hand, or crashed',
 };

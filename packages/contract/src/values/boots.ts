@@ -36,7 +36,7 @@ export const BOOT_CAUSES = [
   'timeout',
   /** Its last boot could not go on, so it began again. */
   'failure',
-  /** What served its volumes was gone. */
+  /** What served its volumes was gone, or gave it wrong ones. */
   'volumes',
   /** It said that it goes down, and nobody had told it to. */
   'itself',

@@ -11,7 +11,7 @@ import { hasErrno, type Paths, readIfPresent, sizeIfPresent } from '../platform/
 import { insidePath, waltImage } from './walt-images/index.ts';
 
 /** Raise it when the files of an image become others for another reason than its boards. */
-const FORM = 8;
+const FORM = 9;
 
 /** Names what boot files are: which boards images are for, and which adapters' modules are packed, goes into it by itself. */
 export function layoutOf(
@@ -53,6 +53,8 @@ const bootRecord = z.object({
   /** Of real machines, where that is another one. */
   realKernel: z.string().optional(),
   bootPlan: z.enum(['volumes', 'nfs-root']).nullable(),
+  /** Its nodes can prove each block of a volume that comes from a machine which might lie. */
+  proves: z.boolean().optional(),
   /** Tells which files of the image the kernel's were made of. */
   sources: z.string().optional(),
   /** Firmware files that its modules name, and what tells them from others. */

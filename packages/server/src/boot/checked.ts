@@ -16,6 +16,9 @@ export const bootTarget = z.object({
   name: nodeName,
   server: ipv4,
   volumeServer: ipv4,
+  proofs: z
+    .array(z.object({ name: word, blocks: z.int().positive(), root: z.string().regex(/^[0-9a-f]{64}$/) }))
+    .readonly(),
   nat: z.boolean(),
   logs: z.array(z.enum(['journal', 'netconsole'])).readonly(),
   digest,

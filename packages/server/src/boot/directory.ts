@@ -1,4 +1,5 @@
 import type { Architecture, BootMode, DiskState } from '@walt/contract';
+import type { ProvenVolume } from './binaries/index.ts';
 
 /** How an image's files reach the node: EROFS volumes of its layers, or its file tree; null: it cannot boot. */
 export type BootPlan = 'volumes' | 'nfs-root' | null;
@@ -30,6 +31,8 @@ export interface BootTarget {
   server: string;
   /** Where it mounts its volumes: the server's address, or that of a host that has copies of them. */
   volumeServer: string;
+  /** What proves them, where that is not the server. */
+  proofs: readonly ProvenVolume[];
   /** Whether the server is its way to other networks. */
   nat: boolean;
   /** What of its system it logs by itself. */
@@ -149,6 +152,11 @@ export interface NodeDirectory {
   ): void;
   /** Tells why a node could not boot, in its own words; answers its name. Undefined: nobody has that address. */
   failed(ip: string, report: string): Promise<string | undefined>;
+  /**
+   * Takes a node's word that it was given other bytes of a volume than the server has, by the host that it mounts its volumes from: it
+   * boots anew, from elsewhere.
+   */
+  disproved(ip: string, volume: string): Promise<void>;
   /** Tells which port of which switch a node says that it is plugged into. */
   pluggedInto(mac: string, place: { mac: string; port: string }): void;
   /** For what follows the script: what `beginBoot` noted, though the image's name may have moved since. */

@@ -9,6 +9,7 @@ export const exampleTarget: BootTarget = {
   name: 'vnode1',
   server: '10.73.0.1',
   volumeServer: '10.73.0.1',
+  proofs: [],
   nat: false,
   logs: [],
   digest: `sha256:${'d'.repeat(64)}`,
@@ -57,6 +58,7 @@ export function exampleDirectory(target: BootTarget): NodeDirectory {
     asked() {},
     async recognize() {},
     reached() {},
+    async disproved() {},
     pluggedInto() {},
     async failed() {
       return undefined;

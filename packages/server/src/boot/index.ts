@@ -1,6 +1,6 @@
 /** What nodes get over the network: boot scripts, kernel and initramfs, bootstrap document, identity, orders. */
 
-export { keepBusybox, keepGrub } from './binaries/index.ts';
+export { keepBusybox, keepGrub, type ProvenVolume } from './binaries/index.ts';
 export { bootFaults, readBootRecord } from './boot-files.ts';
 export type {
   BootTarget,

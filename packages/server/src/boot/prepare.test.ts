@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  appendFile,
   mkdir,
   mkdtemp,
   readdir,
@@ -132,6 +133,19 @@ describe('where an image has its /bin is noted, for links to the platform’s pr
 });
 
 describe('an image with a kernel', () => {
+  test('has nodes that prove what hosts give them, if the kernel can, and there is a program for the CPU', async () => {
+    const image = await makeImage(await kernelFiles());
+    const proves = async (change: Partial<ImageTree> = {}) => {
+      await prepareBootFiles({ ...image, ...change, anew: true }, paths);
+      return (await readBootRecord(paths, digest))?.proves;
+    };
+    assert.equal(await proves(), false);
+    const builtin = join(image.root, 'usr/lib/modules', release, 'modules.builtin');
+    await appendFile(builtin, 'kernel/drivers/md/dm-verity.ko\n');
+    assert.equal(await proves(), true);
+    assert.equal(await proves({ architecture: 'i386' }), false);
+  });
+
   test('gets its kernel, and the modules that nodes need of it, unpacked', async () => {
     const prepared = await prepareBootFiles(await makeImage(await kernelFiles()), paths);
     assert.deepEqual(prepared, {

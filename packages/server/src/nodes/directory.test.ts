@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { PLATFORM_OWNER } from '@walt/contract';
+import { until } from '../../../../test/until.ts';
 import { SshAuthority } from '../access/index.ts';
 import type { DiskReport } from '../boot/index.ts';
 import { Catalogue } from '../images/catalogue/index.ts';
@@ -17,6 +18,7 @@ import { desiredState, type Failure } from './plan/index.ts';
 import { Power, qemuPower } from './power/index.ts';
 import { NodeStore } from './store.ts';
 import { killedTrouble } from './troubles.ts';
+import { servedVolumes } from './volume-servers/index.ts';
 
 const machine = (number: number) => ({
   ip: `10.73.1.${number}`,
@@ -41,7 +43,11 @@ async function smallDirectory(freeNodes: number, ssh: SshAuthority = Object.crea
   const directory = createDirectory({
     store,
     images: { byDigest: (digest) => catalogue.digest(digest) },
-    volumeServers: { choose: async () => null, addressOf: () => undefined },
+    volumeServers: {
+      choose: async () => ({ host: 'h1', names: [], proofs: [] }),
+      serverOf: (node) => (servedVolumes(node) ? { volumeServer: '10.73.9.9', proofs: [] } : undefined),
+      disproved: async () => {},
+    },
     agents: new Agents(),
     choice: { defaultName: async () => 'arm64-default' },
     // Where nobody boots, no key is asked for.
@@ -208,6 +214,27 @@ describe('a virtual node that goes from one user to the next', () => {
     const second = await directory.beginBoot(ip);
     assert.deepEqual([second?.identity, second?.token], [first?.identity, first?.token]);
     assert.equal(machine.forgotten, 0, 'what the console printed stays, from the first boot on');
+  });
+
+  test('mounts from the server when it did not come up with the volumes of a host, until its next boot', async () => {
+    const { directory, store } = world;
+    const served = async () => (await directory.beginBoot(ip))?.volumeServer;
+    const loaded = async () => {
+      directory.reached({ ip, digest }, 'initramfs');
+      await until('its step', async () => (await store.boots.current([1])).get(1)?.times.initramfs);
+    };
+    assert.equal(await served(), '10.73.9.9');
+    assert.equal(await served(), '10.73.9.9', 'its firmware asks again');
+    await loaded();
+    assert.equal(await served(), '10.73.0.1');
+    assert.equal((await directory.currentBoot(ip))?.volumeServer, '10.73.0.1');
+    assert.equal(await served(), '10.73.0.1');
+    await give('alice');
+    assert.equal(await served(), '10.73.9.9');
+    await loaded();
+    const { token = '', generation = 0 } = (await store.byId(1)) ?? {};
+    await directory.poll(ip, token, { generation, booted: true }, AbortSignal.abort());
+    assert.equal(await served(), '10.73.9.9', 'it was up');
   });
 
   test('is tried without its hybrid disk when it did not come up with it, until its next boot', async () => {

@@ -31,7 +31,7 @@ interface Deps {
   store: NodeStore;
   images: Pick<Images, 'byDigest'>;
   agents: Agents;
-  volumeServers: Pick<VolumeServers, 'choose' | 'addressOf'>;
+  volumeServers: Pick<VolumeServers, 'choose' | 'serverOf' | 'disproved'>;
   choice: Pick<ImageChoice, 'defaultName'>;
   ssh: SshAuthority;
   machines: Pick<Engine, 'consoleLog'>;
@@ -80,7 +80,7 @@ export function createDirectory(deps: Deps): NodeDirectory {
       prefix: deps.network.prefix,
       name: node.name,
       server: deps.network.server,
-      volumeServer: deps.volumeServers.addressOf(node) ?? deps.network.server,
+      ...(deps.volumeServers.serverOf(node) ?? { volumeServer: deps.network.server, proofs: [] }),
       nat: isRouted(node),
       logs: systemLogs(node),
       ...noted,
@@ -122,7 +122,8 @@ export function createDirectory(deps: Deps): NodeDirectory {
     const mounts = mountsPersist(node);
     const [least, most] = bootDelay(node);
     const image = await images.byDigest(digest);
-    const volumes = image ? await deps.volumeServers.choose(node, image) : null;
+    const chosen = image ? await deps.volumeServers.choose(node, image) : null;
+    const volumes = chosen && !(await wasTried(node)) ? chosen : null;
     const served_volumes = volumes && JSON.stringify(volumes);
     const boot = await target(
       { ...node, token, served_volumes },
@@ -143,6 +144,13 @@ export function createDirectory(deps: Deps): NodeDirectory {
     if (blind) throw blind.error;
     return boot;
   };
+
+  /** A boot that does not come up with what a host gives it must come up without: its kernel may have died of a wrong block. */
+  async function wasTried({ id, generation }: NodeRow): Promise<boolean> {
+    const boot = (await store.boots.current([id])).get(id);
+    if (boot?.generation !== generation || boot.times.booted !== undefined) return false;
+    return boot.attempt > 1 || boot.times.initramfs !== undefined;
+  }
 
   /** A disk that hangs, or that the kernel does not survive, must not keep a node from booting over the network. */
   async function diskUse({ id, hybrid_disk }: NodeRow): Promise<BootTarget['disk']> {
@@ -236,6 +244,11 @@ export function createDirectory(deps: Deps): NodeDirectory {
       const final = attempt > bootRetries(node);
       store.boots.failed(node.id, { at: Date.now() / 1000, reason, final, console });
       return node.name;
+    },
+
+    async disproved(ip, volume) {
+      const node = await store.byIp(ip);
+      if (node) await deps.volumeServers.disproved(node, volume);
     },
 
     asked: (ip, protocol, path) => deps.devices.asked(ip, protocol, path),

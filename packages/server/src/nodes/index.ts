@@ -80,8 +80,8 @@ interface Deps {
   engine?: Engine | undefined;
   /** Sources of power in server.conf. */
   powerConfigs: PowerConfigs;
-  /** File names of the volumes that nodes mount of an image. */
-  volumesOf(image: Pick<DigestRecord, 'digest' | 'layers'>): Promise<string[]>;
+  /** File names of the volumes that nodes mount of an image, where they can prove what they read; else none. */
+  provenVolumesOf(image: Pick<DigestRecord, 'digest' | 'layers'>): Promise<string[]>;
   volumeDigests: Pick<VolumeDigests, 'soon'>;
   /** A command line that runs with the host's network instead of walt-net's. */
   onHost(argv: readonly string[]): string[];
@@ -170,7 +170,7 @@ export async function createNodes(deps: Deps) {
   const changed = () => reconciler.prepare();
   const volumeServers = new VolumeServers({
     ...{ database, store, servers: volumeStore, machines, images, changed, log },
-    volumesOf: deps.volumesOf,
+    provenVolumesOf: deps.provenVolumesOf,
     factsOf: (name) => deps.volumeDigests.soon(name),
   });
   const choice = new ImageChoice(images);

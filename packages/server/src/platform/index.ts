@@ -37,6 +37,7 @@ export {
   whileUnwritten,
 } from './database/index.ts';
 export {
+  blocksOf,
   closeDisks,
   type Disk,
   type DiskContent,
@@ -45,6 +46,7 @@ export {
   diskUse,
   draftDiskImage,
   ensureDiskImage,
+  HashTree,
   isSoundErofs,
   loopDevicesOf,
   makeDisk,
@@ -60,6 +62,7 @@ export {
   requireVolumeRoom,
   requireVolumesApart,
   roomIn,
+  sizeWithTree,
   unmountIn,
   volumesAreApart,
 } from './disks/index.ts';

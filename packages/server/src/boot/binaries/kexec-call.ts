@@ -1,7 +1,7 @@
 import type { Architecture } from '@walt/contract';
+import { type Code, staticProgram } from './static-program.ts';
 
-/** The program: machine code, and what it says. */
-const AMD64: readonly [code: string, assembly: string][] = [
+const AMD64: Code = [
   ['59', 'pop rcx'], // argc
   ['ff c9', 'dec ecx'],
   ['74 28', 'jz restart'],
@@ -29,35 +29,11 @@ const AMD64: readonly [code: string, assembly: string][] = [
   ['0f 05', 'syscall'],
 ];
 
-/** Where it is put in memory. */
-const ADDRESS = 0x400000;
-/** Bytes of the headers in front of it (elf(5)). */
-const HEADERS = 64 + 56;
-
 /**
  * A program that makes the two system calls of kexec, and needs nothing else. With an argument, it loads the kernel that is open as
  * file 3, with the initramfs that is open as file 4 and that command line: kexec_file_load(2). Without one, it starts what was loaded:
  * reboot(2). Its exit status is the number of the error, the last eight bits of it. Undefined where there is none for a CPU.
  */
 export function kexecCall(architecture: Architecture): Buffer | undefined {
-  if (architecture !== 'amd64') return undefined;
-  const code = Buffer.from(AMD64.map(([bytes]) => bytes.replaceAll(' ', '')).join(''), 'hex');
-  const size = HEADERS + code.length;
-  const headers = Buffer.alloc(HEADERS);
-  headers.write('7f454c46020101', 'hex'); // ELF of 64 bits, little-endian
-  headers.writeUInt16LE(2, 16); // ET_EXEC
-  headers.writeUInt16LE(62, 18); // EM_X86_64
-  headers.writeUInt32LE(1, 20); // EV_CURRENT
-  headers.writeBigUInt64LE(BigInt(ADDRESS + HEADERS), 24); // e_entry
-  headers.writeBigUInt64LE(64n, 32); // e_phoff
-  headers.writeUInt16LE(64, 52); // e_ehsize
-  headers.writeUInt16LE(56, 54); // e_phentsize
-  headers.writeUInt16LE(1, 56); // e_phnum
-  headers.writeUInt32LE(1, 64); // PT_LOAD
-  headers.writeUInt32LE(5, 68); // PF_R | PF_X
-  headers.writeBigUInt64LE(BigInt(ADDRESS), 80); // p_vaddr
-  headers.writeBigUInt64LE(BigInt(size), 96); // p_filesz
-  headers.writeBigUInt64LE(BigInt(size), 104); // p_memsz
-  headers.writeBigUInt64LE(4096n, 112); // p_align
-  return Buffer.concat([headers, code]);
+  return architecture === 'amd64' ? staticProgram(architecture, AMD64) : undefined;
 }

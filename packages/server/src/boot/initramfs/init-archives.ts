@@ -1,6 +1,6 @@
 import type { Architecture } from '@walt/contract';
 import type { Paths } from '../../platform/index.ts';
-import { kexecCall, readBusybox } from '../binaries/index.ts';
+import { dmCall, kexecCall, readBusybox } from '../binaries/index.ts';
 import { initArchive } from './initramfs.ts';
 
 /** The initramfs part that is the server's own, made once per architecture when first asked for, then kept: 1 MB each. */
@@ -17,7 +17,7 @@ export class InitArchives {
     const known = this.#made.get(architecture);
     if (known) return known;
     const made = readBusybox(architecture, this.#paths).then((busybox) =>
-      initArchive(busybox, kexecCall(architecture)),
+      initArchive(busybox, { kexecCall: kexecCall(architecture), dmCall: dmCall(architecture) }),
     );
     this.#made.set(architecture, made);
     made.catch(() => this.#made.delete(architecture));

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { AdapterSet } from '../../models/index.ts';
 import { projectFile } from '../../platform/index.ts';
+import { type ProvenVolume, verityRequest } from '../binaries/index.ts';
 import { type CpioEntry, cpioArchive } from './cpio.ts';
 import type { Range } from './reads.ts';
 
@@ -31,8 +32,20 @@ const folders = [
   'trace',
 ];
 
-/** The archive with busybox, init, agent, and what sends logs; with what makes the calls of kexec, where there is such a program. */
-export async function initArchive(busybox: Uint8Array, kexecCall?: Uint8Array): Promise<Buffer> {
+/** Programs that there are for some CPUs only. */
+interface Calls {
+  /** Makes the calls of kexec. */
+  kexecCall?: Uint8Array | undefined;
+  /** Makes devices of device-mapper. */
+  dmCall?: Uint8Array | undefined;
+}
+
+/** The archive with busybox, init, agent, and what sends logs. */
+export async function initArchive(busybox: Uint8Array, calls: Calls = {}): Promise<Buffer> {
+  const { kexecCall, dmCall } = calls;
+  const program = (path: string, content: Uint8Array): CpioEntry => ({
+    ...{ path, type: 'file', mode: 0o755, content },
+  });
   const script = async (name: string, mode: number): Promise<CpioEntry> => ({
     path: name,
     type: 'file',
@@ -44,7 +57,7 @@ export async function initArchive(busybox: Uint8Array, kexecCall?: Uint8Array): 
       ...folders.map((path): CpioEntry => ({ path, type: 'folder', mode: 0o755 })),
       // The kernel opens it for the standard streams of init before anything is mounted.
       { path: 'dev/console', type: 'device', mode: 0o600, major: 5, minor: 1 },
-      { path: 'bin/busybox', type: 'file', mode: 0o755, content: busybox },
+      program('bin/busybox', busybox),
       { path: 'bin/sh', type: 'link', target: 'busybox' },
       await script('init', 0o755),
       await script('walt-agent', 0o755),
@@ -53,20 +66,20 @@ export async function initArchive(busybox: Uint8Array, kexecCall?: Uint8Array): 
       await script('hybrid', 0o644),
       await script('persist-beside', 0o644),
       await script('modprobe', 0o755),
-      ...(kexecCall
-        ? [
-            await script('kexec', 0o644),
-            { path: 'kexec-call', type: 'file', mode: 0o755, content: kexecCall } as const,
-          ]
-        : []),
+      ...(kexecCall ? [await script('kexec', 0o644), program('kexec-call', kexecCall)] : []),
+      ...(dmCall ? [await script('verity', 0o644), program('dm-call', dmCall)] : []),
     ]),
   );
 }
 
-/** The archive with a node's bootstrap document, what it reads ahead, and its identity layer as the folder `identity`. */
+/**
+ * The archive with a node's bootstrap document, what it reads ahead, what proves its volumes, and its identity layer as the folder
+ * `identity`.
+ */
 export async function nodeArchive(
   bootstrap: string,
   reads: readonly [volume: string, ...Range][],
+  proofs: readonly ProvenVolume[],
   identity: readonly CpioEntry[],
 ): Promise<Buffer> {
   const readAhead = reads.map(([volume, start, length]) => `${volume} ${start} ${length}\n`).join('');
@@ -74,6 +87,12 @@ export async function nodeArchive(
     cpioArchive([
       { path: 'bootstrap', type: 'file', mode: 0o600, content: Buffer.from(bootstrap) },
       { path: 'reads', type: 'file', mode: 0o600, content: Buffer.from(readAhead) },
+      ...(proofs.length > 0 ? [{ path: 'proofs', type: 'folder', mode: 0o755 } as const] : []),
+      // init makes a link of the second name, to the device that it has mounted the volume's file as.
+      ...proofs.map((volume): CpioEntry => {
+        const path = `proofs/${volume.name}`;
+        return { path, type: 'file', mode: 0o600, content: verityRequest(volume, `/${path}.device`) };
+      }),
       { path: 'identity', type: 'folder', mode: 0o755 },
       ...identity.map((entry) => ({ ...entry, path: `identity/${entry.path}` })),
     ]),

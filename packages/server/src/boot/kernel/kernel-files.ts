@@ -9,6 +9,7 @@ import type { Architecture } from '@walt/contract';
 import { type AdapterSet, adapterSetsOf } from '../../models/index.ts';
 import { hasErrno, isUserError, type Paths, UserError } from '../../platform/index.ts';
 import { copyFile, rawOf, type Tree, type TreePlace, writeSparse } from '../../trees/index.ts';
+import { dmCall } from '../binaries/index.ts';
 import { type BootRecord, imageBootFolder, kernelName, LAYOUT, readBootRecord } from '../boot-files.ts';
 import { type BootLimits, INDEX_LIMIT, MAX_MODULES } from '../bounds.ts';
 import type { BootPlan } from '../directory.ts';
@@ -18,7 +19,7 @@ import { type FirmwareFiles, firmwareFiles } from './firmware.ts';
 import type { Kernel, Kernels } from './kernel.ts';
 import { diskModules, type Module, packDiskModules, packModules, wantedModules } from './module-archive.ts';
 import { type ModuleIndex, offers, parseModuleIndex } from './modules.ts';
-import { neededForVolumes } from './volume-modules.ts';
+import { neededForVolumes, verityModules } from './volume-modules.ts';
 
 /**
  * Makes the files of an image's kernels in `folder`, as links to those of the image `like` where they would be the same. Throws
@@ -37,6 +38,7 @@ export async function writeKernelFiles(
   const sources = await describeSources(tree, uses, trees);
   const made = {
     ...{ kernel: first.kernel.release, bootPlan, sources, deviceTrees: trees.map(({ name }) => name) },
+    proves: dmCall(architecture) !== undefined && uses.every(({ index }) => canProve(index)),
     ...(last !== first && { realKernel: last.kernel.release }),
   };
   const names = [
@@ -120,7 +122,7 @@ export interface KernelFilesOptions {
 }
 
 export interface KernelFiles
-  extends Pick<BootRecord, 'kernel' | 'realKernel' | 'bootPlan' | 'sources' | 'firmware'> {
+  extends Pick<BootRecord, 'kernel' | 'realKernel' | 'bootPlan' | 'proves' | 'sources' | 'firmware'> {
   /** What is known of those that are links to another image's. */
   files?: BootRecord['files'];
   /** Names of the device trees that the kernel brings. */
@@ -221,6 +223,11 @@ function bootPlanOf(index: ModuleIndex, config: string | undefined): BootPlan {
   const complete = neededForVolumes.every((name) => offers(index, name));
   const compressed = config === undefined || /^CONFIG_EROFS_FS_ZIP=y$/m.test(config);
   return complete && compressed ? 'volumes' : 'nfs-root';
+}
+
+function canProve(index: ModuleIndex): boolean {
+  const [verity = ''] = verityModules;
+  return offers(index, verity);
 }
 
 /** The modules of all archives. */

@@ -7,7 +7,7 @@ import { packModule, unpackModule } from './compressed.ts';
 import { type FirmwareFiles, firmwareFiles, firmwareNames, readFirmware } from './firmware.ts';
 import type { Kernel } from './kernel.ts';
 import { loadOrder, type ModuleIndex, modulesIn } from './modules.ts';
-import { nfsModules, swapModules, volumeModules } from './volume-modules.ts';
+import { nfsModules, swapModules, verityModules, volumeModules } from './volume-modules.ts';
 
 /** A module that is there. */
 export interface Module {
@@ -19,7 +19,7 @@ export interface Module {
 
 /** Names of the modules that go into the archive. */
 export function wantedModules(index: ModuleIndex, set: AdapterSet): string[] {
-  const all = [...volumeModules, ...nfsModules, ...swapModules];
+  const all = [...volumeModules, ...verityModules, ...nfsModules, ...swapModules];
   return loadOrder(index, [...set.always, ...matchingModules(index, set), ...all]);
 }
 

@@ -49,6 +49,7 @@ function directory(target: BootTarget | undefined, known: boolean) {
       return 'stay';
     },
     asked() {},
+    async disproved() {},
     pluggedInto() {},
     async recognize() {},
     reached() {},

@@ -153,7 +153,7 @@ export class NodeFiles {
     const [head, ...tail] = await Promise.all([
       archives.get(record.architecture),
       ...(target.disk === 'use' ? [readFile(join(folder, diskArchiveName(adapters)))] : []),
-      nodeArchive(document, ranges, identityTree(target, filesOfIdentity(record))),
+      nodeArchive(document, ranges, target.proofs, identityTree(target, filesOfIdentity(record))),
     ]);
     const file = await openDownload(modules, { head, tail: Buffer.concat(tail) });
     return this.#noted(file, { ip, digest: target.digest }, 'initramfs', () =>
@@ -189,7 +189,9 @@ export class NodeFiles {
     const record = target && (await readBootRecord(this.#deps.paths, target.digest));
     if (!target || !record) return undefined;
     const document = bootstrapDocument(target, Date.now() / 1000, record);
-    const file = downloadOf(await nodeArchive(document, [], identityTree(target, filesOfIdentity(record))));
+    const file = downloadOf(
+      await nodeArchive(document, [], [], identityTree(target, filesOfIdentity(record))),
+    );
     return this.#noted(file, { ip, digest: target.digest }, 'root', async () => undefined);
   }
 }

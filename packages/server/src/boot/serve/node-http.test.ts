@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
-import { attempt, defaultLimits } from '../../platform/index.ts';
+import { attempt, defaultLimits, HashTree } from '../../platform/index.ts';
 import { LAYOUT } from '../boot-files.ts';
 import type { KexecLeave, NodeDirectory } from '../directory.ts';
 import { exampleDirectory, exampleTarget } from '../example-target.ts';
@@ -36,7 +36,11 @@ let answerPoll: NodeDirectory['poll'] = async () => 'stay';
 const told = new EventEmitter<{
   reached: Parameters<NodeDirectory['reached']>;
   pluggedInto: Parameters<NodeDirectory['pluggedInto']>;
+  disproved: Parameters<NodeDirectory['disproved']>;
 }>();
+
+/** By which a host is known. */
+const HOST_TOKEN = 'of-a-host';
 
 /** Whoever asks boots this. */
 const target = { ...exampleTarget };
@@ -45,6 +49,7 @@ const directory: NodeDirectory = {
   ...exampleDirectory(target),
   reached: (...step) => void told.emit('reached', ...step),
   pluggedInto: (...place) => void told.emit('pluggedInto', ...place),
+  disproved: async (...volume) => void told.emit('disproved', ...volume),
   poll: (...question) => answerPoll(...question),
 };
 
@@ -67,7 +72,7 @@ before(async () => {
   };
   const server = { server: '10.73.0.1', mac: '02:00:00:00:00:01' };
   const parts = { directory, paths, archives: new InitArchives(paths), reads: new Reads(paths) };
-  const copies = { knows: () => false, report: async () => '' };
+  const copies = { knows: (_: string, token: string) => token === HOST_TOKEN, report: async () => '' };
   http = new NodeHttp({ ...parts, copies, files: new NodeFiles({ ...parts, address: server }), limits });
   address = `127.0.0.1:${await http.listen('127.0.0.1', 0)}`;
 });
@@ -505,4 +510,41 @@ test('what a disk is to hold is told with the token: bytes and checksum of each 
   const expected = volumes.map((volume) => `${volume} ${volume.length} ${sum(volume)}\n`);
   const answers = await Promise.all([told(exampleTarget.token), told(exampleTarget.token)]);
   for (const answer of answers) assert.equal(await answer.text(), expected.join(''));
+});
+
+test('a host gets volumes with their hash trees', async () => {
+  const [volume = ''] = volumesOf(exampleTarget);
+  const content = Buffer.alloc(1_000_000, 'volume');
+  await writeFile(join(folder, 'volumes', volume), content);
+  const copy = async (token: string, name: string, init?: RequestInit) =>
+    ask(`/node/volume?name=${name}`, { ...init, headers: { 'x-walt-token': token } });
+  assert.equal((await copy(exampleTarget.token, volume)).status, 403);
+  assert.equal((await copy(HOST_TOKEN, 'none.erofs')).status, 404);
+  const tree = new HashTree();
+  tree.add(content);
+  const whole = Buffer.concat([content, tree.end().tail]);
+  const answer = await copy(HOST_TOKEN, volume);
+  assert.equal(answer.headers.get('content-length'), String(whole.length));
+  assert.ok(whole.equals(Buffer.from(await answer.arrayBuffer())));
+  const head = await copy(HOST_TOKEN, volume, { method: 'HEAD' });
+  assert.equal(head.headers.get('content-length'), String(whole.length));
+});
+
+test('a node that mounts volumes from a host gets what proves them, and may say that one is wrong', async () => {
+  const [volume = ''] = volumesOf(exampleTarget);
+  target.proofs = [{ name: volume, blocks: 5, root: 'e'.repeat(64) }];
+  try {
+    const body = Buffer.from(await (await ask('/node/initramfs')).arrayBuffer());
+    const own = gunzipSync(body.subarray(body.indexOf(modules) + modules.length)).toString('latin1');
+    const device = `/proofs/${volume}.device`;
+    assert.ok(own.includes(`1 ${device} ${device} 4096 4096 5 5 sha256 ${'e'.repeat(64)} -\0`));
+  } finally {
+    target.proofs = [];
+  }
+  const heard = once(told, 'disproved');
+  const tell = (token: string) =>
+    ask('/node/disproved', { method: 'POST', headers: { 'x-walt-token': token }, body: volume });
+  assert.equal((await tell('guessed')).status, 403);
+  assert.equal((await tell(exampleTarget.token)).status, 200);
+  assert.deepEqual(await heard, ['127.0.0.1', volume]);
 });

@@ -31,6 +31,9 @@ const log = createLog('boot');
 /** Longest report of something that failed, in characters. */
 const MAX_TROUBLE = 2000;
 
+/** Longest name of a volume, in characters. */
+const MAX_NAME = 200;
+
 /** Bytes of a request's head: ours have some hundred. */
 const MAX_HEAD = 8 * 1024;
 
@@ -105,6 +108,7 @@ export class NodeHttp {
     ['GET /node/kexec', (http, question) => http.#kexec(question)],
     ['POST /node/kexec', (http, question) => http.#withoutKexec(question)],
     ['POST /node/trouble', (http, question) => http.#trouble(question)],
+    ['POST /node/disproved', (http, question) => http.#disproved(question)],
     ['POST /node/reads', (http, question) => http.#learn(question)],
     ['POST /node/rpc', (http, question) => http.#rpc(question)],
     ['GET /node/volume', (http, question) => sendVolume(http.#deps, question)],
@@ -196,6 +200,13 @@ export class NodeHttp {
     const node = await this.#deps.directory.failed(ip, report);
     warn('node could not boot', { node, ip, report }, ip);
     sendText(response, 200, 'noted');
+  }
+
+  /** A volume that a node mounts from a host, and in which it found other bytes than the server has. */
+  async #disproved(question: Question): Promise<void> {
+    if (!(await this.#proven(question))) return;
+    await this.#deps.directory.disproved(question.ip, await bodyOf(question.request, MAX_NAME));
+    sendText(question.response, 200, 'noted');
   }
 
   /** What a node has read until it was up, if it was asked to tell. */

@@ -68,6 +68,7 @@ class Nodes implements NodeDirectory {
   }
 
   asked(): void {}
+  async disproved(): Promise<void> {}
   pluggedInto(): void {}
 
   reached(): void {}

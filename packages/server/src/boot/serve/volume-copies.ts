@@ -1,7 +1,7 @@
 /** What hosts that keep copies of volumes ask by HTTP. Each proves by a secret, which its job has, that it is one. */
 import { join } from 'node:path';
-import { type Paths, sendText } from '../../platform/index.ts';
-import { openDownload } from '../boot-files.ts';
+import { HashTree, type Paths, sendText, sizeWithTree, streamOf } from '../../platform/index.ts';
+import { type Download, openDownload } from '../boot-files.ts';
 import { bodyOf, type Question, sendFile } from './questions.ts';
 
 /** The part of nodes/ that they talk to. */
@@ -29,12 +29,28 @@ export async function answerReport({ copies }: CopiesDeps, question: Question): 
   if (!response.destroyed) sendText(response, 200, answer);
 }
 
+/** With its hash tree behind it, as dm-verity reads it. */
 export async function sendVolume({ copies, paths }: CopiesDeps, question: Question): Promise<void> {
   if (!isKnown(copies, question)) return;
   const name = question.url.searchParams.get('name') ?? '';
   const file = VOLUME.test(name) ? await openDownload(join(paths.volumes, name)) : undefined;
-  if (file) await sendFile(question, file);
+  if (file) await sendFile(question, await withTree(file));
   else sendText(question.response, 404, 'no such volume');
+}
+
+/** Nobody keeps the tree here: it is made anew of what is sent. */
+async function withTree({ size, content }: Download): Promise<Download> {
+  return { size: sizeWithTree(size), content: await streamOf(provable(content)) };
+}
+
+async function* provable(content: Download['content']): AsyncGenerator<Uint8Array, void> {
+  const tree = new HashTree();
+  for await (const bytes of content) {
+    tree.add(bytes);
+    yield bytes;
+  }
+  const { tail } = tree.end();
+  if (tail.length > 0) yield tail;
 }
 
 function isKnown(copies: VolumeCopies, { ip, request, response }: Question): boolean {

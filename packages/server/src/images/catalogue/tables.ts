@@ -93,8 +93,10 @@ export interface VolumeDigestTable {
   name: string;
   /** What told that file from any other when its bytes were read. */
   file: string;
-  /** 64 hexadecimal digits. */
+  /** Of its bytes, and of its hash tree behind them; 64 hexadecimal digits. */
   sha256: string;
+  /** Of the tree; 64 hexadecimal digits. */
+  root: string;
 }
 
 export interface ImageTables {
@@ -241,6 +243,15 @@ async function volumeDigests(db: Kysely<unknown>): Promise<void> {
     .execute();
 }
 
+/** What was noted is read again: copies have their hash tree behind them now. */
+async function volumeTrees(db: Kysely<unknown>): Promise<void> {
+  await sql`delete from volume_digest`.execute(db);
+  await db.schema
+    .alterTable('volume_digest')
+    .addColumn('root', 'text', (c) => c.notNull().defaultTo(''))
+    .execute();
+}
+
 export const imageTables: TableSet<ImageTables> = {
   migrations: {
     '0001-first': first,
@@ -251,6 +262,7 @@ export const imageTables: TableSet<ImageTables> = {
     '0071-real-kernel': realKernel,
     '0136-image-sharing': sharing,
     '0151-volume-digests': volumeDigests,
+    '0195-volume-trees': volumeTrees,
   },
   counted: { images: 'image' },
 };

@@ -10,7 +10,13 @@ import { imageTables } from '../catalogue/index.ts';
 import { VolumeDigests } from './volume-digests.ts';
 
 const log = { info() {}, warn() {}, error() {} };
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+/** Of a volume of one block, which needs no tree. */
+const factsOf = (text: string) => {
+  const block = Buffer.alloc(4096, 0);
+  block.write(text);
+  const sha256 = createHash('sha256').update(block).digest('hex');
+  return { name: 'a.erofs', size: 4096, sha256, root: sha256, blocks: 1 };
+};
 
 test('the bytes of a volume are known once they were read, also to the next server, until the file is another one', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'walt-volume-digests-'));
@@ -21,13 +27,13 @@ test('the bytes of a volume are known once they were read, also to the next serv
   const digests = open();
   assert.equal(await digests.soon('a.erofs'), undefined);
   await writeFile(join(folder, 'a.erofs'), 'first');
-  const first = { name: 'a.erofs', size: 5, sha256: sha256('first') };
+  const first = factsOf('first');
   assert.equal(await digests.soon('a.erofs'), undefined);
   assert.deepEqual(await until('its digest', () => digests.soon('a.erofs')), first);
   assert.deepEqual(await open().soon('a.erofs'), first);
   await writeFile(join(folder, 'a.erofs'), 'another');
   assert.equal(await digests.soon('a.erofs'), undefined);
-  const another = { name: 'a.erofs', size: 7, sha256: sha256('another') };
+  const another = factsOf('another');
   assert.deepEqual(await until('its digest', () => digests.soon('a.erofs')), another);
   await rm(join(folder, 'a.erofs'));
   await open().sweep();

@@ -2,8 +2,15 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { type Database, hasErrno, type Log, namesIn } from '../../platform/index.ts';
+import {
+  blocksOf,
+  type Database,
+  HashTree,
+  hasErrno,
+  type Log,
+  namesIn,
+  sizeWithTree,
+} from '../../platform/index.ts';
 import type { ImageTables } from '../catalogue/index.ts';
 
 interface Deps {
@@ -12,23 +19,30 @@ interface Deps {
   log: Log;
 }
 
+/** A volume as copies of it are: with its hash tree behind it. */
 interface VolumeFacts {
   name: string;
-  /** Bytes. */
+  /** Bytes, with the tree. */
   size: number;
-  /** 64 hexadecimal digits. */
+  /** Of these bytes; 64 hexadecimal digits. */
   sha256: string;
+  /** What nodes need to prove what they read. */
+  root: string;
+  blocks: number;
 }
 
+type Known = Pick<ImageTables['volume_digest'], 'file' | 'sha256' | 'root'>;
+
 /**
- * SHA-256 of volumes' bytes. Their names tell of which layer they are, not their bytes: another mkfs.erofs makes others of it. Each is
- * read once, when somebody first asks, and noted in the database; again where the file is another one.
+ * SHA-256 of volumes' copies, and the roots of their hash trees. Names of volumes tell of which layer they are, not their bytes: another
+ * mkfs.erofs makes others of it. Each is read once, when somebody first asks, and noted in the database; again where the file is
+ * another one.
  */
 export class VolumeDigests {
   readonly #deps: Deps;
-  readonly #known = new Map<string, { file: string; sha256: string }>();
+  readonly #known = new Map<string, Known>();
   /** By file: whoever asks meanwhile waits for the same. */
-  readonly #reading = new Map<string, Promise<string>>();
+  readonly #reading = new Map<string, Promise<void>>();
   /** One file at a time. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -50,8 +64,11 @@ export class VolumeDigests {
   async soon(name: string): Promise<VolumeFacts | undefined> {
     try {
       const { file, size } = await this.#look(name);
-      const sha256 = await this.#noted(name, file);
-      if (sha256 !== undefined) return { name, size, sha256 };
+      const known = await this.#noted(name, file);
+      if (known) {
+        const { sha256, root } = known;
+        return { name, size: sizeWithTree(size), sha256, root, blocks: blocksOf(size) };
+      }
       this.#read(name, file).catch((error) =>
         this.#deps.log.warn('a volume cannot be read', { volume: name, error: String(error) }),
       );
@@ -70,38 +87,45 @@ export class VolumeDigests {
     return { file: `${ino} ${size} ${mtimeMs}`, size };
   }
 
-  async #noted(name: string, file: string): Promise<string | undefined> {
+  async #noted(name: string, file: string): Promise<Known | undefined> {
     const known =
       this.#known.get(name) ??
       (await this.#deps.database
         .selectFrom('volume_digest')
-        .select(['file', 'sha256'])
+        .select(['file', 'sha256', 'root'])
         .where('name', '=', name)
         .executeTakeFirst());
     if (known?.file !== file) return undefined;
     this.#known.set(name, known);
-    return known.sha256;
+    return known;
   }
 
-  #read(name: string, file: string): Promise<string> {
+  #read(name: string, file: string): Promise<void> {
     const key = `${name} ${file}`;
     const running = this.#reading.get(key);
     if (running) return running;
     const result = this.#turn.then(async () => {
-      const hash = createHash('sha256');
-      await pipeline(createReadStream(this.#path(name), { highWaterMark: 1024 * 1024 }), hash);
-      const row = { name, file, sha256: hash.digest('hex') };
+      const row = { name, file, ...(await digestsOf(this.#path(name))) };
       await this.#deps.database
         .insertInto('volume_digest')
         .values(row)
-        .onConflict((conflict) => conflict.column('name').doUpdateSet({ file, sha256: row.sha256 }))
+        .onConflict((conflict) => conflict.column('name').doUpdateSet(row))
         .execute();
       this.#known.set(name, row);
-      return row.sha256;
     });
     this.#reading.set(key, result);
     const done = () => this.#reading.delete(key);
     this.#turn = result.then(done, done);
     return result;
   }
+}
+
+async function digestsOf(path: string): Promise<Pick<Known, 'sha256' | 'root'>> {
+  const [hash, tree] = [createHash('sha256'), new HashTree()];
+  for await (const bytes of createReadStream(path, { highWaterMark: 256 * 1024 })) {
+    hash.update(bytes);
+    tree.add(bytes);
+  }
+  const { root, tail } = tree.end();
+  return { sha256: hash.update(tail).digest('hex'), root };
 }

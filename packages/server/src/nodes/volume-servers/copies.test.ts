@@ -33,7 +33,7 @@ describe('planCopies', () => {
     ['older', 8],
   ]);
   const seen = (wish: Partial<Omit<CopiesSeen, 'right'>> & { right?: string[] }): CopiesSeen => ({
-    ...{ there: [], room: 100 },
+    ...{ there: [], room: 100, doubted: new Set<string>() },
     ...wish,
     right: new Set(wish.right ?? []),
   });
@@ -67,6 +67,20 @@ describe('planCopies', () => {
       [],
       seen({ there: ['older', 'old'], right: ['older', 'old'], room: 3 }),
       { fetch: 'a', drop: ['older'] },
+    ],
+    [
+      'one that is doubted goes once nobody has mounted it, and is no reason to wait for others',
+      ['a', 'old', 'b'],
+      ['a'],
+      seen({ there: ['a', 'old'], doubted: new Set(['a', 'old']), room: 100 }),
+      { fetch: 'b', drop: ['old'] },
+    ],
+    [
+      'one that is doubted is not looked at',
+      ['a'],
+      ['a'],
+      seen({ there: ['a'], doubted: new Set(['a']) }),
+      { drop: [] },
     ],
     [
       'never one that is mounted',

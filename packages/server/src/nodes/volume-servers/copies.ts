@@ -33,6 +33,8 @@ export interface CopiesSeen {
   there: readonly string[];
   /** Of these, those whose bytes are right. */
   right: ReadonlySet<string>;
+  /** Those that a node found to be wrong, though their host says otherwise. */
+  doubted: ReadonlySet<string>;
   /** Bytes that more copies may take. */
   room: number;
 }
@@ -43,27 +45,31 @@ export interface CopiesPlan {
   drop: string[];
 }
 
-/** `sizes`: in bytes, of those whose bytes are known; the others wait. What nobody wants stays as long as there is room. */
+/**
+ * `sizes`: in bytes, of those whose bytes are known; the others wait. What nobody wants stays as long as there is room; what is doubted,
+ * as long as a node has mounted it.
+ */
 export function planCopies(
   { names, inUse }: WantedCopies,
-  { there, right, room }: CopiesSeen,
+  { there, right, doubted, room }: CopiesSeen,
   sizes: ReadonlyMap<string, number>,
 ): CopiesPlan {
   const wanted = new Set(names);
+  const wrong = [...doubted.difference(inUse)];
   for (const name of names) {
     const size = sizes.get(name);
-    if (right.has(name) || size === undefined) continue;
-    if (there.includes(name)) return { fetch: name, drop: [] };
-    const drop: string[] = [];
+    if (right.has(name) || doubted.has(name) || size === undefined) continue;
+    if (there.includes(name)) return { fetch: name, drop: wrong };
+    const drop = [...wrong];
     let free = room;
     for (const other of there) {
       if (free >= size) break;
-      if (wanted.has(other) || inUse.has(other)) continue;
+      if (wanted.has(other) || inUse.has(other) || drop.includes(other)) continue;
       drop.push(other);
       free += sizes.get(other) ?? 0;
     }
     // What does not fit must not keep others from coming.
     if (free >= size) return { fetch: name, drop };
   }
-  return { drop: [] };
+  return { drop: wrong };
 }

@@ -10,7 +10,7 @@ export interface ServedNode {
   host: string | null;
   /** It is to boot anyway. */
   isToBoot: boolean;
-  served: ServedVolumes | null;
+  served: Pick<ServedVolumes, 'host' | 'names'> | null;
 }
 
 export interface ServerState {
@@ -37,7 +37,10 @@ export function lostNodes(
   });
 }
 
-function reasonOf({ names }: ServedVolumes, { silent, host, there }: ServerState): string | undefined {
+function reasonOf(
+  { names }: Pick<ServedVolumes, 'names'>,
+  { silent, host, there }: ServerState,
+): string | undefined {
   if (host === 'left') return 'its host is to serve no volumes any more';
   if (silent > SILENCE) return `nothing was heard of it for ${SILENCE} s`;
   const gone = there && names.find((name) => !there.has(name));

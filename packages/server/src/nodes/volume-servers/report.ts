@@ -30,16 +30,16 @@ export function parseReport(text: string): Report {
   return report;
 }
 
-/** A volume as it is to be. */
-export interface VolumeFacts {
+/** A copy as it is to be. */
+export interface CopyFacts {
   name: string;
-  /** Bytes. */
+  /** Bytes, with the hash tree behind it. */
   size: number;
-  /** 64 hexadecimal digits, of its bytes. */
+  /** 64 hexadecimal digits, of all these bytes. */
   sha256: string;
 }
 
-export function renderOrders(fetch: VolumeFacts | undefined, drop: readonly string[]): string {
+export function renderOrders(fetch: CopyFacts | undefined, drop: readonly string[]): string {
   const lines = drop.map((name) => `drop ${name}\n`);
   if (fetch) lines.push(`fetch ${fetch.name} ${fetch.size} ${fetch.sha256}\n`);
   return lines.join('');

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { ProvenVolume } from '../../boot/index.ts';
 import type { NodeRow } from '../store.ts';
 
 /** What a boot mounts from a host's volume server. */
@@ -6,9 +7,13 @@ export interface ServedVolumes {
   host: string;
   /** File names of its volumes. */
   names: readonly string[];
+  /** By what the node knows that their bytes are right. */
+  proofs: readonly ProvenVolume[];
 }
 
-const schema = z.object({ host: z.string(), names: z.array(z.string()) });
+const proof = z.object({ name: z.string(), blocks: z.number(), root: z.string() });
+// A boot that an older server gave has no proofs.
+const schema = z.object({ host: z.string(), names: z.array(z.string()), proofs: z.array(proof).default([]) });
 
 type Row = Pick<NodeRow, 'generation' | 'served_generation' | 'served_volumes'>;
 

@@ -23,11 +23,13 @@ describe('VolumeServers', () => {
   let rows: VolumeServerStore;
   let servers: VolumeServers;
   let hosts: VolumeHost[] | undefined;
+  let volumes: string[];
   let close: () => Promise<void>;
   beforeEach(async () => {
     const database = await openDatabase(':memory:', serverTables);
     close = () => database.destroy();
     hosts = [inUse];
+    volumes = ['a.erofs', 'b.erofs'];
     const catalogue = new Catalogue(database, bootingNodes);
     await catalogue.point({ owner: 'alice', name: 'lab' }, IMAGE, 'absent', {
       user: 'alice',
@@ -46,8 +48,8 @@ describe('VolumeServers', () => {
     servers = new VolumeServers({
       ...{ database, store, servers: rows, images: { byDigest: (digest) => catalogue.digest(digest) } },
       machines: { volumeHosts: () => hosts, places: async () => new Map([[1, { host: 'h1' }]]) },
-      volumesOf: async () => ['a.erofs', 'b.erofs'],
-      factsOf: async (name) => ({ name, size: 50, sha256: 'f'.repeat(64) }),
+      provenVolumesOf: async () => volumes,
+      factsOf: async (name) => ({ name, size: 50, sha256: 'f'.repeat(64), blocks: 1, root: 'e'.repeat(64) }),
       changed: async () => [],
       log: { info() {}, warn() {}, error() {} },
     });
@@ -88,7 +90,10 @@ describe('VolumeServers', () => {
     assert.equal(await boot(), null);
     assert.equal(await servers.report(IP, HAS_ALL), '');
     assert.equal(await boot(), 'h1');
-    assert.equal(servers.addressOf(await node()), IP);
+    assert.deepEqual(servers.serverOf(await node()), {
+      volumeServer: IP,
+      proofs: volumes.map((name) => ({ name, blocks: 1, root: 'e'.repeat(64) })),
+    });
     hosts = [{ ...inUse, inUse: false }];
     assert.equal(await boot(), null);
   });
@@ -114,6 +119,31 @@ describe('VolumeServers', () => {
     const orders = await servers.report(IP, 'have old.erofs\nhave a.erofs\nroom 10\n');
     assert.match(orders, /^drop old\.erofs\nfetch b\.erofs /);
     assert.deepEqual(await servers.choose(await node(), IMAGE), null);
+  });
+
+  it('believes no copy that a node found to be wrong, until it was fetched anew', async () => {
+    await servers.report(IP, HAS_ALL);
+    assert.equal(await boot(), 'h1');
+    const { generation } = await node();
+    await servers.disproved(await node(), 'other.erofs');
+    assert.equal((await node()).generation, generation, 'it has mounted no such volume');
+    await servers.disproved(await node(), 'a.erofs');
+    assert.equal((await node()).generation, generation + 1);
+    await servers.disproved(await node(), 'a.erofs');
+    assert.equal((await node()).generation, generation + 1, 'once');
+    assert.equal(await servers.report(IP, HAS_ALL), '', 'it is still mounted');
+    assert.equal(await boot(), null);
+    assert.equal(await servers.report(IP, HAS_ALL), 'drop a.erofs\n');
+    assert.match(await servers.report(IP, 'have b.erofs\nroom 100\n'), /^fetch a\.erofs /);
+    assert.equal(await boot(), null);
+    await servers.report(IP, HAS_ALL);
+    assert.equal(await boot(), 'h1');
+  });
+
+  it('sends nobody to a host who could not prove what it gets there', async () => {
+    await servers.report(IP, HAS_ALL);
+    volumes = [];
+    assert.equal(await boot(), null);
   });
 
   it('brings a node elsewhere at once when its copy is gone, before another one is fetched', async () => {

@@ -1,4 +1,5 @@
 import { LEAST_LOADED, WALT_SERVER } from '@walt/contract';
+import type { BootTarget, ProvenVolume } from '../../boot/index.ts';
 import type { DigestRecord, Images } from '../../images/index.ts';
 import { type Database, type Log, rarely, whileUnwritten } from '../../platform/index.ts';
 import type { Engine } from '../engine/index.ts';
@@ -8,8 +9,9 @@ import type { NodeRow, NodeStore } from '../store.ts';
 import type { NodeTables } from '../tables.ts';
 import { chooseServer } from './choice.ts';
 import { type NodeWish, planCopies, type WantedCopies, wantedCopies } from './copies.ts';
+import { Doubts } from './doubts.ts';
 import { lostNodes, type ServerState } from './lost.ts';
-import { parseReport, type Report, renderOrders, type VolumeFacts } from './report.ts';
+import { type CopyFacts, parseReport, type Report, renderOrders } from './report.ts';
 import { isServed, type ServedVolumes, servedVolumes } from './served.ts';
 import type { VolumeServerStore } from './store.ts';
 
@@ -24,10 +26,10 @@ interface Deps {
   servers: VolumeServerStore;
   machines: Pick<Engine, 'places' | 'volumeHosts'>;
   images: Pick<Images, 'byDigest'>;
-  /** File names of the volumes that nodes mount of an image. */
-  volumesOf(image: Pick<DigestRecord, 'digest' | 'layers'>): Promise<string[]>;
+  /** File names of the volumes that nodes mount of an image, where they can prove what they read; else none. */
+  provenVolumesOf(image: Pick<DigestRecord, 'digest' | 'layers'>): Promise<string[]>;
   /** Undefined: it is not there; or its bytes are being read, which is to be asked for again. */
-  factsOf(name: string): Promise<VolumeFacts | undefined>;
+  factsOf(name: string): Promise<(CopyFacts & ProvenVolume) | undefined>;
   /** Called when boots were ordered. */
   changed(): Promise<unknown>;
   log: Log;
@@ -42,6 +44,7 @@ interface Heard extends Report {
 export class VolumeServers {
   readonly #deps: Deps;
   readonly #heard = new Map<string, Heard>();
+  readonly #doubts = new Doubts();
   /** By node: host or WALT_SERVER. */
   readonly #chosen = new Map<number, string>();
   readonly #since = now();
@@ -78,7 +81,9 @@ export class VolumeServers {
   async report(ip: string, text: string): Promise<string> {
     const host = this.#deps.servers.byIp(ip)?.host;
     if (host === undefined) return '';
-    const heard = { ...parseReport(text), at: now() };
+    const told = parseReport(text);
+    const doubted = this.#doubts.among(host, told);
+    const heard = { ...told, have: told.have.difference(doubted), at: now() };
     this.#heard.set(host, heard);
     if (heard.failed !== undefined)
       this.#warn('a host cannot copy a volume', { host, reason: heard.failed }, host);
@@ -88,19 +93,19 @@ export class VolumeServers {
     if (wanted.inUse.values().some((name) => !heard.there.includes(name))) await this.#look();
     const facts = await this.#factsFor(wanted, heard);
     const sizes = new Map([...facts].map(([name, { size }]) => [name, size]));
-    const { fetch, drop } = planCopies(wanted, { ...heard, right: heard.have }, sizes);
+    const { fetch, drop } = planCopies(wanted, { ...heard, right: heard.have, doubted }, sizes);
     // From here on, no boot is sent there for it.
     for (const name of drop) heard.have.delete(name);
     return renderOrders(fetch === undefined ? undefined : facts.get(fetch), drop);
   }
 
   /** Of what a plan may be about. */
-  async #factsFor({ names }: WantedCopies, { have, there }: Report): Promise<Map<string, VolumeFacts>> {
+  async #factsFor({ names }: WantedCopies, { have, there }: Report): Promise<Map<string, CopyFacts>> {
     const missing = names.filter((name) => !have.has(name));
     const wanted = new Set(names);
     const others = missing.length === 0 ? [] : there.filter((name) => !wanted.has(name));
     const found = await Promise.all([...missing, ...others].map((name) => this.#deps.factsOf(name)));
-    return new Map(found.flatMap((one): [string, VolumeFacts][] => (one ? [[one.name, one]] : [])));
+    return new Map(found.flatMap((one): [string, CopyFacts][] => (one ? [[one.name, one]] : [])));
   }
 
   /** From where a node is to mount its volumes, as it boots; null: from the WalT server. */
@@ -110,11 +115,14 @@ export class VolumeServers {
   ): Promise<ServedVolumes | null> {
     const hosts = this.#hosts() ?? [];
     if (hosts.length === 0 || image.bootPlan !== 'volumes') return null;
-    const [names, places, rows] = await Promise.all([
-      this.#deps.volumesOf(image),
+    const names = await this.#deps.provenVolumesOf(image);
+    const [proofs, places, rows] = await Promise.all([
+      this.#proofsOf(names),
       this.#deps.machines.places(node.type === 'virtual' ? [node] : []),
       this.#deps.store.all(),
     ]);
+    // What is not known yet is being read.
+    if (names.length === 0 || proofs.length < names.length) return null;
     const from = settingOf(node, 'volumes.from');
     // From here on, nobody else chooses meanwhile.
     const loads = from === LEAST_LOADED ? this.#loads(rows.filter(({ id }) => id !== node.id)) : new Map();
@@ -127,7 +135,27 @@ export class VolumeServers {
     const wish = { from, host: places.get(node.id)?.host ?? null, needed: names };
     const host = chooseServer(wish, servers, loadOf(WALT_SERVER));
     this.#chosen.set(node.id, host ?? WALT_SERVER);
-    return host === null ? null : { host, names };
+    return host === null ? null : { host, names, proofs };
+  }
+
+  async #proofsOf(names: readonly string[]): Promise<ProvenVolume[]> {
+    const facts = await Promise.all(names.map((name) => this.#deps.factsOf(name)));
+    return facts.flatMap((one) => (one ? [{ name: one.name, blocks: one.blocks, root: one.root }] : []));
+  }
+
+  /** Takes a node's word that it was given wrong bytes. Others are not asked to boot anew for it: they prove theirs themselves. */
+  async disproved(node: NodeRow, volume: string): Promise<void> {
+    const served = servedVolumes(node);
+    if (!served?.names.includes(volume) || !isServed(node)) return;
+    const { host } = served;
+    this.#deps.log.warn('a host gave a node other bytes of a volume than the server has', {
+      node: node.id,
+      host,
+      volume,
+    });
+    this.#doubts.add(host, volume);
+    this.#heard.get(host)?.have.delete(volume);
+    await this.#bootAnew([node.id]);
   }
 
   /** How many nodes mount from each host, and from WALT_SERVER. Many choose before the first of them is noted in its row. */
@@ -142,10 +170,11 @@ export class VolumeServers {
     return loads;
   }
 
-  /** Address on walt-net of what serves a node's volumes; undefined: the WalT server does. */
-  addressOf(node: Pick<NodeRow, 'served_volumes'>): string | undefined {
+  /** What serves a node's volumes; undefined: the WalT server does. */
+  serverOf(node: Pick<NodeRow, 'served_volumes'>): Pick<BootTarget, 'volumeServer' | 'proofs'> | undefined {
     const served = servedVolumes(node);
-    return served ? this.#deps.servers.find(served.host)?.ip : undefined;
+    const server = served && this.#deps.servers.find(served.host);
+    return server ? { volumeServer: server.ip, proofs: served.proofs } : undefined;
   }
 
   #hosts() {
@@ -173,7 +202,7 @@ export class VolumeServers {
 
   async #volumesOf(digest: string): Promise<string[]> {
     const image = await this.#deps.images.byDigest(digest);
-    return image?.bootPlan === 'volumes' ? await this.#deps.volumesOf(image) : [];
+    return image?.bootPlan === 'volumes' ? await this.#deps.provenVolumesOf(image) : [];
   }
 
   /** One at a time. */
@@ -213,8 +242,11 @@ export class VolumeServers {
     if (lost.length === 0) return;
     for (const { id, host, why } of lost)
       log.warn('a node boots anew: what served its volumes is gone', { node: id, host, why });
-    const ids = lost.map(({ id }) => id);
-    await store.orderBoots([{ ids, hard: true, cause: 'volumes', user: null }]);
+    await this.#bootAnew(lost.map(({ id }) => id));
+  }
+
+  async #bootAnew(ids: number[]): Promise<void> {
+    await this.#deps.store.orderBoots([{ ids, hard: true, cause: 'volumes', user: null }]);
     await this.#deps.changed();
   }
 

@@ -9,6 +9,7 @@ export {
   removeDrafts,
 } from './disk-image.ts';
 export { isSoundErofs, makeErofs } from './erofs.ts';
+export { blocksOf, HashTree, sizeWithTree } from './hash-tree.ts';
 export { unmountIn } from './mounts.ts';
 export { type DiskContent, makeDisk } from './partitioned-disk.ts';
 export { ReserveFile } from './reserve-file.ts';

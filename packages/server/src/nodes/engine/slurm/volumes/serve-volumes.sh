@@ -5,9 +5,9 @@
 #   walt_server token     whom it asks what to do, and by which word that one knows it
 #   ganesha               what the NFS server reads (ganesha-config(8))
 #
-# It decides nothing. It tells the WalT server what it has; the answer is what to fetch and what to drop. Copies lie on a file system of
-# their own, in a file that stays when the job ends, and that may be deleted then. One counts once its bytes were seen to be right, after
-# each start of the job anew, and as long as neither content nor inode have changed since.
+# It decides nothing. It tells the WalT server what it has; the answer is what to fetch and what to drop. Copies, each with its hash tree
+# behind it, lie on a file system of their own, in a file that stays when the job ends, and that may be deleted then. One counts once
+# its bytes were seen to be right, after each start of the job anew, and as long as neither content nor inode have changed since.
 cache=/var/cache/walt-host
 disk=$cache/$platform.img
 at=$here/volumes
