@@ -65,6 +65,8 @@ function write(outgoing: ClientRequest, body: string | Readable | undefined): vo
   // It may have failed already, while something else was asked of the server.
   if (body.errored) outgoing.destroy(body.errored);
   body.on('error', (error) => outgoing.destroy(error));
+  // With its head, the server waits for what may be long in coming; without, it closes a connection that says nothing.
+  outgoing.flushHeaders();
   body.pipe(outgoing);
 }
 
