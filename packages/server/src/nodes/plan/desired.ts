@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Images } from '../../images/index.ts';
 import type { Paths } from '../../platform/index.ts';
 import type { Power } from '../power/index.ts';
@@ -7,9 +8,9 @@ import { knownMachine } from '../virtual/index.ts';
 import type { TreeImage } from './exports.ts';
 import type { Desired, DesiredNode } from './plan.ts';
 
-/** Image of the file system that a node of an owner has as /persist. Each pass asks for thousands: `join` would look at each letter. */
+/** Image of the file system that a node of an owner has as /persist. */
 export function persistImage(paths: Pick<Paths, 'persist'>, owner: string, node: number): string {
-  return `${paths.persist}/${owner}/${node}.img`;
+  return join(paths.persist, owner, `${node}.img`);
 }
 
 interface Deps {
