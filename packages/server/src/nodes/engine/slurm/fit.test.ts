@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isDrained, isInUse, refusalOf, requireFit, troubleOf } from './fit.ts';
+import { isDrained, isInUse, isOut, refusalOf, requireFit, troubleOf } from './fit.ts';
 import type { HostSeen, JobSeen } from './output.ts';
 
 const h1: HostSeen = {
@@ -42,20 +42,21 @@ test('a host fits, in use or not', () => {
   requireFit([down], 'walt', { ...wish, ramMiB: 3712, cpuCores: 4, place: { features: ['kvm'] } });
 });
 
-const uses: [state: string, used: boolean, drained: boolean][] = [
-  ['IDLE', true, false],
-  ['MIXED', true, false],
-  ['ALLOCATED+COMPLETING', true, false],
-  ['IDLE+DRAIN', false, true],
-  ['MIXED+DRAIN', false, true],
-  ['DOWN', false, false],
-  ['MIXED+NOT_RESPONDING', false, false],
-  ['DOWN*', false, false],
+const uses: [state: string, used: boolean, drained: boolean, out: boolean][] = [
+  ['IDLE', true, false, false],
+  ['IDLE*', false, false, false],
+  ['MIXED', true, false, false],
+  ['ALLOCATED+COMPLETING', true, false, false],
+  ['IDLE+DRAIN', false, true, true],
+  ['MIXED+DRAIN', false, true, true],
+  ['DOWN', false, false, true],
+  ['MIXED+NOT_RESPONDING', false, false, false],
+  ['DOWN*', false, false, true],
 ];
-for (const [state, used, drained] of uses) {
+for (const [state, used, drained, out] of uses) {
   test(`a host that is ${state} is ${used ? '' : 'not '}in use`, () => {
     const host = { ...h1, states: state.split('+') };
-    assert.deepEqual([isInUse(host), isDrained(host)], [used, drained]);
+    assert.deepEqual([isInUse(host), isDrained(host), isOut(host)], [used, drained, out]);
   });
 }
 

@@ -92,6 +92,15 @@ export function isInUse({ states }: HostSeen): boolean {
   return !states.some((state) => OUT_OF_USE.test(state) || state.endsWith('*'));
 }
 
+/**
+ * Whether it can be resumed: Slurm refuses that for one that nobody took out of use. After it was resumed, it is silent until it has
+ * answered, for some milliseconds.
+ */
+export function isOut({ states }: HostSeen): boolean {
+  const silent = /^(?:NOT_RESPONDING|NO_RESPOND)$/;
+  return states.map((state) => state.replace(/\*$/, '')).some((s) => OUT_OF_USE.test(s) && !silent.test(s));
+}
+
 /** Whether it is to be empty, though what it runs goes on. */
 export function isDrained({ states }: HostSeen): boolean {
   return states.some((state) => /^DRAIN/.test(state));

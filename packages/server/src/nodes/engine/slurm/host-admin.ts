@@ -1,6 +1,6 @@
 /** Hosts of the cluster as the administrator looks at them, and takes them in and out of use. */
 import { type Paths, type SlurmConfig, UserError } from '../../../platform/index.ts';
-import { isDrained, isInUse } from './fit.ts';
+import { isDrained, isInUse, isOut } from './fit.ts';
 import { openSlurm } from './open.ts';
 import type { HostSeen, JobSeen } from './output.ts';
 import type { Slurm } from './slurm.ts';
@@ -56,7 +56,7 @@ export async function drainHost(
 /** It is used again. Throws as `drainHost`, and UserError CONFLICT when it is in use. */
 export async function resumeHost(config: SlurmConfig, paths: Where, name: string): Promise<void> {
   const slurm = await openSlurm(config, paths);
-  if (isInUse(await requireHost(slurm, name)))
+  if (!isOut(await requireHost(slurm, name)))
     throw new UserError(
       'CONFLICT',
       `${name} is in use already.`,
