@@ -277,3 +277,9 @@ test('nothing of a stopped platform is left on its machine', async () => {
   assert.equal(await cluster.run('nft', 'list', 'tables'), '');
   assert.doesNotMatch(await cluster.run('ip', 'link'), /vxlan|host-/);
 });
+
+test('nothing of a platform that is deleted is left on hosts', async () => {
+  await cluster.on('h2', 'sh', '-c', 'ls /var/cache/walt-host/*.img');
+  await platform.close();
+  assert.equal(await cluster.on('h2', 'ls', '/var/cache/walt-host'), '');
+});

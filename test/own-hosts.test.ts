@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { after, before, test } from 'node:test';
 import { SERVER } from './hosts/switch.ts';
 import { Cluster, ownCluster } from './own-hosts/cluster.ts';
-import { playMissingPackage, traces } from './own-hosts/debian.ts';
+import { playMissingPackages, traces } from './own-hosts/debian.ts';
 import { H3, notAdded } from './own-hosts/not-added.ts';
 import { plugSystemdMachine, SYSTEMD_HOST } from './own-hosts/systemd-host.ts';
 import { Platform } from './platform.ts';
@@ -18,10 +18,10 @@ const SMALL = ['--ram', '512M', '--cpu-cores', '1'];
 
 let cluster: Cluster;
 let platform: Platform;
-/** What h1 was before it was a host. */
-let untouched: string[];
+/** What h1 and h4 were before they were hosts. */
+let untouched: string[][];
 before(async () => {
-  cluster = await Cluster.start(3);
+  cluster = await Cluster.start(4);
   platform = await Platform.start({ host: cluster.host, slurm: ownCluster, programs: cluster.bin });
 });
 after(async () => {
@@ -57,21 +57,39 @@ async function host(...words: string[]): Promise<string> {
   return stdout;
 }
 
+/** Copies of volumes that are right there. */
+async function copies(name: string): Promise<number> {
+  const hosts: { name: string; volumes: { count: number } | null }[] = JSON.parse(
+    await host('list', '--json'),
+  );
+  return hosts.find((one) => one.name === name)?.volumes?.count ?? 0;
+}
+
+/** Waits until n1 is given its volumes from there. */
+function mountsFrom(name: string): Promise<true> {
+  const does = async () => (await platform.node())[0]?.volumesFrom === name;
+  return until(`volumes from ${name}`, does, FAILOVER);
+}
+
 async function isInUse(name: string): Promise<boolean> {
   return new RegExp(`^${name} +in use `, 'm').test(await host('list'));
 }
 
 test('machines that SSH reaches become hosts, by one command each', async () => {
-  untouched = await traces(cluster, 'h1');
+  untouched = [await traces(cluster, 'h1'), await traces(cluster, 'h4')];
   assert.match(await host('list'), /^HOST.*\n$/);
   assert.match((await platform.root.walt('node', 'create', 'no')).stderr, /there are no hosts|has no hosts/);
-  const told = await host('add', 'h1', cluster.url('h1'), '--feature', 'on-h1');
+  const told = await host('add', 'h1', cluster.url('h1'), '--feature', 'on-h1', '--volumes');
   assert.match(told, /^h1: connecting to ssh:\/\/root@198.18.0.11\n/);
-  assert.match(told, /^h1 runs virtual nodes: amd64, on-h1\.$/m);
-  await host('add', 'h2', cluster.url('h2'), '--feature', 'on-h2');
-  // A repeat is no harm.
+  assert.match(told, /^h1 runs virtual nodes and keeps copies of volumes: amd64, on-h1, volumes\.$/m);
   await host('add', 'h2', cluster.url('h2'), '--feature', 'on-h2');
   assert.match(await host('list'), /^h2 +in use +0 +\d+ MiB +\d+ +amd64,on-h2$/m);
+  // A repeat is no harm, and adds what is said.
+  const { name, features, volumes } = JSON.parse(
+    await host('add', 'h2', cluster.url('h2'), '--volumes', '--json'),
+  );
+  const none = { count: 0, bytes: 0, failure: null };
+  assert.deepEqual([name, features, volumes], ['h2', ['amd64', 'on-h2', 'volumes'], none]);
 });
 
 for (const [what, words, told, change = ':', back = ':'] of notAdded) {
@@ -110,28 +128,46 @@ test('where systemd runs a machine, it also runs the host, and jobs go on withou
 });
 
 test('packages that are missing are installed, and go again', async () => {
-  await playMissingPackage(cluster, 'h3', 'u-boot-qemu');
+  await playMissingPackages(cluster, 'h3', ['nfs-ganesha', 'nfs-ganesha-vfs']);
   const before = await traces(cluster, 'h3');
-  assert.match(await host('add', 'h3', H3), /^h3: installing u-boot-qemu$/m);
-  assert.equal(await cluster.on('h3', 'cat /usr/share/walt-test'), 'here\n');
-  assert.match(await host('remove', 'h3'), /^h3: these packages, which came with it, stay: u-boot-qemu$/m);
-  await cluster.on('h3', 'dpkg --purge u-boot-qemu');
   await host('add', 'h3', H3);
+  const told = await host('add', 'h3', H3, '--volumes');
+  assert.match(told, /^h3: installing nfs-ganesha, nfs-ganesha-vfs$/m);
+  assert.equal(await cluster.on('h3', 'cat /usr/share/walt-test/nfs-ganesha'), 'here\n');
+  const service = '/etc/systemd/system/nfs-ganesha.service';
+  assert.equal(await cluster.on('h3', `readlink ${service}`), '/dev/null\n');
+  assert.match(
+    await host('remove', 'h3'),
+    /^h3: these packages, which came with it, stay: nfs-ganesha nfs-ganesha-vfs$/m,
+  );
+  await cluster.on('h3', 'dpkg --purge nfs-ganesha nfs-ganesha-vfs');
+  await host('add', 'h3', H3, '--volumes-only');
   await host('remove', 'h3', '--purge-packages');
   assert.deepEqual(await traces(cluster, 'h3'), before);
 });
 
-test('a node boots there; server, controller, munged and slurmd are killed, and it does not notice', async () => {
-  await platform.root.ok('node', 'create', 'n1', ...SMALL, 'host=h1');
+test('a machine that only keeps copies of volumes has them before the node boots that mounts them there', async () => {
+  const told = await host('add', 'h4', cluster.url('h4'), '--volumes-only');
+  assert.match(told, /^h4 keeps copies of volumes: amd64, volumes, no-nodes\.$/m);
+  assert.match(await host('list'), /^h4 +in use +none +384 MiB /m);
+  const refused = await platform.root.walt('node', 'create', 'no', 'host=h4');
+  assert.match(refused.stderr, /h4 keeps volumes, and runs no nodes/);
+  // A node that waits for its host.
+  await host('drain', 'h1');
+  await platform.root.ok('node', 'create', 'n1', ...SMALL, 'host=h1', 'volumes.from=h4');
+  await until('the copies', async () => (await copies('h4')) === 2, FAILOVER);
+  await host('resume', 'h1');
+});
+
+test('a node boots there; server, munged and slurmd are killed, the controller hangs, and it does not notice', async () => {
   await platform.booted('n1');
+  await mountsFrom('h4');
   const boot = await bootId();
   const [controller, munged] = [await platform.pid('slurmctld'), await platform.pid('munged')];
-  // One that hangs cannot be told from one that is gone, and is not started again.
   process.kill(controller, 'SIGSTOP');
   await platform.crash();
   assert.equal(await bootId(), boot);
-  await platform.kill('slurmctld');
-  await platform.restarted('slurmctld', controller);
+  await platform.restarted('slurmctld', controller, FAILOVER);
   await platform.kill('munged');
   await platform.restarted('munged', munged);
   await cluster.on('h1', 'pkill -KILL -x slurmd');
@@ -158,13 +194,18 @@ test('another platform uses the same hosts, of a cluster that is not its own', a
 });
 
 test('a host is removed: its node boots elsewhere, and it is the machine that it was', async () => {
-  await platform.root.ok('node', 'config', 'n1', 'host=any');
+  await platform.root.ok('node', 'config', 'n1', 'host=any', 'volumes.from=own-host');
+  await until('the copies', async () => (await copies('h1')) === 2, FAILOVER);
+  await platform.root.ok('node', 'reboot', '--hard', 'n1');
+  await mountsFrom('h1');
   await isOn('h1');
   assert.match(await host('remove', 'h1'), /^h1: 1 node boots on other hosts/m);
   await isOn('h2');
   assert.equal(await cluster.on('h1', 'pgrep -f "^qemu-system.*guest=vm-" || true'), '');
-  assert.deepEqual(await traces(cluster, 'h1'), untouched);
-  assert.doesNotMatch(await host('list'), /^h1 /m);
+  assert.deepEqual(await traces(cluster, 'h1'), untouched[0]);
+  await host('remove', 'h4');
+  assert.deepEqual(await traces(cluster, 'h4'), untouched[1]);
+  assert.doesNotMatch(await host('list'), /^h[14] /m);
 });
 
 test('a host that is gone for good is removed without it', async () => {

@@ -211,13 +211,14 @@ export class Platform implements AsyncDisposable {
   }
 
   /** Waits until that program is ready under another process number than `before`. Answers when it was, in Unix milliseconds. */
-  async restarted(program: string, before: number): Promise<number> {
+  async restarted(program: string, before: number, limit?: number): Promise<number> {
     const ready = new RegExp(`^(\\S+) info programs ready program="${program}" pid=(\\d+)$`, 'gm');
-    return until(`${program} to be started again`, async () => {
+    const isReady = async () => {
       const journal = await readFile(join(this.paths.logs, 'walt-server.log'), 'utf8');
       const last = [...journal.matchAll(ready)].at(-1);
       return last?.[1] !== undefined && Number(last[2]) !== before && Date.parse(last[1]);
-    });
+    };
+    return until(`${program} to be started again`, isReady, limit);
   }
 
   /** Makes virtual nodes and waits until all have booted. */

@@ -12,6 +12,27 @@ export const notAdded: [what: string, words: string[], told: RegExp, change?: st
   ['a name of several hosts', ['h[3-4]', H3], /"h\[3-4\]" is no name for a host/],
   ['a place that is an option', ['h3', 'ssh://-oProxyCommand=x'], /is not where a host can be/],
   ['a word for what is found out', ['h3', H3, '--feature', 'kvm'], /say --kvm/],
+  ['a word that is an option', ['h3', H3, '--feature', 'volumes'], /Say --volumes instead/],
+  [
+    'a host that runs nodes, for volumes only',
+    ['h1', H1, '--volumes-only'],
+    /The host h1 runs virtual nodes/,
+  ],
+  ['KVM without nodes', ['h3', H3, '--volumes-only', '--kvm'], /h3 is to keep volumes only/],
+  [
+    'no room for copies',
+    ['h3', H3, '--volumes'],
+    /h3: 1900 MiB are free on \/var\/cache for copies of volumes\.\s+→ .* 2048 MiB, of which 1024 stay free/,
+    fake('df', 'echo; echo walt 9000 7100 1900 79% /var'),
+    unfake('df'),
+  ],
+  [
+    'a package that no archive has',
+    ['h3', H3, '--volumes'],
+    /h3: its package lists do not have curl\./,
+    `${fake('dpkg-query', 'case "$*" in *" curl") ;; *) exec /usr/bin/dpkg-query "$@" ;; esac')} && ${fake('apt-cache', ':')}`,
+    `${unfake('dpkg-query')} && ${unfake('apt-cache')}`,
+  ],
   ['a machine that is not there', ['h3', `${H3}:9`], /h3: the connection to .* ended .*Connection refused/],
   [
     'a login that does not become root',

@@ -18,15 +18,26 @@ export function hostCommand(say: Say, load: () => Promise<Config>): Command {
   );
   command
     .command('add')
-    .description('make a Debian machine that SSH reaches a host of our own cluster')
+    .description(
+      'make a Debian machine that SSH reaches a host of our own cluster; a repeat mends it, and adds what is said',
+    )
     .argument('<name>', 'what the host is called from now on')
     .argument('<url>', 'ssh://[USER@]HOST[:PORT]; USER is root, or may use sudo without a password')
     .option('--kvm', 'only if KVM works there')
     .option('--feature <word>', 'what else it has, as gpu; again for more', collect, [])
-    .action(async (name: string, url: string, { kvm = false, feature }: AddOptions) => {
-      await withOwn(load, (config, paths) =>
-        addHost({ config, paths, say }, { name, url, kvm, features: feature }),
-      );
+    .option('--volumes', 'it also keeps copies of volumes, from which nodes boot')
+    .option('--volumes-only', 'it keeps copies, and runs no nodes')
+    .option('--json', 'what it is then, as data; steps are told on standard error')
+    .action(async (name: string, url: string, options: AddOptions) => {
+      const { kvm = false, feature: features, json } = options;
+      const volumes = options.volumesOnly ? 'only' : (options.volumes ?? false);
+      await withOwn(load, async (config, paths) => {
+        const tell = json ? (text: string) => console.error(text) : say;
+        await addHost({ config, paths, say: tell }, { name, url, kvm, features, volumes });
+        if (!json) return;
+        const added = (await listHosts(config, paths)).find((host) => host.name === name);
+        console.log(JSON.stringify(added));
+      });
     });
   command
     .command('remove')
@@ -70,6 +81,9 @@ export function hostCommand(say: Say, load: () => Promise<Config>): Command {
 interface AddOptions {
   kvm?: boolean;
   feature: string[];
+  volumes?: boolean;
+  volumesOnly?: boolean;
+  json?: boolean;
 }
 
 interface RemoveOptions {
@@ -115,8 +129,8 @@ async function cluster(load: () => Promise<Config>): Promise<[SlurmConfig, Paths
 function tableOf(hosts: readonly HostListed[]): string {
   // Who has no copies of volumes is not told of any.
   const withVolumes = <T>(text: T) => (hosts.some(({ volumes }) => volumes) ? [text] : []);
-  const rows = hosts.map(({ name, state, machines, memory, cpus, features, volumes, reason }) => [
-    ...[name, state, String(machines), `${memory} MiB`, String(cpus)],
+  const rows = hosts.map(({ name, state, machines, runsNodes, memory, cpus, features, volumes, reason }) => [
+    ...[name, state, runsNodes ? String(machines) : 'none', `${memory} MiB`, String(cpus)],
     ...[features.join(','), ...withVolumes(volumesWords(volumes)), reason ?? ''],
   ]);
   const heads = ['HOST', 'STATE', 'NODES', 'MEMORY', 'CPUS', 'FEATURES', ...withVolumes('VOLUMES'), 'REASON'];

@@ -15,7 +15,7 @@ import {
   withPrograms,
 } from './launcher.ts';
 import { releaseAdapters, removeNamespace, removeTunnelRules } from './network/index.ts';
-import { clusterRuns, endCluster, endJobs, isMachine, knownHosts } from './nodes/index.ts';
+import { clusterRuns, deleteCopies, endCluster, endJobs, isMachine, knownHosts } from './nodes/index.ts';
 import {
   type Config,
   closeDisks,
@@ -136,6 +136,20 @@ async function endOnHosts(slurm: SlurmConfig, paths: Paths): Promise<void> {
   }
 }
 
+/** What jobs of the platform left on hosts. Those of our own cluster were removed before. */
+async function deleteOnHosts(config: Config): Promise<void> {
+  const { engine, slurm } = config;
+  const paths = platformPaths(config);
+  if (engine !== 'slurm' || !slurm || slurm.own || !(await fileExists(paths.identity))) return;
+  try {
+    const kept = await deleteCopies(slurm, paths);
+    if (kept.length > 0) say(`Copies of volumes may stay in /var/cache/walt-host of ${kept.join(', ')}.`);
+  } catch (error) {
+    if (!isExternalError(error)) throw error;
+    say(`Slurm does not answer, so copies of volumes may stay on hosts: ${error.message}`);
+  }
+}
+
 /** A new server process; virtual machines, DHCP and NFS go on, nodes notice nothing. */
 export async function restart(config: Config): Promise<void> {
   requireRoot();
@@ -182,6 +196,9 @@ export async function cleanup(config: Config, options: { deleteData?: boolean })
   await forgetService(config);
   await unregisterEmulators(platformPaths(config));
   await rm(config.runtime, { recursive: true, force: true });
-  if (options.deleteData) await rm(config.state, { recursive: true, force: true });
+  if (options.deleteData) {
+    await deleteOnHosts(config);
+    await rm(config.state, { recursive: true, force: true });
+  }
   say(`The platform is stopped; ${config.state} is ${options.deleteData ? 'deleted' : 'kept'}.`);
 }

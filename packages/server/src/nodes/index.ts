@@ -40,6 +40,7 @@ export { createDirectory } from './directory.ts';
 export {
   addHost,
   clusterRuns,
+  deleteCopies,
   drainHost,
   endCluster,
   endJobs,

@@ -5,6 +5,7 @@ export { openEngine } from './open.ts';
 export {
   addHost,
   clusterRuns,
+  deleteCopies,
   drainHost,
   endCluster,
   endJobs,

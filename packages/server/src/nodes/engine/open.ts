@@ -19,6 +19,7 @@ import {
   endCluster,
   endJobs,
   openSlurmEngine,
+  restartController,
   startCluster,
   untilAnswers,
   type VolumeJobsDeps,
@@ -52,8 +53,10 @@ export async function openEngine(deps: Deps): Promise<Engine> {
     log.info('machines leave the server: hosts run them from now on', { count: local.length });
   await Promise.all(local.map((name) => programs.stop(name)));
   await writeFileAtomic(paths.slurmPlace, JSON.stringify(slurm), 0o600);
-  if (slurm.own) await startCluster({ ...deps, config: slurm });
-  return await openSlurmEngine({ ...deps, config: slurm });
+  const own = slurm.own ? { ...deps, config: slurm } : undefined;
+  if (own) await startCluster(own);
+  const restart = own && (() => restartController(own));
+  return await openSlurmEngine({ ...deps, config: slurm, restartController: restart });
 }
 
 /** Throws UserError UNAVAILABLE where machines may still run on hosts. */

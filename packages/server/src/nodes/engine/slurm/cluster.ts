@@ -1,5 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Log, readIfPresent, UserError, writeFileAtomic } from '../../../platform/index.ts';
+import {
+  isExternalError,
+  type Log,
+  readIfPresent,
+  UserError,
+  writeFileAtomic,
+} from '../../../platform/index.ts';
 import type { ClusterFacts, HostSeen, JobSeen } from './output.ts';
 import type { Slurm } from './slurm.ts';
 
@@ -8,6 +14,8 @@ const FRESH = 300;
 const AGAIN = 4_000;
 /** The same for what changes rarely. */
 const HOSTS_FRESH = 4_000;
+/** Milliseconds after which a controller that does not answer hangs: its programs try for 5 to 10 s by themselves. */
+const HANGS_AFTER = 20_000;
 /** Milliseconds that nobody notices. */
 const PATIENCE = 1_000;
 /** The oldest that does all that is asked of it. */
@@ -18,6 +26,7 @@ export class Cluster {
   readonly #slurm: Slurm;
   readonly #file: string;
   readonly #log: Log;
+  readonly #restartController: (() => Promise<void>) | undefined;
   #facts: ClusterFacts | undefined;
   #hosts: readonly HostSeen[] = [];
   /** By node: those that live, and what became of the last one of others. */
@@ -25,18 +34,28 @@ export class Cluster {
   #hostsAt = 0;
   #jobsAt = 0;
   #failedAt = 0;
+  #silentSince = 0;
   #failure: string | undefined;
   #looking: Promise<void> | undefined;
 
-  private constructor(slurm: Slurm, file: string, log: Log) {
+  private constructor(slurm: Slurm, file: string, log: Log, restartController?: () => Promise<void>) {
     this.#slurm = slurm;
     this.#file = file;
     this.#log = log;
+    this.#restartController = restartController;
   }
 
-  /** `file`: what an earlier server heard last, which is what is known until the controller answers. */
-  static async open(slurm: Slurm, file: string, log: Log): Promise<Cluster> {
-    const cluster = new Cluster(slurm, file, log);
+  /**
+   * `file`: what an earlier server heard last, which is what is known until the controller answers. `restartController`: undefined where
+   * that is somebody else's; throws ExternalError.
+   */
+  static async open(
+    slurm: Slurm,
+    file: string,
+    log: Log,
+    restartController?: () => Promise<void>,
+  ): Promise<Cluster> {
+    const cluster = new Cluster(slurm, file, log, restartController);
     const known = await readIfPresent(file);
     if (known !== undefined) cluster.#jobs = new Map(JSON.parse(known));
     return cluster;
@@ -114,9 +133,26 @@ export class Cluster {
       this.#failure = undefined;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      if (this.#failure === undefined) this.#log.warn('Slurm does not answer', { reason });
+      if (this.#failure === undefined) {
+        this.#silentSince = asked;
+        this.#log.warn('Slurm does not answer', { reason });
+      }
       this.#failure = reason;
       this.#failedAt = Date.now();
+      if (Date.now() - this.#silentSince > HANGS_AFTER) await this.#restart();
+    }
+  }
+
+  /** One that ended is started again by itself; one that hangs is not. */
+  async #restart(): Promise<void> {
+    if (!this.#restartController) return;
+    this.#log.warn("Slurm's controller hangs, is started anew", { reason: this.#failure });
+    this.#silentSince = Date.now();
+    try {
+      await this.#restartController();
+    } catch (error) {
+      if (!isExternalError(error)) throw error;
+      this.#log.error("Slurm's controller cannot be started anew", { reason: error.message });
     }
   }
 

@@ -8,6 +8,7 @@ const h1: HostSeen = {
   ...{ features: ['kvm'], reason: null },
 };
 const h2: HostSeen = { ...h1, name: 'h2', memory: 2048, features: [] };
+const keeper: HostSeen = { ...h1, name: 'keeper', features: ['volumes', 'no-nodes'] };
 const wish = { ramMiB: 1024, cpuCores: 1, place: { features: [] } };
 
 const unfit: [
@@ -17,6 +18,19 @@ const unfit: [
   told: RegExp,
 ][] = [
   ['no host at all', [], {}, /partition walt has no hosts/],
+  ['one that runs no nodes, alone', [keeper], {}, /partition walt has no hosts that run virtual nodes/],
+  [
+    'one that runs no nodes, by name',
+    [h1, keeper],
+    { place: { host: 'keeper', features: [] } },
+    /keeper keeps volumes, and runs no nodes/,
+  ],
+  [
+    'one that runs no nodes, by what it has',
+    [h1, keeper],
+    { place: { features: ['volumes'] } },
+    /No host has/,
+  ],
   ['another host', [h1, h2], { place: { host: 'h3', features: [] } }, /There is no host "h3"/],
   ['what none has', [h1, h2], { place: { features: ['kvm', 'gpu'] } }, /No host has kvm and gpu/],
   ['more memory', [h1, h2], { ramMiB: 3713 }, /has 4097 MiB of memory.*: h1 has the most, 4096 MiB/],

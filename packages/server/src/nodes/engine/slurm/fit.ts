@@ -1,6 +1,7 @@
 /** Which hosts can run a machine, and what is told where none does. Pure. */
 import { type DiskSpec, type NetworkSpec, NO_VALUE, type Placement, WALT_NET } from '@walt/contract';
 import { UserError } from '../../../platform/index.ts';
+import { runsNodes } from './features.ts';
 import type { HostSeen, JobSeen } from './output.ts';
 
 /** MiB that QEMU takes beside the machine's memory: 256 are translated code, where there is no KVM. */
@@ -13,14 +14,23 @@ export function memoryOf({ ramMiB }: { ramMiB: number }): number {
 
 /** Throws UserError INVALID unless there is a host, in use or not, on which such a machine could run. */
 export function requireFit(
-  hosts: readonly HostSeen[],
+  all: readonly HostSeen[],
   partition: string,
   { ramMiB, cpuCores, place }: { ramMiB: number; cpuCores: number; place: Placement },
 ): void {
+  const hosts = all.filter(runsNodes);
+  const named = all.find(({ name }) => name === place.host);
+  if (named && !runsNodes(named)) {
+    throw new UserError(
+      'INVALID',
+      `The host ${named.name} keeps volumes, and runs no nodes.`,
+      `To mount volumes from there, say volumes.from=${named.name} instead. Nothing was changed.`,
+    );
+  }
   if (hosts.length === 0) {
     throw new UserError(
       'UNAVAILABLE',
-      `Slurm's partition ${partition} has no hosts, so nothing can run virtual nodes.`,
+      `Slurm's partition ${partition} has no hosts that run virtual nodes.`,
       'Ask the administrator to add one, or to see what is wrong: walt-server host list',
     );
   }
@@ -154,7 +164,7 @@ export function troubleOf(
   }
   // These are over within a moment.
   if (/^(?:None|BeginTime|Dependency|Priority|Cleaning)$/.test(reason)) return undefined;
-  const unused = hosts.filter((one) => !isInUse(one));
+  const unused = hosts.filter((one) => runsNodes(one) && !isInUse(one));
   const why = unused.map((one) => `${one.name} ${stateWords(one)}`).join(', ');
   return {
     message: `${name} waits for a host (${reason})${why === '' ? '.' : `: ${why}.`}`,

@@ -1,11 +1,11 @@
 /** Hosts of the cluster as the administrator looks at them, and takes them in and out of use. */
 import { type Paths, type SlurmConfig, UserError } from '../../../platform/index.ts';
+import { keepsVolumes, runsNodes } from './features.ts';
 import { isDrained, isInUse, isOut } from './fit.ts';
 import { openSlurm } from './open.ts';
 import type { HostSeen, JobSeen } from './output.ts';
 import type { Slurm } from './slurm.ts';
 import type { VolumeJobSeen } from './volume-jobs-output.ts';
-import { volumeHostsOf } from './volumes/index.ts';
 
 export interface HostListed {
   name: string;
@@ -22,6 +22,8 @@ export interface HostListed {
   memory: number;
   cpus: number;
   features: readonly string[];
+  /** False: it only keeps copies of volumes. */
+  runsNodes: boolean;
   /** Copies of volumes that it serves, their bytes, and what keeps it from that; null: it keeps none. */
   volumes: { count: number; bytes: number; failure: string | null } | null;
 }
@@ -91,12 +93,13 @@ export function listed(
     slurm: states.join('+'),
     reason: isInUse(host) ? null : reason,
     machines: jobs.filter(runs).length,
+    runsNodes: runsNodes(host),
     volumes: volumesOf(host, volumeJobs),
   };
 }
 
 function volumesOf(host: HostSeen, jobs: readonly VolumeJobSeen[]): HostListed['volumes'] {
-  if (volumeHostsOf([host]).length === 0) return null;
+  if (!keepsVolumes(host)) return null;
   const own = jobs.filter((job) => job.host === host.name);
   const running = own.findLast(({ state }) => state === 'RUNNING');
   const { count = 0, bytes = 0 } = running ?? {};

@@ -1,6 +1,6 @@
 /** Machines of virtual nodes on the hosts of a Slurm cluster. Alone knows Slurm's programs. */
 export { drainHost, type HostListed, listHosts, resumeHost } from './host-admin.ts';
-export { endJobs, openSlurmEngine } from './open.ts';
+export { deleteCopies, endJobs, openSlurmEngine } from './open.ts';
 export {
   addHost,
   clusterRuns,
@@ -8,6 +8,7 @@ export {
   type HostWish,
   knownHosts,
   removeHost,
+  restartController,
   startCluster,
   untilAnswers,
 } from './own/index.ts';

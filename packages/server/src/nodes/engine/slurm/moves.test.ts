@@ -22,6 +22,13 @@ const table: [what: string, jobs: JobSeen[], hosts: HostSeen[], leave: number[],
     [1],
     [],
   ],
+  [
+    'no other host runs nodes',
+    [job(1, {})],
+    [host('h1', 'MIXED', 'DRAIN'), { ...host('h2', 'IDLE'), features: ['no-nodes'] }],
+    [],
+    [],
+  ],
   ['no other host is in use', [job(1, {})], [host('h1', 'MIXED', 'DRAIN'), host('h2', 'DOWN')], [], []],
   ['a host was lost', [job(1, lost), job(2, { ...lost, cycle: '-' })], [host('h2', 'IDLE')], [], [1]],
   [

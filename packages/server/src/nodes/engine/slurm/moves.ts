@@ -1,4 +1,5 @@
 /** Which machines are to begin anew, elsewhere. Pure. */
+import { runsNodes } from './features.ts';
 import { isDrained, isHeld, isInUse } from './fit.ts';
 import type { HostSeen, JobSeen } from './output.ts';
 
@@ -17,7 +18,7 @@ export function movesOf(all: Iterable<JobSeen>, hosts: readonly HostSeen[]): Mov
   const drained = new Set(hosts.filter(isDrained).map(({ name }) => name));
   const leave = jobs.filter(({ state, host }) => state === 'RUNNING' && drained.has(host ?? ''));
   return {
-    leave: hosts.some(isInUse) ? leave : [],
+    leave: hosts.some((host) => runsNodes(host) && isInUse(host)) ? leave : [],
     lost: jobs.filter((job) => job.state === 'PENDING' && job.cycle !== '-' && !isHeld(job)),
   };
 }

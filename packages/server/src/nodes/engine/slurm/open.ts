@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Log, type Paths, run, type SlurmConfig } from '../../../platform/index.ts';
+import { isExternalError, type Log, type Paths, run, type SlurmConfig } from '../../../platform/index.ts';
 import type { KeepConsole } from '../../consoles/index.ts';
 import { countUserIds } from '../user-ids.ts';
+import { isInUse } from './fit.ts';
+import type { HostSeen } from './output.ts';
 import { Slurm } from './slurm.ts';
 import { SlurmEngine } from './slurm-engine.ts';
-import type { VolumeJobsDeps } from './volumes/index.ts';
+import { copiesFile, type VolumeJobsDeps } from './volumes/index.ts';
 import type { Tunnel } from './ways.ts';
 
 /** Milliseconds for machines to end. */
@@ -24,6 +26,7 @@ interface Deps {
     setTunnels(tunnels: readonly Tunnel[], way: { address: string; port: number }): Promise<void>;
   };
   volumeServers: VolumeJobsDeps['servers'];
+  restartController: (() => Promise<void>) | undefined;
   /** A command line that runs with the host's network instead of walt-net's. */
   onHost: OnHost;
   keepConsole: KeepConsole;
@@ -31,11 +34,11 @@ interface Deps {
 }
 
 export async function openSlurmEngine(deps: Deps): Promise<SlurmEngine> {
-  const { config, paths, network, volumeServers, onHost, keepConsole, log } = deps;
+  const { config, paths, network, volumeServers, restartController, onHost, keepConsole, log } = deps;
   const { partition, address: server, vxlanPort } = config;
   const platform = await platformName(paths);
   return await SlurmEngine.open({
-    ...{ partition, paths, keepConsole, log },
+    ...{ partition, paths, restartController, keepConsole, log },
     volumes: { walt: network, servers: volumeServers },
     slurm: slurmOf(config, platform, onHost),
     place: { platform, server, vxlanPort, userIds: await countUserIds() },
@@ -70,6 +73,29 @@ export async function endJobs(
   // Our own controller ends next, and could not tell hosts any more.
   if (config.own) await untilOver(slurm);
   return live.length;
+}
+
+/**
+ * Deletes the copies of volumes that the platform's jobs left on hosts of its partition. Answers names of hosts that are away, or do not
+ * do it. Throws ExternalError when Slurm does not answer.
+ */
+export async function deleteCopies(
+  config: SlurmConfig,
+  paths: Pick<Paths, 'identity'>,
+): Promise<readonly string[]> {
+  const slurm = await openSlurm(config, paths);
+  const file = copiesFile(await platformName(paths));
+  const kept = async (host: HostSeen): Promise<string[]> => {
+    if (!isInUse(host)) return [host.name];
+    try {
+      await slurm.runOn(host.name, ['rm', '-f', '--', file]);
+      return [];
+    } catch (error) {
+      if (!isExternalError(error)) throw error;
+      return [host.name];
+    }
+  };
+  return (await Promise.all((await slurm.hosts()).map(kept))).flat();
 }
 
 /** Those of a host that is away do not end; its machines do, by themselves. */

@@ -16,6 +16,7 @@ import { KeptConsoles } from '../kept-consoles.ts';
 import { requireModelLimit } from '../model-limit.ts';
 import { Cluster } from './cluster.ts';
 import { endJob } from './end-job.ts';
+import { runsNodes } from './features.ts';
 import {
   awayWords,
   memoryOf,
@@ -47,6 +48,8 @@ export interface SlurmDeps {
   /** IPv4 address of a machine, by its name. */
   resolve(name: string): Promise<string>;
   volumes: Pick<VolumeJobsDeps, 'walt' | 'servers'>;
+  /** Of a cluster of our own; throws ExternalError. */
+  restartController: (() => Promise<void>) | undefined;
   keepConsole: KeepConsole;
   log: Log;
 }
@@ -83,9 +86,9 @@ export class SlurmEngine implements Engine {
 
   /** Opens also while Slurm does not answer: nodes go on, and what is to be started waits. */
   static async open(deps: SlurmDeps): Promise<SlurmEngine> {
-    const { slurm, paths, log } = deps;
+    const { slurm, paths, restartController, log } = deps;
     await mkdir(paths.virtualRun, { recursive: true, mode: 0o700 });
-    const cluster = await Cluster.open(slurm, join(paths.virtualRun, 'jobs.json'), log);
+    const cluster = await Cluster.open(slurm, join(paths.virtualRun, 'jobs.json'), log, restartController);
     const volumes = await VolumeJobs.open({ slurm, place: deps.place, ...deps.volumes, log });
     const engine = new SlurmEngine(deps, cluster, await jobProgram('run-machine.sh'), volumes);
     void engine.tend();
@@ -94,7 +97,7 @@ export class SlurmEngine implements Engine {
 
   async hosts(): Promise<EngineHost[]> {
     await this.#cluster.glance();
-    return this.#cluster.hosts.map(({ name, memory }) => ({ name, memory }));
+    return this.#cluster.hosts.filter(runsNodes).map(({ name, memory }) => ({ name, memory }));
   }
 
   async require(wish: MachineWish): Promise<void> {

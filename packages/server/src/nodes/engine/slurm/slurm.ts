@@ -14,6 +14,12 @@ import { parseVolumeJobs, VOLUME_JOB, type VolumeJobSeen } from './volume-jobs-o
 /** Milliseconds for Slurm's controller to answer: its programs try for some seconds by themselves. */
 const LIMIT = 15_000;
 
+/** MiB for what serves volumes on a host, and for what is run there for a moment. */
+const VOLUMES_MEMORY = 256;
+const MOMENT_MEMORY = 16;
+/** MiB of a host that only keeps volumes, as Slurm is told: room for both, and for no machine (`memoryOf`). */
+export const KEEPER_MEMORY = 384;
+
 interface Options {
   /** slurm.conf(5). */
   config: string;
@@ -119,13 +125,22 @@ export class Slurm {
     const printed = await this.#run(
       [
         ...['sbatch', '--parsable', `--job-name=${name}`, `--partition=${this.#options.partition}`],
-        ...['--mem=256M', '--cpus-per-task=1', '--nodes=1', '--ntasks=1', '--time=0', `--nodelist=${host}`],
+        ...[`--mem=${VOLUMES_MEMORY}M`, '--cpus-per-task=1', '--nodes=1', '--ntasks=1', '--time=0'],
+        `--nodelist=${host}`,
         ...['--dependency=singleton', '--no-requeue', `--comment=${hash} 0 0`],
         ...['--chdir=/', '--input=/dev/null', '--output=/dev/null', '--export=PATH'],
       ],
       script,
     );
     return Number.parseInt(printed, 10);
+  }
+
+  /** Runs a program on a host to its end. Throws ExternalError also where it does not begin within seconds. */
+  async runOn(host: string, argv: readonly string[]): Promise<void> {
+    await this.#run([
+      ...['srun', `--partition=${this.#options.partition}`, `--nodelist=${host}`, '--nodes=1', '--ntasks=1'],
+      ...[`--mem=${MOMENT_MEMORY}M`, '--immediate=10', '--chdir=/', '--export=PATH', '--quiet', ...argv],
+    ]);
   }
 
   /** As if the plug of a running one was pulled, and put in again. */

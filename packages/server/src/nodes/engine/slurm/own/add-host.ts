@@ -7,21 +7,11 @@ import { openSlurm, platformName } from '../open.ts';
 import type { HostSeen } from '../output.ts';
 import type { Slurm } from '../slurm.ts';
 import { type HostFacts, parseFacts, type Wanted, whyUnfit } from './host-facts.ts';
+import { featuresOf, type HostPlan, type HostWish, planHost } from './host-plan.ts';
 import { HostSession, lastWords } from './host-session.ts';
 import { hostScript, startVariables } from './host-steps.ts';
-import { checkFeature, checkHostName } from './host-words.ts';
 import { knownHosts, noteHost } from './known-hosts.ts';
 import { probeScript } from './kvm-probe.ts';
-
-export interface HostWish {
-  name: string;
-  /** `ssh://[USER@]HOST[:PORT]` */
-  url: string;
-  /** Beside those that are found. */
-  features: readonly string[];
-  /** It must have KVM that works. */
-  kvm: boolean;
-}
 
 export interface HostDeps {
   config: SlurmConfig;
@@ -39,10 +29,10 @@ const JOIN = 60_000;
  * Resolves when Slurm uses the host. Whatever fails, nothing that was made here is left there; a host that there was stays one. Throws
  * UserError that names host and next step.
  */
-export async function addHost(deps: HostDeps, wish: HostWish): Promise<HostSeen> {
+export async function addHost(deps: HostDeps, wish: HostWish): Promise<void> {
   const { name } = wish;
-  checkHostName(name);
-  for (const feature of wish.features) checkFeature(feature);
+  // Words are judged before anything is asked.
+  planHost(wish, undefined);
   const place = parseSshPlace(wish.url);
   if (typeof place === 'string') {
     throw new UserError(
@@ -55,22 +45,29 @@ export async function addHost(deps: HostDeps, wish: HostWish): Promise<HostSeen>
   const { version } = await controllerFacts(slurm);
   const platform = await platformName(deps.paths);
   const server = deps.config.address;
+  const before = (await slurm.hosts()).find((host) => host.name === name)?.features;
+  const plan = planHost(wish, before);
   deps.say(`${name}: connecting to ${place.url}`);
-  const session = await HostSession.open(name, place, await hostScript({ platform, name, server }));
+  const session = await HostSession.open(name, place, await hostScript({ platform, name, server }, plan));
   const hosts = await knownHosts(deps.paths);
-  const joining = new Joining(deps, wish, session, slurm, {
+  const joining = new Joining(deps, { ...plan, kvm: wish.kvm }, session, slurm, {
     ...{ name, url: place.url, platform, server, controller: version, hosts },
+    ...{ nodes: plan.nodes, volumes: plan.volumes },
   });
   try {
-    const seen = await joining.join();
-    deps.say(`${name} runs virtual nodes: ${seen.features.join(', ')}.`);
-    return seen;
+    const features = await joining.join();
+    deps.say(`${name} ${tasksOf(plan)}: ${features.join(', ')}.`);
   } finally {
     if (joining.begun) deps.say(`${name}: leaving it as it was`);
     await session.close();
     // It may have come, and be gone now.
     if (joining.begun) await slurm.remove(name);
   }
+}
+
+function tasksOf({ nodes, volumes }: HostPlan): string {
+  const tasks = [...(nodes ? ['runs virtual nodes'] : []), ...(volumes ? ['keeps copies of volumes'] : [])];
+  return tasks.join(' and ');
 }
 
 /** Throws UserError UNAVAILABLE. */
@@ -82,14 +79,14 @@ export async function controllerFacts(slurm: Slurm) {
     throw new UserError(
       'UNAVAILABLE',
       `The cluster's controller does not answer: ${error.message}`,
-      'See walt-server status. Where it fails, slurmctld.log beside the journal tells why; TCP port 6817 must be free.',
+      "See walt-server status. Where it fails, slurmctld.log beside the journal tells why; slurm.address must be this machine's, and TCP port 6817 free there.",
     );
   }
 }
 
 class Joining {
   readonly #deps: HostDeps;
-  readonly #wish: HostWish;
+  readonly #plan: HostPlan & Pick<HostWish, 'kvm'>;
   readonly #session: HostSession;
   readonly #slurm: Slurm;
   readonly #wanted: Omit<Wanted, 'asked' | 'answered'>;
@@ -98,19 +95,20 @@ class Joining {
 
   constructor(
     deps: HostDeps,
-    wish: HostWish,
+    plan: HostPlan & Pick<HostWish, 'kvm'>,
     session: HostSession,
     slurm: Slurm,
     wanted: Omit<Wanted, 'asked' | 'answered'>,
   ) {
     this.#deps = deps;
-    this.#wish = wish;
+    this.#plan = plan;
     this.#session = session;
     this.#slurm = slurm;
     this.#wanted = wanted;
   }
 
-  async join(): Promise<HostSeen> {
+  /** Answers the features that it has then. */
+  async join(): Promise<string[]> {
     const { name, url } = this.#wanted;
     const before = await this.#checked();
     await this.#step('begin');
@@ -121,8 +119,8 @@ class Joining {
     }
     // Some of it can be told only by what was installed.
     const { address = '', architecture } = before.missing.length > 0 ? await this.#checked() : before;
-    const kvm = await this.#hasKvm(architecture);
-    const features = [...new Set([architecture, ...(kvm ? ['kvm'] : []), ...this.#wish.features])];
+    const kvm = this.#plan.nodes && (await this.#hasKvm(architecture));
+    const features = featuresOf(this.#plan, [architecture, ...(kvm ? ['kvm'] : [])]);
     this.#say('starting munge and slurmd');
     // What Slurm remembers of it may be another machine's. A host that runs something stays.
     await this.#slurm.remove(name);
@@ -132,7 +130,7 @@ class Joining {
     await noteHost(this.#deps.paths, { name, url, address });
     await this.#step('keep');
     this.begun = false;
-    return { ...seen, features };
+    return features;
   }
 
   async #checked(): Promise<HostFacts> {
@@ -152,7 +150,7 @@ class Joining {
       architecture === 'amd64'
         ? await this.#session.run(probeScript(), STEP)
         : { status: 1, output: `its CPU is ${architecture}` };
-    if (status === 0 || !this.#wish.kvm) return status === 0;
+    if (status === 0 || !this.#plan.kvm) return status === 0;
     throw this.#failed(
       `KVM does not work there: ${lastWords(output)}`,
       'Switch virtualization on in its firmware, or add it without --kvm: QEMU then emulates.',
@@ -160,7 +158,7 @@ class Joining {
   }
 
   async #start(features: readonly string[]): Promise<void> {
-    await this.#session.run(await startVariables(this.#deps.paths, features));
+    await this.#session.run(await startVariables(this.#deps.paths, this.#plan, features));
     await this.#step('start');
   }
 

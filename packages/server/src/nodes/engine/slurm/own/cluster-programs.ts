@@ -1,7 +1,6 @@
 /** Programs of a cluster of our own on the server's machine. Alone knows munged(8) and slurmctld(8). */
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, rmdir } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -50,7 +49,7 @@ export async function startCluster(deps: ClusterDeps): Promise<void> {
   if (!(await fileExists(paths.clusterKey)))
     await writeFileAtomic(paths.clusterKey, randomBytes(KEY_SIZE), 0o600);
   const { address, partition } = config;
-  const text = renderSlurmConf({ platform, hostname: hostname(), address, partition, state });
+  const text = renderSlurmConf({ platform, address, partition, state });
   if ((await readIfPresent(config.config)) !== text) {
     // It reads the file when it starts.
     await programs.stop(CONTROLLER);
@@ -81,8 +80,16 @@ function munged(platform: string, { paths, onHost }: ClusterDeps) {
 }
 
 function controller({ config, onHost }: ClusterDeps) {
+  const start = 'hostname "$1" && exec slurmctld -D -f "$2"';
   // Nobody waits for its answer: while it has none, nodes go on, and what is to be started waits.
-  return { name: CONTROLLER, argv: onHost(['slurmctld', '-D', '-f', config.config]) };
+  const argv = ['unshare', '--uts', '--', 'sh', '-c', start, 'sh', config.address, config.config];
+  return { name: CONTROLLER, argv: onHost(argv) };
+}
+
+/** Of one that runs, and answers nobody. Throws ExternalError where it does not start. */
+export async function restartController(deps: ClusterDeps): Promise<void> {
+  await deps.programs.stop(CONTROLLER);
+  await deps.programs.ensure(controller(deps));
 }
 
 async function requirePrograms(onHost: ClusterDeps['onHost']): Promise<void> {

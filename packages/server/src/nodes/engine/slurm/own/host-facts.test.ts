@@ -10,17 +10,21 @@ kernel 6.1.0-31-amd64
 architecture amd64
 memory 16000
 space 90000
-missing munge slurmd \nslurm 22.05.8-4+deb12u3
+missing munge slurmd \nlacking \nslurm 22.05.8-4+deb12u3
 address 192.0.2.11
 vxlan yes
 ping yes
 controller yes
+copies 80000
+shared yes
+loop yes
 `;
 
 const FACTS: HostFacts = {
   ...{ time: 1000.25, os: 'debian', release: '12', kernel: '6.1.0-31-amd64', architecture: 'amd64' },
   ...{ memory: 16_000, space: 90_000, owner: undefined, others: [], missing: ['munge', 'slurmd'] },
   ...{ slurm: '22.05.8-4+deb12u3', address: '192.0.2.11', vxlan: true, ping: true, controller: true },
+  ...{ lacking: [], copies: 80_000, shared: true, loop: true },
 };
 
 test('what a machine tells is read', () => {
@@ -31,8 +35,9 @@ test('what it cannot tell yet is not taken for something', () => {
   const text = TOLD.replace('slurm 22.05.8-4+deb12u3', 'slurm unknown')
     .replace('address 192.0.2.11', 'address unknown')
     .replace('vxlan yes', 'vxlan unknown')
-    .replace('ping yes\n', '');
-  const open = { slurm: undefined, address: undefined, vxlan: undefined, ping: undefined };
+    .replace('ping yes\n', '')
+    .replace('loop yes\n', '');
+  const open = { slurm: undefined, address: undefined, vxlan: undefined, ping: undefined, loop: undefined };
   assert.deepEqual(parseFacts(text), { ...FACTS, ...open });
 });
 
@@ -50,7 +55,7 @@ for (const text of ['', 'bash: facts: command not found', TOLD.replace('memory 1
 
 const WANTED: Wanted = {
   ...{ name: 'h1', url: 'ssh://root@rack1', platform: '0a1b2c3d', server: '192.0.2.1' },
-  ...{ controller: '22.05.8', asked: 1000, answered: 1001 },
+  ...{ controller: '22.05.8', asked: 1000, answered: 1001, nodes: true, volumes: false },
   hosts: [
     { name: 'h2', url: 'ssh://root@rack2', address: '192.0.2.12' },
     { name: 'h3', url: 'ssh://root@rack3', address: '192.0.2.13' },
@@ -83,6 +88,11 @@ const fit: [what: string, facts: Partial<HostFacts>, wanted?: Partial<Wanted>][]
   ['a host that was installed anew', {}, { name: 'h2', url: 'ssh://root@rack2' }],
   ['little room where packages are there', { missing: [], space: 300 }],
   ['a clock that is a little off', { time: 997 }],
+  ['no room for copies where it keeps none', { copies: 0, loop: false }],
+  ['room for packages and copies', { copies: 3548 }, { volumes: true }],
+  ['room for copies where packages are there', { copies: 2048, missing: [] }, { volumes: true }],
+  ['room for copies on a disk of their own', { copies: 2048, shared: false }, { volumes: true }],
+  ['little memory where it only keeps volumes', { memory: 600 }, { nodes: false, volumes: true }],
 ];
 for (const [what, facts, wanted = {}] of fit) {
   test(`a machine can be a host: ${what}`, () => {
@@ -121,10 +131,38 @@ const unfit: [
     /same release of Debian/,
   ],
   ['a Slurm that is too old', {}, { controller: '24.11.5' }, /would be 22\.05\.8/, /older by two releases/],
-  ['no archive', { slurm: undefined }, {}, /do not have slurmd/, /apt-get update/],
+  [
+    'no archive',
+    { slurm: undefined, lacking: ['munge', 'slurmd'] },
+    {},
+    /do not have munge, slurmd/,
+    /apt-get update/,
+  ],
   ['little memory', { memory: 900 }, {}, /900 MiB of memory/, /1024 MiB/],
   ['a disk that is nearly full', { space: 1400 }, {}, /1400 MiB are free on \/var/, /1500 MiB/],
   ['a disk that is full', { space: 100, missing: [] }, {}, /100 MiB are free/, /200 MiB/],
+  [
+    'no room for packages and copies',
+    { copies: 3547 },
+    { volumes: true },
+    /3547 MiB are free on \/var\/cache/,
+    /3548 MiB, of which 1024 stay free, and 1500 are for packages/,
+  ],
+  [
+    'no room for copies',
+    { copies: 2047, missing: [] },
+    { volumes: true },
+    /2047 MiB are free/,
+    /2048 MiB, of which 1024 stay free\.$/,
+  ],
+  ['no loop devices', { loop: false }, { volumes: true }, /no loop devices/, /modprobe loop/],
+  [
+    'too little memory for copies',
+    { memory: 500 },
+    { nodes: false, volumes: true },
+    /500 MiB of memory/,
+    /512 MiB/,
+  ],
   ['a clock that is behind', { time: 900 }, {}, /100 s behind this machine's/, /time server/],
   ['a clock that is ahead', { time: 1100 }, {}, /99 s ahead of this machine's/, /time server/],
   [

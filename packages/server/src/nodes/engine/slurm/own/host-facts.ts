@@ -18,8 +18,9 @@ export interface HostFacts {
   owner: { platform: string; name: string } | undefined;
   /** A Slurm that is not ours: files and programs. */
   others: readonly string[];
-  /** Packages that a host needs and it has not. */
+  /** Packages that a host needs and it has not; and those of them that no archive has, as far as it knows. */
   missing: readonly string[];
+  lacking: readonly string[];
   /** Version of Slurm's package that it has or would get; undefined: none. */
   slurm: string | undefined;
   /** At which it would reach the server; undefined: not known yet. */
@@ -29,6 +30,11 @@ export interface HostFacts {
   ping: boolean | undefined;
   /** Whether it reaches the controller's port. */
   controller: boolean;
+  /** MiB that copies of volumes may take, with what they have; and whether they lie on the disk of `space`. */
+  copies: number;
+  shared: boolean;
+  /** Whether it has loop devices; undefined: not known yet. */
+  loop: boolean | undefined;
 }
 
 /** Undefined: that is no such answer. */
@@ -41,7 +47,11 @@ export function parseFacts(text: string): HostFacts | undefined {
   const one = (name: string) => all.get(name)?.[0];
   const yes = (name: string) => ({ yes: true, no: false })[one(name) ?? ''];
   const [platform, name] = one('owner')?.split(' ') ?? [];
-  const numbers = { time: Number(one('time')), memory: Number(one('memory')), space: Number(one('space')) };
+  const words = (name: string) => (one(name) ?? '').split(' ').filter((word) => word !== '');
+  const numbers = {
+    ...{ time: Number(one('time')), memory: Number(one('memory')) },
+    ...{ space: Number(one('space')), copies: Number(one('copies')) },
+  };
   const { os, release, kernel, architecture } = {
     ...{ os: one('os'), release: one('release'), kernel: one('kernel'), architecture: one('architecture') },
   };
@@ -53,12 +63,15 @@ export function parseFacts(text: string): HostFacts | undefined {
     ...{ os, release, kernel, architecture },
     owner: platform !== undefined && name !== undefined ? { platform, name } : undefined,
     others: all.get('other') ?? [],
-    missing: (one('missing') ?? '').split(' ').filter((word) => word !== ''),
+    missing: words('missing'),
+    lacking: words('lacking'),
     slurm: known(one('slurm')),
     address: known(one('address')),
     vxlan: yes('vxlan'),
     ping: yes('ping'),
     controller: yes('controller') ?? false,
+    shared: yes('shared') ?? false,
+    loop: yes('loop'),
   };
 }
 
@@ -77,6 +90,9 @@ export interface Wanted {
   controller: string;
   /** Hosts that there are. */
   hosts: readonly KnownHost[];
+  /** What it is to do. */
+  nodes: boolean;
+  volumes: boolean;
   /** Seconds since 1970: when it was asked, and when it had answered. */
   asked: number;
   answered: number;
@@ -86,16 +102,22 @@ export interface Wanted {
 const OLDEST_DEBIAN = 12;
 /** Debian's names of CPUs that run virtual nodes. */
 const ARCHITECTURES = ['amd64', 'arm64'];
-/** MiB of memory that are too few for one node, and of disk for the packages, or for what a host writes. */
+/** MiB of memory that are too few for one node, or for what serves volumes; of disk for the packages, or for what a host writes. */
 const LEAST_MEMORY = 1024;
+const LEAST_MEMORY_FOR_VOLUMES = 512;
 const PACKAGES_SPACE = 1500;
 const LEAST_SPACE = 200;
+/** MiB of disk that copies leave free (`RESERVE` of serve-volumes.sh), and those that a few images take. */
+const COPIES_RESERVE = 1024;
+const COPIES_SPACE = 1024;
 /** Seconds: Slurm's credentials end after 10 here. */
 const MAX_SKEW = 4;
 
 /** Why that machine cannot be the host; undefined: it can, as far as is known. */
 export function whyUnfit(facts: HostFacts, wanted: Wanted): UserError | undefined {
-  for (const check of [whyTaken, whyNoDebian, whyOtherSlurm, whyNoRoom, whyClock, whyOffNetwork]) {
+  for (const check of [
+    ...[whyTaken, whyNoDebian, whyOtherSlurm, whyNoPackage, whyNoRoom, whyNoCopies, whyClock, whyOffNetwork],
+  ]) {
     const why = check(facts, wanted);
     if (why) return new UserError(why.code ?? 'UNAVAILABLE', `${wanted.name}: ${why.message}`, why.hint);
   }
@@ -145,21 +167,23 @@ const whyNoDebian: Check = ({ os, release, architecture }) => {
   return ARCHITECTURES.includes(architecture) ? undefined : { message: `its CPU is ${architecture}.`, hint };
 };
 
-const whyOtherSlurm: Check = ({ others, slurm, missing }, { controller }) => {
+const whyNoPackage: Check = ({ lacking }) => {
+  if (lacking.length === 0) return undefined;
+  return {
+    message: `its package lists do not have ${lacking.join(', ')}.`,
+    hint: 'Let /etc/apt name a Debian archive, then say there: apt-get update',
+  };
+};
+
+const whyOtherSlurm: Check = ({ others, slurm }, { controller }) => {
   if (others.length > 0) {
     return {
       message: `it has a Slurm of its own: ${others.join(', ')}.`,
       hint: 'Use that cluster as it is (walt help show hosts: an existing cluster), or remove it there first.',
     };
   }
-  if (slurm === undefined) {
-    return missing.length === 0
-      ? undefined
-      : {
-          message: 'its package lists do not have slurmd.',
-          hint: 'Let /etc/apt name a Debian archive, then say there: apt-get update',
-        };
-  }
+  // It is among the packages that no archive has.
+  if (slurm === undefined) return undefined;
   const [host, server] = [releaseOf(slurm), releaseOf(controller)];
   if (host <= server && server - host <= MAX_BEHIND) return undefined;
   return {
@@ -177,16 +201,36 @@ function releaseOf(version: string): number {
   return year * 12 + month;
 }
 
-const whyNoRoom: Check = ({ memory, space, missing }) => {
-  if (memory < LEAST_MEMORY) {
+const whyNoRoom: Check = ({ memory, space, missing }, { nodes }) => {
+  if (memory < (nodes ? LEAST_MEMORY : LEAST_MEMORY_FOR_VOLUMES)) {
     return {
       message: `it has ${memory} MiB of memory.`,
-      hint: `A host needs ${LEAST_MEMORY} MiB, and as much as its nodes have.`,
+      hint: nodes
+        ? `A host needs ${LEAST_MEMORY} MiB, and as much as its nodes have.`
+        : `To keep volumes, it needs ${LEAST_MEMORY_FOR_VOLUMES} MiB.`,
     };
   }
   const least = missing.length > 0 ? PACKAGES_SPACE : LEAST_SPACE;
   if (space >= least) return undefined;
   return { message: `${space} MiB are free on /var.`, hint: `Make room there: it needs ${least} MiB.` };
+};
+
+const whyNoCopies: Check = ({ copies, shared, missing, loop, kernel }, { volumes }) => {
+  if (!volumes) return undefined;
+  if (loop === false) {
+    return {
+      message: `its kernel (${kernel}) makes no loop devices, on which copies of volumes lie.`,
+      hint: 'Say there: modprobe loop. In a container, let it have /dev/loop-control and loop devices.',
+    };
+  }
+  const packages = shared && missing.length > 0 ? PACKAGES_SPACE : 0;
+  const least = packages + COPIES_RESERVE + COPIES_SPACE;
+  if (copies >= least) return undefined;
+  const forPackages = packages > 0 ? `, and ${packages} are for packages` : '';
+  return {
+    message: `${copies} MiB are free on /var/cache for copies of volumes.`,
+    hint: `Make room there: it needs ${least} MiB, of which ${COPIES_RESERVE} stay free${forPackages}.`,
+  };
 };
 
 const whyClock: Check = ({ time }, { asked, answered }) => {

@@ -1,85 +1,23 @@
-# Makes a Debian machine a host of virtual nodes, and undoes it. `walt-server host add` and `remove` run it there, by a shell that reads
-# it from ssh; a copy stays in $root and starts the host with the machine where systemd does not run. host-session.ts puts these in front:
+# Makes a Debian machine a host, and undoes it. `walt-server host add` and `remove` run it there, behind host-facts.sh, by a shell that
+# reads both from ssh; a copy stays in $root and starts the host with the machine where systemd does not run. host-steps.ts puts these in
+# front:
 #   platform name       whose host it is, and what Slurm calls it
 #   server              address of the server's machine
 #   packages            that a host needs
+#   services            PACKAGE:UNIT of systemd's that such packages would start, and that nobody needs
 #   run                 folder of sockets and process numbers; slurm.conf names it
 # and for `start` also:
 #   key                 munge's, in base64: no argument of a program ever has it
 #   features            that Slurm is to know of
+#   memory              MiB that jobs may have; empty: what the machine itself does not need
 #   program             this text
-root=/var/lib/walt-host
 unit=/etc/systemd/system/walt-slurmd.service
 init=/etc/init.d/walt-host
 munge_key=/etc/munge/munge.key
 munge_socket=/run/munge/munge.socket.2
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C DEBIAN_FRONTEND=noninteractive
+export DEBIAN_FRONTEND=noninteractive
 
 systemd_runs() { [ -d /run/systemd/system ]; }
-runs() { [ -n "$(grep -lx -e "$1" /proc/[0-9]*/comm 2>/dev/null)" ]; }
-
-# Lines NAME VALUE, as host-facts.ts reads them. What cannot be told yet is `unknown`.
-facts() {
-  echo "time $(date +%s.%N)"
-  (
-    . /etc/os-release 2>/dev/null
-    echo "os ${ID:-none}"
-    echo "release ${VERSION_ID:-unknown}"
-  )
-  echo "kernel $(uname -r)"
-  echo "architecture $(dpkg --print-architecture 2>/dev/null || uname -m)"
-  awk '$1 == "MemTotal:" { print "memory " int($2 / 1024) }' /proc/meminfo
-  echo "space $(df -Pm /var | awk 'NR == 2 { print $4 }')"
-  [ ! -e "$root/owner" ] || echo "owner $(cat "$root/owner")"
-  other_slurm
-  echo "missing $(missing)"
-  echo "slurm $(slurm_version)"
-  network_facts
-}
-
-# One that is not ours.
-other_slurm() {
-  for file in /etc/slurm/slurm.conf /etc/slurm-llnl/slurm.conf; do
-    [ ! -e "$file" ] || echo "other $file"
-  done
-  for daemon in slurmd slurmctld; do
-    [ -e "$root/owner" ] || ! runs "$daemon" || echo "other $daemon"
-  done
-}
-
-missing() {
-  for package in $packages; do
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || printf '%s ' "$package"
-  done
-}
-
-# Of the package that there is, or would be.
-slurm_version() {
-  dpkg-query -W -f '${Version}' slurmd 2>/dev/null | grep . && return
-  apt-cache policy slurmd 2>/dev/null | awk '$1 == "Candidate:" && $2 != "(none)" { print $2; found = 1 } END { if (!found) print "unknown" }'
-}
-
-network_facts() {
-  if command -v ip >/dev/null; then
-    echo "address $(ip -o route get "$server" 2>/dev/null | sed -n 's/.* src \([0-9.]*\).*/\1/p')"
-    # No device can have that MTU, so none is made; that there is no such kind, the kernel says first.
-    case "$(ip link add name walt-try mtu 1 type vxlan id 1 remote 192.0.2.1 dstport 4789 2>&1)" in
-      *'Unknown device type'* | *'not supported'*) echo 'vxlan no' ;;
-      *) echo 'vxlan yes' ;;
-    esac
-  else
-    printf '%s\n' 'address unknown' 'vxlan unknown'
-  fi
-  if command -v ping >/dev/null; then
-    if ping -n -q -c 1 -W 2 "$server" >/dev/null 2>&1; then echo 'ping yes'; else echo 'ping no'; fi
-  fi
-  # dash knows no TCP.
-  if timeout 15 bash -c 'exec 3<>"/dev/tcp/$1/6817"' bash "$server" 2>/dev/null; then
-    echo 'controller yes'
-  else
-    echo 'controller no'
-  fi
-}
 
 # Where nothing was made yet, all is undone unless `keep` follows: also when the connection breaks.
 begin() {
@@ -98,6 +36,7 @@ install_missing() {
   wanted=$(missing)
   [ -n "$wanted" ] || return 0
   installed >"$root/before"
+  mask_services || return
   # Lists of others may be out of reach: whether it matters, the installation tells.
   apt-get -o DPkg::Lock::Timeout=300 update
   # shellcheck disable=SC2086 # a list of names
@@ -108,6 +47,25 @@ install_missing() {
 # What came beside those that were asked for counts, too.
 note_packages() {
   installed | comm -13 "$root/before" - >>"$root/packages" && rm "$root/before"
+}
+
+# Before their packages come, so that they are not even started once. Those of packages that were there are somebody's.
+mask_services() {
+  for pair in $services; do
+    link=/etc/systemd/system/${pair#*:}
+    ! grep -qx -e "${pair%:*}" "$root/before" && [ ! -e "$link" ] && [ ! -L "$link" ] || continue
+    mkdir -p "${link%/*}" && ln -s /dev/null "$link" && echo "$link" >>"$root/masked" || return
+  done
+}
+
+# Whoever wants a service of a package that stays, starts it himself.
+unmask_services() {
+  [ -e "$root/masked" ] || return 0
+  while read -r link; do
+    rm -f "$link"
+    systemctl disable "${link##*/}"
+  done <"$root/masked"
+  ! systemd_runs || systemctl daemon-reload
 }
 
 start() {
@@ -164,10 +122,10 @@ give_munge_back() {
 
 write_slurmd() {
   # For the machine itself, and what belongs to no node.
-  memory=$(awk '$1 == "MemTotal:" { print int($2 / 1024) - 512 }' /proc/meminfo)
+  [ -n "$memory" ] || memory=$(awk '$1 == "MemTotal:" { print int($2 / 1024) - 512 }' /proc/meminfo)
   cat >"$root/slurmd" <<END
 #!/bin/sh
-# A host of WalT's virtual nodes, made by walt-server host add. To undo it here: sh $root/undo
+# A host of WalT, made by walt-server host add. To undo it here: sh $root/undo
 mkdir -p $run && ln -sfn $munge_socket $run/munge
 exec slurmd -D -Z -N $name --conf-server $server --conf 'RealMemory=$memory Feature=$features'
 END
@@ -181,7 +139,7 @@ write_undo() {
 write_unit() {
   cat >"$unit" <<END
 [Unit]
-Description=Host of WalT's virtual nodes
+Description=Host of WalT
 After=network-online.target munge.service
 Wants=network-online.target munge.service
 StartLimitIntervalSec=0
@@ -212,7 +170,7 @@ write_init() {
 # Required-Stop:     \$network \$remote_fs
 # Default-Start:     2 3 4 5
 # Default-Stop:      0 1 6
-# Short-Description: host of WalT's virtual nodes
+# Short-Description: host of WalT
 ### END INIT INFO
 run=$run
 . $root/program
@@ -279,8 +237,10 @@ undo() {
     # shellcheck disable=SC2086 # a list of names
     echo $ours
   fi
+  unmask_services >/dev/null 2>&1
   rm -f /run/slurm/conf
-  rm -rf "$run" "$root"
+  # Without its file, a job that still serves copies ends.
+  rm -rf "$run" "$root" "$cache"
   rmdir /run/slurm "${run%/*}" 2>/dev/null
   return 0
 }

@@ -33,6 +33,15 @@ for (const word of ['kvm', 'amd64', 'arm64']) {
   });
 }
 
+for (const [word, option] of [
+  ['volumes', '--volumes'],
+  ['no-nodes', '--volumes-only'],
+] as const) {
+  test(`what has an option is no other word: ${word}`, () => {
+    assert.throws(() => checkFeature(word), { code: 'INVALID', hint: new RegExp(`^Say ${option} instead`) });
+  });
+}
+
 const said: [output: string, words: string][] = [
   ['', 'it said nothing'],
   ['one\ntwo\nthree\n', 'two · three'],

@@ -1,6 +1,7 @@
 /** Names of hosts, and words for what they have, which become words of Slurm's configuration. Pure. */
 import { parsePlacement } from '@walt/contract';
 import { UserError } from '../../../../platform/index.ts';
+import { NO_NODES, VOLUMES } from '../features.ts';
 
 /** Of DNS, without capitals: a host has one name, however it is written. */
 const NAME = /^[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
@@ -8,6 +9,15 @@ const NAME = /^[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
 const TAKEN = ['any', 'all', 'default', 'localhost', 'none'];
 /** What is found out is not said. */
 const FOUND = ['kvm', 'amd64', 'arm64'];
+/** What has an option of its own. */
+const SAID = new Map([
+  [VOLUMES, '--volumes'],
+  [NO_NODES, '--volumes-only'],
+]);
+
+export function isFound(feature: string): boolean {
+  return FOUND.includes(feature);
+}
 
 /** Throws UserError INVALID. */
 export function checkHostName(name: string): void {
@@ -21,7 +31,14 @@ export function checkHostName(name: string): void {
 
 /** Throws UserError INVALID. */
 export function checkFeature(word: string): void {
-  if (FOUND.includes(word)) {
+  const option = SAID.get(word);
+  if (option !== undefined)
+    throw new UserError(
+      'INVALID',
+      `${word} is more than a word for what a host has: it tells what it does.`,
+      `Say ${option} instead of --feature ${word}.`,
+    );
+  if (isFound(word)) {
     const hint = word === 'kvm' ? 'To insist on it, say --kvm.' : 'Leave it out.';
     throw new UserError('INVALID', `Whether a host has ${word} is found out.`, hint);
   }

@@ -67,7 +67,10 @@ async function openSession(
   }
   const platform = await platformName(paths);
   say(`${name}: connecting to ${place.url}`);
-  const script = await hostScript({ platform, name, server: config.address });
+  const script = await hostScript(
+    { platform, name, server: config.address },
+    { nodes: false, volumes: false },
+  );
   const session = await HostSession.open(name, place, script).catch((error: unknown) => {
     if (!(error instanceof UserError)) throw error;
     const more = `Where it is gone for good: walt-server host remove --force ${name}`;

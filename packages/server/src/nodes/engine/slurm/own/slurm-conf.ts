@@ -27,8 +27,6 @@ export const CGROUP_CONF = 'CgroupPlugin=cgroup/v1\n';
 export interface ClusterPlace {
   /** Tells platforms apart. */
   platform: string;
-  /** What gethostname(2) says on the server's machine. */
-  hostname: string;
   /** Of the server's machine. */
   address: string;
   partition: string;
@@ -36,10 +34,15 @@ export interface ClusterPlace {
   state: string;
 }
 
-export function renderSlurmConf({ platform, hostname, address, partition, state }: ClusterPlace): string {
-  const [name] = hostname.split('.');
+/**
+ * The controller binds to the address to which gethostname(2) resolves, and compares the first part of that name with its own here: it is
+ * started where the machine's name is the address.
+ */
+export function renderSlurmConf({ platform, address, partition, state }: ClusterPlace): string {
+  const [name] = address.split('.');
   return `ClusterName=walt-${platform}
 SlurmctldHost=${name}(${address})
+CommunicationParameters=NoCtldInAddrAny
 SlurmUser=root
 SlurmctldParameters=enable_configless
 AuthInfo=socket=${mungeSocket(platform)},cred_expire=10

@@ -1,4 +1,4 @@
 /** Jobs of Slurm that keep copies of volumes on hosts, and serve them there. */
 export { volumeHostsOf } from './plan-jobs.ts';
 export { VolumeJobs, type VolumeJobsDeps } from './volume-jobs.ts';
-export type { VolumePlace } from './volume-script.ts';
+export { copiesFile, type VolumePlace } from './volume-script.ts';

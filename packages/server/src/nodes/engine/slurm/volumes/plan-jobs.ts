@@ -1,11 +1,9 @@
 /** Which jobs should serve volumes. Pure. */
 import type { VolumeHost } from '../../engine.ts';
+import { keepsVolumes } from '../features.ts';
 import { isDrained, isInUse } from '../fit.ts';
 import type { HostSeen } from '../output.ts';
 import type { VolumeJobSeen } from '../volume-jobs-output.ts';
-
-/** The feature of Slurm by which a host keeps copies of volumes. */
-const KEEPS_VOLUMES = 'volumes';
 
 /** Seconds before another attempt on a host where something is to be mended first; and where the job just ended. */
 const AFTER_FAILURE = 60;
@@ -13,7 +11,7 @@ const AFTER_END = 5;
 
 export function volumeHostsOf(hosts: readonly HostSeen[]): VolumeHost[] {
   return hosts
-    .filter(({ features }) => features.includes(KEEPS_VOLUMES))
+    .filter(keepsVolumes)
     .map((host) => ({ name: host.name, inUse: isInUse(host), isDrained: isDrained(host) }));
 }
 

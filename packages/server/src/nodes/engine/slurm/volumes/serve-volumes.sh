@@ -3,13 +3,13 @@
 #   hash                  what the job is
 #   address mac           of its own on walt-net: 10.73.127.254/16
 #   walt_server token     whom it asks what to do, and by which word that one knows it
+#   disk                  file in which copies are
 #   ganesha               what the NFS server reads (ganesha-config(8))
 #
 # It decides nothing. It tells the WalT server what it has; the answer is what to fetch and what to drop. Copies, each with its hash tree
-# behind it, lie on a file system of their own, in a file that stays when the job ends, and that may be deleted then. One counts once
+# behind it, lie on a file system of their own, in a file that stays when the job ends; whoever deletes it ends the job. One counts once
 # its bytes were seen to be right, after each start of the job anew, and as long as neither content nor inode have changed since.
-cache=/var/cache/walt-host
-disk=$cache/$platform.img
+cache=${disk%/*}
 at=$here/volumes
 RESERVE=1073741824 # bytes that the host's own disk keeps
 PAUSE=2            # seconds between two questions
@@ -134,15 +134,24 @@ is_right() {
   what=$(stat -c '%i %s %.9Y %.9Z' -- "$1") && [ "$(sha256sum <"$1")" = "$2  -" ]
 }
 
+# usage: download NAME SIZE FILE. Prints the digest of what came, and was written: it is read back from the disk after the next start.
+download() {
+  local early
+  # What has come goes to the disk while the rest comes: at the end, a moment is left to wait for.
+  while sleep 0.5 && sync --data -- "$3"; do :; done >/dev/null 2>&1 &
+  early=$!
+  inside curl -sS --fail --connect-timeout 5 --speed-limit 1024 --speed-time 30 -H @"$here/token" \
+    "http://$walt_server/node/volume?name=$1" | head -c "$(($2 + 1))" | tee -- "$3" | sha256sum
+  kill "$early" 2>/dev/null
+}
+
 # In a process of its own. Its last word goes into the file `fetched`.
 fetch() {
   local name=$1 size=$2 digest=$3 what temporary=$at/fetched.tmp
   {
     if [ ! -e "$at/$name" ] || ! is_right "$at/$name" "$digest"; then
       rm -f "${at:?}/$name"
-      # What was read from the network is what is written; it is read back from the disk after the next start.
-      [ "$(inside curl -sS --fail --connect-timeout 5 --speed-limit 1024 --speed-time 30 -H @"$here/token" \
-        "http://$walt_server/node/volume?name=$name" | head -c "$((size + 1))" | tee -- "$temporary" | sha256sum)" = "$digest  -" ] ||
+      [ "$(download "$name" "$size" "$temporary")" = "$digest  -" ] ||
         { echo "$name it did not come, or with other bytes than the server has"; return; }
       sync -- "$temporary" && what=$(stat -c '%i %s %.9Y %.9Z' -- "$temporary") && mv -- "$temporary" "$at/$name" ||
         { echo "$name it cannot be kept"; return; }
@@ -194,7 +203,7 @@ rm -f "$at/fetched.tmp"
 
 told=
 early=0
-while :; do
+while [ -e "$disk" ]; do
   serve
   take_fetched
   take_stock

@@ -16,6 +16,11 @@ export interface VolumeScript {
   hash: string;
 }
 
+/** Where a host has the copies of a platform. */
+export function copiesFile(platform: string): string {
+  return `/var/cache/walt-host/${platform}.img`;
+}
+
 /** `walt`: the WalT server's address on walt-net, and the length of the subnet's prefix. `program`: walt-net.sh and serve-volumes.sh. */
 export function volumeScript(
   { ip, token }: VolumePlace,
@@ -32,6 +37,7 @@ export function volumeScript(
     ['address', `${ip}/${walt.prefix}`],
     ['mac', macOf(ip)],
     ['walt_server', walt.server],
+    ['disk', copiesFile(place.platform)],
     ['token', token],
     [
       'ganesha',
