@@ -80,6 +80,12 @@ export class Cluster {
     this.#jobsAt = 0;
   }
 
+  /** The same, where hosts may have been added a moment ago. */
+  hostsChanged(): void {
+    this.#hostsAt = 0;
+    this.changed();
+  }
+
   /** Asks again, where that is worth it. Who asks at the same time shares the answer. Throws nothing: see `failure`. */
   async look(): Promise<void> {
     await this.#looking;
@@ -125,8 +131,8 @@ export class Cluster {
     try {
       this.#facts ??= await this.#slurm.facts();
       if (asked - this.#hostsAt > HOSTS_FRESH) {
-        this.#hosts = await this.#slurm.hosts();
         this.#hostsAt = asked;
+        this.#hosts = await this.#slurm.hosts();
       }
       await this.#take(await this.#slurm.jobs());
       if (this.#failure !== undefined) this.#log.info('Slurm answers again', {});
@@ -139,6 +145,7 @@ export class Cluster {
       }
       this.#failure = reason;
       this.#failedAt = Date.now();
+      this.#hostsAt = 0;
       if (Date.now() - this.#silentSince > HANGS_AFTER) await this.#restart();
     }
   }

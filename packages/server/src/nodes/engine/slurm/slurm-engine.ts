@@ -103,6 +103,7 @@ export class SlurmEngine implements Engine {
   async require(wish: MachineWish): Promise<void> {
     requireModelLimit(wish);
     requireSimple(wish);
+    this.#cluster.hostsChanged();
     await this.#cluster.facts();
     requireFit(this.#cluster.hosts, this.#deps.partition, wish);
   }
