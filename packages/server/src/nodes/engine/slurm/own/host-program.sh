@@ -241,6 +241,7 @@ undo() {
   rm -f /run/slurm/conf
   # Without its file, a job that still serves copies ends.
   rm -rf "$run" "$root" "$cache"
-  rmdir /run/slurm "${run%/*}" 2>/dev/null
+  rm -f /run/walt-host/*.lock
+  rmdir /run/slurm /run/walt-host "${run%/*}" 2>/dev/null
   return 0
 }
