@@ -230,7 +230,7 @@ export class Platform implements AsyncDisposable {
   /** Waits until these nodes have booted. Throws with the end of their consoles when they do not. */
   async booted(...names: string[]): Promise<void> {
     try {
-      await this.root.ok('node', 'wait', names.join(','), '--timeout', '280');
+      await this.root.ok('node', 'wait', names.join(','), '--timeout', '900');
     } catch (error) {
       const nodes = (await this.node()).map(({ name, state, image }) => `${name} ${state} ${image}`);
       throw new Error(`${nodes.join('\n')}\n${await this.consoles()}\n${await this.journal()}`, {
