@@ -3,6 +3,7 @@ import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { Kysely } from 'kysely';
 import { attempt, run } from '../programs/index.ts';
 import { openDatabase } from './database.ts';
 import { testTables } from './tables.fixture.ts';
@@ -90,4 +91,24 @@ test('a transaction that throws leaves nothing behind', async () => {
   await assert.rejects(failing, /stop/);
   assert.deepEqual(await database.selectFrom('note').selectAll().execute(), []);
   await database.destroy();
+});
+
+test('of migrations that are cut off, nothing is left: the next start makes them', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'walt-database-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'walt.db');
+  const cutOff = {
+    migrations: {
+      ...testTables.migrations,
+      '9999-cut-off': async (db: Kysely<unknown>) => {
+        await db.schema.createTable('more').addColumn('id', 'integer').execute();
+        throw new Error('cut off');
+      },
+    },
+  };
+  await assert.rejects(openDatabase(file, cutOff), /cut off/);
+  const database = await openDatabase(file, testTables);
+  const tables = await database.introspection.getTables();
+  await database.destroy();
+  assert.ok(!tables.some(({ name }) => name === 'more'));
 });

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
-import { Kysely, SqliteDialect } from 'kysely';
+import { Kysely, SqliteAdapter, SqliteDialect } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { UserError } from '../errors.ts';
 import { createLog } from '../logs/index.ts';
@@ -9,7 +9,7 @@ import { Statements } from './statements.ts';
 import { type Database, migrationsOf, type TableSet } from './tables.ts';
 
 /**
- * Opens the database file and brings these tables up to date; each migration is a transaction. `:memory:` works too.
+ * Opens the database file and brings these tables up to date; all that are missing are made, or none. `:memory:` works too.
  * The file gets mode 600. A commit is on disk when it returns (WAL, synchronous=FULL). The file is ours alone until it is closed
  * or we die: throws UserError CONFLICT when another server has it, UNAVAILABLE when it is damaged or a newer version's. `beforeChange` is called when
  * the tables of an older version are about to be changed.
@@ -30,7 +30,7 @@ export async function openSqliteDatabase<Tables>(
 ): Promise<{ database: Database<Tables>; sqlite: DatabaseSync }> {
   const migrations = migrationsOf(tables);
   const sqlite = openSqlite(file, Object.keys(migrations));
-  const dialect = new SqliteDialect({ database: adapt(sqlite, file) });
+  const dialect = new WholeMigrations({ database: adapt(sqlite, file) });
   const database: Database<Tables> = new Kysely({ dialect });
   try {
     const provider = { getMigrations: async () => migrations };
@@ -40,6 +40,17 @@ export async function openSqliteDatabase<Tables>(
     throw error;
   }
   return { database, sqlite };
+}
+
+/** Kysely migrates SQLite step by step: a server killed between a table and the note of its migration would never start again. */
+class WholeMigrations extends SqliteDialect {
+  override createAdapter(): SqliteAdapter {
+    return new (class extends SqliteAdapter {
+      override get supportsTransactionalDdl(): boolean {
+        return true;
+      }
+    })();
+  }
 }
 
 /** A connection that has the file alone, looked over. `known`: migrations that may have been made there. */
