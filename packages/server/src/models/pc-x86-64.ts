@@ -24,6 +24,8 @@ export const pcX8664: Model = {
     machine: 'q35,graphics=off,smm=off,vmport=off,i8042=off,sata=off,smbus=off',
     // No 57-bit addresses: a fifth level of page tables costs TCG a step at each miss of its TLB.
     cpu: 'max,la57=off',
+    // Programs that see ERMS copy by `rep movsb`, which TCG does byte by byte; without it, by eight: boots take a tenth less time.
+    emulatedCpu: ',erms=off',
     kvm: true,
     ...virtioDevices('pci'),
     firmware: ({ file, id }) => [

@@ -3,6 +3,8 @@ export interface QemuBoard {
   emulator: string;
   machine: string;
   cpu: string;
+  /** Added to `cpu` where QEMU emulates it. */
+  emulatedCpu?: string;
   /** Whether the server's own CPU may run it, where KVM works. QEMU's own emulator does otherwise. */
   kvm: boolean;
   /** Its network card. */

@@ -27,6 +27,8 @@ describe('qemuArguments', () => {
   const table: [string, Partial<VirtualMachine>, Partial<Host>, string, string][] = [
     ['TCG', {}, {}, '-accel', 'tcg,thread=multi,tb-size=256'],
     ['KVM', {}, { accelerator: 'kvm' }, '-accel', 'kvm'],
+    ['no copies byte by byte under TCG', {}, {}, '-cpu', 'max,la57=off,erms=off'],
+    ['the whole CPU under KVM', {}, { accelerator: 'kvm' }, '-cpu', 'max,la57=off'],
     ['processors', { cpuCores: 8 }, {}, '-smp', 'cpus=8'],
     ['memory', { ramMiB: 512 }, {}, '-m', 'size=512M'],
     ['its tap', { tap: 'vm9' }, {}, '-netdev', 'tap,id=net,ifname=vm9,script=no,downscript=no'],

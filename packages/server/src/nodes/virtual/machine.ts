@@ -144,11 +144,12 @@ const TCG = 'tcg,thread=multi,tb-size=256';
 
 /** The emulator, and what differs between boards. */
 function hardware(board: QemuBoard, { id }: VirtualMachine, host: Host, paths: MachinePaths): string[] {
+  const emulated = !board.kvm || host.accelerator !== 'kvm';
   return [
     board.emulator,
     ...['-machine', board.machine],
-    ...['-accel', board.kvm && host.accelerator === 'kvm' ? 'kvm' : TCG],
-    ...['-cpu', board.cpu],
+    ...['-accel', emulated ? TCG : 'kvm'],
+    ...['-cpu', `${board.cpu}${(emulated && board.emulatedCpu) || ''}`],
     ...board.firmware({ id, file: (name) => escapeValue(sharedFile(name, paths)) }),
   ];
 }
