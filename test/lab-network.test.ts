@@ -156,7 +156,7 @@ test('the host has the adapter again as it was, also after a crash of all that w
 /** A PC with iPXE in its adapter, as virtual nodes have it; the platform knows nothing of it. */
 function powerOn(): ChildProcess {
   const accel = ['-accel', 'tcg,thread=multi,tb-size=256'];
-  const pc = ['-machine', 'q35,smm=off,vmport=off', '-cpu', 'max,la57=off', ...accel];
+  const pc = ['-machine', 'q35,smm=off,vmport=off', '-cpu', 'max,la57=off,erms=off', ...accel];
   const parts = ['-no-user-config', '-nodefaults', '-display', 'none', '-smp', '2', '-m', '1G'];
   const entropy = ['-device', 'virtio-rng-pci'];
   const net = ['-netdev', 'tap,id=net,ifname=machine0,script=no,downscript=no'];

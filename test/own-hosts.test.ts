@@ -82,11 +82,11 @@ test('machines that SSH reaches become hosts, by one command each', async () => 
   const told = await host('add', 'h1', cluster.url('h1'), '--feature', 'on-h1', '--volumes');
   assert.match(told, /^h1: connecting to ssh:\/\/root@198.18.0.11\n/);
   assert.match(told, /^h1 runs virtual nodes and keeps copies of volumes: amd64, on-h1, volumes\.$/m);
-  await host('add', 'h2', cluster.url('h2'), '--feature', 'on-h2');
+  await host('add', 'h2', cluster.url('h2', 'joe'), '--feature', 'on-h2');
   assert.match(await host('list'), /^h2 +in use +0 +\d+ MiB +\d+ +amd64,on-h2$/m);
   // A repeat is no harm, and adds what is said.
   const { name, features, volumes } = JSON.parse(
-    await host('add', 'h2', cluster.url('h2'), '--volumes', '--json'),
+    await host('add', 'h2', cluster.url('h2', 'joe'), '--volumes', '--json'),
   );
   const none = { count: 0, bytes: 0, failure: null };
   assert.deepEqual([name, features, volumes], ['h2', ['amd64', 'on-h2', 'volumes'], none]);

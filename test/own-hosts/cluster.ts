@@ -27,8 +27,9 @@ export class Cluster extends Switch {
     return this.file('bin');
   }
 
-  url(host: string): string {
-    return `ssh://root@${this.address(host)}`;
+  /** Logins are root, and joe, who may use sudo. */
+  url(host: string, login = 'root'): string {
+    return `ssh://${login}@${this.address(host)}`;
   }
 
   /** The user's own ssh, with a configuration of the test's. */

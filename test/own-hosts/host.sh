@@ -2,7 +2,7 @@
 # usage: host.sh NAME FOLDER
 # Switches a machine on: this machine's own Debian, of which nothing is written, with a disk of its own in FOLDER/disk that lasts. Called in
 # the namespaces that it is to have, its network among them. No systemd runs there: what its packages left in /etc/init.d is started.
-# Its sshd lets in whoever has the key FOLDER/../key, whatever the login. FOLDER is seen as /mnt. It has no KVM.
+# Its sshd lets in whoever has the key FOLDER/../key, whatever the login; joe may use sudo. FOLDER is seen as /mnt. It has no KVM.
 set -eu
 name=$1 folder=$2
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -32,5 +32,7 @@ cp "$folder/../key.pub" run/sshd/keys
 hostname "$name"
 pivot_root . old
 umount -l old
+id joe >/dev/null 2>&1 || useradd --create-home --password '*' joe
+echo 'joe ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/joe
 for program in /etc/init.d/walt-*; do [ ! -x "$program" ] || "$program" start; done
 exec /usr/sbin/sshd -D -f none -h /mnt/host_key -o UsePAM=no -o PidFile=none -o AuthorizedKeysFile=/run/sshd/keys

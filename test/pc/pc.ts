@@ -23,7 +23,7 @@ export const PC_EMULATOR = [
   '-machine',
   'q35,smm=off,vmport=off',
   '-cpu',
-  'max,la57=off',
+  'max,la57=off,erms=off',
   ...TCG,
 ];
 
