@@ -1,5 +1,9 @@
-/** Copies of volumes on a host: a boot from there against one from the server, and the first copy against the bare link. */
+/**
+ * A host of Slurm with copies of volumes: a boot from there against one from the server, the first copy against the bare link, and how
+ * soon a node that is created has its QEMU there.
+ */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import type { NodeBoot } from '@walt/contract';
 import { run } from '../packages/server/src/platform/index.ts';
 import { Cluster } from '../test/hosts/cluster.ts';
@@ -49,8 +53,14 @@ for (let round = 0; round < runs; round += 1) {
   progress(`${here.at(-1)?.toFixed(1)} s on the server, ${there.at(-1)?.toFixed(1)} s on the host`);
 }
 
-const [link_, copies_, here_, there_] = [bare, copied, here, there].map(summarize);
-assert.ok(link_ && copies_ && here_ && there_);
+const created: number[] = [];
+for (let round = 0; round < runs; round += 1) {
+  created.push(await timeCreation());
+  progress(`${created.at(-1)?.toFixed(2)} s until a new node has its QEMU`);
+}
+
+const [link_, copies_, here_, there_, created_] = [bare, copied, here, there, created].map(summarize);
+assert.ok(link_ && copies_ && here_ && there_ && created_);
 conclude(
   {
     bench: 'volumes',
@@ -59,6 +69,7 @@ conclude(
       { what: 'the same as a copy that is known to be right', unit: 's', ...copies_ },
       { what: 'boot script to booted, on the server', unit: 's', ...here_ },
       { what: 'the same on a host with copies', unit: 's', ...there_ },
+      { what: 'walt node create until QEMU starts on the host', unit: 's', ...created_ },
     ],
     bounds: [
       { claim: 'first copy, speed : link', value: link_.median / copies_.median, limit: 0.8, atLeast: true },
@@ -67,6 +78,7 @@ conclude(
         value: there_.median / here_.median,
         limit: 1.1,
       },
+      { claim: 'from creation to QEMU by Slurm, s', value: created_.median, limit: 2 },
     ],
   },
   json,
@@ -120,4 +132,18 @@ async function timeBoot(of: Platform): Promise<number> {
   const [last] = await of.root.json<NodeBoot[]>('node', 'log', 'n1');
   const at = (step: string) => last?.steps.find((one) => one.step === step)?.at ?? Number.NaN;
   return at('booted') - at('script');
+}
+
+/** Seconds from the command until the kernel starts QEMU on the host. */
+async function timeCreation(): Promise<number> {
+  const [uptime] = (await readFile('/proc/uptime', 'utf8')).split(' ');
+  await platform.root.ok('node', 'create', 'n2', ...SMALL, `host=${HOST}`);
+  // Hundredths of a second since this machine started (proc_pid_stat(5)).
+  const starts = 'for pid in $(pgrep -x qemu-system-x86); do cut -d " " -f 22 "/proc/$pid/stat"; done';
+  const began = await until('its QEMU', async () => {
+    const times = (await cluster.on(HOST, 'sh', '-c', starts)).trim().split('\n');
+    return times.map((time) => Number(time) / 100 - Number(uptime)).find((time) => time > 0);
+  });
+  await platform.root.ok('node', 'remove', 'n2', '--yes');
+  return began;
 }
