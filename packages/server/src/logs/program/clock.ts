@@ -9,7 +9,7 @@ export interface Clock {
   since: number;
   /** … and in the time before that; null if there was none. */
   earlier: number | null;
-  /** The node's time when it last sent something that is stored, and what that was by the server's clock. */
+  /** The node's time of its newest line that is stored, and what that was by the server's clock. */
   sent: number;
   told: number;
 }
@@ -42,13 +42,16 @@ function differenceOf({ least, earlier }: Clock): number {
   return Math.min(least, earlier ?? least);
 }
 
-/** A node's time by the server's clock. What comes later stays later, though less is believed of the way meanwhile. */
+/**
+ * A node's time by the server's clock. What comes later stays later, though less is believed of the way meanwhile. A line that is
+ * older than the newest one keeps its distance from it: programs write beside each other.
+ */
 export function serverTime(clock: Clock, time: number): number {
-  const corrected = time + differenceOf(clock);
-  return time > clock.sent ? Math.max(corrected, clock.told) : corrected;
+  if (time <= clock.sent) return clock.told - (clock.sent - time);
+  return Math.max(time + differenceOf(clock), clock.told);
 }
 
-/** The clock when all that was sent until then is stored. */
-export function settled(clock: Clock, sent: number): Clock {
-  return sent > clock.sent ? { ...clock, sent, told: serverTime(clock, sent) } : clock;
+/** The clock when all lines up to the newest are stored. */
+export function settled(clock: Clock, newest: number): Clock {
+  return newest > clock.sent ? { ...clock, sent: newest, told: serverTime(clock, newest) } : clock;
 }

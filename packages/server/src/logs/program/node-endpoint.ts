@@ -110,13 +110,13 @@ export class NodeEndpoint {
     if (from + body.length <= known) return known;
     const start = Math.max(from, known);
     const clock = heard(before, SPOOL.exec(spool)?.[1] ?? '', arrival);
-    const { streams, length } = readRecords(body.subarray(start - from), clock, arrival.now);
+    const { streams, length, newest } = readRecords(body.subarray(start - from), clock, arrival.now);
     if (length === 0) return start;
     const reached = start + length;
     await store.append({
       issuer,
       streams,
-      spool: { id: spool, reached, clock: settled(clock, arrival.clock) },
+      spool: { id: spool, reached, clock: settled(clock, newest) },
     });
     return reached;
   }

@@ -23,12 +23,13 @@ const AHEAD = 1e6;
 /**
  * Text of each stream as it is stored (chunk.ts), of whole records; what comes behind the last newline is left for the next time.
  * Times by a node's clock (without `@`) become the server's; those that no clock can have become `now`, that of the arrival.
+ * `newest`: the latest time by the node's clock, 0 if there is none.
  */
 export function readRecords(
   body: Buffer,
   clock: Clock,
   now: number,
-): { streams: Map<string, Buffer[]>; length: number } {
+): { streams: Map<string, Buffer[]>; length: number; newest: number } {
   const streams = new Map<string, StreamText>();
   const add = (stream: string, time: number, first: number, end: number) => {
     const known = streams.get(stream);
@@ -38,6 +39,7 @@ export function readRecords(
       text.add(time, at, Math.min(at + MAX_LINE, end));
     }
   };
+  let newest = 0;
   let from = 0;
   for (let to = body.indexOf(NEWLINE); to !== -1; to = body.indexOf(NEWLINE, from)) {
     const start = from;
@@ -54,10 +56,12 @@ export function readRecords(
       continue;
     }
     const corrected = record[0] === AT ? time : serverTime(clock, time);
-    add(stream, isPossible(corrected, now) ? corrected : now, start + streamEnd + 1, to);
+    const possible = isPossible(corrected, now);
+    if (possible && record[0] !== AT) newest = Math.max(newest, time);
+    add(stream, possible ? corrected : now, start + streamEnd + 1, to);
   }
   const texts = [...streams].map(([stream, text]): [string, Buffer[]] => [stream, [text.of(body)]]);
-  return { streams: new Map(texts), length: from };
+  return { streams: new Map(texts), length: from, newest };
 }
 
 /** Where the lines of a stream are in a body: objects for each of them would take more memory than they do. */
