@@ -11,6 +11,7 @@ import type { ServerStatus } from '@walt/contract';
 import { vlanWords } from '../packages/server/src/network/adapters/carry-out.ts';
 import { namespaceFile, run } from '../packages/server/src/platform/index.ts';
 import { defaultTar } from './default-tar.ts';
+import { PC_EMULATOR } from './pc/pc.ts';
 import { Platform } from './platform.ts';
 import { until } from './until.ts';
 
@@ -155,14 +156,12 @@ test('the host has the adapter again as it was, also after a crash of all that w
 
 /** A PC with iPXE in its adapter, as virtual nodes have it; the platform knows nothing of it. */
 function powerOn(): ChildProcess {
-  const accel = ['-accel', 'tcg,thread=multi,tb-size=256'];
-  const pc = ['-machine', 'q35,smm=off,vmport=off', '-cpu', 'max,la57=off,erms=off', ...accel];
   const parts = ['-no-user-config', '-nodefaults', '-display', 'none', '-smp', '2', '-m', '1G'];
   const entropy = ['-device', 'virtio-rng-pci'];
   const net = ['-netdev', 'tap,id=net,ifname=machine0,script=no,downscript=no'];
   const card = ['-device', `virtio-net-pci,netdev=net,mac=${MAC},bootindex=0`];
   const inside = ['--pdeathsig', 'KILL', '--', 'nsenter', `--net=${namespaceFile(LAB)}`, '--'];
-  return spawn('setpriv', [...inside, 'qemu-system-x86_64', ...pc, ...parts, ...entropy, ...net, ...card], {
+  return spawn('setpriv', [...inside, ...PC_EMULATOR, ...parts, ...entropy, ...net, ...card], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
 }

@@ -177,7 +177,11 @@ test('a virtual node goes on, too', async () => {
     'walt image build tiny --from-dir /mnt/image && walt node create vnode1 --image tiny --ram 256M',
   );
   // Before, its loader asks the server for files, and starts over where nobody answers.
-  await machine.ok(`until walt node show vnode1 --json | grep -q '"step": "init"'; do sleep 0.1; done`);
+  const step = async () => {
+    const [node]: Node[] = JSON.parse(await machine.ok('walt node show vnode1 --json'));
+    return node?.boot?.step === 'init';
+  };
+  await until('its init', step, LIMIT);
   const before = await service.programs();
   const { server = 0 } = await service.pids();
   await machine.ok('systemctl restart walt-server');

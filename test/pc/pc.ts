@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { virtualModelOf } from '../../packages/server/src/models/index.ts';
 import { run } from '../../packages/server/src/platform/index.ts';
 import type { Platform } from '../platform.ts';
 import { until } from '../until.ts';
@@ -18,12 +19,13 @@ interface Firmware {
 
 const TCG = ['-accel', 'tcg,thread=multi,tb-size=256'];
 const flash = (file: string) => ['-drive', `if=pflash,format=raw,readonly=on,file=${file}`];
+const { cpu, emulatedCpu = cpu } = virtualModelOf('pc-x86-64').qemu;
 export const PC_EMULATOR = [
   'qemu-system-x86_64',
   '-machine',
   'q35,smm=off,vmport=off',
   '-cpu',
-  'max,la57=off,erms=off',
+  emulatedCpu,
   ...TCG,
 ];
 

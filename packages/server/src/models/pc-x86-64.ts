@@ -25,7 +25,7 @@ export const pcX8664: Model = {
     // No 57-bit addresses: a fifth level of page tables costs TCG a step at each miss of its TLB.
     cpu: 'max,la57=off',
     // Programs that see ERMS copy by `rep movsb`, which TCG does byte by byte; without it, by eight: boots take a tenth less time.
-    emulatedCpu: ',erms=off',
+    emulatedCpu: 'max,la57=off,erms=off',
     kvm: true,
     ...virtioDevices('pci'),
     firmware: ({ file, id }) => [

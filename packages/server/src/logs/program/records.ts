@@ -55,9 +55,10 @@ export function readRecords(
       add(UNREADABLE, now, start, to);
       continue;
     }
-    const corrected = record[0] === AT ? time : serverTime(clock, time);
+    const asIs = record[0] === AT;
+    const corrected = asIs ? time : serverTime(clock, time);
     const possible = isPossible(corrected, now);
-    if (possible && record[0] !== AT) newest = Math.max(newest, time);
+    if (possible && !asIs) newest = Math.max(newest, time);
     add(stream, possible ? corrected : now, start + streamEnd + 1, to);
   }
   const texts = [...streams].map(([stream, text]): [string, Buffer[]] => [stream, [text.of(body)]]);

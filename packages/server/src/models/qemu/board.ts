@@ -3,7 +3,7 @@ export interface QemuBoard {
   emulator: string;
   machine: string;
   cpu: string;
-  /** Added to `cpu` where QEMU emulates it. */
+  /** Where QEMU emulates it, if that is to be another one. */
   emulatedCpu?: string;
   /** Whether the server's own CPU may run it, where KVM works. QEMU's own emulator does otherwise. */
   kvm: boolean;

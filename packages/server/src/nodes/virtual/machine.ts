@@ -144,12 +144,12 @@ const TCG = 'tcg,thread=multi,tb-size=256';
 
 /** The emulator, and what differs between boards. */
 function hardware(board: QemuBoard, { id }: VirtualMachine, host: Host, paths: MachinePaths): string[] {
-  const emulated = !board.kvm || host.accelerator !== 'kvm';
+  const kvm = board.kvm && host.accelerator === 'kvm';
   return [
     board.emulator,
     ...['-machine', board.machine],
-    ...['-accel', emulated ? TCG : 'kvm'],
-    ...['-cpu', `${board.cpu}${(emulated && board.emulatedCpu) || ''}`],
+    ...['-accel', kvm ? 'kvm' : TCG],
+    ...['-cpu', kvm ? board.cpu : (board.emulatedCpu ?? board.cpu)],
     ...board.firmware({ id, file: (name) => escapeValue(sharedFile(name, paths)) }),
   ];
 }
