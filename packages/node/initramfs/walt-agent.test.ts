@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { until } from '../../../test/until.ts';
 import { kexecCall } from '../../server/src/boot/binaries/index.ts';
 import { NodeRoot } from '../node-root.fixture.ts';
 
@@ -111,6 +113,30 @@ test('a node is booting until its SSH port listens', limit, async () => {
   const [total = 0, free = 0, swap = 0, freeSwap = 0] = (booted.room ?? '').split(',').map(Number);
   assert.ok(total > 0 && free > 0 && free <= total && freeSwap <= swap, String(booted.room));
   assert.ok(Math.abs(total - totalmem() / 1024) < 1024, `${total} KiB is this machine's memory`);
+});
+
+test('a node whose SSH port listens is booting until udev has set up its disks', limit, async (t) => {
+  const run = mkdtempSync(join(tmpdir(), 'walt-agent-'));
+  t.after(() => rmSync(run, { recursive: true, force: true }));
+  mkdirSync(join(run, 'udev'));
+  const queue = join(run, 'udev/queue');
+  writeFileSync(queue, '');
+  start(onNode('--kill-child', 'sh', '-c', 'mount --bind "$1" /run && exec "$0"', AGENT, run));
+  start(onNode('--kill-child', 'socat', 'TCP6-LISTEN:22,fork', 'EXEC:true'));
+  const told: string[] = [];
+  polls.on('poll', ({ query, answer }) => {
+    told.push(query.replace(/.*&/, ''));
+    if (query.endsWith('booted=0')) answer('stay');
+  });
+  t.after(() => polls.removeAllListeners());
+  const listening = ['netns', 'exec', NAMESPACE, 'ss', '--listening', '--tcp', '--no-header', 'sport = 22'];
+  await until('SSH listens', async () => ip(...listening).length > 0);
+  // Longer than the agent's pause between two looks.
+  await setTimeout(1000);
+  const before = told.at(-1);
+  rmSync(queue);
+  await until('booted', async () => told.includes('booted=1'));
+  assert.equal(before, 'booted=0');
 });
 
 test('an order to reboot is carried out, also while the node boots', limit, async () => {
