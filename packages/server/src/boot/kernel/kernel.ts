@@ -6,7 +6,7 @@ export interface Kernel {
   release: string;
   /** Its bootable file in the image. */
   file: TreePlace;
-  /** Folder of its modules, as a path in the image. */
+  /** Folder of its modules, without a link in its path: they are hundreds. */
   modules: string;
   /** Its build configuration (`CONFIG_X=y` lines), where the image carries it. */
   config: string | undefined;
@@ -44,7 +44,8 @@ export async function findKernels(tree: Tree): Promise<Kernels | undefined> {
 
 async function firstKernel(tree: Tree, releases: readonly string[]): Promise<Kernel | undefined> {
   for (const release of releases) {
-    const modules = `/lib/modules/${release}`;
+    const modules = (await tree.find(`/lib/modules/${release}`))?.path;
+    if (modules === undefined) continue;
     const file =
       (await tree.findFile(`/boot/vmlinuz-${release}`)) ??
       (await tree.findFile(`/boot/vmlinux-${release}`)) ??
