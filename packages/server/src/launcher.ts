@@ -29,8 +29,14 @@ import {
 } from './platform/index.ts';
 import { upgradeState } from './upgrade/index.ts';
 
-/** Garbage is collected earlier: the server makes little of it, and its memory counts on a small machine. */
-const NODE_OPTIONS = ['--max-semi-space-size=2', '--enable-source-maps'];
+/**
+ * Garbage is collected earlier: the server makes little of it, and its memory counts on a small machine. That node:ffi may change is
+ * no news for who reads the journal: the version of Node.js is ours.
+ */
+const NODE_OPTIONS = [
+  ...['--max-semi-space-size=2', '--enable-source-maps'],
+  '--disable-warning=ExperimentalWarning',
+];
 const quiet = { info() {}, warn() {}, error() {} };
 /** Milliseconds for a server to serve after somebody else was told to start it. */
 const START_LIMIT = 60_000;

@@ -6,17 +6,16 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { basename } from 'node:path';
-import { attempt, type Log, rarely } from '../platform/index.ts';
+import { type Log, rarely } from '../platform/index.ts';
 
 /** Its program has ended, or nothing is known of it. */
 export const UNKNOWN = 'unknown';
 /** A program of this machine, of nobody's SSH session. */
 export const LOCAL = 'local';
 
-/** SO_PEERCRED (unix(7)) of descriptor 3: who connected, as it was then. Node.js does not tell; perl is on each Debian system. */
-const ASK = 'open(S, "+<&=3") && print join(" ", unpack("iii", getsockopt(S, 1, 17)))';
-/** Milliseconds. */
-const ASK_LIMIT = 10_000;
+/** Of socket(7). */
+const [SOL_SOCKET, SO_PEERCRED] = [1, 17];
+
 /** A process has fewer ancestors than that. */
 const MAX_ANCESTORS = 256;
 /** Programs that root runs for each session: OpenSSH up to 9.7, from 9.8 on, and dropbear. */
@@ -24,6 +23,7 @@ const SSH_PROGRAMS = new Set(['sshd', 'sshd-session', 'dropbear']);
 
 /** Answers from where connections to a Unix socket come. */
 export class Origins {
+  readonly #libc = cLibrary();
   readonly #known = new WeakMap<Socket, Promise<string>>();
   readonly #failed: Log['warn'];
 
@@ -47,15 +47,29 @@ export class Origins {
   }
 
   async #ask(socket: Socket, uid: number): Promise<string> {
-    const descriptor = (socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
-    if (descriptor < 0) return UNKNOWN;
-    const { stdout } = await attempt(['perl', '-e', ASK], { handles: [descriptor], timeout: ASK_LIMIT });
-    const [pid = 0, peer = -1] = stdout.split(' ').map(Number);
+    const { pid = 0, uid: peer = -1 } = this.#peerOf(socket) ?? {};
     // 0: of another namespace of processes.
     if (!(pid > 0)) return UNKNOWN;
     const origin = await originOf(pid);
     return peer === uid || peer === 0 ? origin : `${origin} as user id ${peer}`;
   }
+
+  /** Who connected, as it was then (struct ucred, unix(7)); undefined when the connection is closed. */
+  #peerOf(socket: Socket): { pid: number; uid: number } | undefined {
+    const descriptor = (socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
+    const [ucred, size] = [new Int32Array(3), Uint32Array.of(12)];
+    const failed = this.#libc.getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, ucred, size) !== 0;
+    const [pid = 0, uid = 0] = ucred;
+    return failed ? undefined : { pid, uid: uid >>> 0 };
+  }
+}
+
+/** That which Node.js itself uses: it tells nobody who has connected. Loaded by servers alone, since it warns that it may change. */
+function cLibrary() {
+  const { dlopen } = process.getBuiltinModule('node:ffi');
+  return dlopen(null, {
+    getsockopt: { arguments: ['i32', 'i32', 'i32', 'buffer', 'buffer'], return: 'i32' },
+  }).functions;
 }
 
 /** Of a process. */

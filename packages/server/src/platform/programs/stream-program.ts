@@ -16,8 +16,6 @@ export interface ProgramOptions {
   maxOutput?: number | undefined;
   /** Called for each line on standard error as it comes; one of more than 64 KiB comes in pieces. */
   onStderrLine?: ((line: string) => void) | undefined;
-  /** Open files that the program finds as descriptors 3, 4 and so on. */
-  handles?: readonly number[] | undefined;
   /**
    * What the kernel sends it when the server dies. Default KILL; TERM for programs that leave something behind when they are
    * killed: what is left of them a second later is killed all the same (`supervise.sh`).
@@ -111,8 +109,8 @@ class RunningStream implements StreamedProgram {
   readonly kill = (): void => this.#endFor(new ExternalError(this.#argv, null, this.#complaint));
 
   #spawn(): ChildProcess | undefined {
-    const { cwd, env, handles = [], stdin, deathSignal = 'KILL' } = this.#options;
-    const stdio: StdioOptions = [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...handles];
+    const { cwd, env, stdin, deathSignal = 'KILL' } = this.#options;
+    const stdio: StdioOptions = [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'];
     // setpriv(1) becomes the program: 1 ms, and no process that a killed server leaves behind.
     const words = ['--pdeathsig', deathSignal, '--', ...this.#argv];
     try {
