@@ -1,7 +1,9 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { gunzip, zstdDecompress } from 'node:zlib';
-import { streamProgram, UserError } from '../../platform/index.ts';
+import { run, streamProgram, UserError } from '../../platform/index.ts';
 import { tooLarge } from '../../trees/index.ts';
 
 /** Largest dictionary of an xz file that is taken: the kernel's own modules have 2 MiB (`xz --memlimit`). */
@@ -33,11 +35,46 @@ export async function unpackModule(bytes: Buffer, path: string, limit: number): 
 /** Level 1 takes a fifth of the time of the default and adds a tenth to the size; its longer matches cost little. */
 const XZ_EFFORT = '--lzma2=preset=1,nice=273,depth=100';
 
-/** Packs a kernel module as busybox unpacks it. */
-export function packModule(content: Uint8Array): Promise<Buffer> {
-  return buffer(
-    streamProgram(['xz', '--compress', '--stdout', '--check=crc32', XZ_EFFORT], { stdin: content }).stdout,
-  );
+/**
+ * Packs kernel modules as busybox unpacks them, all by one program: to start one for each takes longer than packing them. Meanwhile
+ * they lie in files, not in memory.
+ */
+export class Packer implements AsyncDisposable {
+  readonly #folder: string;
+  /** The number of one is its file. */
+  readonly #names: string[] = [];
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** `folder`: a path that is free; it is gone afterwards. */
+  static async make(folder: string): Promise<Packer> {
+    await mkdir(folder, { mode: 0o700 });
+    return new Packer(folder);
+  }
+
+  async add(name: string, content: Uint8Array): Promise<void> {
+    const number = this.#names.push(name) - 1;
+    await writeFile(join(this.#folder, String(number)), content);
+  }
+
+  /** By name. */
+  async pack(): Promise<Map<string, Buffer>> {
+    const files = [...this.#names.keys()].map(String);
+    if (files.length > 0) {
+      await run(['xz', '--compress', '--check=crc32', XZ_EFFORT, '--', ...files], { cwd: this.#folder });
+    }
+    const packed = new Map<string, Buffer>();
+    for (const [number, name] of this.#names.entries()) {
+      packed.set(name, await readFile(join(this.#folder, `${number}.xz`)));
+    }
+    return packed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.#folder, { recursive: true, force: true });
+  }
 }
 
 /** Node.js has no xz of its own. */

@@ -102,13 +102,11 @@ async function writeFiles(
   if (first) await copyKernel(tree, kernel, join(folder, kernelName(first)), limits.bootFile);
   for (const set of sets) {
     if (set !== first && first) await link(join(folder, kernelName(first)), join(folder, kernelName(set)));
-    const packed = await packModules(tree, kernel, index, modules, set);
+    const packed = await packModules(tree, kernel, index, modules, set, folder);
     await writeFile(join(folder, archiveName(set)), packed.archive);
     Object.assign(firmware, packed.firmware);
-    await writeFile(
-      join(folder, diskArchiveName(set)),
-      await packDiskModules(tree, kernel, index, modules, set),
-    );
+    const forDisks = await packDiskModules(tree, kernel, index, modules, set, folder);
+    await writeFile(join(folder, diskArchiveName(set)), forDisks);
   }
   return firmware;
 }

@@ -1,5 +1,6 @@
 /** What a kernel's archive for PCs holds, of modules and firmware as distributions pack them. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -7,7 +8,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { attempt, defaultLimits, isUserError, run } from '../../platform/index.ts';
 import { withTree } from '../../trees/index.ts';
-import { packModule, unpackModule } from './compressed.ts';
+import { Packer, unpackModule } from './compressed.ts';
 import { firmwareNames } from './firmware.ts';
 import { findKernels, writeKernelFiles } from './index.ts';
 
@@ -42,6 +43,9 @@ const NEEDS: Record<string, string> = {
   'drivers/net/usb/cdc_ether.ko': 'kernel/drivers/net/usb/usbnet.ko.xz kernel/drivers/net/mii.ko',
 };
 
+const xz = (content: string) =>
+  execFileSync('xz', ['--compress', '--stdout', '--check=crc32'], { input: content });
+
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'walt-modules-'));
@@ -57,10 +61,7 @@ async function put(path: string, content: string | Uint8Array): Promise<void> {
 async function pack(files: Record<string, string | Uint8Array> = {}): Promise<Map<string, Buffer>> {
   await put('boot/vmlinuz-6.1', 'kernel');
   for (const [path, content] of Object.entries(FILES)) {
-    await put(
-      `${modules}/kernel/${path}`,
-      path.endsWith('.xz') ? await packModule(Buffer.from(`${content}`)) : content,
-    );
+    await put(`${modules}/kernel/${path}`, path.endsWith('.xz') ? xz(`${content}`) : content);
   }
   const index = Object.keys(FILES).map((path) => `kernel/${path}: ${NEEDS[path] ?? ''}`.trimEnd());
   await put(`${modules}/modules.dep`, `${index.join('\n')}\n`);
@@ -140,7 +141,7 @@ describe('the archive for PCs', () => {
       'lib/firmware/rtl_nic/a.fw': 'a',
       'lib/firmware/rtl_nic/c.fw': 'of no module',
       'lib/firmware/card.bin.zst': zstdCompressSync('card'),
-      'lib/firmware/rtl_nic/b.fw.xz': await packModule(Buffer.from('b')),
+      'lib/firmware/rtl_nic/b.fw.xz': xz('b'),
     });
     const found = [...archive].filter(([path]) => path.startsWith('lib/firmware/'));
     assert.deepEqual(
@@ -159,11 +160,29 @@ describe('the archive for PCs', () => {
   });
 });
 
-test('a module is what it was, packed and unpacked', async () => {
-  const content = Buffer.from('module'.repeat(100_000));
-  const packed = await packModule(content);
-  assert.ok(packed.length < content.length / 100);
-  assert.deepEqual(await unpackModule(packed, 'm.ko.xz', content.length), content);
+test('modules are what they were, packed together and unpacked', async () => {
+  const contents = new Map([
+    ['first', Buffer.from('module'.repeat(100_000))],
+    ['--second', Buffer.alloc(0)],
+    ['../third', Buffer.from('third')],
+  ]);
+  const work = join(folder, 'work');
+  let packed: Map<string, Buffer>;
+  {
+    await using packer = await Packer.make(work);
+    for (const [name, content] of contents) await packer.add(name, content);
+    packed = await packer.pack();
+  }
+  assert.ok((packed.get('first')?.length ?? Infinity) < 6000);
+  for (const [name, bytes] of packed)
+    packed.set(name, Buffer.from(await unpackModule(bytes, 'm.ko.xz', 1e6)));
+  assert.deepEqual(packed, contents);
+  assert.deepEqual(await readdir(folder), []);
+});
+
+test('nothing is packed into nothing', async () => {
+  await using packer = await Packer.make(join(folder, 'work'));
+  assert.equal((await packer.pack()).size, 0);
 });
 
 const rows: [name: string, module: string, firmware: string[]][] = [

@@ -1,9 +1,10 @@
 /** The archives of a kernel's modules for machines with certain adapters, and for their disks. */
+import { join } from 'node:path';
 import type { AdapterSet, DeviceSet } from '../../models/index.ts';
 import { type Tree, type TreePlace, textOf, tooLarge } from '../../trees/index.ts';
 import { MODULE_LIMIT, MODULES_LIMIT } from '../bounds.ts';
 import { diskArchive, moduleArchive, type PackedModule } from '../initramfs/index.ts';
-import { packModule, unpackModule } from './compressed.ts';
+import { Packer, unpackModule } from './compressed.ts';
 import { type FirmwareFiles, firmwareFiles, firmwareNames, readFirmware } from './firmware.ts';
 import type { Kernel } from './kernel.ts';
 import { loadOrder, type ModuleIndex, modulesIn } from './modules.ts';
@@ -35,8 +36,8 @@ function matchingModules(index: ModuleIndex, { matching, folders = [], except = 
 }
 
 /**
- * Makes it of those of `modules` that the set wants; answers the firmware that they name, too. Throws UserError INVALID when that is
- * too much, or cannot be unpacked.
+ * Makes it of those of `modules` that the set wants; answers the firmware that they name, too. `folder` is for files that are gone
+ * again afterwards. Throws UserError INVALID when that is too much, or cannot be unpacked.
  */
 export async function packModules(
   tree: Tree,
@@ -44,9 +45,10 @@ export async function packModules(
   index: ModuleIndex,
   modules: readonly Module[],
   set: AdapterSet,
+  folder: string,
 ): Promise<{ archive: Buffer; firmware: FirmwareFiles }> {
   const wanted = among(modules, wantedModules(index, set));
-  const read = await readModules(tree, wanted, set.folders !== undefined);
+  const read = await readModules(tree, wanted, set.folders !== undefined, folder);
   const firmware = await firmwareFiles(tree, read.firmware);
   const matching = new Set(matchingModules(index, set));
   const archive = await moduleArchive({
@@ -69,8 +71,10 @@ export async function packDiskModules(
   index: ModuleIndex,
   modules: readonly Module[],
   set: AdapterSet,
+  folder: string,
 ): Promise<Buffer> {
-  const read = await readModules(tree, among(modules, diskModules(index, set)), set.folders !== undefined);
+  const wanted = among(modules, diskModules(index, set));
+  const read = await readModules(tree, wanted, set.folders !== undefined, folder);
   const matching = new Set(matchingModules(index, set.disks));
   return diskArchive({
     release: kernel.release,
@@ -86,12 +90,7 @@ function among(modules: readonly Module[], names: readonly string[]): Module[] {
   return names.flatMap((name) => found.get(name) ?? []);
 }
 
-/** As the image has it, where that is by xz. */
-async function packed(content: Uint8Array, bytes: Buffer, path: string): Promise<Uint8Array> {
-  return path.endsWith('.xz') ? bytes : await packModule(content);
-}
-
-/** Modules that are read and unpacked at a time: xz is a program of its own each. */
+/** Modules that are read and unpacked at a time: to unpack xz takes a program each. */
 const READERS = 4;
 
 /** With their content; packed: by xz, and with what firmware they name. */
@@ -99,14 +98,16 @@ async function readModules(
   tree: Tree,
   modules: readonly Module[],
   isPacked: boolean,
+  folder: string,
 ): Promise<{ modules: PackedModule[]; firmware: string[] }> {
-  const read = new Map<string, PackedModule>();
+  await using packer = await Packer.make(join(folder, 'to-pack'));
+  const read = new Map<string, Uint8Array>();
   const firmware = new Set<string>();
   const waiting = [...modules];
   let left = MODULES_LIMIT;
   const work = async () => {
     for (let module = waiting.shift(); module; module = waiting.shift()) {
-      const { name, needs, file } = module;
+      const { name, file } = module;
       const limit = Math.min(MODULE_LIMIT, left);
       const bytes = await tree.read(file.path, limit);
       if (!bytes) continue;
@@ -116,10 +117,19 @@ async function readModules(
       if (left < 0) {
         throw tooLarge('What nodes load of /lib/modules', MODULES_LIMIT - left, MODULES_LIMIT);
       }
-      if (isPacked) for (const one of firmwareNames(content)) firmware.add(one);
-      read.set(name, { name, needs, content: isPacked ? await packed(content, bytes, path) : content });
+      if (!isPacked) read.set(name, content);
+      else {
+        for (const one of firmwareNames(content)) firmware.add(one);
+        if (path.endsWith('.xz')) read.set(name, bytes);
+        else await packer.add(name, content);
+      }
     }
   };
   await Promise.all(Array.from({ length: READERS }, work));
-  return { modules: modules.flatMap(({ name }) => read.get(name) ?? []), firmware: [...firmware].sort() };
+  const packed = await packer.pack();
+  const there = modules.flatMap(({ name, needs }) => {
+    const content = read.get(name) ?? packed.get(name);
+    return content ? [{ name, needs, content }] : [];
+  });
+  return { modules: there, firmware: [...firmware].sort() };
 }
