@@ -30,12 +30,15 @@ const PLAIN = /^[\x20-\x7e]*$/;
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
 
+/** Made when it is needed, which is rare, and takes longer than to use it. */
+let segmenter: Intl.Segmenter | undefined;
+
 /** Columns that `text` takes on a terminal once it is printed, colours not counted. */
 export function displayWidth(text: string): number {
   const bare = unstyled(text);
   if (PLAIN.test(bare)) return bare.length;
+  segmenter ??= new Intl.Segmenter();
   let width = 0;
-  for (const { segment } of new Intl.Segmenter().segment(terminalText(bare)))
-    width += WIDE.test(segment) ? 2 : 1;
+  for (const { segment } of segmenter.segment(terminalText(bare))) width += WIDE.test(segment) ? 2 : 1;
   return width;
 }

@@ -16,23 +16,20 @@ export function renderTable<Row>(
   columns: readonly Column<Row>[],
   paint: Paint,
 ): string {
-  // A cell is one line, whatever is in it.
-  const cells = rows.map((row) => columns.map((column) => visibleName(column.value(row))));
-  const headers = columns.map((column) => paint(column.header, 'bold'));
-  const lines = [headers, ...cells];
-  const widths = columns.map((_, index) => Math.max(...lines.map((line) => displayWidth(line[index] ?? ''))));
-  return lines
-    .map((line) =>
-      line
-        .map((cell, index) => pad(cell, widths[index] ?? 0, columns[index]?.align))
-        .join(GAP)
-        .trimEnd(),
-    )
-    .map((line) => `${line}\n`)
-    .join('');
+  const padded = columns.map(({ header, value, align }) =>
+    // A cell is one line, whatever is in it.
+    pad([paint(header, 'bold'), ...rows.map((row) => visibleName(value(row)))], align),
+  );
+  const lines = [undefined, ...rows].map((_, index) => padded.map((cells) => cells[index] ?? '').join(GAP));
+  return lines.map((line) => `${line.trimEnd()}\n`).join('');
 }
 
-function pad(cell: string, width: number, align: 'left' | 'right' = 'left'): string {
-  const blanks = ' '.repeat(Math.max(0, width - displayWidth(cell)));
-  return align === 'left' ? cell + blanks : blanks + cell;
+/** Cells of a column, as wide as the widest. */
+function pad(cells: readonly string[], align: 'left' | 'right' = 'left'): string[] {
+  const widths = cells.map(displayWidth);
+  const widest = widths.reduce((most, width) => Math.max(most, width), 0);
+  return cells.map((cell, index) => {
+    const blanks = ' '.repeat(widest - (widths[index] ?? widest));
+    return align === 'left' ? cell + blanks : blanks + cell;
+  });
 }
