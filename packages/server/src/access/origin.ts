@@ -23,7 +23,7 @@ const SSH_PROGRAMS = new Set(['sshd', 'sshd-session', 'dropbear']);
 
 /** Answers from where connections to a Unix socket come. */
 export class Origins {
-  readonly #libc = cLibrary();
+  #libc: ReturnType<typeof cLibrary> | undefined;
   readonly #known = new WeakMap<Socket, Promise<string>>();
   readonly #failed: Log['warn'];
 
@@ -58,13 +58,14 @@ export class Origins {
   #peerOf(socket: Socket): { pid: number; uid: number } | undefined {
     const descriptor = (socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
     const [ucred, size] = [new Int32Array(3), Uint32Array.of(12)];
+    this.#libc ??= cLibrary();
     const failed = this.#libc.getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, ucred, size) !== 0;
     const [pid = 0, uid = 0] = ucred;
     return failed ? undefined : { pid, uid: uid >>> 0 };
   }
 }
 
-/** That which Node.js itself uses: it tells nobody who has connected. Loaded by servers alone, since it warns that it may change. */
+/** The C library, since Node.js does not tell who has connected. Loaded when somebody asks: it warns that it may change. */
 function cLibrary() {
   const { dlopen } = process.getBuiltinModule('node:ffi');
   return dlopen(null, {
