@@ -125,7 +125,9 @@ async function readModules(
       }
     }
   };
-  await Promise.all(Array.from({ length: READERS }, work));
+  // All have ended before anybody hears of a failure: the packer's files go then.
+  const ended = await Promise.allSettled(Array.from({ length: READERS }, work));
+  for (const end of ended) if (end.status === 'rejected') throw end.reason;
   const packed = await packer.pack();
   const there = modules.flatMap(({ name, needs }) => {
     const content = read.get(name) ?? packed.get(name);
