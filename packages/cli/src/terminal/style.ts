@@ -30,7 +30,7 @@ const PLAIN = /^[\x20-\x7e]*$/;
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
 
-/** Made when it is needed, which is rare, and takes longer than to use it. */
+/** Made with the first text that is not plain. */
 let segmenter: Intl.Segmenter | undefined;
 
 /** Columns that `text` takes on a terminal once it is printed, colours not counted. */

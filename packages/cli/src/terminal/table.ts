@@ -20,8 +20,9 @@ export function renderTable<Row>(
     // A cell is one line, whatever is in it.
     pad([paint(header, 'bold'), ...rows.map((row) => visibleName(value(row)))], align),
   );
-  const lines = [undefined, ...rows].map((_, index) => padded.map((cells) => cells[index] ?? '').join(GAP));
-  return lines.map((line) => `${line.trimEnd()}\n`).join('');
+  const line = (index: number) => padded.map((cells) => cells[index] ?? '').join(GAP);
+  // With the one of the headers.
+  return Array.from({ length: rows.length + 1 }, (_, index) => `${line(index).trimEnd()}\n`).join('');
 }
 
 /** Cells of a column, as wide as the widest. */

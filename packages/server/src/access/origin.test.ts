@@ -104,6 +104,22 @@ describe('from where a connection comes', () => {
     });
   });
 
+  test('one that is closed', async () => {
+    await connected(async (socket) => {
+      socket.destroy();
+      assert.equal(await origins.of(socket, 0), UNKNOWN);
+    });
+  });
+
+  test('where Node.js has no node:ffi, nobody knows, which is told', async (t) => {
+    const warn = t.mock.fn();
+    t.mock.method(process, 'getBuiltinModule', () => undefined);
+    await connected(async (socket) => {
+      assert.equal(await new Origins({ info() {}, warn, error() {} }).of(socket, 0), UNKNOWN);
+    });
+    assert.equal(warn.mock.callCount(), 1);
+  });
+
   test('a user who runs a program that is called sshd is not believed', async () => {
     // Its parents are those of this test, as of the one that is not called so.
     let plain = LOCAL;

@@ -36,29 +36,30 @@ describe('requests to DHCP', () => {
     );
   });
 
+  // biome-ignore format: a table, a line for each case
   const table: [what: string, steps: [number, Partial<DhcpRequest>][], kinds: string[]][] = [
-    ['one machine', [[0, { uuid: ONE }], [9, { uuid: ONE }], [99, {}]], []], // biome-ignore format: a table
-    ['one machine whose loader turns bytes', [[0, { uuid: STRAIGHT }], [9, { uuid: TURNED }]], []], // biome-ignore format: a table
-    ['an adapter that was put into another machine', [[0, { uuid: ONE }], [9, { uuid: TWO }]], ['other-machine']], // biome-ignore format: a table
+    ['one machine', [[0, { uuid: ONE }], [9, { uuid: ONE }], [99, {}]], []],
+    ['one machine whose loader turns bytes', [[0, { uuid: STRAIGHT }], [9, { uuid: TURNED }]], []],
+    ['an adapter that was put into another machine', [[0, { uuid: ONE }], [9, { uuid: TWO }]], ['other-machine']],
     [
       'two machines that boot in turn',
-      [[0, { uuid: ONE }], [600, { uuid: TWO }], [1200, { uuid: ONE }], [1800, { uuid: TWO }]], // biome-ignore format: a table
+      [[0, { uuid: ONE }], [600, { uuid: TWO }], [1200, { uuid: ONE }], [1800, { uuid: TWO }]],
       ['other-machine', 'two-machines', 'two-machines'],
     ],
     [
       'an adapter that goes back after a day',
-      [[0, { uuid: ONE }], [9, { uuid: TWO }], [90_000, { uuid: ONE }]], // biome-ignore format: a table
+      [[0, { uuid: ONE }], [9, { uuid: TWO }], [90_000, { uuid: ONE }]],
       ['other-machine', 'other-machine'],
     ],
-    ['a machine that is renamed', [[0, { hostname: 'a' }], [9, { hostname: 'b' }]], []], // biome-ignore format: a table
+    ['a machine that is renamed', [[0, { hostname: 'a' }], [9, { hostname: 'b' }]], []],
     [
       'two names in turn',
-      [[0, { hostname: 'a' }], [9, { hostname: 'b' }], [18, { hostname: 'a' }]], // biome-ignore format: a table
+      [[0, { hostname: 'a' }], [9, { hostname: 'b' }], [18, { hostname: 'a' }]],
       ['two-machines'],
     ],
     [
       'another system for some minutes',
-      [[0, { hostname: 'a' }], [9, { hostname: 'b' }], [300, { hostname: 'a' }]], // biome-ignore format: a table
+      [[0, { hostname: 'a' }], [9, { hostname: 'b' }], [300, { hostname: 'a' }]],
       [],
     ],
   ];
@@ -84,11 +85,12 @@ describe('requests to DHCP', () => {
 });
 
 describe('ports', () => {
+  // biome-ignore format: a table, a line for each case
   const table: [what: string, steps: [number, string][], kinds: string[]][] = [
-    ['that stay', [[0, 'enp3s0'], [9, 'enp3s0']], []], // biome-ignore format: a table
-    ['to which it moved', [[0, 'enp3s0'], [9, 'enp4s0']], ['moved']], // biome-ignore format: a table
-    ['between which it flaps', [[0, 'a'], [15, 'b'], [30, 'a'], [45, 'b']], ['moved', 'two-machines', 'two-machines']], // biome-ignore format: a table
-    ['that it had an hour ago', [[0, 'a'], [15, 'b'], [3600, 'a']], ['moved', 'moved']], // biome-ignore format: a table
+    ['that stay', [[0, 'enp3s0'], [9, 'enp3s0']], []],
+    ['to which it moved', [[0, 'enp3s0'], [9, 'enp4s0']], ['moved']],
+    ['between which it flaps', [[0, 'a'], [15, 'b'], [30, 'a'], [45, 'b']], ['moved', 'two-machines', 'two-machines']],
+    ['that it had an hour ago', [[0, 'a'], [15, 'b'], [3600, 'a']], ['moved', 'moved']],
   ];
   for (const [what, steps, kinds] of table) {
     it(`${what}: ${kinds.join(', ') || 'nothing to tell'}`, () => {

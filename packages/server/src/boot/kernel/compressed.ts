@@ -36,8 +36,8 @@ export async function unpackModule(bytes: Buffer, path: string, limit: number): 
 const XZ_EFFORT = '--lzma2=preset=1,nice=273,depth=100';
 
 /**
- * Packs kernel modules as busybox unpacks them, all by one program: to start one for each takes longer than packing them. Meanwhile
- * they lie in files, not in memory.
+ * Packs kernel modules as busybox unpacks them, all by one program: to start hundreds takes seconds. Meanwhile they lie in files, not
+ * in memory.
  */
 export class Packer implements AsyncDisposable {
   readonly #folder: string;

@@ -102,11 +102,11 @@ async function writeFiles(
   if (first) await copyKernel(tree, kernel, join(folder, kernelName(first)), limits.bootFile);
   for (const set of sets) {
     if (set !== first && first) await link(join(folder, kernelName(first)), join(folder, kernelName(set)));
-    const packed = await packModules(tree, kernel, index, modules, set, folder);
+    const source = { tree, kernel, index, modules, set, folder };
+    const packed = await packModules(source);
     await writeFile(join(folder, archiveName(set)), packed.archive);
     Object.assign(firmware, packed.firmware);
-    const forDisks = await packDiskModules(tree, kernel, index, modules, set, folder);
-    await writeFile(join(folder, diskArchiveName(set)), forDisks);
+    await writeFile(join(folder, diskArchiveName(set)), await packDiskModules(source));
   }
   return firmware;
 }
@@ -247,7 +247,7 @@ async function findModules(
   // One after the other: each that is looked for has folders open.
   for (const name of names) {
     const module = index.files.get(name);
-    const file = module && (await tree.findFile(rawOf(`${kernel.modules}/${module.path}`)));
+    const file = module && (await tree.findFile(`${kernel.modules}/${rawOf(module.path)}`));
     // An index that is older than its folder names files that are gone; what then is missing, the node reports.
     if (module && file) found.push({ name, needs: module.needs, file });
   }

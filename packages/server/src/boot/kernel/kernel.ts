@@ -6,7 +6,7 @@ export interface Kernel {
   release: string;
   /** Its bootable file in the image. */
   file: TreePlace;
-  /** Folder of its modules, without a link in its path: they are hundreds. */
+  /** Folder of its modules. No link is in its path: hundreds of files are looked for below it. */
   modules: string;
   /** Its build configuration (`CONFIG_X=y` lines), where the image carries it. */
   config: string | undefined;

@@ -1,7 +1,7 @@
 /** What a kernel's archive for PCs holds, of modules and firmware as distributions pack them. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
@@ -117,6 +117,12 @@ describe('the archive for PCs', () => {
     assert.equal(text('alias'), 'alias usb:v* cdc_ether\nalias mdio:1 realtek\n');
     assert.match(text('dep') ?? '', /^cdc_ether\.ko: usbnet\.ko mii\.ko$/m);
     assert.ok(archive.has('etc/packed-modules'));
+  });
+
+  test('has them where a link leads to a folder whose name is not ASCII', async () => {
+    await mkdir(join(folder, 'image/usr/módulos'), { recursive: true });
+    await symlink('usr/módulos', join(folder, 'image/lib'));
+    assert.ok(namesIn(await pack(), `${modules}/`).includes('card.ko.xz'));
   });
 
   test('has them packed as busybox unpacks them, however the image has them', async () => {

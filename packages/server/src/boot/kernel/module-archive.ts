@@ -35,20 +35,24 @@ function matchingModules(index: ModuleIndex, { matching, folders = [], except = 
   return [...matching, ...modulesIn(index, folders).filter((name) => !except.includes(name))];
 }
 
-/**
- * Makes it of those of `modules` that the set wants; answers the firmware that they name, too. `folder` is for files that are gone
- * again afterwards. Throws UserError INVALID when that is too much, or cannot be unpacked.
- */
+/** Of what an archive is made. */
+export interface ArchiveSource {
+  tree: Tree;
+  kernel: Kernel;
+  index: ModuleIndex;
+  /** Those that are there; the archive takes what the set wants. */
+  modules: readonly Module[];
+  set: AdapterSet;
+  /** For files that are gone again afterwards. */
+  folder: string;
+}
+
+/** Answers the firmware that the modules name, too. Throws UserError INVALID when it is too much, or cannot be unpacked. */
 export async function packModules(
-  tree: Tree,
-  kernel: Kernel,
-  index: ModuleIndex,
-  modules: readonly Module[],
-  set: AdapterSet,
-  folder: string,
+  source: ArchiveSource,
 ): Promise<{ archive: Buffer; firmware: FirmwareFiles }> {
-  const wanted = among(modules, wantedModules(index, set));
-  const read = await readModules(tree, wanted, set.folders !== undefined, folder);
+  const { tree, kernel, index, set } = source;
+  const read = await readModules(source, wantedModules(index, set));
   const firmware = await firmwareFiles(tree, read.firmware);
   const matching = new Set(matchingModules(index, set));
   const archive = await moduleArchive({
@@ -65,16 +69,9 @@ export async function packModules(
 }
 
 /** Makes the archive for the disks of such machines. Throws as `packModules` does. */
-export async function packDiskModules(
-  tree: Tree,
-  kernel: Kernel,
-  index: ModuleIndex,
-  modules: readonly Module[],
-  set: AdapterSet,
-  folder: string,
-): Promise<Buffer> {
-  const wanted = among(modules, diskModules(index, set));
-  const read = await readModules(tree, wanted, set.folders !== undefined, folder);
+export async function packDiskModules(source: ArchiveSource): Promise<Buffer> {
+  const { kernel, index, set } = source;
+  const read = await readModules(source, diskModules(index, set));
   const matching = new Set(matchingModules(index, set.disks));
   return diskArchive({
     release: kernel.release,
@@ -85,25 +82,21 @@ export async function packDiskModules(
   });
 }
 
-function among(modules: readonly Module[], names: readonly string[]): Module[] {
-  const found = new Map(modules.map((module) => [module.name, module]));
-  return names.flatMap((name) => found.get(name) ?? []);
-}
-
 /** Modules that are read and unpacked at a time: to unpack xz takes a program each. */
 const READERS = 4;
 
-/** With their content; packed: by xz, and with what firmware they name. */
+/** Those of these names that are there, with their content; packed: by xz, and with what firmware they name. */
 async function readModules(
-  tree: Tree,
-  modules: readonly Module[],
-  isPacked: boolean,
-  folder: string,
+  { tree, modules, set, folder }: ArchiveSource,
+  names: readonly string[],
 ): Promise<{ modules: PackedModule[]; firmware: string[] }> {
+  const isPacked = set.folders !== undefined;
+  const there = new Map(modules.map((module) => [module.name, module]));
+  const wanted = names.flatMap((name) => there.get(name) ?? []);
   await using packer = await Packer.make(join(folder, 'to-pack'));
   const read = new Map<string, Uint8Array>();
   const firmware = new Set<string>();
-  const waiting = [...modules];
+  const waiting = [...wanted];
   let left = MODULES_LIMIT;
   const work = async () => {
     for (let module = waiting.shift(); module; module = waiting.shift()) {
@@ -129,9 +122,9 @@ async function readModules(
   const ended = await Promise.allSettled(Array.from({ length: READERS }, work));
   for (const end of ended) if (end.status === 'rejected') throw end.reason;
   const packed = await packer.pack();
-  const there = modules.flatMap(({ name, needs }) => {
+  const complete = wanted.flatMap(({ name, needs }) => {
     const content = read.get(name) ?? packed.get(name);
     return content ? [{ name, needs, content }] : [];
   });
-  return { modules: there, firmware: [...firmware].sort() };
+  return { modules: complete, firmware: [...firmware].sort() };
 }
