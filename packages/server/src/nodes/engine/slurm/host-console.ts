@@ -11,7 +11,7 @@ tail -c "+$((offset + 1))" -F console.log &
 while [ -e "$1" ]; do socat STDIN!!OPEN:/dev/null,append UNIX-CONNECT:console.sock 2>/dev/null; sleep 0.2; done
 kill $!`;
 
-/** Bytes that wait for who looks. */
+/** Bytes that wait for who looks, and for a machine that is typed to. */
 const MAX_WAITING = 1024 * 1024;
 
 /** What is the way to the console of a job's machine. */
@@ -128,10 +128,17 @@ export class HostConsole {
     else client?.write(chunk);
   }
 
+  /** Who types more than the machine takes is cut off: what waits is in the server's memory. */
+  #type(client: Socket, typed: Buffer): void {
+    const { stdin } = this.#step?.program ?? {};
+    if (stdin && stdin.writableLength > MAX_WAITING) client.destroy();
+    else stdin?.write(typed);
+  }
+
   #welcome(socket: Socket): void {
     this.#clients.push(socket);
     socket.on('error', () => {}); // its end tells
-    socket.on('data', (typed) => this.#step?.program.stdin.write(typed));
+    socket.on('data', (typed: Buffer) => this.#type(socket, typed));
     socket.once('close', () => {
       const at = this.#clients.indexOf(socket);
       this.#clients.splice(at, 1);
