@@ -39,6 +39,7 @@ import {
   startService,
   stopService,
 } from './service-unit.ts';
+import { removeTree } from './trees/index.ts';
 
 export async function start(config: Config): Promise<void> {
   requireRoot();
@@ -198,7 +199,8 @@ export async function cleanup(config: Config, options: { deleteData?: boolean })
   await rm(config.runtime, { recursive: true, force: true });
   if (options.deleteData) {
     await deleteOnHosts(config);
-    await rm(config.state, { recursive: true, force: true });
+    // What users' programs made in shells is in there, too.
+    await removeTree(config.state);
   }
   say(`The platform is stopped; ${config.state} is ${options.deleteData ? 'deleted' : 'kept'}.`);
 }

@@ -242,6 +242,18 @@ for (;;) for (const folder of folders) {
   renameSync(folder + '.aside', folder);
 }`;
 
+/** Makes folders in each other below `folder`, whose path is longer than the kernel takes: who goes there step by step can make them. */
+export async function makeDeepFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await run([process.execPath, '-e', DIGGER, 'd'.repeat(200)], { cwd: folder });
+}
+
+const DIGGER = `
+for (let depth = 0; depth < 30; depth += 1) {
+  require('node:fs').mkdirSync(process.argv[1]);
+  process.chdir(process.argv[1]);
+}`;
+
 /** All bytes and names of a folder that the server made of such a tree; it must hold nothing but folders and plain files. */
 export async function everythingIn(folder: string): Promise<string> {
   const found: string[] = [];

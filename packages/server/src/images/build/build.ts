@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { UserError } from '../../platform/index.ts';
+import { removeTree } from '../../trees/index.ts';
 import { runsNatively, serverArchitecture } from '../architectures.ts';
 import { explainDiskFull } from '../disk-full.ts';
 import { pointOrKeep } from '../saves/index.ts';
@@ -22,15 +23,14 @@ import {
   writeDockerfile,
 } from './dockerfile/index.ts';
 import { choicesOf, isRepeatable, noteResult, readResult, resultKey } from './results.ts';
-import {
-  type Bases,
-  type BuildPlaces,
-  type BuiltImage,
-  type Found,
-  type ImageBuildClient,
-  type ImageBuildDeps,
-  type ImageBuildRequest,
-  removeTree,
+import type {
+  Bases,
+  BuildPlaces,
+  BuiltImage,
+  Found,
+  ImageBuildClient,
+  ImageBuildDeps,
+  ImageBuildRequest,
 } from './task.ts';
 import { explainDamage, readConfiguration } from './view.ts';
 

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Architecture, NamedImage } from '@walt/contract';
 import { type Log, namesIn } from '../../platform/index.ts';
+import { removeTree } from '../../trees/index.ts';
 import { serverArchitecture } from '../architectures.ts';
 import { whoLeavesBy } from '../jobs/index.ts';
 import { runImageBuild } from './build.ts';
@@ -15,7 +16,6 @@ import {
   type ImageBuildClient,
   type ImageBuildDeps,
   type ImageBuildRequest,
-  removeTree,
   targetArchitecture,
 } from './task.ts';
 import { hasContainers, lacksLayers, storeSize } from './view.ts';

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Architecture, NamedImage } from '@walt/contract';
-import { type Limits, type Paths, type RoomGuard, run } from '../../platform/index.ts';
+import type { Limits, Paths, RoomGuard } from '../../platform/index.ts';
 import { serverArchitecture } from '../architectures.ts';
 import type { Expected } from '../catalogue/index.ts';
 import type { JobClient } from '../jobs/index.ts';
@@ -84,9 +84,4 @@ export function targetArchitecture({
   architecture: Architecture | undefined;
 }): Architecture {
   return architecture ?? serverArchitecture();
-}
-
-/** Removes a folder of builds. By rm(1): commands may have made folders that are deeper than a path may be, which Node cannot remove. */
-export async function removeTree(folder: string): Promise<void> {
-  await run(['rm', '-rf', '--one-file-system', '--', folder]);
 }

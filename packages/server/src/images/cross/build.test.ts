@@ -67,6 +67,13 @@ test('what changed comes back, and nothing is left', async () => {
   assert.deepEqual(await readdir(paths.builds), []);
 });
 
+test('folders whose path is longer than the kernel takes are refused, and nothing is left of them', async () => {
+  const name = 'd'.repeat(200);
+  const line = `for level in $(seq 30); do mkdir ${name} && cd -P ${name} || exit 9; done 2>/dev/null`;
+  await assert.rejects(build(line), { code: 'INVALID', message: /a path of more than 4000 bytes/ });
+  assert.deepEqual(await readdir(paths.builds), []);
+});
+
 test('set-user-ID programs and devices that it makes are out of reach for other users of the server', async () => {
   // That they cannot enter is to be the build's own doing.
   for (const folder of [platform.folder, paths.state]) await chmod(folder, 0o755);

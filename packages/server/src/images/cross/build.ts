@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { NamedImage } from '@walt/contract';
 import type { ContainerLimits } from '../../platform/index.ts';
-import { type Tree, withTree } from '../../trees/index.ts';
+import { removeTree, type Tree, withTree } from '../../trees/index.ts';
 import { serverArchitecture } from '../architectures.ts';
 import type { Expected } from '../catalogue/index.ts';
 import { printedIn } from '../containers/index.ts';
@@ -105,7 +105,7 @@ export async function runBuild(
     client.signal.removeEventListener('abort', kill);
     await containers.remove(name);
     await containers.remove(still);
-    await rm(scratch, { recursive: true, force: true });
+    await removeTree(scratch);
   }
 }
 

@@ -1,8 +1,7 @@
-import { rm } from 'node:fs/promises';
 import type { Architecture, Progress } from '@walt/contract';
 import type { Config } from '../../platform/index.ts';
 import { KeyedLock } from '../../platform/index.ts';
-import { withTree } from '../../trees/index.ts';
+import { removeTree, withTree } from '../../trees/index.ts';
 import { runsNatively, serverArchitecture } from '../architectures.ts';
 import { whoLeavesBy } from '../jobs/index.ts';
 import { withReports } from '../progress.ts';
@@ -43,7 +42,7 @@ export class CrossBuilds {
 
   /** Removes what builds left that a killed server ran; their containers are gone already. */
   async recover(): Promise<void> {
-    await rm(this.#deps.paths.builds, { recursive: true, force: true });
+    await removeTree(this.#deps.paths.builds);
   }
 
   /**

@@ -6,7 +6,8 @@ import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { isExternalError } from '../../platform/index.ts';
-import { HostileTree, hostileTree, SECRET, swap } from '../../trees/hostile-tree.fixture.ts';
+import { HostileTree, hostileTree, makeDeepFolder, SECRET, swap } from '../../trees/hostile-tree.fixture.ts';
+import { CrossBuilds } from './builds.ts';
 import { compareSnapshots, packEntries, takeSnapshot } from './work-folder.ts';
 
 /** What goes back to the user of a folder that was empty before. */
@@ -56,4 +57,13 @@ test('folders in each other without an end are refused, not followed', async () 
   const before = (await readdir('/proc/self/fd')).length;
   await assert.rejects(takeSnapshot(hostile.tree), { code: 'INVALID', message: /200 folders/ });
   assert.equal((await readdir('/proc/self/fd')).length, before);
+});
+
+test('a server starts though a build was killed in folders that are deeper than a path may be', async () => {
+  await using hostile = await HostileTree.make([]);
+  const builds = join(hostile.tree, 'builds');
+  await makeDeepFolder(join(builds, 'one', 'work'));
+  const deps = { paths: { builds } } as ConstructorParameters<typeof CrossBuilds>[0];
+  await new CrossBuilds(deps).recover();
+  assert.deepEqual(await readdir(hostile.tree), []);
 });

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Architecture } from '@walt/contract';
 import { fileExists, projectFile, run, syncFolder } from '../../platform/index.ts';
+import { removeTree } from '../../trees/index.ts';
 import { serverArchitecture } from '../architectures.ts';
 import type { Report } from '../progress.ts';
 import { ensureTar, parsePackages, type Recipe, tarPath } from '../recipes/index.ts';
@@ -71,8 +72,4 @@ export async function ensureToolchain(
       await removeTree(join(folder, other));
   }
   return root;
-}
-
-async function removeTree(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true });
 }

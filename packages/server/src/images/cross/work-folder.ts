@@ -9,6 +9,8 @@ export type Snapshot = ReadonlyMap<string, { state: string; isFolder: boolean }>
 /** Folders in each other, and entries in all: far more than sources have. */
 const MAX_DEPTH = 200;
 const MAX_ENTRIES = 1_000_000;
+/** Bytes of a path: tar takes what the kernel does, with something in front. */
+const MAX_PATH = 4000;
 
 /** What a tar can carry. Throws UserError INVALID when it is too much. */
 export async function takeSnapshot(folder: string): Promise<Snapshot> {
@@ -30,6 +32,7 @@ async function visit(
     const isFolder = stats?.isDirectory() ?? false;
     if (!stats || !(isFolder || stats.isFile() || stats.isSymbolicLink() || stats.isFIFO())) continue;
     if (found.size >= MAX_ENTRIES) throw tooMuch(`has more than ${MAX_ENTRIES} files`);
+    if (inside.length + name.length > MAX_PATH) throw tooMuch(`has a path of more than ${MAX_PATH} bytes`);
     // A file's change time cannot be set back; a folder's tells of what is in it, which is compared itself.
     const { mode, ino, ctimeNs } = stats;
     found.set(`${inside}${name}`, { isFolder, state: isFolder ? `${mode}` : `${mode} ${ino} ${ctimeNs}` });

@@ -10,6 +10,7 @@ import {
   withFileLock,
   withFreeFileLock,
 } from '../../platform/index.ts';
+import { removeTree } from '../../trees/index.ts';
 import type { Report } from '../progress.ts';
 import type { HostCommand } from '../types.ts';
 import { readAptSetup, readRelease } from './apt-sources.ts';
@@ -136,9 +137,4 @@ async function removeOthers(cache: string, prefix: string, tar: string): Promise
   for (const name of await readdir(cache)) {
     if (stale.test(name) && join(cache, name) !== tar) await rm(join(cache, name));
   }
-}
-
-/** Should something still be mounted in there, it is not touched. */
-async function removeTree(folder: string): Promise<void> {
-  await run(['rm', '-rf', '--one-file-system', '--', folder]);
 }
