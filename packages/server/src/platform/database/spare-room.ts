@@ -20,8 +20,10 @@ export function openSpareRoom(sqlite: DatabaseSync, log: Pick<Log, 'warn'>): voi
   }
 }
 
-/** Makes some again when few are left. Throws SQLite's error where the disk is full. */
+/** Makes some again when few are left, unless a transaction is open. Throws SQLite's error where the disk is full. */
 export function keepSparePages(sqlite: DatabaseSync): void {
+  // It is somebody else's: to make pages in it would fail, and to take that back would take his rows.
+  if (sqlite.isTransaction) return;
   if (numberOf(sqlite, 'freelist_count') * numberOf(sqlite, 'page_size') > PAGES / 2) return;
   const made = `CREATE TABLE spare_room AS SELECT zeroblob(${PAGES}) AS room`;
   try {
