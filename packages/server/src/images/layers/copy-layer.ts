@@ -3,7 +3,15 @@ import { createHash, type Hash } from 'node:crypto';
 import { UserError } from '../../platform/index.ts';
 import { bytesOf, join, type Tree, textOf } from '../../trees/index.ts';
 import { LayerHeaders, requireNamesForLayer } from './layer-tar.ts';
-import { padding, readTar, type TarEntry, type TarHeader, type TarType } from './tar/index.ts';
+import {
+  Held,
+  type HeldLimits,
+  padding,
+  readTar,
+  type TarEntry,
+  type TarHeader,
+  type TarType,
+} from './tar/index.ts';
 import { archive } from './tree-archive.ts';
 
 export interface CopyTarget {
@@ -19,10 +27,14 @@ export interface CopyTarget {
 const ATTRIBUTES =
   /^(?:user\.|trusted\.(?!overlay\.)|security\.capability$|system\.posix_acl_(?:access|default)$)/;
 
+/** More is what images are built for. */
+const LIMITS: HeldLimits = { entries: 1_000_000, names: 128 * 1024 ** 2, attributes: 32 * 1024 ** 2 };
+
 /**
  * The layer's tar, in one pass, while the user's tar comes in. Folders that are there stay as they are, with the owner and the
  * mode that they have; all else replaces what it has the name of, except a folder. Throws UserError: CONFLICT where a folder meets
- * something else, INVALID for names that lead out.
+ * something else, INVALID for names that lead out, or
+ * too much.
  */
 export class CopyLayer {
   readonly #target: CopyTarget;
@@ -32,12 +44,15 @@ export class CopyLayer {
   /** Files of the same content, owner, mode and time as those that are there: only their attributes may differ. */
   readonly #same = new Map<string, TarHeader>();
   readonly #headers = new LayerHeaders();
+  readonly #held: Held;
   #changed = false;
   #top: string | undefined;
 
-  constructor(target: CopyTarget, source: AsyncIterable<Buffer>) {
+  /** `limits`: for tests. */
+  constructor(target: CopyTarget, source: AsyncIterable<Buffer>, limits = LIMITS) {
     this.#target = target;
     this.#source = source;
+    this.#held = new Held(limits, tooMuch);
   }
 
   async *tar(): AsyncGenerator<Buffer> {
@@ -60,6 +75,7 @@ export class CopyLayer {
   }
 
   async *#add({ header: sent, content }: TarEntry): AsyncGenerator<Buffer> {
+    this.#held.entry(sent);
     const path = this.#place(sent.path);
     const kept = [...sent.attributes].filter(([name]) => ATTRIBUTES.test(name));
     const header: TarHeader = { ...sent, path, attributes: new Map(kept) };
@@ -91,8 +107,10 @@ export class CopyLayer {
       yield chunk;
     }
     yield padding(header.size);
-    if (hash && (await this.#sameContent(header.path, hash))) this.#same.set(header.path, header);
-    else this.#changed = true;
+    if (hash && (await this.#sameContent(header.path, hash))) {
+      this.#held.attributes(header);
+      this.#same.set(header.path, header);
+    } else this.#changed = true;
   }
 
   /** Where an entry goes, below the root. Throws UserError for a name that leads out, or several tops for one name. */
@@ -193,6 +211,14 @@ function twice(name: string): UserError {
     'INVALID',
     `${JSON.stringify(textOf(name))} is in the archive twice.`,
     'Make an archive that has each file once.',
+  );
+}
+
+function tooMuch(what: string): UserError {
+  return new UserError(
+    'INVALID',
+    `The archive has ${what}.`,
+    'Copy a part at a time, or build the image: walt image build',
   );
 }
 

@@ -15,6 +15,8 @@ const MAX_NAME = 254;
 export const MAX_DEPTH = 500;
 /** Bytes of a path: the kernel takes 4096, with that of the folder that it is in on the server. */
 const MAX_PATH = 3500;
+/** Bytes of what is told at the end of a layer: they are held in memory until then. */
+const MAX_LATE = 128 * 1024 ** 2;
 /** Characters of a path in a message. */
 const MAX_SHOWN = 300;
 
@@ -74,18 +76,31 @@ function mark(path: string): Buffer {
  * option: containers/storage takes each path once.
  */
 export class LayerHeaders {
-  readonly #late: TarHeader[] = [];
+  readonly #late: Buffer[] = [];
+  #bytes = 0;
 
+  /** Throws UserError INVALID when too much waits for the end. */
   render(header: TarHeader): Buffer {
-    if (!header.attributes.has(DEFAULT_ACCESS_LIST)) return tarHeader(header);
-    this.#late.push(header);
+    const blocks = tarHeader(header);
+    if (!header.attributes.has(DEFAULT_ACCESS_LIST)) return blocks;
+    this.#bytes += blocks.length;
+    if (this.#bytes > MAX_LATE) throw tooManyLists();
+    this.#late.push(blocks);
     return Buffer.alloc(0);
   }
 
   /** What is left to say, and the end of the archive. */
   end(): Buffer {
-    return Buffer.concat([...this.#late.map(tarHeader), endOfTar()]);
+    return Buffer.concat([...this.#late, endOfTar()]);
   }
+}
+
+function tooManyLists(): UserError {
+  return new UserError(
+    'INVALID',
+    `Folders with default access lists are told by more than ${MAX_LATE} bytes, with their names and attributes.`,
+    'Remove these lists where nobody needs them: setfacl -R -k FOLDER',
+  );
 }
 
 /** Makes a layer of the archive of a tree. Throws UserError INVALID for what no layer can hold. */

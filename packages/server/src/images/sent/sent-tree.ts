@@ -6,7 +6,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { UserError } from '../../platform/index.ts';
 import { isName, type Tree, textOf } from '../../trees/index.ts';
 import { MAX_DEPTH } from '../layers/index.ts';
-import { readTar, type TarEntry, type TarHeader } from '../layers/tar/index.ts';
+import { Held, type HeldLimits, readTar, type TarEntry, type TarHeader } from '../layers/tar/index.ts';
 
 export interface SentFile {
   /** Absolute, empty for the root; bytes as Latin-1. */
@@ -23,10 +23,7 @@ export interface SentFile {
   sameContent: boolean;
 }
 
-/** What is held in memory: files, bytes of all names, bytes of all attributes. */
-const MAX_FILES = 250_000;
-const MAX_NAMES = 64 * 1024 ** 2;
-const MAX_ATTRIBUTES = 32 * 1024 ** 2;
+const LIMITS: HeldLimits = { entries: 250_000, names: 64 * 1024 ** 2, attributes: 32 * 1024 ** 2 };
 
 /**
  * Reads the tar. `image` is the tree of what the machine runs. Without `contents`, only what is told of files is kept; `limit`: bytes of all of them. Throws
@@ -47,9 +44,8 @@ export class SentTree {
   readonly #contents: FileHandle | undefined;
   readonly #limit: number;
   readonly #files = new Map<string, SentFile>();
+  readonly #held = new Held(LIMITS, tooMuch);
   #bytes = 0;
-  #names = 0;
-  #attributes = 0;
 
   constructor(image: Tree, contents: FileHandle | undefined, limit: number) {
     this.#image = image;
@@ -76,7 +72,8 @@ export class SentTree {
   async add({ header, content }: TarEntry): Promise<void> {
     const path = absolute(header.path);
     if (this.#files.has(path)) throw wrong(path, 'comes twice');
-    this.#count(header);
+    this.#held.entry(header);
+    this.#held.attributes(header);
     const file: SentFile = { path, header, children: [], names: 1, at: this.#bytes, sameContent: false };
     if (header.type === 'hard-link') file.origin = this.#linked(path, header.target);
     if (path === '') {
@@ -100,7 +97,7 @@ export class SentTree {
 
   /** Keeps the bytes; true when they are the image's. */
   async #take({ path, header, at }: SentFile, content: AsyncIterable<Buffer>): Promise<boolean> {
-    if (at + header.size > this.#limit) throw tooMuch(`${this.#limit} bytes`);
+    if (at + header.size > this.#limit) throw tooMuch(`more than ${this.#limit} bytes`);
     this.#bytes += header.size;
     await using below = await this.#similar(path, header);
     let same = below !== undefined;
@@ -118,14 +115,6 @@ export class SentTree {
     const stats = await this.#image.stat(path);
     if (!stats?.isFile() || Number(stats.size) !== size || stats.mtimeNs !== mtime) return undefined;
     return await this.#image.open(path);
-  }
-
-  #count({ path, target, attributes }: TarHeader): void {
-    this.#names += path.length + target.length;
-    for (const [name, value] of attributes) this.#attributes += name.length + value.length;
-    if (this.#files.size >= MAX_FILES) throw tooMuch(`${MAX_FILES} files`);
-    if (this.#names > MAX_NAMES) throw tooMuch(`${MAX_NAMES} bytes of names`);
-    if (this.#attributes > MAX_ATTRIBUTES) throw tooMuch(`${MAX_ATTRIBUTES} bytes of attributes`);
   }
 }
 
@@ -162,7 +151,7 @@ function wrong(path: string, what: string): UserError {
 function tooMuch(what: string): UserError {
   return new UserError(
     'INVALID',
-    `Too much was changed on the node: more than ${what}.`,
+    `Too much was changed on the node: ${what}.`,
     'Remove what need not be saved, or copy what matters: walt node cp. The administrator sets limits.node-changes in server.conf.',
   );
 }
