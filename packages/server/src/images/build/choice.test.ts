@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Choice, SourceTree, type TreeEntry } from './choice.ts';
+import { type Choice, SourceTree, type TreeEntry, tooMuch } from './choice.ts';
+import { Comparing } from './comparing.ts';
 
 /** Paths that end with a slash are folders, those with an arrow links. */
 function treeOf(...paths: string[]): SourceTree {
@@ -73,8 +74,8 @@ const cases: [what: string, choice: Choice, to: string[], single?: 'single'][] =
   ['links are copied as links', withParents(['u*']), ['up']],
 ];
 for (const [what, choice, to, single] of cases) {
-  test(what, () => {
-    const picks = tree.choose(choice);
+  test(what, async () => {
+    const picks = await tree.choose(choice);
     assert.deepEqual(
       picks.files.map((file) => file.to),
       to,
@@ -95,18 +96,39 @@ for (const choice of [
   withParents(['none/./a']),
   withParents(['a/./none']),
 ]) {
-  test(`refuses ${JSON.stringify(choice)}`, () => {
-    assert.throws(() => tree.choose(choice), { name: 'BadChoice' });
+  test(`refuses ${JSON.stringify(choice)}`, async () => {
+    await assert.rejects(tree.choose(choice), { name: 'BadChoice' });
   });
 }
 
-test('a later source replaces a file of an earlier one', () => {
-  const picks = tree.choose(from(['d1', 'd2'], ['sub', '*.md', '*.png']));
+test('a later source replaces a file of an earlier one', async () => {
+  const picks = await tree.choose(from(['d1', 'd2'], ['sub', '*.md', '*.png']));
   assert.deepEqual(picks.files, [{ from: 'd2/x.txt', to: 'x.txt' }]);
 });
 
-test('deep trees take no more time than their size', () => {
+test('deep trees take no more time than their size', async () => {
   const deep = Array.from({ length: 1500 }, (_, index) => `${'d/'.repeat(index + 1)}`);
   const large = treeOf(...deep, `${'d/'.repeat(1500)}f`);
-  assert.equal(large.choose(withParents(['**/f'])).files.length, 1501);
+  assert.equal((await large.choose(withParents(['**/f']))).files.length, 1501);
+});
+
+test('many patterns for many files keep nobody waiting, and end with their client', async () => {
+  const large = Array.from({ length: 20_000 }, (_, index) => `folder-${index % 100}/file-${index}`);
+  const entries = new Map(large.map((path): [string, TreeEntry] => [path, { kind: 'other', target: '' }]));
+  for (let folder = 0; folder < 100; folder += 1)
+    entries.set(`folder-${folder}`, { kind: 'folder', target: '' });
+  const left = new AbortController();
+  const choice = withParents(Array.from({ length: 10_000 }, (_, index) => `**/none*${index}`));
+  const choosing = new SourceTree(entries, new Comparing(tooMuch, left.signal)).choose(choice);
+  // Nobody had a turn before all was chosen, which took hours.
+  setImmediate(() => left.abort(new Error('he has left')));
+  await assert.rejects(choosing, { message: 'he has left' });
+});
+
+test('what is compared in all steps has a bound', async () => {
+  const comparing = new Comparing(tooMuch, undefined, 10_000);
+  const bounded = new SourceTree(new Map([['file', { kind: 'other', target: '' }]]), comparing);
+  await bounded.choose(withParents(['f*']));
+  const choice = from(Array(1000).fill('f*'), ['x']);
+  await assert.rejects(bounded.choose(choice), { name: 'BadChoice', message: /too many patterns/ });
 });

@@ -1,9 +1,10 @@
 /**
  * Which files `COPY --parents` and `COPY --exclude` mean (https://docs.docker.com/reference/dockerfile/#copy). buildah 1.28 knows
- * neither. Pure. Paths are bytes, as Latin-1 strings, below the root of a tree; '' is the root.
+ * neither. Paths are bytes, as Latin-1 strings, below the root of a tree; '' is the root.
  */
 import { advance, fits, type Glob, isWhole, MAX_PATTERN, readGlob, startOf } from '@walt/contract';
 import { textOf } from '../../trees/index.ts';
+import { Comparing } from './comparing.ts';
 
 export interface TreeEntry {
   kind: 'folder' | 'link' | 'other';
@@ -39,12 +40,15 @@ export class BadChoice extends Error {
 
 export class SourceTree {
   readonly #entries: ReadonlyMap<string, TreeEntry>;
-  /** Names in each folder. */
+  readonly #comparing: Comparing;
+  /** Names in each folder, in the order in which they came. */
   readonly #names = new Map<string, string[]>();
 
-  constructor(entries: ReadonlyMap<string, TreeEntry>) {
+  /** `comparing`: what the whole build may take. */
+  constructor(entries: ReadonlyMap<string, TreeEntry>, comparing = new Comparing(tooMuch)) {
     this.#entries = entries;
-    for (const path of [...entries.keys()].sort()) {
+    this.#comparing = comparing;
+    for (const path of entries.keys()) {
       const folder = parentOf(path);
       const names = this.#names.get(folder);
       const name = path.slice(folder === '' ? 0 : folder.length + 1);
@@ -53,15 +57,15 @@ export class SourceTree {
     }
   }
 
-  /** Throws BadChoice for a source without a wildcard that is not there. */
-  choose({ sources, excludes, parents }: Choice): Picks {
+  /** Throws BadChoice for a source without a wildcard that is not there, and for too much to compare. */
+  async choose({ sources, excludes, parents }: Choice): Promise<Picks> {
     const omitted = excludes.map(globOf);
     const all = new Map<string, string>();
     let single = sources.length === 1;
     for (const source of sources) {
       const found = parents
-        ? this.#withParents(source, omitted)
-        : this.#plain(source, omitted, (several) => {
+        ? await this.#withParents(source, omitted)
+        : await this.#plain(source, omitted, (several) => {
             if (several) single = false;
           });
       // Of two for one place, the later one counts.
@@ -78,32 +82,42 @@ export class SourceTree {
   }
 
   /** The content of folders, and files by their names. */
-  #plain(source: string, omitted: readonly Glob[], tell: (several: boolean) => void): Picked[] {
-    const roots = this.#expand(cleanParts(source));
+  async #plain(
+    source: string,
+    omitted: readonly Glob[],
+    tell: (several: boolean) => void,
+  ): Promise<Picked[]> {
+    const roots = await this.#expand(cleanParts(source));
     if (roots.length === 0 && !hasWildcard(source)) throw absent(source);
     tell(roots.length !== 1 || hasWildcard(source));
-    return roots.flatMap((root) => {
+    const found: Picked[][] = [];
+    for (const root of roots) {
       const real = this.#follow(root);
       if (real === undefined) throw absent(source);
       if (this.#isFolder(real)) {
         tell(true);
-        return this.#below(real, [], omitted);
+        found.push(await this.#below(real, [], omitted));
+        continue;
       }
       const name = root.slice(root.lastIndexOf('/') + 1);
-      return omitted.some((glob) => fits(glob, textOf(name))) ? [] : [{ from: real, to: name }];
-    });
+      await this.#comparing.begin(name, omitted);
+      if (!omitted.some((glob) => fits(glob, textOf(name)))) found.push([{ from: real, to: name }]);
+    }
+    return found.flat();
   }
 
   /** What fits the pattern, with the folders that it lies in, from the root or from `/./` on. */
-  #withParents(source: string, omitted: readonly Glob[]): Picked[] {
+  async #withParents(source: string, omitted: readonly Glob[]): Promise<Picked[]> {
     const pivot = source.indexOf('/./');
     const parts = cleanParts(pivot < 0 ? source : source.slice(pivot + 3));
-    const roots = pivot < 0 ? [''] : this.#expand(cleanParts(source.slice(0, pivot)));
+    const roots = pivot < 0 ? [''] : await this.#expand(cleanParts(source.slice(0, pivot)));
     const wanted = parts.length === 0 ? [] : [globOf(parts.join('/'))];
-    const found = roots.flatMap((root) => {
+    const found: Picked[] = [];
+    for (const root of roots) {
       const real = this.#follow(root);
-      return real === undefined || !this.#isFolder(real) ? [] : this.#below(real, wanted, omitted);
-    });
+      if (real === undefined || !this.#isFolder(real)) continue;
+      for (const one of await this.#below(real, wanted, omitted)) found.push(one);
+    }
     if (found.length === 0 && !hasWildcard(source)) throw absent(source);
     return found;
   }
@@ -112,13 +126,16 @@ export class SourceTree {
    * What lies in a folder and fits `wanted`, or lies in what does, without what fits `omitted`. Folders on the way to something are
    * there, too.
    */
-  #below(root: string, wanted: readonly Glob[], omitted: readonly Glob[]): Picked[] {
+  async #below(root: string, wanted: readonly Glob[], omitted: readonly Glob[]): Promise<Picked[]> {
     const picked: Picked[] = [];
-    const visit = (folder: string, to: string, inside: boolean, waiting: readonly Picked[]) => {
+    const patterns = [...omitted, ...wanted];
+    const visit = async (folder: string, to: string, inside: boolean, waiting: readonly Picked[]) => {
       let left = waiting;
-      for (const name of this.#names.get(folder) ?? []) {
+      for (const name of this.#namesIn(folder)) {
         const from = folder === '' ? name : `${folder}/${name}`;
         const place = to === '' ? name : `${to}/${name}`;
+        const pause = this.#comparing.begin(place, patterns);
+        if (pause) await pause;
         const text = textOf(place);
         if (omitted.some((glob) => fits(glob, text))) continue;
         const isWanted = inside || wanted.some((glob) => fits(glob, text));
@@ -130,30 +147,45 @@ export class SourceTree {
         }
         if (!isFolder || (!isWanted && !wanted.some((glob) => leadsInto(glob, text)))) continue;
         const before = picked.length;
-        visit(from, place, isWanted, isWanted ? [] : [...left, own]);
+        await visit(from, place, isWanted, isWanted ? [] : [...left, own]);
         if (picked.length > before) left = [];
       }
     };
-    visit(root, '', wanted.length === 0, []);
+    await visit(root, '', wanted.length === 0, []);
     return picked;
   }
 
   /** Paths that fit, part by part; links on the way are followed. */
-  #expand(parts: readonly string[]): string[] {
-    return parts.reduce<string[]>(
-      (folders, part) =>
-        folders.flatMap((folder) => {
-          const real = this.#follow(folder);
-          if (real === undefined) return [];
-          const names = this.#names.get(real) ?? [];
-          if (part === '..') return [parentOf(real)];
-          const fitting = hasWildcard(part)
-            ? names.filter(fitter(part))
-            : [unescaped(part)].filter((name) => names.includes(name));
-          return fitting.map((name) => (real === '' ? name : `${real}/${name}`));
-        }),
-      [''],
-    );
+  async #expand(parts: readonly string[]): Promise<string[]> {
+    let folders = [''];
+    for (const part of parts) {
+      const found: string[][] = [];
+      for (const folder of folders) {
+        const real = this.#follow(folder);
+        if (real === undefined) continue;
+        if (part === '..') found.push([parentOf(real)]);
+        else if (hasWildcard(part)) found.push(await this.#fitting(real, part));
+        else found.push([inFolder(real, unescaped(part))].filter((path) => this.#entries.has(path)));
+      }
+      folders = found.flat();
+    }
+    return folders;
+  }
+
+  /** Paths of what is in a folder and fits. */
+  async #fitting(folder: string, part: string): Promise<string[]> {
+    const glob = globOf(part);
+    const found: string[] = [];
+    for (const name of this.#namesIn(folder)) {
+      const pause = this.#comparing.begin(name, [glob]);
+      if (pause) await pause;
+      if (fits(glob, textOf(name))) found.push(inFolder(folder, name));
+    }
+    return found;
+  }
+
+  #namesIn(folder: string): readonly string[] {
+    return (this.#names.get(folder) ?? []).sort();
   }
 
   #isFolder(path: string): boolean {
@@ -199,9 +231,8 @@ export function globOf(pattern: string): Glob {
   return glob;
 }
 
-function fitter(part: string): (name: string) => boolean {
-  const glob = globOf(part);
-  return (name) => fits(glob, textOf(name));
+function inFolder(folder: string, name: string): string {
+  return folder === '' ? name : `${folder}/${name}`;
 }
 
 /** Whether what fits may lie below a folder. */
@@ -235,4 +266,9 @@ function parentOf(path: string): string {
 
 function absent(source: string): BadChoice {
   return new BadChoice(`${JSON.stringify(source.slice(0, 200))} is not there`);
+}
+
+/** What a whole build compares. */
+export function tooMuch(): BadChoice {
+  return new BadChoice('with all such steps before it, it compares too many names with too many patterns');
 }

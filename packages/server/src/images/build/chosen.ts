@@ -14,7 +14,8 @@ import { imageId } from '../store/index.ts';
 import { withoutList } from './attributes.ts';
 import { FILES, globals } from './buildah.ts';
 import type { Builder } from './builder.ts';
-import { BadChoice, type Choice, type Picked, SourceTree, type TreeEntry } from './choice.ts';
+import { BadChoice, type Choice, type Picked, SourceTree, type TreeEntry, tooMuch } from './choice.ts';
+import { Comparing } from './comparing.ts';
 import { explainStep } from './complaints.ts';
 import { INSIDE } from './confined.ts';
 import {
@@ -40,6 +41,8 @@ interface Task {
   options: WriteOptions;
   /** Images of stages that were built for this. */
   stages: Map<number, string>;
+  /** Of all steps. */
+  comparing: Comparing;
   order: Order;
   /** Of the folder in which the files come together. */
   name: string;
@@ -52,8 +55,9 @@ interface Order extends Choice {
   checksum: string | undefined;
 }
 
-/** Bytes of a tree's listing. */
+/** Bytes of a tree's listing, and entries of the tree: they are held in memory. */
 const MAX_LISTING = 256 * 1024 ** 2;
+const MAX_ENTRIES = 1_000_000;
 
 /** What steps choose: by instruction, the folder that buildah copies from. Throws UserError that names the line. */
 export async function chooseFiles(
@@ -63,11 +67,12 @@ export async function chooseFiles(
 ): Promise<Map<Instruction, Chosen>> {
   const chosen = new Map<Instruction, Chosen>();
   const stages = new Map<number, string>();
+  const comparing = new Comparing(tooMuch, builder.client.signal);
   for (const order of orders(plan, options)) {
     const { instruction } = order.step;
     const folder = `walt-files-${chosen.size}`;
     try {
-      const task = { builder, plan, options: { ...options, chosen }, stages, order, name: folder };
+      const task = { builder, plan, options: { ...options, chosen }, stages, comparing, order, name: folder };
       chosen.set(instruction, await (order.checksum === undefined ? copy(task) : fetch(task)));
     } catch (error) {
       if (!(error instanceof BadChoice)) throw error;
@@ -123,14 +128,15 @@ $buildah rm "$container" >/dev/null`;
 const LISTING = ['find', '.', '-mindepth', '1', '-printf', '%y\\0%P\\0%l\\0'];
 
 async function copy(task: Task): Promise<Chosen> {
-  const { builder, order, name } = task;
+  const { builder, comparing, order, name } = task;
   const image = await sourceImage(task);
   const context = join(builder.places.work, FILES.context);
   const listing =
     image === undefined
       ? streamProgram(LISTING, { cwd: context }).stdout
       : builder.confined(IN_IMAGE, [image, ...LISTING]);
-  const { files, single } = new SourceTree(readListing(await gathered(listing))).choose(order);
+  const entries = readListing(await gathered(listing));
+  const { files, single } = await new SourceTree(entries, comparing).choose(order);
   const folder = join(builder.places.work, FILES.copies, name);
   await mkdir(folder, { recursive: true });
   if (files.length > 0) {
@@ -175,11 +181,14 @@ async function sourceImage({ builder, plan, options, stages, order }: Task): Pro
 async function gathered(listing: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
+  let words = 0;
   for await (const chunk of listing) {
     chunks.push(chunk);
     size += chunk.length;
     if (size > MAX_LISTING)
       throw new BadChoice(`the names that it chooses from have more than ${MAX_LISTING} bytes`);
+    for (let at = chunk.indexOf(0); at >= 0; at = chunk.indexOf(0, at + 1)) words += 1;
+    if (words > 3 * MAX_ENTRIES) throw new BadChoice(`it chooses from more than ${MAX_ENTRIES} files`);
   }
   return Buffer.concat(chunks);
 }
