@@ -1,6 +1,6 @@
 /** Hosts that `walt-server host add` made, and how SSH reaches them. Slurm knows nothing of that. */
 import * as z from 'zod';
-import { type Paths, readIfPresent, writeFileAtomic } from '../../../../platform/index.ts';
+import { type Paths, readIfPresent, withFileLock, writeFileAtomic } from '../../../../platform/index.ts';
 
 const knownHost = z.object({
   name: z.string(),
@@ -21,15 +21,21 @@ export async function knownHosts({ hosts }: Where): Promise<KnownHost[]> {
 }
 
 export async function noteHost(paths: Where, host: KnownHost): Promise<void> {
-  await write(paths, [...(await others(paths, host.name)), host]);
+  await change(paths, (all) => [...without(all, host.name), host]);
 }
 
 export async function forgetHost(paths: Where, name: string): Promise<void> {
-  await write(paths, await others(paths, name));
+  await change(paths, (all) => without(all, name));
 }
 
-async function others(paths: Where, name: string): Promise<KnownHost[]> {
-  return (await knownHosts(paths)).filter((host) => host.name !== name);
+function without(all: readonly KnownHost[], name: string): KnownHost[] {
+  return all.filter((host) => host.name !== name);
+}
+
+/** One at a time: several hosts may be added at once, by commands that know nothing of each other. */
+async function change(paths: Where, by: (all: readonly KnownHost[]) => KnownHost[]): Promise<void> {
+  const act = async () => write(paths, by(await knownHosts(paths)));
+  await withFileLock(`${paths.hosts}.lock`, AbortSignal.timeout(60_000), () => {}, act);
 }
 
 async function write({ hosts }: Where, all: readonly KnownHost[]): Promise<void> {
