@@ -33,7 +33,7 @@ import { movesOf } from './moves.ts';
 import { cycleOf, isAs, type JobSeen } from './output.ts';
 import type { Slurm } from './slurm.ts';
 import { VolumeJobs, type VolumeJobsDeps } from './volumes/index.ts';
-import { openWays, type Tunnel } from './ways.ts';
+import { type Tunnel, Ways } from './ways.ts';
 
 /** Milliseconds between looks at what became of machines. */
 const INTERVAL = 2_000;
@@ -62,6 +62,7 @@ export class SlurmEngine implements Engine {
   readonly #consoles: KeptConsoles;
   readonly #hostConsoles: HostConsoles;
   readonly #volumes: VolumeJobs;
+  readonly #ways: Ways;
   /** Those that are to run, by node, and what they are. */
   readonly #wanted = new Map<number, { placed: Placed; job: Job }>();
   /** Why Slurm did not take a machine the last time, by node. */
@@ -78,7 +79,8 @@ export class SlurmEngine implements Engine {
     this.#program = program;
     this.#cluster = cluster;
     this.#fail = rarely(deps.log.error);
-    const { slurm, place, paths, keepConsole, log } = deps;
+    const { slurm, place, paths, keepConsole, setTunnels, resolve, log } = deps;
+    this.#ways = new Ways({ platform: place.platform, setTunnels, resolve, log });
     this.#hostConsoles = new HostConsoles({ platform: place.platform, paths, slurm, log });
     this.#consoles = new KeptConsoles({ paths, keepConsole, log, running: () => this.running() });
     this.#timer = setInterval(() => void this.tend(), INTERVAL).unref();
@@ -263,8 +265,7 @@ export class SlurmEngine implements Engine {
     await this.#cluster.look();
     this.#hostConsoles.attach(this.#cluster.jobs);
     if (this.#closed || this.#cluster.failure !== undefined) return;
-    const { place, setTunnels, resolve, log } = this.#deps;
-    await openWays(this.#cluster.hosts, { platform: place.platform, setTunnels, resolve, log });
+    await this.#ways.open(this.#cluster.hosts);
     await this.#move();
     for (const [id, { placed }] of this.#wanted) await this.#again(id, placed);
     await this.#volumes.tend(this.#cluster.hosts);
