@@ -12,6 +12,7 @@ import {
 import type { Blobs } from './blobs.ts';
 import { savePieces } from './disk-pieces.ts';
 import type { SavedDisk } from './generation.ts';
+import { isGone } from './state-files.ts';
 
 /** Paths below the state folder of all file systems of /persist, with their bytes on disk. */
 export async function findDisks({ persist, state }: Pick<Paths, 'persist' | 'state'>): Promise<FoundDisk[]> {
@@ -46,6 +47,17 @@ export async function chooseFolder({ work, spare, reserved }: CopyPlaces, bytes:
   return (await roomIn(work, reserved)) > bytes * 2 ? work : spare;
 }
 
+/** Bytes that files take; undefined: one was removed meanwhile. */
+export async function bytesOnDisk(files: readonly string[]): Promise<number | undefined> {
+  try {
+    const all = await Promise.all(files.map((file) => stat(file)));
+    return all.reduce((sum, { blocks }) => sum + blocks * 512, 0);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+    return undefined;
+  }
+}
+
 /**
  * Saves a file system of /persist as it is at one moment. Who writes into it waits while it is copied to `work`, or where that has no
  * room for it, to `spare`. Undefined when it was removed meanwhile.
@@ -55,10 +67,10 @@ export async function saveDisk(
   places: CopyPlaces,
   onBytes: (done: number) => void,
 ): Promise<(SavedDisk & { damaged: boolean }) | undefined> {
-  if (!(await fileExists(disk.from))) return undefined;
-  const { blocks } = await stat(disk.from);
+  const bytes = await bytesOnDisk([disk.from]);
+  if (bytes === undefined) return undefined;
   const { blobs, work } = places;
-  const folder = await chooseFolder(places, blocks * 512);
+  const folder = await chooseFolder(places, bytes);
   const copy = join(folder, 'disk.img');
   const point = join(work, 'mounted');
   await mkdir(point, { recursive: true, mode: 0o700 });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, readlink, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -88,6 +89,21 @@ test('disks of a machine that writes are those of one moment, and it goes on', a
   assert.ok(first === second || first === second + 1, `${first} ${second}`);
   const empty = await stat(join(restored, 'disk3.none.img'));
   assert.deepEqual([empty.size, empty.blocks], [64 * MIB, 0]);
+});
+
+test('a virtual node that is removed while others are saved is left out', async () => {
+  const { paths } = platform;
+  for (const id of ['8', '9']) {
+    await mkdir(join(paths.virtual, id), { recursive: true });
+    await writeFile(join(paths.virtual, id, 'disk1.none.img'), id);
+  }
+  const step = (title: string) => () => {
+    if (title.startsWith('Disks of')) rmSync(join(paths.virtual, '9'), { recursive: true, force: true });
+  };
+  await backUp(platform.deps.config, join(folder, 'removed'), {}, { ...told, step });
+  const restored = await broughtBack('fifth', join(folder, 'removed'));
+  assert.equal(await readFile(join(restored.virtual, '8', 'disk1.none.img'), 'utf8'), '8');
+  assert.equal((await readdir(restored.virtual)).includes('9'), false);
 });
 
 /** Whether a child of that process has the file open. */

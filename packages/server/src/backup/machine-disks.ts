@@ -10,7 +10,7 @@ import {
   projectFile,
 } from '../platform/index.ts';
 import { savePieces } from './disk-pieces.ts';
-import { type CopyPlaces, chooseFolder } from './disks.ts';
+import { bytesOnDisk, type CopyPlaces, chooseFolder } from './disks.ts';
 import type { SavedDisk } from './generation.ts';
 
 /**
@@ -26,8 +26,8 @@ export async function saveMachineDisks(
   const saved: SavedDisk[] = [];
   for (const [index, { program, files }] of machines.entries()) {
     const step = stepOf(`Disks of virtual nodes ${index + 1} of ${machines.length}`);
-    const blocks = await Promise.all(files.map(async (file) => (await stat(file)).blocks));
-    const bytes = blocks.reduce((sum, count) => sum + count * 512, 0);
+    const bytes = await bytesOnDisk(files);
+    if (bytes === undefined) continue;
     const folder = join(await chooseFolder(places, bytes), 'machine');
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { mode: 0o700 });
