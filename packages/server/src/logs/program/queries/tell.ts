@@ -4,13 +4,11 @@ import { linesOf, timeAt } from '../chunk.ts';
 import type { Chunk, ChunkHead } from '../chunk-reads.ts';
 import { textOf } from '../chunk-rows.ts';
 import type { Stream } from '../stream-list.ts';
+import { BEGINNING, type ByTime, linesByTime, type Source, startOfLast } from './by-time.ts';
 import { lineFinder } from './matcher.ts';
 import type { Order } from './messages.ts';
 import { type Line, Output } from './output.ts';
 import { Program } from './program.ts';
-
-/** Chunks that are asked for together. */
-const TOGETHER = 16;
 
 /** Tells all that is ordered. */
 export async function tell(order: Order, port: MessagePort): Promise<void> {
@@ -20,9 +18,10 @@ export async function tell(order: Order, port: MessagePort): Promise<void> {
   output.know(order.streams);
   const byTime = inTime(order.streams);
   const source = linesOfPortions(program, order);
-  await (last === undefined
-    ? tellAll(heads, source, byTime, output)
-    : tellLast(heads, last, source, byTime, output));
+  if (last !== 0) {
+    const { from, skip } = last === undefined ? BEGINNING : await startOfLast(heads, last, source);
+    await tellFrom(linesByTime(heads, source, byTime, from), skip, output);
+  }
   await output.mark('H');
   if (follow) await output.mark(`P ${order.reached}`);
   // Times bound what was there: a line that comes may have a time of long ago.
@@ -37,7 +36,7 @@ export async function tell(order: Order, port: MessagePort): Promise<void> {
 }
 
 /** Of lines with the same time, and of several streams: told in one order wherever, and however they came to be stored. */
-function inTime(streams: readonly Stream[]): (a: Line, b: Line) => number {
+function inTime(streams: readonly Stream[]): ByTime {
   const places = new Map(streams.toSorted(byName).map(({ id }, place) => [id, place]));
   return (a, b) => a.time - b.time || (places.get(a.stream) ?? 0) - (places.get(b.stream) ?? 0);
 }
@@ -46,9 +45,6 @@ function byName(a: Stream, b: Stream): number {
   const [nameA, nameB] = [a, b].map(({ issuer, name }) => `${issuer} ${name}`) as [string, string];
   return nameA < nameB ? -1 : Number(nameA > nameB);
 }
-
-/** The lines that are wanted of each portion of chunks, portion after portion. */
-type Source = (portions: readonly (readonly ChunkHead[])[]) => AsyncGenerator<Line[]>;
 
 /** Whoever wants all lines unpacks them here: other threads would only hand them on. */
 function linesOfPortions(program: Program, { expression, from, to, ahead }: Order): Source {
@@ -99,51 +95,11 @@ function allLines(stream: number, text: Buffer): Line[] {
   }));
 }
 
-function portionsOf(heads: readonly ChunkHead[]): ChunkHead[][] {
-  return Array.from({ length: Math.ceil(heads.length / TOGETHER) }, (_, at) =>
-    heads.slice(at * TOGETHER, (at + 1) * TOGETHER),
-  );
-}
-
-/** All lines, by time: those before the first line of the next chunk are complete. */
-async function tellAll(
-  heads: readonly ChunkHead[],
-  source: Source,
-  byTime: (a: Line, b: Line) => number,
-  output: Output,
-): Promise<void> {
-  const portions = portionsOf(heads);
-  let waiting: Line[] = [];
-  let at = 0;
-  for await (const lines of source(portions)) {
-    at += 1;
-    for (const line of lines) waiting.push(line);
-    waiting.sort(byTime);
-    const next = portions[at]?.[0]?.first ?? Number.POSITIVE_INFINITY;
-    const complete = waiting.findIndex(({ time }) => time >= next);
-    const ready = complete === -1 ? waiting : waiting.slice(0, complete);
-    waiting = complete === -1 ? [] : waiting.slice(complete);
-    for (const line of ready) await output.line(line);
+/** All but the first few. */
+async function tellFrom(portions: AsyncIterable<Line[]>, skip: number, output: Output): Promise<void> {
+  let left = skip;
+  for await (const lines of portions) {
+    for (const line of lines.slice(left)) await output.line(line);
+    left = Math.max(0, left - lines.length);
   }
-}
-
-/** The last lines, by time: chunks are read from the end, until none can have a later one. */
-async function tellLast(
-  heads: readonly ChunkHead[],
-  count: number,
-  source: Source,
-  byTime: (a: Line, b: Line) => number,
-  output: Output,
-): Promise<void> {
-  const portions = count > 0 ? portionsOf(heads.toSorted((a, b) => b.last - a.last)) : [];
-  let lines: Line[] = [];
-  let at = 0;
-  for await (const some of source(portions)) {
-    at += 1;
-    for (const line of some) lines.push(line);
-    lines = lines.sort(byTime).slice(-count);
-    const oldest = lines.length < count ? Number.NEGATIVE_INFINITY : (lines[0]?.time ?? 0);
-    if ((portions[at]?.[0]?.last ?? 0) < oldest) break;
-  }
-  for (const line of lines) await output.line(line);
 }
