@@ -77,31 +77,81 @@ export async function mergeLevel(
 }
 
 /**
- * Removes chunks whose lines are all older than `before`, in microseconds, then the oldest until the rest has `most` bytes. Answers how
- * many lines went.
+ * Removes chunks whose lines are all older than `before`, in microseconds; then the oldest of those issuers that have most, until all
+ * have `most` bytes. Answers how many lines went.
  */
 export async function dropChunks(
   database: Database<LogTables>,
   before: number,
   most: number,
 ): Promise<number> {
-  const all = await database
-    .selectFrom('log_chunk')
-    .select(({ eb }) => ['id', 'last', 'lines', eb.fn<number>('length', ['data']).as('bytes')])
-    .where('replaced', 'is', null)
-    .orderBy('last')
-    .execute();
-  let bytes = all.reduce((sum, chunk) => sum + chunk.bytes, 0);
-  const going = all.filter((chunk) => {
-    if (chunk.last >= before && bytes <= most) return false;
-    bytes -= chunk.bytes;
-    return true;
+  return await database.transaction().execute(async (t) => {
+    const all = await t
+      .selectFrom('log_chunk')
+      .innerJoin('log_stream', 'log_stream.id', 'log_chunk.stream')
+      .select(({ eb }) => [
+        ...(['log_chunk.id', 'issuer', 'last', 'lines'] as const),
+        eb.fn<number>('length', ['data']).as('bytes'),
+      ])
+      .where('replaced', 'is', null)
+      .orderBy('last')
+      .execute();
+    const left = new Map<string, number>();
+    for (const { issuer, last, bytes } of all) {
+      if (last >= before) left.set(issuer, (left.get(issuer) ?? 0) + bytes);
+    }
+    const share = evenShare([...left.values()], most);
+    const going = all.filter(({ issuer, last, bytes }) => {
+      if (last < before) return true;
+      const had = left.get(issuer) ?? 0;
+      if (had <= share) return false;
+      left.set(issuer, had - bytes);
+      return true;
+    });
+    for (let from = 0; from < going.length; from += FEW) {
+      const ids = going.slice(from, from + FEW).map(({ id }) => id);
+      await t.deleteFrom('log_chunk').where('id', 'in', ids).execute();
+    }
+    return going.reduce((sum, { lines }) => sum + lines, 0);
   });
-  for (let from = 0; from < going.length; from += FEW) {
-    const ids = going.slice(from, from + FEW).map(({ id }) => id);
-    await database.deleteFrom('log_chunk').where('id', 'in', ids).execute();
+}
+
+/** What each may have at most, so that all together have `most`: who has less than that leaves the rest to the others. */
+function evenShare(sizes: readonly number[], most: number): number {
+  let rest = most;
+  let count = sizes.length;
+  for (const size of sizes.toSorted((a, b) => a - b)) {
+    if (size * count > rest) return rest / count;
+    rest -= size;
+    count -= 1;
   }
-  return going.reduce((sum, { lines }) => sum + lines, 0);
+  return Number.POSITIVE_INFINITY;
+}
+
+/**
+ * What replaced chunks take, in bytes, once those are removed that were replaced before `before`: with them, it would be more than
+ * `most`. Undefined: it is not.
+ */
+export async function surplusOf(
+  database: Database<LogTables>,
+  most: number,
+): Promise<{ bytes: number; before: number | undefined }> {
+  const rows = await database
+    .selectFrom('log_chunk')
+    .select(({ eb, fn }) => [
+      'replaced',
+      fn.sum<number | string>(eb.fn<number>('length', ['data'])).as('bytes'),
+    ])
+    .where('replaced', 'is not', null)
+    .groupBy('replaced')
+    .orderBy('replaced', 'desc')
+    .execute();
+  let bytes = 0;
+  for (const { replaced, bytes: more } of rows) {
+    if (bytes + Number(more) > most) return { bytes, before: Number(replaced) + 1 };
+    bytes += Number(more);
+  }
+  return { bytes, before: undefined };
 }
 
 /** Unix time. */

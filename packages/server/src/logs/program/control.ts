@@ -81,7 +81,7 @@ export interface ProgramFigures {
 interface Deps {
   store: LogStore;
   queries: Queries;
-  syslog: Pick<SyslogEndpoint, 'dropped'>;
+  syslog: Pick<SyslogEndpoint, 'dropped' | 'forgetOthers'>;
   limits: Limits['clients'];
   log: Log;
 }
@@ -117,7 +117,7 @@ export class Control {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { store, queries } = this.#deps;
+    const { store, queries, syslog } = this.#deps;
     const body = await bodyOf(request);
     switch (request.url) {
       case '/append': {
@@ -156,6 +156,7 @@ export class Control {
           [...store.streams()].map(({ issuer }) => issuer).filter((issuer) => !kept.has(issuer)),
         );
         for (const issuer of others) await store.forget(issuer);
+        syslog.forgetOthers(kept);
         return send(response, 200, {});
       }
       default:

@@ -18,9 +18,12 @@ export interface Batch {
 
 /** Bytes that one transaction stores: those that come meanwhile are in the next one. */
 const MAX_COMMIT = 16 * 1024 * 1024;
-/** Streams of one issuer. */
+/** Streams of one issuer, and of all: each takes some hundred bytes of memory, and anybody on walt-net can make addresses up. */
 const MAX_STREAMS = 10_000;
-/** Where lines go whose issuer has too many streams. */
+const MAX_ALL_STREAMS = 500_000;
+/** Bytes that a row takes besides what it tells. */
+const ROW = 256;
+/** Where lines go that would be one stream too many. */
 const OVERFLOW = 'walt-log';
 
 interface Waiting {
@@ -43,6 +46,8 @@ interface Deps {
 export class GroupCommit {
   /** Lines that were stored, and bytes that wait for it. */
   readonly figures = { lines: 0, waiting: 0 };
+  /** Bytes that were written since the start, about. */
+  written = 0;
   readonly #deps: Deps;
   #waiting: Waiting[] = [];
   #committing: Promise<void> | undefined;
@@ -123,6 +128,7 @@ export class GroupCommit {
         }
       }
     }
+    this.written += chunks.reduce((sum, { data }) => sum + data.length + ROW, received.size * ROW);
     await insertChunks(t, chunks);
     await noteReceived(t, [...received.values()], [...clocks.values()]);
     return chunks.reduce((sum, { lines }) => sum + lines, 0);
@@ -132,8 +138,9 @@ export class GroupCommit {
   async #streamOf(t: Transaction<LogTables>, issuer: string, name: string, made: Stream[]): Promise<Stream> {
     const known = this.#deps.streams.find(issuer, name);
     if (known) return known;
-    if (this.#deps.streams.count(issuer) >= MAX_STREAMS && name !== OVERFLOW)
-      return await this.#streamOf(t, issuer, OVERFLOW, made);
+    const { streams } = this.#deps;
+    const isFull = streams.count(issuer) >= MAX_STREAMS || streams.size >= MAX_ALL_STREAMS;
+    if (isFull && name !== OVERFLOW) return await this.#streamOf(t, issuer, OVERFLOW, made);
     const id = await streamNumber(t, issuer, name);
     const stream = { id, issuer, name };
     made.push(stream);

@@ -11,6 +11,8 @@ import { SyslogEndpoint } from './syslog/index.ts';
 
 /** Milliseconds between two looks for what is too old or too much. */
 const TIDY = 600_000;
+/** Parts of what lines may take that may be written between two looks. */
+const LOOKS = 16;
 
 interface Options {
   place: LogPlace;
@@ -53,11 +55,13 @@ export async function openKeeper(options: Options): Promise<Keeper> {
       if (!store.away) log.error('cannot remove old lines', { reason: String(error) });
     });
   }, TIDY).unref();
+  const watch = boundOften(store, keep, log);
   return {
     port,
     syslog: syslogPorts,
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
+      watch[Symbol.dispose]();
       await Promise.all([endpoint.close(), syslog.close(), control.close()]);
       await store.close();
     },
@@ -70,9 +74,32 @@ function within({ first, last }: { first: string; last: string }): (ip: string) 
   return (ip) => addresses.check(ip);
 }
 
-/** Removes lines that are too old or too many, and says so in a line. */
-export async function tidy(store: LogStore, { days, size }: Options['keep'], log: Log): Promise<void> {
+/** Removes what is too much as soon as that may be: between two looks at the clock, a node can fill the disk. */
+export function boundOften(store: LogStore, keep: Options['keep'], log: Log): Disposable {
+  let looked = store.written;
+  let isLooking = false;
+  return store.follow(() => {
+    if (isLooking || store.written - looked < keep.size / LOOKS) return;
+    looked = store.written;
+    isLooking = true;
+    drop(store, keep, log)
+      .catch((error) => {
+        if (!store.away) log.error('cannot remove old lines', { reason: String(error) });
+      })
+      .finally(() => {
+        isLooking = false;
+      });
+  });
+}
+
+/** Removes what is too old or too much. */
+export async function tidy(store: LogStore, keep: Options['keep'], log: Log): Promise<void> {
   await store.tidy();
+  await drop(store, keep, log);
+}
+
+/** Lines that are too old or too many go; a line says so. */
+async function drop(store: LogStore, { days, size }: Options['keep'], log: Log): Promise<void> {
   const gone = await store.drop((Date.now() - days * 86_400_000) * 1000, size);
   if (gone === 0) return;
   log.info('old lines went', { lines: gone });

@@ -9,6 +9,8 @@ import type { ClockRow, LogTables, ReceivedRow } from './tables.ts';
 const STAY = 30 * 86_400;
 /** What consoles printed lies in files, which may wait for longer: their spools go when there is a newer one. */
 const OF_CONSOLES = 'console.%';
+/** Spools of an issuer that are known, and as many of its consoles: a node has some sixteen, and may make up any number. */
+const MAX_SPOOLS = 200;
 
 /** Bytes of a spool that are stored. */
 export async function reachedOf(db: Database<LogTables>, issuer: string, spool: string): Promise<number> {
@@ -51,6 +53,16 @@ export async function noteReceived(
       c.column('issuer').doUpdateSet(newer('boot', 'least', 'since', 'earlier', 'sent', 'told')),
     )
     .execute();
+}
+
+/** Removes those of which an issuer has newer ones enough. */
+export async function dropSurplusSpools(db: Database<LogTables>): Promise<void> {
+  await sql`delete from log_received where (issuer, spool) in (
+    select issuer, spool from (
+      select issuer, spool, row_number() over (
+        partition by issuer, spool like ${OF_CONSOLES} order by at desc, spool
+      ) as place from log_received
+    ) as placed where place > ${MAX_SPOOLS})`.execute(db);
 }
 
 /** Removes those that nobody sends any more. */

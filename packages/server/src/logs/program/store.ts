@@ -1,10 +1,10 @@
 import { type Database, type Log, UserError } from '../../platform/index.ts';
 import { type Chunk, type ChunkHead, chunksAfter, chunksOfIds, headsOf } from './chunk-reads.ts';
-import { dropChunks, MERGED, mergeLevel, seconds } from './chunk-rows.ts';
+import { dropChunks, MERGED, mergeLevel, seconds, surplusOf } from './chunk-rows.ts';
 import type { Clock } from './clock.ts';
 import { LogConnection, type LogPlace, type Outage } from './connection.ts';
 import { type Batch, GroupCommit } from './group-commit.ts';
-import { clockOf, dropSpools, reachedOf } from './spool-rows.ts';
+import { clockOf, dropSpools, dropSurplusSpools, reachedOf } from './spool-rows.ts';
 import { type Stream, StreamList } from './stream-list.ts';
 import type { LogTables } from './tables.ts';
 
@@ -12,6 +12,17 @@ import type { LogTables } from './tables.ts';
 const REPLACED_STAY = 600;
 /** Seconds for which they stay for who reads what was there. */
 const LONGEST_HOLD = 86_400;
+
+/** The part of what lines may take that replaced chunks may take beside them, whoever reads these. */
+const REPLACED_PART = 1 / 4;
+
+/** Chunks that were there when a reader began: they stay for it, unless there are too many of them. */
+export interface Hold extends Disposable {
+  /** Unix time in seconds. */
+  since: number;
+  /** Some of them are gone. */
+  isLost: boolean;
+}
 
 /** All lines, in one database. */
 export class LogStore {
@@ -28,8 +39,7 @@ export class LogStore {
   readonly #grown = new Map<number, number>();
   /** Called after each commit. */
   readonly #followers = new Set<() => void>();
-  /** Since when readers read what was there then, in Unix seconds. */
-  readonly #readers = new Map<symbol, number>();
+  readonly #readers = new Set<Hold>();
 
   private constructor(log: Log) {
     this.#log = log;
@@ -73,6 +83,11 @@ export class LogStore {
   /** Lines that were stored, and bytes that wait for it. */
   get figures(): GroupCommit['figures'] {
     return this.#commits.figures;
+  }
+
+  /** Bytes that were written since the start, about. */
+  get written(): number {
+    return this.#commits.written;
   }
 
   /** Resolves when it is on disk. Throws UserError UNAVAILABLE when it cannot be stored: then nothing of it is. */
@@ -147,25 +162,48 @@ export class LogStore {
   }
 
   /** From now on, chunks that are replaced stay for this reader, for a day at most, until it is disposed of. */
-  hold(): Disposable {
-    const reader = Symbol('reader');
-    this.#readers.set(reader, seconds());
-    return { [Symbol.dispose]: () => this.#readers.delete(reader) };
+  hold(): Hold {
+    const hold: Hold = {
+      ...{ since: seconds(), isLost: false },
+      [Symbol.dispose]: () => this.#readers.delete(hold),
+    };
+    this.#readers.add(hold);
+    return hold;
   }
 
   /**
-   * Removes chunks whose lines are all older than `before`, in microseconds, then the oldest until the rest has `most` bytes.
+   * Removes chunks whose lines are all older than `before`, in microseconds, then the oldest of those issuers that have most, until all
+   * have `most` bytes.
    * Answers how many lines went.
    */
   async drop(before: number, most: number): Promise<number> {
-    return this.#moving ? 0 : await dropChunks(this.#db, before, most);
+    if (this.#moving) return 0;
+    await dropSurplusSpools(this.#db);
+    return await dropChunks(this.#db, before, most - (await this.#cutReplaced(most * REPLACED_PART)));
+  }
+
+  /** Those that were replaced longest ago go, until the rest has `most` bytes. Answers how many it has. */
+  async #cutReplaced(most: number): Promise<number> {
+    const { bytes, before } = await surplusOf(this.#db, most);
+    if (before === undefined) return bytes;
+    for (const hold of this.#readers) if (hold.since < before) hold.isLost = true;
+    await this.#removeReplaced(before);
+    return bytes;
   }
 
   /** Removes what nobody reads any more, and merges what was not merged by an earlier program. */
   async tidy(): Promise<void> {
     const now = seconds();
-    const read = Math.max(Math.min(now, ...this.#readers.values()), now - LONGEST_HOLD);
-    const before = Math.min(read, now - REPLACED_STAY);
+    const since = [...this.#readers].map((hold) => hold.since);
+    const read = Math.max(Math.min(now, ...since), now - LONGEST_HOLD);
+    await this.#removeReplaced(Math.min(read, now - REPLACED_STAY));
+    await dropSpools(this.#db);
+    for (const { id } of this.streams()) this.#grown.set(id, MERGED);
+    await this.merge();
+  }
+
+  /** `before`: Unix time in seconds. */
+  async #removeReplaced(before: number): Promise<void> {
     const { last } = await this.#db
       .selectFrom('log_chunk')
       .select(({ fn }) => fn.max('id').as('last'))
@@ -174,9 +212,6 @@ export class LogStore {
       .executeTakeFirstOrThrow();
     this.#forgotten = Math.max(this.#forgotten, last ?? 0);
     await this.#db.deleteFrom('log_chunk').where('replaced', '<', before).execute();
-    await dropSpools(this.#db);
-    for (const { id } of this.streams()) this.#grown.set(id, MERGED);
-    await this.merge();
   }
 
   /** Makes few large chunks of many small ones. */

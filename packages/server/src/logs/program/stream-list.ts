@@ -20,6 +20,10 @@ export class StreamList {
     return this.#byId.values();
   }
 
+  get size(): number {
+    return this.#byId.size;
+  }
+
   byId(id: number): Stream | undefined {
     return this.#byId.get(id);
   }

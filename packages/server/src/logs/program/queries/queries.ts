@@ -140,14 +140,19 @@ export class Queries {
       resourceLimits: { maxOldGenerationSizeMb: 512 },
     });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const there = async (ids: readonly number[]): Promise<Chunk[]> => {
+      const chunks = await store.chunks(ids);
+      if (held.isLost) throw cutOff();
+      return chunks;
+    };
     const answer = async (question: Exclude<FromThread, { type: 'end' }>): Promise<Answer> => {
       switch (question.type) {
         case 'arrivals':
           return await arrivals();
         case 'chunks':
-          return { ...nothing, chunks: await store.chunks(question.ids) };
+          return { ...nothing, chunks: await there(question.ids) };
         case 'search': {
-          const chunks = new Map((await store.chunks(question.ids)).map((chunk) => [chunk.id, chunk]));
+          const chunks = new Map((await there(question.ids)).map((chunk) => [chunk.id, chunk]));
           const inOrder = question.ids.flatMap((id) => chunks.get(id) ?? []);
           return { ...nothing, found: await this.#searchers.find(inOrder, wanted) };
         }
@@ -178,6 +183,14 @@ export class Queries {
       await worker.terminate();
     }
   }
+}
+
+function cutOff(): UserError {
+  return new UserError(
+    'CONFLICT',
+    'So many lines came meanwhile that some of those to be read are gone.',
+    'Repeat the command, for a shorter time.',
+  );
 }
 
 function selection({ issuers, streams }: Query): (stream: Stream) => boolean {

@@ -161,6 +161,32 @@ describe('whoever else', () => {
     assert.ok(all.includes('syslog user.notice: number 999'));
   });
 
+  test('makes up addresses leaves a stream to each other, and what is forgotten makes room', async () => {
+    const [all, kept] = [
+      new SyslogEndpoint({ store, log, limits, isMachine: () => true, streams: 3 }),
+      '127.0.1.1',
+    ];
+    const { tcp } = await all.listen('127.0.0.1', { syslog: 0, netconsole: 0 });
+    const send = async (localAddress: string, ...texts: string[]) => {
+      const socket = connect({ port: tcp, host: '127.0.0.1', localAddress });
+      socket.end(texts.map((text) => `<13>1 - - ${text} - - - ${text}\n`).join(''));
+      const told = await lines(localAddress, '', texts.length);
+      return told.map((line) => line.split(' ')[0]);
+    };
+    // Those of the tests before.
+    all.forgetOthers(new Set());
+    const named = ['syslog.a', 'syslog.b'];
+    try {
+      assert.deepEqual(await send(kept, 'a', 'b'), named);
+      assert.deepEqual(await send('127.0.1.2', 'a', 'b'), ['syslog.a', 'syslog']);
+      assert.deepEqual(await send('127.0.1.3', 'a', 'b'), ['syslog', 'syslog']);
+      all.forgetOthers(new Set([kept]));
+      assert.deepEqual(await send('127.0.1.4', 'a', 'b'), ['syslog.a', 'syslog']);
+    } finally {
+      await all.close();
+    }
+  });
+
   test('holds more connections than one may is refused', async () => {
     const held = await Promise.all(Array.from({ length: 8 }, () => talk('127.0.0.5')));
     const more = await talk('127.0.0.5');

@@ -14,7 +14,7 @@ import { NETCONSOLE, readNetconsole } from './netconsole.ts';
 const MAX_WAITING = 16 * 1024 * 1024;
 /** Bytes of datagrams that nobody has read yet: a switch that starts sends hundreds at once. */
 const UNREAD = 8 * 1024 * 1024;
-/** Streams of all addresses: whoever sends datagrams can make up programs, and addresses. More go to `syslog`, then nowhere. */
+/** Streams of all addresses that are named by a program: whoever sends datagrams can make these up, and addresses. More go to `syslog`. */
 const MAX_STREAMS = 20_000;
 /** Streams of one address. */
 const MAX_STREAMS_EACH = 200;
@@ -30,6 +30,8 @@ interface Deps {
   limits: Limits['machines'];
   /** Whether an address is of walt-net. */
   isMachine: (ip: string) => boolean;
+  /** Streams of all addresses that are named by a program; default: `MAX_STREAMS`. */
+  streams?: number;
 }
 
 /** Stored lines of one address, by stream. */
@@ -45,7 +47,7 @@ export class SyslogEndpoint {
   readonly #warn: ReturnType<typeof rarely>;
   /** By address. */
   readonly #streams = new Map<string, Set<string>>();
-  #streamCount = 0;
+  #named = 0;
   /** From datagrams, by address. */
   #waiting = new Map<string, Streams>();
   #waitingSize = 0;
@@ -76,6 +78,15 @@ export class SyslogEndpoint {
   /** Messages that were dropped since the start, as far as they were counted. */
   get dropped(): number {
     return this.#dropped;
+  }
+
+  /** All addresses but these have no streams any more. */
+  forgetOthers(kept: ReadonlySet<string>): void {
+    for (const [ip, names] of this.#streams) {
+      if (kept.has(ip)) continue;
+      this.#streams.delete(ip);
+      this.#named -= namedOf(names);
+    }
   }
 
   /** Resolves to the ports: 0 asks the system for free ones. */
@@ -216,8 +227,9 @@ export class SyslogEndpoint {
     if (known.has(name)) return true;
     // One place is left for what has no name.
     const most = name === SYSLOG ? MAX_STREAMS_EACH : MAX_STREAMS_EACH - 1;
-    if (known.size >= most || this.#streamCount >= MAX_STREAMS) return false;
-    this.#streamCount += 1;
+    if (known.size >= most || (name !== SYSLOG && this.#named >= (this.#deps.streams ?? MAX_STREAMS)))
+      return false;
+    this.#named += namedOf([name]);
     this.#streams.set(ip, known.add(name));
     return true;
   }
@@ -235,6 +247,11 @@ export class SyslogEndpoint {
     const lines = [storedLine(Date.now() * 1000, Buffer.from(text))];
     await this.#deps.store.append({ issuer: PLATFORM_ISSUER, streams: new Map([['platform.logs', lines]]) });
   }
+}
+
+/** All but `syslog`, of which each address may have one. */
+function namedOf(names: Iterable<string>): number {
+  return [...names].filter((name) => name !== SYSLOG).length;
 }
 
 /** Datagrams that the kernel has dropped of a port's sockets (proc(5), /proc/net/udp: the last column). */
