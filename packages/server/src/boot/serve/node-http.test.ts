@@ -6,6 +6,7 @@ import { get } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
@@ -28,6 +29,8 @@ const limits = { ...defaultLimits().machines, each: EACH, headSeconds: 1, idleSe
 
 let folder: string;
 let http: NodeHttp;
+/** All of it but its files and limits. */
+let parts: Omit<ConstructorParameters<typeof NodeHttp>[0], 'files' | 'limits'>;
 let address: string;
 /** What the directory answers to polls, set by each test that polls. */
 let answerPoll: NodeDirectory['poll'] = async () => 'stay';
@@ -71,9 +74,10 @@ before(async () => {
     ...{ reads: join(folder, 'reads'), volumes: join(folder, 'volumes') },
   };
   const server = { server: '10.73.0.1', mac: '02:00:00:00:00:01' };
-  const parts = { directory, paths, archives: new InitArchives(paths), reads: new Reads(paths) };
+  const own = { directory, paths, archives: new InitArchives(paths), reads: new Reads(paths) };
   const copies = { knows: (_: string, token: string) => token === HOST_TOKEN, report: async () => '' };
-  http = new NodeHttp({ ...parts, copies, files: new NodeFiles({ ...parts, address: server }), limits });
+  parts = { ...own, copies };
+  http = new NodeHttp({ ...parts, files: new NodeFiles({ ...own, address: server }), limits });
   address = `127.0.0.1:${await http.listen('127.0.0.1', 0)}`;
 });
 after(async () => {
@@ -222,6 +226,43 @@ test('more connections than one node may have are refused in words', async () =>
   assert.match(answer, /^HTTP\/1.1 429 .*this node has too many connections/s);
   await Promise.all(ends); // cut off, since they ask for nothing
   assert.equal((await ask('/node/archive')).status, 200);
+});
+
+test('who asks for many files at once is sent few at a time, and all of them', async () => {
+  const size = 200_000;
+  let [open, most] = [0, 0];
+  const files = {
+    open: async () => {
+      open += 1;
+      most = Math.max(most, open);
+      const content = Readable.from([Buffer.alloc(size, 'x')], { objectMode: false });
+      content.once('close', () => {
+        open -= 1;
+      });
+      return { size, content };
+    },
+  };
+  const server = new NodeHttp({ ...parts, files, limits: { ...limits, idleSeconds: 60 } });
+  const port = await server.listen('127.0.0.1', 0);
+  const load = async (count: number, isLast: boolean) => {
+    const socket = connect(port, '127.0.0.1');
+    const ask = (more = '') => `GET /some HTTP/1.1\r\nhost: x\r\n${more}\r\n`;
+    socket.write(ask().repeat(count - 1) + ask('connection: close\r\n'));
+    if (!isLast) return void socket.destroy();
+    let bytes = 0;
+    for await (const part of socket) bytes += part.filter((byte: number) => byte === 0x78).length;
+    return bytes / size;
+  };
+  try {
+    // Some leave before it is their turn.
+    for (let round = 0; round < EACH / 2; round += 1) await load(8, false);
+    const loads = await Promise.all(Array.from({ length: EACH / 2 }, () => load(8, true)));
+    assert.deepEqual(loads, Array(EACH / 2).fill(8));
+    assert.ok(most <= 4, `${most} at a time`);
+    await settled(async () => open, 0);
+  } finally {
+    await server.close();
+  }
 });
 
 test('what a node has read is told with its token, and the next boot reads it ahead', async () => {

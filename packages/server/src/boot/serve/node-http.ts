@@ -19,6 +19,7 @@ import type { InitArchives } from '../initramfs/index.ts';
 import { MAX_READS_REPORT, type Reads, volumesOf } from '../initramfs/index.ts';
 import { beginKexec, chooseBoot, ipxeScript, machineOf } from '../scripts/index.ts';
 import { FileDigests } from './file-digests.ts';
+import { FileTurns } from './file-turns.ts';
 import { neighbour } from './neighbours.ts';
 import type { NodeFiles } from './node-files.ts';
 import { answerRpc, MAX_QUESTION } from './node-rpc.ts';
@@ -37,6 +38,9 @@ const MAX_NAME = 200;
 /** Bytes of a request's head: ours have some hundred. */
 const MAX_HEAD = 8 * 1024;
 
+/** Files that a machine is sent at a time, of which each takes up to some megabytes of memory: loaders ask for one after the other. */
+const FILES_EACH = 4;
+
 /** Each node holds a connection: of the server's open files, most are for these. */
 const SHARE = 3 / 4;
 
@@ -48,7 +52,7 @@ interface Deps {
   paths: Pick<Paths, 'bootFiles' | 'volumes'>;
   archives: InitArchives;
   reads: Reads;
-  files: NodeFiles;
+  files: Pick<NodeFiles, 'open'>;
   copies: VolumeCopies;
   /** Default: those of a configuration that says nothing. */
   limits?: Limits['machines'];
@@ -60,6 +64,8 @@ export class NodeHttp {
   readonly #deps: Deps;
   readonly #listener: HttpListener;
   readonly #digests = new FileDigests();
+  /** By address. */
+  readonly #turns = new FileTurns(FILES_EACH);
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -127,9 +133,16 @@ export class NodeHttp {
     const path = decode(url.pathname.slice(1));
     if (path === undefined) return sendText(response, 400, 'bad request');
     this.#deps.directory.asked(ip, 'http', path);
+    await this.#turns.take(ip, () => this.#file(question, path));
+  }
+
+  async #file(question: Question, path: string): Promise<void> {
+    const { ip, response } = question;
+    // Hung up, before it was its turn.
+    if (response.destroyed) return;
     const file = await this.#deps.files.open(ip, path);
-    if (!file) return sendText(response, 404, 'no such file');
-    await sendFile(question, file);
+    if (file) await sendFile(question, file);
+    else sendText(response, 404, 'no such file');
   }
 
   async #script({ ip, url, request: { socket }, response }: Question): Promise<void> {
