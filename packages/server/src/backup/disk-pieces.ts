@@ -2,7 +2,7 @@
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { digest } from '@walt/contract';
 import * as z from 'zod';
-import { attempt } from '../platform/index.ts';
+import { streamProgram } from '../platform/index.ts';
 import type { Blobs } from './blobs.ts';
 import type { Blob } from './generation.ts';
 
@@ -19,7 +19,11 @@ export interface Piece {
 }
 
 /** Takes a disk apart; answers its list of pieces. */
-export async function savePieces(path: string, blobs: Blobs, onBytes: (done: number) => void): Promise<Blob> {
+export async function savePieces(
+  path: string,
+  blobs: Pick<Blobs, 'putBytes'>,
+  onBytes: (done: number) => void,
+): Promise<Blob> {
   await using file = await open(path, 'r');
   const { size } = await file.stat();
   const buffer = Buffer.alloc(PIECE);
@@ -61,31 +65,59 @@ export async function joinPieces(
 
 /** Numbers of the pieces in which something may lie: a disk of 10 GB has mostly holes. All, where the file system does not tell. */
 async function filledPieces(path: string, size: number): Promise<Iterable<number>> {
-  const { status, stdout } = await attempt(['filefrag', '-s', '-v', `-b${BLOCK}`, '--', path], {
-    env: { LC_ALL: 'C' },
-  });
-  const filled = status === 0 ? piecesOfExtents(stdout, size) : undefined;
-  return filled ?? Array(Math.ceil(size / PIECE)).keys();
+  const argv = ['filefrag', '-s', '-v', `-b${BLOCK}`, '--', path];
+  const { stdout, ended } = streamProgram(argv, { env: { LC_ALL: 'C' }, accept: 'any' });
+  const filled = await piecesOfExtents(stdout.setEncoding('latin1'), size);
+  return ((await ended) === 0 ? filled : undefined) ?? Array(Math.ceil(size / PIECE)).keys();
 }
 
 const BLOCK = 4096;
 
+const EXTENT = /^ *(\d+): +(\d+)\.\. +(\d+):(.*)$/;
+
 /**
  * Numbers of the pieces that lie in the extents which filefrag prints of a file; undefined where it is not sure that these are all.
- * Its last line does not tell how many they are: those that lie as far apart on the disk as in the file count there as one.
+ * Its last line does not tell how many they are: those that lie as far apart on the disk as in the file count there as one. Nothing else
+ * is kept of them: whoever writes into a disk makes millions.
  */
-export function piecesOfExtents(told: string, size: number): number[] | undefined {
-  const extents = [...told.matchAll(/^ *(\d+): +(\d+)\.\. +(\d+):(.*)$/gm)];
-  const isWhole = extents.every(([, number], index) => Number(number) === index);
-  const [, , , , flags] = extents.at(-1) ?? [];
-  const hasEnd = flags === undefined ? /\b0 extents found$/m.test(told) : /[ ,]last(,|$)/.test(flags);
-  if (!isWhole || !hasEnd) return undefined;
-  const filled = new Set<number>();
-  for (const [, , first, last] of extents) {
-    const end = Math.floor((Number(last) * BLOCK) / PIECE);
-    for (let index = Math.floor((Number(first) * BLOCK) / PIECE); index <= end; index += 1) filled.add(index);
+export async function piecesOfExtents(
+  told: AsyncIterable<string>,
+  size: number,
+): Promise<number[] | undefined> {
+  const extents = new Extents();
+  let rest = '';
+  for await (const part of told) {
+    const lines = (rest + part).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) extents.take(line);
   }
-  return [...filled].filter((index) => index * PIECE < size).sort((a, b) => a - b);
+  return extents.pieces(size);
+}
+
+class Extents {
+  readonly #filled = new Set<number>();
+  #count = 0;
+  #isWhole = true;
+  #hasEnd = false;
+
+  take(line: string): void {
+    const [, number, first, last, flags = ''] = EXTENT.exec(line) ?? [];
+    if (number === undefined) {
+      if (this.#count === 0) this.#hasEnd = line.endsWith(' 0 extents found');
+      return;
+    }
+    this.#isWhole &&= Number(number) === this.#count;
+    this.#hasEnd = /[ ,]last(,|$)/.test(flags);
+    this.#count += 1;
+    const end = Math.floor((Number(last) * BLOCK) / PIECE);
+    for (let index = Math.floor((Number(first) * BLOCK) / PIECE); index <= end; index += 1)
+      this.#filled.add(index);
+  }
+
+  pieces(size: number): number[] | undefined {
+    if (!this.#isWhole || !this.#hasEnd) return undefined;
+    return [...this.#filled].filter((index) => index * PIECE < size).sort((a, b) => a - b);
+  }
 }
 
 async function readPiece(file: FileHandle, buffer: Buffer, at: number): Promise<number> {
