@@ -49,7 +49,7 @@ export function historyCalls({ images, nodes }: CallDeps): CallsOf<typeof imageH
         other === undefined
           ? [await findVersionBefore(images, image, caller), await findVersion(images, image, caller)]
           : [await findVersion(images, image, caller), await findVersion(images, other, caller)];
-      const comparing = history.diff(older, newer, { paths, contents, signal });
+      const comparing = history.diff(older, newer, { user: caller.user, paths, contents, signal });
       return (async function* () {
         const changes = yield* comparing;
         const [a, b] = [older, newer].map((one) => ({ image: fullName(one), digest: one.digest }));

@@ -37,7 +37,9 @@ async function differ(
   to: ImageRecord,
   options: { paths?: string[]; contents?: boolean } = {},
 ): Promise<ImageChange[]> {
-  return result(platform.images.history.diff(from, to, { paths: [], contents: false, ...options }));
+  return result(
+    platform.images.history.diff(from, to, { user: 'ann', paths: [], contents: false, ...options }),
+  );
 }
 
 function brief(changes: readonly ImageChange[]): string[] {
@@ -295,7 +297,7 @@ test('a comparison ends when nobody waits for it any more', async () => {
   const old = await copy('left');
   const now = await change('left', 'echo >/tmp/x');
   const signal = AbortSignal.abort(new Error('gone'));
-  const options = { paths: [], contents: true, signal };
+  const options = { user: 'ann', paths: [], contents: true, signal };
   await assert.rejects(result(platform.images.history.diff(old, now, options)), { message: 'gone' });
 });
 

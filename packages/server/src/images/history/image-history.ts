@@ -7,7 +7,7 @@ import {
   shortDigest,
 } from '@walt/contract';
 import type { Database, Retention } from '../../platform/index.ts';
-import { UserError } from '../../platform/index.ts';
+import { KeyedLock, UserError } from '../../platform/index.ts';
 import type { Catalogue, LayerRecord } from '../catalogue/index.ts';
 import {
   DISPLACED,
@@ -56,6 +56,8 @@ export interface Collected {
 /** Versions of images: who made them, what differs, which stay. */
 export class ImageHistory {
   readonly #deps: Deps;
+  /** Who compares images has them compared one pair at a time: much is held in memory for it. */
+  readonly #comparing = new KeyedLock();
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -108,10 +110,11 @@ export class ImageHistory {
     from: ImageRecord,
     to: ImageRecord,
     {
+      user,
       paths,
       contents,
       signal,
-    }: { paths: readonly string[]; contents: boolean; signal?: AbortSignal | undefined },
+    }: { user: string; paths: readonly string[]; contents: boolean; signal?: AbortSignal | undefined },
   ): AsyncGenerator<Progress, ImageChange[]> {
     return withReports((tell) => {
       // Nothing is lost when nobody waits for it any more.
@@ -119,9 +122,12 @@ export class ImageHistory {
         signal?.throwIfAborted();
         tell(...step);
       };
-      return this.whileKept([from, to], () =>
-        this.#compare(from, to, paths.map(posix.normalize), contents, report),
-      );
+      return this.#comparing.hold(user, () => {
+        signal?.throwIfAborted();
+        return this.whileKept([from, to], () =>
+          this.#compare(from, to, paths.map(posix.normalize), contents, report),
+        );
+      });
     });
   }
 

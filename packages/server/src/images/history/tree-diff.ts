@@ -3,9 +3,10 @@
  * change. Names are bytes, kept as latin1 text: an image may hold names that are no UTF-8.
  */
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, lstat, open, readdir, readlink } from 'node:fs/promises';
-import { hasErrno } from '../../platform/index.ts';
+import { type FileHandle, lstat, open, opendir, readlink } from 'node:fs/promises';
+import { hasErrno, UserError } from '../../platform/index.ts';
 import { bytesOf, rawOf, sameBytes, textOf, withoutSlashes } from '../../trees/index.ts';
+import { Held, type HeldLimits } from '../layers/tar/index.ts';
 import { readAttributes } from '../saves/index.ts';
 
 export interface Compared {
@@ -31,50 +32,91 @@ interface Touched {
   children: Map<string, Touched>;
 }
 
-/** Sorted by path. `layers` are the folders of the layers that differ; `paths` are absolute, none stands for all. */
+/** Of what the layers hold, and of what differs. */
+const LIMITS: HeldLimits = { entries: 500_000, names: 128 * 1024 ** 2, attributes: 0 };
+
+/**
+ * Sorted by path. `layers` are the folders of the layers that differ; `paths` are absolute, none stands for all. Throws UserError INVALID
+ * for more than `limits`.
+ */
 export async function compareTrees(
   task: Trees & { layers: readonly string[]; paths: readonly string[] },
+  limits = LIMITS,
 ): Promise<Compared[]> {
   const { before, after, layers } = task;
+  const wanted = new Wanted(task.paths.map((path) => rawOf(withoutSlashes(path))));
   const touched: Touched = { children: new Map() };
-  for (const folder of layers) await addEntries(touched, rawOf(folder), '');
-  const wanted = task.paths.map((path) => rawOf(withoutSlashes(path)));
-  const walk = new Walk({ before: rawOf(before), after: rawOf(after) }, wanted);
+  const held = new Held(limits, tooMuch);
+  for (const folder of layers) await addEntries(touched, { root: rawOf(folder), folder: '', wanted, held });
+  const walk = new Walk({ before: rawOf(before), after: rawOf(after) }, wanted, limits);
   await walk.folders('', touched);
   const found = await walk.conclude();
   return found.sort((a, b) => (a.rawPath < b.rawPath ? -1 : a.rawPath > b.rawPath ? 1 : 0));
 }
 
-async function addEntries(touched: Touched, root: string, folder: string): Promise<void> {
-  for (const entry of await readdir(bytesOf(root + folder), { withFileTypes: true, encoding: 'latin1' })) {
+async function addEntries(
+  touched: Touched,
+  place: { root: string; folder: string; wanted: Wanted; held: Held },
+): Promise<void> {
+  const { root, folder, wanted, held } = place;
+  for await (const entry of await listOf(root + folder)) {
+    const path = `${folder}/${entry.name}`;
+    if (!wanted.isOnTheWay(path)) continue;
     let child = touched.children.get(entry.name);
     if (!child) {
+      held.entry({ path: entry.name, target: '' });
       child = { children: new Map() };
       touched.children.set(entry.name, child);
     }
-    if (entry.isDirectory()) await addEntries(child, root, `${folder}/${entry.name}`);
+    if (entry.isDirectory()) await addEntries(child, { ...place, folder: path });
+  }
+}
+
+/** Which paths are asked for. */
+class Wanted {
+  readonly #paths: readonly string[];
+
+  /** None: all are. */
+  constructor(paths: readonly string[]) {
+    this.#paths = paths;
+  }
+
+  has(path: string): boolean {
+    return (
+      this.#paths.length === 0 ||
+      this.#paths.some((wanted) => path === wanted || path.startsWith(`${wanted}/`))
+    );
+  }
+
+  /** True when it is wanted, or something in it may be. */
+  isOnTheWay(path: string): boolean {
+    return this.has(path) || this.#paths.some((wanted) => wanted.startsWith(`${path}/`));
   }
 }
 
 class Walk {
   readonly #trees: Trees;
-  readonly #wanted: readonly string[];
+  readonly #wanted: Wanted;
+  readonly #held: Held;
+  readonly #most: number;
   readonly #found: Compared[] = [];
   /** Equal in all but extended attributes, which are read together. */
   readonly #equal: Compared[] = [];
 
-  constructor(trees: Trees, wanted: readonly string[]) {
+  constructor(trees: Trees, wanted: Wanted, limits: HeldLimits) {
     this.#trees = trees;
     this.#wanted = wanted;
+    this.#held = new Held(limits, tooMuch);
+    this.#most = limits.entries;
   }
 
   /** Compares what is in a folder that both trees have. Names of which no layer tells are the same in both, if both have them. */
   async folders(path: string, touched: Touched): Promise<void> {
     const { before, after } = this.#trees;
-    const [old, now] = await Promise.all([namesIn(before + path), namesIn(after + path)]);
+    const [old, now] = await Promise.all([this.#namesIn(before + path), this.#namesIn(after + path)]);
     for (const name of old.union(now)) {
       const child = `${path}/${name}`;
-      if (!this.#isOnTheWay(child)) continue;
+      if (!this.#wanted.isOnTheWay(child)) continue;
       const below = touched.children.get(name);
       if (old.has(name) && now.has(name)) {
         if (below) await this.#both(child, below);
@@ -100,9 +142,8 @@ class Walk {
     if (!old || !now) return this.#one(path, old ? 'D' : 'A');
     const facts = { path: textOf(path), type: typeOf(now), before: sizeOf(old), after: sizeOf(now) };
     const change: Compared = { rawPath: path, facts: { kind: 'M', ...facts } };
-    if (this.#isWanted(path)) {
-      if (await this.#isSame(path, old, now)) this.#equal.push(change);
-      else this.#found.push(change);
+    if (this.#wanted.has(path)) {
+      this.#hold(change, (await this.#isSame(path, old, now)) ? this.#equal : this.#found);
     }
     if (old.isDirectory() && now.isDirectory()) await this.folders(path, touched);
     else if (old.isDirectory()) await this.#content(path, 'D');
@@ -122,17 +163,17 @@ class Walk {
     const stats = await statOf(this.#side(kind) + path);
     if (!stats) return;
     const size = sizeOf(stats);
-    if (this.#isWanted(path)) {
+    if (this.#wanted.has(path)) {
       const [before, after] = kind === 'A' ? [null, size] : [size, null];
       const facts = { kind, path: textOf(path), type: typeOf(stats), before, after };
-      this.#found.push({ rawPath: path, facts });
+      this.#hold({ rawPath: path, facts }, this.#found);
     }
     if (stats.isDirectory()) await this.#content(path, kind);
   }
 
   async #content(path: string, kind: 'A' | 'D'): Promise<void> {
-    for (const name of await namesIn(this.#side(kind) + path)) {
-      if (this.#isOnTheWay(`${path}/${name}`)) await this.#one(`${path}/${name}`, kind);
+    for (const name of await this.#namesIn(this.#side(kind) + path)) {
+      if (this.#wanted.isOnTheWay(`${path}/${name}`)) await this.#one(`${path}/${name}`, kind);
     }
   }
 
@@ -140,16 +181,18 @@ class Walk {
     return kind === 'A' ? this.#trees.after : this.#trees.before;
   }
 
-  #isWanted(path: string): boolean {
-    return (
-      this.#wanted.length === 0 ||
-      this.#wanted.some((wanted) => path === wanted || path.startsWith(`${wanted}/`))
-    );
+  #hold(change: Compared, list: Compared[]): void {
+    this.#held.entry({ path: change.rawPath, target: '' });
+    list.push(change);
   }
 
-  /** True when it is wanted, or something in it may be. */
-  #isOnTheWay(path: string): boolean {
-    return this.#isWanted(path) || this.#wanted.some((wanted) => wanted.startsWith(`${path}/`));
+  async #namesIn(rawFolder: string): Promise<Set<string>> {
+    const names = new Set<string>();
+    for await (const { name } of await listOf(rawFolder)) {
+      if (names.size >= this.#most) throw tooMuch(`more than ${this.#most} files`);
+      names.add(name);
+    }
+    return names;
   }
 }
 
@@ -168,8 +211,16 @@ async function sameFiles(a: string, b: string): Promise<boolean> {
   return await sameBytes(one, other);
 }
 
-async function namesIn(rawFolder: string): Promise<Set<string>> {
-  return new Set(await readdir(bytesOf(rawFolder), 'latin1'));
+function listOf(rawFolder: string) {
+  return opendir(bytesOf(rawFolder), { encoding: 'latin1', bufferSize: 512 });
+}
+
+function tooMuch(what: string): UserError {
+  return new UserError(
+    'INVALID',
+    `The layers that differ, or what differs in them, are ${what}.`,
+    'Ask for a part: walt image diff IMAGE /FOLDER',
+  );
 }
 
 /** Undefined for a name that is listed and not there: a deletion that overlayfs does not hide (`phantoms.ts`). */

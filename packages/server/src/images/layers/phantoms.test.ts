@@ -142,7 +142,7 @@ describe('an image that', () => {
   test('was cleaned can be compared and squashed', async () => {
     const image = await platform.images.get('ann', 'case3');
     const other = await platform.images.get('ann', 'case0');
-    const options = { paths: [], contents: false };
+    const options = { user: 'ann', paths: [], contents: false };
     const changes = await result(platform.images.history.diff(other, image, options));
     assert.deepEqual(
       changes.map(({ kind, path }) => `${kind} ${path}`),
@@ -173,7 +173,7 @@ test('an image that came before they were hidden can be compared and squashed, t
     .insertInto('image_digest')
     .values({ ...known, ...row })
     .execute();
-  const options = { paths: [], contents: false };
+  const options = { user: 'ann', paths: [], contents: false };
   const changes = await result(images.history.diff(record, image, options));
   assert.deepEqual(changes, []);
   const target = { owner: 'ann', name: 'old-squashed' };

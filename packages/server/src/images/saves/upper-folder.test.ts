@@ -19,6 +19,29 @@ for (const [what, deeds, changes] of DEEDS) {
   });
 }
 
+test('more than may be held in memory is refused, whatever there is so much of', async () => {
+  const limits = { entries: 20, names: 600, attributes: 0 };
+  const cases: [what: string, [setUp: string, deed: string]][] = [
+    ['more than 20 files', ['mkdir a', 'touch $(seq 30)']],
+    ['more than 20 files', ['mkdir a; touch $(seq -f a/%g 30)', 'touch a/new']],
+    [
+      'more than 600 bytes of names',
+      ['mkdir a', 'for n in 1 2 3 4 5; do ln -s "$(printf %0200d 1)" $n; done'],
+    ],
+  ];
+  for (const [what, [setUp, deeds]] of cases) {
+    await overlaid(setUp, deeds, async ({ lower, upper }) => {
+      await assert.rejects(inspectChanges(upper, lower, { limits }), {
+        name: 'UserError',
+        message: new RegExp(`is ${what}`),
+      });
+    });
+  }
+  await overlaid('mkdir a; touch $(seq -f a/%g 15)', 'touch a/new', async ({ lower, upper }) => {
+    assert.equal((await inspectChanges(upper, lower, { limits })).changes.length, 1);
+  });
+});
+
 test('a name that is no UTF-8 is known byte by byte', async () => {
   const deeds = `cd a; touch "$(printf 'new\\377')"; : >>"$(printf 'old\\377')"`;
   await overlaid(`${SET_UP}\ntouch "$(printf 'a/old\\377')"`, deeds, async ({ lower, upper }) => {

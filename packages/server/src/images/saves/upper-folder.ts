@@ -1,19 +1,27 @@
 /** Reads the upper folder of a container for `judge`. The container may run: its folders are walked as open ones. */
 import type { BigIntStats } from 'node:fs';
+import { UserError } from '../../platform/index.ts';
 import { Folder, rawOf, sameBytes, type Tree, withTree } from '../../trees/index.ts';
 import { MAX_DEPTH } from '../layers/index.ts';
+import { Held, type HeldLimits } from '../layers/tar/index.ts';
 import { readAttributes, readLiveAttributes } from './attributes.ts';
 import { type Entry, type Facts, judge, leftByInit, type Verdict } from './changes.ts';
 
-/** What the user changed. `lower` is the image's mounted tree; `init`: its init has run; `live`: the container runs. Reads only. */
+/** Names of the image's folders in which something was changed are among them. */
+const LIMITS: HeldLimits = { entries: 500_000, names: 128 * 1024 ** 2, attributes: 0 };
+
+/**
+ * What the user changed. `lower` is the image's mounted tree; `init`: its init has run; `live`: the container runs. Reads only. Throws
+ * UserError INVALID for more than `limits`.
+ */
 export function inspectChanges(
   upper: string,
   lower: string,
-  { init = false, live = false } = {},
+  { init = false, live = false, limits = LIMITS } = {},
 ): Promise<Verdict> {
   return withTree(upper, (above) =>
     withTree(lower, async (below) => {
-      const root = await readRoot(upper, lower);
+      const root = await new Reading(limits).root(upper, lower);
       const all = [...flatten([root])];
       await addAttributes({ upper, lower, live }, all);
       for (const entry of all) await compareContent(above, below, entry);
@@ -22,46 +30,69 @@ export function inspectChanges(
   );
 }
 
-async function readRoot(upper: string, lower: string): Promise<Entry> {
-  await using above = await Folder.open(upper);
-  await using below = await Folder.open(lower);
-  const facts = { upper: factsOf(await above.stats()), lower: factsOf(await below.stats()) };
-  return { path: '', ...facts, ...(await readFolder(above, below, '', 0)) };
-}
+/** Reads what is in the folders, within bounds: all of it is held in memory. */
+class Reading {
+  readonly #held: Held;
+  readonly #most: number;
 
-/** What is in a folder, and the names of what lies below it. */
-async function readFolder(
-  upper: Folder,
-  lower: Folder | undefined,
-  path: string,
-  depth: number,
-): Promise<Pick<Entry, 'children' | 'lowerNames'>> {
-  const children: Entry[] = [];
-  for (const name of await upper.names()) {
-    const entry = await readEntry(upper, lower, name, `${path}/${name}`, depth + 1);
-    if (entry) children.push(entry);
+  constructor(limits: HeldLimits) {
+    this.#held = new Held(limits, tooMuch);
+    this.#most = limits.entries;
   }
-  return { children, ...(lower && { lowerNames: await lower.names() }) };
+
+  async root(upper: string, lower: string): Promise<Entry> {
+    await using above = await Folder.open(upper);
+    await using below = await Folder.open(lower);
+    const facts = { upper: factsOf(await above.stats()), lower: factsOf(await below.stats()) };
+    return { path: '', ...facts, ...(await this.#folder(above, below, '', 0)) };
+  }
+
+  /** What is in a folder, and the names of what lies below it. */
+  async #folder(
+    upper: Folder,
+    lower: Folder | undefined,
+    path: string,
+    depth: number,
+  ): Promise<Pick<Entry, 'children' | 'lowerNames'>> {
+    const children: Entry[] = [];
+    for (const name of await upper.names(this.#most + 1)) {
+      const entry = await this.#entry(upper, lower, name, `${path}/${name}`, depth + 1);
+      if (entry) children.push(entry);
+    }
+    if (!lower) return { children };
+    const lowerNames = await lower.names(this.#most + 1);
+    for (const name of lowerNames) this.#held.entry({ path: name, target: '' });
+    return { children, lowerNames };
+  }
+
+  /** Undefined when it was removed while we read. */
+  async #entry(
+    upper: Folder,
+    lower: Folder | undefined,
+    name: string,
+    path: string,
+    depth: number,
+  ): Promise<Entry | undefined> {
+    const own = await readFacts(upper, name);
+    if (!own) return undefined;
+    const below = lower && (await readFacts(lower, name));
+    this.#held.entry({ path, target: `${own.target ?? ''}${below?.target ?? ''}` });
+    const entry: Entry = { path, upper: own, ...(below && { lower: below }), children: [] };
+    // What is in such a folder is not looked at: a layer that has it is refused.
+    if (own.type !== 'folder' || depth > MAX_DEPTH) return entry;
+    await using folder = await upper.folder(name);
+    if (!folder) return undefined;
+    await using folderBelow = below?.type === 'folder' ? await lower?.folder(name) : undefined;
+    return { ...entry, ...(await this.#folder(folder, folderBelow, path, depth)) };
+  }
 }
 
-/** Undefined when it was removed while we read. */
-async function readEntry(
-  upper: Folder,
-  lower: Folder | undefined,
-  name: string,
-  path: string,
-  depth: number,
-): Promise<Entry | undefined> {
-  const own = await readFacts(upper, name);
-  if (!own) return undefined;
-  const below = lower && (await readFacts(lower, name));
-  const entry: Entry = { path, upper: own, ...(below && { lower: below }), children: [] };
-  // What is in such a folder is not looked at: a layer that has it is refused.
-  if (own.type !== 'folder' || depth > MAX_DEPTH) return entry;
-  await using folder = await upper.folder(name);
-  if (!folder) return undefined;
-  await using folderBelow = below?.type === 'folder' ? await lower?.folder(name) : undefined;
-  return { ...entry, ...(await readFolder(folder, folderBelow, path, depth)) };
+function tooMuch(what: string): UserError {
+  return new UserError(
+    'INVALID',
+    `What was changed, with what lies beside it in the image, is ${what}.`,
+    'Remove what need not be saved, or build the image from a Dockerfile: walt image build',
+  );
 }
 
 /** Of what is in a folder, without its attributes; undefined: nothing. */

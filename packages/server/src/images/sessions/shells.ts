@@ -44,6 +44,8 @@ export class ShellSessions {
   readonly #attached = new Set<string>();
   /** What is done to one session is done one at a time. */
   readonly #lock = new KeyedLock();
+  /** Whose changes are told has them looked at in one shell at a time: much is held in memory for it. */
+  readonly #inspecting = new KeyedLock();
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -106,7 +108,9 @@ export class ShellSessions {
   /** What the session changed so far. Throws UserError NOT_FOUND. */
   async changes(id: string): Promise<SessionChanges> {
     const row = await this.#row(id);
-    const { state, verdict } = await inspectContainer(this.#deps, row.container, row.digest);
+    const { state, verdict } = await this.#inspecting.hold(row.user, () =>
+      inspectContainer(this.#deps, row.container, row.digest),
+    );
     const { changes } = verdict;
     const count = (kind: Change['kind']) => changes.filter((change) => change.kind === kind).length;
     return {
