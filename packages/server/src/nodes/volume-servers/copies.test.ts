@@ -32,10 +32,13 @@ describe('planCopies', () => {
     ['old', 5],
     ['older', 8],
   ]);
-  const seen = (wish: Partial<Omit<CopiesSeen, 'right'>> & { right?: string[] }): CopiesSeen => ({
-    ...{ there: [], room: 100, doubted: new Set<string>() },
+  const seen = (
+    wish: Partial<Omit<CopiesSeen, 'right' | 'there'>> & { right?: string[]; there?: string[] },
+  ): CopiesSeen => ({
+    ...{ room: 100, doubted: new Set<string>() },
     ...wish,
-    right: new Set(wish.right ?? []),
+    there: new Set(wish.there),
+    right: new Set(wish.right),
   });
   const table: [
     what: string,
@@ -99,4 +102,15 @@ describe('planCopies', () => {
   ];
   for (const [what, names, inUse, there, plan] of table)
     it(what, () => assert.deepEqual(planCopies({ names, inUse: new Set(inUse) }, there, sizes), plan));
+
+  it('takes no longer than what a host tells, be it lies', () => {
+    const lies = Array.from({ length: 30_000 }, (_, index) => `lie-${index}`);
+    const wanted = Array.from({ length: 30 }, (_, index) => `wanted-${index}`);
+    const large = new Map(wanted.map((name) => [name, 1000]));
+    const begun = performance.now();
+    const plan = planCopies({ names: wanted, inUse: new Set() }, seen({ there: lies }), large);
+    assert.deepEqual(plan, { drop: [] });
+    const seconds = (performance.now() - begun) / 1000;
+    assert.ok(seconds < 1, `${seconds} s`);
+  });
 });

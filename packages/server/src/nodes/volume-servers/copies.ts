@@ -30,7 +30,7 @@ export function wantedCopies(host: string, nodes: readonly NodeWish[]): WantedCo
 
 export interface CopiesSeen {
   /** Names of the copies that are there, right or not looked at yet: those first that came first. */
-  there: readonly string[];
+  there: ReadonlySet<string>;
   /** Of these, those whose bytes are right. */
   right: ReadonlySet<string>;
   /** Those that a node found to be wrong, though their host says otherwise. */
@@ -56,15 +56,15 @@ export function planCopies(
 ): CopiesPlan {
   const wanted = new Set(names);
   const wrong = [...doubted.difference(inUse)];
+  const spare = [...there].filter((name) => !wanted.has(name) && !inUse.has(name) && !doubted.has(name));
   for (const name of names) {
     const size = sizes.get(name);
     if (right.has(name) || doubted.has(name) || size === undefined) continue;
-    if (there.includes(name)) return { fetch: name, drop: wrong };
+    if (there.has(name)) return { fetch: name, drop: wrong };
     const drop = [...wrong];
     let free = room;
-    for (const other of there) {
+    for (const other of spare) {
       if (free >= size) break;
-      if (wanted.has(other) || inUse.has(other) || drop.includes(other)) continue;
       drop.push(other);
       free += sizes.get(other) ?? 0;
     }

@@ -10,7 +10,7 @@ export class Doubts {
 
   /** Those of a host that are still there, as it tells. One that is gone is believed again: it will be fetched anew. */
   among(host: string, { there }: Pick<Report, 'there'>): ReadonlySet<string> {
-    const left = new Set(this.#byHost.get(host)).intersection(new Set(there));
+    const left = new Set(this.#byHost.get(host)).intersection(there);
     this.#byHost.set(host, left);
     return left;
   }

@@ -6,7 +6,7 @@ test('a report tells copies, those first that came first, and room', () => {
   const report = parseReport(
     'unchecked b.erofs\nhave a.erofs\nroom 12345\nfailed a.erofs did not come: curl: (7)\n',
   );
-  assert.deepEqual(report.there, ['b.erofs', 'a.erofs']);
+  assert.deepEqual([...report.there], ['b.erofs', 'a.erofs']);
   assert.deepEqual([...report.have, ...report.unchecked], ['a.erofs', 'b.erofs']);
   assert.equal(report.room, 12_345);
   assert.equal(report.failed, 'a.erofs did not come: curl: (7)');
@@ -17,7 +17,7 @@ test('what makes no sense says nothing', () => {
     'have ../../etc/passwd\nhave\nroom -1\nroom many\nhave A.erofs\n\0\nfetch a.erofs',
   );
   assert.deepEqual(report, {
-    ...{ have: new Set(), unchecked: new Set(), there: [], room: 0, failed: undefined },
+    ...{ have: new Set(), unchecked: new Set(), there: new Set(), room: 0, failed: undefined },
   });
 });
 

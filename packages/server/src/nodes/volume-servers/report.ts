@@ -8,7 +8,7 @@ export interface Report {
   /** Those that nobody has looked at since it was started. */
   unchecked: Set<string>;
   /** All of them, those first that came first. */
-  there: string[];
+  there: ReadonlySet<string>;
   /** Bytes that more copies may take. */
   room: number;
   /** Why the last fetch came to nothing. */
@@ -17,14 +17,15 @@ export interface Report {
 
 /** Lines that make no sense say nothing. */
 export function parseReport(text: string): Report {
-  const report: Report = { have: new Set(), unchecked: new Set(), there: [], room: 0, failed: undefined };
+  const there = new Set<string>();
+  const report: Report = { have: new Set(), unchecked: new Set(), there, room: 0, failed: undefined };
   for (const line of text.split('\n')) {
     const [word, what = ''] = [line.split(' ', 1)[0], line.slice(line.indexOf(' ') + 1)];
     if (word === 'failed') report.failed = what.slice(0, 300);
     else if (word === 'room' && /^\d{1,17}$/.test(what)) report.room = Number(what);
     else if ((word === 'have' || word === 'unchecked') && NAME.test(what)) {
+      there.add(what);
       report[word].add(what);
-      report.there.push(what);
     }
   }
   return report;

@@ -19,6 +19,8 @@ import type { VolumeServerStore } from './store.ts';
 const LOOK = 3_000;
 /** Seconds since its last word, within which one may be used: it says something every two. */
 const FRESH = 30;
+/** Copies of which a report may have one dropped: each is looked up, and a host tells of as many as it likes. */
+const MOST_DROPPED = 2_000;
 
 interface Deps {
   database: Database<NodeTables>;
@@ -90,7 +92,7 @@ export class VolumeServers {
     if (!this.#hosts()?.some((one) => one.name === host && one.inUse)) return '';
     const wanted = wantedCopies(host, await this.#wishes());
     // Before it is fetched again: whoever has mounted the one that was there, has it no more.
-    if (wanted.inUse.values().some((name) => !heard.there.includes(name))) await this.#look();
+    if (wanted.inUse.values().some((name) => !heard.there.has(name))) await this.#look();
     const facts = await this.#factsFor(wanted, heard);
     const sizes = new Map([...facts].map(([name, { size }]) => [name, size]));
     const { fetch, drop } = planCopies(wanted, { ...heard, right: heard.have, doubted }, sizes);
@@ -103,7 +105,8 @@ export class VolumeServers {
   async #factsFor({ names }: WantedCopies, { have, there }: Report): Promise<Map<string, CopyFacts>> {
     const missing = names.filter((name) => !have.has(name));
     const wanted = new Set(names);
-    const others = missing.length === 0 ? [] : there.filter((name) => !wanted.has(name));
+    const others = missing.length === 0 ? [] : [...there].filter((name) => !wanted.has(name));
+    others.splice(MOST_DROPPED);
     const found = await Promise.all([...missing, ...others].map((name) => this.#deps.factsOf(name)));
     return new Map(found.flatMap((one): [string, CopyFacts][] => (one ? [[one.name, one]] : [])));
   }
@@ -256,7 +259,7 @@ export class VolumeServers {
     return {
       silent: now() - (heard?.at ?? this.#since),
       host: known?.inUse ? 'used' : known && !known.isDrained ? 'away' : 'left',
-      there: heard && new Set(heard.there),
+      there: heard?.there,
     };
   }
 }
