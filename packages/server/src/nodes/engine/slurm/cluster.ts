@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import {
   isExternalError,
   type Log,
+  rarely,
   readIfPresent,
   UserError,
   writeFileAtomic,
@@ -21,16 +22,21 @@ const PATIENCE = 1_000;
 /** The oldest that does all that is asked of it. */
 const OLDEST = 22.05;
 
+type Asked = Pick<Slurm, 'facts' | 'hosts' | 'jobs'>;
+
 /** What a cluster does just now, as last heard. While its controller is away, that is what is true: it changes nothing then. */
 export class Cluster {
-  readonly #slurm: Slurm;
+  readonly #slurm: Asked;
   readonly #file: string;
   readonly #log: Log;
+  readonly #warn: Log['warn'];
   readonly #restartController: (() => Promise<void>) | undefined;
   #facts: ClusterFacts | undefined;
   #hosts: readonly HostSeen[] = [];
   /** By node: those that live, and what became of the last one of others. */
   #jobs = new Map<number, JobSeen>();
+  /** What `#file` holds of them. */
+  #kept = '';
   #hostsAt = 0;
   #jobsAt = 0;
   #failedAt = 0;
@@ -38,10 +44,11 @@ export class Cluster {
   #failure: string | undefined;
   #looking: Promise<void> | undefined;
 
-  private constructor(slurm: Slurm, file: string, log: Log, restartController?: () => Promise<void>) {
+  private constructor(slurm: Asked, file: string, log: Log, restartController?: () => Promise<void>) {
     this.#slurm = slurm;
     this.#file = file;
     this.#log = log;
+    this.#warn = rarely(log.warn);
     this.#restartController = restartController;
   }
 
@@ -50,14 +57,17 @@ export class Cluster {
    * that is somebody else's; throws ExternalError.
    */
   static async open(
-    slurm: Slurm,
+    slurm: Asked,
     file: string,
     log: Log,
     restartController?: () => Promise<void>,
   ): Promise<Cluster> {
     const cluster = new Cluster(slurm, file, log, restartController);
     const known = await readIfPresent(file);
-    if (known !== undefined) cluster.#jobs = new Map(JSON.parse(known));
+    if (known !== undefined) {
+      cluster.#jobs = new Map(JSON.parse(known));
+      cluster.#kept = known;
+    }
     return cluster;
   }
 
@@ -170,8 +180,15 @@ export class Cluster {
       const other = found.get(job.id);
       if (!other || rank[job.phase] >= rank[other.phase]) found.set(job.id, job);
     }
-    const text = JSON.stringify([...found]);
-    if (text !== JSON.stringify([...this.#jobs])) await writeFileAtomic(this.#file, text, 0o600);
     this.#jobs = found;
+    const text = JSON.stringify([...found]);
+    if (text === this.#kept) return;
+    try {
+      await writeFileAtomic(this.#file, text, 0o600);
+      this.#kept = text;
+    } catch (error) {
+      // A full disk is no silence of Slurm's: the next server knows a little less until it has asked.
+      this.#warn('what Slurm told of machines cannot be kept', { error: String(error) });
+    }
   }
 }
