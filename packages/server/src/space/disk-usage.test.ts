@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import type { DiskPart } from '@walt/contract';
-import { tellUsers, withoutHidden } from './disk-usage.ts';
+import { temporaryFolder } from '../../test/platform.ts';
+import { platformPaths } from '../platform/index.ts';
+import { DiskUsers, tellUsers, withoutHidden } from './disk-usage.ts';
 
 const part = (user: string | null, kind: DiskPart['kind'], name: string | null, bytes: number): DiskPart => ({
   ...{ user, kind, name, bytes },
@@ -35,4 +38,30 @@ test('who has most is told first, with what takes most of it', () => {
     'Who has most of it: ann: 9.0 GB (images that you may not see, image lab); bob: 42 MB (changes in image shells).',
   );
   assert.equal(tellUsers([part(null, 'logs', null, 5)]), '');
+});
+
+test('many who ask at once have the disk walked over for all of them together', async () => {
+  const state = await temporaryFolder();
+  let walks = 0;
+  const users = new DiskUsers({
+    paths: platformPaths({ state, runtime: state, cache: state }),
+    reserved: undefined,
+    ofUsers: [
+      async () => {
+        walks += 1;
+        return [part('ann', 'persist', 'n1', walks)];
+      },
+    ],
+    seen: async () => [],
+  });
+  const caller = { uid: 1000, user: 'ann', role: 'member' } as const;
+  const asked = async () => {
+    const { parts } = await users.of(caller);
+    return parts.find(({ kind }) => kind === 'persist')?.bytes;
+  };
+  assert.deepEqual(await Promise.all([asked(), asked(), asked()]), [1, 1, 1]);
+  // Who comes while one goes on has what was done before counted.
+  const first = asked();
+  await setImmediate();
+  assert.deepEqual(await Promise.all([first, asked(), asked()]), [2, 3, 3]);
 });

@@ -19,9 +19,17 @@ interface Options {
   seen(caller: Caller): Promise<readonly NamedImage[]>;
 }
 
+interface Counted {
+  users: DiskPart[];
+  own: DiskPart[];
+  disk: Awaited<ReturnType<typeof diskOf>>;
+}
+
 export class DiskUsers {
   readonly #options: Options;
   #believed: { parts: Promise<DiskPart[]>; until: number } | undefined;
+  #walk: Promise<unknown> = Promise.resolve();
+  #next: Promise<Counted> | undefined;
 
   constructor(options: Options) {
     this.#options = options;
@@ -29,12 +37,8 @@ export class DiskUsers {
 
   /** All that is on the disk. Takes as long as a walk over it. */
   async of(caller: Caller): Promise<DiskUsage> {
-    const { paths, reserved } = this.#options;
-    const [users, own, disk] = await Promise.all([
-      this.#ofUsers(),
-      platformParts(paths),
-      diskOf(paths.state, reserved),
-    ]);
+    const { paths } = this.#options;
+    const { users, own, disk } = await this.#count();
     const counted = [...users, ...own];
     const apart = (await isApart(paths)) ? own.filter(({ kind }) => kind === 'caches') : [];
     const other = disk.used - total(counted) + total(apart);
@@ -44,6 +48,22 @@ export class DiskUsers {
       ...{ folder: paths.state, size: disk.size, free: disk.free, reserved: disk.reserved },
       parts: parts.filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes),
     };
+  }
+
+  /** Walks over the disk one at a time. Who asks while one goes on shares the next one: it knows all that was done before. */
+  #count(): Promise<Counted> {
+    this.#next ??= this.#walk.then(async () => {
+      this.#next = undefined;
+      const { paths, reserved } = this.#options;
+      const [users, own, disk] = await Promise.all([
+        this.#ofUsers(),
+        platformParts(paths),
+        diskOf(paths.state, reserved),
+      ]);
+      return { users, own, disk };
+    });
+    this.#walk = this.#next.catch(() => {});
+    return this.#next;
   }
 
   /** A sentence for somebody for whom the disk is full; empty: no user has anything. */
