@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
-import { createLog, type StreamedProgram, streamProgram } from '../../../platform/index.ts';
+import { type TestContext, test } from 'node:test';
+import { until } from '../../../../../../test/until.ts';
+import { createLog, readIfPresent, type StreamedProgram, streamProgram } from '../../../platform/index.ts';
+import { CONSOLE_LOG_LIMIT, capConsoleLog, olderConsoleLog } from '../../consoles/index.ts';
 import { HostConsole } from './host-console.ts';
 
 /** Prints, and takes what is typed only once the fifo `$1` was opened: then it tells how much came. */
@@ -24,18 +26,41 @@ async function typeUntilCut(client: Socket): Promise<void> {
   }
 }
 
-test('who types without end to a machine that takes nothing is cut off, and fills no memory', async (t) => {
+/** Files of a console in a folder of the test's own. */
+async function consoleFiles(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'walt-host-console-'));
   t.after(() => rm(folder, { recursive: true }));
+  const files = { log: join(folder, 'log'), read: join(folder, 'read'), socket: join(folder, 'socket') };
+  return { folder, files };
+}
+
+const log = createLog('test', () => {});
+
+test('a host that prints without end fills no disk', async (t) => {
+  const { folder, files } = await consoleFiles(t);
+  const beside = () =>
+    streamProgram(['head', '-c', '40000000', '/dev/zero'], { stdin: 'pipe', accept: 'any' });
+  const cap = async () => void (await capConsoleLog(files.log));
+  const console = await HostConsole.open({ files, folder, beside, cap, log });
+  t.after(() => console.close());
+  console.attach(1);
+  await until('all to be read', async () => (await readIfPresent(files.read)) === '1 40000000');
+  for (const file of [files.log, olderConsoleLog(files.log)]) {
+    const { size } = await stat(file);
+    assert.ok(size < CONSOLE_LOG_LIMIT + 2 ** 20, `${size} bytes`);
+  }
+});
+
+test('who types without end to a machine that takes nothing is cut off, and fills no memory', async (t) => {
+  const { folder, files } = await consoleFiles(t);
   const gate = join(folder, 'gate');
   await once(streamProgram(['mkfifo', gate]).stdout.resume(), 'end');
-  const files = { log: join(folder, 'log'), read: join(folder, 'read'), socket: join(folder, 'socket') };
   let program: StreamedProgram | undefined;
   const beside = () => {
     program = streamProgram(['sh', '-c', MACHINE, 'machine', gate], { stdin: 'pipe', accept: 'any' });
     return program;
   };
-  const console = await HostConsole.open({ files, folder, beside, log: createLog('test', () => {}) });
+  const console = await HostConsole.open({ files, folder, beside, cap: async () => {}, log });
   t.after(() => console.close());
   const enter = async () => {
     const client = connect(files.socket);

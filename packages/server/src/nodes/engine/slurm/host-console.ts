@@ -2,6 +2,7 @@ import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { type Log, rarely, readIfPresent, type StreamedProgram } from '../../../platform/index.ts';
+import { CONSOLE_LOG_LIMIT } from '../../consoles/index.ts';
 
 /** Ends when its folder goes with the machine. What is typed reaches each machine that follows in the same job. */
 const STEP = `cd "$1" || exit
@@ -37,6 +38,8 @@ interface Deps {
   folder: string;
   /** Runs a command beside a job. */
   beside(job: number, argv: readonly string[]): StreamedProgram;
+  /** Bounds what consoles printed. A host sends as much as it likes, also where its machine cannot. */
+  cap(): Promise<void>;
   log: Log;
 }
 
@@ -103,11 +106,17 @@ export class HostConsole {
   }
 
   async #read(step: Step, from: number): Promise<void> {
-    const { files } = this.#deps;
+    const { files, cap } = this.#deps;
     let reached = from;
+    let written = 0;
     try {
       for await (const chunk of step.program.stdout as AsyncIterable<Buffer>) {
         await appendFile(files.log, chunk, { mode: 0o600 });
+        written += chunk.length;
+        if (written > CONSOLE_LOG_LIMIT) {
+          await cap();
+          written = 0;
+        }
         reached += chunk.length;
         await writeFile(files.read, `${step.job} ${reached}`, { mode: 0o600 });
         this.#show(chunk);

@@ -10,6 +10,7 @@ interface Deps {
   platform: string;
   paths: Pick<Paths, 'virtual' | 'virtualRun'>;
   slurm: Pick<Slurm, 'beside'>;
+  cap(): Promise<void>;
   log: Log;
 }
 
@@ -25,12 +26,13 @@ export class HostConsoles {
   /** From now on, it has one. Idempotent. */
   async open(id: number): Promise<void> {
     if (this.#consoles.has(id)) return;
-    const { platform, paths, slurm, log } = this.#deps;
+    const { platform, paths, slurm, cap, log } = this.#deps;
     const { folder, consoleLog, consoleSocket } = machineFiles(id, paths);
     const opened = await HostConsole.open({
       files: { log: consoleLog, read: join(folder, 'console.read'), socket: consoleSocket },
       folder: hostFolder(platform, id),
       beside: (job, argv) => slurm.beside(job, argv),
+      cap,
       log,
     });
     this.#consoles.set(id, opened);

@@ -81,8 +81,9 @@ export class SlurmEngine implements Engine {
     this.#fail = rarely(deps.log.error);
     const { slurm, place, paths, keepConsole, setTunnels, resolve, log } = deps;
     this.#ways = new Ways({ platform: place.platform, setTunnels, resolve, log });
-    this.#hostConsoles = new HostConsoles({ platform: place.platform, paths, slurm, log });
     this.#consoles = new KeptConsoles({ paths, keepConsole, log, running: () => this.running() });
+    const cap = () => this.#consoles.cap();
+    this.#hostConsoles = new HostConsoles({ platform: place.platform, paths, slurm, cap, log });
     this.#timer = setInterval(() => void this.tend(), INTERVAL).unref();
   }
 
