@@ -129,6 +129,62 @@ describe('a client that', () => {
   });
 });
 
+describe('connections that a client does not close', () => {
+  const upgrade = (path: string, headers: string[]) => [
+    `GET ${path} HTTP/1.1`,
+    'host: walt',
+    'connection: upgrade',
+    'upgrade: websocket',
+    ...headers,
+    '',
+    '',
+  ];
+  const stream = [
+    `${CONTRACT_HEADER}: ${CONTRACT_TEXT}`,
+    'sec-websocket-version: 13',
+    'sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==',
+  ];
+  const held: [what: string, lines: (token: string) => string[]][] = [
+    ['because the stream that he wanted is none', () => upgrade('/none', [])],
+    ['because he is nobody', () => upgrade('/stream/console?node=n1', stream)],
+    [
+      'though his stream has ended',
+      (token) => upgrade('/stream/console?node=n1', [...stream, `authorization: Bearer ${token}`]),
+    ],
+  ];
+  for (const [what, lines] of held) {
+    test(`${what}, keep nobody out`, async () => {
+      const limits = defaultLimits();
+      const socket = `${api.folder}/few.sock`;
+      limits.clients = { ...limits.clients, all: 4 };
+      await using listening = new AsyncDisposableStack();
+      const few = await listen(api.services, { socket }, { limits });
+      listening.defer(() => few.close());
+      const token = await api.token('alice');
+      await Promise.all(
+        Array.from({ length: limits.clients.all }, async () => {
+          const one = connect({ path: socket, allowHalfOpen: true });
+          listening.defer(() => void one.destroy());
+          one.write(lines(token).join('\r\n'));
+          let answer = '';
+          // Until it was told why; nothing is closed, and no closing frame is sent.
+          for await (const bytes of one.iterator({ destroyOnReturn: false })) {
+            answer += bytes;
+            if (/404|"type":"error"/.test(answer)) break;
+          }
+          one.on('error', () => {});
+        }),
+      );
+      const answer = await send(socket, `${RPC_PREFIX}/server/status`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, [CONTRACT_HEADER]: CONTRACT_TEXT },
+      });
+      answer.resume();
+      assert.equal(answer.statusCode, 200);
+    });
+  }
+});
+
 describe('who calls', () => {
   test('is asked and proven over the API itself', async () => {
     const stranger = await api.client(null);

@@ -17,7 +17,7 @@ import { toApiError } from '../errors.ts';
 import { bearerToken, parseUrl, readJson, requireContract, sendError } from '../http.ts';
 import type { Services } from '../services.ts';
 import { Shares } from '../shares.ts';
-import { type StreamOptions, Streams } from '../streams/index.ts';
+import { Streams } from '../streams/index.ts';
 import { plainRoutes } from './plain-routes.ts';
 import { createRpcHandler } from './rpc.ts';
 
@@ -27,8 +27,10 @@ const MAX_HEAD = 512 * 1024;
 /** Bytes of a call's body; ten thousand node names of 63 characters fit. */
 const MAX_BODY = 1024 * 1024;
 
-export interface ApiOptions extends StreamOptions {
+export interface ApiOptions {
   limits?: Limits;
+  /** Milliseconds between two heartbeats of a stream; default 30 s. */
+  heartbeat?: number;
 }
 
 export interface Api {
@@ -50,7 +52,11 @@ export async function listen(
   const calls = new Shares('calls', limits.callsPerUser);
   const rpc = createRpcHandler(services);
   const plain = plainRoutes(services);
-  const streams = new Streams(services, new Shares('streams', limits.streamsPerUser), options);
+  const streams = new Streams(services, new Shares('streams', limits.streamsPerUser), {
+    ...options,
+    keep: (request) => listener.keep(request),
+    release: (request) => listener.release(request),
+  });
 
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     response.setHeader(CONTRACT_HEADER, CONTRACT_TEXT);
@@ -76,7 +82,7 @@ export async function listen(
   };
 
   const listener = new HttpListener({
-    ...{ name: 'API', log, limits: limits.clients, maxHead: MAX_HEAD },
+    ...{ name: 'API', log, limits: limits.clients, maxHead: MAX_HEAD, strangers: true },
     answer,
     failed: (error, response) => sendError(response, toApiError(error, log)),
     upgrade: (request, socket, head) => streams.upgrade(request, socket, head),

@@ -1,2 +1,2 @@
 /** The byte streams of the contract: terminals, relays, builds. */
-export { type StreamOptions, Streams } from './streams.ts';
+export { Streams } from './streams.ts';

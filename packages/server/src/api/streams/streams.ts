@@ -24,6 +24,10 @@ const CUT_OFF_LIMIT = 1000;
 export interface StreamOptions {
   /** Milliseconds between two heartbeats; default 30 s. */
   heartbeat?: number;
+  /** Its connection is that of a known user's stream: it gives way to no other. */
+  keep(request: IncomingMessage): void;
+  /** No longer. */
+  release(request: IncomingMessage): void;
 }
 
 /** Serves one WebSocket to its end: resolves when there is no more to send, rejects with what goes into an error frame. */
@@ -54,13 +58,16 @@ export class Streams {
     perMessageDeflate: false,
   });
   readonly #shares: Shares;
+  readonly #options: StreamOptions;
   readonly #routes: ReadonlyMap<string, Route>;
   readonly #heartbeat: NodeJS.Timeout;
   readonly #broke: Log['warn'];
 
-  constructor(services: Services, shares: Shares, { heartbeat = 30_000 }: StreamOptions) {
+  constructor(services: Services, shares: Shares, options: StreamOptions) {
+    const { heartbeat = 30_000 } = options;
     this.#services = services;
     this.#shares = shares;
+    this.#options = options;
     this.#server.on('headers', (headers) => headers.push(`${CONTRACT_HEADER}: ${CONTRACT_TEXT}`));
     this.#broke = rarely(services.log.warn);
     this.#heartbeat = setInterval(() => this.#beat(), heartbeat).unref();
@@ -83,6 +90,8 @@ export class Streams {
     const url = URL.parse(request.url ?? '/', 'http://walt');
     const route = url && this.#routes.get(url.pathname);
     if (!route) {
+      // Whoever does not close his end would stay.
+      connection.once('finish', () => connection.destroy());
       connection.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
       return;
     }
@@ -118,6 +127,7 @@ export class Streams {
       requireContract(request);
       const caller = await identity.caller(bearerToken(request));
       using _share = this.#shares.take(caller.user);
+      this.#options.keep(request);
       const deed = {
         ...{ name: `stream ${name}`, least, input: Object.fromEntries(url.searchParams) },
         origin: () => origins.of(request.socket, caller.uid),
@@ -141,6 +151,8 @@ export class Streams {
       // A paused WebSocket would never see the client's closing frame.
       socket.resume();
       socket.close(1000);
+      // It counts as nobody's stream any more, however long the client takes to close it.
+      this.#options.release(request);
     }
   }
 

@@ -37,7 +37,7 @@ export class Gate {
   readonly #complain: ReturnType<typeof rarely>;
   /** By address; connections that are counted. */
   readonly #each = new Map<string, Set<Socket>>();
-  /** Oldest first: those that have asked for nothing yet. */
+  /** Oldest first: those that have asked for nothing yet, or that nobody vouches for. */
   readonly #waiting = new Set<Socket>();
   readonly #refused = new Set<Socket>();
   #count = 0;

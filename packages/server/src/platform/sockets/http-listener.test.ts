@@ -53,7 +53,7 @@ async function serve(
     socket.write(text);
     return { socket, ended };
   };
-  return { talk, port };
+  return { talk, port, listener };
 }
 
 const hello = async (_request: IncomingMessage, response: ServerResponse) => void response.end('hello');
@@ -130,6 +130,31 @@ describe('connections', () => {
     assert.match(await talk(GET, '127.0.2.1').ended, /503.*refused: all$/s);
     release.resolve();
     for (const { ended } of busy) assert.match(await ended, /served$/);
+  });
+
+  test('of strangers give way though they have asked, unless somebody vouches for who asks', async () => {
+    let asked = Promise.withResolvers<void>();
+    const { talk, listener } = await serve(
+      async (request, response) => {
+        if (request.url === '/') return void response.end('hello');
+        if (request.url === '/known') listener.keep(request);
+        asked.resolve();
+      },
+      { strangers: true, limits: { ...limits, all: 2 } },
+    );
+    const held = async (path: string) => {
+      asked = Promise.withResolvers<void>();
+      const one = talk(`GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`);
+      await asked.promise;
+      return one;
+    };
+    const known = await held('/known');
+    const stranger = await held('/stranger');
+    assert.match(await talk(GET).ended, /200 OK.*hello$/s);
+    assert.equal(await stranger.ended, '');
+    await held('/known');
+    assert.match(await talk(GET).ended, /503.*refused: all$/s);
+    assert.ok(known.socket.writable);
   });
 });
 

@@ -47,6 +47,11 @@ interface HttpOptions {
   streamed?: (request: IncomingMessage) => boolean;
   /** True: who takes nothing of an answer is cut off. A user's client may be suspended; a node is not. */
   cutsReaders?: boolean;
+  /**
+   * True: no address tells who asks, so nothing bounds what one of them holds open. His connection gives way to new ones until `keep`
+   * vouches for him, whatever he has asked.
+   */
+  strangers?: boolean;
   /** Of the process's open files (`gate.ts`). */
   share?: number;
 }
@@ -99,7 +104,7 @@ export class HttpListener {
     this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       // Of a request with a body, it is no longer the socket that the gate knows, but one around it.
       socket.on('error', () => socket.destroy());
-      this.#gate.busy(request.socket);
+      this.#atWork(request.socket);
       this.#guarded(request.socket, () => upgrade(request, socket, head));
     });
   }
@@ -140,9 +145,19 @@ export class HttpListener {
     this.#gate.busy(request.socket);
   }
 
+  /** Of an upgraded connection: what it was kept for is over. It gives way again, though its other end does not close it. */
+  release(request: IncomingMessage): void {
+    this.#gate.idle(request.socket);
+  }
+
   /** Ends all connections of an address at once: who had them is known to have started over. */
   reset(address: string): void {
     this.#gate.reset(address);
+  }
+
+  /** A whole request of it is there. */
+  #atWork(socket: Socket): void {
+    if (!this.#options.strangers) this.#gate.busy(socket);
   }
 
   /** The last handler: what nobody expected ends the connection. */
@@ -182,14 +197,14 @@ export class HttpListener {
     const { limits, refusal, streamed } = this.#options;
     const { socket } = request;
     if (!hasBody(request)) {
-      this.#gate.busy(socket);
+      this.#atWork(socket);
       return [];
     }
     const end = streamed?.(request)
       ? Number.POSITIVE_INFINITY
       : performance.now() + limits.bodySeconds * 1000;
     const stands = still(limits.idleSeconds);
-    request.once('end', () => this.#gate.busy(socket));
+    request.once('end', () => this.#atWork(socket));
     const look = () => {
       if (request.complete) return;
       // A body that we do not read fast enough is not the client's fault.
