@@ -31,6 +31,11 @@ const texts: [input: unknown, text: string][] = [
     { settings: [null, 1, { name: 3 }, { name: 'a' }] },
     'alice node.boot settings="a=undefined" from="local" result="done"',
   ],
+  // What it takes to keep `String` from making a text of it.
+  [
+    { set: 'n1', settings: [{ name: 'a', value: { toString: null } }] },
+    'alice node.boot set="n1" settings="a=undefined" from="local" result="done"',
+  ],
   [{ set: '\u001b[2J\n"' }, 'alice node.boot set="\\u001b[2J\\n\\"" from="local" result="done"'],
 ];
 for (const [input, text] of texts) {

@@ -78,15 +78,19 @@ export function failureOf(error: unknown): string {
   return isUserError(error) || error instanceof ORPCError ? error.code : 'failed';
 }
 
+/** Never throws, whatever the input: what was done would have no line. */
 function textOf(value: unknown): string | undefined {
-  if (typeof value === 'string') return value;
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  if (!Array.isArray(value)) return undefined;
+  if (!Array.isArray(value)) return wordOf(value);
   // Settings of nodes.
   return value
     .slice(0, MAX_TEXT)
-    .flatMap((one) => (typeof one?.name === 'string' ? `${one.name}=${String(one.value)}` : []))
+    .flatMap((one) => (typeof one?.name === 'string' ? `${one.name}=${wordOf(one.value)}` : []))
     .join(' ');
+}
+
+/** What is an object has a `toString` of its user's choice. */
+function wordOf(value: unknown): string | undefined {
+  return typeof value === 'object' || value === undefined ? undefined : String(value);
 }
 
 async function* withEnd(events: AsyncIterable<unknown>, tell: (result: string) => Promise<void>) {
