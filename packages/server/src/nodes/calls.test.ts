@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { beforeEach, describe, test } from 'node:test';
+import { EventEmitter, once } from 'node:events';
+import { beforeEach, describe, type TestContext, test } from 'node:test';
 import { type NamedImage, PLATFORM_OWNER } from '@walt/contract';
 import { playLogins } from '../../test/logins.ts';
 import { type Caller, Guests, LostRight, StandingRights } from '../access/index.ts';
@@ -188,6 +189,29 @@ const failsWith = (code: string, text: RegExp) => (error: unknown) =>
   isUserError(error) && error.code === code && text.test(error.message);
 const size = { settings: [], yes: false };
 
+const OWN = 'pc-x86-64-default';
+
+/** Holds all changes of nodes until `end`; resolves when so many wait for their turn. */
+function turnsHeld(t: TestContext, store: NodeStore) {
+  const { promise, resolve: end } = Promise.withResolvers<void>();
+  void store.configure([], {}, { check: () => promise });
+  const queue = new EventEmitter();
+  let waiting = 0;
+  for (const change of ['orderBoots', 'configure', 'rename', 'remove'] as const) {
+    const original = store[change] as (...words: unknown[]) => Promise<void>;
+    t.mock.method(store, change, (...words: unknown[]) => {
+      const result = original.apply(store, words);
+      waiting += 1;
+      queue.emit('more');
+      return result;
+    });
+  }
+  const wait = async (count: number) => {
+    while (waiting < count) await once(queue, 'more');
+  };
+  return Object.assign(wait, { end });
+}
+
 describe('nodes', () => {
   let platform: Awaited<ReturnType<typeof smallPlatform>>;
   beforeEach(async () => {
@@ -296,6 +320,59 @@ describe('nodes', () => {
     assert.equal((await platform.lookup.find('vnode1')).owner, null);
     await platform.calls.acquire(bob, { set: 'free-nodes' }, never);
     assert.equal((await platform.lookup.find('vnode1')).owner, 'bob');
+  });
+
+  describe('while alice acquires a free node,', () => {
+    const asks = failsWith('CONFIRM', /vnode1 is in use by alice/);
+    const set = 'vnode1';
+    const settings = [{ name: 'expose', value: '22:2222' }];
+    const races: [what: string, second: () => Promise<unknown>, refusal: typeof asks][] = [
+      [
+        'acquires it',
+        () => platform.calls.acquire(bob, { set }, never),
+        failsWith('CONFLICT', /vnode1 is in use by alice/),
+      ],
+      ['boots his image', () => platform.calls.boot(bob, { set, image: OWN, yes: false }, never), asks],
+      ['reboots it', () => platform.calls.reboot(bob, { set, hard: false, yes: false }, never), asks],
+      ['changes a setting', () => platform.calls.config(bob, { set, settings, yes: false }, never), asks],
+      [
+        'renames it',
+        () => platform.calls.rename(bob, { name: 'vnode1', newName: 'other', yes: false }, never),
+        asks,
+      ],
+    ];
+    for (const [what, second, refusal] of races) {
+      test(`bob, who ${what}, meets what she did`, async (t) => {
+        // Each has his copy of the default image.
+        for (const user of [bob, alice]) {
+          await platform.calls.release(user, { set, yes: true }, never);
+          await platform.calls.acquire(user, { set }, never);
+        }
+        await platform.calls.release(alice, { set, yes: false }, never);
+        const wait = turnsHeld(t, platform.store);
+        const first = platform.calls.acquire(alice, { set }, never);
+        await wait(1);
+        const refused = assert.rejects(second(), refusal);
+        await wait(2);
+        wait.end();
+        await Promise.all([first, refused]);
+        const [node] = await platform.store.all();
+        assert.deepEqual([node?.name, node?.image_owner, node?.settings], ['vnode1', 'alice', {}]);
+      });
+    }
+  });
+
+  test('what is ordered of a node that somebody removes meanwhile is refused, and names it', async (t) => {
+    const wait = turnsHeld(t, platform.store);
+    const removed = platform.calls.remove(alice, { set: 'vnode1', yes: true }, never);
+    await wait(1);
+    const refused = assert.rejects(
+      platform.calls.boot(alice, { set: 'vnode1', image: 'exp1', yes: false }, never),
+      failsWith('NOT_FOUND', /^Removed meanwhile: vnode1\. Nothing was changed\.$/),
+    );
+    await wait(2);
+    wait.end();
+    await Promise.all([removed, refused]);
   });
 
   test('removing asks first, then takes the machine and the files along', async () => {

@@ -3,6 +3,7 @@ import { type BootCause, DEFAULT_IMAGE, fullName, type nodeContract, PLATFORM_OW
 import {
   type Caller,
   type CallsOf,
+  demand,
   demandAll,
   type Guests,
   type OwnedNode,
@@ -16,7 +17,7 @@ import { detailsOf } from './details.ts';
 import type { Engine } from './engine/index.ts';
 import { bootsSeenBy } from './history/index.ts';
 import type { Hardware, ImageChoice } from './image-choice.ts';
-import type { NodeLookup } from './lookup.ts';
+import { asTheyAre, type NodeLookup } from './lookup.ts';
 import { createGuestCalls, type NodeGuests, owned } from './ownership/index.ts';
 import { ping } from './ping.ts';
 import { type BootTrouble, concerns, type Failure } from './plan/index.ts';
@@ -63,13 +64,15 @@ export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, '
 
   /**
    * Writes the orders, all or none, makes them happen, and throws if that failed for one of these nodes. Answers those of the rows
-   * that do not listen, and whose power nobody has.
+   * that do not listen, and whose power nobody has. `may` demands the right to it, of the nodes as they are then.
    */
   async function order(
     orders: readonly BootOrder[],
     rows: readonly NodeRow[],
+    may: May,
   ): Promise<{ unheard: string[] }> {
     await store.orderBoots(orders, async (nodes) => {
+      await may(asTheyAre(rows, nodes));
       // Who gets a node: who loses one, or gets one back that he made, is not asked.
       const owners = new Map(orders.flatMap(({ ids, image }) => ids.map((id) => [id, image?.owner])));
       const after = nodes.map((node) => ({ ...node, image_owner: owners.get(node.id) ?? node.image_owner }));
@@ -90,13 +93,14 @@ export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, '
   async function orderDefaults(
     rows: readonly NodeRow[],
     how: Omit<BootOrder, 'ids' | 'image'>,
+    may: May,
     find: (hardware: Hardware) => Promise<ImageRecord>,
   ): Promise<{ unheard: string[] }> {
     const orders: BootOrder[] = [];
     for (const [hardware, nodes] of byHardware(rows)) {
       orders.push({ ...how, ids: nodes.map(({ id }) => id), image: await find(hardware) });
     }
-    return await order(orders, rows);
+    return await order(orders, rows, may);
   }
 
   /** Throws UserError when another node or device is called so; the contract has refused names that no node may have. */
@@ -144,10 +148,11 @@ export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, '
           'Unplug what you want to remove, then repeat the command.',
         );
       }
-      demandAll('node.remove', caller, owned(rows), yes);
+      const may = (now: readonly NodeRow[]) => demandAll('node.remove', caller, owned(now), yes);
+      may(rows);
       demandAll('node.forget', caller, await withDisks(rows, machines), yes);
       const ids = rows.map((row) => row.id);
-      await store.remove(ids);
+      await store.remove(ids, (nodes) => may(asTheyAre(rows, nodes)));
       changes.emit('change');
       await deps.rights.review();
       await settle(ids);
@@ -158,42 +163,44 @@ export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, '
 
     async boot(caller, { set, image: reference, yes }) {
       const rows = await chosen(set, caller);
-      const nodes = await guests.owned(rows, caller);
       const kinds = [...byHardware(rows).keys()];
       const [hardware = virtualHardware('pc-x86-64')] = kinds;
       const image =
         reference === DEFAULT_IMAGE
           ? await choice.platformDefault(hardware)
-          : await choice.bootable(reference, caller, kinds, lenderOf(nodes));
-      demandAll(
-        'node.boot',
-        caller,
-        nodes.map((node) => ({ ...node, imageOwner: image.owner })),
-        yes,
-      );
+          : await choice.bootable(reference, caller, kinds, lenderOf(await guests.owned(rows, caller)));
+      const may: May = async (now) => {
+        const nodes = await guests.owned(now, caller);
+        demand('image.boot', caller, { ...image, lent: lenderOf(nodes) === image.owner });
+        const booted = nodes.map((node) => ({ ...node, imageOwner: image.owner }));
+        demandAll('node.boot', caller, booted, yes);
+      };
+      await may(rows);
       const ordered =
         reference === DEFAULT_IMAGE
-          ? await orderDefaults(rows, by(caller, 'boot'), (kind) => choice.platformDefault(kind))
-          : await order([{ ...by(caller, 'boot'), ids: rows.map(({ id }) => id), image }], rows);
+          ? await orderDefaults(rows, by(caller, 'boot'), may, (kind) => choice.platformDefault(kind))
+          : await order([{ ...by(caller, 'boot'), ids: rows.map(({ id }) => id), image }], rows, may);
       return { nodes: names(rows), ...ordered, image: fullName(image), digest: image.digest };
     },
 
     async reboot(caller, { set, hard, yes }) {
       const rows = await chosen(set, caller);
       if (hard) requirePower(rows, power);
-      demandAll('node.reboot', caller, await guests.owned(rows, caller), yes);
       const how = { ...by(caller, hard ? 'hard-reboot' : 'reboot'), hard };
-      const ordered = await order([{ ...how, ids: rows.map(({ id }) => id) }], rows);
+      const ordered = await order([{ ...how, ids: rows.map(({ id }) => id) }], rows, async (now) =>
+        demandAll('node.reboot', caller, await guests.owned(now, caller), yes),
+      );
       return { nodes: names(rows), ...ordered };
     },
 
     async acquire(caller, { set }) {
       const rows = await chosen(set, caller);
-      demandAll('node.acquire', caller, owned(rows));
+      const may = (now: readonly NodeRow[]) => demandAll('node.acquire', caller, owned(now));
+      may(rows);
       const free = rows.filter((row) => row.image_owner === PLATFORM_OWNER);
       // Copies are made only once it is sure that there is an image for each.
       for (const hardware of byHardware(free).keys()) await choice.default(hardware, caller);
-      const ordered = await orderDefaults(free, by(caller, 'acquire'), (hardware) =>
+      const ordered = await orderDefaults(free, by(caller, 'acquire'), may, (hardware) =>
         choice.ownDefault(hardware, caller),
       );
       return { nodes: names(free), ...ordered };
@@ -201,8 +208,9 @@ export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, '
 
     async release(caller, { set, yes }) {
       const rows = (await chosen(set, caller)).filter((row) => row.image_owner !== PLATFORM_OWNER);
-      demandAll('node.release', caller, owned(rows), yes);
-      const ordered = await orderDefaults(rows, by(caller, 'release'), (hardware) =>
+      const may = (now: readonly NodeRow[]) => demandAll('node.release', caller, owned(now), yes);
+      may(rows);
+      const ordered = await orderDefaults(rows, by(caller, 'release'), may, (hardware) =>
         choice.platformDefault(hardware),
       );
       return { nodes: names(rows), ...ordered };
@@ -210,9 +218,10 @@ export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, '
 
     async rename(caller, { name, newName, yes }) {
       const row = await lookup.row(name);
-      checkNewName(newName, await store.all());
-      demandAll('node.rename', caller, await guests.owned([row], caller), yes);
-      await store.rename(row.id, newName);
+      await store.rename(row.id, newName, async (nodes) => {
+        checkNewName(newName, nodes);
+        demandAll('node.rename', caller, await guests.owned(asTheyAre([row], nodes), caller), yes);
+      });
       await settle([row.id]);
       return lookup.view(newName);
     },
@@ -245,6 +254,9 @@ export function createNodeCalls(deps: Deps): CallsOf<Omit<typeof nodeContract, '
     },
   };
 }
+
+/** Demands a right to these nodes. Asked in turn with all that changes nodes: whose they are may be new since they were chosen. */
+type May = (nodes: readonly NodeRow[]) => void | Promise<void>;
 
 /** Nodes, each with the disks that go with it. */
 async function withDisks(rows: readonly NodeRow[], machines: Pick<Engine, 'diskUse'>) {

@@ -90,6 +90,19 @@ export class NodeLookup {
   }
 }
 
+/** The same nodes, as they are among all `nodes`. Throws UserError NOT_FOUND when one was removed. */
+export function asTheyAre(rows: readonly NodeRow[], nodes: readonly NodeRow[]): NodeRow[] {
+  const ids = new Set(rows.map(({ id }) => id));
+  const there = new Map(nodes.filter(({ id }) => ids.has(id)).map((node) => [node.id, node]));
+  const gone = rows.filter(({ id }) => !there.has(id));
+  if (gone.length === 0) return rows.flatMap(({ id }) => there.get(id) ?? []);
+  throw new UserError(
+    'NOT_FOUND',
+    `Removed meanwhile: ${gone.map(({ name }) => name).join(', ')}. Nothing was changed.`,
+    'See the nodes that there are with: walt node show --all',
+  );
+}
+
 function removed(): UserError {
   return new UserError(
     'NOT_FOUND',

@@ -42,6 +42,9 @@ export type NewNode = Pick<
   'mac' | 'name' | 'ip' | 'type' | 'model' | 'architecture' | 'image_owner' | 'image_name'
 > & { settings?: NodeSettings };
 
+/** Gets all nodes; nobody else changes what is chosen of them until it has not thrown, and that is written. */
+type Check = (nodes: readonly NodeRow[]) => void | Promise<void>;
+
 export interface BootOrder {
   ids: readonly number[];
   image?: { owner: string; name: string };
@@ -153,11 +156,14 @@ export class NodeStore {
     });
   }
 
-  /** What is stored of them elsewhere is deleted later: until then, `removed` tells their ids. */
-  async remove(ids: readonly number[]): Promise<void> {
-    await this.#write(async (transaction) => {
-      const found = await transaction.deleteFrom('node').where('id', 'in', ids).returning('id').execute();
-      if (found.length > 0) await transaction.insertInto('removed_node').values(found).execute();
+  /** If `check` lets it, as in `configure`. What is stored of them elsewhere is deleted later: until then, `removed` tells their ids. */
+  remove(ids: readonly number[], check?: Check): Promise<void> {
+    return this.#inTurn(async () => {
+      await check?.(await this.all());
+      await this.#write(async (transaction) => {
+        const found = await transaction.deleteFrom('node').where('id', 'in', ids).returning('id').execute();
+        if (found.length > 0) await transaction.insertInto('removed_node').values(found).execute();
+      });
     });
   }
 
@@ -171,8 +177,12 @@ export class NodeStore {
     await this.#database.deleteFrom('removed_node').where('id', '=', id).execute();
   }
 
-  async rename(id: number, name: string): Promise<void> {
-    await this.#database.updateTable('node').set({ name }).where('id', '=', id).execute();
+  /** If `check` lets it, as in `configure`. */
+  rename(id: number, name: string, check?: Check): Promise<void> {
+    return this.#inTurn(async () => {
+      await check?.(await this.all());
+      await this.#database.updateTable('node').set({ name }).where('id', '=', id).execute();
+    });
   }
 
   /**
@@ -187,7 +197,7 @@ export class NodeStore {
       check,
     }: {
       hardware?: (Pick<NodeRow, 'model' | 'architecture'> & { image: string | undefined }) | undefined;
-      check?: (nodes: readonly NodeRow[]) => void | Promise<void>;
+      check?: Check;
     } = {},
   ): Promise<void> {
     // RFC 7396: null takes a member away.
@@ -216,10 +226,7 @@ export class NodeStore {
    * In one transaction: what the nodes boot from now on (if given), and the orders to reboot. If `check` lets it: it sees all nodes,
    * as they are until this is written.
    */
-  orderBoots(
-    orders: readonly BootOrder[],
-    check?: (nodes: readonly NodeRow[]) => Promise<void>,
-  ): Promise<void> {
+  orderBoots(orders: readonly BootOrder[], check?: Check): Promise<void> {
     return this.#inTurn(async () => {
       await check?.(await this.all());
       await this.#write(async (transaction) => {

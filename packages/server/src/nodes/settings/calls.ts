@@ -4,6 +4,7 @@ import { findModel } from '../../models/index.ts';
 import type { Network } from '../../network/index.ts';
 import type { Engine } from '../engine/index.ts';
 import type { ImageChoice } from '../image-choice.ts';
+import { asTheyAre } from '../lookup.ts';
 import type { NodeGuests } from '../ownership/index.ts';
 import type { Power, PowerErrands } from '../power/index.ts';
 import type { NodeQuotas } from '../quotas/index.ts';
@@ -56,7 +57,9 @@ export function createSettingCalls(deps: Deps): Pick<CallsOf<typeof nodeContract
       const { model, ...changes } = readChanges(settings, rows);
       const hardware = await hardwareOf(model, rows);
       if ('power' in changes) demandAll('node.power', caller, rows);
-      demandAll('node.config', caller, await deps.guests.owned(rows, caller), yes);
+      const may = async (nodes: readonly NodeRow[]) =>
+        demandAll('node.config', caller, await deps.guests.owned(nodes, caller), yes);
+      await may(rows);
       const all = await store.all();
       await requireMachines(rows, changes, deps.machines, deps.network.others);
       const joining = rows.map((row) => ({ before: row, after: changed(row, changes) }));
@@ -70,6 +73,8 @@ export function createSettingCalls(deps: Deps): Pick<CallsOf<typeof nodeContract
       const reboot = rows.filter((row) => needsReboot(row, { ...changes, ...(model && { model }) }));
       const ids = rows.map(({ id }) => id);
       const check = async (nodes: readonly NodeRow[]) => {
+        // They may be somebody else's since.
+        await may(asTheyAre(rows, nodes));
         for (const [name, value] of Object.entries({ ...changes, ...(model && { model }) }))
           if (value !== null) checks[name as SettingName]?.(value, rows, { power, nodes });
         await deps.quotas.requireOf(ids, nodes, (node) => changed(node, changes));
