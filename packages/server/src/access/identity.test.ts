@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { type Database, openDatabase, run, UserError } from '../platform/index.ts';
-import { Identity, type IdentityOptions } from './identity.ts';
+import { Identity, type IdentityOptions, MAX_TOKENS } from './identity.ts';
 import { type AccessTables, accessTables } from './tables.ts';
 
 /** `nobody`, whom every Debian has. */
@@ -295,6 +295,24 @@ describe('tokens', () => {
     await signIn(identity);
     const rows = await database.selectFrom('token').select('expires').execute();
     assert.equal(rows.length, 1);
+  });
+
+  test('of one user are bounded: the oldest ends, and others keep theirs', async () => {
+    const identity = await open();
+    const first = await signIn(identity);
+    const other = await signIn(identity, 0);
+    const { expires } = first;
+    const more = Array.from({ length: MAX_TOKENS - 1 }, (_, at) => `token ${at}`);
+    await database
+      .insertInto('token')
+      .values(more.map((hash) => ({ hash, uid: NOBODY, user: 'nobody', expires })))
+      .execute();
+    await identity.caller(first.token);
+    const last = await signIn(identity);
+    await assert.rejects(identity.caller(first.token), refused('UNAUTHENTICATED', /run out/));
+    for (const { token } of [last, other]) await identity.caller(token);
+    const { length } = await database.selectFrom('token').select('hash').execute();
+    assert.equal(length, MAX_TOKENS + 1);
   });
 
   test('of no one', async () => {

@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { chmod, lstat, mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PLATFORM_OWNER, userName } from '@walt/contract';
+import { sql } from 'kysely';
 import {
   type AccessConfig,
   attempt,
@@ -23,6 +24,8 @@ const CHALLENGE_LIFE = 30_000;
 const MAX_CHALLENGES = 512;
 /** Seconds. */
 const TOKEN_LIFE = 12 * 3600;
+/** Of one user, that hold at a time: the oldest ends first, so that nobody fills the database by signing in. */
+export const MAX_TOKENS = 1000;
 /** Milliseconds for which a user's existence is believed. */
 const USER_LIFE = 10_000;
 /** Milliseconds by which a file system's clock may lag behind ours: one kernel tick (10 ms at HZ=100), and margin. */
@@ -137,6 +140,20 @@ export class Identity {
     await this.#database
       .insertInto('token')
       .values({ hash: hashed(token), uid, user, expires })
+      .execute();
+    await this.#database
+      .deleteFrom('token')
+      .where('hash', 'in', (query) =>
+        query
+          .selectFrom('token')
+          .select('hash')
+          .where('uid', '=', uid)
+          // Those of one second in the order in which they were made (rowid).
+          .orderBy('expires', 'desc')
+          .orderBy(sql`rowid`, 'desc')
+          .limit(-1)
+          .offset(MAX_TOKENS),
+      )
       .execute();
     return { token, user, expires };
   }
