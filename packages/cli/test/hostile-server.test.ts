@@ -386,6 +386,14 @@ describe('a terminal', () => {
     }
   }
 
+  test('is not steered by a frame that is none, which is told', async () => {
+    hostile.lastFrame = EVIL;
+    using pty = checkout.terminal(['node', 'console', 'vnode1'], { env });
+    await pty.expect(/walt: What answers at .* is no WalT server of this version\./);
+    await pty.exited;
+    assert.doesNotMatch(pty.output.replace(OURS, ''), STEERING, JSON.stringify(pty.output));
+  });
+
   test('what is shown is there, in writing', async () => {
     hostile.tamper = inTexts;
     const { stdout } = await checkout.run(['image', 'search'], { env });

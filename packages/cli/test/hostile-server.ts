@@ -13,8 +13,8 @@ export class HostileServer implements AsyncDisposable {
   tamper: Tamper = (_call, answer) => answer;
   /** What all calls but those of `auth` fail with; undefined: they are passed on. */
   failure: { code: string; message: string; data: object } | undefined;
-  /** What streams end with, instead of being passed on. */
-  lastFrame: object = { type: 'exit', status: 0 };
+  /** What streams end with, instead of being passed on; a text is sent as it is. */
+  lastFrame: object | string = { type: 'exit', status: 0 };
   readonly socket: string;
   readonly #genuine: string;
   readonly #http: Server;
@@ -28,7 +28,8 @@ export class HostileServer implements AsyncDisposable {
     });
     this.#http.on('upgrade', (incoming, connection, head) =>
       this.#streams.handleUpgrade(incoming, connection, head, (stream) => {
-        stream.send(JSON.stringify(this.lastFrame));
+        const { lastFrame } = this;
+        stream.send(typeof lastFrame === 'string' ? lastFrame : JSON.stringify(lastFrame));
         stream.close();
       }),
     );

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import type { FileKind, ImageWritten } from '@walt/contract';
 import { IMAGE_FILES } from '@walt/contract/values/wire';
 import type { Connection } from './connection.ts';
-import { readText, responseError, sendAs } from './transport.ts';
+import { parseRecord, readText, responseError, sendAs } from './transport.ts';
 
 export interface ImagePlace {
   image: string;
@@ -41,7 +41,7 @@ export async function writeToImage(
       body: tar,
     });
     if (response.statusCode !== 200) throw await responseError(response, connection.route);
-    return JSON.parse(await readText(response)) as ImageWritten;
+    return parseRecord(await readText(response), connection.route) as unknown as ImageWritten;
   } finally {
     // After a refusal, nobody reads the rest: whoever makes the tar must not wait for that.
     tar.destroy();
@@ -56,5 +56,5 @@ export async function kindInImage(connection: Connection, place: ImagePlace): Pr
     headers: {},
   });
   if (response.statusCode !== 200) throw await responseError(response, connection.route);
-  return (JSON.parse(await readText(response)) as FileKind).kind;
+  return (parseRecord(await readText(response), connection.route) as unknown as FileKind).kind;
 }

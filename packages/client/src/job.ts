@@ -3,6 +3,7 @@ import type { JobEvent, StreamQuery } from '@walt/contract';
 import { jobChannels as channels } from '@walt/contract/values/wire';
 import type { Connection } from './connection.ts';
 import { ByteStream } from './stream.ts';
+import { parseRecord } from './transport.ts';
 
 export interface JobHandlers {
   onOutput: (to: 'stdout' | 'stderr', bytes: Buffer) => void;
@@ -23,7 +24,8 @@ export function attachToJob(
     onData: (message) => {
       const bytes = message.subarray(1);
       const [channel] = message;
-      if (channel === channels.event) onEvent?.(JSON.parse(bytes.toString('utf8')) as JobEvent);
+      if (channel === channels.event)
+        onEvent?.(parseRecord(bytes.toString('utf8'), connection.route) as JobEvent);
       else if (channel === channels.stdout) onOutput('stdout', bytes);
       else if (channel === channels.stderr) onOutput('stderr', bytes);
       else if (channel === channels.files) onFiles?.(bytes);

@@ -5,7 +5,7 @@ import type { LogImported } from '@walt/contract';
 import { LOG_IMPORT, LOG_LINES } from '@walt/contract/values/logs';
 import type { Connection } from './connection.ts';
 import { hasCode } from './errors.ts';
-import { readText, responseError, sendAs } from './transport.ts';
+import { parseRecord, readText, responseError, sendAs } from './transport.ts';
 
 export interface LogQuery {
   /** A set of nodes; `server` in it is the platform itself. */
@@ -81,7 +81,7 @@ export async function importLogLines(
       ...{ method: 'PUT', path: LOG_IMPORT, headers: { 'content-type': 'application/jsonl' }, body },
     });
     if (response.statusCode !== 200) throw await responseError(response, connection.route);
-    return JSON.parse(await readText(response)) as LogImported;
+    return parseRecord(await readText(response), connection.route) as unknown as LogImported;
   } finally {
     // After a refusal, nobody reads the rest.
     body.destroy();

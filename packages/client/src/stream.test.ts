@@ -8,6 +8,8 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Connection } from './connection.ts';
 import { flushed } from './drain.ts';
+import { AbortError } from './errors.ts';
+import { attachToJob } from './job.ts';
 import { localRoute } from './local.ts';
 import { ByteStream } from './stream.ts';
 
@@ -106,3 +108,26 @@ test('a source is paused until what it gave has left, and flows again only for a
   stream.close();
   await stream.ended;
 });
+
+/** No JSON, whose steering a terminal would follow; JSON of another kind. */
+const JUNK = ['\x1b]0;pwned\x07', 'null', '"text"', ''];
+for (const junk of JUNK) {
+  test(`a frame ${JSON.stringify(junk)} is none of a server's, which ends the stream and not the program`, async () => {
+    const stream = open(() => {});
+    (await served).send(junk);
+    await assert.rejects(stream.ended, foreign);
+  });
+
+  test(`nor is an event ${JSON.stringify(junk)} of a job`, async () => {
+    const handlers = { onOutput: () => {}, onEvent: () => assert.fail('it is none') };
+    const stream = attachToJob(connection, { job: '0'.repeat(32) }, handlers);
+    (await served).send(Buffer.from(`\0${junk}`));
+    await assert.rejects(stream.ended, foreign);
+  });
+}
+
+function foreign(error: unknown): boolean {
+  assert.ok(error instanceof AbortError);
+  assert.match(error.message, /^What answers at .* is no WalT server of this version\.$/);
+  return true;
+}

@@ -6,7 +6,7 @@ import WebSocket from 'ws';
 import type { Connection } from './connection.ts';
 import { whenFree } from './drain.ts';
 import { AbortError } from './errors.ts';
-import { responseError } from './transport.ts';
+import { parseRecord, responseError } from './transport.ts';
 import { otherMajor } from './versions.ts';
 
 export interface StreamHandlers {
@@ -115,6 +115,22 @@ export class ByteStream<Path extends StreamPath = StreamPath> {
     return await this.#converse(await credentials.renew());
   }
 
+  /** Answers what may be the server's last word. Throws what the message's handler throws, and AbortError for what is none of a server's. */
+  #take(message: Buffer, isBinary: boolean): StreamEnd {
+    if (isBinary) {
+      this.#unanswered = undefined;
+      this.#handlers.onData(message);
+      return undefined;
+    }
+    const frame = parseRecord(message.toString('utf8'), this.#connection.route) as ServerFrame;
+    if (frame.type === 'end') this.#handlers.onEnd?.();
+    else if (frame.type === 'writer') {
+      this.#unanswered = undefined;
+      this.#handlers.onWriter?.(frame);
+    } else return frame;
+    return undefined;
+  }
+
   /** One WebSocket from its opening to its end. */
   #converse(token: string): Promise<StreamEnd> {
     if (this.#closed) return Promise.resolve(undefined);
@@ -130,17 +146,13 @@ export class ByteStream<Path extends StreamPath = StreamPath> {
         this.#handlers.onOpen();
       });
       socket.on('message', (data: Buffer, isBinary: boolean) => {
-        if (isBinary) {
-          this.#unanswered = undefined;
-          this.#handlers.onData(data);
-          return;
+        // What is thrown here would reach nobody, and end the program with its text on the terminal as it is.
+        try {
+          last = this.#take(data, isBinary) ?? last;
+        } catch (error) {
+          reject(error);
+          socket.terminate();
         }
-        const frame = JSON.parse(data.toString('utf8')) as ServerFrame;
-        if (frame.type === 'end') this.#handlers.onEnd?.();
-        else if (frame.type === 'writer') {
-          this.#unanswered = undefined;
-          this.#handlers.onWriter?.(frame);
-        } else last = frame;
       });
       socket.on('upgrade', ({ headers: told }) => {
         const other = otherMajor(told[CONTRACT_HEADER], route.name);

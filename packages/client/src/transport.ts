@@ -162,6 +162,18 @@ function refusalOf(body: unknown): AbortError | undefined {
   return new AbortError(body.code, String(body.message), hintOf(body.data));
 }
 
+/** An object that a server told as JSON. Throws AbortError for anything else: words of it may be in what JSON.parse throws. */
+export function parseRecord(text: string, route: Route): Record<string, unknown> {
+  let told: unknown;
+  try {
+    told = JSON.parse(text);
+  } catch {
+    throw foreign(route);
+  }
+  if (!isRecord(told)) throw foreign(route);
+  return told;
+}
+
 function foreign({ name }: Route): AbortError {
   return new AbortError(
     'UNAVAILABLE',
