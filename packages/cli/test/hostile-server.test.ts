@@ -248,6 +248,33 @@ describe('what OpenSSH is to read', () => {
   }
 });
 
+test('what a shell would carry out is not offered to complete its line', async () => {
+  for (const evil of [
+    'x;id',
+    'x$(id)',
+    '`id`',
+    'x\nid',
+    '-oProxyCommand=id',
+    '!id',
+    '~root',
+    '/*',
+    'x id',
+    "'",
+    '|id',
+  ]) {
+    hostile.tamper = (call, answer) =>
+      call.startsWith('auth.') ? answer : mapStrings(answer, (text) => (text === 'vnode1' ? evil : text));
+    for (const words of [
+      ['node', 'shell', ''],
+      ['node', 'reboot', '--where', 'name='],
+    ]) {
+      const { stdout } = await checkout.run(['complete', '--', ...words], { env });
+      assert.match(stdout, /^(name=)?free1$/m);
+      assert.doesNotMatch(stdout, /[^A-Za-z0-9=\n-]|^-|^id$/m);
+    }
+  }
+});
+
 describe('a terminal', () => {
   /** Title, conceal (which we never use), C1, DEL, direction of writing, back to the line's start, backspace, bell. */
   const EVIL = '\x1b]0;pwned\x07\x1b[8mh\x9b2J\x7f\u202e\u2066\rX\x08\u061c\x00';

@@ -33,8 +33,14 @@ function way(): Connection {
 
 export async function candidatesFor(kind: ArgumentKind, current: string): Promise<string[]> {
   const candidates = await all(kind, current);
-  return candidates.filter((candidate) => candidate.startsWith(current));
+  return candidates.filter((candidate) => candidate.startsWith(current) && PLAIN.test(candidate));
 }
+
+/**
+ * What says nothing to a shell, and is no option: bash puts a candidate into the line as it is, and a server that lies could have
+ * commands in it. All that a server calls things by is of these; `!=` stands in conditions.
+ */
+const PLAIN = /^(?!-)(?:[A-Za-z0-9_.:/@{},=+%^-]|!=)+$/;
 
 async function all(kind: ArgumentKind, current: string): Promise<string[]> {
   switch (kind) {
