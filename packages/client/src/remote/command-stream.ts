@@ -1,8 +1,9 @@
 /** A connection to the server by a `walt dial-stdio` on its machine. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { Duplex, type Readable, type Writable } from 'node:stream';
+import { hasCode } from '../errors.ts';
 import type { WayFiles } from './files.ts';
-import { DIAL, DIAL_MARK, sshArguments, sshFailure } from './ssh.ts';
+import { DIAL, DIAL_MARK, noSsh, sshArguments, sshFailure } from './ssh.ts';
 import type { SshPlace } from './url.ts';
 
 /** Bytes that a shell there may print before walt speaks, and of what is kept of complaints. */
@@ -18,14 +19,18 @@ export async function dialByCommand(place: SshPlace, files: WayFiles, quiet: boo
     stderr = (stderr + piece).slice(-MAX_NOISE);
   });
   child.stdin.on('error', () => {});
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('close', resolve).on('error', reject);
+  });
+  // Asked for only where it does not speak.
+  ended.catch(() => {});
   try {
     await spoken(child.stdout);
     return new CommandStream(child);
   } catch {
     child.kill();
-    const status = await new Promise<number | null>((resolve) => {
-      if (child.exitCode !== null || child.signalCode !== null) resolve(child.exitCode);
-      else child.once('close', resolve).once('error', () => resolve(null));
+    const status = await ended.catch((error: unknown) => {
+      throw hasCode(error, 'ENOENT') ? noSsh() : error;
     });
     throw sshFailure(place, status ?? 255, stderr);
   }
@@ -35,7 +40,7 @@ export async function dialByCommand(place: SshPlace, files: WayFiles, quiet: boo
 function spoken(output: Readable): Promise<void> {
   return new Promise((resolve, reject) => {
     let seen = Buffer.alloc(0);
-    const done = () => output.off('data', look).off('end', fail).off('error', fail);
+    const done = () => output.off('data', look).off('close', fail).off('error', fail);
     const fail = () => {
       done();
       reject(new Error('it ended'));
@@ -51,7 +56,8 @@ function spoken(output: Readable): Promise<void> {
       if (rest.length > 0) output.unshift(rest);
       resolve();
     };
-    output.on('data', look).once('end', fail).once('error', fail);
+    // One of a program that could not be started has no end, but is closed.
+    output.on('data', look).once('close', fail).once('error', fail);
   });
 }
 

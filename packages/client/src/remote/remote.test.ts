@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { AbortError } from '../errors.ts';
 import { otherMajor, unknownCall } from '../versions.ts';
+import { dialByCommand } from './command-stream.ts';
 import { remoteWay } from './route.ts';
 import { checkServerName, parseServers } from './servers.ts';
 import { canForwardTo, masterArguments, parseSignIn, sshArguments, sshFailure } from './ssh.ts';
@@ -183,6 +184,19 @@ describe('why nothing came of it', () => {
   test('of a flood, the end is told', () => {
     assert.ok(sshFailure(place, 255, 'x'.repeat(1e6)).message.length < 3000);
   });
+});
+
+test('a machine without ssh is told so, whichever way is tried', async () => {
+  const { PATH } = process.env;
+  process.env.PATH = '/nonexistent';
+  try {
+    await assert.rejects(
+      dialByCommand(place, files, true),
+      /^AbortError: There is no ssh on this machine\.$/,
+    );
+  } finally {
+    process.env.PATH = PATH;
+  }
 });
 
 describe('the list of servers', () => {

@@ -86,6 +86,14 @@ const NO_COMMAND = [126, 127];
 /** Characters of ssh's words that are told. */
 const MAX_TOLD = 2000;
 
+export function noSsh(): AbortError {
+  return new AbortError(
+    'UNAVAILABLE',
+    'There is no ssh on this machine.',
+    'Install the OpenSSH client: `sudo apt install openssh-client`.',
+  );
+}
+
 /** Why nothing came of it. `stderr`: all that ssh, and what ran there, wrote. */
 export function sshFailure({ url, host }: SshPlace, status: number, stderr: string): AbortError {
   // Beside a terminal that it has for itself, ssh ends its lines as such a terminal needs it.

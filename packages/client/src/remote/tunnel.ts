@@ -8,13 +8,14 @@ import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Proven, readToken } from '../credentials.ts';
-import { AbortError, hasCode } from '../errors.ts';
+import { hasCode } from '../errors.ts';
 import { dialByCommand } from './command-stream.ts';
 import { type WayFiles, wayFiles } from './files.ts';
 import { whileLocked } from './lock.ts';
 import {
   canForwardTo,
   masterArguments,
+  noSsh,
   parseSignIn,
   SIGN_IN,
   type SignedIn,
@@ -171,12 +172,4 @@ function runSsh(args: readonly string[]): Promise<Ended> {
     child.once('error', (error) => reject(hasCode(error, 'ENOENT') ? noSsh() : error));
     child.once('close', (status) => resolve({ status: status ?? 255, ...text }));
   });
-}
-
-function noSsh(): AbortError {
-  return new AbortError(
-    'UNAVAILABLE',
-    'There is no ssh on this machine.',
-    'Install the OpenSSH client: `sudo apt install openssh-client`.',
-  );
 }
