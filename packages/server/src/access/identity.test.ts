@@ -321,6 +321,30 @@ describe('tokens', () => {
     await assert.rejects(identity.caller('x'), refused('UNAUTHENTICATED', /run out/));
   });
 
+  test('ask the machine who their user is once, however many calls come; what it could not tell, again', async () => {
+    let now = Date.now();
+    let asked = 0;
+    const answers = Promise.withResolvers<void>();
+    const identity = await open({
+      now: () => now,
+      loginName: async () => {
+        asked += 1;
+        if (asked === 2) throw new Error('the directory is away');
+        if (asked > 2) await answers.promise;
+        return 'alice';
+      },
+    });
+    const { token } = await signIn(identity);
+    now += 10_000;
+    await assert.rejects(identity.caller(token), /the directory is away/);
+    const calls = Array.from({ length: 100 }, () => identity.caller(token));
+    // Its row is read behind theirs.
+    await assert.rejects(identity.caller('x'), refused('UNAUTHENTICATED', /run out/));
+    answers.resolve();
+    await Promise.all(calls);
+    assert.equal(asked, 3);
+  });
+
   test('a deleted user loses access, and who gets his user id does not inherit it', async () => {
     let now = Date.now();
     let name: string | undefined = 'alice';

@@ -39,6 +39,14 @@ interface Challenge {
   asked: number;
 }
 
+/** As the machine and server.conf know him. */
+interface Login {
+  /** Undefined: the machine knows no such user. */
+  name: string | undefined;
+  /** Undefined: he may not use the platform. */
+  role: Role | undefined;
+}
+
 export interface IdentityOptions {
   paths: Pick<Paths, 'auth'>;
   database: Database<AccessTables>;
@@ -71,7 +79,7 @@ export class Identity {
   readonly #challenges = new Map<string, Challenge>();
   /** Unix time in milliseconds. */
   #swept = 0;
-  readonly #users = new Map<number, { name: string | undefined; role: Role | undefined; until: number }>();
+  readonly #users = new Map<number, { login: Promise<Login>; until: number }>();
 
   private constructor(options: IdentityOptions) {
     this.#folder = options.paths.auth;
@@ -185,15 +193,13 @@ export class Identity {
     const now = this.#now();
     let known = this.#users.get(uid);
     if (known === undefined || known.until <= now) {
-      const name = await this.#loginName(uid);
-      known = {
-        name,
-        role: name === undefined ? undefined : await this.#role(uid, name),
-        until: now + USER_LIFE,
-      };
+      // Before it is answered: a program is run for it, one for however many calls.
+      known = { login: this.#login(uid), until: now + USER_LIFE };
       this.#users.set(uid, known);
+      // What could not be asked is asked again.
+      known.login.catch(() => this.#users.delete(uid));
     }
-    const user = known.name;
+    const { name: user, role } = await known.login;
     if (user === undefined) {
       throw new UserError(
         'UNAUTHENTICATED',
@@ -208,7 +214,6 @@ export class Identity {
         'Call walt as another user.',
       );
     }
-    const { role } = known;
     if (role !== undefined) return { uid, user, role };
     throw new UserError(
       'FORBIDDEN',
@@ -217,9 +222,11 @@ export class Identity {
     );
   }
 
-  async #role(uid: number, user: string): Promise<Role | undefined> {
-    const groups = asksGroups(this.#roles) ? await this.#groupsOf(user) : new Set<string>();
-    return roleOf({ uid, user, groups }, this.#roles);
+  async #login(uid: number): Promise<Login> {
+    const name = await this.#loginName(uid);
+    if (name === undefined) return { name, role: undefined };
+    const groups = asksGroups(this.#roles) ? await this.#groupsOf(name) : new Set<string>();
+    return { name, role: roleOf({ uid, user: name, groups }, this.#roles) };
   }
 }
 
