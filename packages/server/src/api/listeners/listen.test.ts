@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { describe, test } from 'node:test';
 import { ORPCError } from '@orpc/client';
 import { CONTRACT_HEADER, CONTRACT_TEXT, RPC_PREFIX } from '@walt/contract';
@@ -201,6 +203,24 @@ describe('who calls', () => {
     await assert.rejects(stranger.node.list({}), failure('UNAUTHENTICATED', /not signed in/));
     // Not even the form of the input is discussed with strangers.
     await assert.rejects(stranger.image.get({ image: '///' }), failure('UNAUTHENTICATED', /not signed in/));
+  });
+
+  test('follows lines of logs only as long as he is a user', async (t) => {
+    const lines = new PassThrough();
+    t.mock.method(api.services.logs, 'read', async () => lines);
+    const headers = { authorization: `Bearer ${await api.token('bob')}`, [CONTRACT_HEADER]: CONTRACT_TEXT };
+    const followed = await send(api.socket, '/log/lines?set=all-nodes&follow=yes', {
+      method: 'GET',
+      headers,
+    });
+    const ended = assert.rejects(followed.toArray(), { code: 'ECONNRESET' });
+    lines.write('H\n');
+    await once(followed, 'data');
+    api.users.delete(1001);
+    api.passes(11_000);
+    await api.services.rights.review();
+    await ended;
+    assert.ok(lines.destroyed);
   });
 });
 

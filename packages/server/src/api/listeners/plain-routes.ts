@@ -31,7 +31,13 @@ export function plainRoutes(
           input: Object.fromEntries(searchParams),
           origin: () => context.origin(caller),
         };
-        const served = async () => ({ output: await routes[name](services, { ...question, caller }) });
+        // What is followed has no end: it ends with the right to it. What still runs then ends with the connection.
+        const served = async () => ({
+          output: await services.rights.whileHeld(
+            () => services.identity.requireUser(caller),
+            () => routes[name](services, { ...question, caller }),
+          ),
+        });
         await audited(services.audit, caller, deed, () => namingDiskUsers(services, caller, served));
       },
     ]),
