@@ -62,6 +62,19 @@ export function readJson(request: IncomingMessage, limit: number): Promise<unkno
   });
 }
 
+/** What `meta` of a call calls a field without a value (oRPC's RPC protocol). */
+const UNDEFINED = 3;
+
+/**
+ * Throws INVALID for a call with values that JSON has not, which the contract knows none of: a regular expression of a user's, say,
+ * would be compiled where nobody expects it to fail.
+ */
+export function requirePlainValues(body: unknown): void {
+  const { meta = [] } = (body ?? {}) as { meta?: unknown };
+  const isPlain = Array.isArray(meta) && meta.every((one) => Array.isArray(one) && one[0] === UNDEFINED);
+  if (!isPlain) throw unreadableRequest();
+}
+
 /** A URL's query, checked. Throws INVALID that names the parameter and its rule. */
 export function parseQuery<T>(schema: ZodType<T>, url: URL): T {
   const query = Object.fromEntries(url.searchParams);

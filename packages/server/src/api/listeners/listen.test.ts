@@ -224,6 +224,39 @@ describe('who calls', () => {
   });
 });
 
+describe('a call', () => {
+  const ask = async (body: string) => {
+    const headers = { authorization: `Bearer ${await api.token('alice')}`, [CONTRACT_HEADER]: CONTRACT_TEXT };
+    const answer = await send(api.socket, `${RPC_PREFIX}/node/list`, {
+      ...{ method: 'POST', headers, body: Buffer.from(body) },
+    });
+    const text = Buffer.concat(await answer.toArray()).toString();
+    return { status: answer.statusCode, text };
+  };
+  const foreign: [what: string, body: string][] = [
+    ['a regular expression that is none', '{"json":{"set":"/(/"},"meta":[[5,"set"]]}'],
+    ['a date', '{"json":{"set":"2026-01-01"},"meta":[[1,"set"]]}'],
+    ['types that are no list', '{"json":{},"meta":{"length":1}}'],
+    ['a type that is no list', '{"json":{},"meta":[3]}'],
+    ['no JSON', 'x'],
+  ];
+  for (const [what, body] of foreign) {
+    test(`with ${what} cannot be read, and the journal hears nothing of it`, async () => {
+      const { status, text } = await ask(body);
+      assert.equal(status, 422);
+      assert.match(text, /"The request cannot be read\."/);
+      assert.deepEqual(api.journal, []);
+    });
+  }
+
+  test('may leave a field without a value', async () => {
+    assert.deepEqual(await ask('{"json":{"set":null},"meta":[[3,"set"]]}'), {
+      status: 200,
+      text: '{"json":[]}',
+    });
+  });
+});
+
 describe('errors', () => {
   test('of users arrive as declared in the contract', async () => {
     const alice = await api.client('alice');

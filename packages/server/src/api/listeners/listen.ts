@@ -14,7 +14,7 @@ import {
   UserError,
 } from '../../platform/index.ts';
 import { toApiError } from '../errors.ts';
-import { bearerToken, parseUrl, readJson, requireContract, sendError } from '../http.ts';
+import { bearerToken, parseUrl, readJson, requireContract, requirePlainValues, sendError } from '../http.ts';
 import type { Services } from '../services.ts';
 import { Shares } from '../shares.ts';
 import { Streams } from '../streams/index.ts';
@@ -73,6 +73,7 @@ export async function listen(
     const serve = plain.get(url.pathname);
     if (serve) return await serve({ context, url, request, response });
     const body = await readJson(request, MAX_BODY);
+    requirePlainValues(body);
     const call = Object.assign(request, { body });
     const { matched } = await rpc.handle(call, response, { prefix: RPC_PREFIX, context });
     if (!matched) {
