@@ -96,6 +96,7 @@ export {
 } from './logs/index.ts';
 export { nameList } from './name-list.ts';
 export { nearNames } from './near-names.ts';
+export { openFilesLimit } from './open-files.ts';
 export { type Paths, platformPaths } from './paths.ts';
 export type { PostgresPlace } from './postgres-config.ts';
 export type { PowerConfig, PowerConfigOf, PowerConfigs } from './power-config.ts';

@@ -98,6 +98,30 @@ testInNamespace(import.meta.filename, () => {
     assert.deepEqual([...exposed.look().keys()], [1]);
   });
 
+  it('takes so many connections to all ports together, and more when these have ended', async () => {
+    const few = new ExposedPorts(host, 2);
+    await using ports = new AsyncDisposableStack();
+    ports.defer(() => few.close());
+    await few.set(1, NODE, [
+      { node: 80, server: 8090 },
+      { node: 80, server: 8091 },
+    ]);
+    await few.set(2, OTHER, [{ node: 80, server: 8092 }]);
+    const held = [8090, 8091].map((port) => {
+      const [file = '', ...words] = [...inside(host), 'socat', '-', `TCP4:127.0.0.1:${port}`];
+      const program = spawn(file, words, { stdio: ['pipe', 'ignore', 'ignore'] });
+      programs.push(program);
+      return program;
+    });
+    const connected = async () =>
+      (await run([...inside(own), 'ss', '-Htn', 'state', 'established', 'dport = :80'])).trim().split('\n')
+        .length === 2;
+    await until('both to lead to the node', connected);
+    assert.equal(await say('hello', 'TCP4:127.0.0.1:8092'), '');
+    held[0]?.stdin?.end();
+    await until('room again', async () => (await say('hello', 'TCP4:127.0.0.1:8092')) === '5');
+  });
+
   it('ends a connection to where nobody listens', async () => {
     await exposed.set(1, NODE, [
       { node: 80, server: 8080 },

@@ -1,12 +1,14 @@
 import type { Server, Socket } from 'node:net';
 import type { ExposedPort } from '@walt/contract';
-import { createLog, dial, Gate, hasErrno, UserError } from '../../platform/index.ts';
+import { createLog, dial, Gate, hasErrno, openFilesLimit, rarely, UserError } from '../../platform/index.ts';
 import { listenIn } from './host-listeners.ts';
 
 const log = createLog('network');
 
-/** Connections to a port at a time, of all and of one address: each takes two files of the server. */
+/** Connections at a time: to a port, and to all ports of a node; from one address to a port. */
 const LIMITS = { all: 1024, each: 256 };
+/** Connections to all ports that there may be for each file that the server may open: each takes two, which makes a quarter of these. */
+const SHARE = 1 / 8;
 /** Milliseconds for a node to answer. */
 const CONNECT_LIMIT = 10_000;
 
@@ -23,13 +25,16 @@ interface OpenPort {
 /** Ports of the host, at all its addresses, that lead to ports of nodes on walt-net. They end with the server, and come back with it. */
 export class ExposedPorts {
   readonly #host: string;
+  readonly #most: number;
+  readonly #full = rarely(log.warn);
   /** By port of the host. */
   readonly #open = new Map<number, OpenPort>();
   #turn: Promise<unknown> = Promise.resolve();
 
-  /** `host`: name of the host's network namespace. */
-  constructor(host: string) {
+  /** `host`: name of the host's network namespace. `most`: connections to all ports. */
+  constructor(host: string, most = Math.floor(openFilesLimit() * SHARE)) {
     this.#host = host;
+    this.#most = most;
   }
 
   /** Throws UserError unless each of these ports of the host can be opened, or is open already for that node. */
@@ -88,6 +93,10 @@ export class ExposedPorts {
     // Each end may say that it has said all (net.Server has this of its constructor, which the handing over leaves out).
     Object.assign(listener, { allowHalfOpen: true });
     listener.on('connection', (socket) => {
+      if (this.#isFull(node)) {
+        this.#full('too many connections to exposed ports', { node, port });
+        return socket.destroy();
+      }
       gate.busy(socket);
       socket.setKeepAlive(true, KEEP_ALIVE);
       sockets.add(socket);
@@ -96,6 +105,14 @@ export class ExposedPorts {
     });
     const gate = new Gate(listener, { limits: LIMITS, log, name: `port ${port} of this machine` });
     this.#open.set(port, { node, leadsTo, listener, sockets });
+  }
+
+  /** Whoever exposes many ports takes no more files than the server can spare, nor what others need. */
+  #isFull(node: number): boolean {
+    const ports = [...this.#open.values()];
+    const connections = (of: readonly OpenPort[]) => of.reduce((sum, { sockets }) => sum + sockets.size, 0);
+    const own = connections(ports.filter((port) => port.node === node));
+    return own >= LIMITS.all || connections(ports) >= this.#most;
   }
 
   #close(port: number): void {
