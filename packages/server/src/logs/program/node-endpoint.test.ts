@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -93,6 +95,34 @@ test('what is no spool is refused', async () => {
     }
     assert.match(await bring(port, 'spool=boot.1&from=0', 0, 0), /^200 /);
   } finally {
+    await endpoint.close();
+    await store.close();
+  }
+});
+
+test('a node that announces much and sends nothing keeps no other waiting', async () => {
+  const store = await LogStore.open({ file: join(folder, 'waiting.db') }, log);
+  const endpoint = new NodeEndpoint({ store, log, limits, isIssuer: () => true });
+  const sockets: Socket[] = [];
+  try {
+    const port = await endpoint.listen('127.0.0.1', 0);
+    /** Answers the first word of the status line, once the head was read. */
+    const announce = async (localAddress: string, length: number, body = ''): Promise<string> => {
+      const socket = connect({ port, host: '127.0.0.1', localAddress });
+      sockets.push(socket);
+      const head = ['POST /node/log?spool=boot.1&from=0 HTTP/1.1', 'host: x', 'x-walt-clock: 1790000000'];
+      const more = body === '' ? ['expect: 100-continue'] : [];
+      socket.write([...head, ...more, `content-length: ${length}`, '', body].join('\r\n'));
+      const [answer] = await once(socket, 'data');
+      return String(answer).split(' ')[1] ?? '';
+    };
+    const most = 256 * 1024;
+    for (let count = 0; count < 4; count += 1) assert.equal(await announce('127.0.0.2', most), '100');
+    const line = '1790000000 s text\n';
+    assert.equal(await announce('127.0.0.2', line.length, line), '503');
+    assert.equal(await announce('127.0.0.3', line.length, line), '200');
+  } finally {
+    for (const socket of sockets) socket.destroy();
     await endpoint.close();
     await store.close();
   }

@@ -17,8 +17,9 @@ import type { LogStore } from './store.ts';
 const MAX_HEAD = 8 * 1024;
 /** Bytes that a node sends at a time. */
 const MAX_BODY = 256 * 1024;
-/** Bytes of all nodes that wait to be stored. */
+/** Bytes that wait to be stored, or to come, of all nodes, and of each: some few leave all others their room. */
 const MAX_WAITING = 64 * 1024 * 1024;
+const MAX_WAITING_EACH = 4 * MAX_BODY;
 /** Microseconds of a node's clock, up to the year 2112: differences of times stay numbers that a database gives back. */
 const MAX_CLOCK = 2 ** 52;
 /** Bytes that a node may have sent of one spool. */
@@ -42,6 +43,8 @@ export class NodeEndpoint {
   /** By issuer: what a node sends is stored in its order. */
   readonly #turns = new KeyedLock();
   #waiting = 0;
+  /** By issuer. */
+  readonly #own = new Map<string, number>();
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -90,8 +93,10 @@ export class NodeEndpoint {
       return sendText(response, 400, 'spool, from, x-walt-clock and content-length are needed');
     }
     if (length > MAX_BODY) return sendText(response, 413, `at most ${MAX_BODY} bytes at a time`);
-    if (this.#waiting + length > MAX_WAITING) return sendText(response, 503, 'too much waits to be stored');
-    this.#waiting += length;
+    const isTooMuch =
+      this.#waiting + length > MAX_WAITING || (this.#own.get(ip) ?? 0) + length > MAX_WAITING_EACH;
+    if (isTooMuch) return sendText(response, 503, 'too much waits to be stored');
+    this.#wait(ip, length);
     try {
       const body = await bodyOf(request, length);
       if (body === undefined) return sendText(response, 400, 'the body has another length');
@@ -99,8 +104,15 @@ export class NodeEndpoint {
       const reached = await this.#turns.hold(ip, () => this.#store(ip, spool, from, body, arrival));
       sendText(response, 200, `${reached}\n`);
     } finally {
-      this.#waiting -= length;
+      this.#wait(ip, -length);
     }
+  }
+
+  #wait(ip: string, bytes: number): void {
+    this.#waiting += bytes;
+    const own = (this.#own.get(ip) ?? 0) + bytes;
+    if (own === 0) this.#own.delete(ip);
+    else this.#own.set(ip, own);
   }
 
   /** Stores what is new. Answers how far the spool is stored then. */
