@@ -25,7 +25,7 @@ export class Cluster extends Switch {
   }
 
   /** Keys of server.conf. */
-  get keys(): object {
+  get keys(): { config: string; address: string } {
     return { config: this.file('slurm.conf'), address: SERVER };
   }
 

@@ -67,7 +67,7 @@ export abstract class Switch implements AsyncDisposable {
   }
 
   /** A command line that runs on the server's machine. */
-  protected onServer(argv: readonly string[]): string[] {
+  onServer(argv: readonly string[]): string[] {
     return ['nsenter', `--net=${namespaceFile(this.host)}`, '--', ...argv];
   }
 

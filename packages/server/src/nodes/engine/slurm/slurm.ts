@@ -68,8 +68,9 @@ export class Slurm {
     return parseVolumeJobs(await this.#list(), this.#options.prefix);
   }
 
+  /** Our own alone: others may call theirs by any name. */
   #list(): Promise<string> {
-    return this.#run(['squeue', '--noheader', '--states=all', `--format=${JOB_FORMAT}`]);
+    return this.#run(['squeue', '--me', '--noheader', '--states=all', `--format=${JOB_FORMAT}`]);
   }
 
   async hosts(): Promise<HostSeen[]> {
