@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
@@ -49,8 +49,9 @@ exec awk 'BEGIN {
 }'
 `;
 
-it('a disk that its user has left in a million pieces is saved', async () => {
+it('a disk that its user has left in a million pieces is saved', async (context) => {
   const folder = await temporaryFolder();
+  context.after(() => rm(folder, { recursive: true }));
   await writeFile(join(folder, 'filefrag'), FILEFRAG, { mode: 0o755 });
   const disk = join(folder, 'disk');
   await writeFile(disk, Buffer.alloc(2 * PIECE, 1));

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import type { DiskPart } from '@walt/contract';
@@ -40,8 +41,9 @@ test('who has most is told first, with what takes most of it', () => {
   assert.equal(tellUsers([part(null, 'logs', null, 5)]), '');
 });
 
-test('many who ask at once have the disk walked over for all of them together', async () => {
+test('many who ask at once have the disk walked over for all of them together', async (context) => {
   const state = await temporaryFolder();
+  context.after(() => rm(state, { recursive: true }));
   let walks = 0;
   const users = new DiskUsers({
     paths: platformPaths({ state, runtime: state, cache: state }),

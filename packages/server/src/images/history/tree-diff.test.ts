@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryFolder } from '../../../test/platform.ts';
 import { run } from '../../platform/index.ts';
 import { compareTrees } from './tree-diff.ts';
 
-test('more than may be held in memory is refused; a part of it can be asked for', async () => {
+test('more than may be held in memory is refused; a part of it can be asked for', async (context) => {
   const folder = await temporaryFolder();
+  context.after(() => rm(folder, { recursive: true }));
   const [before, after] = [join(folder, 'before'), join(folder, 'after')];
   for (const tree of [before, after]) await mkdir(tree);
   const layer = join(folder, 'layer');

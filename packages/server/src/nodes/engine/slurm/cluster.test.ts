@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryFolder } from '../../../../test/platform.ts';
@@ -12,8 +12,9 @@ const JOB: JobSeen = {
 };
 const FACTS = { version: '23.11.1', controllers: ['c'], slurmdTimeout: 6, slurmdPidFile: '/run/slurmd.pid' };
 
-test('a disk on which nothing can be kept is no silence of Slurm', async () => {
+test('a disk on which nothing can be kept is no silence of Slurm', async (context) => {
   const folder = await temporaryFolder();
+  context.after(() => rm(folder, { recursive: true }));
   const file = join(folder, 'run', 'jobs.json');
   const slurm = { facts: async () => FACTS, hosts: async () => [], jobs: async () => [JOB] };
   const told: unknown[] = [];
