@@ -41,6 +41,12 @@ test('what it cannot tell yet is not taken for something', () => {
   assert.deepEqual(parseFacts(text), { ...FACTS, ...open });
 });
 
+test('what a machine tells of itself steers no terminal', () => {
+  const facts = parseFacts(TOLD.replace('os debian', 'os \x1b]0;mine\x07\u202edebian\x1b[2J'));
+  assert.ok(facts);
+  assert.equal(whyUnfit(facts, WANTED)?.message, 'h1: it is no Debian (?]0;mine??debian?[2J 12).');
+});
+
 test('whose host it is, and another Slurm', () => {
   const found = parseFacts(`${TOLD}owner 0a1b2c3d h1\nother /etc/slurm/slurm.conf\nother slurmd\n`);
   assert.deepEqual(found?.owner, { platform: '0a1b2c3d', name: 'h1' });

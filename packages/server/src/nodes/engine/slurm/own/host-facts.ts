@@ -1,5 +1,6 @@
 /** What a machine tells of itself (host-program.sh), and what speaks against it as a host. Pure. */
 import { UserError } from '../../../../platform/index.ts';
+import { shown } from './host-words.ts';
 import type { KnownHost } from './known-hosts.ts';
 
 export interface HostFacts {
@@ -37,11 +38,11 @@ export interface HostFacts {
   loop: boolean | undefined;
 }
 
-/** Undefined: that is no such answer. */
+/** Undefined: that is no such answer. What it says goes into sentences. */
 export function parseFacts(text: string): HostFacts | undefined {
   const all = new Map<string, string[]>();
   for (const line of text.split('\n')) {
-    const [, name, value] = /^([a-z]+) ?(.*)$/.exec(line.trimEnd()) ?? [];
+    const [, name, value] = /^([a-z]+) ?(.*)$/.exec(shown(line.trimEnd())) ?? [];
     if (name !== undefined && value !== undefined) all.set(name, [...(all.get(name) ?? []), value]);
   }
   const one = (name: string) => all.get(name)?.[0];

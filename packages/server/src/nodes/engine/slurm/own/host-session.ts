@@ -8,6 +8,7 @@ import {
   streamProgram,
   UserError,
 } from '../../../../platform/index.ts';
+import { shown } from './host-words.ts';
 
 /** Whatever shell the login has, and whoever it is. It reads what it is to do from its standard input: no argument tells of it. */
 const ROOT_SHELL = 'exec sh -c \'if [ "$(id -u)" = 0 ]; then exec sh -s; else exec sudo -n -- sh -s; fi\'';
@@ -116,7 +117,7 @@ export function lastWords(output: string): string {
   const lines = output.split(/[\r\n]+/).filter((line) => line.trim() !== '');
   const errors = lines.filter((line) => /^(?:E|error|fatal): |: (?:error|fatal): /i.test(line));
   const told = (errors.length > 0 ? errors : lines).slice(-2).join(' · ');
-  return told.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?').slice(0, 400) || 'it said nothing';
+  return shown(told).slice(0, 400) || 'it said nothing';
 }
 
 /** One word of a shell. */

@@ -49,3 +49,8 @@ export function checkFeature(word: string): void {
     'It has letters, digits, dots, hyphens and underscores, as gpu or usb-serial.',
   );
 }
+
+/** What a machine tells, as it can be shown: it steers no terminal. Pure. */
+export function shown(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
+}
