@@ -33,8 +33,7 @@ const LIMITS: HeldLimits = { entries: 1_000_000, names: 128 * 1024 ** 2, attribu
 /**
  * The layer's tar, in one pass, while the user's tar comes in. Folders that are there stay as they are, with the owner and the
  * mode that they have; all else replaces what it has the name of, except a folder. Throws UserError: CONFLICT where a folder meets
- * something else, INVALID for names that lead out, or
- * too much.
+ * something else, INVALID for names that lead out, or too much.
  */
 export class CopyLayer {
   readonly #target: CopyTarget;
