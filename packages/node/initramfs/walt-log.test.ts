@@ -329,6 +329,9 @@ test('nothing stays of a command that was monitored, whatever ends it', limit, a
     'by itself, while its input is open': 'mkfifo /tmp/open; walt-log-monitor true 0<> /tmp/open',
     'when what monitors it is told to end': `walt-log-monitor sleep 1000 < /dev/null & ${begun}; kill $!`,
     'when that is killed': `walt-log-monitor sleep 1000 < /dev/null & ${begun}; kill -KILL $!`,
+    'when that is killed while it begins': `for moment in 0.01 0.02 0.03 0.04 0.05 0.06 0.08 0.1 0.13 0.16 0.2; do
+      walt-log-monitor sleep 1000 < /dev/null & sleep $moment; kill -KILL $!
+    done`,
   };
   for (const [end, command] of Object.entries(ends)) {
     const { stdout } = await node.run(`${command}
