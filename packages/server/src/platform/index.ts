@@ -81,7 +81,7 @@ export {
 export { type Finding, left, mended } from './finding.ts';
 export { hostNamespace, hostNetwork, namespaceFile } from './host.ts';
 export { problemOf as problemOfAdapter, type WantedAdapter } from './interfaces.ts';
-export { KeyedLock } from './keyed-lock.ts';
+export { KeyedLock, KeyedTurns } from './keyed-lock.ts';
 export { type ContainerLimits, defaultLimits, type Limits } from './limits-config.ts';
 export {
   createLog,

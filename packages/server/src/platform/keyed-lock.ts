@@ -17,3 +17,34 @@ export class KeyedLock {
     }
   }
 }
+
+interface Turns {
+  busy: number;
+  waiting: (() => void)[];
+}
+
+/** So many at a time per key, at most; the others wait in the order in which they came. */
+export class KeyedTurns {
+  readonly #most: number;
+  readonly #all = new Map<string, Turns>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  async take<T>(key: string, act: () => Promise<T>): Promise<T> {
+    const turns = this.#all.get(key) ?? { busy: 0, waiting: [] };
+    this.#all.set(key, turns);
+    if (turns.busy < this.#most) turns.busy += 1;
+    else await new Promise<void>((resolve) => turns.waiting.push(resolve));
+    try {
+      return await act();
+    } finally {
+      // Whoever waits takes over the place.
+      const next = turns.waiting.shift();
+      if (next) next();
+      else turns.busy -= 1;
+      if (turns.busy === 0) this.#all.delete(key);
+    }
+  }
+}

@@ -7,6 +7,7 @@ import {
   createLog,
   defaultLimits,
   HttpListener,
+  KeyedTurns,
   type Limits,
   machineRefusal,
   type Paths,
@@ -19,7 +20,6 @@ import type { InitArchives } from '../initramfs/index.ts';
 import { MAX_READS_REPORT, type Reads, volumesOf } from '../initramfs/index.ts';
 import { beginKexec, chooseBoot, ipxeScript, machineOf } from '../scripts/index.ts';
 import { FileDigests } from './file-digests.ts';
-import { FileTurns } from './file-turns.ts';
 import { neighbour } from './neighbours.ts';
 import type { NodeFiles } from './node-files.ts';
 import { answerRpc, MAX_QUESTION } from './node-rpc.ts';
@@ -65,7 +65,7 @@ export class NodeHttp {
   readonly #listener: HttpListener;
   readonly #digests = new FileDigests();
   /** By address. */
-  readonly #turns = new FileTurns(FILES_EACH);
+  readonly #turns = new KeyedTurns(FILES_EACH);
 
   constructor(deps: Deps) {
     this.#deps = deps;

@@ -1,17 +1,15 @@
 /** What a node that writes without end, and a reader that takes nothing, leave in the database. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { until } from '../../../../../test/until.ts';
-import { TestPostgres, there } from '../../../test/postgres.ts';
+import { there } from '../../../test/postgres.ts';
 import { createLog } from '../../platform/index.ts';
 import { storedLine } from './chunk.ts';
 import { type LogPlace, openPlace } from './connection.ts';
 import { GroupCommit } from './group-commit.ts';
 import { boundOften } from './keeper.ts';
+import { EmptyPlaces } from './places.fixture.ts';
 import { Queries } from './queries/index.ts';
 import { LogStore } from './store.ts';
 import { StreamList } from './stream-list.ts';
@@ -20,31 +18,16 @@ const log = createLog('test', () => {});
 const THREAD = new URL('./queries/thread.ts', import.meta.url);
 const MIB = 2 ** 20;
 
-let folder: string;
-let postgres: TestPostgres;
+let places: EmptyPlaces;
 let place: LogPlace;
 let store: LogStore;
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'walt-bounds-'));
-  postgres = await TestPostgres.start();
+  places = await EmptyPlaces.make();
 });
 after(async () => {
   await store?.close();
-  await postgres?.[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true });
+  await places?.[Symbol.asyncDispose]();
 });
-
-let count = 0;
-const engines: Record<string, () => Promise<LogPlace>> = {
-  SQLite: async () => {
-    count += 1;
-    return { file: join(folder, `${count}.db`) };
-  },
-  PostgreSQL: async () => {
-    await postgres.ask('drop schema public cascade; create schema public');
-    return { place: postgres.place, passwordFile: undefined };
-  },
-};
 
 /** Lines that no program packs. */
 function noise(bytes: number): Buffer[] {
@@ -61,11 +44,11 @@ const bytesOf = async () => {
   return heads.reduce((sum, { size }) => sum + size, 0);
 };
 
-for (const [engine, open] of Object.entries(engines)) {
+for (const engine of EmptyPlaces.KINDS) {
   describe(engine, () => {
     beforeEach(async () => {
       await store?.close();
-      place = await open();
+      place = await places.empty(engine);
       store = await there(LogStore.open(place, log));
     });
 
@@ -143,7 +126,7 @@ async function replacedBytes(): Promise<number> {
 }
 
 test('addresses that are made up get no stream of each name once there are too many', async () => {
-  const { database, close } = await openPlace({ file: join(folder, 'streams.db') });
+  const { database, close } = await openPlace(await places.empty('SQLite'));
   try {
     const streams = new (class extends StreamList {
       override get size() {

@@ -1,44 +1,25 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { TestPostgres, there } from '../../../test/postgres.ts';
+import { there } from '../../../test/postgres.ts';
 import { createLog } from '../../platform/index.ts';
 import { storedLine } from './chunk.ts';
-import type { LogPlace } from './connection.ts';
 import type { Batch } from './group-commit.ts';
+import { EmptyPlaces } from './places.fixture.ts';
 import { Queries, type Query } from './queries/index.ts';
 import { LogStore } from './store.ts';
 
 const log = createLog('test', () => {});
 const THREAD = new URL('./queries/thread.ts', import.meta.url);
 
-let folder: string;
-let postgres: TestPostgres;
+let places: EmptyPlaces;
 let store: LogStore;
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'walt-logs-'));
-  postgres = await TestPostgres.start();
+  places = await EmptyPlaces.make();
 });
 after(async () => {
   await store?.close();
-  await postgres?.[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true });
+  await places?.[Symbol.asyncDispose]();
 });
-
-let count = 0;
-/** Each with an empty database. */
-const engines: Record<string, () => Promise<LogPlace>> = {
-  SQLite: async () => {
-    count += 1;
-    return { file: join(folder, `${count}.db`) };
-  },
-  PostgreSQL: async () => {
-    await postgres.ask('drop schema public cascade; create schema public');
-    return { place: postgres.place, passwordFile: undefined };
-  },
-};
 
 const T = 1_790_000_000_000_000;
 
@@ -78,11 +59,11 @@ async function read(
   return lines;
 }
 
-for (const [engine, place] of Object.entries(engines)) {
+for (const engine of EmptyPlaces.KINDS) {
   describe(engine, () => {
     beforeEach(async () => {
       await store?.close();
-      store = await there(LogStore.open(await place(), log));
+      store = await there(LogStore.open(await places.empty(engine), log));
     });
 
     test('lines of several streams are told by time; of the same time, by name, and of one stream as they came', async () => {

@@ -1,8 +1,7 @@
-import { isUserError, type Log, UserError } from '../../platform/index.ts';
+import { isUserError, KeyedTurns, type Log, UserError } from '../../platform/index.ts';
 import type { NodeRow } from '../store.ts';
 import type { Power } from './power.ts';
 import type { PowerState } from './source.ts';
-import { Turns } from './turns.ts';
 
 /** Other machines that are asked to do something, or for their state, at the same time, at most. */
 const PARALLEL = 8;
@@ -32,7 +31,7 @@ export class PowerErrands {
   readonly #looks = new Map<number, Promise<void>>();
   readonly #known = new Map<number, Known>();
   /** Looks at what does not answer keep no act waiting. */
-  readonly #turns = { act: new Turns(PARALLEL), look: new Turns(PARALLEL) };
+  readonly #turns = new KeyedTurns(PARALLEL);
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -43,8 +42,8 @@ export class PowerErrands {
     if (!this.#deps.power.isRemote(node)) return await this.#deps.power[act](node);
     // One is enough: what was asked for just now has not begun to boot.
     if (this.#acts.has(node.id)) return;
-    const acting = this.#turns.act
-      .take(() => this.#deps.power[act](node))
+    const acting = this.#turns
+      .take('act', () => this.#deps.power[act](node))
       .then(
         () => void this.#known.delete(node.id),
         (error: unknown) => {
@@ -102,7 +101,7 @@ export class PowerErrands {
       const { power } = this.#deps;
       power.requireKnown(node);
       const state = power.isRemote(node)
-        ? await this.#turns.look.take(() => power.state(node))
+        ? await this.#turns.take('look', () => power.state(node))
         : await power.state(node);
       // Who cannot tell a state has not told that all is well.
       this.#note(node, state, state === null ? this.failure(node) : undefined);

@@ -1,19 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Turns } from './turns.ts';
+import { KeyedTurns } from './keyed-lock.ts';
 
 test('so many at a time, in their order; one that fails gives its place away, too', async () => {
-  const turns = new Turns(2);
+  const turns = new KeyedTurns(2);
   const begun: number[] = [];
   const ends = [1, 2, 3, 4].map(() => Promise.withResolvers<void>());
   const taken = ends.map(({ promise }, index) =>
-    turns.take(async () => {
+    turns.take('key', async () => {
       begun.push(index + 1);
       await promise;
       return index + 1;
     }),
   );
   assert.deepEqual(begun, [1, 2]);
+  assert.equal(await turns.take('other', async () => 'has turns of its own'), 'has turns of its own');
   ends[1]?.reject(new Error('two fails'));
   await assert.rejects(taken[1] ?? Promise.resolve(), /two fails/);
   assert.deepEqual(begun, [1, 2, 3]);
