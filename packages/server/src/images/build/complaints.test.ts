@@ -20,7 +20,6 @@ describe('all is passed on but the lines with which buildah ends', () => {
     ['out', 'out'],
     ['ün\nE', 'ün\nE'],
     [`a\nb\n${FINAL}`, 'a\nb\n'],
-    [`unended${FINAL}`, `unended${FINAL}`],
     [`Error: mine\nmore\n${FINAL}`, 'Error: mine\nmore\n'],
     [`container exited on killed\n${FINAL}`, ''],
     ['container exited on its own\n', 'container exited on its own\n'],
@@ -37,11 +36,27 @@ describe('all is passed on but the lines with which buildah ends', () => {
     });
   }
 
-  test('a command need not end its line', async () => {
-    const filter = new ComplaintFilter();
-    filter.write('unended');
-    filter.end(FINAL);
-    assert.equal(await text(filter), 'unended');
+  describe('a command need not end its line', () => {
+    const runtime =
+      'error running container: reading container state from /mnt/w/runtime (got output: ""): fork/exec /mnt/w/runtime: resource temporarily unavailable\n';
+    const cases: [pieces: string[], passed: string][] = [
+      [['unended', FINAL], 'unended\n'],
+      [[`unended${FINAL}`], 'unended\n'],
+      [['unended', FINAL.slice(0, 40), FINAL.slice(40)], 'unended\n'],
+      [['one\n/bin/sh: ', runtime, FINAL], 'one\n/bin/sh: \n'],
+      [[`one\n/bin/sh: ${runtime}${FINAL}`], 'one\n/bin/sh: \n'],
+      [['Err', runtime + FINAL], 'Err\n'],
+      // What is no end of a build is of the command.
+      [['unended', 'error running container: mine\n', 'more'], 'unendederror running container: mine\nmore'],
+    ];
+    for (const [pieces, passed] of cases) {
+      test(JSON.stringify(pieces.map((piece) => piece.slice(0, 30))), async () => {
+        const filter = new ComplaintFilter();
+        for (const piece of pieces) filter.write(piece);
+        filter.end();
+        assert.equal(await text(filter), passed);
+      });
+    }
   });
 
   test('at once, where it cannot be one', () => {

@@ -8,6 +8,8 @@ const MAX_TAIL = 16_384;
 /** How their own last lines begin. */
 const FINAL =
   /^(?:Error: |error running container: |container exited on |: exit status |time="[^"]*" level=error msg="runc )/;
+/** Where a line of theirs begins, even behind a line that a command did not end. Each is written at once. */
+const THEIRS = /(?=error running container: |Error: building at STEP ")/;
 /** As long as that may become such a line, it is held back. */
 const BEGINNINGS = [
   'Error: ',
@@ -26,6 +28,8 @@ export class ComplaintFilter extends Transform {
   #line = '';
   /** The line that comes now has been passed on in part. */
   #inside = false;
+  /** What was passed on last did not end its line. */
+  #unended = false;
 
   /** The end of all that was said. */
   get tail(): string {
@@ -40,14 +44,33 @@ export class ComplaintFilter extends Transform {
   override _flush(done: () => void): void {
     this.#take(this.#decoder.end());
     const held = this.#held + this.#line;
-    if (held !== '' && !/^Error: /m.test(held)) this.push(held);
+    if (!/^Error: /m.test(held)) this.push(held);
+    else if (this.#unended) this.push('\n');
     done();
   }
 
   #take(text: string): void {
     this.#tail = (this.#tail + text).slice(-MAX_TAIL);
-    // A command need not end its last line.
-    if (this.#line === '' && text.startsWith('Error: building at STEP "')) this.#inside = false;
+    let out = '';
+    for (const piece of text.split(THEIRS)) {
+      if (piece.search(THEIRS) === 0) out += this.#endLine();
+      out += this.#pass(piece);
+    }
+    if (out === '') return;
+    this.push(out);
+    this.#unended = !out.endsWith('\n');
+  }
+
+  /** Answers the beginning of a line that a command did not end: what comes next is another line. */
+  #endLine(): string {
+    const begun = this.#line;
+    this.#line = '';
+    this.#inside = false;
+    return begun === '' ? '' : this.#release() + begun;
+  }
+
+  /** Answers what is to be passed on of this. */
+  #pass(text: string): string {
     const parts = text.split('\n');
     const last = parts.pop() ?? '';
     let out = '';
@@ -61,7 +84,7 @@ export class ComplaintFilter extends Transform {
       this.#line = '';
       this.#inside = true;
     }
-    if (out !== '') this.push(out);
+    return out;
   }
 
   /** Answers what is to be passed on, now that a line is whole. */
