@@ -126,6 +126,28 @@ describe('a node that its owner shares', () => {
     await alice.node.boot({ set: 'vnode1', image: 'debian', yes: true });
     assert.deepEqual((await alice.node.details({ set: 'vnode1' }))[0]?.guests, { users: [], groups: [] });
   });
+
+  test('exposes ports for as long as it is his; what a free node exposes stays for who takes it', async () => {
+    await api.node('vnode1');
+    const root = await api.client('root');
+    const exposed = async () => {
+      const [node] = (await root.node.settings({ set: 'vnode1' })).nodes;
+      return node?.settings.find(({ name }) => name === 'expose')?.value;
+    };
+    const expose = (by: typeof alice, value: string) =>
+      by.node.config({ set: 'vnode1', settings: [{ name: 'expose', value }] });
+    await expose(alice, '80:8080');
+    await alice.node.boot({ set: 'vnode1', image: 'debian' });
+    assert.equal(await exposed(), '80:8080');
+    await handOver(api, 'vnode1');
+    assert.equal(await exposed(), 'none');
+    await bob.node.release({ set: 'vnode1' });
+    await expose(root, '80:8081');
+    await bob.node.acquire({ set: 'vnode1' });
+    assert.equal(await exposed(), '80:8081');
+    await alice.node.boot({ set: 'vnode1', image: 'debian', yes: true });
+    assert.equal(await exposed(), 'none');
+  });
 });
 
 describe('what is refused', () => {

@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import { imagePointers } from '../images/index.ts';
 import { type Database, type GroupedWrites, groupedWrites, whileUnwritten } from '../platform/index.ts';
 import { BootHistory } from './history/index.ts';
-import { forgetGuests, freshToken } from './ownership/index.ts';
+import { forgetAdmitted, freshToken } from './ownership/index.ts';
 import type { NodeTable, NodeTables } from './tables.ts';
 
 /** A node with what its image's name points to now; digest and plan are null when the image is gone or cannot boot. */
@@ -231,7 +231,7 @@ export class NodeStore {
       await check?.(await this.all());
       await this.#write(async (transaction) => {
         for (const { ids, image, hard, ...order } of orders) {
-          if (image) await forgetGuests(transaction, ids, image.owner);
+          if (image) await forgetAdmitted(transaction, ids, image.owner);
           await transaction
             .updateTable('node')
             .set((eb) => ({

@@ -1,4 +1,6 @@
 /** Whom owners let use their nodes. */
+import { PLATFORM_OWNER } from '@walt/contract';
+import { sql } from 'kysely';
 import type { Caller, Guests, GuestWord, OwnedNode } from '../../access/index.ts';
 import { type Database, UserError } from '../../platform/index.ts';
 import type { NodeTables } from '../tables.ts';
@@ -11,7 +13,7 @@ export interface OwnedRow {
   image_owner: string;
 }
 
-/** Rows of guests. What nodes of one owner have of them is gone with that owner (`forgetGuests`). */
+/** Rows of guests. What nodes of one owner have of them is gone with that owner (`forgetAdmitted`). */
 export class NodeGuests {
   readonly #database: Database<NodeTables>;
   readonly #guests: Pick<Guests, 'include'>;
@@ -84,8 +86,8 @@ export class NodeGuests {
   }
 }
 
-/** In the transaction that gives nodes to `owner`: those whom another one has let in have no right there any more. */
-export async function forgetGuests(
+/** In the transaction that gives nodes to `owner`: whom and what another user has let in has no way there any more. */
+export async function forgetAdmitted(
   transaction: Database<NodeTables>,
   ids: readonly number[],
   owner: string,
@@ -95,5 +97,12 @@ export async function forgetGuests(
     .where('node', 'in', (query) =>
       query.selectFrom('node').select('id').where('id', 'in', ids).where('image_owner', '!=', owner),
     )
+    .execute();
+  // What a free node exposes was set for whoever takes it.
+  await transaction
+    .updateTable('node')
+    .set({ settings: sql`json_remove(settings, '$.expose')` })
+    .where('id', 'in', ids)
+    .where('image_owner', 'not in', [owner, PLATFORM_OWNER])
     .execute();
 }
