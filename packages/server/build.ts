@@ -18,6 +18,7 @@ export async function buildServer(outdir: string): Promise<void> {
       exposed: 'src/network/exposed/main.ts',
       redfish: 'src/nodes/power/redfish/main.ts',
       logs: 'src/logs/program/main.ts',
+      'sample-thread': 'src/platform/disks/sample-thread.ts',
       'query-thread': 'src/logs/program/queries/thread.ts',
     },
     outdir,

@@ -3,7 +3,14 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestHex } from '@walt/contract';
-import { hasErrno, namesIn, type RoomGuard, sizeIfPresent, syncFolder } from '../platform/index.ts';
+import {
+  hasErrno,
+  inParallel,
+  namesIn,
+  type RoomGuard,
+  sizeIfPresent,
+  syncFolder,
+} from '../platform/index.ts';
 import type { Blob } from './generation.ts';
 
 /** Bytes that may wait for the disk before they get their names. */
@@ -94,11 +101,7 @@ export class Blobs {
   async commit(): Promise<void> {
     if (this.#pending.size === 0) return;
     // Side by side, the disk's journal flushes many at once.
-    const waiting = [...this.#pending.values()];
-    const flush = async () => {
-      for (let next = waiting.pop(); next; next = waiting.pop()) await syncFile(next.file);
-    };
-    await Promise.all(Array.from({ length: FLUSHES }, flush));
+    await inParallel(this.#pending.values(), FLUSHES, ({ file }) => syncFile(file));
     const folders = new Set<string>();
     for (const [digest, { file }] of this.#pending) {
       const path = this.path(digest);

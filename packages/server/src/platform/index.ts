@@ -81,7 +81,6 @@ export {
 export { type Finding, left, mended } from './finding.ts';
 export { hostNamespace, hostNetwork, namespaceFile } from './host.ts';
 export { problemOf as problemOfAdapter, type WantedAdapter } from './interfaces.ts';
-export { KeyedLock, KeyedTurns } from './keyed-lock.ts';
 export { type ContainerLimits, defaultLimits, type Limits } from './limits-config.ts';
 export {
   createLog,
@@ -137,3 +136,4 @@ export { readSecretFile } from './secret-file.ts';
 export type { SlurmConfig } from './slurm-config.ts';
 export * from './sockets/index.ts';
 export { closeFolders } from './state-folders.ts';
+export { inParallel, KeyedLock, KeyedTurns } from './turns.ts';

@@ -1,6 +1,7 @@
 /** The archives of a kernel's modules for machines with certain adapters, and for their disks. */
 import { join } from 'node:path';
 import type { AdapterSet, DeviceSet } from '../../models/index.ts';
+import { inParallel } from '../../platform/index.ts';
 import { type Tree, type TreePlace, textOf, tooLarge } from '../../trees/index.ts';
 import { MODULE_LIMIT, MODULES_LIMIT } from '../bounds.ts';
 import { diskArchive, moduleArchive, type PackedModule } from '../initramfs/index.ts';
@@ -96,31 +97,22 @@ async function readModules(
   await using packer = await Packer.make(join(folder, 'to-pack'));
   const read = new Map<string, Uint8Array>();
   const firmware = new Set<string>();
-  const waiting = [...wanted];
   let left = MODULES_LIMIT;
-  const work = async () => {
-    for (let module = waiting.shift(); module; module = waiting.shift()) {
-      const { name, file } = module;
-      const limit = Math.min(MODULE_LIMIT, left);
-      const bytes = await tree.read(file.path, limit);
-      if (!bytes) continue;
-      const path = `/${textOf(file.path)}`;
-      const content = await unpackModule(bytes, path, limit);
-      left -= content.length;
-      if (left < 0) {
-        throw tooLarge('What nodes load of /lib/modules', MODULES_LIMIT - left, MODULES_LIMIT);
-      }
-      if (!isPacked) read.set(name, content);
-      else {
-        for (const one of firmwareNames(content)) firmware.add(one);
-        if (path.endsWith('.xz')) read.set(name, bytes);
-        else await packer.add(name, content);
-      }
+  await inParallel(wanted, READERS, async ({ name, file }) => {
+    const limit = Math.min(MODULE_LIMIT, left);
+    const bytes = await tree.read(file.path, limit);
+    if (!bytes) return;
+    const path = `/${textOf(file.path)}`;
+    const content = await unpackModule(bytes, path, limit);
+    left -= content.length;
+    if (left < 0) throw tooLarge('What nodes load of /lib/modules', MODULES_LIMIT - left, MODULES_LIMIT);
+    if (!isPacked) read.set(name, content);
+    else {
+      for (const one of firmwareNames(content)) firmware.add(one);
+      if (path.endsWith('.xz')) read.set(name, bytes);
+      else await packer.add(name, content);
     }
-  };
-  // All have ended before anybody hears of a failure: the packer's files go then.
-  const ended = await Promise.allSettled(Array.from({ length: READERS }, work));
-  for (const end of ended) if (end.status === 'rejected') throw end.reason;
+  });
   const packed = await packer.pack();
   const complete = wanted.flatMap(({ name, needs }) => {
     const content = read.get(name) ?? packed.get(name);

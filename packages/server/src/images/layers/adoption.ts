@@ -1,4 +1,5 @@
 import { PLATFORM_OWNER } from '@walt/contract';
+import { inParallel } from '../../platform/index.ts';
 import { defaultImageName } from '../architectures.ts';
 import type { Catalogue } from '../catalogue/index.ts';
 import type { Report } from '../progress.ts';
@@ -74,7 +75,6 @@ export async function makeVolumes(
 ): Promise<void> {
   // An image may have the same layer twice.
   const all = [...new Map(layers.map((layer) => [layer.diffId, layer])).values()];
-  const waiting = [...all];
   const done = new Set<PresentLayer>();
   const tell = () => {
     const amount = { done: sumOf(all, packed), total: sumOf(all, sizeOf), unit: 'bytes' as const };
@@ -82,22 +82,13 @@ export async function makeVolumes(
   };
   const packed = (layer: PresentLayer) =>
     done.has(layer) ? sizeOf(layer) : Math.min(sizeOf(layer), volumes.packed(layer.diffId));
-  const make = async () => {
-    for (let layer = waiting.shift(); layer; layer = waiting.shift()) {
-      tell();
-      try {
-        await volumes.ensure(layer, ahead);
-      } catch (error) {
-        waiting.length = 0;
-        throw error;
-      }
-      done.add(layer);
-    }
-  };
   const telling = setInterval(tell, tellMs);
   try {
-    const made = await Promise.allSettled(Array.from({ length: MAKERS }, make));
-    for (const end of made) if (end.status === 'rejected') throw end.reason;
+    await inParallel(all, MAKERS, async (layer) => {
+      tell();
+      await volumes.ensure(layer, ahead);
+      done.add(layer);
+    });
   } finally {
     clearInterval(telling);
   }

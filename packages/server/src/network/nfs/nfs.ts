@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import {
   answers,
   ensureDiskImage,
+  inParallel,
   isExternalError,
   type Log,
   type Paths,
@@ -180,13 +181,9 @@ export class NfsServer {
   /** Makes and mounts what is not there, some at a time. Answers what went wrong, by name. */
   async #make(mounts: readonly Mount[]): Promise<Map<string, unknown>> {
     const failures = new Map<string, unknown>();
-    const queue = mounts.values();
-    const work = async () => {
-      for (const mount of queue) {
-        await this.#makeOne(mount).catch((error) => failures.set(mount.name, error));
-      }
-    };
-    await Promise.all(Array.from({ length: PARALLEL }, work));
+    await inParallel(mounts, PARALLEL, async (mount) => {
+      await this.#makeOne(mount).catch((error) => failures.set(mount.name, error));
+    });
     return failures;
   }
 

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { run } from '../programs/index.ts';
-import { incompressibleFiles, makeErofs } from './erofs.ts';
+import { makeErofs } from './erofs.ts';
+import { incompressibleFiles } from './incompressible.ts';
 
 const MB = 1_000_000;
 let folder: string;

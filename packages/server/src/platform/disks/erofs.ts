@@ -1,9 +1,9 @@
 /** EROFS file systems in files. Alone knows mkfs.erofs and fsck.erofs. */
-import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { constants, deflateRawSync } from 'node:zlib';
-import { attempt, run, streamProgram } from '../programs/index.ts';
+import { attempt, streamProgram } from '../programs/index.ts';
+import { incompressibleFiles } from './incompressible.ts';
 
 /** Equal content gives an equal file, wherever it is made. */
 const NO_UUID = '00000000-0000-0000-0000-000000000000';
@@ -90,45 +90,6 @@ async function watched(
     isOver = true;
     clearInterval(looking);
   }
-}
-
-/** In KiB. To look at a file takes a millisecond: 0.3 s of 3.5 for the default image's 325 files of that size. */
-const LOOK_SIZE = 128;
-/** How many samples are taken of a file, and their size in bytes: large files are few, and may change on the way. */
-const SAMPLES = 4;
-const SAMPLE = 4 * 1024;
-const LARGE_SAMPLE = 16 * 1024;
-const LARGE = 1024 * 1024;
-/** What is left of data that is worth compressing, at most. */
-const WORTH = 0.97;
-
-/**
- * Files that lz4 would not make smaller, as paths below the folder: mkfs.erofs 1.5 tries for a minute with 150 MB of them, and they
- * are not smaller then. Told by samples, always the same ones: equal content gives an equal volume.
- */
-export async function incompressibleFiles(folder: string, only = ''): Promise<string[]> {
-  const large = ['-type', 'f', '-size', `+${LOOK_SIZE - 1}k`, '-printf', '%P\\0'];
-  const found = (await run(['find', join(folder, only), '-xdev', ...large])).split('\0');
-  const listed = found.map((name) => (name === '' ? '' : join(only, name)));
-  // A name that is no UTF-8 cannot be opened by what came through: such a file is compressed, whatever it holds.
-  const names = listed.filter((name) => name !== '' && !name.includes('\uFFFD'));
-  const incompressible: string[] = [];
-  for (const name of names) if (await isIncompressible(join(folder, name))) incompressible.push(name);
-  return incompressible;
-}
-
-async function isIncompressible(path: string): Promise<boolean> {
-  await using file = await open(path, 'r');
-  const { size } = await file.stat();
-  const length = size < LARGE ? SAMPLE : LARGE_SAMPLE;
-  const samples = Buffer.alloc(length * SAMPLES);
-  for (let at = 0; at < SAMPLES; at += 1) {
-    const start = Math.floor(((size - length) * at) / (SAMPLES - 1));
-    await file.read(samples, at * length, length, start);
-  }
-  // Like lz4, it then gains by repetitions alone.
-  const left = deflateRawSync(samples, { level: 1, strategy: constants.Z_FIXED }).length;
-  return left > samples.length * WORTH;
 }
 
 /** An extended regular expression without blanks, which matches the path. */

@@ -1,3 +1,27 @@
+/**
+ * Works on all of these, `most` at a time. The first failure begins no more of them, and is thrown when those that were begun have
+ * ended.
+ */
+export async function inParallel<T>(
+  items: Iterable<T>,
+  most: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const waiting = Iterator.from(items);
+  let failure: { reason: unknown } | undefined;
+  const worker = async () => {
+    for (let next = waiting.next(); !next.done && !failure; next = waiting.next()) {
+      try {
+        await work(next.value);
+      } catch (reason) {
+        failure ??= { reason };
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: most }, worker));
+  if (failure) throw failure.reason;
+}
+
 /** One at a time per key. */
 export class KeyedLock {
   readonly #tails = new Map<string, Promise<void>>();
