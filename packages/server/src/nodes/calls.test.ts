@@ -35,6 +35,7 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
   const store = new NodeStore(database);
   const agents = new Agents();
   const running = new Map<number, Machine>();
+  const exposed = new Map<number, Pick<Extract<Step, { kind: 'exposeNode' }>, 'ip' | 'ports'>>();
   const steps: Step[] = [];
   const forgotten: number[] = [];
   /** What the next passes of the reconciler answer. */
@@ -52,7 +53,7 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
       trees: null,
       routed: null,
       taps: [],
-      exposed: new Map(),
+      exposed,
       agents: agents.connected(),
       heard: agents.heard(),
       since: 0,
@@ -67,6 +68,11 @@ async function smallPlatform(sources: readonly PowerSource[] = []) {
       if (step.kind === 'startMachine') running.set(step.machine.id, step.machine);
       if (step.kind === 'removeMachine') running.delete(step.id);
       if (step.kind === 'orderReboot') agents.orderReboot(step.id);
+      if (step.kind === 'exposeNode') {
+        const { id, ip, ports } = step;
+        if (ports.length > 0) exposed.set(id, { ip, ports });
+        else exposed.delete(id);
+      }
       if (step.kind === 'forgetNode') {
         forgotten.push(step.id);
         await store.noteForgotten(step.id);
@@ -320,6 +326,18 @@ describe('nodes', () => {
     assert.equal((await platform.lookup.find('vnode1')).owner, null);
     await platform.calls.acquire(bob, { set: 'free-nodes' }, never);
     assert.equal((await platform.lookup.find('vnode1')).owner, 'bob');
+  });
+
+  test('ports that lead to a node are closed when it is released', async () => {
+    const ports = () =>
+      platform.steps.flatMap((step) =>
+        step.kind === 'exposeNode' ? [step.ports.map(({ server }) => server)] : [],
+      );
+    const settings = [{ name: 'expose', value: '80:8080' }];
+    await platform.calls.config(alice, { set: 'vnode1', settings, yes: false }, never);
+    assert.deepEqual(ports(), [[8080]]);
+    await platform.calls.release(alice, { set: 'vnode1', yes: false }, never);
+    assert.deepEqual(ports(), [[8080], []]);
   });
 
   describe('while alice acquires a free node,', () => {

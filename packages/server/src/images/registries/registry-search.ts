@@ -47,6 +47,7 @@ export async function searchRegistry(
       images.push(...names.map((tag) => found(label, `${name}:${tag}`)));
     }
   };
+  // Not `inParallel`: who searches hears of a failure at once, and not when slow answers have come.
   await Promise.all(Array.from({ length: PARALLEL }, work));
   images.sort((a, b) => (a.name < b.name ? -1 : 1));
   return { images, cut: all.more || fitting.length > MAX_REPOSITORIES };

@@ -18,7 +18,7 @@ after(() => rm(folder, { recursive: true }));
 /** What a name may hold that a pattern, or a list of patterns, gives a meaning to. */
 const ODD = ['with blanks.gz', 'a+b(c)[d]*.xz', 'line\nend', 'ünïcode', '$^\\', '-x'];
 
-test('they are found among many, too; a folder that is not there is told', async () => {
+test('files that compression gains nothing on are found among many; a folder that is not there is told', async () => {
   const tree = join(folder, 'many');
   await mkdir(tree);
   for (let at = 0; at < 40; at += 1) {
@@ -29,7 +29,7 @@ test('they are found among many, too; a folder that is not there is told', async
   await assert.rejects(incompressibleFiles(join(folder, 'absent')), /absent/);
 });
 
-test('files that compression gains nothing on are found, whatever their names, and kept as they are', async () => {
+test('they are found whatever their names, and kept as they are', async () => {
   const tree = join(folder, 'tree');
   const noText = Buffer.concat([Buffer.from(`${tree}/`), Buffer.from([0xff, 0xfe])]);
   await mkdir(join(tree, 'sub'), { recursive: true });
